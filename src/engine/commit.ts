@@ -1,0 +1,130 @@
+import type { JsonNode } from '../json/document.js';
+import type { WorkflowMeta } from './records.js';
+
+/**
+ * What must be true of a workflow for its part to go through; absent means anything goes.
+ * `etags` hold the tags as clients send them, quotes included. `incarnation` asks for the same life of the id, whatever its version.
+ */
+export type Expect =
+  | { readonly version: number }
+  | { readonly etags: readonly string[] }
+  | { readonly exists: boolean }
+  | { readonly incarnation: string };
+
+/** Milliseconds from the commit on; null is never; 'keep' leaves the deadline as it is (for a new workflow: the policy). */
+export type Ttl = number | null | 'keep';
+
+export type Cause =
+  | 'put'
+  | 'patch'
+  | 'status'
+  | 'section'
+  | 'log'
+  | 'exhibit'
+  | 'commit'
+  | 'restore'
+  | 'fork'
+  | 'import'
+  | 'adopt';
+
+/** Who wrote a version and why; kept with the version in the history. */
+export interface About {
+  readonly by: string;
+  readonly cause: Cause;
+  readonly note?: string;
+  readonly taskId?: string;
+  /** Up to 20 JSON Pointers where the writer knows them, else null. */
+  readonly changed: readonly string[] | null;
+}
+
+/** Text of each indexed field that the state carries: `{ status: 'generating' }`. */
+export type IndexValues = Readonly<Record<string, string>>;
+
+/** Writes a state whole: creates the workflow or makes its next version. */
+export interface Put {
+  readonly id: string;
+  readonly expect?: Expect;
+  /** Used when this put creates the workflow. Chosen by the caller, so that an engine draws no random numbers. */
+  readonly incarnation: string;
+  readonly state: string;
+  readonly index: IndexValues;
+  readonly ttl: Ttl;
+  readonly about: About;
+}
+
+/**
+ * A change of the state that is worked out from the state itself. An engine may call `apply` more than once for one commit
+ * (each time on the state that is current then), so it must be pure; what it throws refuses the commit.
+ */
+export interface Edit {
+  readonly cause: Cause;
+  apply(document: JsonNode, at: Date): { readonly document: JsonNode; readonly changed: readonly string[] | null };
+}
+
+/** Changes a state atomically against all other writers; without `expect` it always lands. The workflow must exist. */
+export interface Patch {
+  readonly id: string;
+  readonly expect?: Expect;
+  readonly edit: Edit;
+  readonly ttl: Ttl;
+  readonly by: string;
+  readonly note?: string;
+}
+
+/** Removes a workflow with its history. It must exist. */
+export interface Delete {
+  readonly id: string;
+  readonly expect?: Expect;
+}
+
+/** Moves the deadline and nothing else: version and `updatedAt` stay. The workflow must exist. */
+export interface Touch {
+  readonly id: string;
+  readonly expect?: Expect;
+  readonly ttl: Ttl;
+}
+
+/**
+ * What makes a commit happen once. The engine keeps the outcome under `key` for `keepMs`, written in the same atomic step
+ * as the effect; a commit whose key is known changes nothing and gives the kept outcome again.
+ * Every commit has one: the client's Idempotency-Key (digested), or a key the caller made before its first attempt, so that
+ * a retry after a lost answer is safe.
+ */
+export interface Once {
+  readonly key: string;
+  /** Digest of the request body; a known key with another fingerprint is a mistake of the client. */
+  readonly fingerprint: string;
+  readonly keepMs: number;
+  /** Kept with the outcome and returned with it: what the caller needs to give the same answer again. */
+  readonly memo?: string;
+  /** Whether the states that patches produced are kept too; puts need not, their state is in the request. */
+  readonly keepStates?: boolean;
+}
+
+/** One step, all or nothing. A workflow is named at most once. At most 50 of each list. */
+export interface Commit {
+  readonly once: Once;
+  readonly puts?: readonly Put[];
+  readonly patches?: readonly Patch[];
+  readonly deletes?: readonly Delete[];
+  readonly touches?: readonly Touch[];
+}
+
+export type Part = 'puts' | 'patches' | 'deletes' | 'touches';
+
+export interface CommittedWorkflow extends WorkflowMeta {
+  readonly created: boolean;
+  /** What a patch produced. On a replay only when `Once.keepStates` asked for it. */
+  readonly state?: string;
+}
+
+export interface Outcome {
+  /** The commit had been applied before; this is what came of it then. */
+  readonly replayed: boolean;
+  /** One entry for each put, then patch, then touch, in the order of the commit. */
+  readonly workflows: readonly CommittedWorkflow[];
+  readonly memo?: string;
+}
+
+/** How long the outcome of a commit without a client's key is kept: longer than any retry of it can take. */
+export const RETRY_WINDOW_MS = 30_000;

@@ -1,0 +1,157 @@
+import type { Commit, Outcome } from './commit.js';
+import type { VersionRecord, WorkflowRecord } from './records.js';
+
+export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt';
+
+/** Which workflows; every member given must hold. */
+export interface Filter {
+  readonly idPrefix?: string;
+  /** Indexed fields and their text, as `IndexValues` holds it. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Exclusive bounds. */
+  readonly updatedAfterMs?: number;
+  readonly updatedBeforeMs?: number;
+}
+
+export interface ListQuery {
+  readonly filter: Filter;
+  readonly sort: SortKey;
+  readonly limit: number;
+  readonly includeState: boolean;
+  /** Where the page before this one ended; as the engine gave it. */
+  readonly after?: ListPosition;
+}
+
+/**
+ * A place in a listing: behind the workflow with this sort time and id.
+ * Newest first, a workflow that is written while somebody pages moves to the front, behind the reader's back. So once the walk
+ * down has ended, a `rising` walk follows it: upwards through what was written since `sinceMs`, the newest time that the
+ * first page saw. It shows a moved workflow (perhaps a second time) and nothing on an unchanged set.
+ */
+export interface ListPosition {
+  readonly atMs: number;
+  readonly id: string;
+  readonly sinceMs?: number;
+  readonly rising?: boolean;
+}
+
+/** `state` is there when the query asked for it. A page may be shorter than its limit (large states) and not be the last. */
+export interface ListPage {
+  readonly items: readonly (Omit<WorkflowRecord, 'state'> & { readonly state?: string })[];
+  readonly next: ListPosition | undefined;
+}
+
+export interface VersionPage {
+  /** Newest first, the current version included. */
+  readonly versions: readonly VersionRecord[];
+  readonly nextBefore: number | null;
+}
+
+export type VersionLookup =
+  | { readonly found: 'version'; readonly version: VersionRecord & { readonly state: string } }
+  /** It was there once; `oldest` is the oldest version that still is. */
+  | { readonly found: 'pruned'; readonly oldest: number }
+  | { readonly found: 'no-version' }
+  | { readonly found: 'no-workflow' };
+
+/** How the store is doing, for health and for operators. Plain words and numbers, no secrets. */
+export interface StorageReport {
+  readonly reachable: boolean;
+  readonly latencyMs: number | null;
+  /** What a crash of the store can lose: 'none', 'at most 1 s', 'everything', … */
+  readonly durability: string;
+  /** Each a sentence for the operator; empty when all is well. */
+  readonly warnings: readonly string[];
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** Engines tell what they do through this; metrics listen. */
+export interface EngineObserver {
+  command(name: string, seconds: number, outcome: 'ok' | 'refused' | 'failed'): void;
+  written(count: number): void;
+  read(count: number): void;
+  expired(count: number): void;
+  conflict(): void;
+  /** A commit was sent again: after a lost answer, or because another writer was faster. */
+  retried(why: 'lost-answer' | 'conflict'): void;
+}
+
+export const silentObserver: EngineObserver = {
+  command() {},
+  written() {},
+  read() {},
+  expired() {},
+  conflict() {},
+  retried() {},
+};
+
+/** What every engine is built with. */
+export interface EngineOptions {
+  /** The policy: deadline of a new workflow whose writer said 'keep', and of adopted ones without any. */
+  readonly defaultTtlMs: number;
+  readonly maxStateBytes: number;
+  /** Earlier versions kept per workflow, by count and by bytes of their states; 0 keeps none. */
+  readonly historyLimit: number;
+  readonly historyMaxBytes: number;
+}
+
+/**
+ * The only door to stored data, and `commit` the only way anything changes. Correct means: passes test/contract.
+ *
+ * Common to all methods: nothing of one tenant is visible to another; an expired workflow is absent everywhere, swept or not;
+ * @throws StoreUnavailableError when the store cannot answer.
+ */
+export abstract class Engine {
+  abstract readonly storage: 'redis' | 'memory';
+
+  /** Undefined when the workflow was never created, was deleted, or has expired. */
+  abstract find(tenant: string, id: string): Promise<WorkflowRecord | undefined>;
+
+  /** One answer for each id, in order. */
+  abstract findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]>;
+
+  /**
+   * Ordered by the sort time, then by id in the same direction. On an unchanged set, following `next` shows every workflow
+   * exactly once; on a changing one, every workflow that was there throughout at least once.
+   */
+  abstract list(tenant: string, query: ListQuery): Promise<ListPage>;
+
+  abstract count(tenant: string, filter: Filter): Promise<number>;
+
+  /** Undefined when there is no such workflow. `before` is an exclusive version number. */
+  abstract listVersions(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number; readonly includeState: boolean },
+  ): Promise<VersionPage | undefined>;
+
+  abstract findVersion(tenant: string, id: string, version: number): Promise<VersionLookup>;
+
+  /**
+   * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, then the parts in the
+   * order puts, patches, deletes, touches.
+   * @throws IdempotencyMismatchError when the key is known with another fingerprint.
+   * @throws VersionConflictError when an expectation does not hold; WorkflowNotFoundError when a part without expectation needs a workflow
+   * that is not there. @throws StateTooLargeError, and whatever an edit throws. After any of these nothing has changed.
+   * @throws StoreFullError when there is no room; nothing has changed.
+   * @throws OutcomeUnknownError when the answer was lost and could not be found again.
+   */
+  abstract commit(tenant: string, commit: Commit): Promise<Outcome>;
+
+  /**
+   * What came of a commit with this key, if it was applied; asked before anything else is read for a request with a client's key.
+   * @throws IdempotencyMismatchError when the key is known with another fingerprint.
+   */
+  abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
+
+  /**
+   * Calls `listener` soon after any write, delete or expiry of the workflow, by any replica. A hint, at least once, possibly late: the
+   * listener reads again. Returns how to stop.
+   */
+  abstract onChange(tenant: string, id: string, listener: () => void): () => void;
+
+  /** Removes what has expired, up to a bound, and tells how many workflows that were. Engines also do so by themselves. */
+  abstract sweep(): Promise<number>;
+
+  abstract inspect(): Promise<StorageReport>;
+}

@@ -1,0 +1,110 @@
+import { ServiceError } from '../service-error.js';
+import type { Part } from './commit.js';
+import { etagOf, type WorkflowMeta } from './records.js';
+
+/** Which part of a commit was refused. */
+export interface FailedPart {
+  readonly part: Part;
+  readonly index: number;
+}
+
+/** An expectation did not hold. Nothing has changed. */
+export class VersionConflictError extends ServiceError {
+  readonly code = 'VERSION_CONFLICT';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(
+    readonly failed: FailedPart,
+    id: string,
+    readonly current: WorkflowMeta | undefined,
+  ) {
+    super(
+      current === undefined
+        ? `Workflow ${id} does not exist, so it cannot be in the state you expected`
+        : `Workflow ${id} is at version ${current.version}, not in the state you expected`,
+    );
+    this.extensions = {
+      current:
+        current === undefined
+          ? null
+          : {
+              version: current.version,
+              etag: etagOf(current),
+              updatedAt: new Date(current.updatedAtMs).toISOString(),
+            },
+      failed,
+    };
+  }
+}
+
+export class WorkflowNotFoundError extends ServiceError {
+  readonly code = 'WORKFLOW_NOT_FOUND';
+
+  constructor(
+    readonly id: string,
+    readonly failed?: FailedPart,
+  ) {
+    super(`Workflow ${id} does not exist: never created, deleted, or expired`);
+  }
+}
+
+export class StateTooLargeError extends ServiceError {
+  readonly code = 'STATE_TOO_LARGE';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(limit: number, actual: number | null) {
+    super(`At most ${limit} bytes are accepted${actual === null ? '' : `, this has ${actual}`}`);
+    this.extensions = { limit, actual };
+  }
+}
+
+/** The key was used for another request before. */
+export class IdempotencyMismatchError extends ServiceError {
+  readonly code = 'IDEMPOTENCY_MISMATCH';
+
+  constructor() {
+    super('This Idempotency-Key was used with a different body; use a new key for a new request');
+  }
+}
+
+/** Another program wrote something that is not JSON where a state should be. */
+export class StateNotJsonError extends ServiceError {
+  readonly code = 'STATE_NOT_JSON';
+
+  constructor(id: string) {
+    super(`What is stored for workflow ${id} was written by another program and is not JSON; a PUT replaces it`);
+  }
+}
+
+/** Nothing was applied, and nothing could be read. */
+export class StoreUnavailableError extends ServiceError {
+  readonly code = 'STORE_UNAVAILABLE';
+  override readonly retryAfterSeconds = 1;
+
+  constructor(options?: ErrorOptions) {
+    super('The store cannot be reached; nothing was changed', options);
+  }
+}
+
+/** The store refused to grow. Nothing was applied; deletes still pass. */
+export class StoreFullError extends ServiceError {
+  readonly code = 'STORE_FULL';
+  override readonly retryAfterSeconds = 5;
+
+  constructor(options?: ErrorOptions) {
+    super('The store is full; nothing was changed. Deletes still pass', options);
+  }
+}
+
+/** The commit was sent and its answer was lost: it may have been applied. A retry with the same key is safe. */
+export class OutcomeUnknownError extends ServiceError {
+  readonly code = 'OUTCOME_UNKNOWN';
+  override readonly retryAfterSeconds = 1;
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'The store did not answer in time, so the write may or may not have been applied; a retry with the same Idempotency-Key is safe',
+      options,
+    );
+  }
+}

@@ -1,0 +1,33 @@
+import type { About } from './commit.js';
+
+/**
+ * What is known of a workflow apart from its state. `incarnation` is new each time the id is created and `version` grows
+ * by exactly 1 per write, so the pair names one state for ever.
+ */
+export interface WorkflowMeta {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** When the workflow and everything that belongs to it ends; null is never. */
+  readonly deadlineMs: number | null;
+}
+
+/** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
+export interface WorkflowRecord extends WorkflowMeta {
+  readonly state: string;
+}
+
+/** One version as it was, or the current one. */
+export interface VersionRecord extends WorkflowMeta {
+  readonly about: About;
+  /** Size of the state in UTF-8 bytes. */
+  readonly bytes: number;
+  /** Absent when a page was asked for without states. */
+  readonly state?: string;
+}
+
+export function etagOf(meta: Pick<WorkflowMeta, 'incarnation' | 'version'>): string {
+  return `"${meta.incarnation}-${meta.version}"`;
+}

@@ -1,0 +1,54 @@
+import { parsePointer } from '../json/pointer.js';
+import { scanJson, type JsonSlice } from '../json/scan.js';
+import type { IndexValues } from './commit.js';
+
+const MAX_VALUE_LENGTH = 256;
+
+/** The fields of a state by which workflows can be found: JSON Pointers, each named by its last segment. */
+export class WorkflowIndex {
+  readonly fields: readonly string[];
+  readonly #tokens: readonly (readonly string[])[];
+
+  constructor(pointers: readonly string[]) {
+    this.#tokens = pointers.map(parsePointer);
+    this.fields = this.#tokens.map((tokens) => tokens.at(-1) ?? '');
+  }
+
+  /** Where the indexed fields are, below `prefix`; for callers that scan a larger document anyway. */
+  below(prefix: readonly string[]): readonly (readonly string[])[] {
+    return this.#tokens.map((tokens) => [...prefix, ...tokens]);
+  }
+
+  /** `found` are the slices of the fields within `text`, in the order of `fields`. */
+  ofSlices(text: string, found: readonly (JsonSlice | undefined)[]): IndexValues {
+    const values: Record<string, string> = {};
+    for (let i = 0; i < this.fields.length; i++) {
+      const slice = found[i];
+      const value = slice && indexText(text, slice);
+      if (value !== undefined) values[this.fields[i] as string] = value;
+    }
+    return values;
+  }
+
+  /** Validates the text on the way. @throws InvalidJsonError */
+  ofState(text: string): IndexValues {
+    return this.ofSlices(text, scanJson(text, { find: this.#tokens }).found);
+  }
+}
+
+/** Strings, numbers and booleans are indexed as text, so that a query string can name them; everything else is not. */
+function indexText(text: string, { start, end, kind }: JsonSlice): string | undefined {
+  const raw = text.slice(start, end);
+  switch (kind) {
+    case 'string': {
+      const value = JSON.parse(raw) as string;
+      return value.length <= MAX_VALUE_LENGTH ? value : undefined;
+    }
+    case 'number':
+      return String(Number(raw));
+    case 'boolean':
+      return raw;
+    default:
+      return undefined;
+  }
+}

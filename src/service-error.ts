@@ -1,0 +1,53 @@
+/**
+ * Every code a client can meet, in one place. `src/http/problems.ts` gives each its status and title (a code without a
+ * row there does not compile) and `docs/problems.md` its explanation (a test keeps the two equal).
+ */
+export const ERROR_CODES = [
+  'ALREADY_EXISTS',
+  'BAD_REQUEST',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'IDEMPOTENCY_MISMATCH',
+  'IDEMPOTENCY_NOT_SUPPORTED',
+  'INTERNAL_ERROR',
+  'INVALID_BODY',
+  'INVALID_CURSOR',
+  'INVALID_HEADER',
+  'INVALID_ID',
+  'INVALID_JSON',
+  'INVALID_QUERY',
+  'JSON_REFUSED',
+  'METHOD_NOT_ALLOWED',
+  'OUTCOME_UNKNOWN',
+  'PATCH_INVALID',
+  'PATCH_TEST_FAILED',
+  'REQUEST_TIMEOUT',
+  'ROUTE_NOT_FOUND',
+  'SECTION_NOT_FOUND',
+  'STATE_NOT_JSON',
+  'STATE_SHAPE_CONFLICT',
+  'STATE_TOO_LARGE',
+  'STATUS_CONFLICT',
+  'STORE_FULL',
+  'STORE_UNAVAILABLE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'VERSION_CONFLICT',
+  'VERSION_NOT_FOUND',
+  'VERSION_PRUNED',
+  'WORKFLOW_NOT_FOUND',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** An error that is an answer: its message is written for the client, its code is stable. It knows nothing of HTTP. */
+export abstract class ServiceError extends Error {
+  abstract readonly code: ErrorCode;
+  /** Members of the problem document beyond the standard ones, as API.md names them for this code. */
+  readonly extensions: Readonly<Record<string, unknown>> = {};
+  /** When it makes sense to try again, in seconds. */
+  readonly retryAfterSeconds: number | undefined = undefined;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
