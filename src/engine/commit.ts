@@ -15,17 +15,7 @@ export type Expect =
 export type Ttl = number | null | 'keep';
 
 export type Cause =
-  | 'put'
-  | 'patch'
-  | 'status'
-  | 'section'
-  | 'log'
-  | 'exhibit'
-  | 'commit'
-  | 'restore'
-  | 'fork'
-  | 'import'
-  | 'adopt';
+  'put' | 'patch' | 'status' | 'section' | 'log' | 'exhibit' | 'commit' | 'restore' | 'fork' | 'import' | 'adopt';
 
 /** Who wrote a version and why; kept with the version in the history. */
 export interface About {

@@ -14,7 +14,7 @@ export class VersionConflictError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(
-    readonly failed: FailedPart,
+    readonly failed: FailedPart | undefined,
     id: string,
     readonly current: WorkflowMeta | undefined,
   ) {
@@ -32,7 +32,7 @@ export class VersionConflictError extends ServiceError {
               etag: etagOf(current),
               updatedAt: new Date(current.updatedAtMs).toISOString(),
             },
-      failed,
+      ...(failed && { failed }),
     };
   }
 }

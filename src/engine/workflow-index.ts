@@ -1,3 +1,4 @@
+import { compilePointers, type PointerSet } from '../json/pointer-set.js';
 import { parsePointer } from '../json/pointer.js';
 import { scanJson, type JsonSlice } from '../json/scan.js';
 import type { IndexValues } from './commit.js';
@@ -8,9 +9,11 @@ const MAX_VALUE_LENGTH = 256;
 export class WorkflowIndex {
   readonly fields: readonly string[];
   readonly #tokens: readonly (readonly string[])[];
+  readonly #pointers: PointerSet;
 
   constructor(pointers: readonly string[]) {
     this.#tokens = pointers.map(parsePointer);
+    this.#pointers = compilePointers(this.#tokens);
     this.fields = this.#tokens.map((tokens) => tokens.at(-1) ?? '');
   }
 
@@ -32,7 +35,7 @@ export class WorkflowIndex {
 
   /** Validates the text on the way. @throws InvalidJsonError */
   ofState(text: string): IndexValues {
-    return this.ofSlices(text, scanJson(text, { find: this.#tokens }).found);
+    return this.ofSlices(text, scanJson(text, { find: this.#pointers }).found);
   }
 }
 

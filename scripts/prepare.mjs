@@ -1,0 +1,51 @@
+// Dependencies and build, made only when they are missing or older than what they come from.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { die, say } from './say.mjs';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+// Their output is not the program's: it goes to stderr.
+const run = (command, args, options = {}) => spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options }).status === 0;
+const writtenAt = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
+const filesIn = (folder) => readdirSync(folder, { recursive: true }).map(String);
+
+export function install() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (!(major >= 24 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19))) {
+    die(`Node ${process.versions.node} is too old: 20.19, 22.12 or 24 and later will do`);
+  }
+  const mark = join(root, 'node_modules/.package-lock.json');
+  if (existsSync(mark) && writtenAt(mark) >= writtenAt(join(root, 'package-lock.json'))) return;
+  say('installing dependencies (npm ci)');
+  const npm = process.env.npm_execpath;
+  const ok = npm ? run(process.execPath, [npm, 'ci']) : run('npm', ['ci'], { shell: process.platform === 'win32' });
+  if (!ok) die('npm ci failed, see above');
+}
+
+/** Builds beside the old build and puts it in its place whole, so that nobody ever runs half of one. */
+export function build() {
+  const source = join(root, 'src');
+  const sources = [...filesIn(source).map((file) => join('src', file)), 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const newest = Math.max(...sources.map((file) => writtenAt(join(root, file))));
+  if (writtenAt(join(root, 'dist/main.js')) > newest) return;
+  say('building');
+  const fresh = join(root, `.cache/dist-${process.pid}`);
+  const stale = `${fresh}-old`;
+  mkdirSync(fresh, { recursive: true });
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  if (!run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh, '--incremental', 'false'])) {
+    rmSync(fresh, { recursive: true });
+    die('the build failed, see above');
+  }
+  for (const file of filesIn(source).filter((name) => name.endsWith('.lua'))) {
+    mkdirSync(dirname(join(fresh, file)), { recursive: true });
+    copyFileSync(join(source, file), join(fresh, file));
+  }
+  const dist = join(root, 'dist');
+  if (existsSync(dist)) renameSync(dist, stale);
+  renameSync(fresh, dist);
+  rmSync(stale, { recursive: true, force: true });
+}

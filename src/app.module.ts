@@ -1,0 +1,34 @@
+import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { EngineModule } from './engine/engine.module.js';
+import { HealthModule } from './health/health.module.js';
+import { Draining } from './lifecycle/draining.js';
+import { LifecycleModule } from './lifecycle/lifecycle.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { WorkflowsModule } from './workflows/workflows.module.js';
+
+@Module({})
+export class AppModule implements OnModuleDestroy {
+  constructor(
+    private readonly http: HttpAdapterHost,
+    private readonly draining: Draining,
+  ) {}
+
+  static with(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [ConfigModule.with(config), LifecycleModule, MetricsModule, EngineModule, WorkflowsModule, HealthModule],
+    };
+  }
+
+  /**
+   * The root module is destroyed first, and the server only after all modules. So requests under way are ended and waited for here;
+   * else they would meet a closed engine.
+   */
+  async onModuleDestroy(): Promise<void> {
+    this.draining.begin();
+    await this.http.httpAdapter?.close();
+  }
+}

@@ -1,0 +1,69 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/config.js';
+import { WorkflowIndex } from './engine/workflow-index.js';
+import { HEALTH_SCHEMAS } from './health/health-schemas.js';
+import { withSchemas } from './http/openapi.js';
+import { HTTP_OPTIONS, useHttp } from './http/use-http.js';
+import { createLogger, NestLogger } from './logging/logger.js';
+import { logRequests, requestIdOf } from './logging/request-log.js';
+import { measureRequests } from './metrics/measure-requests.js';
+import { Metrics } from './metrics/metrics.js';
+import { VERSION } from './version.js';
+import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
+import { withIndexedFields } from './workflows/workflows.openapi.js';
+
+/** What surrounds a state in a request: its envelope, or the operations of a patch. */
+const ENVELOPE_BYTES = 64 * 1024;
+
+export interface AppOptions {
+  readonly logger?: Logger;
+  /** The pages at /docs; the document at /openapi.json is there in any case. */
+  readonly docs?: boolean;
+}
+
+/** The whole service, ready to listen. */
+export async function createApp(
+  config: Config,
+  { logger = createLogger(config), docs = true }: AppOptions = {},
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    ...HTTP_OPTIONS,
+    bodyLimit: config.maxStateBytes + ENVELOPE_BYTES,
+    requestTimeout: config.requestTimeoutMs,
+    http: {
+      headersTimeout: config.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
+    },
+    genReqId: requestIdOf,
+    // Idle connections must not hold up the end; those with a request under way are waited for.
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
+    bodyParser: false,
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  logRequests(fastify, logger);
+  measureRequests(fastify, app.get(Metrics));
+  useHttp(app);
+  describeApi(app, docs);
+  return app;
+}
+
+function describeApi(app: NestFastifyApplication, docs: boolean): void {
+  const about = new DocumentBuilder()
+    .setTitle('Waymark')
+    .setDescription('Durable state for workflows. Errors are problem documents (RFC 9457) with a stable `code`.')
+    .setVersion(VERSION)
+    .build();
+  const document = withSchemas(SwaggerModule.createDocument(app, about), { ...WORKFLOW_SCHEMAS, ...HEALTH_SCHEMAS });
+  withIndexedFields(document, app.get(WorkflowIndex).fields);
+  SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });
+}

@@ -1,0 +1,97 @@
+import { Transform } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsNumber,
+  IsOptional,
+  Matches,
+  Max,
+  Min,
+  Validate,
+  ValidatorConstraint,
+  type ValidatorConstraintInterface,
+} from 'class-validator';
+import { parsePointer } from '../json/pointer.js';
+import { durationMs, integer } from './units.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const Integer = (min: number, max: number) => number(integer, min, max);
+const Duration = (minMs: number, maxMs: number) => number(durationMs, minMs, maxMs);
+const Flag = () =>
+  both(
+    Transform(
+      ({ value }) => ({ true: true, '1': true, false: false, '0': false })[String(value).toLowerCase()] ?? value,
+    ),
+    IsBoolean(),
+  );
+
+function number(parse: (text: string) => number, min: number, max: number): PropertyDecorator {
+  return both(
+    Transform(({ value }) => (typeof value === 'string' ? parse(value) : (value as unknown))),
+    IsNumber({ allowNaN: false }),
+    Min(min),
+    Max(max),
+  );
+}
+
+function both(...decorators: PropertyDecorator[]): PropertyDecorator {
+  return (target, name) => decorators.forEach((decorate) => decorate(target, name));
+}
+
+/** Words that a listing's query has a meaning for already, and the one name that is no name in this language. */
+const TAKEN = ['limit', 'cursor', 'sort', 'idPrefix', 'updatedAfter', 'updatedBefore', 'include', '__proto__'];
+
+@ValidatorConstraint()
+class IndexPointers implements ValidatorConstraintInterface {
+  validate(text: unknown): boolean {
+    try {
+      const names = pointersOf(String(text)).map((pointer) => parsePointer(pointer).at(-1) ?? '');
+      return (
+        new Set(names).size === names.length &&
+        names.every((name) => /^[A-Za-z0-9_.-]+$/.test(name) && !TAKEN.includes(name))
+      );
+    } catch {
+      return false;
+    }
+  }
+}
+
+export function pointersOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((pointer) => pointer.trim())
+    .filter((pointer) => pointer !== '');
+}
+
+/** The environment, each name parsed and checked on its own; what the names mean together is read-config.ts's. */
+export class Environment {
+  @Integer(0, 65_535) PORT = 3000;
+  @Matches(/^[A-Za-z0-9.:_-]+$/) HOST = '127.0.0.1';
+  @IsOptional() @Flag() USE_REDIS?: boolean;
+  @IsOptional() REDIS_URL?: string;
+  @IsOptional() @Matches(/^[A-Za-z0-9.:_-]+$/) REDIS_HOST?: string;
+  @IsOptional() @Integer(1, 65_535) REDIS_PORT?: number;
+  @IsOptional() REDIS_PASSWORD?: string;
+  @IsOptional() @Integer(0, 65_535) REDIS_DB?: number;
+  @Matches(/^[A-Za-z0-9._:{}-]*$/) REDIS_NAMESPACE = '';
+  @Integer(2, 1000) REDIS_MAX_CONNECTIONS = 2;
+  @Duration(50, MINUTE) REDIS_SOCKET_TIMEOUT = 2 * SECOND;
+  @Duration(50, MINUTE) REDIS_SOCKET_CONNECT_TIMEOUT = 5 * SECOND;
+  @IsIn(['none']) REDIS_FALLBACK = 'none' as const;
+  @Flag() ALLOW_EVICTION = false;
+  @Duration(SECOND, 36_500 * 24 * HOUR) WORKFLOW_STATE_TTL = 24 * HOUR;
+  @Validate(IndexPointers) WORKFLOW_INDEX = '/status,/document_type,/user_id,/case_id';
+  @Integer(0, 1000) WORKFLOW_HISTORY_LIMIT = 50;
+  @Integer(0, 64 * 1024 * 1024) WORKFLOW_HISTORY_MAX_BYTES = 1024 * 1024;
+  @Integer(1024, 8 * 1024 * 1024) MAX_STATE_BYTES = 1024 * 1024;
+  @IsOptional() DATA_DIR?: string;
+  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
+  @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';
+  @Duration(100, HOUR) REQUEST_TIMEOUT = 30 * SECOND;
+  @Duration(100, HOUR) HEADERS_TIMEOUT = 10 * SECOND;
+  @Duration(0, 10 * MINUTE) SHUTDOWN_DELAY = 0;
+  @Duration(SECOND, 10 * MINUTE) SHUTDOWN_TIMEOUT = 10 * SECOND;
+}

@@ -1,0 +1,163 @@
+/** One thing that can be set from outside. README, docs/configuration.md and .env.production.example are held against this table. */
+export interface Setting {
+  readonly name: string;
+  /** Names that the guides of older stores use for the same thing. */
+  readonly aliases?: readonly string[];
+  readonly default: string;
+  readonly allowed: string;
+  readonly meaning: string;
+  /** Never shown; may be given as a file, in `<name>_FILE`. */
+  readonly secret?: true;
+}
+
+export const SETTINGS = [
+  {
+    name: 'PORT',
+    default: '3000',
+    allowed: 'an integer from 0 to 65535',
+    meaning: 'where the service listens; 0 takes a free port',
+  },
+  {
+    name: 'HOST',
+    default: '127.0.0.1',
+    allowed: 'an address or host name',
+    meaning: 'the address it listens on; 0.0.0.0 is all of them',
+  },
+  {
+    name: 'USE_REDIS',
+    aliases: ['REDIS_ENABLE'],
+    default: 'true when REDIS_URL or REDIS_HOST is given',
+    allowed: 'true or false',
+    meaning: 'Redis instead of the embedded engine',
+  },
+  {
+    name: 'REDIS_URL',
+    aliases: ['UPSTASH_REDIS_URL'],
+    default: 'redis://localhost:6379',
+    allowed: 'redis:// or rediss:// URL; @ : / # in the password must be URL-encoded',
+    meaning: 'where Redis is; rediss is TLS',
+    secret: true,
+  },
+  {
+    name: 'REDIS_HOST',
+    default: '',
+    allowed: 'a host name or address',
+    meaning: 'instead of REDIS_URL, with the next three',
+  },
+  { name: 'REDIS_PORT', default: '6379', allowed: 'an integer from 1 to 65535', meaning: 'port of Redis' },
+  { name: 'REDIS_PASSWORD', default: '', allowed: 'any text', meaning: 'password of Redis', secret: true },
+  { name: 'REDIS_DB', default: '0', allowed: 'an integer from 0 to 65535', meaning: 'number of the database' },
+  {
+    name: 'REDIS_NAMESPACE',
+    default: '',
+    allowed: 'letters, digits and . _ : - { }',
+    meaning: 'prefix of every key; on a Cluster with a hash tag, such as {prod}',
+  },
+  {
+    name: 'REDIS_MAX_CONNECTIONS',
+    aliases: ['REDIS_MAX_POOL_SIZE'],
+    default: '2',
+    allowed: 'an integer from 2 to 1000',
+    meaning: 'connections of this replica: one reads changes, the others carry commands',
+  },
+  {
+    name: 'REDIS_SOCKET_TIMEOUT',
+    default: '2s',
+    allowed: 'a duration from 50ms to 60s',
+    meaning: 'a command without an answer for so long has failed',
+  },
+  {
+    name: 'REDIS_SOCKET_CONNECT_TIMEOUT',
+    aliases: ['REDIS_CONNECTION_TIMEOUT'],
+    default: '5s',
+    allowed: 'a duration from 50ms to 60s',
+    meaning: 'how long connecting may take',
+  },
+  {
+    name: 'REDIS_FALLBACK',
+    default: 'none',
+    allowed: 'none (serving from memory while Redis is away is not in this version)',
+    meaning: 'while Redis is away: none answers 503',
+  },
+  {
+    name: 'ALLOW_EVICTION',
+    default: 'false',
+    allowed: 'true or false',
+    meaning: 'serve although Redis may evict live state',
+  },
+  {
+    name: 'WORKFLOW_STATE_TTL',
+    default: '86400',
+    allowed: 'a duration from 1s to 36500d',
+    meaning: 'time to live of a workflow after a write that does not say otherwise',
+  },
+  {
+    name: 'WORKFLOW_INDEX',
+    default: '/status,/document_type,/user_id,/case_id',
+    allowed:
+      'JSON Pointers separated by commas, whose last segments differ, are of letters, digits and . _ - and are no query names',
+    meaning: 'fields of a state by which workflows can be listed; empty for none',
+  },
+  {
+    name: 'WORKFLOW_HISTORY_LIMIT',
+    default: '50',
+    allowed: 'an integer from 0 to 1000',
+    meaning: 'earlier versions kept per workflow; 0 keeps none',
+  },
+  {
+    name: 'WORKFLOW_HISTORY_MAX_BYTES',
+    default: '1048576',
+    allowed: 'an integer from 0 to 67108864',
+    meaning: 'bytes of earlier versions kept per workflow; 0 keeps none',
+  },
+  {
+    name: 'MAX_STATE_BYTES',
+    default: '1048576',
+    allowed: 'an integer from 1024 to 8388608',
+    meaning: 'largest state; big values hold up Redis for everybody',
+  },
+  {
+    name: 'DATA_DIR',
+    default: './data with npm start, else none',
+    allowed: 'a path',
+    meaning: 'where the embedded engine keeps its state; empty: in memory only',
+  },
+  {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    allowed: 'fatal, error, warn, info, debug, trace or silent',
+    meaning: 'debug shows every request',
+  },
+  {
+    name: 'LOG_FORMAT',
+    default: 'pretty on a terminal, else json',
+    allowed: 'pretty or json',
+    meaning: 'form of the log',
+  },
+  {
+    name: 'REQUEST_TIMEOUT',
+    default: '30s',
+    allowed: 'a duration from 100ms to 1h',
+    meaning: 'how long a request may take to arrive',
+  },
+  {
+    name: 'HEADERS_TIMEOUT',
+    default: '10s',
+    allowed: 'a duration from 100ms to 1h, not longer than REQUEST_TIMEOUT',
+    meaning: 'how long its headers may take',
+  },
+  {
+    name: 'SHUTDOWN_DELAY',
+    default: '0s',
+    allowed: 'a duration from 0s to 10m',
+    meaning: 'after SIGTERM: how long to serve on while not ready',
+  },
+  {
+    name: 'SHUTDOWN_TIMEOUT',
+    default: '10s',
+    allowed: 'a duration from 1s to 10m',
+    meaning: 'how long shutting down may take altogether',
+  },
+] as const satisfies readonly Setting[];
+
+export type SettingName = (typeof SETTINGS)[number]['name'];

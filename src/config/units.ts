@@ -1,0 +1,12 @@
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of `500ms`, `5s`, `5` (seconds), `10m`, `24h`, `30d`; NaN for anything else. */
+export function durationMs(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  return amount === undefined ? Number.NaN : Math.round(Number(amount) * (UNITS[unit] as number));
+}
+
+/** NaN for what is no plain decimal integer. */
+export function integer(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+}

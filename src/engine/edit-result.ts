@@ -1,0 +1,23 @@
+import type { JsonNode } from '../json/document.js';
+import type { IndexValues } from './commit.js';
+import { StateTooLargeError } from './errors.js';
+import type { WorkflowIndex } from './workflow-index.js';
+
+/** @throws StateTooLargeError */
+export function checkSize(state: string, limit: number): void {
+  // No character takes more than three bytes per code unit, so most states need not be measured.
+  if (state.length * 3 <= limit) return;
+  const bytes = Buffer.byteLength(state);
+  if (bytes > limit) throw new StateTooLargeError(limit, bytes);
+}
+
+/** What an edit produced, as a state to be stored: of an allowed size, sound JSON within the limits of depth, and indexed. */
+export function resultOf(
+  document: JsonNode,
+  index: WorkflowIndex,
+  maxStateBytes: number,
+): { state: string; index: IndexValues } {
+  const state = document.text;
+  checkSize(state, maxStateBytes);
+  return { state, index: index.ofState(state) };
+}

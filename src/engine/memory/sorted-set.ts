@@ -1,0 +1,131 @@
+/** A member of a sorted set; ordered by score, then by id. */
+export interface Scored {
+  readonly score: number;
+  readonly id: string;
+}
+
+interface Block {
+  readonly scores: number[];
+  readonly ids: string[];
+}
+
+/** Small enough that an insertion moves little, large enough that a million entries make few blocks. */
+const BLOCK_SIZE = 512;
+
+/**
+ * Ids in the order of their scores, as a list of sorted blocks: binary search finds the block and the place in it.
+ * Ids are ASCII, so the order of the language is the order of bytes, as in Redis.
+ */
+export class SortedSet {
+  readonly #blocks: Block[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The pair must not be in the set yet. */
+  add(score: number, id: string): void {
+    this.#size++;
+    if (this.#blocks.length === 0) {
+      this.#blocks.push({ scores: [score], ids: [id] });
+      return;
+    }
+    // Behind the last entry of all there is no block whose end is greater: it goes into the last one.
+    const at = Math.min(this.#blockOf(score, id), this.#blocks.length - 1);
+    const block = this.#blocks[at] as Block;
+    const place = placeIn(block, score, id);
+    block.scores.splice(place, 0, score);
+    block.ids.splice(place, 0, id);
+    if (block.ids.length > BLOCK_SIZE) this.#split(at, block);
+  }
+
+  delete(score: number, id: string): boolean {
+    const at = this.#blockOf(score, id);
+    const block = this.#blocks[at];
+    if (block === undefined) return false;
+    const place = placeIn(block, score, id);
+    if (block.ids[place] !== id || block.scores[place] !== score) return false;
+    block.scores.splice(place, 1);
+    block.ids.splice(place, 1);
+    if (block.ids.length === 0) this.#blocks.splice(at, 1);
+    this.#size--;
+    return true;
+  }
+
+  /** How many entries come before (score, id). */
+  rank(score: number, id: string): number {
+    const at = this.#blockOf(score, id);
+    let before = 0;
+    for (let i = 0; i < at; i++) before += (this.#blocks[i] as Block).ids.length;
+    const block = this.#blocks[at];
+    return block === undefined ? before : before + placeIn(block, score, id);
+  }
+
+  /** Entries behind `after` (from the start without it), upwards. The set must not change during the walk. */
+  *ascending(after?: Scored): Generator<Scored> {
+    let at = after === undefined ? 0 : this.#blockOf(after.score, after.id);
+    let place = 0;
+    const first = this.#blocks[at];
+    if (after !== undefined && first !== undefined) {
+      place = placeIn(first, after.score, after.id);
+      if (first.ids[place] === after.id && first.scores[place] === after.score) place++;
+    }
+    for (; at < this.#blocks.length; at++, place = 0) {
+      const { scores, ids } = this.#blocks[at] as Block;
+      for (; place < ids.length; place++) yield { score: scores[place] as number, id: ids[place] as string };
+    }
+  }
+
+  /** Entries before `before` (from the end without it), downwards. The set must not change during the walk. */
+  *descending(before?: Scored): Generator<Scored> {
+    let at =
+      before === undefined
+        ? this.#blocks.length - 1
+        : Math.min(this.#blockOf(before.score, before.id), this.#blocks.length - 1);
+    const first = this.#blocks[at];
+    let place =
+      first === undefined
+        ? -1
+        : (before === undefined ? first.ids.length : placeIn(first, before.score, before.id)) - 1;
+    for (; at >= 0; at--, place = ((this.#blocks[at] as Block | undefined)?.ids.length ?? 0) - 1) {
+      const { scores, ids } = this.#blocks[at] as Block;
+      for (; place >= 0; place--) yield { score: scores[place] as number, id: ids[place] as string };
+    }
+  }
+
+  /** The first block whose last entry is not before (score, id). */
+  #blockOf(score: number, id: string): number {
+    let low = 0;
+    let high = this.#blocks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { scores, ids } = this.#blocks[middle] as Block;
+      const last = ids.length - 1;
+      if (isBefore(scores[last] as number, ids[last] as string, score, id)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #split(at: number, block: Block): void {
+    const half = block.ids.length >> 1;
+    this.#blocks.splice(at + 1, 0, { scores: block.scores.splice(half), ids: block.ids.splice(half) });
+  }
+}
+
+function isBefore(score: number, id: string, otherScore: number, otherId: string): boolean {
+  return score < otherScore || (score === otherScore && id < otherId);
+}
+
+/** The index of the first entry of the block that is not before (score, id). */
+function placeIn({ scores, ids }: Block, score: number, id: string): number {
+  let low = 0;
+  let high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(scores[middle] as number, ids[middle] as string, score, id)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

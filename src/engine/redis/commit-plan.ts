@@ -1,0 +1,94 @@
+import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
+import type { EngineOptions } from '../engine.js';
+import { stateKey } from './keys.js';
+
+/** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
+export interface PlannedPut {
+  readonly part: Extract<Part, 'puts' | 'patches'>;
+  readonly at: number;
+  readonly id: string;
+  readonly expect?: Expect;
+  readonly mustExist: boolean;
+  readonly inc: string;
+  readonly ttl: number | 'never' | 'keep';
+  readonly index: readonly string[];
+  /** One text for each version, oldest first. */
+  readonly abouts: readonly string[];
+  readonly states: readonly string[];
+}
+
+/** Which results a once key stands for, counted from 1. */
+export interface PlannedOnce extends Once {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface Plan {
+  readonly once: readonly PlannedOnce[];
+  readonly puts: readonly PlannedPut[];
+  readonly deletes: readonly Delete[];
+  readonly touches: readonly Touch[];
+  readonly wantState: boolean;
+}
+
+export function plannedTtl(ttl: Ttl): number | 'never' | 'keep' {
+  return ttl ?? 'never';
+}
+
+export function entriesOf(index: IndexValues): string[] {
+  return Object.entries(index).map(([field, value]) => `${field}=${value}`);
+}
+
+export function plannedPut({ id, expect, incarnation, state, index, ttl, about }: Put, at: number): PlannedPut {
+  return {
+    part: 'puts',
+    at,
+    id,
+    ...(expect && { expect }),
+    mustExist: false,
+    inc: incarnation,
+    ttl: plannedTtl(ttl),
+    index: entriesOf(index),
+    abouts: [JSON.stringify(about)],
+    states: [state],
+  };
+}
+
+/** The plan of a commit whose patches have been worked out as puts. */
+export function planOf({ once, deletes = [], touches = [] }: Commit, puts: readonly PlannedPut[]): Plan {
+  return {
+    once: [{ ...once, first: 1, last: puts.length + touches.length }],
+    puts,
+    deletes,
+    touches,
+    wantState: false,
+  };
+}
+
+/** The state keys, and the arguments behind prefix, time and default time to live. */
+export function argumentsOf(
+  prefix: string,
+  plan: Plan,
+  { historyLimit, historyMaxBytes }: EngineOptions,
+  { replica, epoch }: { replica: string; epoch: number },
+): { keys: string[]; args: string[] } {
+  const { once, puts, deletes, touches, wantState } = plan;
+  const message = JSON.stringify({
+    replica,
+    epoch,
+    historyLimit,
+    historyMaxBytes,
+    once,
+    // States travel beside the plan: the script never decodes them.
+    puts: puts.map(({ states: _states, ...put }) => put),
+    ...(deletes.length > 0 && { deletes: deletes.map(({ id, expect }, at) => ({ at, id, expect })) }),
+    ...(touches.length > 0 && {
+      touches: touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
+    }),
+    ...(wantState && { wantState }),
+  });
+  return {
+    keys: [...puts, ...deletes, ...touches].map(({ id }) => stateKey(prefix, id)),
+    args: [message, ...puts.flatMap(({ states }) => states)],
+  };
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { fenceKey, prefixOf, tenantsKey } from './keys.js';
+import type { RedisConnections } from './redis-connections.js';
+import { RedisScript } from './redis-script.js';
+
+/** Longer than any network holds bytes back. */
+const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
+const beginEpoch = new RedisScript('fence');
+
+/**
+ * What a lost connection had under way can arrive long after everybody gave up. So each commit carries the number of its
+ * replica's epoch, and after a loss a new epoch begins before anything else is sent: what comes late is refused.
+ */
+export class Fences {
+  /** Not over restarts: a new process has nothing under way. */
+  readonly replica = randomUUID().slice(0, 13);
+  readonly #epochs = new Map<string, Promise<number>>();
+
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly namespace: string,
+  ) {
+    connections.onLost(() => this.#epochs.clear());
+  }
+
+  epochOf(tenant: string): Promise<number> {
+    let epoch = this.#epochs.get(tenant);
+    if (epoch === undefined) {
+      epoch = this.#begin(tenant);
+      this.#epochs.set(tenant, epoch);
+      epoch.catch(() => this.forget(tenant));
+    }
+    return epoch;
+  }
+
+  /** The next commit of the tenant begins a new epoch. */
+  forget(tenant: string): void {
+    this.#epochs.delete(tenant);
+  }
+
+  async #begin(tenant: string): Promise<number> {
+    const client = this.connections.command();
+    const key = fenceKey(prefixOf(this.namespace, tenant), this.replica);
+    const epoch = Number(await beginEpoch.run(client, [key], [REMEMBERED_MS]));
+    // So that every replica's sweeper knows the tenant, whoever serves it.
+    await client.zadd(tenantsKey(this.namespace), Date.now(), tenant);
+    return epoch;
+  }
+}

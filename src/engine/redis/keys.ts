@@ -1,0 +1,17 @@
+/** Prefix of all keys of a tenant. Names of tenants hold no braces, so the tag of another tenant cannot be forged. */
+export function prefixOf(namespace: string, tenant: string): string {
+  const own = namespace === '' ? '' : `${namespace}:`;
+  return tenant === 'default' ? own : `${own}{${tenant}}:`;
+}
+
+/** Where sweepers find the tenants there are; in a slot of its own. */
+export function tenantsKey(namespace: string): string {
+  return namespace === '' ? 'tenants' : `${namespace}:tenants`;
+}
+
+export const stateKey = (prefix: string, id: string): string => `${prefix}document_workflow:${id}`;
+export const onceKey = (prefix: string, key: string): string => `${prefix}once:${key}`;
+export const fenceKey = (prefix: string, replica: string): string => `${prefix}fence:${replica}`;
+
+/** Where scripts say which workflow has changed; a hint for those who wait, never the truth. */
+export const changesChannel = (prefix: string): string => `${prefix}changes`;

@@ -1,0 +1,53 @@
+import type { EngineObserver } from '../engine.js';
+import { StoreUnavailableError } from '../errors.js';
+import type { ScriptContext } from './committer.js';
+import { prefixOf } from './keys.js';
+import type { RedisConnections } from './redis-connections.js';
+import { classified, LostAnswerError } from './redis-errors.js';
+import type { RedisScript } from './redis-script.js';
+
+/** Runs scripts and commands that may safely run twice: a lost answer is simply asked for once more. */
+export class Reader {
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly context: ScriptContext,
+    private readonly observer: EngineObserver,
+  ) {}
+
+  /** @throws StoreUnavailableError */
+  run(
+    script: RedisScript,
+    name: string,
+    tenant: string,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
+    const { namespace, options, now } = this.context;
+    return this.#twice(name, () =>
+      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), options.defaultTtlMs, ...args]),
+    );
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return (await this.#twice('get', () => this.connections.command().get(key))) ?? undefined;
+  }
+
+  async #twice<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const answer = await ask();
+        this.observer.command(name, (performance.now() - started) / 1000, 'ok');
+        return answer;
+      } catch (error) {
+        const failure = classified(error);
+        if (failure instanceof LostAnswerError && attempt === 0) {
+          await this.connections.ready(this.connections.config.commandTimeoutMs);
+          continue;
+        }
+        this.observer.command(name, (performance.now() - started) / 1000, 'failed');
+        throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
+      }
+    }
+  }
+}

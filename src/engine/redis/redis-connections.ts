@@ -1,0 +1,128 @@
+import { Logger } from '@nestjs/common';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { RedisConfig } from '../../config/config.js';
+import { StoreUnavailableError } from '../errors.js';
+
+/**
+ * All connections of this replica. Options after experiments with cut, hung and half-open connections: nothing waits in a hidden
+ * queue, nothing is sent a second time by the driver, and every command ends by a deadline.
+ */
+export class RedisConnections {
+  readonly #logger = new Logger('Redis');
+  readonly #commands: Redis[];
+  readonly #lostListeners: (() => void)[] = [];
+  readonly #options: ReturnType<typeof optionsOf>;
+  #subscriber: Redis | undefined;
+  #turn = 0;
+  #isClosing = false;
+  #wasReady: boolean | undefined;
+
+  constructor(readonly config: RedisConfig) {
+    this.#options = optionsOf(config);
+    this.#commands = Array.from({ length: config.maxConnections - 1 }, () => this.#connection());
+  }
+
+  /** Tries to connect all; settles when the first attempt of each is over, however it went. */
+  async open(): Promise<void> {
+    await Promise.allSettled(this.#commands.map((client) => client.connect()));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const client of [...this.#commands, this.#subscriber]) {
+      if (client === undefined) continue;
+      // A server that is away cannot say goodbye.
+      if (client.status === 'ready') await client.quit().catch(() => undefined);
+      client.disconnect();
+    }
+  }
+
+  /** A connection that is ready, in turn. @throws StoreUnavailableError when there is none. */
+  command(): Redis {
+    const { length } = this.#commands;
+    for (let i = 0; i < length; i++) {
+      const client = this.#commands[(this.#turn = (this.#turn + 1) % length)] as Redis;
+      if (client.status === 'ready') return client;
+    }
+    throw new StoreUnavailableError();
+  }
+
+  get isReady(): boolean {
+    return this.#commands.some(({ status }) => status === 'ready');
+  }
+
+  /** Settles when a connection is ready or the time is over. */
+  async ready(withinMs: number): Promise<void> {
+    if (this.isReady) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        for (const client of this.#commands) client.off('ready', done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      for (const client of this.#commands) client.on('ready', done);
+    });
+  }
+
+  /** Calls back whenever a command connection was lost: what it had under way may still arrive. */
+  onLost(listener: () => void): void {
+    this.#lostListeners.push(listener);
+  }
+
+  /** The connection for subscriptions, opened when first asked for. */
+  subscriber(): Redis {
+    if (this.#subscriber === undefined) {
+      // Silence is normal here, so no deadline for the socket; after a loss the client subscribes again by itself.
+      const { socketTimeout: _none, ...options } = this.#options;
+      this.#subscriber = new Redis({ ...options, enableOfflineQueue: true, maxRetriesPerRequest: null });
+      this.#subscriber.on('error', () => undefined);
+      this.#subscriber.connect().catch(() => undefined);
+    }
+    return this.#subscriber;
+  }
+
+  #connection(): Redis {
+    const client = new Redis(this.#options);
+    // What went wrong shows in what the commands answer; the change of state is logged once, below.
+    client.on('error', () => undefined);
+    client.on('ready', () => this.#noteState());
+    client.on('close', () => {
+      this.#noteState();
+      for (const listener of this.#lostListeners) listener();
+    });
+    return client;
+  }
+
+  #noteState(): void {
+    if (this.#isClosing || this.isReady === this.#wasReady) return;
+    this.#wasReady = this.isReady;
+    const { host, port } = this.config;
+    if (this.isReady) this.#logger.log(`connected to ${host}:${port}`);
+    else this.#logger.error(`cannot reach ${host}:${port}; answering 503 and trying again`);
+  }
+}
+
+function optionsOf(config: RedisConfig) {
+  return {
+    host: config.host,
+    port: config.port,
+    db: config.db,
+    ...(config.username !== undefined && { username: config.username }),
+    ...(config.password !== undefined && { password: config.password }),
+    ...(config.tls && { tls: { servername: config.host } }),
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: config.commandTimeoutMs,
+    // Longer than any command may take: whoever is silent for so long is gone, even if the connection looks alive.
+    socketTimeout: config.commandTimeoutMs + 500,
+    connectTimeout: config.connectTimeoutMs,
+    keepAlive: 5000,
+    enableReadyCheck: true,
+    maxLoadingRetryTime: 1000,
+    retryStrategy: (attempt: number) => Math.min(25 * 2 ** Math.min(attempt - 1, 10), 500) + Math.random() * 50,
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
+  } satisfies RedisOptions;
+}

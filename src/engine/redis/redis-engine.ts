@@ -1,0 +1,364 @@
+import { InvalidJsonError } from '../../json/invalid-json-error.js';
+import { parseDocument } from '../../json/document.js';
+import { ServiceError } from '../../service-error.js';
+import { systemClock, type Clock } from '../clock.js';
+import type { Commit, CommittedWorkflow, Once, Outcome, Patch } from '../commit.js';
+import { checkSize, resultOf } from '../edit-result.js';
+import {
+  Engine,
+  silentObserver,
+  type EngineObserver,
+  type EngineOptions,
+  type Filter,
+  type ListPage,
+  type ListQuery,
+  type StorageReport,
+  type VersionLookup,
+  type VersionPage,
+} from '../engine.js';
+import { IdempotencyMismatchError, StateNotJsonError, StoreUnavailableError } from '../errors.js';
+import { demand } from '../expectation.js';
+import type { VersionRecord, WorkflowRecord } from '../records.js';
+import type { WorkflowIndex } from '../workflow-index.js';
+import { ChangeHints } from './change-hints.js';
+import { entriesOf, planOf, plannedPut, plannedTtl, type PlannedPut } from './commit-plan.js';
+import { Committer, jitter, refusalOf, type ScriptContext } from './committer.js';
+import { EditQueue } from './edit-queue.js';
+import { Fences } from './fences.js';
+import { onceKey, prefixOf, stateKey } from './keys.js';
+import { Listing } from './listing.js';
+import { Reader } from './reader.js';
+import type { RedisConnections } from './redis-connections.js';
+import { RedisScript } from './redis-script.js';
+import { foundOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
+import { durabilityOf, readInfo, warningsOf } from './server-check.js';
+import { Sweeper } from './sweeper.js';
+
+const findScript = new RedisScript('workflow', 'find');
+const adoptScript = new RedisScript('workflow', 'writing', 'adopt');
+const versionsScript = new RedisScript('workflow', 'versions');
+/** States of one reply; a hundred large ones at once would hold up Redis for everybody. */
+const FOUND_AT_ONCE = 10;
+const MOST_ROUNDS = 50;
+
+export interface RedisEngineParts {
+  readonly options: EngineOptions;
+  readonly index: WorkflowIndex;
+  readonly namespace: string;
+  /** For tests; else the server's time counts, which all replicas share. */
+  readonly clock?: Clock;
+  readonly observer?: EngineObserver;
+}
+
+/** Everything in Redis. A commit is atomic because Redis runs a script alone. */
+export class RedisEngine extends Engine {
+  readonly storage = 'redis';
+  readonly #options: EngineOptions;
+  readonly #index: WorkflowIndex;
+  readonly #clock: Clock | undefined;
+  readonly #observer: EngineObserver;
+  readonly #context: ScriptContext;
+  readonly #connections: RedisConnections;
+  readonly #reader: Reader;
+  readonly #listing: Listing;
+  readonly #committer: Committer;
+  readonly #edits: EditQueue;
+  readonly #hints: ChangeHints;
+  readonly #sweeper: Sweeper;
+
+  constructor(
+    connections: RedisConnections,
+    { options, index, namespace, clock, observer = silentObserver }: RedisEngineParts,
+  ) {
+    super();
+    this.#connections = connections;
+    this.#options = options;
+    this.#index = index;
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
+    this.#reader = new Reader(connections, this.#context, observer);
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer);
+    this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
+    this.#committer = new Committer(connections, new Fences(connections, namespace), this.#context, observer);
+    this.#hints = new ChangeHints(connections, namespace);
+    this.#edits = new EditQueue({
+      committer: this.#committer,
+      find: (tenant, id) => this.find(tenant, id),
+      findOutcome: (tenant, { key, fingerprint }) => this.findOutcome(tenant, key, fingerprint),
+      options,
+      index,
+      observer,
+      ...(clock && { clock }),
+    });
+  }
+
+  start(): void {
+    this.#sweeper.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#sweeper.stop();
+    this.#hints.close();
+  }
+
+  async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    const prefix = prefixOf(this.#context.namespace, tenant);
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const [line, state] = listOf(await this.#reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
+      if (typeof line !== 'string' || typeof state !== 'string') return undefined;
+      const found = foundOf(id, line);
+      if (found.kind === 'ours') {
+        this.#observer.read(1);
+        return { ...metaOf(found), state };
+      }
+      const record = await this.#settled(tenant, found, state);
+      if (record !== undefined) return record;
+    }
+    throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+  }
+
+  async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    const prefix = prefixOf(this.#context.namespace, tenant);
+    const records: (WorkflowRecord | undefined)[] = [];
+    for (let at = 0; at < ids.length; at += FOUND_AT_ONCE) {
+      const some = ids.slice(at, at + FOUND_AT_ONCE);
+      const keys = some.map((id) => stateKey(prefix, id));
+      const reply = listOf(await this.#reader.run(findScript, 'find', tenant, keys, some));
+      for (const [i, id] of some.entries()) {
+        const [line, state] = [reply[2 * i], reply[2 * i + 1]];
+        if (typeof line !== 'string' || typeof state !== 'string') {
+          records.push(undefined);
+          continue;
+        }
+        const found = foundOf(id, line);
+        records.push(found.kind === 'ours' ? { ...metaOf(found), state } : await this.find(tenant, id));
+      }
+    }
+    this.#observer.read(records.filter((record) => record !== undefined).length);
+    return records;
+  }
+
+  async list(tenant: string, query: ListQuery): Promise<ListPage> {
+    const page = await this.#listing.page(tenant, query);
+    this.#observer.read(page.items.length);
+    return page;
+  }
+
+  count(tenant: string, filter: Filter): Promise<number> {
+    return this.#listing.count(tenant, filter);
+  }
+
+  async listVersions(
+    tenant: string,
+    id: string,
+    { limit, before, includeState }: { limit: number; before?: number; includeState: boolean },
+  ): Promise<VersionPage | undefined> {
+    const kept = await this.#versions(tenant, id, before, limit + 1, includeState);
+    if (kept === undefined) return undefined;
+    const versions = kept.versions.slice(0, limit);
+    return { versions, nextBefore: kept.versions.length > limit ? (versions.at(-1)?.version ?? null) : null };
+  }
+
+  async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
+    const kept = await this.#versions(tenant, id, version + 1, 1, true);
+    if (kept === undefined) return { found: 'no-workflow' };
+    if (version > kept.current || version < 1) return { found: 'no-version' };
+    const [newest] = kept.versions;
+    if (newest?.version !== version) return { found: 'pruned', oldest: kept.oldest };
+    return { found: 'version', version: newest as VersionRecord & { state: string } };
+  }
+
+  async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
+    const kept = await this.#reader.get(onceKey(prefixOf(this.#context.namespace, tenant), key));
+    if (kept === undefined) return undefined;
+    const stop = kept.indexOf('\n');
+    if (kept.slice(0, stop) !== fingerprint) throw new IdempotencyMismatchError();
+    return replayOf(kept.slice(stop + 1));
+  }
+
+  async commit(tenant: string, commit: Commit): Promise<Outcome> {
+    const started = performance.now();
+    try {
+      const outcome = await this.#commit(tenant, commit);
+      this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
+      if (!outcome.replayed) {
+        this.#observer.written(
+          (commit.puts?.length ?? 0) + (commit.patches?.length ?? 0) + (commit.deletes?.length ?? 0),
+        );
+      }
+      return outcome;
+    } catch (error) {
+      const code = error instanceof ServiceError ? error.code : undefined;
+      const isRefusal = code !== undefined && !code.startsWith('STORE_') && code !== 'OUTCOME_UNKNOWN';
+      this.#observer.command('commit', (performance.now() - started) / 1000, isRefusal ? 'refused' : 'failed');
+      if (code === 'VERSION_CONFLICT') this.#observer.conflict();
+      throw error;
+    }
+  }
+
+  onChange(tenant: string, id: string, listener: () => void): () => void {
+    return this.#hints.listen(tenant, id, listener);
+  }
+
+  sweep(): Promise<number> {
+    return this.#sweeper.sweepAll();
+  }
+
+  async inspect(): Promise<StorageReport> {
+    try {
+      const started = performance.now();
+      await this.#connections.command().ping();
+      const latencyMs = Math.round((performance.now() - started) * 100) / 100;
+      const info = await readInfo(this.#connections);
+      const details = {
+        redisVersion: info['redis_version'] ?? null,
+        evictionPolicy: info['maxmemory_policy'] ?? null,
+        appendOnly: info['aof_enabled'] === undefined ? null : info['aof_enabled'] === '1',
+        replicas: info['connected_slaves'] === undefined ? null : Number(info['connected_slaves']),
+        usedMemoryBytes: info['used_memory'] === undefined ? null : Number(info['used_memory']),
+      };
+      return { reachable: true, latencyMs, durability: durabilityOf(info), warnings: warningsOf(info), details };
+    } catch {
+      // Away is away, whatever the reason; the connection has logged the change.
+      return {
+        reachable: false,
+        latencyMs: null,
+        durability: 'unknown',
+        warnings: ['Redis cannot be reached'],
+        details: {},
+      };
+    }
+  }
+
+  async #commit(tenant: string, commit: Commit): Promise<Outcome> {
+    const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
+    const [patch] = patches;
+    if (patch !== undefined && patches.length + puts.length + deletes.length + touches.length === 1) {
+      return this.#edits.run(tenant, { once, patch });
+    }
+    for (const { state } of puts) checkSize(state, this.#options.maxStateBytes);
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const edited = await this.#workOut(tenant, commit);
+      if ('replayed' in edited) return edited;
+      const verdict = await this.#committer.send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited.puts]));
+      switch (verdict.is) {
+        case 'done':
+          return outcomeOf(once, verdict.workflows, puts.length, edited.puts);
+        case 'replayed':
+          return verdict.outcome;
+        case 'adopt':
+          await this.find(tenant, verdict.id);
+          await this.#adopt(tenant, verdict.id);
+          continue;
+        case 'conflict':
+        case 'missing': {
+          // A patch has no expectation of its own here but to build on what was read; that is read again.
+          if (verdict.part === 'patches') break;
+          throw refusalOf(verdict, (commit[verdict.part] ?? [])[verdict.at]?.id ?? '');
+        }
+        case 'known':
+          throw new StoreUnavailableError();
+      }
+      this.#observer.retried('conflict');
+      await jitter(round);
+    }
+    throw new StoreUnavailableError({ cause: new Error('too many other writers were faster') });
+  }
+
+  /** The patches of a commit with several parts, as puts on exactly what is there now. A known commit is found before anything is worked out. */
+  async #workOut(tenant: string, { once, patches = [] }: Commit): Promise<{ puts: readonly PlannedPut[] } | Outcome> {
+    if (patches.length === 0) return { puts: [] };
+    const known = await this.findOutcome(tenant, once.key, once.fingerprint);
+    if (known !== undefined) return known;
+    const at = new Date((this.#clock ?? systemClock)());
+    const records = await this.findMany(
+      tenant,
+      patches.map(({ id }) => id),
+    );
+    return { puts: patches.map((patch, i) => this.#worked(patch, i, records[i], at)) };
+  }
+
+  #worked(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
+    demand('patches', i, patch, record);
+    const { id, incarnation, version, state } = record as WorkflowRecord;
+    const { edit, by, note, ttl } = patch;
+    const edited = edit.apply(parseDocument(state), at);
+    const result = resultOf(edited.document, this.#index, this.#options.maxStateBytes);
+    const about = { by, cause: edit.cause, changed: edited.changed, ...(note !== undefined && { note }) };
+    return {
+      part: 'patches',
+      at: i,
+      id,
+      expect: { etags: [`"${incarnation}-${version}"`] },
+      mustExist: true,
+      inc: incarnation,
+      ttl: plannedTtl(ttl),
+      index: entriesOf(result.index),
+      abouts: [JSON.stringify(about)],
+      states: [result.state],
+    };
+  }
+
+  /** What to show of a value that another program wrote; undefined when it must be read again. */
+  async #settled(tenant: string, found: Found, state: string): Promise<WorkflowRecord | undefined> {
+    const index = this.#indexOf(found.id, state);
+    if (found.kind === 'legacy') {
+      this.#observer.read(1);
+      return { ...metaOf(found), state };
+    }
+    await this.#runAdopt(tenant, found.id, state, index);
+    return undefined;
+  }
+
+  async #adopt(tenant: string, id: string): Promise<void> {
+    const record = await this.find(tenant, id);
+    if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
+  }
+
+  async #runAdopt(tenant: string, id: string, state: string, index: readonly string[]): Promise<void> {
+    const prefix = prefixOf(this.#context.namespace, tenant);
+    await this.#reader.run(adoptScript, 'adopt', tenant, [stateKey(prefix, id)], [id, state, JSON.stringify(index)]);
+  }
+
+  #indexOf(id: string, state: string): readonly string[] {
+    try {
+      return entriesOf(this.#index.ofState(state));
+    } catch (error) {
+      if (error instanceof InvalidJsonError) throw new StateNotJsonError(id);
+      throw error;
+    }
+  }
+
+  async #versions(tenant: string, id: string, before: number | undefined, limit: number, includeState: boolean) {
+    const prefix = prefixOf(this.#context.namespace, tenant);
+    const args = [id, before === undefined ? '' : String(before), String(limit), includeState ? '1' : '0'];
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const reply = await this.#reader.run(versionsScript, 'versions', tenant, [stateKey(prefix, id)], args);
+      if (reply === null || reply === undefined) return undefined;
+      const [line, oldest, ...entries] = listOf(reply);
+      const found = foundOf(id, line);
+      if (found.kind === 'foreign') {
+        await this.find(tenant, id);
+        continue;
+      }
+      const versions = entries.map((entry) => versionOf(found, entry, includeState));
+      return { current: found.version, oldest: Number(oldest), versions };
+    }
+    throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+  }
+}
+
+/** Results come in the order puts, patches, touches; those of the patches get the states they produced. */
+function outcomeOf(
+  { memo }: Once,
+  workflows: readonly CommittedWorkflow[],
+  putCount: number,
+  patched: readonly PlannedPut[],
+): Outcome {
+  const results = workflows.map((workflow, i) => {
+    const state = patched[i - putCount]?.states[0];
+    return state === undefined ? workflow : { ...workflow, state };
+  });
+  return { replayed: false, workflows: results, ...(memo !== undefined && { memo }) };
+}

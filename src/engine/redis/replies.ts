@@ -1,0 +1,88 @@
+import type { About, CommittedWorkflow, Outcome } from '../commit.js';
+import type { VersionRecord, WorkflowMeta } from '../records.js';
+import { StoreUnavailableError } from '../errors.js';
+
+/** Whose value it is; see load in scripts/workflow.lua. */
+export type Kind = 'ours' | 'legacy' | 'foreign';
+
+export interface Found extends WorkflowMeta {
+  readonly kind: Kind;
+}
+
+/** Redis is another program's output: what does not look as it must is no reason to crash, and none to guess. */
+function unexpected(): never {
+  throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : unexpected();
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : unexpected();
+}
+
+function numberOf(text: string | undefined): number {
+  const value = Number(text);
+  return text !== undefined && Number.isFinite(value) ? value : unexpected();
+}
+
+function deadlineOf(text: string | undefined): number | null {
+  return text === '-' ? null : numberOf(text);
+}
+
+/** From `line_of`: "<incarnation> <version> <created> <updated> <deadline> <kind>" */
+export function foundOf(id: string, line: unknown): Found {
+  const [incarnation, version, created, updated, deadline, kind] = textOf(line).split(' ');
+  return {
+    id,
+    incarnation: incarnation as string,
+    version: numberOf(version),
+    createdAtMs: numberOf(created),
+    updatedAtMs: numberOf(updated),
+    deadlineMs: deadlineOf(deadline),
+    kind: kind as Kind,
+  };
+}
+
+export function metaOf({ kind: _kind, ...meta }: Found): WorkflowMeta {
+  return meta;
+}
+
+/** From a result of commit.lua: "<id> <incarnation> <version> <created> <updated> <deadline> <1 when created>" */
+export function committedOf(result: unknown): CommittedWorkflow {
+  const line = textOf(result);
+  const stop = line.indexOf(' ');
+  const { kind, ...meta } = foundOf(line.slice(0, stop), line.slice(stop + 1));
+  return { ...meta, created: (kind as string) === '1' };
+}
+
+/** From an entry of versions.lua: header "<version> <updated> <deadline> <about>", bytes, state. */
+export function versionOf(found: Found, entry: unknown, includeState: boolean): VersionRecord {
+  const [header, bytes, state] = listOf(entry);
+  const [, version, updated, deadline, about] = /^(\d+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
+  return {
+    id: found.id,
+    incarnation: found.incarnation,
+    createdAtMs: found.createdAtMs,
+    version: numberOf(version),
+    updatedAtMs: numberOf(updated),
+    deadlineMs: deadlineOf(deadline),
+    about: JSON.parse(about ?? unexpected()) as About,
+    bytes: Number(bytes),
+    ...(includeState && { state: textOf(state) }),
+  };
+}
+
+/** The kept outcome of a commit: JSON that commit.lua wrote beside the effect. */
+export function replayOf(json: string): Outcome {
+  const { results, states, memo } = JSON.parse(json) as { results: unknown; states: unknown; memo?: string };
+  // An empty list of Lua is written as an empty object.
+  const list = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) : []);
+  const kept = list(states);
+  const workflows = list(results).map((result, i) => {
+    const state = kept[i];
+    return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
+  });
+  return { replayed: true, workflows, ...(memo !== undefined && { memo }) };
+}

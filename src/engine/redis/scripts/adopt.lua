@@ -1,0 +1,23 @@
+--[[
+  adopt: makes a value that another program wrote a version of ours. Doing it again does nothing.
+  KEYS[1]  the state key
+  ARGV[4]  the id
+  ARGV[5]  the state that was seen; if it is another one now, nothing is done
+  ARGV[6]  index entries of that state, a JSON list
+  Returns  'adopted', 'ours' or 'changed'
+]]
+local id = ARGV[4]
+local record = load(id)
+if not record or redis.call('GET', state_key(id)) ~= ARGV[5] then return 'changed' end
+if record.kind == 'ours' then return 'ours' end
+local is_new = record.kind == 'legacy'
+if is_new then
+  unindex(id)
+  redis.call('DEL', history_key(id))
+end
+local history_bytes = tonumber(redis.call('HGET', meta_key(id), 'history_bytes') or 0)
+write_meta(id, record, history_bytes)
+set_deadline(id, record.deadline, false)
+index(id, record, cjson.decode(ARGV[6]), is_new)
+announce('workflow.adopted', id, record.version)
+return 'adopted'

@@ -1,0 +1,32 @@
+--[[
+  count: how many workflows an index knows, without those whose time is over but who are not swept yet.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  'all', 'field' or 'prefix'
+  ARGV[5]  the field as "field=value", or the prefix
+  ARGV[6]  ARGV[7]  bounds of the time of the last write, as ZCOUNT takes them; not with a prefix
+  Returns  the number, or 'sweep' when too many are due to be told apart here
+]]
+local MOST_DUE = 1000
+local kind, value, from, to = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local set = kind == 'field' and index_key('by:' .. value) or index_key('updated')
+local due = redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MOST_DUE)
+if #due == MOST_DUE then return 'sweep' end
+local count
+if kind == 'prefix' then count = redis.call('ZLEXCOUNT', index_key('ids'), '[' .. value, '(' .. value .. '\127')
+elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)
+else count = redis.call('ZCOUNT', set, from, to) end
+
+local function is_within(score)
+  if from ~= '-inf' and score <= tonumber(string.sub(from, 2)) then return false end
+  if to ~= '+inf' and score >= tonumber(string.sub(to, 2)) then return false end
+  return true
+end
+for _, id in ipairs(due) do
+  if kind == 'prefix' then
+    if string.sub(id, 1, #value) == value then count = count - 1 end
+  else
+    local score = redis.call('ZSCORE', set, id)
+    if score and is_within(tonumber(score)) then count = count - 1 end
+  end
+end
+return count

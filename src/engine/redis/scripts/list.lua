@@ -1,0 +1,126 @@
+--[[
+  list: a step of a walk through an index.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  the query, JSON made by the service: order 'updated' or 'created', descending, limit, steps, bytes,
+           fields ["field=value"], prefix?, after? and before? (bounds of updated, exclusive), position? {score, id}, states
+  Returns  {status, score, id, stale ids as JSON, newest, {score, id, line, state?}…}
+           status: 'end' of the walk; 'more', the limit or the bytes were reached; 'step', as many were examined as one call may. The walk goes
+           on behind (score, id). newest is the latest time of all.
+]]
+local query = cjson.decode(ARGV[4])
+local base = index_key(query.order)
+
+-- The smallest set that holds all that match leads the walk; the others are asked about each.
+local driver, others = base, {}
+if #query.fields > 0 then
+  local by = query.order == 'updated' and 'by:' or 'created-by:'
+  local smallest
+  for i, field in ipairs(query.fields) do
+    local size = redis.call('ZCARD', index_key(by .. field))
+    if not smallest or size < smallest then smallest, driver = size, index_key(by .. field) end
+    others[i] = index_key('by:' .. field)
+  end
+end
+
+local newest = redis.call('ZRANGE', index_key('updated'), -1, -1, 'WITHSCORES')[2]
+local stale, items = {}, {}
+local bytes = 0
+
+local function matches(id)
+  if query.prefix and string.sub(id, 1, #query.prefix) ~= query.prefix then return false end
+  for _, set in ipairs(others) do
+    if set ~= driver and not redis.call('ZSCORE', set, id) then return false end
+  end
+  return true
+end
+
+-- True when the item is part of the page; the caller has seen to the order.
+local function take(id, score)
+  if not matches(id) then return false end
+  local record = load(id)
+  if not record then
+    if redis.call('EXISTS', state_key(id)) == 0 then stale[#stale + 1] = id end
+    return false
+  end
+  if query.after and record.updated <= query.after then return false end
+  if query.before and record.updated >= query.before then return false end
+  local state = query.states and redis.call('GET', state_key(id)) or nil
+  bytes = bytes + (query.states and record.bytes or 0)
+  items[#items + 1] = { score, id, line_of(record), state }
+  return true
+end
+
+local function reply(status, score, id)
+  local answer = { status, score, id, cjson.encode(stale), newest or '' }
+  for _, item in ipairs(items) do answer[#answer + 1] = item end
+  return answer
+end
+
+-- The language's own < on strings follows the server's locale; ids are compared as bytes, as Redis orders them.
+local function is_before(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+local position = query.position
+
+-- Few ids with the prefix: take them all and put them in order, rather than looking for them in the whole set.
+if query.prefix and redis.call('ZLEXCOUNT', index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
+  local found = {}
+  for _, id in ipairs(redis.call('ZRANGEBYLEX', index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127')) do
+    local score = redis.call('ZSCORE', driver, id)
+    if score then found[#found + 1] = { score = tonumber(score), text = score, id = id } end
+  end
+  local function comes_first(a, b)
+    if a.score ~= b.score then
+      if query.descending then return a.score > b.score end
+      return a.score < b.score
+    end
+    if query.descending then return is_before(b.id, a.id) end
+    return is_before(a.id, b.id)
+  end
+  table.sort(found, comes_first)
+  for _, one in ipairs(found) do
+    if not position or comes_first(position, one) then
+      take(one.id, one.text)
+      if #items == query.limit or bytes >= query.bytes then return reply('more', one.text, one.id) end
+    end
+  end
+  return reply('end', '', '')
+end
+
+-- How many of the driver come before (score, id), or also at it.
+local function rank_of(score, id, inclusive)
+  local low = redis.call('ZCOUNT', driver, '-inf', '(' .. whole(score))
+  local high = low + redis.call('ZCOUNT', driver, whole(score), whole(score))
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local other = redis.call('ZRANGE', driver, middle, middle)[1]
+    if is_before(other, id) or (inclusive and other == id) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+local size = redis.call('ZCARD', driver)
+local at = 0
+if position then
+  if query.descending then at = size - rank_of(position.score, position.id, false)
+  else at = rank_of(position.score, position.id, true) end
+end
+local examined = 0
+local chunk = math.min(query.limit + 10, 200)
+while at < size do
+  local ids = redis.call(query.descending and 'ZREVRANGE' or 'ZRANGE', driver, at, at + chunk - 1, 'WITHSCORES')
+  if #ids == 0 then break end
+  for i = 1, #ids, 2 do
+    take(ids[i], ids[i + 1])
+    examined = examined + 1
+    if #items == query.limit or bytes >= query.bytes then return reply('more', ids[i + 1], ids[i]) end
+    if examined == query.steps then return reply('step', ids[i + 1], ids[i]) end
+  end
+  at = at + #ids / 2
+end
+return reply('end', '', '')

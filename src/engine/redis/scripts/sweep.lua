@@ -1,0 +1,32 @@
+--[[
+  sweep: removes workflows whose time is over, with everything that belongs to them.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  at most so many
+  ARGV[5+] ids to look at as well: their states were deleted behind our back
+  Returns  {number of expired workflows, when the next one is due or ''}
+]]
+local expired = 0
+local function clear(id)
+  local record = load(id)
+  if not record then
+    local version = redis.call('HGET', meta_key(id), 'version')
+    remove(id)
+    return true, tonumber(version or 0)
+  end
+  -- Another program has given it a new value or a longer life; what we know of the old one is over all the same.
+  if record.kind == 'legacy' then unindex(id) else index_deadline(id, record.deadline) end
+  return false
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))) do
+  local gone, version = clear(id)
+  if gone then
+    expired = expired + 1
+    announce('workflow.expired', id, version)
+  end
+end
+for i = 5, #ARGV do
+  if not load(ARGV[i]) then remove(ARGV[i]) end
+end
+local next_due = redis.call('ZRANGE', index_key('deadline'), 0, 0, 'WITHSCORES')[2]
+return { expired, next_due or '' }

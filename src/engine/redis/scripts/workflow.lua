@@ -1,0 +1,78 @@
+--[[
+  Common to the scripts that know workflows; put in front of each of them.
+  ARGV[1]  prefix of the tenant's keys
+  ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
+  ARGV[3]  default time to live in milliseconds
+  A deadline is a number of milliseconds, or false for never; as text '-' is never.
+]]
+local prefix = ARGV[1]
+local default_ttl = tonumber(ARGV[3])
+
+local function server_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
+
+local function state_key(id) return prefix .. 'document_workflow:' .. id end
+local function meta_key(id) return prefix .. 'document_workflow_meta:' .. id end
+local function history_key(id) return prefix .. 'document_workflow_history:' .. id end
+local function index_key(name) return prefix .. 'document_workflow_index:' .. name end
+
+-- tostring would write large numbers in scientific notation.
+local function whole(number) return string.format('%.0f', number) end
+local function deadline_text(deadline) return deadline and whole(deadline) or '-' end
+
+--[[
+  When Redis itself will let a key go. PTTL and TIME are read at two moments, and the server may be held up between them, so a
+  deadline is only another one than `expected` when it lies outside of what both readings allow.
+]]
+local function real_deadline(key, expected)
+  local before = server_time()
+  local left = redis.call('PTTL', key)
+  if left < 0 then return false end
+  if expected and math.abs(before + left - expected) <= 1 then return expected end
+  local after = server_time()
+  if expected and expected >= before + left - 1 and expected <= after + left + 1 then return expected end
+  return after + left
+end
+
+local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
+
+--[[
+  What is known of a workflow; nil when it does not exist or has expired. `kind` tells whose it is:
+  'ours'; 'legacy', written by another program and never seen by us: version 1, with an incarnation that its value gives, so that a
+  tag handed out holds until the value changes; 'foreign', ours once but overwritten behind our back: the version after.
+]]
+local function load(id)
+  local key = state_key(id)
+  local bytes = redis.call('STRLEN', key)
+  if bytes == 0 then return nil end
+  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about')
+  if not meta[1] then
+    local deadline = real_deadline(key, false)
+    local written = deadline and math.min(now, deadline - default_ttl) or now
+    local inc = 'legacy-' .. string.sub(redis.sha1hex(redis.call('GET', key)), 1, 12)
+    return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline, bytes = bytes, about = ADOPTED }
+  end
+  local deadline = meta[5] ~= '-' and tonumber(meta[5])
+  local real = real_deadline(key, deadline)
+  local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
+    deadline = deadline, bytes = bytes, about = meta[7] }
+  if real ~= deadline or bytes ~= tonumber(meta[6]) then
+    record.kind = 'foreign'
+    record.version = record.version + 1
+    record.updated = math.max(now, record.updated)
+    record.deadline = real
+    record.about = ADOPTED
+    return record
+  end
+  if deadline and deadline <= now then return nil end
+  return record
+end
+
+local function line_of(record)
+  return record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
+    deadline_text(record.deadline) .. ' ' .. record.kind
+end

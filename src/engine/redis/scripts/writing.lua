@@ -1,0 +1,80 @@
+--[[
+  Common to the scripts that change workflows; behind workflow.lua.
+]]
+local EVENTS_KEPT = 100000
+
+local function announce(type, id, version)
+  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, 'id', id, 'version', whole(version))
+  redis.call('PUBLISH', prefix .. 'changes', id)
+end
+
+-- The entries "field=value" under which a workflow is indexed now. Ours, not a user's JSON.
+local function indexed_under(id)
+  local stored = redis.call('HGET', index_key('values'), id)
+  return stored and cjson.decode(stored) or {}
+end
+
+local function unindex(id)
+  for _, entry in ipairs(indexed_under(id)) do
+    redis.call('ZREM', index_key('by:' .. entry), id)
+    redis.call('ZREM', index_key('created-by:' .. entry), id)
+  end
+  redis.call('HDEL', index_key('values'), id)
+  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do redis.call('ZREM', index_key(name), id) end
+end
+
+local function index_deadline(id, deadline)
+  if deadline then redis.call('ZADD', index_key('deadline'), whole(deadline), id)
+  else redis.call('ZREM', index_key('deadline'), id) end
+end
+
+-- `is_new`: nothing of an earlier life of the id is indexed.
+local function index(id, record, entries, is_new)
+  local wanted, had = {}, {}
+  for _, entry in ipairs(entries) do wanted[entry] = true end
+  if not is_new then
+    for _, entry in ipairs(indexed_under(id)) do
+      had[entry] = true
+      if not wanted[entry] then
+        redis.call('ZREM', index_key('by:' .. entry), id)
+        redis.call('ZREM', index_key('created-by:' .. entry), id)
+      end
+    end
+  end
+  local changed = is_new
+  for _, entry in ipairs(entries) do
+    redis.call('ZADD', index_key('by:' .. entry), whole(record.updated), id)
+    if not had[entry] then
+      changed = true
+      redis.call('ZADD', index_key('created-by:' .. entry), whole(record.created), id)
+    end
+    had[entry] = nil
+  end
+  if changed or next(had) then redis.call('HSET', index_key('values'), id, cjson.encode(entries)) end
+  redis.call('ZADD', index_key('updated'), whole(record.updated), id)
+  if is_new then
+    redis.call('ZADD', index_key('created'), whole(record.created), id)
+    redis.call('ZADD', index_key('ids'), 0, id)
+  end
+  index_deadline(id, record.deadline)
+end
+
+-- All keys of a workflow end together.
+local function set_deadline(id, deadline, with_state)
+  local keys = { meta_key(id), history_key(id) }
+  if with_state then keys[3] = state_key(id) end
+  for _, key in ipairs(keys) do
+    if deadline then redis.call('PEXPIREAT', key, whole(deadline)) else redis.call('PERSIST', key) end
+  end
+end
+
+local function write_meta(id, record, history_bytes)
+  redis.call('HSET', meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
+    'updated', whole(record.updated), 'deadline', deadline_text(record.deadline), 'bytes', whole(record.bytes),
+    'about', record.about, 'history_bytes', whole(history_bytes))
+end
+
+local function remove(id)
+  redis.call('DEL', state_key(id), meta_key(id), history_key(id))
+  unindex(id)
+end

@@ -1,0 +1,91 @@
+import { Logger } from '@nestjs/common';
+import type { EngineObserver } from '../engine.js';
+import { prefixOf, stateKey, tenantsKey } from './keys.js';
+import type { Reader } from './reader.js';
+import type { RedisConnections } from './redis-connections.js';
+import { RedisScript } from './redis-script.js';
+import { listOf } from './replies.js';
+
+const sweepScript = new RedisScript('workflow', 'writing', 'sweep');
+const SWEPT_AT_ONCE = 100;
+const SHORTEST_MS = 1000;
+const LONGEST_MS = 30_000;
+
+/** Removes what has expired from the indexes. Every replica does so, and doing it twice does nothing. */
+export class Sweeper {
+  readonly #logger = new Logger('Sweeper');
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(
+    private readonly reader: Reader,
+    private readonly connections: RedisConnections,
+    private readonly namespace: string,
+    private readonly observer: EngineObserver,
+  ) {}
+
+  start(): void {
+    this.#again(SHORTEST_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** All that is due now, of all tenants; tells how many workflows that were. */
+  async sweepAll(): Promise<number> {
+    return (await this.#sweepTenants()).expired;
+  }
+
+  /** Also forgets what the indexes say of `ids`, if their workflows are really gone. */
+  async sweep(tenant: string, ids: readonly string[] = []): Promise<{ expired: number; nextDueMs: number }> {
+    const prefix = prefixOf(this.namespace, tenant);
+    let total = 0;
+    for (;;) {
+      const reply = await this.reader.run(
+        sweepScript,
+        'sweep',
+        tenant,
+        [stateKey(prefix, '')],
+        [String(SWEPT_AT_ONCE), ...ids],
+      );
+      const [expired, nextDue] = listOf(reply);
+      total += Number(expired);
+      if (Number(expired) < SWEPT_AT_ONCE) {
+        if (total > 0) this.observer.expired(total);
+        return { expired: total, nextDueMs: nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue) };
+      }
+    }
+  }
+
+  async #sweepTenants(): Promise<{ expired: number; nextDueMs: number }> {
+    const known = await this.connections.command().zrange(tenantsKey(this.namespace), '0', '-1');
+    const all = await Promise.all([...new Set(['default', ...known])].map((tenant) => this.sweep(tenant)));
+    return {
+      expired: all.reduce((sum, { expired }) => sum + expired, 0),
+      nextDueMs: Math.min(...all.map(({ nextDueMs }) => nextDueMs)),
+    };
+  }
+
+  #again(ms: number): void {
+    if (this.#isStopped) return;
+    // Replicas started together must not sweep together.
+    this.#timer = setTimeout(() => (this.#running = this.#tick()), ms * (1 + Math.random() / 4)).unref();
+  }
+
+  async #tick(): Promise<void> {
+    let ms = LONGEST_MS;
+    if (this.connections.isReady) {
+      try {
+        const { nextDueMs } = await this.#sweepTenants();
+        ms = Math.max(SHORTEST_MS, Math.min(nextDueMs - Date.now(), LONGEST_MS));
+      } catch (error) {
+        this.#logger.warn(`not swept this time: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    this.#again(ms);
+  }
+}

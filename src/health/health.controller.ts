@@ -1,0 +1,70 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunction } from '@nestjs/terminus';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Engine } from '../engine/engine.js';
+import { operation, ref } from '../http/openapi.js';
+import { VERSION } from '../version.js';
+import { ProcessHealth } from './process.health.js';
+import { StorageHealth } from './storage.health.js';
+
+const REPORT = {
+  200: { says: 'All is well', schema: ref('Health') },
+  503: { says: 'Something is down', schema: ref('Health') },
+};
+
+/** For probes and people. Terminus' report is the body as it is, also with 503: it says what is wrong. */
+@ApiTags('service')
+@Controller()
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly storage: StorageHealth,
+    private readonly process: ProcessHealth,
+    private readonly engine: Engine,
+  ) {}
+
+  @operation({ id: 'live', summary: 'Whether the process runs; asks nobody else', answers: REPORT, problems: [] })
+  @Get('health/live')
+  live(@Res() reply: FastifyReply): Promise<void> {
+    return this.#report(reply, []);
+  }
+
+  @operation({ id: 'ready', summary: 'Whether requests should be sent here', answers: REPORT, problems: [] })
+  @Get('health/ready')
+  ready(@Res() reply: FastifyReply): Promise<void> {
+    return this.#report(reply, [() => this.storage.serving(), () => this.storage.storage()]);
+  }
+
+  @operation({ id: 'health', summary: 'Everything that is known of its health', answers: REPORT, problems: [] })
+  @Get('health')
+  everything(@Res() reply: FastifyReply): Promise<void> {
+    return this.#report(reply, [
+      () => this.storage.serving(),
+      () => this.storage.storage(),
+      () => this.process.memory(),
+      () => this.process.eventLoop(),
+    ]);
+  }
+
+  @operation({
+    id: 'status',
+    summary: '200 as long as the process serves; for container health checks',
+    answers: { 200: { says: 'It serves', schema: ref('Status') } },
+    problems: [],
+  })
+  @Get('status')
+  status(@Res() reply: FastifyReply): void {
+    const uptimeSeconds = Math.round(process.uptime());
+    void reply.send({ status: 'ok', version: VERSION, storage: this.engine.storage, uptimeSeconds });
+  }
+
+  async #report(reply: FastifyReply, indicators: HealthIndicatorFunction[]): Promise<void> {
+    const report = await this.health.check(indicators).catch((error: { response?: HealthCheckResult }) => {
+      if (error.response === undefined) throw error;
+      return error.response;
+    });
+    if (report.status !== 'ok') reply.header('retry-after', '1');
+    void reply.status(report.status === 'ok' ? 200 : 503).send(report);
+  }
+}

@@ -1,0 +1,87 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { InvalidJsonError } from '../json/invalid-json-error.js';
+import { scanJson, type JsonScan, type ScanOptions } from '../json/scan.js';
+import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMediaTypeError } from './http-errors.js';
+
+/** Bodies stay bytes until a route asks: only the route knows which media types and which shape it takes. */
+export function keepBodiesRaw(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+export const JSON_TYPES = ['application/json'] as const;
+
+/** curl -d says this of whatever it sends; a route whose body can only be a JSON document need not believe it. */
+export const RAW_STATE_TYPES = ['application/json', 'application/x-www-form-urlencoded'] as const;
+
+/** The media type of the body, which is one of `accepted`. A charset other than UTF-8 is refused with it. */
+export function mediaTypeOf<T extends string>(request: FastifyRequest, accepted: readonly T[]): T {
+  const header = request.headers['content-type'];
+  if (header === accepted[0] && request.headers['content-encoding'] === undefined) return accepted[0] as T;
+  const [type = '', ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase());
+  const known = accepted.find((candidate) => candidate === type);
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') throw new UnsupportedMediaTypeError(`Content-Encoding ${encoding}`, accepted);
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
+  if (known === undefined || (charset !== undefined && charset.replaceAll('"', '') !== 'utf-8')) {
+    throw new UnsupportedMediaTypeError(header, accepted);
+  }
+  return known;
+}
+
+/** The body as text. Bytes that are not UTF-8 would come back as others, so they are refused. */
+export function textOf(request: FastifyRequest): string {
+  const body = request.body as Buffer | undefined;
+  if (body === undefined || body === null || body.length === 0)
+    throw new InvalidJsonBodyError('The body is empty; JSON is needed');
+  if (!isUtf8(body)) throw new InvalidJsonBodyError('The body is not valid UTF-8');
+  return body.toString('utf8');
+}
+
+export function jsonTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): string {
+  mediaTypeOf(request, accepted);
+  return textOf(request);
+}
+
+/** Validates a body on the way and finds what `options` ask for. */
+export function scanBody(text: string, options?: ScanOptions): JsonScan {
+  try {
+    return scanJson(text, options);
+  } catch (error) {
+    if (!(error instanceof InvalidJsonError)) throw error;
+    throw error.reason === 'syntax'
+      ? new InvalidJsonBodyError(`Not valid JSON: ${error.message}`, { cause: error })
+      : new JsonRefusedError({ pointer: error.pointer, message: error.message });
+  }
+}
+
+/** What a member of a small body must be: a claim about the value, and the words for when it does not hold. */
+export interface Member<T> {
+  readonly accepts: (value: unknown) => value is T;
+  readonly says: string;
+  readonly required?: boolean;
+}
+
+export type Members<T> = { readonly [K in keyof T]-?: Member<Exclude<T[K], undefined>> };
+
+/** Reads a small JSON object whose members are all known. Every fault is told at once; unknown members are faults. */
+export function readObject<T extends object>(text: string, members: Members<T>): T {
+  if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
+  // Null prototype: a member called __proto__ is then a member like any other, and unknown.
+  const body = Object.assign(Object.create(null), JSON.parse(text)) as Record<string, unknown>;
+  const known = members as Readonly<Record<string, Member<unknown>>>;
+  const issues = [
+    ...Object.keys(body)
+      .filter((name) => !Object.hasOwn(known, name))
+      .map((name) => ({ pointer: `/${name}`, message: 'is not known here' })),
+    ...Object.entries(known).flatMap(([name, { accepts, says, required }]) => {
+      const value = body[name];
+      if (value === undefined)
+        return required === true ? [{ pointer: `/${name}`, message: `is missing: ${says}` }] : [];
+      return accepts(value) ? [] : [{ pointer: `/${name}`, message: says }];
+    }),
+  ];
+  if (issues.length > 0) throw new InvalidBodyError(issues);
+  return body as T;
+}

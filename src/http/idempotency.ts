@@ -1,0 +1,74 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { RETRY_WINDOW_MS, type Once } from '../engine/commit.js';
+import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
+
+const CLIENT_KEY_KEEP_MS = 24 * 60 * 60 * 1000;
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+
+/** A request that changes something, as something that happens once. */
+export interface OnceRequest {
+  readonly once: Once;
+  /** The client gave a key, so the outcome may be known already. */
+  readonly keyed: boolean;
+}
+
+@Injectable()
+export class Idempotency {
+  readonly #running = new Set<string>();
+  readonly #process = randomBytes(9).toString('base64url');
+  #count = 0;
+
+  /**
+   * Runs `work` once for the request's Idempotency-Key. The engine makes it once for ever; this makes a second request that comes
+   * in while the first is still running on this replica wait its turn instead of racing it.
+   */
+  async run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
+    const given = request.headers['idempotency-key'];
+    if (given === undefined) return work({ once: this.#unkeyed(), keyed: false });
+    const once = keyed(request, tenant, given);
+    if (this.#running.has(once.key)) throw new IdempotencyInProgressError();
+    this.#running.add(once.key);
+    try {
+      return await work({ once, keyed: true });
+    } finally {
+      this.#running.delete(once.key);
+    }
+  }
+
+  /** Unique over replicas and restarts, and cheaper than a UUID: every write needs one. */
+  #unkeyed(): Once {
+    return { key: `${this.#process}.${(this.#count++).toString(36)}`, fingerprint: '', keepMs: RETRY_WINDOW_MS };
+  }
+}
+
+/** For routes that only read: a key that cannot be enforced is never accepted silently. */
+export function refuseKey(request: FastifyRequest): void {
+  if (request.headers['idempotency-key'] !== undefined) throw new IdempotencyNotSupportedError();
+}
+
+function keyed(request: FastifyRequest, tenant: string, given: string | string[]): Once {
+  const key = unquoted(String(given));
+  if (!VISIBLE_ASCII.test(key))
+    throw new InvalidHeaderError('Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
+  const [path = '', query = ''] = request.url.split('?', 2);
+  return {
+    key: digest([tenant, request.method, decodeURIComponent(path), key]),
+    fingerprint: digest([query, (request.body as Buffer | undefined) ?? '']),
+    keepMs: CLIENT_KEY_KEEP_MS,
+    keepStates: true,
+  };
+}
+
+/** The draft standard's quoted form is the same key as the bare one. */
+function unquoted(given: string): string {
+  return /^"[^"]*"$/.test(given) ? given.slice(1, -1) : given;
+}
+
+/** Length-prefixed, so that no two lists of parts run into the same bytes. */
+function digest(parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return hash.digest('base64url').slice(0, 32);
+}

@@ -1,0 +1,24 @@
+import type { FastifyRequest } from 'fastify';
+
+const LONGEST_WAIT_SECONDS = 60;
+
+export interface Preferences {
+  readonly minimal: boolean;
+  readonly waitSeconds: number | undefined;
+}
+
+const NONE: Preferences = { minimal: false, waitSeconds: undefined };
+
+/** RFC 7240: what we know is honoured, what we do not know or cannot read is ignored, as a preference must be. */
+export function preferencesOf({ headers }: FastifyRequest): Preferences {
+  const header = headers['prefer'];
+  if (header === undefined) return NONE;
+  const wishes = String(header)
+    .split(/[,;]/)
+    .map((wish) => wish.trim().toLowerCase());
+  const wait = wishes.map((wish) => /^wait="?(\d{1,9})"?$/.exec(wish)?.[1]).find((seconds) => seconds !== undefined);
+  return {
+    minimal: wishes.some((wish) => /^return="?minimal"?$/.test(wish)),
+    waitSeconds: wait === undefined ? undefined : Math.min(Number(wait), LONGEST_WAIT_SECONDS),
+  };
+}

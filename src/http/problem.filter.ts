@@ -1,0 +1,49 @@
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { asServiceError, problemOf } from './problem.js';
+import { ServiceError } from '../service-error.js';
+
+class InternalError extends ServiceError {
+  readonly code = 'INTERNAL_ERROR';
+}
+
+/** The one place where an error becomes an answer. What nobody foresaw answers a bare 500 and goes to the log. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  readonly #logger = new Logger('Http');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const length = Number(request.headers['content-length']);
+    const known = asServiceError(error, Number.isSafeInteger(length) ? length : undefined);
+    if (known === undefined || known.code === 'INTERNAL_ERROR' || known.code === 'STATE_NOT_JSON') {
+      this.#logger.error({
+        msg: 'request failed',
+        requestId: request.id,
+        route: request.routeOptions.url,
+        error: trace(error),
+      });
+    }
+    const shown =
+      known ?? new InternalError('Something went wrong in the service; the log has it under this request id');
+    // A handler that had begun to answer has said its status already: all that is left is to end the connection.
+    if (reply.sent) {
+      if (!reply.raw.writableEnded) reply.raw.destroy();
+      return;
+    }
+    const createOnly = request.headers['if-none-match'] === '*';
+    const problem = problemOf(shown, request.id, { createOnly });
+    void reply.status(problem.status).headers(problem.headers).send(problem.body);
+  }
+}
+
+/** Messages and stacks of our own code; never an error object as it is, which may carry a command with a state in it. */
+function trace(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by ${error.cause.name}: ${error.cause.message}` : own;
+}

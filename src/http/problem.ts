@@ -1,0 +1,74 @@
+import { HttpException } from '@nestjs/common';
+import { StateTooLargeError } from '../engine/errors.js';
+import { ServiceError } from '../service-error.js';
+import {
+  BadRequestError,
+  InvalidHeaderError,
+  MethodNotAllowedError,
+  RouteNotFoundError,
+  UnsupportedMediaTypeError,
+} from './http-errors.js';
+import { PROBLEMS, problemType } from './problems.js';
+
+/** An error as HTTP shows it: RFC 9457 document, status and headers. */
+export interface Problem {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * `instance` names the request, so that a user can give it to the operator. A `current` that already exists is a failed
+ * precondition when the request asked `If-None-Match: *`, and a conflict when it did not.
+ */
+export function problemOf(error: ServiceError, instance: string, asked: { createOnly?: boolean } = {}): Problem {
+  const row = PROBLEMS[error.code];
+  const status = error.code === 'ALREADY_EXISTS' && asked.createOnly === true ? 412 : row.status;
+  const body = JSON.stringify({
+    type: problemType(error.code),
+    title: row.title,
+    status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    ...error.extensions,
+  });
+  return { status, headers: headersOf(error), body };
+}
+
+function headersOf(error: ServiceError): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
+  if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
+  if (error instanceof MethodNotAllowedError) headers['allow'] = error.allowed.join(', ');
+  if (error instanceof UnsupportedMediaTypeError && error.accepted.some((type) => type.includes('patch'))) {
+    headers['accept-patch'] = error.accepted.join(', ');
+  }
+  return headers;
+}
+
+/**
+ * What the framework throws before a controller is reached, in our words; undefined for a fault of our own.
+ * Its messages are not passed on: they may quote what the client sent.
+ */
+export function asServiceError(error: unknown, contentLength: number | undefined): ServiceError | undefined {
+  if (error instanceof ServiceError) return error;
+  switch ((error as { code?: unknown } | undefined)?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new StateTooLargeError((error as { limit?: number }).limit ?? 0, contentLength ?? null);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new UnsupportedMediaTypeError('This Content-Type', ['application/json']);
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new InvalidHeaderError('Content-Length', 'does not match the body');
+    case 'FST_ERR_BAD_URL':
+    case 'FST_ERR_ASYNC_CONSTRAINT':
+      return new BadRequestError('The path is not valid percent-encoded UTF-8');
+    default:
+  }
+  const status =
+    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | undefined)?.statusCode;
+  if (status === 404) return new RouteNotFoundError('There is no such route; /docs lists them all');
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new BadRequestError('The request could not be read');
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { problemOf } from './problem.js';
+import { MethodNotAllowedError } from './http-errors.js';
+
+const PATCH_TYPES = 'application/merge-patch+json, application/json-patch+json';
+
+/**
+ * Knows which methods each path takes, so that a wrong method is told the right ones instead of a 404, and OPTIONS has an
+ * answer. To be set up before the routes are.
+ */
+export function answerOtherMethods(fastify: FastifyInstance): void {
+  const routes: { readonly path: RegExp; readonly methods: Set<string> }[] = [];
+  const byUrl = new Map<string, Set<string>>();
+
+  fastify.addHook('onRoute', ({ url, method }) => {
+    // A catch-all (the framework registers some) would claim every path.
+    if (url.includes('*')) return;
+    let methods = byUrl.get(url);
+    if (methods === undefined) {
+      methods = new Set();
+      byUrl.set(url, methods);
+      const pattern = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z]+/g, '[^/]+');
+      routes.push({ path: new RegExp(`^${pattern}/?$`), methods });
+    }
+    for (const name of [method].flat()) methods.add(name);
+  });
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done();
+    const [path = ''] = request.url.split('?', 1);
+    const allowed = routes.filter((route) => route.path.test(path)).flatMap(({ methods }) => [...methods]);
+    if (allowed.length === 0) return done();
+    answer(request, reply, [...new Set([...allowed, 'OPTIONS'])].sort());
+  });
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]): void {
+  reply.header('allow', allowed.join(', '));
+  if (allowed.includes('PATCH')) reply.header('accept-patch', PATCH_TYPES);
+  if (request.method === 'OPTIONS') {
+    void reply.status(204).send();
+    return;
+  }
+  const problem = problemOf(new MethodNotAllowedError(allowed), request.id);
+  void reply.status(problem.status).headers(problem.headers).send(problem.body);
+}

@@ -1,0 +1,42 @@
+import type { JsonNode } from './document.js';
+import { canonicalNumber } from './number.js';
+
+/**
+ * Whether two values are the same JSON value (RFC 6902 §4.6): objects whatever their order, strings by what they say, numbers
+ * by what they are worth, to the last digit.
+ */
+export function jsonEqual(a: JsonNode, b: JsonNode): boolean {
+  if (a === b) return true;
+  if (a.kind !== b.kind) return false;
+  if (hasSameText(a, b)) return true;
+  switch (a.kind) {
+    case 'object':
+      return a.size === b.size && hasEqualMembers(a, b);
+    case 'array':
+      return a.size === b.size && hasEqualItems(a, b);
+    case 'string':
+      return a.value() === b.value();
+    case 'number':
+      return canonicalNumber(a.text) === canonicalNumber(b.text);
+    default:
+      return false;
+  }
+}
+
+/** Compares lengths first: they are known, while the text of a changed document must be made. */
+export function hasSameText(a: JsonNode, b: JsonNode): boolean {
+  return a.length === b.length && a.text === b.text;
+}
+
+function hasEqualMembers(a: JsonNode, b: JsonNode): boolean {
+  for (const [name, node] of a.members()) {
+    const other = b.get(name);
+    if (other === undefined || !jsonEqual(node, other)) return false;
+  }
+  return true;
+}
+
+function hasEqualItems(a: JsonNode, b: JsonNode): boolean {
+  const others = b.items();
+  return a.items().every((item, i) => jsonEqual(item, others[i] as JsonNode));
+}

@@ -1,0 +1,175 @@
+import { ChangedPointers } from './changed-pointers.js';
+import type { JsonNode } from './document.js';
+import { jsonEqual } from './equal.js';
+import type { PatchResult } from './merge-patch.js';
+import { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
+import { readOperation, type PatchOperation } from './patch-operation.js';
+import { arrayIndex, formatPointer } from './pointer.js';
+import { levelsOf } from './slices.js';
+
+export { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
+
+export interface PatchLimits {
+  readonly maxOperations?: number;
+  /** Of the document after each operation, in characters: a few copies can double it many times. */
+  readonly maxLength?: number;
+  /** Of the document after each operation, in containers inside each other. */
+  readonly maxDepth?: number;
+}
+
+type Tokens = readonly string[];
+
+/**
+ * RFC 6902, all or nothing: nodes do not change, so a patch that fails half-way has changed nothing.
+ * @throws PatchTestFailedError or PatchInvalidError
+ */
+export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchLimits = {}): PatchResult {
+  const { maxOperations = 1000, maxLength = 16 * 1024 * 1024, maxDepth = 100 } = limits;
+  if (patch.kind !== 'array') throw new PatchInvalidError(null, 'a JSON Patch is an array of operations');
+  if (patch.size > maxOperations) throw new PatchInvalidError(null, `more than ${maxOperations} operations`);
+  const changed = new ChangedPointers();
+  let node = target;
+  patch.items().forEach((item, index) => {
+    const operation = readOperation(item, index);
+    node = new Step(node, index, maxDepth, changed).apply(operation);
+    if (node.length > maxLength) {
+      throw new PatchInvalidError(index, `the document would be longer than ${maxLength} characters`);
+    }
+  });
+  return { node, changed: changed.list() };
+}
+
+/** One operation at work on the document the earlier ones have left. */
+class Step {
+  constructor(
+    private readonly document: JsonNode,
+    private readonly index: number,
+    private readonly maxDepth: number,
+    private readonly changed: ChangedPointers,
+  ) {}
+
+  apply(operation: PatchOperation): JsonNode {
+    const { document } = this;
+    const { path } = operation;
+    switch (operation.op) {
+      case 'add':
+        return this.#add(document, path, operation.value);
+      case 'remove':
+        return this.#remove(document, path);
+      case 'replace':
+        this.#present(path);
+        return this.#replace(document, path, operation.value);
+      case 'copy':
+        return this.#add(document, path, this.#present(operation.from));
+      case 'move':
+        return this.#move(operation.from, path);
+      case 'test': {
+        const found = this.#find(path);
+        if (found !== undefined && jsonEqual(found, operation.value)) return document;
+        throw new PatchTestFailedError(this.index, formatPointer(path));
+      }
+    }
+  }
+
+  #add(document: JsonNode, path: Tokens, value: JsonNode): JsonNode {
+    this.#checkDepth(path, value);
+    return this.#edit(document, path, value, (container, token) => {
+      if (container.kind === 'object') return container.withMember(token, value);
+      return container.withInserted(token === '-' ? container.size : this.#indexIn(container, token, path), value);
+    });
+  }
+
+  #replace(document: JsonNode, path: Tokens, value: JsonNode): JsonNode {
+    this.#checkDepth(path, value);
+    return this.#edit(document, path, value, (container, token) => withPart(container, token, value));
+  }
+
+  #remove(document: JsonNode, path: Tokens): JsonNode {
+    if (path.length === 0) this.#fail('the whole document cannot be removed', path);
+    this.#present(path);
+    return this.#edit(document, path, undefined, (container, token) =>
+      container.kind === 'object' ? container.withoutMember(token) : container.withoutItem(Number(token)),
+    );
+  }
+
+  #move(from: Tokens, path: Tokens): JsonNode {
+    const value = this.#present(from);
+    if (from.every((token, i) => token === path[i])) {
+      if (from.length === path.length) return this.document;
+      this.#fail('a value cannot be moved into itself', path);
+    }
+    return this.#add(this.#remove(this.document, from), path, value);
+  }
+
+  /** Makes the change in the container of the place and carries it up to the root; the root itself becomes `whole`. */
+  #edit(
+    document: JsonNode,
+    path: Tokens,
+    whole: JsonNode | undefined,
+    change: (container: JsonNode, token: string) => JsonNode,
+  ): JsonNode {
+    const token = path.at(-1);
+    if (token === undefined) {
+      this.changed.add(path);
+      return whole ?? document;
+    }
+    const containers = [document];
+    for (const step of path.slice(0, -1)) {
+      const next = containers.at(-1)?.get(step);
+      if (next === undefined) this.#fail('there is nothing to put it into', path);
+      containers.push(next);
+    }
+    const container = containers.pop() ?? document;
+    if (container.kind !== 'object' && container.kind !== 'array') {
+      this.#fail(`the place is inside a ${container.kind}`, path);
+    }
+    // An item that was appended has the index it got, not "-", when somebody looks for it later.
+    const index = token === '-' && container.kind === 'array' ? String(container.size) : token;
+    this.changed.add([...path.slice(0, -1), index]);
+    return containers.reduceRight(
+      (node, parent, level) => withPart(parent, path[level] as string, node),
+      change(container, token),
+    );
+  }
+
+  #present(path: Tokens): JsonNode {
+    return this.#find(path) ?? this.#fail('there is nothing at this place', path);
+  }
+
+  /** An index that is none is a mistake in the patch, whatever the document holds. */
+  #find(path: Tokens): JsonNode | undefined {
+    let node: JsonNode | undefined = this.document;
+    for (const token of path) {
+      if (node?.kind === 'array' && token !== '-' && arrayIndex(token) === undefined) {
+        this.#fail(`${JSON.stringify(token)} is not an array index`, path);
+      }
+      node = node?.get(token);
+    }
+    return node;
+  }
+
+  #indexIn(array: JsonNode, token: string, path: Tokens): number {
+    const index = arrayIndex(token);
+    if (index === undefined) this.#fail(`${JSON.stringify(token)} is not an array index`, path);
+    if (index > array.size) this.#fail(`the array has ${array.size} items, so ${index} is beyond its end`, path);
+    return index;
+  }
+
+  /** Limits the stack that whoever walks the result will need. */
+  #checkDepth(path: Tokens, value: JsonNode): void {
+    const { maxDepth } = this;
+    // The levels of a value are an upper bound after changes, its text has the exact number.
+    if (path.length + value.levels > maxDepth && path.length + levelsOf(value.text) > maxDepth) {
+      this.#fail(`the document would be more than ${maxDepth} levels deep`, path);
+    }
+  }
+
+  #fail(message: string, path: Tokens): never {
+    throw new PatchInvalidError(this.index, message, formatPointer(path));
+  }
+}
+
+/** `token` names a part that is there. */
+function withPart(container: JsonNode, token: string, node: JsonNode): JsonNode {
+  return container.kind === 'object' ? container.withMember(token, node) : container.withItem(Number(token), node);
+}

@@ -1,0 +1,53 @@
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './characters.js';
+import { escapeToken } from './pointer.js';
+import { closingQuote, unescape } from './string-token.js';
+
+/** A container that is still open: the step into it that the walk is on, none between two members of an object. */
+interface OpenContainer {
+  readonly isObject: boolean;
+  index: number;
+  name: string | undefined;
+}
+
+/**
+ * The JSON Pointer to what stands at `offset`, in a text that is well-formed up to there. It walks the text again from
+ * the beginning, which spares the scan any bookkeeping: only refused documents need a pointer.
+ */
+export function pointerAt(text: string, offset: number): string {
+  const open: OpenContainer[] = [];
+  let position = 0;
+  while (position < offset) {
+    const character = text.charCodeAt(position);
+    const innermost = open.at(-1);
+    let next = position + 1;
+    if (character === QUOTE) {
+      const close = closingQuote(text, position + 1);
+      if (close === -1 || close >= offset) break;
+      next = close + 1;
+      if (innermost?.isObject === true && innermost.name === undefined) {
+        innermost.name = unescape(text, position, next);
+        next = behindColon(text, next, offset);
+      }
+    } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
+      open.push({ isObject: character === OPEN_BRACE, index: 0, name: undefined });
+    } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) {
+      open.pop();
+    } else if (character === COMMA && innermost !== undefined) {
+      innermost.index++;
+      innermost.name = undefined;
+    }
+    position = next;
+  }
+  return open.map(step).join('');
+}
+
+function behindColon(text: string, start: number, offset: number): number {
+  let position = start;
+  while (position < offset && text.charCodeAt(position) !== COLON) position++;
+  return position + 1;
+}
+
+function step({ isObject, index, name }: OpenContainer): string {
+  if (!isObject) return `/${index}`;
+  return name === undefined ? '' : `/${escapeToken(name)}`;
+}

@@ -1,0 +1,97 @@
+import type { JsonNode } from './document.js';
+import { hasSameText } from './equal.js';
+import { longestIncreasing } from './longest-increasing.js';
+import { canonicalNumber } from './number.js';
+
+/** For each item of the new array the index of the old item it continues, -1 when it is new. */
+export type Matches = number[];
+
+type Items = readonly JsonNode[];
+
+/** Where more items than these differ, hashing them all would take too long, and nobody reads the outcome. */
+const MOST_KEYS = 20_000;
+
+/**
+ * Finds out which items live on. Objects with ids are matched by id, wherever they went and however they changed. Other
+ * items are matched by what they say, and what is left between two matches by its place. All of it takes n log n.
+ */
+export function matchItems(before: Items, after: Items): Matches {
+  const matches: Matches = Array.from(after, () => -1);
+  const shorter = Math.min(before.length, after.length);
+  const isSame = (i: number, j: number) => hasSameText(before[i] as JsonNode, after[j] as JsonNode);
+  let start = 0;
+  for (; start < shorter && isSame(start, start); start++) matches[start] = start;
+  let tail = 0;
+  for (; tail < shorter - start && isSame(before.length - 1 - tail, after.length - 1 - tail); tail++) {
+    matches[after.length - 1 - tail] = before.length - 1 - tail;
+  }
+  matchMiddle(before.slice(start, before.length - tail), after.slice(start, after.length - tail)).forEach((i, j) => {
+    if (i !== -1) matches[start + j] = start + i;
+  });
+  return matches;
+}
+
+/** The places in the new array of as many matched items as possible that kept their order. */
+export function orderedMatches(matches: Matches): number[] {
+  const places: number[] = [];
+  matches.forEach((i, j) => {
+    if (i !== -1) places.push(j);
+  });
+  return longestIncreasing(places.map((j) => matches[j] as number)).map((at) => places[at] as number);
+}
+
+function matchMiddle(before: Items, after: Items): Matches {
+  if (before.length === 0 || after.length === 0) return Array.from(after, () => -1);
+  if (before.length + after.length > MOST_KEYS) return Array.from(after, (_, j) => (j < before.length ? j : -1));
+  const idsBefore = uniqueIds(before);
+  const idsAfter = idsBefore && uniqueIds(after);
+  if (idsBefore !== undefined && idsAfter !== undefined) return matchKeys(idsBefore, idsAfter);
+  const matches = matchKeys(numbered(before), numbered(after));
+  pairByPlace(before.length, matches);
+  return matches;
+}
+
+function matchKeys(before: readonly string[], after: readonly string[]): Matches {
+  const places = new Map(before.map((key, i) => [key, i]));
+  return after.map((key) => places.get(key) ?? -1);
+}
+
+/** A key from the `id` of each item; undefined unless all are objects and all of these ids are scalars and differ. */
+function uniqueIds(items: Items): string[] | undefined {
+  const keys = new Set<string>();
+  for (const item of items) {
+    const id = item.kind === 'object' ? item.get('id') : undefined;
+    if (id === undefined || id.kind === 'object' || id.kind === 'array') return undefined;
+    keys.add(id.kind === 'number' ? canonicalNumber(id.text) : JSON.stringify(id.value()));
+  }
+  return keys.size === items.length ? [...keys] : undefined;
+}
+
+/** The text of each item, and for one that occurs again the how manieth it is: so the second of one array is the second of the other. */
+function numbered(items: Items): string[] {
+  const seen = new Map<string, number>();
+  return items.map(({ text }) => {
+    const count = (seen.get(text) ?? 0) + 1;
+    seen.set(text, count);
+    return count === 1 ? text : `${text}#${count}`;
+  });
+}
+
+/** Between two items that stayed in order, unmatched ones in the same place are taken for one item that was edited. */
+function pairByPlace(size: number, matches: Matches): void {
+  const anchors = orderedMatches(matches);
+  const isTaken = new Uint8Array(size);
+  for (const i of matches) if (i !== -1) isTaken[i] = 1;
+  let i = 0;
+  let j = 0;
+  for (const anchor of [...anchors, matches.length]) {
+    const end = matches[anchor] ?? size;
+    for (; j < anchor; j++) {
+      if (matches[j] !== -1) continue;
+      while (i < end && isTaken[i] === 1) i++;
+      if (i < end) matches[j] = i++;
+    }
+    i = end + 1;
+    j = anchor + 1;
+  }
+}

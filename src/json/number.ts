@@ -1,0 +1,27 @@
+/**
+ * One text for all spellings of a number, exact for any size: its significant digits and the power of ten of the last one.
+ * 1, 1.0 and 10e-1 are all `1e0`; -0 is 0.
+ */
+export function canonicalNumber(text: string): string {
+  const isNegative = text.startsWith('-');
+  const exponentAt = text.search(/[eE]/);
+  const mantissa = text.slice(isNegative ? 1 : 0, exponentAt === -1 ? text.length : exponentAt);
+  const point = mantissa.indexOf('.');
+  const digits = point === -1 ? mantissa : mantissa.slice(0, point) + mantissa.slice(point + 1);
+
+  let first = 0;
+  while (digits[first] === '0') first++;
+  if (first === digits.length) return '0';
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+
+  const fractionDigits = point === -1 ? 0 : mantissa.length - point - 1;
+  const shift = digits.length - end - fractionDigits;
+  const power = exponentAt === -1 ? shift : plus(text.slice(exponentAt + 1), shift);
+  return `${isNegative ? '-' : ''}${digits.slice(first, end)}e${power}`;
+}
+
+/** An exponent may have any number of digits, in which case a double would round the sum. */
+function plus(exponent: string, shift: number): number | bigint {
+  return exponent.length < 15 ? Number(exponent) + shift : BigInt(exponent) + BigInt(shift);
+}

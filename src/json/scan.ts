@@ -1,0 +1,309 @@
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  kindOf,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  type JsonKind,
+} from './characters.js';
+import { InvalidJsonError, type JsonRefusal } from './invalid-json-error.js';
+import { pointerAt } from './locate.js';
+import { escapeToken } from './pointer.js';
+import { compilePointers, type PointerSet, type PointerStep } from './pointer-set.js';
+
+/** A value inside a text: `text.slice(start, end)`, without the whitespace around it. */
+export interface JsonSlice {
+  readonly start: number;
+  readonly end: number;
+  readonly kind: JsonKind;
+}
+
+export interface JsonScan extends JsonSlice {
+  /** The names of the root object's members, unescaped and in order; empty when the root is no object. */
+  readonly memberNames: string[];
+  /** One for each pointer that was looked for, in that order. */
+  readonly found: (JsonSlice | undefined)[];
+}
+
+export interface ScanOptions {
+  /** The root container is level 1. The scan recurses, so this also bounds its use of the stack. */
+  readonly maxDepth?: number;
+  /** Of all objects together. */
+  readonly maxKeys?: number;
+  /** Reference tokens of the values to find; pass a compiled set where the same ones are wanted often. */
+  readonly find?: PointerSet | readonly (readonly string[])[];
+}
+
+/**
+ * Checks a text and finds values in it, in one pass that builds nothing. Beyond RFC 8259 it refuses what would not come
+ * back as it was sent or is not safe to handle: duplicate names, numbers beyond a double, lone surrogates, deep nesting.
+ * @throws InvalidJsonError
+ */
+export function scanJson(text: string, { maxDepth = 100, maxKeys = 50_000, find }: ScanOptions = {}): JsonScan {
+  const pointers = find === undefined ? NO_POINTERS : 'root' in find ? find : compilePointers(find);
+  return new Scanner(text, maxDepth, maxKeys, pointers).scan();
+}
+
+const NO_POINTERS = compilePointers([]);
+
+/** Up to here a new name is compared with the others of its object one by one; beyond it a set is faster. */
+const SMALL_OBJECT = 24;
+
+class Scanner {
+  #position = 0;
+  #keys = 0;
+  /** Whether the string read last has an escape. */
+  #hasEscape = false;
+  /** The names of all objects that are still open, the innermost one's last. */
+  readonly #names: string[] = [];
+  readonly #memberNames: string[] = [];
+  readonly #found: (JsonSlice | undefined)[];
+
+  constructor(
+    readonly text: string,
+    readonly maxDepth: number,
+    readonly maxKeys: number,
+    readonly pointers: PointerSet,
+  ) {
+    this.#found = Array.from({ length: pointers.size });
+  }
+
+  scan(): JsonScan {
+    const start = this.#skipWhitespace();
+    this.#value(0, this.pointers.root);
+    const end = this.#position;
+    if (this.#skipWhitespace() < this.text.length) this.#failSyntax(this.#position);
+    const kind = kindOf(this.text.charCodeAt(start));
+    return { kind, start, end, memberNames: this.#memberNames, found: this.#found };
+  }
+
+  /** Reads the value at the position. `step` is where the wanted pointers are, undefined when none leads here. */
+  #value(depth: number, step: PointerStep | undefined): void {
+    const start = this.#position;
+    const first = this.text.charCodeAt(start);
+    if (first === QUOTE) {
+      this.#string();
+    } else if (first === OPEN_BRACE) {
+      this.#object(depth + 1, step);
+    } else if (first === OPEN_BRACKET) {
+      this.#array(depth + 1, step);
+    } else if (first === 0x74) {
+      this.#literal('true');
+    } else if (first === 0x66) {
+      this.#literal('false');
+    } else if (first === 0x6e) {
+      this.#literal('null');
+    } else {
+      this.#number();
+    }
+    if (step !== undefined) {
+      for (const end of step.ends) this.#found[end] = { start, end: this.#position, kind: kindOf(first) };
+    }
+  }
+
+  #object(depth: number, step: PointerStep | undefined): void {
+    const { text } = this;
+    if (depth > this.maxDepth) this.#failDepth();
+    this.#position++;
+    if (text.charCodeAt(this.#skipWhitespace()) === CLOSE_BRACE) {
+      this.#position++;
+      return;
+    }
+    const firstName = this.#names.length;
+    let seen: Set<string> | undefined;
+    for (;;) {
+      const start = this.#position;
+      if (text.charCodeAt(start) !== QUOTE) this.#failSyntax(start);
+      this.#string();
+      const raw = text.slice(start + 1, this.#position - 1);
+      const name = this.#hasEscape ? (JSON.parse(`"${raw}"`) as string) : raw;
+      if (++this.#keys > this.maxKeys) this.#fail('too-many-keys', `more than ${this.maxKeys} keys in all`, start);
+      if (seen === undefined && this.#names.length - firstName === SMALL_OBJECT) {
+        seen = new Set(this.#names.slice(firstName));
+      }
+      if (seen === undefined ? this.#names.includes(name, firstName) : seen.has(name)) {
+        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(abridge(name))}`, start, name);
+      }
+      if (seen === undefined) this.#names.push(name);
+      else seen.add(name);
+      if (depth === 1) this.#memberNames.push(name);
+
+      if (text.charCodeAt(this.#skipWhitespace()) !== COLON) this.#failSyntax(this.#position);
+      this.#position++;
+      this.#skipWhitespace();
+      this.#value(depth, step === undefined ? undefined : memberStep(step, name));
+
+      const next = text.charCodeAt(this.#skipWhitespace());
+      if (next !== COMMA && next !== CLOSE_BRACE) this.#failSyntax(this.#position);
+      this.#position++;
+      if (next === CLOSE_BRACE) break;
+      this.#skipWhitespace();
+    }
+    this.#names.length = firstName;
+  }
+
+  #array(depth: number, step: PointerStep | undefined): void {
+    const { text } = this;
+    if (depth > this.maxDepth) this.#failDepth();
+    this.#position++;
+    if (text.charCodeAt(this.#skipWhitespace()) === CLOSE_BRACKET) {
+      this.#position++;
+      return;
+    }
+    for (let index = 0; ; index++) {
+      this.#value(depth, step === undefined ? undefined : itemStep(step, index));
+      const next = text.charCodeAt(this.#skipWhitespace());
+      if (next !== COMMA && next !== CLOSE_BRACKET) this.#failSyntax(this.#position);
+      this.#position++;
+      if (next === CLOSE_BRACKET) return;
+      this.#skipWhitespace();
+    }
+  }
+
+  #string(): void {
+    const { text } = this;
+    const { length } = text;
+    let hasEscape = false;
+    for (let i = this.#position + 1; i < length; i++) {
+      const character = text.charCodeAt(i);
+      if (character === QUOTE) {
+        this.#hasEscape = hasEscape;
+        this.#position = i + 1;
+        return;
+      }
+      if (character === BACKSLASH) {
+        hasEscape = true;
+        i = this.#escape(i);
+      } else if (character < 0x20) {
+        this.#fail('syntax', 'a control character in a string must be escaped', i);
+      } else if (character >= 0xd800 && character < 0xe000) {
+        // A pair is two units of the text, so the second is skipped; an escaped half cannot complete a literal one.
+        if (character >= 0xdc00 || !isLowSurrogate(text.charCodeAt(i + 1))) this.#failSurrogate(i);
+        i++;
+      }
+    }
+    this.#failSyntax(length);
+  }
+
+  /** Reads the escape whose backslash is at `offset` and returns the offset of its last character. */
+  #escape(offset: number): number {
+    const { text } = this;
+    const letter = text.charAt(offset + 1);
+    if (letter !== 'u') {
+      if (letter === '' || !'"\\/bfnrt'.includes(letter)) this.#failSyntax(offset + 1);
+      return offset + 1;
+    }
+    const unit = this.#hex(offset + 2);
+    if (unit < 0xd800 || unit >= 0xe000) return offset + 5;
+    const hasLow = unit < 0xdc00 && text.startsWith('\\u', offset + 6) && isLowSurrogate(this.#hex(offset + 8));
+    if (!hasLow) this.#failSurrogate(offset);
+    return offset + 11;
+  }
+
+  #hex(offset: number): number {
+    const digits = this.text.slice(offset, offset + 4);
+    const wrong = digits.search(/[^0-9a-fA-F]/);
+    if (wrong !== -1 || digits.length < 4) this.#failSyntax(offset + (wrong === -1 ? digits.length : wrong));
+    return Number.parseInt(digits, 16);
+  }
+
+  #number(): void {
+    const { text } = this;
+    const start = this.#position;
+    let i = text.charCodeAt(start) === 0x2d ? start + 1 : start;
+    const firstDigit = i;
+    i = this.#digits(i);
+    if (i > firstDigit + 1 && text.charCodeAt(firstDigit) === 0x30) this.#failSyntax(firstDigit + 1);
+    // Only an exponent or more digits than the largest double has can lead out of range.
+    let mayOverflow = i - firstDigit > 308;
+    if (text.charCodeAt(i) === 0x2e) i = this.#digits(i + 1);
+    const letter = text.charCodeAt(i);
+    if (letter === 0x65 || letter === 0x45) {
+      mayOverflow = true;
+      const sign = text.charCodeAt(i + 1);
+      i = this.#digits(sign === 0x2b || sign === 0x2d ? i + 2 : i + 1);
+    }
+    if (mayOverflow && !Number.isFinite(Number(text.slice(start, i)))) {
+      this.#fail('number', `number ${abridge(text.slice(start, i))} does not fit a double`, start);
+    }
+    this.#position = i;
+  }
+
+  /** Reads one digit or more and returns the offset behind them. */
+  #digits(start: number): number {
+    const { text } = this;
+    let i = start;
+    for (; i < text.length; i++) {
+      const character = text.charCodeAt(i);
+      if (character < 0x30 || character > 0x39) break;
+    }
+    if (i === start) this.#failSyntax(start);
+    return i;
+  }
+
+  #literal(word: string): void {
+    const start = this.#position;
+    if (!this.text.startsWith(word, start)) this.#failSyntax(start);
+    this.#position = start + word.length;
+  }
+
+  #skipWhitespace(): number {
+    const { text } = this;
+    let i = this.#position;
+    for (; i < text.length; i++) {
+      const character = text.charCodeAt(i);
+      if (character > 0x20) break;
+      if (character !== 0x20 && character !== 0x0a && character !== 0x0d && character !== 0x09) break;
+    }
+    this.#position = i;
+    return i;
+  }
+
+  #failSyntax(offset: number): never {
+    this.#fail('syntax', describe(this.text, offset), offset);
+  }
+
+  #failDepth(): never {
+    this.#fail('depth', `more than ${this.maxDepth} levels deep`, this.#position);
+  }
+
+  #failSurrogate(offset: number): never {
+    this.#fail('surrogate', 'lone surrogate in a string', offset);
+  }
+
+  #fail(reason: JsonRefusal, message: string, offset: number, member?: string): never {
+    const pointer = pointerAt(this.text, offset) + (member === undefined ? '' : `/${escapeToken(member)}`);
+    throw new InvalidJsonError(reason, message, pointer, offset);
+  }
+}
+
+function memberStep(step: PointerStep, name: string): PointerStep | undefined {
+  for (const next of step.next) if (next.token === name) return next;
+  return undefined;
+}
+
+function itemStep(step: PointerStep, index: number): PointerStep | undefined {
+  for (const next of step.next) if (next.index === index) return next;
+  return undefined;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
+
+function describe(text: string, offset: number): string {
+  if (text === '') return 'the text is empty';
+  if (offset >= text.length) return 'the text ends too early';
+  const character = text.codePointAt(offset) ?? 0;
+  if (character === 0xfeff) return 'unexpected byte order mark';
+  return `unexpected character ${JSON.stringify(String.fromCodePoint(character))}`;
+}
+
+/** Keeps a message short, and whole characters whole. */
+function abridge(text: string): string {
+  return text.length <= 64 ? text : `${text.slice(0, 64).replace(/[\ud800-\udbff]$/, '')}…`;
+}

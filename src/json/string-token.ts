@@ -1,0 +1,24 @@
+import { BACKSLASH } from './characters.js';
+
+/**
+ * The offset of the quote that ends a string of well-formed JSON, or -1 when the text ends first.
+ * `start` is the offset behind the opening quote.
+ */
+export function closingQuote(text: string, start: number): number {
+  let quote = text.indexOf('"', start);
+  while (quote !== -1 && isEscaped(text, start, quote)) quote = text.indexOf('"', quote + 1);
+  return quote;
+}
+
+/** A character is escaped by an odd run of backslashes before it. */
+function isEscaped(text: string, start: number, offset: number): boolean {
+  let run = offset;
+  while (run > start && text.charCodeAt(run - 1) === BACKSLASH) run--;
+  return (offset - run) % 2 === 1;
+}
+
+/** What the string token (with its quotes) at [start, end) says. */
+export function unescape(text: string, start: number, end: number): string {
+  const inner = text.slice(start + 1, end - 1);
+  return inner.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : inner;
+}

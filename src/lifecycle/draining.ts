@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+
+/** Whether the service is on its way out. Whoever keeps a request open for long listens to `signal` and ends it early. */
+@Injectable()
+export class Draining {
+  readonly #controller = new AbortController();
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get hasBegun(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  begin(): void {
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,58 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type Logger } from 'pino';
+import type { Config } from '../config/config.js';
+
+/** One log for the framework, the service and its requests: JSON lines for machines, readable ones on a terminal. */
+export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
+  const options = { level: logLevel, base: { service: 'waymark' }, timestamp: pino.stdTimeFunctions.isoTime };
+  return logFormat === 'pretty'
+    ? pino({
+        ...options,
+        transport: {
+          target: 'pino-pretty',
+          options: { ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss' },
+        },
+      })
+    : pino(options);
+}
+
+/** Nest's words for pino's. The last parameter is Nest's context, the name of who speaks. */
+export class NestLogger implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.#write('info', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.#write('error', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.#write('warn', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.#write('debug', message, rest);
+  }
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.#write('trace', message, rest);
+  }
+
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.#write('fatal', message, rest);
+  }
+
+  #write(
+    level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace',
+    message: unknown,
+    rest: readonly unknown[],
+  ): void {
+    const context = rest.at(-1);
+    const stack = rest.length > 1 ? rest[0] : undefined;
+    const fields = { ...(typeof context === 'string' && { context }), ...(typeof stack === 'string' && { stack }) };
+    if (typeof message === 'object' && message !== null) this.logger[level]({ ...fields, ...message });
+    else this.logger[level](fields, String(message));
+  }
+}

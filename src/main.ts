@@ -1,0 +1,41 @@
+import { createApp } from './app.js';
+import { readConfig } from './config/read-config.js';
+import { InvalidEnvironmentError } from './config/invalid-environment.error.js';
+import { Config } from './config/config.js';
+import { Draining } from './lifecycle/draining.js';
+import { shutDownOnSignal } from './lifecycle/shutdown.js';
+import { createLogger } from './logging/logger.js';
+
+/** A start that cannot succeed says why in plain words, without a stack, and exits. */
+function giveUp(reason: string): never {
+  process.stderr.write(`waymark cannot start.\n${reason}\n`);
+  process.exit(1);
+}
+
+function configuration(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (error instanceof InvalidEnvironmentError) giveUp(error.message);
+    throw error;
+  }
+}
+
+const config = configuration();
+const logger = createLogger(config);
+try {
+  const app = await createApp(config, { logger });
+  shutDownOnSignal(app, app.get(Draining), config, logger);
+  await app.listen(config.port, config.host);
+  const url = (await app.getUrl()).replace('[::1]', 'localhost');
+  const storage =
+    config.storage === 'memory'
+      ? `memory, ${config.dataDir === undefined ? 'nothing kept' : `durable in ${config.dataDir}`}`
+      : 'redis';
+  logger.info(
+    { storage },
+    `serving on ${url} (API ${url}/v1/workflows, documentation ${url}/docs, health ${url}/health)`,
+  );
+} catch (error) {
+  giveUp(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,274 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '../config/config.js';
+import type { Cause, CommittedWorkflow, Edit, Expect, IndexValues, Once, Outcome, Ttl } from '../engine/commit.js';
+import { Engine, type Filter, type ListPage, type ListQuery, type VersionPage } from '../engine/engine.js';
+import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
+import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } from '../engine/records.js';
+import { WorkflowIndex } from '../engine/workflow-index.js';
+import { diffDocuments } from '../json/diff.js';
+import { parseDocument } from '../json/document.js';
+import { newIncarnation, newWorkflowId } from './identifiers.js';
+import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from './workflow-errors.js';
+
+/** Who writes, on what condition, and the key that makes it happen once. */
+export interface Write {
+  readonly tenant: string;
+  readonly by: string;
+  readonly note: string | undefined;
+  readonly once: Once;
+  /** The once key came from a client, so an earlier request may have had the same effect already. */
+  readonly keyed: boolean;
+  readonly expect: Expect | undefined;
+}
+
+/** A state to be written, validated: well-formed text and what it is indexed by. */
+export interface Draft {
+  readonly state: string;
+  readonly index: IndexValues;
+  readonly ttl: Ttl | undefined;
+}
+
+/** What a write came to. `state` is missing only when a replayed request had not asked for it to be kept. */
+export interface Written {
+  readonly workflow: WorkflowMeta & { readonly state?: string };
+  readonly created: boolean;
+  readonly replayed: boolean;
+}
+
+export interface CopyOrigin {
+  readonly id: string;
+  readonly version: number;
+}
+
+export type Copied = Written & { readonly origin: CopyOrigin };
+
+/**
+ * Document workflows by their thread id: 24 hours to live unless said otherwise, every write a version.
+ * Each writing method is one commit; the engine decides about versions, idempotency and history.
+ */
+@Injectable()
+export class DocumentWorkflowStore {
+  constructor(
+    private readonly engine: Engine,
+    private readonly index: WorkflowIndex,
+    private readonly config: Config,
+  ) {}
+
+  find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    return this.engine.find(tenant, id);
+  }
+
+  async get(tenant: string, id: string): Promise<WorkflowRecord> {
+    const workflow = await this.engine.find(tenant, id);
+    if (workflow === undefined) throw new WorkflowNotFoundError(id);
+    return workflow;
+  }
+
+  findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    return this.engine.findMany(tenant, ids);
+  }
+
+  list(tenant: string, query: ListQuery): Promise<ListPage> {
+    return this.engine.list(tenant, query);
+  }
+
+  count(tenant: string, filter: Filter): Promise<number> {
+    return this.engine.count(tenant, filter);
+  }
+
+  /**
+   * The workflow as soon as its tag is none of `known`, or as it is when the time is over or `signal` says so.
+   * @throws WorkflowNotFoundError when it is not there, or goes while we wait.
+   */
+  async getOther(
+    tenant: string,
+    id: string,
+    known: readonly string[],
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<WorkflowRecord> {
+    const until = performance.now() + waitMs;
+    let changed = withResolver();
+    // Listen first, then read: a change between the two is then a hint that is already there.
+    const stop = this.engine.onChange(tenant, id, () => changed.resolve());
+    try {
+      for (;;) {
+        changed = withResolver();
+        const workflow = await this.get(tenant, id);
+        const left = until - performance.now();
+        if (!known.includes(etagOf(workflow)) || left <= 0 || signal.aborted) return workflow;
+        await firstOf(changed.promise, left, signal);
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  async create(id: string | undefined, draft: Draft, write: Write): Promise<Written> {
+    const chosen = id ?? newWorkflowId(Date.now());
+    try {
+      return written(await this.#put(chosen, draft, { ...write, expect: { exists: false } }, 'put'), draft.state);
+    } catch (error) {
+      throw error instanceof VersionConflictError ? new WorkflowExistsError(chosen) : error;
+    }
+  }
+
+  async put(id: string, draft: Draft, write: Write): Promise<Written> {
+    try {
+      return written(await this.#put(id, draft, write, 'put'), draft.state);
+    } catch (error) {
+      const mustBeNew = write.expect !== undefined && 'exists' in write.expect && !write.expect.exists;
+      throw mustBeNew && error instanceof VersionConflictError ? new WorkflowExistsError(id) : error;
+    }
+  }
+
+  /** Lands against any number of concurrent writers; the edit sees the state that is current when it does. */
+  async edit(id: string, edit: Edit, ttl: Ttl | undefined, write: Write): Promise<Written> {
+    const { tenant, by, note, once, expect } = write;
+    const patch = {
+      id,
+      edit,
+      by,
+      ttl: ttl ?? this.config.workflowTtlMs,
+      ...(expect && { expect }),
+      ...(note !== undefined && { note }),
+    };
+    return written(await this.engine.commit(tenant, { once, patches: [patch] }));
+  }
+
+  async delete(id: string, { tenant, once, expect }: Write): Promise<{ replayed: boolean }> {
+    return this.engine.commit(tenant, { once, deletes: [{ id, ...(expect && { expect }) }] });
+  }
+
+  async touch(id: string, ttl: Ttl | undefined, { tenant, once, expect }: Write): Promise<Written> {
+    const touch = { id, ttl: ttl ?? this.config.workflowTtlMs, ...(expect && { expect }) };
+    return written(await this.engine.commit(tenant, { once, touches: [touch] }));
+  }
+
+  async listVersions(
+    tenant: string,
+    id: string,
+    page: { limit: number; before?: number; includeState: boolean },
+  ): Promise<VersionPage> {
+    const versions = await this.engine.listVersions(tenant, id, page);
+    if (versions === undefined) throw new WorkflowNotFoundError(id);
+    return versions;
+  }
+
+  async getVersion(tenant: string, id: string, version: number): Promise<VersionRecord & { readonly state: string }> {
+    const lookup = await this.engine.findVersion(tenant, id, version);
+    switch (lookup.found) {
+      case 'version':
+        return lookup.version;
+      case 'pruned':
+        throw new VersionPrunedError(id, version, lookup.oldest);
+      case 'no-version':
+        throw new VersionNotFoundError(id, version);
+      case 'no-workflow':
+        throw new WorkflowNotFoundError(id);
+    }
+  }
+
+  /** How to get from one version to another, as RFC 6902 operations in JSON text. */
+  async diff(
+    tenant: string,
+    id: string,
+    from: number,
+    to: number,
+  ): Promise<{ operations: string; truncated: boolean }> {
+    const [a, b] = await Promise.all([this.getVersion(tenant, id, from), this.getVersion(tenant, id, to)]);
+    return diffDocuments(parseDocument(a.state), parseDocument(b.state));
+  }
+
+  /** Writes the state of an earlier version as the newest one. */
+  async restore(id: string, version: number, write: Write): Promise<Written> {
+    const known = await this.#earlier(write);
+    if (known !== undefined) return copied(known);
+    const old = await this.getVersion(write.tenant, id, version);
+    // Without the client's own condition, at least the id must not have been deleted and created anew in between.
+    return this.#copy(old, id, 'restore', { ...write, expect: write.expect ?? { incarnation: old.incarnation } });
+  }
+
+  /** A new workflow with the state of another one, as it is or as it was. */
+  async fork(source: string, target: string | undefined, version: number | undefined, write: Write): Promise<Copied> {
+    const known = await this.#earlier(write);
+    if (known !== undefined) return copied(known);
+    const from =
+      version === undefined
+        ? await this.get(write.tenant, source)
+        : await this.getVersion(write.tenant, source, version);
+    const id = target ?? newWorkflowId(Date.now());
+    try {
+      return await this.#copy(from, id, 'fork', { ...write, expect: { exists: false } });
+    } catch (error) {
+      throw error instanceof VersionConflictError ? new WorkflowExistsError(id) : error;
+    }
+  }
+
+  /** A request that reads before it writes must first ask whether it has happened: what it read then may be gone by now. */
+  async #earlier({ tenant, once, keyed }: Write): Promise<Outcome | undefined> {
+    return keyed ? this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
+  }
+
+  async #copy(
+    from: WorkflowRecord | (VersionRecord & { readonly state: string }),
+    id: string,
+    cause: Cause,
+    write: Write,
+  ): Promise<Copied> {
+    const memo = `${JSON.stringify({ id: from.id, version: from.version })}\n${from.state}`;
+    const draft = { state: from.state, index: this.index.ofState(from.state), ttl: undefined };
+    return copied({ memo, ...(await this.#put(id, draft, { ...write, once: { ...write.once, memo } }, cause)) });
+  }
+
+  /** The engine draws no random numbers and knows no policy: both come with the part. */
+  async #put(id: string, draft: Draft, write: Write, cause: Cause): Promise<Outcome> {
+    const { tenant, by, note, once, expect } = write;
+    const put = {
+      id,
+      incarnation: newIncarnation(),
+      state: draft.state,
+      index: draft.index,
+      ttl: draft.ttl ?? this.config.workflowTtlMs,
+      about: note === undefined ? { by, cause, changed: null } : { by, cause, changed: null, note },
+      ...(expect && { expect }),
+    };
+    return this.engine.commit(tenant, { once, puts: [put] });
+  }
+}
+
+/** `state` is what a put wrote; a patch brings its own. */
+function written({ workflows, replayed }: Outcome, state?: string): Written {
+  const workflow = workflows[0] as CommittedWorkflow;
+  return {
+    workflow: workflow.state === undefined && state !== undefined ? { ...workflow, state } : workflow,
+    created: workflow.created,
+    replayed,
+  };
+}
+
+/** A copied state is not in the request, so a replay finds it in the memo, in the line behind its origin. */
+function copied(outcome: Outcome): Copied {
+  const memo = outcome.memo ?? '{}\n';
+  const end = memo.indexOf('\n');
+  return { ...written(outcome, memo.slice(end + 1)), origin: JSON.parse(memo.slice(0, end)) as CopyOrigin };
+}
+
+function withResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+/** Settles with the promise, the time, or the signal, and leaves no timer and no listener behind. */
+async function firstOf(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const over = withResolver();
+  const timer = setTimeout(over.resolve, ms);
+  signal.addEventListener('abort', over.resolve, { once: true });
+  try {
+    await Promise.race([promise, over.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', over.resolve);
+  }
+}

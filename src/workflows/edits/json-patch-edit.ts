@@ -1,0 +1,25 @@
+import type { Edit } from '../../engine/commit.js';
+import { scanBody } from '../../http/body.js';
+import { parseDocument } from '../../json/document.js';
+import { applyJsonPatch, PatchInvalidError, PatchTestFailedError } from '../../json/json-patch.js';
+import { PatchFailedError, PatchNotApplicableError } from '../workflow-errors.js';
+
+/** RFC 6902: a list of operations, all of them or none. */
+export function jsonPatchEdit(patchText: string): Edit {
+  scanBody(patchText);
+  const patch = parseDocument(patchText);
+  return {
+    cause: 'patch',
+    apply(document) {
+      try {
+        const { node, changed } = applyJsonPatch(document, patch);
+        return { document: node, changed };
+      } catch (cause) {
+        if (cause instanceof PatchTestFailedError) throw new PatchFailedError(cause.index, cause.pointer, { cause });
+        if (cause instanceof PatchInvalidError)
+          throw new PatchNotApplicableError(cause.index, cause.message, { cause });
+        throw cause;
+      }
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Edit } from '../../engine/commit.js';
+import { scanBody } from '../../http/body.js';
+import { parseDocument } from '../../json/document.js';
+import { applyMergePatch } from '../../json/merge-patch.js';
+
+/** RFC 7396: members of the patch replace those of the state, null removes them. */
+export function mergePatchEdit(patchText: string): Edit {
+  scanBody(patchText);
+  const patch = parseDocument(patchText);
+  return {
+    cause: 'patch',
+    apply(document) {
+      const { node, changed } = applyMergePatch(document, patch);
+      return { document: node, changed };
+    },
+  };
+}

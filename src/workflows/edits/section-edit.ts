@@ -1,0 +1,41 @@
+import type { Edit } from '../../engine/commit.js';
+import { scanBody } from '../../http/body.js';
+import { InvalidBodyError } from '../../http/http-errors.js';
+import { arrayNode, fromValue, parseDocument, type JsonNode } from '../../json/document.js';
+import { applyMergePatch } from '../../json/merge-patch.js';
+import { SectionNotFoundError } from '../workflow-errors.js';
+import { itemsOf, objectOf } from './shape.js';
+
+/** Merges fields into the entry of `state.sections` with this `id` or `section_id`, and stamps its `updated_at`. */
+export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
+  if (scanBody(fieldsText).kind !== 'object')
+    throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
+  const fields = parseDocument(fieldsText);
+  return {
+    cause: 'section',
+    apply(document, at) {
+      const state = objectOf(document, 'The state');
+      const sections = itemsOf(state, 'sections');
+      const index = sections.findIndex((section) => isNamed(section, sectionId));
+      const section = sections[index];
+      if (section === undefined) throw new SectionNotFoundError(sectionId);
+      const { node, changed } = applyMergePatch(section, fields);
+      const merged = node.withMember('updated_at', fromValue(at.toISOString()));
+      const place = `/sections/${index}`;
+      return {
+        document: state.withMember('sections', arrayNode(sections.with(index, merged))),
+        changed: [...changed.map((pointer) => place + pointer), `${place}/updated_at`].slice(0, 20),
+      };
+    },
+  };
+}
+
+/** A path is text, so a section numbered 7 is the section "7". */
+function isNamed(section: JsonNode, sectionId: string): boolean {
+  if (section.kind !== 'object') return false;
+  return ['id', 'section_id'].some((name) => {
+    const id = section.get(name);
+    if (id === undefined) return false;
+    return id.kind === 'string' ? id.value() === sectionId : id.kind === 'number' && id.text === sectionId;
+  });
+}

@@ -1,0 +1,16 @@
+import type { JsonNode } from '../../json/document.js';
+import { StateShapeError } from '../workflow-errors.js';
+
+/** The node itself, known to be an object. */
+export function objectOf(node: JsonNode, place: string): JsonNode {
+  if (node.kind !== 'object') throw new StateShapeError(place, 'an object');
+  return node;
+}
+
+/** The items of a list in the state; a list that is not there yet, or null, has none. */
+export function itemsOf(state: JsonNode, name: string): readonly JsonNode[] {
+  const list = state.get(name);
+  if (list === undefined || list.kind === 'null') return [];
+  if (list.kind !== 'array') throw new StateShapeError(`state.${name}`, 'a list');
+  return list.items();
+}

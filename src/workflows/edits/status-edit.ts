@@ -1,0 +1,30 @@
+import type { Edit } from '../../engine/commit.js';
+import { fromValue } from '../../json/document.js';
+import { StatusConflictError } from '../workflow-errors.js';
+import { objectOf } from './shape.js';
+
+export interface StatusChange {
+  readonly status: string;
+  readonly error_message?: string | null;
+  /** The change is made only from one of these. */
+  readonly from?: readonly string[];
+}
+
+export function setStatusEdit({ status, error_message, from }: StatusChange): Edit {
+  return {
+    cause: 'status',
+    apply(document) {
+      const state = objectOf(document, 'The state');
+      if (from !== undefined) {
+        const current: unknown = state.get('status')?.value() ?? null;
+        if (typeof current !== 'string' || !from.includes(current)) throw new StatusConflictError(current, from);
+      }
+      const changed = state.withMember('status', fromValue(status));
+      if (error_message === undefined) return { document: changed, changed: ['/status'] };
+      return {
+        document: changed.withMember('error_message', fromValue(error_message)),
+        changed: ['/status', '/error_message'],
+      };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify';
+import type { Ttl } from '../engine/commit.js';
+import { InvalidQueryError } from '../http/http-errors.js';
+import { Query } from '../http/query.js';
+
+/** A hundred years; beyond it dates stop being dates. */
+const LONGEST_SECONDS = 3_153_600_000;
+
+export const TTL_RULE = `must be an integer from 1 to ${LONGEST_SECONDS}, null (never expires) or "keep" (today's deadline)`;
+
+export type TtlSeconds = number | null | 'keep';
+
+export function isTtlSeconds(value: unknown): value is TtlSeconds {
+  if (value === null || value === 'keep') return true;
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= LONGEST_SECONDS;
+}
+
+export function ttlOf(seconds: TtlSeconds): Ttl {
+  return typeof seconds === 'number' ? seconds * 1000 : seconds;
+}
+
+/** For routes whose body is the state or the change itself: `?ttlSeconds=60`, `null` or `keep`. */
+export function ttlOfQuery(request: FastifyRequest): Ttl | undefined {
+  if (!request.url.includes('?')) return undefined;
+  const text = new Query(request, ['ttlSeconds']).text('ttlSeconds');
+  if (text === undefined) return undefined;
+  const value = text === 'null' ? null : text === 'keep' ? text : /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+  if (!isTtlSeconds(value)) throw new InvalidQueryError('ttlSeconds', TTL_RULE);
+  return ttlOf(value);
+}

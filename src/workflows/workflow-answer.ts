@@ -1,0 +1,54 @@
+import type { FastifyReply } from 'fastify';
+import { etagOf, type VersionRecord, type WorkflowMeta } from '../engine/records.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Date.prototype.toISOString is the dearest part of an answer; most deadlines of one second's writes differ, their days do not. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
+function metaText(meta: WorkflowMeta): string {
+  const etag = `\\"${meta.incarnation}-${meta.version}\\"`;
+  const expiresAt = meta.deadlineMs === null ? 'null' : `"${isoTime(meta.deadlineMs)}"`;
+  return (
+    `{"id":"${meta.id}","version":${meta.version},"etag":"${etag}",` +
+    `"createdAt":"${isoTime(meta.createdAtMs)}","updatedAt":"${isoTime(meta.updatedAtMs)}","expiresAt":${expiresAt}`
+  );
+}
+
+/** `{id, version, etag, createdAt, updatedAt, expiresAt, state}`; without a state, everything but that. */
+export function workflowText(workflow: WorkflowMeta & { readonly state?: string }, more = ''): string {
+  const head = metaText(workflow) + more;
+  return workflow.state === undefined ? `${head}}` : `${head},"state":${workflow.state}}`;
+}
+
+export function versionText(version: VersionRecord): string {
+  const { by, cause, note, taskId, changed } = version.about;
+  const head = JSON.stringify({
+    version: version.version,
+    etag: etagOf(version),
+    updatedAt: isoTime(version.updatedAtMs),
+    by,
+    cause,
+    note,
+    taskId,
+    bytes: version.bytes,
+    changed,
+  });
+  return version.state === undefined ? head : `${head.slice(0, -1)},"state":${version.state}}`;
+}
+
+/** Version, times and deadline as headers; they are the same on every answer about a workflow, whatever its body. */
+export function describeWorkflow(reply: FastifyReply, meta: WorkflowMeta): FastifyReply {
+  reply.header('etag', etagOf(meta));
+  reply.header('last-modified', new Date(meta.updatedAtMs).toUTCString());
+  reply.header('x-workflow-version', String(meta.version));
+  if (meta.deadlineMs !== null) reply.header('x-expires-at', isoTime(meta.deadlineMs));
+  return reply;
+}
+
+export function sendJson(reply: FastifyReply, status: number, text: string): void {
+  void reply.status(status).header('content-type', JSON_TYPE).send(text);
+}

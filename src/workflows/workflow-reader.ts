@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { VersionConflictError } from '../engine/errors.js';
+import { etagOf, type WorkflowRecord } from '../engine/records.js';
+import { callerOf, workflowIdOf } from '../http/caller.js';
+import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
+import { preferencesOf } from '../http/prefer.js';
+import { refuseQuery } from '../http/query.js';
+import { Draining } from '../lifecycle/draining.js';
+import { DocumentWorkflowStore } from './document-workflow-store.js';
+import { describeWorkflow } from './workflow-answer.js';
+
+/** GET of a workflow or its state: conditions, and waiting for the next version. */
+@Injectable()
+export class WorkflowReader {
+  constructor(
+    private readonly workflows: DocumentWorkflowStore,
+    private readonly draining: Draining,
+  ) {}
+
+  /** The workflow to be shown; undefined when a 304 has been sent because the reader has it already. */
+  async read(request: FastifyRequest, reply: FastifyReply): Promise<WorkflowRecord | undefined> {
+    refuseQuery(request);
+    const { tenant } = callerOf(request);
+    const id = workflowIdOf(request);
+    const known = knownTagsOf(request);
+    const { waitSeconds } = preferencesOf(request);
+    let workflow: WorkflowRecord;
+    if (waitSeconds !== undefined && Array.isArray(known)) {
+      workflow = await this.#wait(request, reply, id, known, waitSeconds);
+    } else {
+      workflow = await this.workflows.get(tenant, id);
+    }
+    const wanted = wantedTagsOf(request);
+    if (wanted !== undefined && wanted !== '*' && !wanted.includes(etagOf(workflow))) {
+      throw new VersionConflictError(undefined, id, workflow);
+    }
+    describeWorkflow(reply, workflow);
+    if (known !== undefined && (known === '*' || known.includes(etagOf(workflow)))) {
+      void reply.status(304).send();
+      return undefined;
+    }
+    return workflow;
+  }
+
+  /** Ends early when the client has gone or the service is about to. */
+  async #wait(request: FastifyRequest, reply: FastifyReply, id: string, known: readonly string[], seconds: number) {
+    reply.header('preference-applied', `wait=${seconds}`).header('vary', 'prefer');
+    // One controller for both ends of the wait; AbortSignal.any would leave a trace on the draining signal for every request.
+    const over = new AbortController();
+    const end = () => over.abort();
+    request.raw.socket.once('close', end);
+    this.draining.signal.addEventListener('abort', end, { once: true });
+    if (this.draining.hasBegun) end();
+    try {
+      return await this.workflows.getOther(callerOf(request).tenant, id, known, seconds * 1000, over.signal);
+    } finally {
+      request.raw.socket.off('close', end);
+      this.draining.signal.removeEventListener('abort', end);
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { Idempotency } from '../http/idempotency.js';
+import { DocumentWorkflowStore } from './document-workflow-store.js';
+import { DocumentsController } from './documents.controller.js';
+import { HistoryController } from './history.controller.js';
+import { Listing } from './listing.js';
+import { StateBody } from './state-body.js';
+import { StateController } from './state.controller.js';
+import { WorkflowReader } from './workflow-reader.js';
+import { WorkflowsController } from './workflows.controller.js';
+import { Writes } from './writes.js';
+
+@Module({
+  controllers: [WorkflowsController, StateController, DocumentsController, HistoryController],
+  providers: [DocumentWorkflowStore, Idempotency, Listing, StateBody, WorkflowReader, Writes],
+  exports: [DocumentWorkflowStore],
+})
+export class WorkflowsModule {}
