@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -49,10 +48,7 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  logRequests(fastify, logger);
-  measureRequests(fastify, app.get(Metrics));
-  useHttp(app);
+  useHttp(app, [measureRequests(app.get(Metrics)), logRequests(logger)]);
   describeApi(app, docs);
   return app;
 }

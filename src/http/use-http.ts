@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOption
 import { Engine } from '../engine/engine.js';
 import { keepBodiesRaw } from './body.js';
 import { answerClientError } from './client-error.js';
+import { hookRequests, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
 import { answerOtherMethods } from './route-methods.js';
 
@@ -16,16 +17,11 @@ export const HTTP_OPTIONS = {
 } satisfies FastifyServerOptions;
 
 /** What every route shares, before any of them is registered. */
-export function useHttp(app: NestFastifyApplication): void {
+export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerListener[]): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
   keepBodiesRaw(fastify);
-  fastify.addHook('onRequest', (_request, reply, done) => {
-    reply.header('x-waymark-storage', engine.storage);
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('cache-control', 'no-cache');
-    done();
-  });
+  hookRequests(fastify, () => engine.storage, listeners);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }

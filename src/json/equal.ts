@@ -15,7 +15,7 @@ export function jsonEqual(a: JsonNode, b: JsonNode): boolean {
     case 'array':
       return a.size === b.size && hasEqualItems(a, b);
     case 'string':
-      return a.value() === b.value();
+      return hasSameString(a, b);
     case 'number':
       return canonicalNumber(a.text) === canonicalNumber(b.text);
     default:
@@ -26,6 +26,11 @@ export function jsonEqual(a: JsonNode, b: JsonNode): boolean {
 /** Compares lengths first: they are known, while the text of a changed document must be made. */
 export function hasSameText(a: JsonNode, b: JsonNode): boolean {
   return a.length === b.length && a.text === b.text;
+}
+
+/** An escape takes up to six characters for one, so strings of very different lengths need not be read. */
+function hasSameString(a: JsonNode, b: JsonNode): boolean {
+  return Math.max(a.length, b.length) <= 6 * Math.min(a.length, b.length) && a.value() === b.value();
 }
 
 function hasEqualMembers(a: JsonNode, b: JsonNode): boolean {

@@ -21,7 +21,12 @@ export function canonicalNumber(text: string): string {
   return `${isNegative ? '-' : ''}${digits.slice(first, end)}e${power}`;
 }
 
-/** An exponent may have any number of digits, in which case a double would round the sum. */
-function plus(exponent: string, shift: number): number | bigint {
-  return exponent.length < 15 ? Number(exponent) + shift : BigInt(exponent) + BigInt(shift);
+/**
+ * An exponent may have more digits than a double can hold. A thousand are summed exactly; one beyond that is taken as it is
+ * written, because arithmetic with a million digits would block everybody else.
+ */
+function plus(exponent: string, shift: number): number | bigint | string {
+  if (exponent.length < 15) return Number(exponent) + shift;
+  if (exponent.length > 1000) return `${exponent}+${shift}`;
+  return BigInt(exponent) + BigInt(shift);
 }

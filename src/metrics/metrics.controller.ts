@@ -17,8 +17,6 @@ export class MetricsController {
   })
   @Get()
   async show(@Res() reply: FastifyReply): Promise<void> {
-    void reply
-      .header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-      .send(await this.metrics.registry.metrics());
+    void reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await this.metrics.text());
   }
 }

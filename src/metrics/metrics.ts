@@ -1,24 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { EngineObserver } from '../engine/engine.js';
 import { VERSION } from '../version.js';
-
-const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-interface Timed {
-  observe(seconds: number): void;
-}
+import { Timings, type Timing } from './timings.js';
 
 /** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
 @Injectable()
 export class Metrics implements EngineObserver {
   readonly registry = new Registry();
-  readonly #requests = this.#histogram('waymark_http_request_duration_seconds', 'Requests by route', [
+  readonly #requests = new Timings('waymark_http_request_duration_seconds', 'Requests by route', [
     'method',
     'route',
     'status',
   ]);
-  readonly #commands = this.#histogram('waymark_engine_command_duration_seconds', 'Calls of the engine', [
+  readonly #commands = new Timings('waymark_engine_command_duration_seconds', 'Calls of the engine', [
     'command',
     'outcome',
   ]);
@@ -30,9 +25,9 @@ export class Metrics implements EngineObserver {
     'Commits refused because an expectation did not hold',
   );
   readonly #retries = this.#counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
-  // Looking a child up by its labels costs more than observing; there are few of them, so each is looked up once.
-  readonly #requestTimers = new Map<string, Timed>();
-  readonly #commandTimers = new Map<string, Timed>();
+  /** By method, then route, then class of status: nested, since joining them to one key would cost more than looking up. */
+  readonly #requestTimings = new Map<string, Map<string, Timing[]>>();
+  readonly #commandTimings = new Map<string, Record<'ok' | 'refused' | 'failed', Timing>>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -46,20 +41,30 @@ export class Metrics implements EngineObserver {
       .set(1);
   }
 
+  text(): Promise<string> {
+    return this.registry.metrics().then((others) => this.#requests.text() + this.#commands.text() + others);
+  }
+
   /** `route` is the pattern, never the path: labels must stay few. */
   request(method: string, route: string, status: number, seconds: number): void {
-    const statusClass = `${Math.floor(status / 100)}xx`;
-    const key = `${method} ${route} ${statusClass}`;
-    let timer = this.#requestTimers.get(key);
-    if (timer === undefined) this.#requestTimers.set(key, (timer = this.#requests.labels(method, route, statusClass)));
-    timer.observe(seconds);
+    let routes = this.#requestTimings.get(method);
+    if (routes === undefined) this.#requestTimings.set(method, (routes = new Map()));
+    let classes = routes.get(route);
+    if (classes === undefined) {
+      classes = [1, 2, 3, 4, 5].map((hundreds) => this.#requests.of(method, route, `${hundreds}xx`));
+      routes.set(route, classes);
+    }
+    classes[Math.floor(status / 100) - 1]?.observe(seconds);
   }
 
   command(name: string, seconds: number, outcome: 'ok' | 'refused' | 'failed'): void {
-    const key = `${name} ${outcome}`;
-    let timer = this.#commandTimers.get(key);
-    if (timer === undefined) this.#commandTimers.set(key, (timer = this.#commands.labels(name, outcome)));
-    timer.observe(seconds);
+    let outcomes = this.#commandTimings.get(name);
+    if (outcomes === undefined) {
+      const of = (which: string) => this.#commands.of(name, which);
+      outcomes = { ok: of('ok'), refused: of('refused'), failed: of('failed') };
+      this.#commandTimings.set(name, outcomes);
+    }
+    outcomes[outcome].observe(seconds);
   }
 
   written(count: number): void {
@@ -80,10 +85,6 @@ export class Metrics implements EngineObserver {
 
   retried(why: 'lost-answer' | 'conflict'): void {
     this.#retries.labels(why).inc();
-  }
-
-  #histogram(name: string, help: string, labelNames: string[]): Histogram {
-    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

@@ -1,12 +1,8 @@
 import type { FastifyReply } from 'fastify';
+import { httpTime, isoTime } from '../http/times.js';
 import { etagOf, type VersionRecord, type WorkflowMeta } from '../engine/records.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** Date.prototype.toISOString is the dearest part of an answer; most deadlines of one second's writes differ, their days do not. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
 
 /** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
 function metaText(meta: WorkflowMeta): string {
@@ -43,8 +39,7 @@ export function versionText(version: VersionRecord): string {
 /** Version, times and deadline as headers; they are the same on every answer about a workflow, whatever its body. */
 export function describeWorkflow(reply: FastifyReply, meta: WorkflowMeta): FastifyReply {
   reply.header('etag', etagOf(meta));
-  reply.header('last-modified', new Date(meta.updatedAtMs).toUTCString());
-  reply.header('x-workflow-version', String(meta.version));
+  reply.header('last-modified', httpTime(meta.updatedAtMs));
   if (meta.deadlineMs !== null) reply.header('x-expires-at', isoTime(meta.deadlineMs));
   return reply;
 }

@@ -1,7 +1,7 @@
 import type { Commit, CommittedWorkflow, Edit, Expect, Once, Outcome, Ttl } from '../../src/engine/commit.js';
 import type { Engine, Filter, ListPage, ListQuery } from '../../src/engine/engine.js';
 import type { VersionRecord, WorkflowMeta, WorkflowRecord } from '../../src/engine/records.js';
-import { once, patch, put, putText, remove, touch, type PatchOptions, type PutOptions } from './commits.js';
+import { once, patch, put, putText, remove, touch, type PatchOptions, type PutOptions } from './parts.js';
 
 export type Parts = Omit<Commit, 'once'>;
 
@@ -97,14 +97,7 @@ export class TestTenant {
 const wholeList: ListQuery = { filter: {}, sort: 'createdAt', limit: 1000, includeState: false };
 
 /** The members that the contract names; an engine may hand out objects that carry more. */
-export function metaOf({
-  id,
-  incarnation,
-  version,
-  createdAtMs,
-  updatedAtMs,
-  deadlineMs,
-}: WorkflowMeta): WorkflowMeta {
+export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: WorkflowMeta): WorkflowMeta {
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
 }
 

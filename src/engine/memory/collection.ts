@@ -68,7 +68,7 @@ function move(set: SortedSet, id: string, from: number | undefined, to: number |
   if (to !== undefined) set.add(to, id);
 }
 
-/** Field names hold no '=', so no two pairs share a key. */
+/** No field name holds a NUL, so no two pairs share a key. */
 function fieldKey(field: string, value: string): string {
-  return `${field}=${value}`;
+  return `${field}\0${value}`;
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'lmdb';
+import { inTransaction } from './lmdb-transaction.js';
+import { processWorld, startOf } from './process-identity.js';
 
 const KEY = 'owner';
 const BEAT_MS = 1000;
@@ -16,15 +17,17 @@ interface Owner {
   readonly host: string;
   /** Tells a process apart from a later one with the same pid; empty where the system does not say. */
   readonly startedAt: string;
-  /** Boot and pid namespace: only within the same ones does a pid name the same process. */
+  /** Only within the same one does a pid name the same process. */
   readonly world: string;
   readonly beat: number;
 }
 
+type Service = Database<unknown, string>;
+
 export class DirectoryInUseError extends Error {
-  constructor(directory: string, { pid, host }: Owner) {
+  constructor(directory: string, { pid, host }: Pick<Owner, 'pid' | 'host'>) {
     super(
-      `${directory} is in use by another service (process ${pid} on ${host}). One embedded service owns a directory; stop the other one, choose another DATA_DIR, or use Redis for several replicas`,
+      `${directory} is in use by another service (process ${pid} on ${host}). One embedded service owns a directory: stop the other one, choose another DATA_DIR, or use Redis for several replicas`,
     );
     this.name = 'DirectoryInUseError';
   }
@@ -33,82 +36,88 @@ export class DirectoryInUseError extends Error {
 /**
  * Keeps a second service off a directory. The owner is a record in the database itself, taken in an exclusive transaction, so of
  * two that start at once one wins. An owner that died without letting go is recognised at once where its process can be looked
- * up, and elsewhere (another container on the same volume) by its silence.
+ * up, and elsewhere (another container on the same volume) by its silence. One that was only asleep (stopped, a stalled
+ * disk) finds on waking that it is the owner no more: every write asks in its own transaction.
  */
 export class DirectoryLock {
-  readonly #database: Database<unknown, string>;
+  readonly #service: Service;
   readonly #owner: Owner;
-  #timer: NodeJS.Timeout;
+  readonly #directory: string;
+  readonly #timer: NodeJS.Timeout;
+  #beat = 0;
+  #isLost = false;
 
-  private constructor(database: Database<unknown, string>, owner: Owner) {
-    this.#database = database;
+  private constructor(service: Service, owner: Owner, directory: string) {
+    this.#service = service;
     this.#owner = owner;
-    let beat = owner.beat;
-    this.#timer = setInterval(() => {
-      beat++;
-      // A beat that cannot be written (disk full) is no reason to stop serving; it is tried again in a second.
-      void database.put(KEY, { ...owner, beat }).catch(() => undefined);
-    }, BEAT_MS).unref();
+    this.#directory = directory;
+    this.#timer = setInterval(() => this.#sayAlive(), BEAT_MS).unref();
   }
 
   /** @throws DirectoryInUseError */
-  static async take(database: Database<unknown, string>, directory: string): Promise<DirectoryLock> {
+  static async take(service: Service, directory: string): Promise<DirectoryLock> {
     const self: Owner = {
       token: randomUUID(),
       pid: process.pid,
       host: hostname(),
       startedAt: startOf(process.pid) ?? '',
-      world: world(),
+      world: processWorld(),
       beat: 0,
     };
-    for (;;) {
-      const found = tryToTake(database, self, undefined);
-      if (found === undefined) return new DirectoryLock(database, self);
-      if (found.world === self.world && found.startedAt !== '') {
+    let owner = tryToTake(service, self, undefined);
+    while (owner !== undefined) {
+      if (owner.world === self.world && owner.startedAt !== '') {
         // The same world: its process either runs or does not.
-        if (startOf(found.pid) === found.startedAt) throw new DirectoryInUseError(directory, found);
+        if (startOf(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
       } else {
         await sleep(SILENCE_MS);
-        const later = database.get(KEY) as Owner | undefined;
-        if (later !== undefined && later.beat !== found.beat) throw new DirectoryInUseError(directory, later);
+        const later = service.get(KEY) as Owner | undefined;
+        if (later?.token === owner.token && later.beat !== owner.beat) throw new DirectoryInUseError(directory, later);
       }
-      if (tryToTake(database, self, found) === undefined) return new DirectoryLock(database, self);
+      owner = tryToTake(service, self, owner);
     }
+    return new DirectoryLock(service, self, directory);
+  }
+
+  /** Somebody else is the owner by now. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** To be called inside each transaction that writes. @throws DirectoryInUseError */
+  demand(): void {
+    const owner = this.#service.get(KEY) as Owner | undefined;
+    if (owner?.token === this.#owner.token) return;
+    this.#isLost = true;
+    throw new DirectoryInUseError(this.#directory, owner ?? { pid: 0, host: 'unknown' });
   }
 
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#database.transaction(() => {
-      if ((this.#database.get(KEY) as Owner | undefined)?.token === this.#owner.token) void this.#database.remove(KEY);
+    await inTransaction(this.#service, () => {
+      this.demand();
+      this.#service.removeSync(KEY);
+    }).catch(() => undefined); // Lost, or a full disk: then the next service to start finds a dead owner.
+  }
+
+  #sayAlive(): void {
+    inTransaction(this.#service, () => {
+      this.demand();
+      this.#service.putSync(KEY, { ...this.#owner, beat: ++this.#beat });
+    }).catch(() => {
+      // Lost: `isLost` says so, and everything is refused from now on. Not written (disk full): the next beat tries again, and
+      // the journal's own writes report the trouble.
+      if (this.#isLost) clearInterval(this.#timer);
     });
   }
 }
 
 /** Becomes the owner when there is none, or when it still is the `dead` one; else returns the one there is. */
-function tryToTake(database: Database<unknown, string>, self: Owner, dead: Owner | undefined): Owner | undefined {
-  return database.transactionSync(() => {
-    const owner = database.get(KEY) as Owner | undefined;
+function tryToTake(service: Service, self: Owner, dead: Owner | undefined): Owner | undefined {
+  return service.transactionSync(() => {
+    const owner = service.get(KEY) as Owner | undefined;
     if (owner !== undefined && owner.token !== dead?.token) return owner;
-    database.putSync(KEY, self);
+    service.putSync(KEY, self);
     return undefined;
   });
-}
-
-/** When a process started, in ticks since the boot; undefined when there is no such process, or no /proc. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold anything; the fields are counted from behind it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
-
-function world(): string {
-  try {
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return randomUUID();
-  }
 }

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../service-error.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 
-const NO_ROOM = /ENOSPC|EFBIG|EDQUOT|MAP_FULL|No space left|File too large|Disk quota/i;
+const NO_ROOM = /ENOSPC|EFBIG|EDQUOT|MDB_MAP_FULL/;
 
 /** What a failed flush means to the client: nothing of its commit is on the disk. */
 export function journalError(error: unknown): ServiceError {

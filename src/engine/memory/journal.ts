@@ -1,11 +1,18 @@
 import type { About } from '../commit.js';
-import type { WorkflowRecord } from '../records.js';
-import type { Earlier, Entry } from './entry.js';
+import type { WorkflowMeta } from '../records.js';
+import type { Entry } from './entry.js';
 import type { Kept } from './outcomes.js';
 
-/** A workflow as the journal keeps it; its earlier versions are records of their own, so that a write need not repeat them. */
-export interface JournaledWorkflow extends WorkflowRecord {
+/**
+ * One version of a workflow, whole. The current one is a record like the earlier ones: the next write leaves it where it is and
+ * adds its own, so no state is written twice.
+ */
+export interface JournaledVersion {
+  readonly version: number;
+  readonly updatedAtMs: number;
+  readonly deadlineMs: number | null;
   readonly about: About;
+  readonly state: string;
 }
 
 /** One change of one record. A value of undefined removes it. */
@@ -14,55 +21,76 @@ export type JournalChange =
       readonly kind: 'workflow';
       readonly tenant: string;
       readonly id: string;
-      readonly value: JournaledWorkflow | undefined;
+      readonly value: WorkflowMeta | undefined;
     }
   | {
       readonly kind: 'version';
       readonly tenant: string;
       readonly id: string;
       readonly version: number;
-      readonly value: Earlier | undefined;
+      readonly value: JournaledVersion | undefined;
     }
   | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: Kept | undefined };
 
 /** Where the embedded engine keeps its state over a restart. */
 export interface Journal {
-  /** Everything in it, workflows before their versions. */
+  /** Everything in it: workflows, then versions, then outcomes. */
   read(): Iterable<JournalChange>;
   /** Settles when all changes are on the disk; when it rejects, none of them is. */
   write(changes: readonly JournalChange[]): Promise<void>;
+  /** Another service took the place over; what this one holds in memory may be old by now. */
+  readonly isLost: boolean;
+  /** What an operator should know, a sentence each. */
+  warnings(): readonly string[];
   close(): Promise<void>;
 }
 
-/** From one entry to the next, as records: the workflow, the version that went into its history, and those that fell out of it. */
+/** From one entry to the next, as records. */
 export function changesOf(
   tenant: string,
   id: string,
   old: Entry | undefined,
   next: Entry | undefined,
 ): JournalChange[] {
-  const changes: JournalChange[] = [{ kind: 'workflow', tenant, id, value: next && journaled(next) }];
+  const changes: JournalChange[] = [];
   const isSameLife = old?.incarnation === next?.incarnation;
-  const kept = new Set(next?.history);
-  for (const { version } of (old?.history ?? []).filter((earlier) => !kept.has(earlier))) {
-    changes.push({ kind: 'version', tenant, id, version, value: undefined });
+  const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
+  for (const { version } of versionsOf(old)) {
+    if (!kept.has(version)) changes.push({ kind: 'version', tenant, id, version, value: undefined });
   }
-  const known = new Set(isSameLife ? old?.history : []);
-  for (const earlier of (next?.history ?? []).filter((candidate) => !known.has(candidate))) {
-    changes.push({ kind: 'version', tenant, id, version: earlier.version, value: earlier });
+  if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
+
+  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = next;
+  const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+  changes.push({ kind: 'workflow', tenant, id, value: meta });
+  const isNewVersion = !isSameLife || old?.version !== version;
+  if (isNewVersion) changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
+  // What was touched has another deadline by now than in its record, and goes into the history with that.
+  if (isNewVersion && old?.isTouched === true && kept.has(old.version)) {
+    changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }
   return changes;
 }
 
-function journaled({
-  id,
-  incarnation,
-  version,
-  createdAtMs,
-  updatedAtMs,
-  deadlineMs,
-  state,
-  about,
-}: Entry): JournaledWorkflow {
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state, about };
+/** Of a record without its states, roughly. */
+const SMALL = 200;
+
+/** About how many bytes a change writes. */
+export function sizeOf(change: JournalChange): number {
+  switch (change.kind) {
+    case 'workflow':
+      return SMALL;
+    case 'version':
+      return SMALL + (change.value?.state.length ?? 0);
+    case 'outcome':
+      return (change.value?.outcome.workflows ?? []).reduce((sum, { state = '' }) => sum + SMALL + state.length, SMALL);
+  }
+}
+
+function versionsOf(entry: Entry | undefined): readonly { readonly version: number }[] {
+  return entry === undefined ? [] : [entry, ...entry.history];
+}
+
+function journaled({ version, updatedAtMs, deadlineMs, about, state }: Entry): JournaledVersion {
+  return { version, updatedAtMs, deadlineMs, about, state };
 }

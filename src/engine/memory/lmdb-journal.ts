@@ -1,27 +1,37 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import type { Earlier } from './entry.js';
+import { StoreFullError } from '../errors.js';
+import type { WorkflowMeta } from '../records.js';
 import { DirectoryLock } from './directory-lock.js';
-import type { Journal, JournalChange, JournaledWorkflow } from './journal.js';
+import { sizeOf, type Journal, type JournalChange, type JournaledVersion } from './journal.js';
+import { inTransaction } from './lmdb-transaction.js';
 import type { Kept } from './outcomes.js';
+import { isFull } from './room.js';
 
 /** Raised when records change their shape; a directory of another format is refused, not guessed at. */
 const FORMAT = 1;
+const FILE = 'waymark.mdb';
+/** Pages that are written anew on the way to a small record. */
+const OVERHEAD_BYTES = 256 * 1024;
 
 /**
- * One record per workflow, earlier version and outcome. lmdb writes pages anew and then switches its root, so a crash in the
- * middle leaves the state before; pages that nothing points to are used again, so overwriting does not let the file grow
- * and there is no log to compact.
+ * One record per workflow, version and outcome. lmdb writes pages anew, flushes them, and only then switches its root, so a crash
+ * in the middle leaves the state before. Pages that nothing points to any more are used again: overwriting does not let the
+ * file grow, and there is no log that would need compaction.
  */
 export class LmdbJournal implements Journal {
-  readonly #root: RootDatabase;
+  readonly #path: string;
+  readonly #root: RootDatabase<unknown, never>;
   readonly #lock: DirectoryLock;
-  readonly #workflows: Database<JournaledWorkflow, [string, string]>;
-  readonly #versions: Database<Earlier, [string, string, number]>;
-  readonly #outcomes: Database<Kept, [string, string]>;
+  // Keys are lists, which lmdb encodes so that no two of them are alike, whatever is in the names.
+  readonly #workflows: Database<WorkflowMeta, [tenant: string, id: string]>;
+  readonly #versions: Database<JournaledVersion, [tenant: string, id: string, version: number]>;
+  readonly #outcomes: Database<Kept, [tenant: string, key: string]>;
+  #trouble: unknown;
 
-  private constructor(root: RootDatabase, lock: DirectoryLock) {
+  private constructor(path: string, root: RootDatabase<unknown, never>, lock: DirectoryLock) {
+    this.#path = path;
     this.#root = root;
     this.#lock = lock;
     this.#workflows = root.openDB({ name: 'workflows' });
@@ -32,48 +42,74 @@ export class LmdbJournal implements Journal {
   /** @throws DirectoryInUseError when another service has the directory. */
   static async open(directory: string): Promise<LmdbJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const path = join(directory, 'waymark.mdb');
-    // A database of its own name each for workflows, versions and outcomes, and one for the service's own notes.
-    const root = open({ path, maxDbs: 4, noSubdir: true, overlappingSync: false });
-    chmodSync(path, 0o600);
-    const service = root.openDB<unknown, string>({ name: 'service' });
-    const lock = await DirectoryLock.take(service, directory).catch(async (error: unknown) => {
+    const path = join(directory, FILE);
+    // lmdb would make its files readable for all; it takes them as it finds them.
+    for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
+    const root = open<unknown, never>({
+      path,
+      noSubdir: true,
+      maxDbs: 4,
+      // A commit counts when it is flushed: one whose flush fails must leave nothing behind.
+      overlappingSync: false,
+      // With it on, a commit that fails also rejects a promise nobody can reach, which would end the process.
+      eventTurnBatching: false,
+    });
+    let lock: DirectoryLock | undefined;
+    try {
+      const service = root.openDB<unknown, string>({ name: 'service' });
+      lock = await DirectoryLock.take(service, directory);
+      await checkFormat(service, directory);
+      return new LmdbJournal(path, root, lock);
+    } catch (error) {
+      await lock?.release();
       await root.close();
       throw error;
-    });
-    const format = service.get('format');
-    if (format === undefined) {
-      await service.put('format', FORMAT);
-    } else if (format !== FORMAT) {
-      await lock.release();
-      await root.close();
-      throw new Error(
-        `${directory} is of format ${String(format)}, and this version of the service knows format ${FORMAT}`,
-      );
     }
-    return new LmdbJournal(root, lock);
+  }
+
+  get isLost(): boolean {
+    return this.#lock.isLost;
   }
 
   *read(): Iterable<JournalChange> {
-    for (const { key, value } of this.#workflows.getRange())
+    for (const { key, value } of this.#workflows.getRange()) {
       yield { kind: 'workflow', tenant: key[0], id: key[1], value };
+    }
     for (const { key, value } of this.#versions.getRange()) {
       yield { kind: 'version', tenant: key[0], id: key[1], version: key[2], value };
     }
-    for (const { key, value } of this.#outcomes.getRange())
+    for (const { key, value } of this.#outcomes.getRange()) {
       yield { kind: 'outcome', tenant: key[0], key: key[1], value };
+    }
   }
 
   async write(changes: readonly JournalChange[]): Promise<void> {
-    // Nothing in here throws half-way: a throw would end the callback but not take back what it had done.
-    await this.#root.transaction(() => {
-      for (const change of changes) this.#apply(change);
-    });
+    try {
+      await inTransaction(this.#root, () => {
+        this.#lock.demand();
+        for (const change of changes) this.#apply(change);
+      });
+      this.#trouble = undefined;
+    } catch (error) {
+      const bytes = changes.reduce((total, change) => total + 2 * sizeOf(change), OVERHEAD_BYTES);
+      this.#trouble = (await isFull(this.#path, bytes)) ? new StoreFullError({ cause: error }) : error;
+      throw this.#trouble;
+    }
+  }
+
+  warnings(): readonly string[] {
+    const lost = this.isLost ? ['Another service has taken over DATA_DIR; this one must be stopped'] : [];
+    const full = this.#trouble instanceof StoreFullError;
+    const trouble = full ? 'The disk under DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
+    return this.#trouble === undefined ? lost : [...lost, trouble];
   }
 
   async close(): Promise<void> {
-    await this.#lock.release();
-    await this.#root.close();
+    try {
+      await this.#lock.release();
+    } finally {
+      await this.#root.close();
+    }
   }
 
   #apply(change: JournalChange): void {
@@ -88,12 +124,23 @@ export class LmdbJournal implements Journal {
   }
 }
 
-/** Within a transaction the promises of single operations say nothing: the transaction's own counts. */
+async function checkFormat(service: Database<unknown, string>, directory: string): Promise<void> {
+  const format = service.get('format');
+  if (format === undefined) {
+    await inTransaction(service, () => service.putSync('format', FORMAT));
+  } else if (format !== FORMAT) {
+    throw new Error(
+      `${directory} holds data of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
+    );
+  }
+}
+
+/** Inside a transaction. */
 function put<K extends [string, ...(string | number)[]], V>(
   database: Database<V, K>,
   key: K,
   value: V | undefined,
 ): void {
-  if (value === undefined) void database.remove(key);
-  else void database.put(key, value);
+  if (value === undefined) database.removeSync(key);
+  else database.putSync(key, value);
 }

@@ -8,6 +8,11 @@ export async function openMemoryEngine({
 }: Omit<MemoryEngineParts, 'journal'> & { readonly dataDir?: string | undefined }): Promise<MemoryEngine> {
   const journal = dataDir === undefined ? undefined : await LmdbJournal.open(dataDir);
   const engine = new MemoryEngine({ ...parts, ...(journal && { journal }) });
-  engine.start();
+  try {
+    engine.start();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
   return engine;
 }

@@ -1,4 +1,4 @@
-import type { Once, Outcome } from '../commit.js';
+import { RETRY_WINDOW_MS, type Once, type Outcome } from '../commit.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import { SortedSet } from './sorted-set.js';
 
@@ -6,6 +6,8 @@ import { SortedSet } from './sorted-set.js';
 export interface Kept {
   readonly fingerprint: string;
   readonly untilMs: number;
+  /** Outlives a restart. What is kept for the service's own retries need not: they end with the process. */
+  readonly isLasting: boolean;
   readonly outcome: Omit<Outcome, 'replayed'>;
 }
 
@@ -25,7 +27,8 @@ export class Outcomes {
     return this.#kept.get(key);
   }
 
-  replace(key: string, next: Kept | undefined): void {
+  /** Undefined removes. */
+  set(key: string, next: Kept | undefined): void {
     const old = this.#kept.get(key);
     if (old !== undefined) this.#byEnd.delete(old.untilMs, key);
     if (next === undefined) {
@@ -48,13 +51,17 @@ export class Outcomes {
 
   /** When the next one's time is over. */
   get nextEndMs(): number | undefined {
-    for (const { score } of this.#byEnd.ascending()) return score;
-    return undefined;
+    return this.#byEnd.first?.score;
   }
 }
 
 /** What is kept of an outcome: the states that patches produced only when the request asked for it. */
-export function keptOutcome({ keepStates, memo }: Once, { workflows }: Outcome): Kept['outcome'] {
+export function keep(
+  { fingerprint, keepMs, keepStates, memo }: Once,
+  { workflows }: Pick<Outcome, 'workflows'>,
+  now: number,
+): Kept {
   const kept = keepStates === true ? workflows : workflows.map(({ state: _state, ...workflow }) => workflow);
-  return memo === undefined ? { workflows: kept } : { workflows: kept, memo };
+  const outcome = memo === undefined ? { workflows: kept } : { workflows: kept, memo };
+  return { fingerprint, untilMs: now + keepMs, isLasting: keepMs > RETRY_WINDOW_MS, outcome };
 }

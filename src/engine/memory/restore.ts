@@ -1,45 +1,53 @@
+import type { WorkflowMeta } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Earlier, Entry } from './entry.js';
-import type { Journal, JournalChange } from './journal.js';
-import type { TenantData } from './memory-engine.js';
+import type { Journal, JournaledVersion } from './journal.js';
+import type { Tenants } from './tenant-data.js';
 
-/** Fills empty collections with what a journal holds. Index values are worked out anew: which fields are indexed may have changed. */
-export function restoreFrom(journal: Journal, index: WorkflowIndex, tenantOf: (name: string) => TenantData): void {
-  const histories = new Map<string, { readonly tenant: string; readonly id: string; readonly versions: Earlier[] }>();
+interface Restored {
+  readonly tenant: string;
+  readonly meta: WorkflowMeta;
+  readonly versions: Earlier[];
+}
+
+/**
+ * Fills empty collections with what a journal holds; what has expired meanwhile too, for the sweep removes it with its records.
+ * Index values are worked out anew: which fields are indexed may have changed since.
+ */
+export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Tenants): void {
+  const restored = new Map<string, Restored>();
   for (const record of journal.read()) {
-    if (record.value !== undefined) restoreRecord(record, index, tenantOf, histories);
+    if (record.value === undefined) continue;
+    switch (record.kind) {
+      case 'workflow':
+        restored.set(keyOf(record), { tenant: record.tenant, meta: record.value, versions: [] });
+        break;
+      case 'version':
+        restored.get(keyOf(record))?.versions.push(earlierOf(record.value));
+        break;
+      case 'outcome':
+        tenants.get(record.tenant).outcomes.set(record.key, record.value);
+    }
   }
-  for (const { tenant, id, versions } of histories.values()) {
-    const { workflows } = tenantOf(tenant);
-    const entry = workflows.get(id);
-    if (entry === undefined) continue;
-    workflows.replace(id, entry, { ...entry, history: versions.sort((a, b) => b.version - a.version) });
+  for (const { tenant, meta, versions } of restored.values()) {
+    tenants.get(tenant).workflows.replace(meta.id, undefined, entryOf(meta, versions, index));
   }
 }
 
-function restoreRecord(
-  record: JournalChange,
-  index: WorkflowIndex,
-  tenantOf: (name: string) => TenantData,
-  histories: Map<string, { readonly tenant: string; readonly id: string; readonly versions: Earlier[] }>,
-): void {
-  const { workflows, outcomes } = tenantOf(record.tenant);
-  switch (record.kind) {
-    case 'workflow': {
-      const value = record.value as NonNullable<typeof record.value>;
-      const bytes = Buffer.byteLength(value.state);
-      const entry: Entry = { ...value, bytes, index: index.ofState(value.state), history: [] };
-      workflows.replace(record.id, undefined, entry);
-      break;
-    }
-    case 'version': {
-      const key = `${record.tenant}\0${record.id}`;
-      const history = histories.get(key) ?? { tenant: record.tenant, id: record.id, versions: [] };
-      history.versions.push(record.value as Earlier);
-      histories.set(key, history);
-      break;
-    }
-    case 'outcome':
-      outcomes.replace(record.key, record.value);
+function entryOf(meta: WorkflowMeta, versions: Earlier[], index: WorkflowIndex): Entry {
+  const [current, ...history] = versions.sort((a, b) => b.version - a.version);
+  if (current?.version !== meta.version) {
+    throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
   }
+  const { about, bytes, state, deadlineMs } = current;
+  const isTouched = deadlineMs !== meta.deadlineMs;
+  return { ...meta, state, about, bytes, index: index.ofState(state), isTouched, commit: 0, history };
+}
+
+function earlierOf({ version, updatedAtMs, deadlineMs, about, state }: JournaledVersion): Earlier {
+  return { version, updatedAtMs, deadlineMs, about, bytes: Buffer.byteLength(state), state };
+}
+
+function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string }): string {
+  return `${tenant}\0${id}`;
 }

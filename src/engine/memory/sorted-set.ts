@@ -24,6 +24,16 @@ export class SortedSet {
     return this.#size;
   }
 
+  get first(): Scored | undefined {
+    const [block] = this.#blocks;
+    return block && { score: block.scores[0] as number, id: block.ids[0] as string };
+  }
+
+  get last(): Scored | undefined {
+    const block = this.#blocks.at(-1);
+    return block && { score: block.scores.at(-1) as number, id: block.ids.at(-1) as string };
+  }
+
   /** The pair must not be in the set yet. */
   add(score: number, id: string): void {
     this.#size++;

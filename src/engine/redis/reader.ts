@@ -34,20 +34,28 @@ export class Reader {
 
   async #twice<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const started = performance.now();
-    for (let attempt = 0; ; attempt++) {
+    try {
+      const answer = await ask();
+      this.observer.command(name, (performance.now() - started) / 1000, 'ok');
+      return answer;
+    } catch (error) {
+      return this.#again(name, ask, started, classified(error));
+    }
+  }
+
+  async #again<T>(name: string, ask: () => Promise<T>, started: number, first: Error): Promise<T> {
+    let failure = first;
+    if (failure instanceof LostAnswerError) {
+      await this.connections.ready(this.connections.config.commandTimeoutMs);
       try {
         const answer = await ask();
         this.observer.command(name, (performance.now() - started) / 1000, 'ok');
         return answer;
       } catch (error) {
-        const failure = classified(error);
-        if (failure instanceof LostAnswerError && attempt === 0) {
-          await this.connections.ready(this.connections.config.commandTimeoutMs);
-          continue;
-        }
-        this.observer.command(name, (performance.now() - started) / 1000, 'failed');
-        throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
+        failure = classified(error);
       }
     }
+    this.observer.command(name, (performance.now() - started) / 1000, 'failed');
+    throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
   }
 }

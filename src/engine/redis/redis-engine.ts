@@ -105,7 +105,9 @@ export class RedisEngine extends Engine {
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     const prefix = prefixOf(this.#context.namespace, tenant);
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const [line, state] = listOf(await this.#reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
+      const reply = listOf(await this.#reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
+      const line = reply[0];
+      const state = reply[1];
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
       const found = foundOf(id, line);
       if (found.kind === 'ours') {

@@ -33,15 +33,15 @@ function deadlineOf(text: string | undefined): number | null {
 
 /** From `line_of`: "<incarnation> <version> <created> <updated> <deadline> <kind>" */
 export function foundOf(id: string, line: unknown): Found {
-  const [incarnation, version, created, updated, deadline, kind] = textOf(line).split(' ');
+  const words = textOf(line).split(' ');
   return {
     id,
-    incarnation: incarnation as string,
-    version: numberOf(version),
-    createdAtMs: numberOf(created),
-    updatedAtMs: numberOf(updated),
-    deadlineMs: deadlineOf(deadline),
-    kind: kind as Kind,
+    incarnation: words[0] as string,
+    version: numberOf(words[1]),
+    createdAtMs: numberOf(words[2]),
+    updatedAtMs: numberOf(words[3]),
+    deadlineMs: deadlineOf(words[4]),
+    kind: words[5] as Kind,
   };
 }
 

@@ -1,0 +1,272 @@
+import { describe, expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  appending,
+  commitOf,
+  engineOptions,
+  patch,
+  patchOf,
+  put,
+  putOf,
+  remove,
+  setting,
+  TENANT,
+  touch,
+  workflowIndex,
+} from './testing/commits.js';
+import { HeldJournal } from './testing/held-journal.js';
+import type { EngineOptions } from '../engine.js';
+import {
+  IdempotencyMismatchError,
+  StateTooLargeError,
+  StoreFullError,
+  StoreUnavailableError,
+  VersionConflictError,
+  WorkflowNotFoundError,
+} from '../errors.js';
+import { MemoryEngine } from './memory-engine.js';
+
+const START = 1_700_000_000_000;
+const DAY = 86_400_000;
+
+/** With a journal whose flushes the test ends by hand. */
+function journaledEngine() {
+  const journal = new HeldJournal();
+  const clock = { now: START };
+  const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now, journal });
+  const write = async (commit: Parameters<MemoryEngine['commit']>[1]) => {
+    const done = engine.commit(TENANT, commit);
+    (await journal.flush()).succeed();
+    return done;
+  };
+  return { engine, journal, clock, write };
+}
+
+/** Whether a promise is still pending after everything that could have settled it had its turn. */
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const late = new Promise((resolve) => setTimeout(resolve, 20, 'late'));
+  return (await Promise.race([promise.catch(() => undefined), late])) === 'late';
+}
+
+// What every engine promises is in test/contract; here is what only this one has.
+describe('MemoryEngine', () => {
+  it('never lets the time of a later version go back', async () => {
+    const clock = { now: START };
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now });
+    await engine.commit(TENANT, put('a', {}));
+    clock.now -= 1000;
+    await engine.commit(TENANT, put('a', {}));
+    expect((await engine.find(TENANT, 'a'))?.updatedAtMs).toBe(START);
+  });
+
+  it('sweeps at most so much at a time, over all tenants', async () => {
+    const clock = { now: START };
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now });
+    for (let i = 0; i < 600; i++) await engine.commit(i % 2 === 0 ? TENANT : 'other', put(`w-${i}`, {}, { ttl: 1000 }));
+    clock.now += 1000;
+    expect([await engine.sweep(), await engine.sweep(), await engine.sweep()]).toEqual([500, 100, 0]);
+  });
+
+  it('holds no more outcomes than are still kept', async () => {
+    const clock = { now: START };
+    const journal = new HeldJournal();
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now, journal });
+    for (const key of ['k1', 'k2', 'k3']) {
+      const done = engine.commit(TENANT, commitOf({ puts: [putOf(key, {})] }, { key, keepMs: DAY }));
+      (await journal.flush()).succeed();
+      await done;
+    }
+    clock.now += DAY;
+    // Each commit takes two along whose time is over, so that the sweep need not keep pace with the writers.
+    const done = engine.commit(TENANT, put('a', {}));
+    const { changes, succeed } = await journal.flush();
+    expect(changes.flatMap((change) => (change.kind === 'outcome' ? [change.key] : []))).toEqual(['k1', 'k2']);
+    succeed();
+    await done;
+  });
+
+  it('says in its report that nothing outlives it without a journal', async () => {
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex });
+    const report = await engine.inspect();
+    expect(report.reachable).toBe(true);
+    expect(report.warnings).toHaveLength(1);
+  });
+});
+
+describe('MemoryEngine with a journal', () => {
+  it('acknowledges, shows and tells nothing before the flush', async () => {
+    const { engine, journal } = journaledEngine();
+    let told = 0;
+    engine.onChange(TENANT, 'a', () => told++);
+    const commit = put('a', { n: 1 });
+    const done = engine.commit(TENANT, commit);
+    const flush = await journal.flush();
+    const reads = [
+      engine.find(TENANT, 'a'),
+      engine.findMany(TENANT, ['a']),
+      engine.count(TENANT, {}),
+      engine.list(TENANT, { filter: {}, sort: '-updatedAt', limit: 10, includeState: false }),
+      engine.listVersions(TENANT, 'a', { limit: 1, includeState: false }),
+      engine.findVersion(TENANT, 'a', 1),
+      engine.findOutcome(TENANT, commit.once.key, 'same'),
+      engine.commit(TENANT, commit),
+      engine.commit(TENANT, put('a', {}, { expect: { exists: false } })),
+    ];
+    expect(await isPending(Promise.race([done, ...reads]))).toBe(true);
+    expect(told).toBe(0);
+    flush.succeed();
+    await done;
+    const answers = await Promise.allSettled(reads);
+    expect(answers.map(({ status }) => status)).toEqual([...Array.from({ length: 8 }, () => 'fulfilled'), 'rejected']);
+    await nextTurn();
+    expect(told).toBe(1);
+  });
+
+  it('answers at once about a workflow that nobody is writing', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('quiet', {}));
+    const done = engine.commit(TENANT, put('busy', {}));
+    const flush = await journal.flush();
+    expect((await engine.find(TENANT, 'quiet'))?.version).toBe(1);
+    flush.succeed();
+    await done;
+  });
+
+  it('lets commits build on each other before the disk has them', async () => {
+    const { engine, journal } = journaledEngine();
+    const first = engine.commit(TENANT, put('a', { log: [] }));
+    const flush = await journal.flush();
+    const later = Array.from({ length: 10 }, (_, i) => engine.commit(TENANT, patch('a', appending(i))));
+    flush.succeed();
+    (await journal.flush()).succeed();
+    await Promise.all([first, ...later]);
+    expect((await engine.find(TENANT, 'a'))?.version).toBe(11);
+  });
+
+  it('takes everything back that a failed flush did not write, and goes on from there', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', { status: 'kept' }));
+    await write(put('gone', { status: 'kept' }));
+    const key = put('a', { status: 'lost' });
+    const lost = [
+      engine.commit(TENANT, key),
+      engine.commit(TENANT, remove('gone')),
+      engine.commit(TENANT, put('new', {})),
+    ];
+    const flush = await journal.flush();
+    lost.push(
+      engine.commit(TENANT, patch('a', setting({ status: 'lost too' }))),
+      engine.commit(TENANT, touch('a', null)),
+    );
+    const replay = engine.commit(TENANT, key);
+    flush.fail(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+    for (const { status, ...rest } of await Promise.allSettled(lost)) {
+      expect(status).toBe('rejected');
+      expect((rest as PromiseRejectedResult).reason).toBeInstanceOf(StoreFullError);
+    }
+    // It would have been a replay of something that in the end was not.
+    (await journal.flush()).succeed();
+    expect((await replay).replayed).toBe(false);
+    expect(await engine.find(TENANT, 'gone')).toBeDefined();
+    expect(await engine.find(TENANT, 'new')).toBeUndefined();
+    expect(await engine.count(TENANT, { fields: { status: 'lost too' } })).toBe(0);
+    expect(await engine.count(TENANT, { fields: { status: 'kept' } })).toBe(1);
+    expect(await engine.find(TENANT, 'a')).toMatchObject({ version: 2, deadlineMs: START + DAY });
+  });
+
+  it('reads again when what a reader saw was taken back', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', { n: 'kept' }));
+    const lost = engine.commit(TENANT, put('a', { n: 'lost' }));
+    const flush = await journal.flush();
+    const reads = [engine.find(TENANT, 'a'), engine.findMany(TENANT, ['a']).then(([first]) => first)];
+    flush.fail(new Error('broken'));
+    await expect(lost).rejects.toBeInstanceOf(StoreUnavailableError);
+    for (const read of reads) expect(await read).toMatchObject({ version: 1, state: '{"n":"kept"}' });
+  });
+
+  it('says unavailable when a flush fails for another reason than room', async () => {
+    const { engine, journal } = journaledEngine();
+    const done = engine.commit(TENANT, put('a', {}));
+    (await journal.flush()).fail(new Error('broken'));
+    await expect(done).rejects.toBeInstanceOf(StoreUnavailableError);
+  });
+
+  it('judges a refusal by what the disk has in the end', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', {}));
+    const lost = engine.commit(TENANT, put('a', {}));
+    const flush = await journal.flush();
+    // Against the version in memory this one is stale; that version then turns out not to be.
+    const conditional = engine.commit(TENANT, put('a', {}, { expect: { version: 1 } }));
+    flush.fail(new Error('broken'));
+    await expect(lost).rejects.toBeInstanceOf(StoreUnavailableError);
+    (await journal.flush()).succeed();
+    expect((await conditional).workflows[0]?.version).toBe(2);
+  });
+
+  it('journals the outcome of a client key, and of its own keys nothing', async () => {
+    const { engine, journal, clock, write } = journaledEngine();
+    const done = engine.commit(TENANT, commitOf({ puts: [putOf('a', {})] }, { key: 'client', keepMs: DAY }));
+    const flush = await journal.flush();
+    expect(flush.changes.map(({ kind }) => kind)).toEqual(['workflow', 'version', 'outcome']);
+    flush.succeed();
+    await done;
+    await write(put('a', {}));
+    clock.now += DAY;
+    const swept = engine.sweep();
+    const last = await journal.flush();
+    expect(last.changes.filter(({ kind }) => kind === 'outcome')).toEqual([
+      { kind: 'outcome', tenant: TENANT, key: 'client', value: undefined },
+    ]);
+    last.succeed();
+    await swept;
+  });
+
+  it('writes each state once, and removes what falls out of the history', async () => {
+    const journal = new HeldJournal();
+    const options = { ...engineOptions, historyLimit: 1 };
+    const engine = new MemoryEngine({ options, index: workflowIndex, journal });
+    const versions: (readonly [number, boolean])[][] = [];
+    for (let n = 0; n < 3; n++) {
+      const done = engine.commit(TENANT, put('a', { n }));
+      const flush = await journal.flush();
+      versions.push(
+        flush.changes.flatMap((change) =>
+          change.kind === 'version' ? [[change.version, change.value !== undefined] as const] : [],
+        ),
+      );
+      flush.succeed();
+      await done;
+    }
+    expect(versions).toEqual([
+      [[1, true]],
+      [[2, true]],
+      [
+        [1, false],
+        [3, true],
+      ],
+    ]);
+  });
+
+  it('refuses everything once another service has taken the journal over', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', {}));
+    journal.isLost = true;
+    await expect(engine.find(TENANT, 'a')).rejects.toBeInstanceOf(StoreUnavailableError);
+    await expect(engine.commit(TENANT, put('a', {}))).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect((await engine.inspect()).reachable).toBe(false);
+  });
+
+  it('closes the journal only when everything under way is on the disk', async () => {
+    const { engine, journal } = journaledEngine();
+    const done = engine.commit(TENANT, put('a', {}));
+    const flush = await journal.flush();
+    const closed = engine.close();
+    expect(await isPending(closed)).toBe(true);
+    expect(journal.isClosed).toBe(false);
+    flush.succeed();
+    await Promise.all([done, closed]);
+    expect(journal.isClosed).toBe(true);
+  });
+});

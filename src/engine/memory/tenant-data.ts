@@ -1,0 +1,26 @@
+import { Collection } from './collection.js';
+import { Outcomes } from './outcomes.js';
+
+/** Everything of one tenant. */
+export interface TenantData {
+  readonly workflows: Collection;
+  readonly outcomes: Outcomes;
+}
+
+/** The tenants there are; one that is asked for is there, if empty. */
+export class Tenants {
+  readonly #tenants = new Map<string, TenantData>();
+
+  get(name: string): TenantData {
+    let data = this.#tenants.get(name);
+    if (data === undefined) {
+      data = { workflows: new Collection(), outcomes: new Outcomes() };
+      this.#tenants.set(name, data);
+    }
+    return data;
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, TenantData]> {
+    return this.#tenants[Symbol.iterator]();
+  }
+}

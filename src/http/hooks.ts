@@ -1,0 +1,42 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** Told of every answer when it is ready to go. */
+export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
+
+const STARTED_AT = Symbol('started at');
+
+type Timed = FastifyRequest & { [STARTED_AT]: number };
+
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The trace a request belongs to, by W3C Trace Context. */
+export function traceIdOf({ headers }: FastifyRequest): string | undefined {
+  const traceparent = headers['traceparent'];
+  return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
+}
+
+/**
+ * The headers of every answer, and who is told of it. One hook before and one after each request, since every further one costs
+ * each request; and not the hook for finished responses, for which the server would listen to all of them.
+ */
+export function hookRequests(
+  fastify: FastifyInstance,
+  storage: () => string,
+  listeners: readonly AnswerListener[],
+): void {
+  fastify.decorateRequest(STARTED_AT, 0);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    (request as Timed)[STARTED_AT] = performance.now();
+    reply.header('x-request-id', request.id);
+    reply.header('x-waymark-storage', storage());
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('cache-control', 'no-cache');
+    if (traceIdOf(request) !== undefined) reply.header('traceparent', request.headers['traceparent']);
+    done();
+  });
+  fastify.addHook('onSend', (request, reply, _payload, done) => {
+    const ms = performance.now() - (request as Timed)[STARTED_AT];
+    for (const listener of listeners) listener(request, reply, ms);
+    done();
+  });
+}

@@ -1,0 +1,54 @@
+const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Durations under one set of labels. */
+export class Timing {
+  readonly #buckets = new Float64Array(BOUNDS.length + 1);
+  #sum = 0;
+
+  observe(seconds: number): void {
+    let i = 0;
+    while (i < BOUNDS.length && seconds > (BOUNDS[i] as number)) i++;
+    this.#buckets[i] = (this.#buckets[i] as number) + 1;
+    this.#sum += seconds;
+  }
+
+  /** In the text format of Prometheus, where each bucket counts all below it too. */
+  lines(name: string, labels: string): string[] {
+    let count = 0;
+    const buckets = [...this.#buckets].map((inBucket, i) => {
+      count += inBucket;
+      return `${name}_bucket{${labels},le="${BOUNDS[i] ?? '+Inf'}"} ${count}`;
+    });
+    return [...buckets, `${name}_sum{${labels}} ${this.#sum}`, `${name}_count{${labels}} ${count}`];
+  }
+}
+
+/**
+ * A histogram for the hot path. The metrics library's own looks labels up and copies them at each observation, which would
+ * be a tenth of the cost of a request; here whoever observes keeps the `Timing` of his labels.
+ */
+export class Timings {
+  readonly #byLabels = new Map<string, Timing>();
+
+  constructor(
+    private readonly name: string,
+    private readonly help: string,
+    private readonly labelNames: readonly string[],
+  ) {}
+
+  of(...values: readonly string[]): Timing {
+    const labels = this.labelNames.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`).join(',');
+    let timing = this.#byLabels.get(labels);
+    if (timing === undefined) this.#byLabels.set(labels, (timing = new Timing()));
+    return timing;
+  }
+
+  text(): string {
+    const lines = [...this.#byLabels].flatMap(([labels, timing]) => timing.lines(this.name, labels));
+    return [`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} histogram`, ...lines, ''].join('\n');
+  }
+}
+
+function escaped(value: string): string {
+  return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+}

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once, patch, put, testIndex } from '../support/parts.js';
+import { TestClock } from '../support/clock.js';
+import { append, EditFailedError, failing, increment } from '../support/edits.js';
+import { refusalOf } from '../support/refusal.js';
+import { dump, TestTenant } from '../support/tenant.js';
+import { until } from '../support/until.js';
+import { testOptions } from './engine-under-test.js';
+import { openReplica, type Replica } from './redis-under-test.js';
+
+/** Replicas share nothing but Redis, and that is enough. */
+export function describeReplicas(port: () => number): void {
+  describe('Replicas on one Redis', () => {
+    const clock = new TestClock();
+    let replicas: Replica[];
+    beforeAll(async () => {
+      const parts = {
+        options: testOptions,
+        index: testIndex,
+        namespace: `ns-${randomUUID()}`,
+        clock: clock.read,
+      };
+      replicas = await Promise.all([1, 2, 3].map(() => openReplica(port(), parts)));
+    });
+    afterAll(async () => {
+      await Promise.all(replicas.map((replica) => replica.close()));
+    });
+
+    /** The same tenant as each replica sees it. */
+    const views = (name = `t-${randomUUID()}`): [TestTenant, TestTenant, TestTenant] => {
+      const [a, b, c] = replicas.map(({ engine }) => new TestTenant(engine, name));
+      return [a as TestTenant, b as TestTenant, c as TestTenant];
+    };
+
+    it('see what another one has just written', async () => {
+      const [one, two] = views();
+      for (let i = 1; i <= 20; i++) {
+        const [writer, reader] = i % 2 === 0 ? [one, two] : [two, one];
+        await writer.put('a', { i, status: `s${i}` });
+        expect(await reader.get('a')).toMatchObject({ version: i });
+        expect(await reader.ids({ filter: { fields: { status: `s${i}` } } })).toEqual(['a']);
+        expect(await reader.versions('a')).toHaveLength(i);
+      }
+      expect(await dump(one.engine, one.name)).toEqual(await dump(two.engine, two.name));
+    });
+
+    it('patch what another one has put or deleted meanwhile', async () => {
+      const [one, two] = views();
+      await one.put('a', { count: 0 });
+      await two.patch('a', increment);
+      await one.patch('a', increment);
+      await two.put('a', { count: 10 });
+      expect((await one.patch('a', increment)).state).toBe('{"count":11}');
+      await two.delete('a');
+      await expect(one.patch('a', increment)).rejects.toMatchObject({ code: 'WORKFLOW_NOT_FOUND' });
+      await two.put('a', { count: 100 });
+      expect(await one.patch('a', increment)).toMatchObject({ version: 2, state: '{"count":101}' });
+    });
+
+    it('hear of what another one writes, deletes and sweeps', async () => {
+      const [one, two] = views();
+      let heard = 0;
+      const stop = two.engine.onChange(two.name, 'a', () => heard++);
+      const hear = async (what: string, act: () => Promise<unknown>) => {
+        const before = heard;
+        await act();
+        await until(() => heard > before, `the other replica hears of ${what}`);
+      };
+      await hear('a put', () => one.put('a', {}));
+      await hear('a put', () => one.put('a', {}));
+      await hear('a patch', () => one.patch('a', increment));
+      await hear('a delete', () => one.delete('a'));
+      await hear('a new life', () => one.put('a', {}, { ttl: 10 }));
+      await hear('an expiry', async () => {
+        clock.advance(10);
+        await one.engine.sweep();
+      });
+      stop();
+    });
+
+    it('know each other’s once keys', async () => {
+      const [one, two] = views();
+      await one.put('a', {});
+      const name = once({ keepStates: true, memo: 'memo' });
+      const first = await one.commit({ patches: [patch('a', increment)] }, name);
+      expect(await two.commit({ patches: [patch('a', increment)] }, name)).toEqual({ ...first, replayed: true });
+      expect(await two.engine.findOutcome(two.name, name.key, name.fingerprint)).toEqual({ ...first, replayed: true });
+      await expect(
+        two.commit({ patches: [patch('a', increment)] }, { ...name, fingerprint: 'x' }),
+      ).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+    });
+
+    it('given the same commit at the same time apply it once', async () => {
+      const all = views();
+      await all[0].put('a', { count: 0 });
+      for (let round = 1; round <= 10; round++) {
+        const name = once({ keepStates: true });
+        const outcomes = await Promise.all(
+          all.flatMap((view) => [1, 2].map(() => view.commit({ patches: [patch('a', increment)] }, name))),
+        );
+        expect(outcomes.filter(({ replayed }) => !replayed)).toHaveLength(1);
+        for (const { workflows } of outcomes) expect(workflows).toMatchObject([{ version: round + 1 }]);
+      }
+      expect(await all[0].state('a')).toEqual({ count: 10 });
+    });
+
+    it('racing for one version have one winner', async () => {
+      const all = views();
+      await all[0].put('a', {});
+      for (let version = 1; version <= 20; version++) {
+        const races = await Promise.allSettled(
+          all.flatMap((view, replica) =>
+            [1, 2, 3].map((writer) => view.put('a', { replica, writer }, { expect: { version } })),
+          ),
+        );
+        expect(races.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      }
+      expect((await all[1].get('a')).version).toBe(21);
+    });
+
+    it('that patch one workflow all land, on versions without gaps', async () => {
+      const all = views();
+      await all[0].put('a', { count: 0 });
+      const landed = await Promise.all(
+        all.flatMap((view) => Array.from({ length: 64 }, () => view.patch('a', increment))),
+      );
+      expect(landed.map(({ version }) => version).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 192 }, (_, i) => i + 2),
+      );
+      for (const { version, state } of landed) expect(state).toBe(JSON.stringify({ count: version - 1 }));
+    });
+
+    it('that append lose nothing, whatever fails beside them', async () => {
+      const all = views();
+      await all[0].put('a', { logs: [] });
+      const items = Array.from({ length: 120 }, (_, i) => i);
+      const results = await Promise.allSettled(
+        items.map((i) =>
+          (all[i % 3] as TestTenant).patch('a', i % 10 === 7 ? failing(new EditFailedError()) : append('logs', i)),
+        ),
+      );
+      results.forEach(({ status }, i) => expect(status).toBe(i % 10 === 7 ? 'rejected' : 'fulfilled'));
+      const { logs } = (await all[1].state('a')) as { logs: number[] };
+      expect(logs.toSorted((a, b) => a - b)).toEqual(items.filter((i) => i % 10 !== 7));
+      // Each writer's own order is kept, because each was called in that order.
+      for (const replica of [0, 1, 2]) {
+        const own = logs.filter((i) => i % 3 === replica);
+        expect(own).toEqual(own.toSorted((a, b) => a - b));
+      }
+    });
+
+    it('with several workflows in a commit never show half of it', async () => {
+      const [one, two, three] = views();
+      await one.commit({ puts: [put('a', { n: -1 }), put('b', { n: -1 })] });
+      const progress = { isOver: false };
+      const writer = (async () => {
+        for (let n = 0; n < 100; n++) {
+          const view = n % 2 === 0 ? one : two;
+          await view.commit({ puts: [put('a', { n }), put('b', { n })] });
+        }
+        progress.isOver = true;
+      })();
+      let reads = 0;
+      while (!progress.isOver) {
+        const [a, b] = await three.engine.findMany(three.name, ['a', 'b']);
+        expect(a?.state).toBe(b?.state);
+        expect(a?.version).toBe(b?.version);
+        reads++;
+      }
+      await writer;
+      expect(reads).toBeGreaterThan(0);
+    });
+
+    it('page on where another one has stopped', async () => {
+      const [one, two] = views();
+      await one.commit({ puts: Array.from({ length: 30 }, (_, i) => put(`w-${i}`, {})) });
+      const first = await one.list({ sort: '-updatedAt', limit: 10 });
+      const rest = await two.ids({ sort: '-updatedAt', limit: 10, ...(first.next && { after: first.next }) });
+      expect(first.items.map(({ id }) => id).concat(rest)).toEqual(await one.ids({ sort: '-updatedAt' }));
+    });
+
+    it('refuse with what another one has made of it', async () => {
+      const [one, two] = views();
+      await one.put('a', {});
+      const current = await two.put('a', {});
+      expect(await refusalOf(one.put('a', {}, { expect: { version: 1 } }))).toMatchObject({
+        current: { version: 2, incarnation: current.incarnation },
+      });
+    });
+
+    it('sweep what another one has written', async () => {
+      const [one, two] = views();
+      await one.put('a', { status: 'x' }, { ttl: 5 });
+      clock.advance(5);
+      expect(await two.engine.sweep()).toBe(1);
+      expect(await one.engine.sweep()).toBe(0);
+      expect(await one.count()).toBe(0);
+    });
+  });
+}

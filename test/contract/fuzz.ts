@@ -1,0 +1,74 @@
+import type { Engine } from '../../src/engine/engine.js';
+import type { TestClock } from '../support/clock.js';
+import { Chooser, TENANTS } from './fuzz/choose.js';
+import type { Operation } from './fuzz/operation.js';
+import { isSame, perform, type Reply } from './fuzz/perform.js';
+import { Random } from './fuzz/random.js';
+
+export interface FuzzedEngine {
+  readonly name: string;
+  readonly engine: Engine;
+  /** A restart; what it must keep is compared by all that follows. */
+  reopen?(): Promise<void>;
+}
+
+export interface Fuzz {
+  /** The one that is believed when operations are chosen. */
+  readonly reference: FuzzedEngine;
+  readonly other: FuzzedEngine;
+  /** Of both. */
+  readonly clock: TestClock;
+  readonly seed: number;
+  readonly operations: number;
+}
+
+/** Where two engines did not mean the same. */
+export interface Difference {
+  readonly seed: number;
+  readonly step: number;
+  readonly operation: Operation;
+  readonly replies: Readonly<Record<string, Reply>>;
+}
+
+const DUMP_EVERY = 250;
+const REOPEN_EVERY = 500;
+
+/** The same random operations on two engines, every reply compared, and every so often all there is. */
+export async function findDifference({
+  reference,
+  other,
+  clock,
+  seed,
+  operations,
+}: Fuzz): Promise<Difference | undefined> {
+  const chooser = new Chooser(new Random(seed), reference.engine, clock);
+  for (let step = 1; step <= operations; step++) {
+    const chosen: Operation[] = [await chooser.next()];
+    if (step % REOPEN_EVERY === 0) chosen.push({ do: 'reopen', tenant: 'default' });
+    if (step % DUMP_EVERY === 0) chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'dump', tenant })));
+    for (const operation of chosen) {
+      if (operation.do === 'advance') {
+        clock.advance(operation.ms);
+      } else if (operation.do === 'reopen') {
+        await reference.reopen?.();
+        await other.reopen?.();
+      } else {
+        const expected = await perform(reference.engine, operation);
+        const actual = await perform(other.engine, operation);
+        if (!isSame(expected, actual)) {
+          return { seed, step, operation, replies: { [reference.name]: expected, [other.name]: actual } };
+        }
+      }
+    }
+  }
+  return undefined;
+}
+
+export function explain({ seed, step, operation, replies }: Difference): string {
+  const answers = Object.entries(replies).map(([name, reply]) => `${name} answered ${JSON.stringify(reply, null, 1)}`);
+  return [
+    `The engines differ (seed ${seed}, step ${step}; repeat with WAYMARK_FUZZ_SEED=${seed})`,
+    `operation ${JSON.stringify(operation, null, 1)}`,
+    ...answers,
+  ].join('\n');
+}

@@ -1,0 +1,153 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Commit, Edit, Outcome } from '../../../src/engine/commit.js';
+import type { Engine, VersionLookup } from '../../../src/engine/engine.js';
+import { VersionConflictError } from '../../../src/engine/errors.js';
+import type { WorkflowRecord } from '../../../src/engine/records.js';
+import { ServiceError } from '../../../src/service-error.js';
+import {
+  append,
+  failing,
+  EditFailedError,
+  increment,
+  jsonPatch,
+  merge,
+  replaceBy,
+  stamp,
+} from '../../support/edits.js';
+import { dump, metaOf, TestTenant, versionOf } from '../../support/tenant.js';
+import type { CommitSpec, EditSpec, Operation } from './operation.js';
+
+/** What an engine answered, in plain values that can be compared and printed. `flaw`: wrong by itself, whatever the other one says. */
+export interface Reply {
+  readonly value?: unknown;
+  readonly error?: unknown;
+  readonly flaw?: string;
+}
+
+export async function perform(engine: Engine, operation: Operation): Promise<Reply> {
+  try {
+    return await answer(engine, operation);
+  } catch (error) {
+    return { error: plainError(error) };
+  }
+}
+
+async function answer(engine: Engine, operation: Operation): Promise<Reply> {
+  const { tenant } = operation;
+  switch (operation.do) {
+    case 'commit':
+      return { value: plainOutcome(await engine.commit(tenant, commitOf(operation.commit))) };
+    case 'burst':
+      return {
+        value: await Promise.all(
+          operation.commits.map((commit) =>
+            engine.commit(tenant, commitOf(commit)).then(plainOutcome, (error: unknown) => plainError(error)),
+          ),
+        ),
+      };
+    case 'findOutcome': {
+      const outcome = await engine.findOutcome(tenant, operation.key, operation.fingerprint);
+      return { value: outcome && plainOutcome(outcome) };
+    }
+    case 'find':
+      return { value: plainRecord(await engine.find(tenant, operation.id)) };
+    case 'findMany':
+      return { value: (await engine.findMany(tenant, operation.ids)).map(plainRecord) };
+    case 'list':
+      return wholeList(engine, operation);
+    case 'count':
+      return { value: await engine.count(tenant, operation.filter) };
+    case 'listVersions': {
+      const page = await engine.listVersions(tenant, operation.id, operation.page);
+      return { value: page && { versions: page.versions.map(versionOf), nextBefore: page.nextBefore } };
+    }
+    case 'findVersion':
+      return { value: plainLookup(await engine.findVersion(tenant, operation.id, operation.version)) };
+    case 'sweep':
+      return { value: await engine.sweep() };
+    case 'dump':
+      return { value: await dump(engine, tenant) };
+    case 'advance':
+    case 'reopen':
+      throw new Error('This is not for an engine alone');
+  }
+}
+
+/** All pages together: where a page ends and whether an empty one follows is up to the engine. */
+async function wholeList(
+  engine: Engine,
+  { tenant, filter, sort, limit, includeState }: Extract<Operation, { do: 'list' }>,
+): Promise<Reply> {
+  const items = [];
+  for await (const page of new TestTenant(engine, tenant).walk({ filter, sort, limit, includeState })) {
+    if (page.items.length > limit) return { flaw: `a page of ${page.items.length} at a limit of ${limit}` };
+    for (const item of page.items) items.push({ ...metaOf(item), ...('state' in item && { state: item.state }) });
+    if (items.length > 1000) return { flaw: 'a list without end' };
+  }
+  const count = await engine.count(tenant, filter);
+  if (count !== items.length) return { flaw: `${items.length} are listed and ${count} counted` };
+  if (new Set(items.map(({ id }) => id)).size !== count) return { flaw: 'one is listed twice' };
+  return { value: items };
+}
+
+function commitOf({ once, puts, patches, deletes, touches }: CommitSpec): Commit {
+  return {
+    once,
+    ...(puts && { puts }),
+    ...(patches && { patches: patches.map((patch) => ({ ...patch, edit: editOf(patch.edit) })) }),
+    ...(deletes && { deletes }),
+    ...(touches && { touches }),
+  };
+}
+
+function editOf(spec: EditSpec): Edit {
+  switch (spec.edit) {
+    case 'merge':
+      return merge(spec.patch);
+    case 'json-patch':
+      return jsonPatch(spec.operations);
+    case 'append':
+      return append(spec.list, spec.item);
+    case 'increment':
+      return increment;
+    case 'stamp':
+      return stamp;
+    case 'replace':
+      return replaceBy(spec.text);
+    case 'fail':
+      return failing(new EditFailedError(spec.message));
+  }
+}
+
+function plainOutcome({ replayed, workflows, ...rest }: Outcome): unknown {
+  return {
+    replayed,
+    workflows: workflows.map((workflow) => ({
+      ...metaOf(workflow),
+      created: workflow.created,
+      ...('state' in workflow && { state: workflow.state }),
+    })),
+    ...rest,
+  };
+}
+
+function plainRecord(record: WorkflowRecord | undefined): unknown {
+  return record && { ...metaOf(record), state: record.state };
+}
+
+function plainLookup(lookup: VersionLookup): unknown {
+  return lookup.found === 'version' ? { ...lookup, version: versionOf(lookup.version) } : lookup;
+}
+
+function plainError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { thrown: error };
+  const { name, message } = error;
+  if (!(error instanceof ServiceError)) return { name, message };
+  const { code, extensions } = error;
+  const current = error instanceof VersionConflictError && error.current ? metaOf(error.current) : undefined;
+  return { name, message, code, extensions, ...(current && { current }) };
+}
+
+export function isSame(one: Reply, other: Reply): boolean {
+  return one.flaw === undefined && other.flaw === undefined && isDeepStrictEqual(one, other);
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openMemoryEngine } from '../../src/engine/memory/open-memory-engine.js';
+import { TestClock } from '../support/clock.js';
+import { testIndex } from '../support/parts.js';
+import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
+
+/** A memory engine with a journal in a directory of its own. */
+export async function openJournalEngine({ options, observer }: OpenOptions = {}): Promise<
+  EngineUnderTest & { reopen(): Promise<void> }
+> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'waymark-contract-'));
+  const clock = new TestClock();
+  const parts = {
+    options: { ...testOptions, ...options },
+    index: testIndex,
+    clock: clock.read,
+    dataDir,
+    ...(observer && { observer }),
+  };
+  let engine = await openMemoryEngine(parts);
+  return {
+    get engine() {
+      return engine;
+    },
+    clock,
+    async reopen() {
+      await engine.close();
+      engine = await openMemoryEngine(parts);
+    },
+    async close() {
+      await engine.close();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import type { About, Delete, Edit, Expect, Once, Patch, Put, Touch, Ttl } from '../../src/engine/commit.js';
+import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
+import { WorkflowIndex } from '../../src/engine/workflow-index.js';
+
+/** The fields by which workflows are found, as the service has them by default. */
+export const testIndex = new WorkflowIndex(['/status', '/document_type', '/user_id', '/case_id']);
+
+const someone: About = { by: 'someone', cause: 'put', changed: null };
+
+/** A key that nobody has used, unless the case brings one. */
+export function once(given: Partial<Once> = {}): Once {
+  return { key: randomUUID(), fingerprint: 'fingerprint', keepMs: RETRY_WINDOW_MS, ...given };
+}
+
+export interface PutOptions {
+  readonly expect?: Expect;
+  readonly ttl?: Ttl;
+  readonly about?: About;
+  readonly incarnation?: string;
+}
+
+/** `state` is a value of the language; `putText` takes the JSON text itself. */
+export function put(id: string, state: unknown, options?: PutOptions): Put {
+  return putText(id, JSON.stringify(state), options);
+}
+
+export function putText(
+  id: string,
+  state: string,
+  { expect, ttl = 'keep', about = someone, incarnation = randomUUID().slice(0, 12) }: PutOptions = {},
+): Put {
+  return { id, incarnation, state, index: testIndex.ofState(state), ttl, about, ...(expect && { expect }) };
+}
+
+export interface PatchOptions {
+  readonly expect?: Expect;
+  readonly ttl?: Ttl;
+  readonly by?: string;
+  readonly note?: string;
+}
+
+export function patch(
+  id: string,
+  edit: Edit,
+  { expect, ttl = 'keep', by = 'someone', note }: PatchOptions = {},
+): Patch {
+  return { id, edit, ttl, by, ...(expect && { expect }), ...(note !== undefined && { note }) };
+}
+
+export function remove(id: string, expect?: Expect): Delete {
+  return { id, ...(expect && { expect }) };
+}
+
+export function touch(id: string, ttl: Ttl, expect?: Expect): Touch {
+  return { id, ttl, ...(expect && { expect }) };
+}
