@@ -1,7 +1,6 @@
 /**
  * A map by name of which every version stays valid. Edits lie on top of a shared base until there are too many to copy each
- * time; so a wide object takes many single edits without a quadratic cost. It keeps the order of insertion, but a name that is
- * removed and put back may find its old place again.
+ * time; so a wide object takes many single edits without a quadratic cost. It keeps the order of insertion.
  */
 export class PersistentMap<V> {
   readonly size: number;
@@ -26,6 +25,11 @@ export class PersistentMap<V> {
 
   /** Sets the names of `changes` that have a value and removes the others. */
   with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+    // A name that comes back after it was removed goes last, and not to the place that the base has for it.
+    const isGone = (name: string) => this.#edits.has(name) && this.#edits.get(name) === undefined;
+    if ([...changes].some(([name, value]) => value !== undefined && isGone(name))) {
+      return PersistentMap.of(new Map(this.entries())).with(changes);
+    }
     const edits = new Map(this.#edits);
     let { size } = this;
     for (const [name, value] of changes) {

@@ -6,9 +6,14 @@ import { inTransaction } from './lmdb-transaction.js';
 import { processWorld, startOf } from './process-identity.js';
 
 const KEY = 'owner';
-const BEAT_MS = 1000;
-/** An owner whose beat has not changed for so long is gone. */
-const SILENCE_MS = 3500;
+
+interface Timing {
+  readonly beatMs: number;
+  /** An owner whose beat has not changed for so long is gone. */
+  readonly silenceMs: number;
+}
+
+const usualTiming: Timing = { beatMs: 1000, silenceMs: 3500 };
 
 /** Who serves from the directory. */
 interface Owner {
@@ -47,15 +52,19 @@ export class DirectoryLock {
   #beat = 0;
   #isLost = false;
 
-  private constructor(service: Service, owner: Owner, directory: string) {
+  private constructor(service: Service, owner: Owner, directory: string, beatMs: number) {
     this.#service = service;
     this.#owner = owner;
     this.#directory = directory;
-    this.#timer = setInterval(() => this.#sayAlive(), BEAT_MS).unref();
+    this.#timer = setInterval(() => this.#sayAlive(), beatMs).unref();
   }
 
   /** @throws DirectoryInUseError */
-  static async take(service: Service, directory: string): Promise<DirectoryLock> {
+  static async take(
+    service: Service,
+    directory: string,
+    { beatMs, silenceMs }: Timing = usualTiming,
+  ): Promise<DirectoryLock> {
     const self: Owner = {
       token: randomUUID(),
       pid: process.pid,
@@ -70,13 +79,13 @@ export class DirectoryLock {
         // The same world: its process either runs or does not.
         if (startOf(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
       } else {
-        await sleep(SILENCE_MS);
+        await sleep(silenceMs);
         const later = service.get(KEY) as Owner | undefined;
         if (later?.token === owner.token && later.beat !== owner.beat) throw new DirectoryInUseError(directory, later);
       }
       owner = tryToTake(service, self, owner);
     }
-    return new DirectoryLock(service, self, directory);
+    return new DirectoryLock(service, self, directory, beatMs);
   }
 
   /** Somebody else is the owner by now. */

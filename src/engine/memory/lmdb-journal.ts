@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
 import type { WorkflowMeta } from '../records.js';
+import { checkFile } from './check-file.js';
 import { DirectoryLock } from './directory-lock.js';
 import { sizeOf, type Journal, type JournalChange, type JournaledVersion } from './journal.js';
 import { inTransaction } from './lmdb-transaction.js';
@@ -45,6 +46,7 @@ export class LmdbJournal implements Journal {
     const path = join(directory, FILE);
     // lmdb would make its files readable for all; it takes them as it finds them.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
+    checkFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,

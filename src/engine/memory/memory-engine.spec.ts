@@ -5,7 +5,6 @@ import {
   commitOf,
   engineOptions,
   patch,
-  patchOf,
   put,
   putOf,
   remove,
@@ -15,15 +14,7 @@ import {
   workflowIndex,
 } from './testing/commits.js';
 import { HeldJournal } from './testing/held-journal.js';
-import type { EngineOptions } from '../engine.js';
-import {
-  IdempotencyMismatchError,
-  StateTooLargeError,
-  StoreFullError,
-  StoreUnavailableError,
-  VersionConflictError,
-  WorkflowNotFoundError,
-} from '../errors.js';
+import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { MemoryEngine } from './memory-engine.js';
 
 const START = 1_700_000_000_000;

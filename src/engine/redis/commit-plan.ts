@@ -10,9 +10,9 @@ export interface PlannedPut {
   readonly expect?: Expect;
   readonly mustExist: boolean;
   readonly inc: string;
-  readonly ttl: number | 'never' | 'keep';
   readonly index: readonly string[];
-  /** One text for each version, oldest first. */
+  /** One of each for each version, oldest first. */
+  readonly ttls: readonly (number | 'never' | 'keep')[];
   readonly abouts: readonly string[];
   readonly states: readonly string[];
 }
@@ -28,7 +28,10 @@ export interface Plan {
   readonly puts: readonly PlannedPut[];
   readonly deletes: readonly Delete[];
   readonly touches: readonly Touch[];
-  readonly wantState: boolean;
+  /** A conflict brings the current state. */
+  readonly wantState?: boolean;
+  /** Nothing is written; the verdict is 'fine' or the refusal. */
+  readonly checkOnly?: boolean;
 }
 
 export function plannedTtl(ttl: Ttl): number | 'never' | 'keep' {
@@ -47,8 +50,8 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
     ...(expect && { expect }),
     mustExist: false,
     inc: incarnation,
-    ttl: plannedTtl(ttl),
     index: entriesOf(index),
+    ttls: [plannedTtl(ttl)],
     abouts: [JSON.stringify(about)],
     states: [state],
   };
@@ -72,7 +75,7 @@ export function argumentsOf(
   { historyLimit, historyMaxBytes }: EngineOptions,
   { replica, epoch }: { replica: string; epoch: number },
 ): { keys: string[]; args: string[] } {
-  const { once, puts, deletes, touches, wantState } = plan;
+  const { once, puts, deletes, touches, wantState, checkOnly } = plan;
   const message = JSON.stringify({
     replica,
     epoch,
@@ -85,7 +88,8 @@ export function argumentsOf(
     ...(touches.length > 0 && {
       touches: touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
     }),
-    ...(wantState && { wantState }),
+    wantState,
+    checkOnly,
   });
   return {
     keys: [...puts, ...deletes, ...touches].map(({ id }) => stateKey(prefix, id)),

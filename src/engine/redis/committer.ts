@@ -28,6 +28,7 @@ export type Verdict =
   | { readonly is: 'known'; readonly places: readonly number[] }
   | { readonly is: 'conflict'; readonly part: Part; readonly at: number; readonly current: WorkflowRecord | undefined }
   | { readonly is: 'missing'; readonly part: Part; readonly at: number }
+  | { readonly is: 'fine' }
   /** A value of another program stands in the way of a touch. */
   | { readonly is: 'adopt'; readonly id: string };
 
@@ -109,6 +110,8 @@ function verdictOf(reply: readonly unknown[]): Verdict {
     }
     case 'missing':
       return { is: 'missing', part: textOf(first) as Part, at: Number(second) };
+    case 'fine':
+      return { is: 'fine' };
     case 'adopt':
       return { is: 'adopt', id: textOf(first) };
     default:

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../commit.js';
 import { resultOf } from '../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../engine.js';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError, VersionConflictError } from '../errors.js';
 import { demand } from '../expectation.js';
 import type { WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
@@ -40,7 +40,8 @@ interface Attempt {
     readonly about: string;
     readonly index: readonly string[];
   }[];
-  readonly refused: readonly { readonly edit: Waiting; readonly error: unknown }[];
+  /** `behind` are the versions of this batch that it would have followed. */
+  readonly refused: readonly { readonly edit: Waiting; readonly error: unknown; readonly behind: number }[];
   readonly left: readonly Waiting[];
   readonly document: JsonNode;
 }
@@ -106,7 +107,7 @@ export class EditQueue {
     let base = guess ?? (await this.#read(tenant, id));
     for (let round = 0; performance.now() < until; round++) {
       if (base === undefined) {
-        for (const edit of edits) edit.reject(missing(edit));
+        for (const edit of edits) await this.#refuse(tenant, edit, missing(edit));
         return undefined;
       }
       const attempt = this.#workOut(edits, base);
@@ -116,14 +117,14 @@ export class EditQueue {
           base = await this.#read(tenant, id);
           continue;
         }
-        for (const { edit, error } of attempt.refused) edit.reject(error);
+        for (const { edit, error } of attempt.refused) await this.#refuse(tenant, edit, error);
         queue.unshift(...attempt.left);
         return base;
       }
       const verdict = await committer.send(tenant, planOf(attempt, base.record));
       switch (verdict.is) {
         case 'done': {
-          this.#answer(attempt, verdict.workflows);
+          await this.#answer(tenant, attempt, verdict.workflows);
           queue.unshift(...attempt.left);
           const record = {
             ...(verdict.workflows.at(-1) as CommittedWorkflow),
@@ -168,8 +169,11 @@ export class EditQueue {
     let document = base.document;
     let characters = 0;
     let taken = 0;
+    const keys = new Set<string>();
     for (const edit of edits) {
-      if (characters > MOST_CHARACTERS) break;
+      // The same commit twice: the second one waits for a later batch, where it is known.
+      if (characters > MOST_CHARACTERS || keys.has(edit.once.key)) break;
+      keys.add(edit.once.key);
       taken++;
       const { expect, by, note, edit: change, id } = edit.patch;
       try {
@@ -182,19 +186,34 @@ export class EditQueue {
         document = edited.document;
         characters += result.state.length;
       } catch (error) {
-        refused.push({ edit, error });
+        refused.push({ edit, error, behind: landed.length });
       }
     }
     return { landed, refused, left: edits.slice(taken), document };
   }
 
-  #answer({ landed, refused }: Attempt, workflows: readonly CommittedWorkflow[]): void {
+  async #answer(tenant: string, { landed, refused }: Attempt, workflows: readonly CommittedWorkflow[]): Promise<void> {
     landed.forEach(({ edit, state }, i) => {
       const { memo } = edit.once;
       const workflow = { ...(workflows[i] as CommittedWorkflow), state };
       edit.resolve({ replayed: false, workflows: [workflow], ...(memo !== undefined && { memo }) });
     });
-    for (const { edit, error } of refused) edit.reject(error);
+    for (const { edit, error, behind } of refused) {
+      const before = workflows[behind - 1];
+      const isStale = error instanceof VersionConflictError && before !== undefined;
+      await this.#refuse(tenant, edit, isStale ? new VersionConflictError(error.failed, before.id, before) : error);
+    }
+  }
+
+  /** Unless it has landed before: then what it found that time counts, and not what it finds now. */
+  async #refuse(tenant: string, edit: Waiting, error: unknown): Promise<void> {
+    try {
+      const outcome = await this.parts.findOutcome(tenant, edit.once);
+      if (outcome === undefined) edit.reject(error);
+      else edit.resolve(outcome);
+    } catch (failure) {
+      edit.reject(failure);
+    }
   }
 
   async #replay(tenant: string, edit: Waiting): Promise<void> {
@@ -221,11 +240,8 @@ function missing({ patch: { id, expect } }: Waiting): unknown {
   return new StoreUnavailableError();
 }
 
-/** One put of several versions on exactly the base; its deadline is what the last edit says that says anything. */
+/** One put of several versions, on exactly the base. */
 function planOf({ landed }: Attempt, base: WorkflowRecord): Plan {
-  const ttls = landed.map(({ edit }) => edit.patch.ttl);
-  const ttl =
-    ttls.findLast((one) => one !== 'keep') === undefined ? 'keep' : (ttls.findLast((one) => one !== 'keep') ?? null);
   return {
     once: landed.map(({ edit: { once } }, i) => ({ ...once, first: i + 1, last: i + 1 })),
     puts: [
@@ -236,8 +252,8 @@ function planOf({ landed }: Attempt, base: WorkflowRecord): Plan {
         expect: { etags: [`"${base.incarnation}-${base.version}"`] },
         mustExist: false,
         inc: base.incarnation,
-        ttl: plannedTtl(ttl),
         index: landed.at(-1)?.index ?? [],
+        ttls: landed.map(({ edit }) => plannedTtl(edit.patch.ttl)),
         abouts: landed.map(({ about }) => about),
         states: landed.map(({ state }) => state),
       },

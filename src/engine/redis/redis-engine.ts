@@ -30,7 +30,7 @@ import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
-import { foundOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
+import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { durabilityOf, readInfo, warningsOf } from './server-check.js';
 import { Sweeper } from './sweeper.js';
 
@@ -174,9 +174,11 @@ export class RedisEngine extends Engine {
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     const kept = await this.#reader.get(onceKey(prefixOf(this.#context.namespace, tenant), key));
     if (kept === undefined) return undefined;
-    const stop = kept.indexOf('\n');
-    if (kept.slice(0, stop) !== fingerprint) throw new IdempotencyMismatchError();
-    return replayOf(kept.slice(stop + 1));
+    const known = keptOf(kept);
+    // Redis forgets it by its own clock; only a clock brought along can be later.
+    if (this.#clock !== undefined && known.untilMs <= this.#clock()) return undefined;
+    if (known.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
+    return replayOf(known.outcome);
   }
 
   async commit(tenant: string, commit: Commit): Promise<Outcome> {
@@ -239,14 +241,22 @@ export class RedisEngine extends Engine {
     if (patch !== undefined && patches.length + puts.length + deletes.length + touches.length === 1) {
       return this.#edits.run(tenant, { once, patch });
     }
-    for (const { state } of puts) checkSize(state, this.#options.maxStateBytes);
+    try {
+      for (const { state } of puts) checkSize(state, this.#options.maxStateBytes);
+    } catch (error) {
+      return this.#knownOr(tenant, once, error);
+    }
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const edited = await this.#workOut(tenant, commit);
-      if ('replayed' in edited) return edited;
-      const verdict = await this.#committer.send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited.puts]));
+      let edited: readonly PlannedPut[];
+      try {
+        edited = await this.#workOut(tenant, patches);
+      } catch (error) {
+        return this.#refuse(tenant, commit, error);
+      }
+      const verdict = await this.#committer.send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited]));
       switch (verdict.is) {
         case 'done':
-          return outcomeOf(once, verdict.workflows, puts.length, edited.puts);
+          return outcomeOf(once, verdict.workflows, puts.length, edited);
         case 'replayed':
           return verdict.outcome;
         case 'adopt':
@@ -260,6 +270,7 @@ export class RedisEngine extends Engine {
           throw refusalOf(verdict, (commit[verdict.part] ?? [])[verdict.at]?.id ?? '');
         }
         case 'known':
+        case 'fine':
           throw new StoreUnavailableError();
       }
       this.#observer.retried('conflict');
@@ -268,17 +279,30 @@ export class RedisEngine extends Engine {
     throw new StoreUnavailableError({ cause: new Error('too many other writers were faster') });
   }
 
-  /** The patches of a commit with several parts, as puts on exactly what is there now. A known commit is found before anything is worked out. */
-  async #workOut(tenant: string, { once, patches = [] }: Commit): Promise<{ puts: readonly PlannedPut[] } | Outcome> {
-    if (patches.length === 0) return { puts: [] };
-    const known = await this.findOutcome(tenant, once.key, once.fingerprint);
-    if (known !== undefined) return known;
+  /** The patches of a commit with several parts, as puts on exactly what is there now. */
+  async #workOut(tenant: string, patches: readonly Patch[]): Promise<readonly PlannedPut[]> {
+    if (patches.length === 0) return [];
     const at = new Date((this.#clock ?? systemClock)());
     const records = await this.findMany(
       tenant,
       patches.map(({ id }) => id),
     );
-    return { puts: patches.map((patch, i) => this.#worked(patch, i, records[i], at)) };
+    return patches.map((patch, i) => this.#worked(patch, i, records[i], at));
+  }
+
+  /** A patch was refused before the script was asked. What the script would have found first counts: a known once key, a put. */
+  async #refuse(tenant: string, { puts = [], once }: Commit, error: unknown): Promise<Outcome> {
+    const plan = { ...planOf({ once }, puts.map(plannedPut)), checkOnly: true };
+    const verdict = await this.#committer.send(tenant, plan);
+    if (verdict.is === 'replayed') return verdict.outcome;
+    if (verdict.is === 'conflict') throw refusalOf(verdict, puts[verdict.at]?.id ?? '');
+    throw error;
+  }
+
+  async #knownOr(tenant: string, { key, fingerprint }: Once, error: unknown): Promise<Outcome> {
+    const known = await this.findOutcome(tenant, key, fingerprint);
+    if (known === undefined) throw error;
+    return known;
   }
 
   #worked(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
@@ -295,8 +319,8 @@ export class RedisEngine extends Engine {
       expect: { etags: [`"${incarnation}-${version}"`] },
       mustExist: true,
       inc: incarnation,
-      ttl: plannedTtl(ttl),
       index: entriesOf(result.index),
+      ttls: [plannedTtl(ttl)],
       abouts: [JSON.stringify(about)],
       states: [result.state],
     };

@@ -74,6 +74,16 @@ export function versionOf(found: Found, entry: unknown, includeState: boolean): 
   };
 }
 
+/** What is kept under a once key: "<until> <fingerprint>\n<outcome>". */
+export function keptOf(text: string): {
+  readonly untilMs: number;
+  readonly fingerprint: string;
+  readonly outcome: string;
+} {
+  const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
+  return { untilMs: numberOf(until), fingerprint, outcome };
+}
+
 /** The kept outcome of a commit: JSON that commit.lua wrote beside the effect. */
 export function replayOf(json: string): Outcome {
   const { results, states, memo } = JSON.parse(json) as { results: unknown; states: unknown; memo?: string };

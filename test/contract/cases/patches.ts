@@ -26,6 +26,13 @@ export function describePatches(fixture: Fixture): void {
       expect(await tenant.state('a')).toEqual({ logs: ['zero', 'one', 'two'] });
     });
 
+    it('build on the text that is stored: what was removed before is new, and goes last', async () => {
+      const tenant = fixture.tenant();
+      await tenant.putText('a', '{"first":1,"second":2}');
+      expect((await tenant.patch('a', merge({ first: null, third: 3 }))).state).toBe('{"second":2,"third":3}');
+      expect((await tenant.patch('a', merge({ first: 4 }))).state).toBe('{"second":2,"third":3,"first":4}');
+    });
+
     it('build on puts of others in between', async () => {
       const tenant = fixture.tenant();
       await tenant.put('a', { count: 1 });

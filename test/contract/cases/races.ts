@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { VersionConflictError } from '../../../src/engine/errors.js';
 import { patch, put } from '../../support/parts.js';
 import { append, EditFailedError, failing, increment, merge } from '../../support/edits.js';
+import { metaOf } from '../../support/tenant.js';
 import type { Fixture } from '../engine-under-test.js';
 
 const WRITERS = 40;
@@ -43,14 +44,33 @@ export function describeRaces(fixture: Fixture): void {
 
     it('that patch with one expected version have one winner', async () => {
       const tenant = fixture.tenant();
-      await tenant.put('a', {});
+      await tenant.put('a', {}, { ttl: null });
+      fixture.clock.advance(1);
       const races = await Promise.allSettled(
-        writers.map((writer) => tenant.patch('a', merge({ writer }), { expect: { version: 1 } })),
+        writers.map((writer) => tenant.patch('a', merge({ writer }), { expect: { version: 1 }, ttl: 5000 })),
       );
       const lost = races.flatMap((race) => (race.status === 'rejected' ? [race.reason as unknown] : []));
       expect(lost).toHaveLength(WRITERS - 1);
-      for (const error of lost) expect(error).toBeInstanceOf(VersionConflictError);
-      expect((await tenant.get('a')).version).toBe(2);
+      const current = metaOf(await tenant.get('a'));
+      expect(current.version).toBe(2);
+      for (const error of lost) {
+        expect(error).toBeInstanceOf(VersionConflictError);
+        expect(error).toMatchObject({ current });
+      }
+    });
+
+    it('that patch each expecting the version of the one before all land, when they come in that order', async () => {
+      const tenant = fixture.tenant();
+      await tenant.put('a', {});
+      fixture.clock.advance(1);
+      const patches = writers.map((i) =>
+        tenant.patch('a', increment, { expect: { version: i === 7 ? 1 : i < 7 ? i + 1 : i }, ttl: 5000 + i }),
+      );
+      const results = await Promise.allSettled(patches);
+      expect(results.map(({ status }) => status)).toEqual(writers.map((i) => (i === 7 ? 'rejected' : 'fulfilled')));
+      expect(results[7]).toMatchObject({
+        reason: { current: { version: 8, updatedAtMs: fixture.clock.ms, deadlineMs: fixture.clock.ms + 5006 } },
+      });
     });
 
     it('that patch all land, each on a version of its own', async () => {

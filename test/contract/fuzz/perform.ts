@@ -20,7 +20,7 @@ import type { CommitSpec, EditSpec, Operation } from './operation.js';
 /** What an engine answered, in plain values that can be compared and printed. `flaw`: wrong by itself, whatever the other one says. */
 export interface Reply {
   readonly value?: unknown;
-  readonly error?: unknown;
+  readonly error?: object;
   readonly flaw?: string;
 }
 
@@ -139,7 +139,7 @@ function plainLookup(lookup: VersionLookup): unknown {
   return lookup.found === 'version' ? { ...lookup, version: versionOf(lookup.version) } : lookup;
 }
 
-function plainError(error: unknown): unknown {
+function plainError(error: unknown): object {
   if (!(error instanceof Error)) return { thrown: error };
   const { name, message } = error;
   if (!(error instanceof ServiceError)) return { name, message };

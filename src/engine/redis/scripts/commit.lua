@@ -5,10 +5,11 @@
              replica, epoch                      which connection sends it; an older epoch is refused
              historyLimit, historyMaxBytes
              once    [{key, fingerprint, keepMs, memo?, keepStates?, first, last}]  positions of its results
-             puts    [{part, at, id, expect?, mustExist, inc, ttl, index: ["field=value"], abouts: [text]}]
-                     one version for each about, oldest first
+             puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
+                     one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              wantState                      a conflict brings the current state
+             checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
   ARGV[5+] the states, in the order of the versions
   Returns  {'done', result…}                 a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"
@@ -26,14 +27,16 @@ local known = redis.call('MGET', unpack(keys))
 if known[1] and tonumber(known[1]) ~= plan.epoch then return { 'fenced' } end
 if #plan.once == 1 then
   if known[2] then
-    local stop = string.find(known[2], '\n', 1, true)
-    if string.sub(known[2], 1, stop - 1) ~= plan.once[1].fingerprint then return { 'mismatch' } end
-    return { 'replayed', string.sub(known[2], stop + 1) }
+    local ends, fingerprint, kept = string.match(known[2], '^(%d+) ([^\n]*)\n(.*)$')
+    if tonumber(ends) > now then
+      if fingerprint ~= plan.once[1].fingerprint then return { 'mismatch' } end
+      return { 'replayed', kept }
+    end
   end
 else
   local reply = { 'known' }
   for i = 1, #plan.once do
-    if known[i + 1] then reply[#reply + 1] = i end
+    if known[i + 1] and tonumber(string.match(known[i + 1], '^%d+')) > now then reply[#reply + 1] = i end
   end
   if #reply > 1 then return reply end
 end
@@ -82,6 +85,8 @@ for _, part in ipairs(touches) do
   if current[part.id].kind ~= 'ours' then return { 'adopt', part.id } end
 end
 
+if plan.checkOnly then return { 'fine' } end
+
 -- 3. From here on only writes. The first one needs memory, so a server without any refuses all of it; a commit that
 -- only deletes passes even then.
 local results, states = {}, {}
@@ -101,13 +106,13 @@ local next_state = 5
 local function put(part)
   local id = part.id
   local old = current[id]
-  local deadline = deadline_after(part.ttl, old)
   local record, earlier = old, {}
   local record_state = old and plan.historyLimit > 0 and redis.call('GET', state_key(id)) or nil
-  for _, about in ipairs(part.abouts) do
+  for i, about in ipairs(part.abouts) do
     local state = ARGV[next_state]
     next_state = next_state + 1
-    if record and record_state then
+    -- One that is too large for the whole history is left out, and not the others with it.
+    if record and record_state and #record_state <= plan.historyMaxBytes then
       earlier[#earlier + 1] = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about .. '\n' .. record_state
     end
     record = {
@@ -115,12 +120,14 @@ local function put(part)
       version = record and record.version + 1 or 1,
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
-      deadline = deadline, bytes = #state, about = about, kind = 'ours',
+      deadline = deadline_after(part.ttls[i], record), bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
     result(id, record, record.version == 1)
-    states[#results] = state
+    -- A put's state is in the request; only what a patch came to is worth keeping.
+    if part.part == 'patches' then states[#results] = state end
   end
+  local deadline = record.deadline
 
   if deadline then redis.call('SET', state_key(id), record_state, 'PXAT', whole(deadline))
   else redis.call('SET', state_key(id), record_state) end
@@ -170,7 +177,8 @@ for _, once in ipairs(plan.once) do
     kept.results[#kept.results + 1] = results[i]
     if once.keepStates then kept.states[#kept.states + 1] = states[i] or '' end
   end
-  redis.call('SET', prefix .. 'once:' .. once.key, once.fingerprint .. '\n' .. cjson.encode(kept), 'PX', whole(once.keepMs))
+  local text = whole(now + once.keepMs) .. ' ' .. once.fingerprint .. '\n' .. cjson.encode(kept)
+  redis.call('SET', prefix .. 'once:' .. once.key, text, 'PX', whole(once.keepMs))
 end
 table.insert(results, 1, 'done')
 return results

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DirectoryInUseError, DirectoryLock } from './directory-lock.js';
+import { processWorld, startOf } from './process-identity.js';
+
+const timing = { beatMs: 20, silenceMs: 150 };
+
+const owner = (changes: object) => ({
+  token: 'other',
+  pid: 1,
+  host: 'elsewhere',
+  startedAt: '1',
+  world: 'another world',
+  beat: 0,
+  ...changes,
+});
+
+describe('DirectoryLock', () => {
+  let directory: string;
+  let root: RootDatabase<unknown, never>;
+  let service: Database<unknown, string>;
+  const locks: DirectoryLock[] = [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'waymark-lock-'));
+    root = open({ path: join(directory, 'a.mdb'), noSubdir: true, maxDbs: 2, eventTurnBatching: false });
+    service = root.openDB({ name: 'service' });
+  });
+  afterEach(async () => {
+    for (const lock of locks.splice(0)) await lock.release();
+    await root.close();
+    await rm(directory, { recursive: true });
+  });
+
+  async function take(): Promise<DirectoryLock> {
+    const lock = await DirectoryLock.take(service, directory, timing);
+    locks.push(lock);
+    return lock;
+  }
+  it('lets one of two win that start at once', async () => {
+    const outcomes = await Promise.allSettled([take(), take()]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('refuses at once while the owner runs in the same world', async () => {
+    const running = { pid: process.pid, startedAt: startOf(process.pid), world: processWorld() };
+    service.putSync('owner', owner(running));
+    await expect(take()).rejects.toThrow(`process ${process.pid} on elsewhere`);
+  });
+
+  it('takes over at once from one that is gone, though its pid be in use again', async () => {
+    service.putSync('owner', owner({ pid: process.pid, startedAt: '1', world: processWorld() }));
+    const started = performance.now();
+    await take();
+    expect(performance.now() - started).toBeLessThan(timing.silenceMs);
+  });
+
+  it('refuses while an owner in another world is heard', async () => {
+    let beat = 0;
+    service.putSync('owner', owner({ beat }));
+    const timer = setInterval(() => service.putSync('owner', owner({ beat: ++beat })), timing.beatMs);
+    await expect(take()).rejects.toBeInstanceOf(DirectoryInUseError);
+    clearInterval(timer);
+  });
+
+  it('takes over from an owner in another world that is silent', async () => {
+    service.putSync('owner', owner({ beat: 7 }));
+    const lock = await take();
+    await root.transaction(() => lock.demand());
+  });
+
+  it('is heard itself', async () => {
+    await take();
+    let beat = 0;
+    while (beat < 3) {
+      beat = (service.get('owner') as { beat: number }).beat;
+      await new Promise((resolve) => setTimeout(resolve, timing.beatMs));
+    }
+  });
+
+  it('notices that another one has taken over, and leaves that one alone', async () => {
+    const lock = await take();
+    service.putSync('owner', owner({}));
+    while (!lock.isLost) await new Promise((resolve) => setTimeout(resolve, timing.beatMs));
+    await expect(root.transaction(() => lock.demand())).rejects.toBeInstanceOf(DirectoryInUseError);
+    await lock.release();
+    expect(service.get('owner')).toEqual(owner({}));
+  });
+});
