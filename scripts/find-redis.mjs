@@ -9,7 +9,8 @@ const NAMES = ['redis-server', 'valkey-server'];
 const PACKAGES =
   'redis-server redis-tools libjemalloc2 liblzf1 libhiredis0.14 libhiredis1.1.0 liblua5.1-0 lua-bitop lua-cjson libatomic1 libssl3 libssl3t64 libsystemd0';
 
-const run = (command, args, options = {}) => spawnSync(command, args, { stdio: ['ignore', 2, 2], ...options }).status === 0;
+const run = (command, args, options = {}) =>
+  spawnSync(command, args, { stdio: ['ignore', 2, 2], ...options }).status === 0;
 const works = (command) => command !== undefined && spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 
 function onPath(name) {
@@ -31,7 +32,7 @@ const found = () => NAMES.map(onPath).find(works);
 /** For root on Debian, as any administrator would; no service is started by it. */
 function aptInstalled() {
   if (process.getuid?.() !== 0 || onPath('apt-get') === undefined) return undefined;
-  say('no redis-server found: installing Debian\'s (apt-get install redis-server)');
+  say("no redis-server found: installing Debian's (apt-get install redis-server)");
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   run('apt-get', ['update', '-qq'], { env });
   run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', 'redis-server', 'redis-tools'], { env });
@@ -44,16 +45,30 @@ function aptUnpacked() {
   const home = join(root, '.cache/apt');
   const bin = join(home, 'redis-server.sh');
   if (works(bin)) return bin;
-  say('no redis-server found: unpacking Debian\'s into .cache/apt');
-  for (const folder of ['lists/partial', 'cache/archives/partial', 'debs', 'root']) mkdirSync(join(home, folder), { recursive: true });
-  const own = ['-o', `Dir::State::lists=${home}/lists`, '-o', `Dir::Cache=${home}/cache`, '-o', 'APT::Sandbox::User=', '-o', 'Debug::NoLocking=1', '-qq'];
+  say("no redis-server found: unpacking Debian's into .cache/apt");
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'debs', 'root'])
+    mkdirSync(join(home, folder), { recursive: true });
+  const own = [
+    '-o',
+    `Dir::State::lists=${home}/lists`,
+    '-o',
+    `Dir::Cache=${home}/cache`,
+    '-o',
+    'APT::Sandbox::User=',
+    '-o',
+    'Debug::NoLocking=1',
+    '-qq',
+  ];
   if (!run('apt-get', [...own, 'update'])) return undefined;
   // Names differ between releases; those that this one does not have are skipped.
-  for (const name of PACKAGES.split(' ')) spawnSync('apt-get', [...own, 'download', name], { cwd: join(home, 'debs'), stdio: 'ignore' });
+  for (const name of PACKAGES.split(' '))
+    spawnSync('apt-get', [...own, 'download', name], { cwd: join(home, 'debs'), stdio: 'ignore' });
   for (const file of readdirSync(join(home, 'debs'))) run('dpkg', ['-x', join(home, 'debs', file), join(home, 'root')]);
   const libraries = readdirSync(join(home, 'root/usr/lib')).filter((name) => name.endsWith('-linux-gnu'));
   const path = libraries.map((name) => `${home}/root/usr/lib/${name}`).join(':');
-  writeFileSync(bin, `#!/bin/sh\nLD_LIBRARY_PATH='${path}' exec '${home}/root/usr/bin/redis-server' "$@"\n`, { mode: 0o755 });
+  writeFileSync(bin, `#!/bin/sh\nLD_LIBRARY_PATH='${path}' exec '${home}/root/usr/bin/redis-server' "$@"\n`, {
+    mode: 0o755,
+  });
   return works(bin) ? bin : undefined;
 }
 

@@ -8,7 +8,8 @@ import { die, say } from './say.mjs';
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 // Their output is not the program's: it goes to stderr.
-const run = (command, args, options = {}) => spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options }).status === 0;
+const run = (command, args, options = {}) =>
+  spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options }).status === 0;
 const writtenAt = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 const filesIn = (folder) => readdirSync(folder, { recursive: true }).map(String);
 
@@ -28,7 +29,12 @@ export function install() {
 /** Builds beside the old build and puts it in its place whole, so that nobody ever runs half of one. */
 export function build() {
   const source = join(root, 'src');
-  const sources = [...filesIn(source).map((file) => join('src', file)), 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const sources = [
+    ...filesIn(source).map((file) => join('src', file)),
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+  ];
   const newest = Math.max(...sources.map((file) => writtenAt(join(root, file))));
   if (writtenAt(join(root, 'dist/main.js')) > newest) return;
   say('building');

@@ -30,7 +30,8 @@ function optionsOf(config: Config): EngineOptions {
         const parts = { options: optionsOf(config), index, observer };
         if (redis.connections !== undefined) {
           return new RedisEngine(redis.connections, { ...parts, namespace: redis.connections.config.namespace });
-        }const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
+        }
+        const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
         return new MemoryEngine({ ...parts, ...(journal && { journal }) });
       },
     },

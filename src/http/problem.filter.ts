@@ -19,7 +19,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const length = Number(request.headers['content-length']);
-    const known = asServiceError(error, Number.isSafeInteger(length) ? length : undefined);
+    const contentLength = Number.isSafeInteger(length) ? length : null;
+    const known = asServiceError(error, { contentLength, bodyLimit: request.routeOptions.bodyLimit });
     if (known === undefined || known.code === 'INTERNAL_ERROR' || known.code === 'STATE_NOT_JSON') {
       this.#logger.error({
         msg: 'request failed',

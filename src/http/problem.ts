@@ -3,7 +3,6 @@ import { StateTooLargeError } from '../engine/errors.js';
 import { ServiceError } from '../service-error.js';
 import {
   BadRequestError,
-  InvalidHeaderError,
   MethodNotAllowedError,
   RouteNotFoundError,
   UnsupportedMediaTypeError,
@@ -46,29 +45,32 @@ function headersOf(error: ServiceError): Record<string, string> {
   return headers;
 }
 
+/** What the framework knew of a request that it refused. */
+export interface RefusedRequest {
+  /** As its header says, when it says so. */
+  readonly contentLength: number | null;
+  readonly bodyLimit: number;
+}
+
 /**
  * What the framework throws before a controller is reached, in our words; undefined for a fault of our own.
- * Its messages are not passed on: they may quote what the client sent.
+ * Its messages are not passed on: they may quote what the client sent. It may wrap its errors, but their status survives.
  */
-export function asServiceError(error: unknown, contentLength: number | undefined): ServiceError | undefined {
+export function asServiceError(error: unknown, { contentLength, bodyLimit }: RefusedRequest): ServiceError | undefined {
   if (error instanceof ServiceError) return error;
-  switch ((error as { code?: unknown } | undefined)?.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new StateTooLargeError((error as { limit?: number }).limit ?? 0, contentLength ?? null);
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
+  if (code === 'FST_ERR_BAD_URL') return new BadRequestError('The path is not valid percent-encoded UTF-8');
+  const status = error instanceof HttpException ? error.getStatus() : statusCode;
+  switch (status) {
+    case 404:
+      return new RouteNotFoundError('There is no such route; /docs lists them all');
+    case 413:
+      return new StateTooLargeError(bodyLimit, contentLength);
+    case 415:
       return new UnsupportedMediaTypeError('This Content-Type', ['application/json']);
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new InvalidHeaderError('Content-Length', 'does not match the body');
-    case 'FST_ERR_BAD_URL':
-    case 'FST_ERR_ASYNC_CONSTRAINT':
-      return new BadRequestError('The path is not valid percent-encoded UTF-8');
     default:
+      return typeof status === 'number' && status >= 400 && status < 500
+        ? new BadRequestError('The request could not be read')
+        : undefined;
   }
-  const status =
-    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | undefined)?.statusCode;
-  if (status === 404) return new RouteNotFoundError('There is no such route; /docs lists them all');
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new BadRequestError('The request could not be read');
-  }
-  return undefined;
 }

@@ -7,16 +7,8 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)
 export class Query {
   readonly #fields: Readonly<Record<string, string>>;
 
-  constructor(request: FastifyRequest, known: readonly string[] = []) {
-    const fields = request.query as Record<string, string | string[]>;
-    for (const [name, value] of Object.entries(fields)) {
-      if (!known.includes(name)) {
-        const hint = known.length === 0 ? 'this route takes no query' : `known are ${known.join(', ')}`;
-        throw new InvalidQueryError(name, `is not known here; ${hint}`);
-      }
-      if (Array.isArray(value)) throw new InvalidQueryError(name, 'is given more than once');
-    }
-    this.#fields = fields as Record<string, string>;
+  constructor(request: FastifyRequest, known: readonly string[]) {
+    this.#fields = knownFields(request, known);
   }
 
   text(name: string): string | undefined {
@@ -50,5 +42,17 @@ export class Query {
 
 /** For routes without any query: says so when there is one. */
 export function refuseQuery(request: FastifyRequest): void {
-  if (request.url.includes('?')) new Query(request);
+  if (request.url.includes('?')) knownFields(request, []);
+}
+
+function knownFields(request: FastifyRequest, known: readonly string[]): Readonly<Record<string, string>> {
+  const fields = request.query as Record<string, string | string[]>;
+  for (const [name, value] of Object.entries(fields)) {
+    if (!known.includes(name)) {
+      const hint = known.length === 0 ? 'this route takes no query' : `known are ${known.join(', ')}`;
+      throw new InvalidQueryError(name, `is not known here; ${hint}`);
+    }
+    if (Array.isArray(value)) throw new InvalidQueryError(name, 'is given more than once');
+  }
+  return fields as Record<string, string>;
 }

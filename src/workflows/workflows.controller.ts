@@ -75,7 +75,8 @@ export class WorkflowsController {
     const bare = include === 'none' || (Array.isArray(include) && !include.includes('state'));
     const items = found.map((workflow, i) => {
       if (workflow === undefined) return JSON.stringify({ id: ids[i], missing: true });
-      return workflowText(bare ? { ...workflow, state: undefined as never } : workflow);
+      const { state, ...meta } = workflow;
+      return workflowText(bare ? meta : { ...meta, state });
     });
     sendJson(reply, 200, `{"items":[${items.join(',')}]}`);
   }

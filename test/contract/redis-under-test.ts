@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../src/config/config.js';
 import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
 import { RedisEngine, type RedisEngineParts } from '../../src/engine/redis/redis-engine.js';
 import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
+
+// Every case that opens an engine of its own would log that it is connected.
+Logger.overrideLogger(['warn', 'error']);
 
 /** Patient, because the machine that runs tests may be busy with something else. */
 function configFor(port: number, namespace: string): RedisConfig {

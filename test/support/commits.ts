@@ -40,7 +40,11 @@ export interface PatchOptions {
   readonly note?: string;
 }
 
-export function patch(id: string, edit: Edit, { expect, ttl = 'keep', by = 'someone', note }: PatchOptions = {}): Patch {
+export function patch(
+  id: string,
+  edit: Edit,
+  { expect, ttl = 'keep', by = 'someone', note }: PatchOptions = {},
+): Patch {
   return { id, edit, ttl, by, ...(expect && { expect }), ...(note !== undefined && { note }) };
 }
 

@@ -35,26 +35,9 @@ export class Chooser {
 
   async next(): Promise<Operation> {
     const { random } = this;
-    const tenant = random.pick(TENANTS);
+    const tenant = random.chance(0.7) ? 'default' : random.pick(TENANTS);
     const id = random.pick(IDS);
-    const kind = random.weighted({
-      put: 22,
-      patch: 22,
-      delete: 5,
-      touch: 6,
-      several: 14,
-      burst: 3,
-      again: 7,
-      findOutcome: 3,
-      find: 6,
-      findMany: 2,
-      list: 7,
-      count: 5,
-      listVersions: 5,
-      findVersion: 4,
-      advance: 12,
-      sweep: 2,
-    });
+    const kind = await this.#kind(tenant, id);
     switch (kind) {
       case 'put':
         return this.#commit(tenant, { puts: [await this.#put(tenant, id)] });
@@ -109,6 +92,34 @@ export class Chooser {
     }
   }
 
+  /** What needs a workflow seldom meets none. */
+  async #kind(tenant: string, id: string) {
+    const kind = this.random.weighted({
+      put: 22,
+      patch: 22,
+      delete: 5,
+      touch: 6,
+      several: 14,
+      burst: 3,
+      again: 7,
+      findOutcome: 3,
+      find: 6,
+      findMany: 2,
+      list: 7,
+      count: 5,
+      listVersions: 5,
+      findVersion: 4,
+      advance: 12,
+      sweep: 2,
+    });
+    const needsOne = kind === 'patch' || kind === 'delete' || kind === 'touch' || kind === 'burst';
+    return needsOne && (await this.#isMissing(tenant, id)) ? 'put' : kind;
+  }
+
+  async #isMissing(tenant: string, id: string): Promise<boolean> {
+    return this.random.chance(0.9) && (await this.reference.find(tenant, id)) === undefined;
+  }
+
   #commit(tenant: string, parts: Omit<CommitSpec, 'once'>): Operation {
     const commit = { once: this.#once(), ...parts };
     this.#remember(tenant, commit);
@@ -120,7 +131,9 @@ export class Chooser {
     const ids = random.some(IDS, 2 + random.below(5));
     const parts = { puts: [] as Put[], patches: [] as PatchSpec[], deletes: [] as object[], touches: [] as object[] };
     for (const id of ids) {
-      const part = random.weighted({ puts: 4, patches: 3, deletes: 1, touches: 2 });
+      const part = (await this.#isMissing(tenant, id))
+        ? 'puts'
+        : random.weighted({ puts: 3, patches: 4, deletes: 1, touches: 2 });
       if (part === 'puts') parts.puts.push(await this.#put(tenant, id));
       else if (part === 'patches') parts.patches.push(await this.#patch(tenant, id));
       else if (part === 'deletes') parts.deletes.push({ id, ...(await this.#expect(tenant, id)) });
@@ -210,16 +223,18 @@ export class Chooser {
 
   #soundEdit(): EditSpec {
     const { random } = this;
-    return random.weighted({ merge: 3, append: 3, increment: 2, stamp: 1, replace: 1, jsonPatch: 2 }) === 'merge'
-      ? { edit: 'merge', patch: { ...this.#fields(), drop: null, ...(random.chance(0.3) && { case_id: null }) } }
-      : random.pick<EditSpec>([
-          { edit: 'append', list: 'logs', item: { n: random.below(100), text: 'x'.repeat(random.below(60)) } },
-          { edit: 'append', list: 'exhibits', item: 'ü' },
-          { edit: 'increment' },
-          { edit: 'stamp' },
-          { edit: 'replace', text: '{"fresh":true}' },
-          { edit: 'json-patch', operations: [{ op: 'add', path: '', value: { status: random.pick(STATUSES) } }] },
-        ]);
+    if (random.chance(0.3)) {
+      const patch = { ...this.#fields(), drop: null, ...(random.chance(0.3) && { case_id: null }) };
+      return { edit: 'merge', patch };
+    }
+    return random.pick<EditSpec>([
+      { edit: 'append', list: 'logs', item: { n: random.below(100), text: 'x'.repeat(random.below(60)) } },
+      { edit: 'append', list: 'exhibits', item: 'ü' },
+      { edit: 'increment' },
+      { edit: 'stamp' },
+      { edit: 'replace', text: '{"fresh":true}' },
+      { edit: 'json-patch', operations: [{ op: 'add', path: '', value: { status: random.pick(STATUSES) } }] },
+    ]);
   }
 
   #state(): string {
@@ -239,14 +254,17 @@ export class Chooser {
   }
 
   #ttl(): Ttl {
-    return this.random.pick<Ttl>(['keep', 'keep', null, 1, 5, 50, 1000, 5000, 100_000]);
+    const kind = this.random.weighted({ keep: 6, never: 2, long: 4, middling: 3, short: 1 });
+    if (kind === 'keep') return 'keep';
+    if (kind === 'never') return null;
+    return this.random.pick({ long: [100_000, 1_000_000], middling: [1000, 5000, 20_000], short: [1, 5, 50] }[kind]);
   }
 
   async #expect(tenant: string, id: string): Promise<{ expect?: Expect }> {
     const { random } = this;
     if (random.chance(0.55)) return {};
     const record = await this.reference.find(tenant, id);
-    return { expect: random.chance(0.75) ? this.#holding(record) : this.#failing(record) };
+    return { expect: random.chance(0.85) ? this.#holding(record) : this.#failing(record) };
   }
 
   #holding(record: WorkflowRecord | undefined): Expect {
@@ -297,4 +315,4 @@ export class Chooser {
 }
 
 /** Small, so that every limit is met. */
-export const fuzzOptions = { defaultTtlMs: 5000, maxStateBytes: 2000, historyLimit: 4, historyMaxBytes: 1200 };
+export const fuzzOptions = { defaultTtlMs: 20_000, maxStateBytes: 2000, historyLimit: 4, historyMaxBytes: 1200 };

@@ -1,0 +1,75 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
+
+const HOLDER = new URL('../support/directory-holder.mjs', import.meta.url).pathname;
+
+interface Holder {
+  readonly child: ChildProcess;
+  /** 'open' or the refusal. */
+  readonly said: string;
+}
+
+async function end(child: ChildProcess, signal?: 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  if (signal === undefined) child.stdin?.end();
+  else child.kill(signal);
+  await ended;
+}
+
+describe('A data directory', () => {
+  let sources: CompiledSources;
+  let dataDir: string;
+  const holders: Holder[] = [];
+
+  beforeAll(async () => {
+    sources = await compileSources();
+  });
+  afterAll(async () => {
+    await sources.remove();
+  });
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'waymark-lock-'));
+  });
+  afterEach(async () => {
+    for (const { child } of holders.splice(0)) await end(child, 'SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  async function hold(): Promise<Holder> {
+    const child = spawn(process.execPath, [HOLDER, sources.url, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [said] = (await once(createInterface(child.stdout), 'line')) as [string];
+    const holder = { child, said };
+    holders.push(holder);
+    return holder;
+  }
+
+  it('serves one process at a time, and the refusal says which', async () => {
+    const first = await hold();
+    expect(first.said).toBe('open');
+    const second = await hold();
+    expect(second.said).toContain(`${dataDir} is in use by another service (process ${first.child.pid} on `);
+    await end(first.child);
+    expect((await hold()).said).toBe('open');
+  });
+
+  it('is free again as soon as its process was killed', async () => {
+    for (let round = 0; round < 3; round++) {
+      const { child, said } = await hold();
+      expect(said).toBe('open');
+      await end(child, 'SIGKILL');
+    }
+  });
+
+  it('goes to exactly one of several that start at once', async () => {
+    const said = (await Promise.all([hold(), hold(), hold(), hold()])).map((holder) => holder.said);
+    expect(said.filter((line) => line === 'open')).toHaveLength(1);
+    expect(said.filter((line) => line.includes('is in use by another service'))).toHaveLength(3);
+  });
+});

@@ -1,0 +1,17 @@
+// Serves from a directory until it is killed or its input ends. Says 'open', or the refusal, in one line.
+// Arguments: URL of the compiled sources, data directory.
+import { writeSync } from 'node:fs';
+
+const [sources, dataDir] = process.argv.slice(2);
+const { openMemoryEngine } = await import(`${sources}engine/memory/open-memory-engine.js`);
+const { WorkflowIndex } = await import(`${sources}engine/workflow-index.js`);
+
+const options = { defaultTtlMs: 86_400_000, maxStateBytes: 1024 * 1024, historyLimit: 5, historyMaxBytes: 1024 * 1024 };
+try {
+  const engine = await openMemoryEngine({ dataDir, options, index: new WorkflowIndex([]) });
+  writeSync(1, 'open\n');
+  for await (const _ of process.stdin);
+  await engine.close();
+} catch (error) {
+  writeSync(1, `${error.message}\n`);
+}
