@@ -80,7 +80,7 @@ export class DirectoryLock {
         if (startOf(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
       } else {
         await sleep(silenceMs);
-        const later = service.get(KEY) as Owner | undefined;
+        const later = currentOwner(service);
         if (later?.token === owner.token && later.beat !== owner.beat) throw new DirectoryInUseError(directory, later);
       }
       owner = tryToTake(service, self, owner);
@@ -119,6 +119,14 @@ export class DirectoryLock {
       if (this.#isLost) clearInterval(this.#timer);
     });
   }
+}
+
+/**
+ * In a writing transaction: a reading one takes a place that belongs to its pid, and would wait for ever while another container's
+ * process with the same pid (1, usually) has it.
+ */
+function currentOwner(service: Service): Owner | undefined {
+  return service.transactionSync(() => service.get(KEY) as Owner | undefined);
 }
 
 /** Becomes the owner when there is none, or when it still is the `dead` one; else returns the one there is. */

@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { readConfig } from './read-config.js';
+
+const problems = (env: NodeJS.ProcessEnv): string => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+};
+
+describe('the configuration', () => {
+  it('is complete with nothing given: embedded, in memory, on loopback', () => {
+    expect(readConfig({}, false)).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      storage: 'memory',
+      redis: undefined,
+      dataDir: undefined,
+      workflowTtlMs: 86_400_000,
+      workflowIndex: ['/status', '/document_type', '/user_id', '/case_id'],
+      historyLimit: 50,
+      historyMaxBytes: 1_048_576,
+      maxStateBytes: 1_048_576,
+      logFormat: 'json',
+    });
+  });
+
+  it('names everything that is wrong at once, with value and what is allowed', () => {
+    const message = problems({ PORT: '70000', WORKFLOW_STATE_TTL: 'soon', LOG_LEVEL: 'loud', MAX_STATE_BYTES: '-1' });
+    expect(message).toContain('PORT="70000": must be an integer from 0 to 65535');
+    expect(message).toContain('WORKFLOW_STATE_TTL="soon": must be a duration');
+    expect(message).toContain('LOG_LEVEL="loud": must be fatal, error');
+    expect(message).toContain('MAX_STATE_BYTES="-1"');
+  });
+
+  it.each([
+    ['USE_REDIS', 'REDIS_ENABLE', 'true'],
+    ['REDIS_URL', 'UPSTASH_REDIS_URL', 'redis://example:6380'],
+    ['REDIS_MAX_CONNECTIONS', 'REDIS_MAX_POOL_SIZE', '7'],
+    ['REDIS_SOCKET_CONNECT_TIMEOUT', 'REDIS_CONNECTION_TIMEOUT', '7s'],
+  ])('knows %s by its older name %s', (name, alias, value) => {
+    const base = { REDIS_HOST: undefined, USE_REDIS: name === 'USE_REDIS' ? undefined : 'true' };
+    expect(readConfig({ ...base, [alias]: value })).toEqual(readConfig({ ...base, [name]: value }));
+    expect(readConfig({ ...base, [alias]: value, [name]: value })).toEqual(readConfig({ ...base, [name]: value }));
+  });
+
+  it('refuses a name and its older name that disagree', () => {
+    expect(problems({ REDIS_MAX_CONNECTIONS: '3', REDIS_MAX_POOL_SIZE: '4' })).toMatch(
+      /REDIS_MAX_POOL_SIZE="4": disagrees with REDIS_MAX_CONNECTIONS/,
+    );
+  });
+
+  it.each(['5', '5s', '5000ms'])('takes %s for five seconds', (text) => {
+    expect(readConfig({ USE_REDIS: 'true', REDIS_SOCKET_CONNECT_TIMEOUT: text }).redis?.connectTimeoutMs).toBe(5000);
+  });
+
+  it('means Redis when a URL or a host is given and nothing else is said', () => {
+    expect(readConfig({ REDIS_URL: 'redis://r:1' }).storage).toBe('redis');
+    expect(readConfig({ REDIS_HOST: 'r' }).storage).toBe('redis');
+    expect(readConfig({ REDIS_URL: 'redis://r:1', USE_REDIS: 'false' }).storage).toBe('memory');
+    expect(readConfig({ USE_REDIS: 'true' }).redis).toMatchObject({ host: 'localhost', port: 6379 });
+  });
+
+  it('takes a URL apart', () => {
+    expect(readConfig({ REDIS_URL: 'rediss://user:p%40ss%2Fword@example:6390/3' }).redis).toMatchObject({
+      host: 'example',
+      port: 6390,
+      username: 'user',
+      password: 'p@ss/word',
+      db: 3,
+      tls: true,
+    });
+  });
+
+  it.each(['redis://:p@ss@host:6379', 'redis://:a/b@host', 'redis://:a#b@host', 'http://host', 'host:6379'])(
+    'says of %s how a password must be written, and does not show it',
+    (url) => {
+      const message = problems({ REDIS_URL: url });
+      expect(message).toContain('URL-encoded');
+      expect(message).not.toMatch(/p@ss|a\/b|a#b/);
+    },
+  );
+
+  it('refuses a password beside a URL with another one, and shows neither', () => {
+    const message = problems({ REDIS_URL: 'redis://:first-secret@host', REDIS_PASSWORD: 'second-secret' });
+    expect(message).toContain('REDIS_PASSWORD=***: disagrees with REDIS_URL');
+    expect(message).not.toMatch(/first-secret|second-secret/);
+  });
+
+  it('reads a secret from a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'waymark-config-'));
+    try {
+      writeFileSync(join(folder, 'password'), 'from a file\n');
+      const env = { REDIS_HOST: 'r', REDIS_PASSWORD_FILE: join(folder, 'password') };
+      expect(readConfig(env).redis?.password).toBe('from a file');
+      expect(problems({ REDIS_HOST: 'r', REDIS_PASSWORD_FILE: join(folder, 'nothing') })).toContain('cannot be read');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('does not offer a fallback that this version does not have', () => {
+    expect(problems({ USE_REDIS: 'true', REDIS_FALLBACK: 'memory' })).toMatch(/REDIS_FALLBACK="memory": must be none/);
+  });
+
+  it.each(['status', '/a,/b/a', '/limit', '/x/__proto__', '/a b', '/'])('refuses %j as an index', (pointers) => {
+    expect(problems({ WORKFLOW_INDEX: pointers })).toContain('WORKFLOW_INDEX');
+  });
+
+  it('takes an empty value as not given, but for DATA_DIR, where it says: in memory', () => {
+    expect(readConfig({ PORT: '', REDIS_HOST: '', DATA_DIR: '' })).toMatchObject({
+      port: 3000,
+      storage: 'memory',
+      dataDir: undefined,
+    });
+  });
+});
