@@ -8,7 +8,7 @@ import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
 import { HEALTH_SCHEMAS } from './health/health-schemas.js';
 import { withSchemas } from './http/openapi.js';
-import { HTTP_OPTIONS, useHttp } from './http/use-http.js';
+import { httpOptions, useHttp } from './http/use-http.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
@@ -32,7 +32,7 @@ export async function createApp(
   { logger = createLogger(config), docs = true }: AppOptions = {},
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
-    ...HTTP_OPTIONS,
+    ...httpOptions(config.storage),
     bodyLimit: config.maxStateBytes + ENVELOPE_BYTES,
     requestTimeout: config.requestTimeoutMs,
     http: {

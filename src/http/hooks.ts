@@ -15,6 +15,14 @@ export function traceIdOf({ headers }: FastifyRequest): string | undefined {
   return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
 }
 
+export function headEveryAnswer(request: FastifyRequest, reply: FastifyReply, storage: string): void {
+  reply.header('x-request-id', request.id);
+  reply.header('x-waymark-storage', storage);
+  reply.header('x-content-type-options', 'nosniff');
+  reply.header('cache-control', 'no-cache');
+  if (traceIdOf(request) !== undefined) reply.header('traceparent', request.headers['traceparent']);
+}
+
 /**
  * The headers of every answer, and who is told of it. One hook before and one after each request, since every further one costs
  * each request; and not the hook for finished responses, for which the server would listen to all of them.
@@ -27,11 +35,7 @@ export function hookRequests(
   fastify.decorateRequest(STARTED_AT, 0);
   fastify.addHook('onRequest', (request, reply, done) => {
     (request as Timed)[STARTED_AT] = performance.now();
-    reply.header('x-request-id', request.id);
-    reply.header('x-waymark-storage', storage());
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('cache-control', 'no-cache');
-    if (traceIdOf(request) !== undefined) reply.header('traceparent', request.headers['traceparent']);
+    headEveryAnswer(request, reply, storage());
     done();
   });
   fastify.addHook('onSend', (request, reply, _payload, done) => {

@@ -3,18 +3,23 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOption
 import { Engine } from '../engine/engine.js';
 import { keepBodiesRaw } from './body.js';
 import { answerClientError } from './client-error.js';
-import { hookRequests, type AnswerListener } from './hooks.js';
+import { headEveryAnswer, hookRequests, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
 import { answerOtherMethods } from './route-methods.js';
 
 /** How the server must be made for the routes to keep their promises about bad input. */
-export const HTTP_OPTIONS = {
-  clientErrorHandler: answerClientError,
-  // Longer than any id, so that a too long one is told so instead of missing its route.
-  routerOptions: { maxParamLength: 8192 },
-  frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-    new ProblemFilter().answer(error, request, reply),
-} satisfies FastifyServerOptions;
+export function httpOptions(storage: string): FastifyServerOptions {
+  return {
+    clientErrorHandler: answerClientError,
+    // Longer than any id, so that a too long one is told so instead of missing its route.
+    routerOptions: { maxParamLength: 8192 },
+    // A path that cannot be decoded is refused before any hook has run.
+    frameworkErrors: (error, request, reply) => {
+      headEveryAnswer(request as FastifyRequest, reply as FastifyReply, storage);
+      new ProblemFilter().answer(error, request as FastifyRequest, reply as FastifyReply);
+    },
+  };
+}
 
 /** What every route shares, before any of them is registered. */
 export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerListener[]): void {

@@ -129,7 +129,7 @@ export class DocumentWorkflowStore {
       id,
       edit,
       by,
-      ttl: ttl ?? this.config.workflowTtlMs,
+      ttl: this.#ttlOr(ttl),
       ...(expect && { expect }),
       ...(note !== undefined && { note }),
     };
@@ -141,7 +141,7 @@ export class DocumentWorkflowStore {
   }
 
   async touch(id: string, ttl: Ttl | undefined, { tenant, once, expect }: Write): Promise<Written> {
-    const touch = { id, ttl: ttl ?? this.config.workflowTtlMs, ...(expect && { expect }) };
+    const touch = { id, ttl: this.#ttlOr(ttl), ...(expect && { expect }) };
     return written(await this.engine.commit(tenant, { once, touches: [touch] }));
   }
 
@@ -210,6 +210,11 @@ export class DocumentWorkflowStore {
     return keyed ? this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
   }
 
+  /** The policy when nothing is said; null says something: never. */
+  #ttlOr(ttl: Ttl | undefined): Ttl {
+    return ttl === undefined ? this.config.workflowTtlMs : ttl;
+  }
+
   async #copy(
     from: WorkflowRecord | (VersionRecord & { readonly state: string }),
     id: string,
@@ -229,7 +234,7 @@ export class DocumentWorkflowStore {
       incarnation: newIncarnation(),
       state: draft.state,
       index: draft.index,
-      ttl: draft.ttl ?? this.config.workflowTtlMs,
+      ttl: this.#ttlOr(draft.ttl),
       about: note === undefined ? { by, cause, changed: null } : { by, cause, changed: null, note },
       ...(expect && { expect }),
     };

@@ -8,7 +8,7 @@ import { once, testIndex, touch } from '../support/parts.js';
 import { explain, findDifference, type Difference, type FuzzedEngine } from './fuzz.js';
 import { fuzzOptions } from './fuzz/choose.js';
 import { openJournalEngine } from './journal-engine.js';
-import { startRedisProcess, type RedisProcess } from './redis-process.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { openReplica, type Replica } from './redis-under-test.js';
 
 const seed = Number(process.env['WAYMARK_FUZZ_SEED'] ?? randomInt(2 ** 31));

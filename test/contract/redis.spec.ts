@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import { describeDurability } from './describe-durability.js';
 import { describeEngine } from './describe-engine.js';
 import { describeReplicas } from './describe-replicas.js';
-import { startRedisProcess, type RedisProcess } from './redis-process.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { openRedisEngine } from './redis-under-test.js';
 
 let redis: RedisProcess;

@@ -53,7 +53,9 @@ export function changesOf(
   next: Entry | undefined,
 ): JournalChange[] {
   const changes: JournalChange[] = [];
-  const isSameLife = old?.incarnation === next?.incarnation;
+  // Not by the incarnation: a caller may use one again when the workflow it was for has expired.
+  const isTouch = next?.isTouched === true;
+  const isSameLife = isTouch || (old !== undefined && next?.version === old.version + 1);
   const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
   for (const { version } of versionsOf(old)) {
     if (!kept.has(version)) changes.push({ kind: 'version', tenant, id, version, value: undefined });
@@ -63,10 +65,10 @@ export function changesOf(
   const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = next;
   const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
   changes.push({ kind: 'workflow', tenant, id, value: meta });
-  const isNewVersion = !isSameLife || old?.version !== version;
-  if (isNewVersion) changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
+  if (isTouch) return changes;
+  changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
   // What was touched has another deadline by now than in its record, and goes into the history with that.
-  if (isNewVersion && old?.isTouched === true && kept.has(old.version)) {
+  if (old?.isTouched === true && kept.has(old.version)) {
     changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }
   return changes;

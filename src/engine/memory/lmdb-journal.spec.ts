@@ -103,6 +103,24 @@ describe('LmdbJournal', () => {
     expect(await all()).toEqual(later);
   });
 
+  it('brings back the new life of an id that had expired, though it came with the incarnation of the old one', async () => {
+    const clock = { now: 1_000_000 };
+    const open = async () => {
+      const parts = { dataDir: directory, options: engineOptions, index: workflowIndex, clock: () => clock.now };
+      const engine = await openMemoryEngine(parts);
+      opened.push(engine);
+      return engine;
+    };
+    const engine = await open();
+    for (const n of [1, 2]) await engine.commit(TENANT, put('a', { life: 1, n }, { ttl: 1000, incarnation: 'same' }));
+    clock.now += 1000;
+    await engine.commit(TENANT, put('a', { life: 2 }, { ttl: 1000, incarnation: 'same' }));
+    const found = await engine.find(TENANT, 'a');
+    await closeAll();
+    expect(await (await open()).find(TENANT, 'a')).toEqual(found);
+    expect(found).toMatchObject({ version: 1, state: '{"life":2}' });
+  });
+
   it('takes no more room for overwriting again and again', async () => {
     const engine = await openEngine({ ...engineOptions, historyLimit: 3 });
     const sizes: number[] = [];
@@ -138,6 +156,17 @@ describe('LmdbJournal', () => {
     await first.write([metaOf('t', 'a')]);
     await closeAll();
     expect([...(await openJournal()).read()]).toHaveLength(1);
+  });
+
+  it('writes nothing more when another service has taken the directory over', async () => {
+    const journal = await openJournal();
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 4 });
+    root.openDB<unknown, string>({ name: 'service' }).putSync('owner', { token: 'other', pid: 1, host: 'elsewhere' });
+    await expect(journal.write([metaOf('t', 'a')])).rejects.toThrow('process 1 on elsewhere');
+    expect([...journal.read()]).toEqual([]);
+    expect(journal.isLost).toBe(true);
+    expect(journal.warnings()[0]).toContain('Another service has taken over');
+    await root.close();
   });
 
   it('refuses a directory of another format, and one that holds something else', async () => {

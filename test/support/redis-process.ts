@@ -7,15 +7,20 @@ import { join } from 'node:path';
 
 export interface RedisProcess {
   readonly port: number;
+  /** Lets it hang as a stuck server does: connections stay up, nothing is answered. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
 /** A Redis of its own on the loopback, without persistence, in a directory of its own. */
-export async function startRedisProcess(): Promise<RedisProcess> {
+export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'waymark-redis-'));
   const port = await freePort();
   const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no', dir: directory };
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const args = Object.entries(options)
+    .flatMap(([name, value]) => [`--${name}`, value])
+    .concat(more);
   const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
@@ -30,6 +35,8 @@ export async function startRedisProcess(): Promise<RedisProcess> {
   });
   return {
     port,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
       if (child.exitCode === null) {
         child.kill('SIGKILL');

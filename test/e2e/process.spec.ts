@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedisProcess } from '../support/redis-process.js';
+import { startService, type ServiceProcess } from '../support/service-process.js';
+
+const run = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), 'waymark-process-'));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the process', () => {
+  it('ends in order on SIGTERM: whoever waits is answered, and what was written is there again', async () => {
+    const env = { DATA_DIR: join(folder, 'data') };
+    const service = await startService(env);
+    const url = `${service.url}/v1/workflows/a`;
+    const write = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"state":"kept"}' };
+    const etag = (await fetch(url, write)).headers.get('etag') as string;
+    const waiting = fetch(url, { headers: { prefer: 'wait=60', 'if-none-match': etag } });
+    // The request is known to wait once another one, sent later on the same kind of path, is through.
+    await fetch(url);
+    await fetch(url);
+    expect(await service.stop()).toBe(0);
+    expect((await waiting).status).toBe(304);
+    const again = await startService(env);
+    expect(await (await fetch(`${again.url}/v1/workflows/a/state`)).text()).toBe('"kept"');
+    expect(await again.stop()).toBe(0);
+  }, 60_000);
+
+  it('is not ready any more while it shuts down', async () => {
+    const service = await startService({ SHUTDOWN_DELAY: '3s' });
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+    service.child.kill('SIGTERM');
+    const ready = async () => (await fetch(`${service.url}/health/ready`)).status;
+    while ((await ready()) === 200);
+    expect(await ready()).toBe(503);
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+    // A second signal is impatience.
+    service.child.kill('SIGTERM');
+    const [code] = (await once(service.child, 'exit')) as [number];
+    expect(code).toBe(1);
+  }, 60_000);
+
+  it('does not start on a wrong configuration, and says all that is wrong', async () => {
+    const failed = startService({ PORT: 'x', REDIS_URL: 'redis://:s3cret@word@host' });
+    await expect(failed).rejects.toThrow(/PORT="x"[^]*REDIS_URL=[^]*URL-encoded/);
+    await expect(failed).rejects.not.toThrow(/s3cret/);
+  }, 60_000);
+
+  it('does not start on a Redis that evicts, unless told to', async () => {
+    const redis = await startRedisProcess('--maxmemory-policy', 'allkeys-lru');
+    try {
+      const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}` };
+      await expect(startService(env)).rejects.toThrow(/maxmemory-policy is allkeys-lru[^]*noeviction/);
+      const service = await startService({ ...env, ALLOW_EVICTION: 'true' });
+      const health = (await (await fetch(`${service.url}/health`)).json()) as {
+        details: { storage: { condition: string; warnings: string[] } };
+      };
+      expect(health.details.storage.condition).toBe('degraded');
+      expect(health.details.storage.warnings.join()).toContain('allkeys-lru');
+      await service.stop();
+    } finally {
+      await redis.stop();
+    }
+  }, 60_000);
+
+  it('logs requests with their ids and without content', async () => {
+    const service = await startService({ LOG_LEVEL: 'debug' });
+    const headers = { 'content-type': 'application/json', 'x-request-id': 'logged-1' };
+    await fetch(`${service.url}/v1/workflows/private-id`, {
+      method: 'PUT',
+      headers,
+      body: '{"state":{"secret":"s3cret"}}',
+    });
+    await service.stop();
+    expect(service.log()).toMatch(/"requestId":"logged-1","method":"PUT","route":"\/v1\/workflows\/:id","status":201/);
+    expect(service.log()).not.toMatch(/s3cret|private-id/);
+  }, 60_000);
+
+  it('has pages that document it', async () => {
+    const service = await startService({});
+    const page = await fetch(`${service.url}/docs`);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+    const { paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
+    expect(Object.keys(paths)).toContain('/v1/workflows/{id}/versions/{from}/diff/{to}');
+    await service.stop();
+  }, 60_000);
+});
+
+describe('the README', () => {
+  let service: ServiceProcess;
+  const blocks = [
+    ...readFileSync(new URL('../../README.md', import.meta.url), 'utf8').matchAll(/```console\n\$ (curl [^]*?)\n```/g),
+  ];
+  const requests = blocks.map(([, block = '']) => {
+    const [command = '', ...expected] = block.split('\n');
+    return [command, expected.join('\n')] as const;
+  });
+
+  beforeAll(async () => {
+    service = await startService({});
+  }, 60_000);
+
+  afterAll(async () => {
+    await service.stop();
+  });
+
+  it('shows at least five requests', () => {
+    expect(requests.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each(requests)('is right about: %s', async (command, expected) => {
+    const { stdout } = await run('bash', ['-c', command.replaceAll('localhost:3000', new URL(service.url).host)]);
+    const pattern = expected.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    expect(stdout.trim()).toMatch(new RegExp(`^${pattern.join('.*')}$`));
+  });
+});

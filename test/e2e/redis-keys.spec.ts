@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, expect, it, describe } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { startService, type ServiceProcess } from '../support/service-process.js';
+import { until } from '../support/until.js';
+
+describe('what older programs and operators see in Redis', () => {
+  let process: RedisProcess;
+  let redis: Redis;
+  let service: ServiceProcess;
+
+  beforeAll(async () => {
+    process = await startRedisProcess();
+    redis = new Redis({ host: '127.0.0.1', port: process.port });
+    service = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}` });
+  }, 60_000);
+
+  afterAll(async () => {
+    await service.stop();
+    redis.disconnect();
+    await process.stop();
+  }, 60_000);
+
+  const call = async (method: string, path: string, body?: string, headers: Record<string, string> = {}) => {
+    const init = {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body }),
+    };
+    const answer = await fetch(`${service.url}/v1/workflows${path}`, init);
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      etag: answer.headers.get('etag'),
+      json: text === '' ? undefined : JSON.parse(text),
+    };
+  };
+
+  it('is exactly the JSON that was written, for 24 hours', async () => {
+    const state = '{"b": 12345678901234567890, "a": [1.0, "ü"]}';
+    await call('PUT', '/exact/state', state);
+    expect(await redis.get('document_workflow:exact')).toBe(state);
+    const ttl = await redis.ttl('document_workflow:exact');
+    expect(ttl).toBeGreaterThan(86_390);
+    expect(ttl).toBeLessThanOrEqual(86_400);
+  });
+
+  it('ends with all keys of a workflow at one moment', async () => {
+    await call('PUT', '/together', '{"state":1,"ttlSeconds":500}');
+    await call('PUT', '/together', '{"state":2,"ttlSeconds":900}');
+    const keys = ['', '_meta', '_history'].map((part) => `document_workflow${part}:together`);
+    const ends = await Promise.all(keys.map((key) => redis.call('PEXPIRETIME', key)));
+    expect(new Set(ends).size).toBe(1);
+    expect(Number(ends[0])).toBeGreaterThan(Date.now());
+    await call('POST', '/together/touch', '{"ttlSeconds":null}');
+    expect(await Promise.all(keys.map((key) => redis.ttl(key)))).toEqual([-1, -1, -1]);
+    await call('DELETE', '/together');
+    expect(await redis.exists(...keys)).toBe(0);
+    expect(await redis.zscore('document_workflow_index:updated', 'together')).toBeNull();
+  });
+
+  it('may have been written by an older program: it is served, and adopted by the first write', async () => {
+    await redis.setex('document_workflow:legacy', 86_400, '{"status":"generating","n":12345678901234567890}');
+    const read = await call('GET', '/legacy');
+    expect([read.status, read.json.version, read.json.state.status]).toEqual([200, 1, 'generating']);
+    expect((await call('GET', '/legacy')).etag).toBe(read.etag);
+    expect((await call('GET', '/count?status=generating')).json).toEqual({ count: 0 });
+    const headers = { 'content-type': 'application/merge-patch+json', 'if-match': String(read.etag) };
+    expect((await call('PATCH', '/legacy/state', '{"x":1}', headers)).json.version).toBe(2);
+    expect(await redis.get('document_workflow:legacy')).toBe('{"status":"generating","n":12345678901234567890,"x":1}');
+    expect((await call('GET', '?status=generating')).json.items).toMatchObject([{ id: 'legacy', version: 2 }]);
+    expect((await call('GET', '/legacy/versions')).json.items.map(({ cause }: { cause: string }) => cause)).toEqual([
+      'patch',
+      'adopt',
+    ]);
+  });
+
+  it('may be overwritten behind our back, and is never served under the old tag', async () => {
+    const { etag } = await call('PUT', '/theirs', '{"state":{"status":"ours"}}');
+    await redis.setex('document_workflow:theirs', 3600, '{"status":"theirs"}');
+    const read = await call('GET', '/theirs');
+    expect([read.json.version, read.json.state]).toEqual([2, { status: 'theirs' }]);
+    expect(read.etag).not.toBe(etag);
+    expect((await call('PUT', '/theirs', '{"state":1}', { 'if-match': String(etag) })).status).toBe(412);
+    expect((await call('GET', '?status=theirs')).json.items).toMatchObject([{ id: 'theirs', version: 2 }]);
+    expect((await call('GET', '/count?status=ours')).json).toEqual({ count: 0 });
+    // The same length and no expiry before and after: only the deadline tells.
+    await redis.set('document_workflow:theirs', '{"status":"THEIRS"}');
+    expect((await call('GET', '/theirs')).json).toMatchObject({
+      version: 3,
+      expiresAt: null,
+      state: { status: 'THEIRS' },
+    });
+  });
+
+  it('may be deleted behind our back', async () => {
+    await call('PUT', '/gone', '{"state":{"user_id":"gone"},"ttlSeconds":null}');
+    await redis.del('document_workflow:gone');
+    expect((await call('GET', '/gone')).status).toBe(404);
+    expect((await call('GET', '?user_id=gone')).json.items).toEqual([]);
+    expect((await call('GET', '/count?user_id=gone')).json).toEqual({ count: 0 });
+    expect((await call('PUT', '/gone', '{"state":1}')).json.version).toBe(1);
+  });
+
+  it('may be no JSON at all', async () => {
+    await redis.set('document_workflow:text', 'not json');
+    const read = await call('GET', '/text');
+    expect([read.status, read.json.code]).toEqual([500, 'STATE_NOT_JSON']);
+    expect((await call('PUT', '/text', '{"state":1}')).status).toBe(200);
+  });
+
+  it('is never scanned, flushed or reconfigured', async () => {
+    await call('GET', '?limit=1000&include=state');
+    const stats = await redis.info('commandstats');
+    const used = [...stats.matchAll(/cmdstat_([^:]+):/g)].map(([, name]) => name);
+    expect(used.filter((name) => /^(keys|scan|flush.*|config\|set|config)$/.test(name ?? ''))).toEqual([]);
+    expect(used).toContain('evalsha');
+  });
+
+  it('may go away: nothing is made up, and all is there again when it is back', async () => {
+    await call('PUT', '/survivor', '{"state":"kept"}');
+    const { child } = service;
+    process.pause();
+    const refused = await Promise.all([call('GET', '/survivor'), call('PUT', '/other', '{"state":1}')]);
+    expect(refused.map(({ status, json }) => [status, json.code])).toEqual([
+      [503, 'STORE_UNAVAILABLE'],
+      [503, 'OUTCOME_UNKNOWN'],
+    ]);
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+    expect((await fetch(`${service.url}/status`)).status).toBe(200);
+    process.resume();
+    await until(async () => (await call('GET', '/survivor')).status === 200, 'the service has found Redis again');
+    expect((await call('GET', '/survivor')).json.state).toBe('kept');
+    expect(child.exitCode).toBeNull();
+  }, 60_000);
+});

@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { pino } from 'pino';
+import { createApp } from '../../src/app.js';
+import { readConfig } from '../../src/config/read-config.js';
+import { OpenApiChecker } from './openapi-checker.js';
+import { startRedisProcess, type RedisProcess } from './redis-process.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body; for answers that have one. */
+  readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- tests look into bodies of every shape
+}
+
+export interface Asked {
+  readonly headers?: Record<string, string>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is, as JSON unless the headers say otherwise. */
+  readonly body?: string | Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/** A running service and how to talk to it. Every answer is held against its OpenAPI document. */
+export class Service {
+  app!: NestFastifyApplication;
+  url!: string;
+  checker!: OpenApiChecker;
+  redis: RedisProcess | undefined;
+  #ids = 0;
+
+  constructor(readonly engine: 'memory' | 'redis') {}
+
+  /** An id that no other case has. */
+  id(): string {
+    return `case-${++this.#ids}`;
+  }
+
+  async call(method: string, path: string, { headers = {}, json, body, signal }: Asked = {}): Promise<Answer> {
+    const content = json === undefined ? body : JSON.stringify(json);
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { ...(content !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(content !== undefined && { body: content as string }),
+      ...(signal && { signal }),
+    });
+    const text = await response.text();
+    this.checker.check(method, new URL(this.url + path).pathname, response.status, response.headers, text);
+    const isJson = (response.headers.get('content-type') ?? '').includes('json');
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson && text !== '' ? JSON.parse(text) : undefined,
+    };
+  }
+
+  get = (path: string, asked?: Asked) => this.call('GET', path, asked);
+  put = (path: string, json: unknown, asked?: Asked) => this.call('PUT', path, { ...asked, json });
+  post = (path: string, json: unknown, asked?: Asked) => this.call('POST', path, { ...asked, json });
+  patch = (path: string, type: 'merge' | 'json', json: unknown, asked: Asked = {}) =>
+    this.call('PATCH', path, {
+      ...asked,
+      json,
+      headers: { 'content-type': `application/${type}-patch+json`, ...asked.headers },
+    });
+}
+
+/** Runs the cases over real HTTP on each engine: the embedded one with a directory, and a Redis of its own. */
+export function describeService(
+  name: string,
+  cases: (service: Service) => void,
+  env: Record<string, string> = {},
+): void {
+  describe.each(['memory', 'redis'] as const)(`${name}, on %s`, (engine) => {
+    const service = new Service(engine);
+    let directory: string;
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'waymark-e2e-'));
+      if (engine === 'redis') service.redis = await startRedisProcess();
+      const storage =
+        service.redis === undefined
+          ? { DATA_DIR: directory }
+          : { REDIS_URL: `redis://127.0.0.1:${service.redis.port}` };
+      service.app = await createApp(readConfig({ ...storage, ...env }), {
+        logger: pino({ level: 'silent' }),
+        docs: false,
+      });
+      await service.app.listen(0, '127.0.0.1');
+      service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
+      service.checker = new OpenApiChecker((await (await fetch(`${service.url}/openapi.json`)).json()) as never);
+    });
+
+    afterAll(async () => {
+      await service.app.close();
+      await service.redis?.stop();
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    cases(service);
+  });
+}
+
+export const WORKFLOWS = '/v1/workflows';

@@ -1,0 +1,82 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+
+type Json = Record<string, unknown>;
+
+interface Operation {
+  readonly operationId: string;
+  readonly responses: Record<string, { content?: Record<string, { schema: Json }>; headers?: Json }>;
+}
+
+/** What must never leave the service: names of keys, of the driver's and of our own insides. */
+const LEAKS = /document_workflow|ioredis|redis\.call|node_modules|\n\s+at |ReplyError|lmdb/;
+
+/** Holds answers against the service's own OpenAPI document: an answer that it does not describe is a fault. */
+export class OpenApiChecker {
+  readonly exercised = new Set<string>();
+  readonly #ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true });
+  readonly #routes: {
+    readonly pattern: RegExp;
+    readonly literal: number;
+    readonly methods: Record<string, Operation>;
+  }[];
+  readonly #compiled = new Map<string, ValidateFunction>();
+
+  constructor(document: { paths: Record<string, Record<string, Operation>>; components: { schemas: Json } }) {
+    (addFormats as unknown as (ajv: Ajv) => void)(this.#ajv);
+    for (const [name, schema] of Object.entries(asJsonSchema(document.components.schemas) as Json)) {
+      this.#ajv.addSchema(schema as Json, `#/components/schemas/${name}`);
+    }
+    this.#routes = Object.entries(document.paths)
+      .map(([path, methods]) => ({
+        pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
+        literal: path.replace(/\{[^}]+\}/g, '').length,
+        methods,
+      }))
+      .sort((a, b) => b.literal - a.literal);
+  }
+
+  get operations(): string[] {
+    return this.#routes.flatMap(({ methods }) => Object.values(methods).map(({ operationId }) => operationId));
+  }
+
+  /** @throws Error that says what is not as documented. */
+  check(method: string, path: string, status: number, headers: Headers, text: string): void {
+    const where = `${method} ${path} → ${status}`;
+    if (LEAKS.test(text)) throw new Error(`${where} leaks: ${text.slice(0, 300)}`);
+    if (headers.get('x-waymark-storage') === null) throw new Error(`${where} does not name its storage`);
+    if (headers.get('x-request-id') === null) throw new Error(`${where} has no request id`);
+    const operation = this.#routes.find(({ pattern }) => pattern.test(path))?.methods[
+      method.toLowerCase() === 'head' ? 'get' : method.toLowerCase()
+    ];
+    // A path or a method that does not exist is documented by its absence.
+    if (operation === undefined) return;
+    this.exercised.add(operation.operationId);
+    const response = operation.responses[status];
+    if (response === undefined) throw new Error(`${where} is not documented for ${operation.operationId}`);
+    if (text === '') return;
+    const type = (headers.get('content-type') ?? '').split(';')[0] ?? '';
+    const schema = response.content?.[type]?.schema;
+    if (schema === undefined) throw new Error(`${where}: ${type} is not documented`);
+    if (!type.includes('json')) return;
+    const validate = this.#validator(`${operation.operationId} ${status}`, schema);
+    if (!validate(JSON.parse(text)))
+      throw new Error(`${where} is not as documented: ${this.#ajv.errorsText(validate.errors)}\n${text.slice(0, 400)}`);
+  }
+
+  #validator(name: string, schema: Json): ValidateFunction {
+    let validate = this.#compiled.get(name);
+    if (validate === undefined) this.#compiled.set(name, (validate = this.#ajv.compile(asJsonSchema(schema) as Json)));
+    return validate;
+  }
+}
+
+/** OpenAPI 3.0 says `nullable` where JSON Schema says so with a type. */
+function asJsonSchema(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(asJsonSchema);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { nullable, ...rest } = Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, asJsonSchema(value)]),
+  ) as Json;
+  return nullable === true ? { anyOf: [rest, { type: 'null' }] } : rest;
+}

@@ -1,0 +1,48 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+
+const main = resolve(import.meta.dirname, '../../dist/main.js');
+
+/** The built service in a process of its own, as operators run it. */
+export interface ServiceProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** What it has logged so far. */
+  log(): string;
+  /** Ends it as a platform would and gives its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** On a free port of the loopback; settles when it serves. `npm test` has built it. */
+export async function startService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [main], {
+    env: { PATH, HOME, PORT: '0', LOG_FORMAT: 'json', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  const url = await new Promise<string>((serves, fails) => {
+    const read = (chunk: Buffer) => {
+      log += chunk.toString();
+      const found = /serving on (http:\/\/[^ ]+)/.exec(log)?.[1];
+      if (found !== undefined) serves(found);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('error', fails);
+    child.once('exit', (code) => fails(new Error(`the service ended with code ${code}:\n${log}`)));
+  });
+  return {
+    url,
+    child,
+    log: () => log,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      }
+      return child.exitCode;
+    },
+  };
+}
