@@ -1,0 +1,131 @@
+// What reading and listing cost when a thousand workflows are stored, and when a million are.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Logger } from '@nestjs/common';
+import { alternate } from './measure.mjs';
+import { residentBytes, root, startRedis, startService, temporaryFolder } from './processes.mjs';
+import { stateOf } from './states.mjs';
+
+const PER_COMMIT = 50;
+const AT_ONCE = 16;
+const OPTIONS = { defaultTtlMs: 86_400_000, maxStateBytes: 1_048_576, historyLimit: 50, historyMaxBytes: 1_048_576 };
+const TARGET = 1.3;
+
+const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
+
+/** Through the engine itself, fifty to a commit: what a PUT makes, without the HTTP. */
+async function fill(engine, index, from, to) {
+  let next = from;
+  const commit = async () => {
+    while (next < to) {
+      const first = next;
+      next = Math.min(next + PER_COMMIT, to);
+      const puts = Array.from({ length: next - first }, (_, i) => {
+        const state = JSON.stringify(stateOf(1024, first + i));
+        return {
+          id: `grown-${first + i}`,
+          incarnation: `life${first + i}`,
+          state,
+          index: index.ofState(state),
+          ttl: OPTIONS.defaultTtlMs,
+          about: { by: 'bench', cause: 'put', changed: null },
+        };
+      });
+      await engine.commit('default', { once: { key: `fill-${first}`, fingerprint: '', keepMs: 1000 }, puts });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, commit));
+}
+
+async function onRedis() {
+  const { RedisConnections } = await built('redis/redis-connections.js');
+  const { RedisEngine } = await built('redis/redis-engine.js');
+  const redis = await startRedis();
+  const config = {
+    host: '127.0.0.1',
+    port: redis.port,
+    db: 0,
+    tls: false,
+    namespace: '',
+    maxConnections: 2,
+    commandTimeoutMs: 30_000,
+    connectTimeoutMs: 5000,
+    fallback: 'none',
+    allowEviction: false,
+  };
+  const fillWith = async (index, from, to) => {
+    const connections = new RedisConnections(config);
+    await connections.open();
+    await fill(new RedisEngine(connections, { options: OPTIONS, index, namespace: '' }), index, from, to);
+    await connections.close();
+  };
+  const start = async () => startService({ REDIS_URL: `redis://127.0.0.1:${redis.port}` });
+  return { fillWith, start, others: [redis], end: () => redis.stop() };
+}
+
+async function onMemory() {
+  const { openMemoryEngine } = await built('memory/open-memory-engine.js');
+  const dataDir = temporaryFolder();
+  const fillWith = async (index, from, to) => {
+    const engine = await openMemoryEngine({ dataDir, options: OPTIONS, index });
+    await fill(engine, index, from, to);
+    await engine.close();
+  };
+  return { fillWith, start: () => startService({ DATA_DIR: dataDir }), others: [], end: async () => {} };
+}
+
+function plansOf(url, count, requests) {
+  const ids = Array.from({ length: 1000 }, (_, i) => `/v1/workflows/grown-${Math.floor((i * count) / 1000)}`);
+  const read = { url, method: 'GET', connections: 32 };
+  return {
+    GET: { ...read, requests, paths: ids },
+    'list page of 50': { ...read, requests: Math.ceil(requests / 10), paths: ['/v1/workflows?limit=50'] },
+    'list page of 50 by status': {
+      ...read,
+      requests: Math.ceil(requests / 10),
+      paths: ['/v1/workflows?limit=50&status=reviewing'],
+    },
+  };
+}
+
+export async function benchGrowth({ rounds, requests, engines, sizes }) {
+  // The engines are used without the service here, so nobody else keeps their log off the figures.
+  Logger.overrideLogger(false);
+  const { WorkflowIndex } = await built('workflow-index.js');
+  const index = new WorkflowIndex(['/status', '/document_type', '/user_id', '/case_id']);
+  const rows = [];
+  for (const [engine, open] of Object.entries({ redis: onRedis, memory: onMemory })) {
+    if (!engines.includes(engine)) continue;
+    const place = await open();
+    const costs = {};
+    let stored = 0;
+    for (const size of sizes) {
+      const started = performance.now();
+      await place.fillWith(index, stored, size);
+      stored = size;
+      const service = await place.start();
+      const pids = [service.pid, ...place.others.map(({ pid }) => pid)];
+      for (const [name, plan] of Object.entries(plansOf(service.url, size, requests))) {
+        const [result] = await alternate([{ plan, pids }], rounds);
+        (costs[name] ??= []).push(result.cpu);
+      }
+      const bytes = pids.map(residentBytes).map((each) => `${Math.round(each / 1024 / 1024)} MB`);
+      process.stdout.write(
+        `${engine}: ${size} workflows, filled in ${Math.round((performance.now() - started) / 1000)} s; resident ${bytes.join(' and ')}\n`,
+      );
+      await service.stop();
+    }
+    for (const [name, [small, large]] of Object.entries(costs)) {
+      for (const [i, who] of ['service', 'redis'].slice(0, small.length).entries()) {
+        const ratio = large[i] / small[i];
+        rows.push({ engine, name, who, small: small[i], large: large[i], ratio });
+        const verdict = ratio <= TARGET ? `met (≤ ${TARGET})` : `NOT met (≤ ${TARGET})`;
+        process.stdout.write(
+          `${engine.padEnd(8)} ${name.padEnd(26)} ${who.padEnd(8)} ${small[i].toFixed(1)} → ${large[i].toFixed(1)} µs  ratio ${ratio.toFixed(2)}  ${verdict}\n`,
+        );
+      }
+    }
+    await place.end();
+  }
+  return rows;
+}

@@ -1,0 +1,30 @@
+import { cpuMicros, load } from './processes.mjs';
+
+export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** One round: what `pids` used per request, in microseconds, and how many requests went through per second. */
+export async function round(plan, pids) {
+  const before = pids.map(cpuMicros);
+  const { ms, failed } = await load(plan);
+  const used = pids.map((pid, i) => (cpuMicros(pid) - before[i]) / plan.requests);
+  if (failed > 0) throw new Error(`${failed} of ${plan.requests} requests failed: ${plan.method} ${plan.paths[0]}`);
+  return { cpu: used, perSecond: (plan.requests / ms) * 1000 };
+}
+
+/** Rounds in turn, so that a machine that changes its speed changes it for all. The first of each is only to warm up. */
+export async function alternate(subjects, rounds) {
+  const results = subjects.map(() => []);
+  for (let i = 0; i <= rounds; i++) {
+    for (const [n, { plan, pids }] of subjects.entries()) {
+      const result = await round(plan, pids);
+      if (i > 0) results[n].push(result);
+    }
+  }
+  return results.map((taken) => ({
+    cpu: taken[0].cpu.map((_, k) => median(taken.map(({ cpu }) => cpu[k]))),
+    least: Math.min(...taken.map(({ cpu }) => cpu[0])),
+    most: Math.max(...taken.map(({ cpu }) => cpu[0])),
+    perSecond: median(taken.map(({ perSecond }) => perSecond)),
+    rounds: taken,
+  }));
+}

@@ -1,0 +1,129 @@
+// Starting what is measured, and reading what it used from the operating system.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const root = resolve(here, '..');
+const children = new Set();
+const folders = new Set();
+
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'waymark-bench-'));
+  folders.add(folder);
+  return folder;
+}
+
+/** Everything that was started ends, whatever happens. */
+export function endAll() {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
+function start(command, args, env, readyWhen) {
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  let output = '';
+  return new Promise((ready, fail) => {
+    const read = (chunk) => {
+      output += chunk;
+      const found = readyWhen.exec(output);
+      if (found) ready({ pid: child.pid, url: found[1], stop: () => stop(child) });
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('error', fail);
+    child.once('exit', (code) => fail(new Error(`${command} ended with code ${code}:\n${output}`)));
+  });
+}
+
+function stop(child) {
+  children.delete(child);
+  return new Promise((done) => {
+    child.once('exit', done);
+    child.kill('SIGTERM');
+  });
+}
+
+export async function startRedis() {
+  const port = await freePort();
+  const options = [
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--dir',
+    temporaryFolder(),
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ];
+  const redis = await start(
+    process.env.REDIS_SERVER_BIN ?? 'redis-server',
+    options,
+    {},
+    /(Ready to accept connections)/,
+  );
+  return { ...redis, port };
+}
+
+export const startBaseline = (redis) =>
+  start(
+    process.execPath,
+    [join(here, 'baseline.mjs')],
+    { BENCH_REDIS_PORT: String(redis.port) },
+    /serving on (http:\/\/\S+)/,
+  );
+
+/** With more heap than usual: a million workflows in memory take some. */
+export const startService = (env) =>
+  start(
+    process.execPath,
+    ['--max-old-space-size=8192', join(root, 'dist/main.js')],
+    { PORT: '0', LOG_FORMAT: 'json', WORKFLOW_STATE_TTL: '86400', ...env },
+    /serving on (http:\/\/[^ ]+)/,
+  );
+
+export function load(plan) {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [join(here, 'load.mjs'), JSON.stringify(plan)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.add(child);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.once('exit', (code) => {
+      children.delete(child);
+      if (code === 0) done(JSON.parse(output));
+      else fail(new Error(`the load ended with code ${code}`));
+    });
+  });
+}
+
+/** Microseconds on a processor, user and system, of all threads. */
+export function cpuMicros(pid) {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    const [onCpuNanos] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    return sum + Number(onCpuNanos) / 1000;
+  }, 0);
+}
+
+export function residentBytes(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
