@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { EngineObserver } from '../engine/engine.js';
 import { VERSION } from '../version.js';
-import { Timings, type Timing } from './timings.js';
+import { Tally, Timings, type Timing } from './timings.js';
 
 /** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
 @Injectable()
@@ -17,10 +17,10 @@ export class Metrics implements EngineObserver {
     'command',
     'outcome',
   ]);
-  readonly #written = this.#counter('waymark_workflows_written_total', 'Versions written and workflows deleted');
-  readonly #read = this.#counter('waymark_workflows_read_total', 'Workflows read');
-  readonly #expired = this.#counter('waymark_workflows_expired_total', 'Workflows whose time was over');
-  readonly #conflicts = this.#counter(
+  readonly #written = new Tally('waymark_workflows_written_total', 'Versions written and workflows deleted');
+  readonly #read = new Tally('waymark_workflows_read_total', 'Workflows read');
+  readonly #expired = new Tally('waymark_workflows_expired_total', 'Workflows whose time was over');
+  readonly #conflicts = new Tally(
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
   );
@@ -41,8 +41,9 @@ export class Metrics implements EngineObserver {
       .set(1);
   }
 
-  text(): Promise<string> {
-    return this.registry.metrics().then((others) => this.#requests.text() + this.#commands.text() + others);
+  async text(): Promise<string> {
+    const own = [this.#requests, this.#commands, this.#written, this.#read, this.#expired, this.#conflicts];
+    return own.map((one) => one.text()).join('') + (await this.registry.metrics());
   }
 
   /** `route` is the pattern, never the path: labels must stay few. */
@@ -68,19 +69,19 @@ export class Metrics implements EngineObserver {
   }
 
   written(count: number): void {
-    this.#written.inc(count);
+    this.#written.add(count);
   }
 
   read(count: number): void {
-    this.#read.inc(count);
+    this.#read.add(count);
   }
 
   expired(count: number): void {
-    this.#expired.inc(count);
+    this.#expired.add(count);
   }
 
   conflict(): void {
-    this.#conflicts.inc();
+    this.#conflicts.add(1);
   }
 
   retried(why: 'lost-answer' | 'conflict'): void {

@@ -49,6 +49,24 @@ export class Timings {
   }
 }
 
+/** A count without labels, for the hot path too. */
+export class Tally {
+  #count = 0;
+
+  constructor(
+    private readonly name: string,
+    private readonly help: string,
+  ) {}
+
+  add(count: number): void {
+    this.#count += count;
+  }
+
+  text(): string {
+    return `# HELP ${this.name} ${this.help}\n# TYPE ${this.name} counter\n${this.name} ${this.#count}\n`;
+  }
+}
+
 function escaped(value: string): string {
   return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -5,7 +5,7 @@ import { callerOf, checkedId, workflowIdOf } from '../http/caller.js';
 import { Query, refuseQuery } from '../http/query.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { VersionNotFoundError } from './workflow-errors.js';
-import { describeWorkflow, sendJson, versionText, workflowText } from './workflow-answer.js';
+import { describeWorkflow, sendJson, sendWorkflow, versionText } from './workflow-answer.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
 
@@ -42,7 +42,7 @@ export class HistoryController {
     refuseQuery(request);
     const id = workflowIdOf(request);
     const version = await this.workflows.getVersion(callerOf(request).tenant, id, numberOf(request, 'version'));
-    sendJson(describeWorkflow(reply, version), 200, workflowText(version));
+    sendWorkflow(describeWorkflow(reply, version), 200, version);
   }
 
   @describe.diff()

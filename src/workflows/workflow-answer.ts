@@ -4,6 +4,9 @@ import { etagOf, type VersionRecord, type WorkflowMeta } from '../engine/records
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** Characters from which on a text is worth handling with care. */
+const LARGE = 16 * 1024;
+
 /** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
 function metaText(meta: WorkflowMeta): string {
   const etag = `\\"${meta.incarnation}-${meta.version}\\"`;
@@ -18,6 +21,17 @@ function metaText(meta: WorkflowMeta): string {
 export function workflowText(workflow: WorkflowMeta & { readonly state?: string }, more = ''): string {
   const head = metaText(workflow) + more;
   return workflow.state === undefined ? `${head}}` : `${head},"state":${workflow.state}}`;
+}
+
+export function sendWorkflow(
+  reply: FastifyReply,
+  status: number,
+  workflow: WorkflowMeta & { readonly state: string },
+  more = '',
+): void {
+  const { state } = workflow;
+  if (state.length < LARGE) return sendJson(reply, status, workflowText(workflow, more));
+  sendBytes(reply, status, [metaText(workflow), more, ',"state":', state, '}']);
 }
 
 export function versionText(version: VersionRecord): string {
@@ -45,5 +59,14 @@ export function describeWorkflow(reply: FastifyReply, meta: WorkflowMeta): Fasti
 }
 
 export function sendJson(reply: FastifyReply, status: number, text: string): void {
+  if (text.length >= LARGE) return sendBytes(reply, status, [text]);
   void reply.status(status).header('content-type', JSON_TYPE).send(text);
+}
+
+/** Joined as bytes: joined as text, a large state would be copied, measured and encoded again on its way out. */
+function sendBytes(reply: FastifyReply, status: number, texts: readonly string[]): void {
+  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
+  let end = 0;
+  for (const text of texts) end += bytes.write(text, end);
+  void reply.status(status).header('content-type', JSON_TYPE).send(bytes);
 }

@@ -8,7 +8,7 @@ import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { Listing } from './listing.js';
 import { StateBody } from './state-body.js';
 import { isTtlSeconds, TTL_RULE, ttlOf, type TtlSeconds } from './ttl.js';
-import { sendJson, workflowText } from './workflow-answer.js';
+import { sendJson, sendWorkflow, workflowText } from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
@@ -85,7 +85,7 @@ export class WorkflowsController {
   @Get(':id')
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const workflow = await this.reader.read(request, reply);
-    if (workflow !== undefined) sendJson(reply, 200, workflowText(workflow));
+    if (workflow !== undefined) sendWorkflow(reply, 200, workflow);
   }
 
   @describe.put()

@@ -5,7 +5,7 @@ import { Idempotency } from '../http/idempotency.js';
 import { expectationOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
 import type { Write, Written } from './document-workflow-store.js';
-import { describeWorkflow, sendJson, workflowText } from './workflow-answer.js';
+import { describeWorkflow, sendJson, sendWorkflow } from './workflow-answer.js';
 
 /** What every writing route shares: from the headers to a `Write`, and from what was written to the answer. */
 @Injectable()
@@ -50,6 +50,8 @@ export function sendWritten(
   if (minimal || workflow.state === undefined) {
     void reply.status(form.location === undefined ? 204 : status).send();
   } else {
-    sendJson(reply, status, form.bare === true ? workflow.state : workflowText(workflow, form.more));
+    const { state } = workflow;
+    if (form.bare === true) sendJson(reply, status, state);
+    else sendWorkflow(reply, status, { ...workflow, state }, form.more);
   }
 }

@@ -127,9 +127,10 @@ function optionsOf(config: RedisConfig) {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    commandTimeout: config.commandTimeoutMs,
-    // Longer than any command may take: whoever is silent for so long is gone, even if the connection looks alive.
-    socketTimeout: config.commandTimeoutMs + 500,
+    // The deadline of every command: answers come in the order of the commands, so a connection that says nothing for so long
+    // has answered none of them. It is given up, since later commands would fare no better. (A timer for each command, which
+    // the client offers too, would add nothing but its cost.)
+    socketTimeout: config.commandTimeoutMs,
     connectTimeout: config.connectTimeoutMs,
     keepAlive: 5000,
     enableReadyCheck: true,

@@ -64,13 +64,20 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
     case 'findVersion':
       return { value: plainLookup(await engine.findVersion(tenant, operation.id, operation.version)) };
     case 'sweep':
-      return { value: await engine.sweep() };
+      return { value: await sweepAll(engine) };
     case 'dump':
       return { value: await dump(engine, tenant) };
     case 'advance':
     case 'reopen':
       throw new Error('This is not for an engine alone');
   }
+}
+
+/** One sweep has a bound, into which an engine may count other things than workflows; so many have none that is met here. */
+async function sweepAll(engine: Engine): Promise<number> {
+  let swept = 0;
+  for (let i = 0; i < 6; i++) swept += await engine.sweep();
+  return swept;
 }
 
 /** All pages together: where a page ends and whether an empty one follows is up to the engine. */
