@@ -73,7 +73,7 @@ export function argumentsOf(
   prefix: string,
   plan: Plan,
   { historyLimit, historyMaxBytes }: EngineOptions,
-  { replica, epoch }: { replica: string; epoch: number },
+  { replica, epoch }: { replica: string; epoch: string },
 ): { keys: string[]; args: string[] } {
   const { once, puts, deletes, touches, wantState, checkOnly } = plan;
   const keys: string[] = [];

@@ -82,7 +82,7 @@ export class Committer {
   }
 
   /** An epoch that could not be begun is no lost answer of the commit: the commit has not been sent. */
-  async #epoch(tenant: string): Promise<number> {
+  async #epoch(tenant: string): Promise<string> {
     try {
       return await this.fences.epochOf(tenant);
     } catch (error) {

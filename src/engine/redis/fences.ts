@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { fenceKey, prefixOf, tenantsKey } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
-import { RedisScript } from './redis-script.js';
 
 /** Longer than any network holds bytes back. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
-const beginEpoch = new RedisScript('fence');
 
 /**
- * What a lost connection had under way can arrive long after everybody gave up. So each commit carries the number of its
+ * What a lost connection had under way can arrive long after everybody gave up. So each commit carries the name of its
  * replica's epoch, and after a loss a new epoch begins before anything else is sent: what comes late is refused.
  */
 export class Fences {
   /** Not over restarts: a new process has nothing under way. */
   readonly replica = randomUUID().slice(0, 13);
-  readonly #epochs = new Map<string, Promise<number>>();
+  readonly #epochs = new Map<string, Promise<string>>();
 
   constructor(
     private readonly connections: RedisConnections,
@@ -23,7 +21,7 @@ export class Fences {
     connections.onLost(() => this.#epochs.clear());
   }
 
-  epochOf(tenant: string): Promise<number> {
+  epochOf(tenant: string): Promise<string> {
     let epoch = this.#epochs.get(tenant);
     if (epoch === undefined) {
       epoch = this.#begin(tenant);
@@ -38,10 +36,12 @@ export class Fences {
     this.#epochs.delete(tenant);
   }
 
-  async #begin(tenant: string): Promise<number> {
+  async #begin(tenant: string): Promise<string> {
     const client = this.connections.command();
     const key = fenceKey(prefixOf(this.namespace, tenant), this.replica);
-    const epoch = Number(await beginEpoch.run(client, [key], [REMEMBERED_MS]));
+    // A name and not a number: a server that lost its data would count from the start, to numbers that were used before.
+    const epoch = randomUUID().slice(0, 13);
+    await client.set(key, epoch, 'PX', REMEMBERED_MS);
     // So that every replica's sweeper knows the tenant, whoever serves it.
     await client.zadd(tenantsKey(this.namespace), Date.now(), tenant);
     return epoch;

@@ -2,7 +2,7 @@
   commit: checks everything, then writes everything.
   KEYS     the state keys of all workflows named (they route the script; the others follow from the prefix)
   ARGV[4]  the plan, JSON made by the service: numbers, ids, expectations and index entries, never a state:
-             replica, epoch                      which connection sends it; an older epoch is refused
+             replica, epoch                      which connection sends it; another epoch than the latest is refused
              historyLimit, historyMaxBytes
              once    [{key, fingerprint, keepMs, memo?, keepStates?, first, last}]  positions of its results
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
@@ -24,7 +24,7 @@ local puts, deletes, touches = plan.puts or {}, plan.deletes or {}, plan.touches
 local keys = { prefix .. 'fence:' .. plan.replica }
 for i, once in ipairs(plan.once) do keys[i + 1] = prefix .. 'once:' .. once.key end
 local known = redis.call('MGET', unpack(keys))
-if known[1] and tonumber(known[1]) ~= plan.epoch then return { 'fenced' } end
+if known[1] and known[1] ~= plan.epoch then return { 'fenced' } end
 if #plan.once == 1 then
   if known[2] then
     local ends, fingerprint, kept = string.match(known[2], '^(%d+) ([^\n]*)\n(.*)$')
