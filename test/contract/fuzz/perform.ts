@@ -155,6 +155,11 @@ function plainError(error: unknown): object {
   return { name, message, code, extensions, ...(current && { current }) };
 }
 
+/** As far as JSON can tell: what a native module reads from the disk may come with the prototypes of another realm. */
 export function isSame(one: Reply, other: Reply): boolean {
-  return one.flaw === undefined && other.flaw === undefined && isDeepStrictEqual(one, other);
+  return one.flaw === undefined && other.flaw === undefined && isDeepStrictEqual(plain(one), plain(other));
+}
+
+function plain(reply: Reply): unknown {
+  return JSON.parse(JSON.stringify(reply));
 }
