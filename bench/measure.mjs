@@ -11,13 +11,13 @@ export async function round(plan, pids) {
   return { cpu: used, perSecond: (plan.requests / ms) * 1000 };
 }
 
-/** Rounds in turn, so that a machine that changes its speed changes it for all. The first of each is only to warm up. */
-export async function alternate(subjects, rounds) {
+/** Rounds in turn, so that a machine that changes its speed changes it for all. The first of each are only to warm up. */
+export async function alternate(subjects, rounds, warmUps = 1) {
   const results = subjects.map(() => []);
-  for (let i = 0; i <= rounds; i++) {
+  for (let i = 0; i < warmUps + rounds; i++) {
     for (const [n, { plan, pids }] of subjects.entries()) {
       const result = await round(plan, pids);
-      if (i > 0) results[n].push(result);
+      if (i >= warmUps) results[n].push(result);
     }
   }
   return results.map((taken) => ({
