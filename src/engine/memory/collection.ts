@@ -1,13 +1,9 @@
-import type { Entry } from './entry.js';
+import { textsOf, type Entry } from './entry.js';
+import { Members } from './members.js';
 import { SortedSet } from './sorted-set.js';
+import type { TextStore } from './text-store.js';
 
-/** Members of one value of an indexed field, in both orders a listing can have. */
-interface FieldSets {
-  readonly updated: SortedSet;
-  readonly created: SortedSet;
-}
-
-/** The workflows of one tenant and their indexes, which `replace` alone keeps in step. */
+/** The workflows of one tenant, their indexes and the hold on their texts, which `replace` alone keeps in step. */
 export class Collection {
   readonly updated = new SortedSet();
   readonly created = new SortedSet();
@@ -16,59 +12,50 @@ export class Collection {
   /** All with score 0, so in the order of their ids. */
   readonly ids = new SortedSet();
   readonly #entries = new Map<string, Entry>();
-  readonly #fields = new Map<string, FieldSets>();
+  readonly #fields = new Map<string, Map<string, Members>>();
+
+  constructor(private readonly texts: TextStore) {}
+
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#entries;
+  }
 
   /** The entry as it is stored, expired or not. */
   get(id: string): Entry | undefined {
     return this.#entries.get(id);
   }
 
-  values(): IterableIterator<Entry> {
-    return this.#entries.values();
-  }
-
   /** Puts `next` where `old` was; undefined stands for nothing there. */
   replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    move(this.updated, id, old?.updatedAtMs, next?.updatedAtMs);
-    move(this.created, id, old?.createdAtMs, next?.createdAtMs);
-    move(this.deadlines, id, old?.deadlineMs ?? undefined, next?.deadlineMs ?? undefined);
-    move(this.ids, id, old && 0, next && 0);
+    // What both have must not be let go in between.
+    for (const text of textsOf(next)) this.texts.hold(text);
+    for (const text of textsOf(old)) this.texts.release(text);
+    this.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);
+    this.created.move(id, old?.createdAtMs, next?.createdAtMs);
+    this.deadlines.move(id, old?.deadlineMs ?? undefined, next?.deadlineMs ?? undefined);
+    this.ids.move(id, old && 0, next && 0);
     for (const [field, value] of Object.entries(old?.index ?? {})) {
-      if (next?.index[field] !== value) this.#moveField(field, value, id, old, undefined);
+      if (next?.index[field] !== value) this.#replaceMember(field, value, id, old, undefined);
     }
     for (const [field, value] of Object.entries(next?.index ?? {})) {
-      this.#moveField(field, value, id, old?.index[field] === value ? old : undefined, next);
+      this.#replaceMember(field, value, id, old?.index[field] === value ? old : undefined, next);
     }
   }
 
   /** Undefined when no workflow has this value. */
-  having(field: string, value: string): FieldSets | undefined {
-    return this.#fields.get(fieldKey(field, value));
+  having(field: string, value: string): Members | undefined {
+    return this.#fields.get(field)?.get(value);
   }
 
-  #moveField(field: string, value: string, id: string, old: Entry | undefined, next: Entry | undefined): void {
-    const key = fieldKey(field, value);
-    let sets = this.#fields.get(key);
-    if (sets === undefined) {
-      sets = { updated: new SortedSet(), created: new SortedSet() };
-      this.#fields.set(key, sets);
-    }
-    move(sets.updated, id, old?.updatedAtMs, next?.updatedAtMs);
-    move(sets.created, id, old?.createdAtMs, next?.createdAtMs);
-    // Values come and go (case ids, users); one that nobody has any more must not take room for ever.
-    if (sets.updated.size === 0) this.#fields.delete(key);
+  #replaceMember(field: string, value: string, id: string, old: Entry | undefined, next: Entry | undefined): void {
+    let values = this.#fields.get(field);
+    if (values === undefined) this.#fields.set(field, (values = new Map()));
+    let members = values.get(value);
+    if (members === undefined) values.set(value, (members = new Members(this.#entries)));
+    members.replace(id, old, next);
+    // Values come and go; one that nobody has any more must not take room for ever.
+    if (members.size === 0) values.delete(value);
   }
-}
-
-function move(set: SortedSet, id: string, from: number | undefined, to: number | undefined): void {
-  if (from === to) return;
-  if (from !== undefined) set.delete(from, id);
-  if (to !== undefined) set.add(to, id);
-}
-
-/** No field name holds a NUL, so no two pairs share a key. */
-function fieldKey(field: string, value: string): string {
-  return `${field}\0${value}`;
 }

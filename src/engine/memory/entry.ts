@@ -1,6 +1,7 @@
 import type { About, IndexValues } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
-import type { VersionRecord, WorkflowRecord } from '../records.js';
+import type { VersionRecord, WorkflowMeta } from '../records.js';
+import type { StoredText } from './text-store.js';
 
 /** An earlier version, whole. */
 export interface Earlier {
@@ -9,14 +10,13 @@ export interface Earlier {
   /** As it was last, touches included. */
   readonly deadlineMs: number | null;
   readonly about: About;
-  readonly bytes: number;
-  readonly state: string;
+  readonly state: StoredText;
 }
 
 /** Everything about one workflow. Never changed, only replaced: whoever holds one holds a snapshot, and undoing is putting it back. */
-export interface Entry extends WorkflowRecord {
+export interface Entry extends WorkflowMeta {
   readonly about: About;
-  readonly bytes: number;
+  readonly state: StoredText;
   readonly index: IndexValues;
   /** The deadline was moved since this version was written. */
   readonly isTouched: boolean;
@@ -26,15 +26,18 @@ export interface Entry extends WorkflowRecord {
   readonly history: readonly Earlier[];
 }
 
+/** One for all, as most workflows of a large store may have none. */
+export const NO_HISTORY: readonly never[] = [];
+
 /** The history of the version that follows `entry`: entry itself in front, as far as count and bytes allow. */
 export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: EngineOptions): readonly Earlier[] {
-  const { version, updatedAtMs, deadlineMs, about, bytes, state } = entry;
+  const { version, updatedAtMs, deadlineMs, about, state } = entry;
   const kept: Earlier[] = [];
   let total = 0;
-  for (const earlier of [{ version, updatedAtMs, deadlineMs, about, bytes, state }, ...entry.history]) {
+  for (const earlier of [{ version, updatedAtMs, deadlineMs, about, state }, ...entry.history]) {
     // One that alone is over the limit is left out, rather than taking all the others with it.
-    if (earlier.bytes > historyMaxBytes) continue;
-    total += earlier.bytes;
+    if (earlier.state.length > historyMaxBytes) continue;
+    total += earlier.state.length;
     if (kept.length >= historyLimit || total > historyMaxBytes) break;
     kept.push(earlier);
   }
@@ -45,9 +48,16 @@ export function isLive({ deadlineMs }: Entry, at: number): boolean {
   return deadlineMs === null || deadlineMs > at;
 }
 
+/** All texts that the entry keeps. */
+export function* textsOf(entry: Entry | undefined): Generator<StoredText> {
+  if (entry === undefined) return;
+  yield entry.state;
+  for (const { state } of entry.history) yield state;
+}
+
 export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {
   const { id, incarnation, createdAtMs } = entry;
-  const { version, updatedAtMs, deadlineMs, about, bytes, state } = earlier;
+  const { version, updatedAtMs, deadlineMs, about, state } = earlier;
   const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
-  return { ...meta, about, bytes, ...(includeState && { state }) };
+  return { ...meta, about, bytes: state.length, ...(includeState && { state: state.toString() }) };
 }

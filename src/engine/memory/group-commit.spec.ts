@@ -13,7 +13,7 @@ const change = (id: string, bytes = 0): JournalChange => ({
     updatedAtMs: 0,
     deadlineMs: null,
     about: { by: '', cause: 'put', changed: null },
-    state: 'x'.repeat(bytes),
+    state: Buffer.alloc(bytes),
   },
 });
 const idsOf = (changes: readonly JournalChange[]) => changes.map((one) => (one.kind === 'outcome' ? one.key : one.id));

@@ -2,14 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import { parseDocument } from '../../json/document.js';
 import type { Entry } from './entry.js';
 import { HotDocuments } from './hot-documents.js';
+import { TextStore } from './text-store.js';
 
-const entryOf = (state: string) => ({ state }) as Entry;
+const texts = new TextStore();
+const entryOf = (state: string) => ({ state: texts.add(state) }) as Partial<Entry> as Entry;
 
 describe('HotDocuments', () => {
   it('gives a document that was kept once, and takes the state apart otherwise', () => {
     const documents = new HotDocuments();
     const entry = entryOf('{"a":1}');
-    const document = parseDocument(entry.state);
+    const document = parseDocument(entry.state.toString());
     documents.keep(entry, document);
     expect(documents.take(entry)).toBe(document);
     const again = documents.take(entry);
@@ -20,7 +22,7 @@ describe('HotDocuments', () => {
   it('forgets the oldest when their texts become too long', () => {
     const documents = new HotDocuments();
     const entries = Array.from({ length: 6 }, (_, i) => entryOf(JSON.stringify(`${i}`.repeat(1024 * 1024))));
-    const kept = entries.map((entry) => parseDocument(entry.state));
+    const kept = entries.map((entry) => parseDocument(entry.state.toString()));
     entries.forEach((entry, i) => documents.keep(entry, kept[i] as (typeof kept)[number]));
     expect(entries.map((entry, i) => documents.take(entry) === kept[i])).toEqual([
       false,

@@ -12,7 +12,7 @@ export class HotDocuments {
   /** The document of an entry that is about to be replaced. */
   take(entry: Entry): JsonNode {
     const known = this.#documents.get(entry);
-    if (known === undefined) return parseDocument(entry.state);
+    if (known === undefined) return parseDocument(entry.state.toString());
     this.#forget(entry);
     return known;
   }

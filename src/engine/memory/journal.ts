@@ -12,7 +12,8 @@ export interface JournaledVersion {
   readonly updatedAtMs: number;
   readonly deadlineMs: number | null;
   readonly about: About;
-  readonly state: string;
+  /** In UTF-8. */
+  readonly state: Uint8Array;
 }
 
 /** One change of one record. A value of undefined removes it. */
@@ -94,5 +95,5 @@ function versionsOf(entry: Entry | undefined): readonly { readonly version: numb
 }
 
 function journaled({ version, updatedAtMs, deadlineMs, about, state }: Entry): JournaledVersion {
-  return { version, updatedAtMs, deadlineMs, about, state };
+  return { version, updatedAtMs, deadlineMs, about, state: state.bytes() };
 }

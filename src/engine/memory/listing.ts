@@ -4,14 +4,13 @@ import type { Filter, ListPage, ListPosition, ListQuery } from '../engine.js';
 import { FEW_IDS, fitting, LAST_ID } from '../page.js';
 import type { Collection } from './collection.js';
 import { isLive, type Entry } from './entry.js';
-import { SortedSet, type Scored } from './sorted-set.js';
+import { inOrder, type Order } from './members.js';
+import type { SortedSet, Scored } from './sorted-set.js';
 
 /** Entries looked at before others get their turn: rare matches among a million must not hold the process. */
 const EXAMINED_AT_ONCE = 2000;
 /** Before every id with the same score. */
 const FIRST_ID = '';
-
-type Order = 'updated' | 'created';
 
 /** A way through a set in one direction. */
 interface Walk {
@@ -37,7 +36,7 @@ export async function listPage(collection: Collection, query: ListQuery, now: Cl
       return found.length <= limit;
     });
   }
-  const sizes = found.map(({ bytes }) => bytes);
+  const sizes = found.map(({ state }) => state.length);
   const items = found.slice(0, fitting(sizes, limit, includeState));
   const last = items.at(-1);
   const newest = collection.updated.last?.score;
@@ -115,27 +114,24 @@ function walkOf(
 function smallestSet(collection: Collection, filter: Filter, order: Order): SortedSet | undefined {
   let smallest = collection[order];
   for (const [field, value] of Object.entries(filter.fields ?? {})) {
-    const sets = collection.having(field, value);
-    if (sets === undefined) return undefined;
-    if (sets[order].size < smallest.size) smallest = sets[order];
+    const members = collection.having(field, value);
+    if (members === undefined) return undefined;
+    if (members.size < smallest.size) smallest = members.in(order);
   }
   const { idPrefix } = filter;
   if (idPrefix === undefined) return smallest;
   const few = countPrefix(collection, idPrefix);
-  return few <= FEW_IDS && few < smallest.size ? sortedByPrefix(collection, idPrefix, order) : smallest;
+  if (few > FEW_IDS || few >= smallest.size) return smallest;
+  return inOrder(order, withPrefix(collection, idPrefix), collection.entries);
 }
 
-function sortedByPrefix(collection: Collection, idPrefix: string, order: Order): SortedSet {
-  const sorted = new SortedSet();
-  const add = (entry: Entry) => sorted.add(order === 'updated' ? entry.updatedAtMs : entry.createdAtMs, entry.id);
+function* withPrefix(collection: Collection, idPrefix: string): Generator<string> {
   // A walk starts behind its position, and the prefix may itself be an id.
-  const exact = collection.get(idPrefix);
-  if (exact !== undefined) add(exact);
+  if (collection.get(idPrefix) !== undefined) yield idPrefix;
   for (const { id } of collection.ids.ascending({ score: 0, id: idPrefix })) {
     if (!id.startsWith(idPrefix)) break;
-    add(collection.get(id) as Entry);
+    yield id;
   }
-  return sorted;
 }
 
 /**
@@ -155,7 +151,7 @@ function knownCount(collection: Collection, filter: Filter, at: number): number 
   if (idPrefix !== undefined) {
     count = countPrefix(collection, idPrefix);
   } else {
-    const set = field === undefined ? collection.updated : collection.having(...field)?.updated;
+    const set = field === undefined ? collection.updated : collection.having(...field)?.in('updated');
     if (set === undefined) return 0;
     const before = updatedBeforeMs === undefined ? set.size : set.rank(updatedBeforeMs, FIRST_ID);
     const tooOld = updatedAfterMs === undefined ? 0 : set.rank(updatedAfterMs, LAST_ID);
@@ -188,5 +184,13 @@ function itemOf(
   { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state }: Entry,
   includeState: boolean,
 ): ListPage['items'][number] {
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ...(includeState && { state }) };
+  return {
+    id,
+    incarnation,
+    version,
+    createdAtMs,
+    updatedAtMs,
+    deadlineMs,
+    ...(includeState && { state: state.toString() }),
+  };
 }

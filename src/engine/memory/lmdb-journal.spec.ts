@@ -173,9 +173,9 @@ describe('LmdbJournal', () => {
     await openJournal();
     await closeAll();
     const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 4 });
-    await root.openDB<unknown, string>({ name: 'service' }).put('format', 2);
+    await root.openDB<unknown, string>({ name: 'service' }).put('format', 3);
     await root.close();
-    await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 2');
+    await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 3');
     for (const text of ['short', 'long enough for a database, but none'.repeat(500)]) {
       await writeFile(join(directory, 'waymark.mdb'), text);
       await expect(LmdbJournal.open(directory)).rejects.toThrow('is damaged or no journal of this service');

@@ -2,16 +2,16 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
-import type { WorkflowMeta } from '../records.js';
 import { checkFile } from './check-file.js';
 import { DirectoryLock } from './directory-lock.js';
-import { sizeOf, type Journal, type JournalChange, type JournaledVersion } from './journal.js';
+import { sizeOf, type Journal, type JournalChange } from './journal.js';
+import { versionOf, versionRow, workflowOf, workflowRow, type VersionRow, type WorkflowRow } from './journal-rows.js';
 import { inTransaction } from './lmdb-transaction.js';
 import type { Kept } from './outcomes.js';
 import { isFull } from './room.js';
 
 /** Raised when records change their shape; a directory of another format is refused, not guessed at. */
-const FORMAT = 1;
+const FORMAT = 2;
 const FILE = 'waymark.mdb';
 /** Pages that are written anew on the way to a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
@@ -26,8 +26,8 @@ export class LmdbJournal implements Journal {
   readonly #root: RootDatabase<unknown, never>;
   readonly #lock: DirectoryLock;
   // Keys are lists, which lmdb encodes so that no two of them are alike, whatever is in the names.
-  readonly #workflows: Database<WorkflowMeta, [tenant: string, id: string]>;
-  readonly #versions: Database<JournaledVersion, [tenant: string, id: string, version: number]>;
+  readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
+  readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
   readonly #outcomes: Database<Kept, [tenant: string, key: string]>;
   #trouble: unknown;
 
@@ -75,10 +75,11 @@ export class LmdbJournal implements Journal {
 
   *read(): Iterable<JournalChange> {
     for (const { key, value } of this.#workflows.getRange()) {
-      yield { kind: 'workflow', tenant: key[0], id: key[1], value };
+      yield { kind: 'workflow', tenant: key[0], id: key[1], value: workflowOf(key[1], value) };
     }
     for (const { key, value } of this.#versions.getRange()) {
-      yield { kind: 'version', tenant: key[0], id: key[1], version: key[2], value };
+      const [tenant, id, version] = key;
+      yield { kind: 'version', tenant, id, version, value: versionOf(version, value) };
     }
     for (const { key, value } of this.#outcomes.getRange()) {
       yield { kind: 'outcome', tenant: key[0], key: key[1], value };
@@ -117,9 +118,13 @@ export class LmdbJournal implements Journal {
   #apply(change: JournalChange): void {
     switch (change.kind) {
       case 'workflow':
-        return put(this.#workflows, [change.tenant, change.id], change.value);
+        return put(this.#workflows, [change.tenant, change.id], change.value && workflowRow(change.value));
       case 'version':
-        return put(this.#versions, [change.tenant, change.id, change.version], change.value);
+        return put(
+          this.#versions,
+          [change.tenant, change.id, change.version],
+          change.value && versionRow(change.value),
+        );
       case 'outcome':
         return put(this.#outcomes, [change.tenant, change.key], change.value);
     }

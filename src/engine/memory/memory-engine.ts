@@ -64,7 +64,7 @@ export class MemoryEngine extends Engine {
     this.#observer = observer;
     this.#journal = journal;
     this.#group = journal && new GroupCommit(journal);
-    this.#planner = new CommitPlanner(options, index);
+    this.#planner = new CommitPlanner(options, index, this.#tenants.texts);
     this.#sweeper = new Sweeper({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),
@@ -288,8 +288,8 @@ export class MemoryEngine extends Engine {
   #recordOf(entry: Entry | undefined): WorkflowRecord | undefined {
     if (entry === undefined) return undefined;
     this.#observer.read(1);
-    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state } = entry;
-    return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
+    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = entry;
+    return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state: entry.state.toString() };
   }
 
   /** @throws StoreUnavailableError when another service has the data by now */

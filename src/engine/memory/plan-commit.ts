@@ -3,10 +3,11 @@ import { checkSize, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
 import { demand } from '../expectation.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import { historyAfter, isLive, type Entry } from './entry.js';
+import { historyAfter, isLive, NO_HISTORY, type Entry } from './entry.js';
 import { HotDocuments } from './hot-documents.js';
 import { keep, type Kept } from './outcomes.js';
 import type { TenantData } from './tenant-data.js';
+import type { TextStore } from './text-store.js';
 
 /** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
 const OUTCOMES_REMOVED_AT_ONCE = 2;
@@ -38,6 +39,7 @@ export class CommitPlanner {
   constructor(
     private readonly options: EngineOptions,
     private readonly index: WorkflowIndex,
+    private readonly texts: TextStore,
   ) {}
 
   /** @throws what `Engine.commit` throws for a refusal */
@@ -63,8 +65,8 @@ export class CommitPlanner {
     };
     for (const put of puts) change(put.id, this.#put(put, live(put.id), moment));
     for (const patch of patches) {
-      const next = this.#patch(patch, live(patch.id) as Entry, moment);
-      change(patch.id, next, { state: next.state });
+      const { next, state } = this.#patch(patch, live(patch.id) as Entry, moment);
+      change(patch.id, next, { state });
     }
     for (const { id } of deletes) change(id, undefined);
     for (const touch of touches) change(touch.id, this.#touch(touch, live(touch.id) as Entry, moment));
@@ -86,23 +88,22 @@ export class CommitPlanner {
       // A clock that is set back must not make a later version look older.
       updatedAtMs: Math.max(now, old?.updatedAtMs ?? now),
       deadlineMs: this.#deadline(ttl, old, now),
-      state,
+      state: this.texts.add(state),
       about,
-      bytes: Buffer.byteLength(state),
       index,
       isTouched: false,
       commit,
-      history: old === undefined ? [] : historyAfter(old, this.options),
+      history: old === undefined ? NO_HISTORY : historyAfter(old, this.options),
     };
   }
 
-  #patch({ id, edit, ttl, by, note }: Patch, old: Entry, moment: Moment): Entry {
+  #patch({ id, edit, ttl, by, note }: Patch, old: Entry, moment: Moment): { next: Entry; state: string } {
     const { document, changed } = edit.apply(this.#documents.take(old), new Date(moment.now));
     const { state, index } = resultOf(document, this.index, this.options.maxStateBytes);
     const about = { by, cause: edit.cause, changed, ...(note !== undefined && { note }) };
     const next = this.#put({ id, incarnation: old.incarnation, state, index, ttl, about }, old, moment);
     this.#documents.keep(next, document);
-    return next;
+    return { next, state };
   }
 
   #touch({ ttl }: Touch, old: Entry, { now, commit }: Moment): Entry {

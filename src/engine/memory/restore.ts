@@ -1,8 +1,9 @@
 import type { WorkflowMeta } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import type { Earlier, Entry } from './entry.js';
+import { NO_HISTORY, type Earlier, type Entry } from './entry.js';
 import type { Journal, JournaledVersion } from './journal.js';
 import type { Tenants } from './tenant-data.js';
+import type { TextStore } from './text-store.js';
 
 interface Restored {
   readonly tenant: string;
@@ -23,7 +24,7 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
         restored.set(keyOf(record), { tenant: record.tenant, meta: record.value, versions: [] });
         break;
       case 'version':
-        restored.get(keyOf(record))?.versions.push(earlierOf(record.value));
+        restored.get(keyOf(record))?.versions.push(earlierOf(record.value, tenants.texts));
         break;
       case 'outcome':
         tenants.get(record.tenant).outcomes.set(record.key, record.value);
@@ -39,13 +40,29 @@ function entryOf(meta: WorkflowMeta, versions: Earlier[], index: WorkflowIndex):
   if (current?.version !== meta.version) {
     throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
   }
-  const { about, bytes, state, deadlineMs } = current;
+  const { about, state, deadlineMs } = current;
   const isTouched = deadlineMs !== meta.deadlineMs;
-  return { ...meta, state, about, bytes, index: index.ofState(state), isTouched, commit: 0, history };
+  const { id, incarnation, version, createdAtMs, updatedAtMs } = meta;
+  const values = index.ofState(state.toString());
+  // Spelled out: objects made by spreading get a shape of their own each, and there may be a million.
+  return {
+    id,
+    incarnation,
+    version,
+    createdAtMs,
+    updatedAtMs,
+    deadlineMs: meta.deadlineMs,
+    state,
+    about,
+    index: values,
+    isTouched,
+    commit: 0,
+    history: history.length === 0 ? NO_HISTORY : history,
+  };
 }
 
-function earlierOf({ version, updatedAtMs, deadlineMs, about, state }: JournaledVersion): Earlier {
-  return { version, updatedAtMs, deadlineMs, about, bytes: Buffer.byteLength(state), state };
+function earlierOf({ version, updatedAtMs, deadlineMs, about, state }: JournaledVersion, texts: TextStore): Earlier {
+  return { version, updatedAtMs, deadlineMs, about, state: texts.addBytes(state) };
 }
 
 function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string }): string {

@@ -63,6 +63,13 @@ export class SortedSet {
     return true;
   }
 
+  /** From one score to another; undefined stands for not being in the set. */
+  move(id: string, from: number | undefined, to: number | undefined): void {
+    if (from === to) return;
+    if (from !== undefined) this.delete(from, id);
+    if (to !== undefined) this.add(to, id);
+  }
+
   /** How many entries come before (score, id). */
   rank(score: number, id: string): number {
     const at = this.#blockOf(score, id);

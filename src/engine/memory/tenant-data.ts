@@ -1,5 +1,6 @@
 import { Collection } from './collection.js';
 import { Outcomes } from './outcomes.js';
+import { TextStore } from './text-store.js';
 
 /** Everything of one tenant. */
 export interface TenantData {
@@ -9,12 +10,13 @@ export interface TenantData {
 
 /** The tenants there are; one that is asked for is there, if empty. */
 export class Tenants {
+  readonly texts = new TextStore();
   readonly #tenants = new Map<string, TenantData>();
 
   get(name: string): TenantData {
     let data = this.#tenants.get(name);
     if (data === undefined) {
-      data = { workflows: new Collection(), outcomes: new Outcomes() };
+      data = { workflows: new Collection(this.texts), outcomes: new Outcomes() };
       this.#tenants.set(name, data);
     }
     return data;
