@@ -8,7 +8,13 @@ import { stateOf } from './states.mjs';
 
 const PER_COMMIT = 50;
 const AT_ONCE = 16;
-const OPTIONS = { defaultTtlMs: 86_400_000, maxStateBytes: 1_048_576, historyLimit: 50, historyMaxBytes: 1_048_576 };
+const OPTIONS = {
+  defaultTtlMs: 86_400_000,
+  maxStateBytes: 1_048_576,
+  historyLimit: 50,
+  historyMaxBytes: 1_048_576,
+  tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
+};
 const TARGET = 1.3;
 /** A process that has just taken over a million workflows is busy with its heap for a while; what counts is how it goes on. */
 const WARM_UPS = 5;

@@ -1,12 +1,14 @@
 import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Config } from './config/config.js';
+import { CommitsModule } from './commits/commits.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { EngineModule } from './engine/engine.module.js';
 import { HealthModule } from './health/health.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { TasksModule } from './tasks/tasks.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
 @Module({})
@@ -19,7 +21,16 @@ export class AppModule implements OnModuleDestroy {
   static with(config: Config): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.with(config), LifecycleModule, MetricsModule, EngineModule, WorkflowsModule, HealthModule],
+      imports: [
+        ConfigModule.with(config),
+        LifecycleModule,
+        MetricsModule,
+        EngineModule,
+        WorkflowsModule,
+        TasksModule,
+        CommitsModule,
+        HealthModule,
+      ],
     };
   }
 

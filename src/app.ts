@@ -8,17 +8,21 @@ import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
 import { HEALTH_SCHEMAS } from './health/health-schemas.js';
 import { withSchemas } from './http/openapi.js';
-import { httpOptions, useHttp } from './http/use-http.js';
+import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
+import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
 import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
 import { withIndexedFields } from './workflows/workflows.openapi.js';
 
 /** What surrounds a state in a request: its envelope, or the operations of a patch. */
 const ENVELOPE_BYTES = 64 * 1024;
+/** Routes that take several states or payloads at once. */
+const SEVERAL = ['/v1/commits', '/v1/queues/:queue/tasks/batch'];
+const SEVERAL_BYTES = 16 * 1024 * 1024;
 
 export interface AppOptions {
   readonly logger?: Logger;
@@ -48,6 +52,7 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
+  allowLargeBodies(app, SEVERAL, Math.max(SEVERAL_BYTES, config.maxStateBytes + ENVELOPE_BYTES));
   useHttp(app, [measureRequests(app.get(Metrics)), logRequests(logger)]);
   describeApi(app, docs);
   return app;
@@ -59,7 +64,11 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     .setDescription('Durable state for workflows. Errors are problem documents (RFC 9457) with a stable `code`.')
     .setVersion(VERSION)
     .build();
-  const document = withSchemas(SwaggerModule.createDocument(app, about), { ...WORKFLOW_SCHEMAS, ...HEALTH_SCHEMAS });
+  const document = withSchemas(SwaggerModule.createDocument(app, about), {
+    ...WORKFLOW_SCHEMAS,
+    ...TASK_SCHEMAS,
+    ...HEALTH_SCHEMAS,
+  });
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });
 }

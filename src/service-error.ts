@@ -5,6 +5,7 @@
 export const ERROR_CODES = [
   'ALREADY_EXISTS',
   'BAD_REQUEST',
+  'FEED_TRIMMED',
   'IDEMPOTENCY_IN_PROGRESS',
   'IDEMPOTENCY_MISMATCH',
   'IDEMPOTENCY_NOT_SUPPORTED',
@@ -16,10 +17,12 @@ export const ERROR_CODES = [
   'INVALID_JSON',
   'INVALID_QUERY',
   'JSON_REFUSED',
+  'LEASE_LOST',
   'METHOD_NOT_ALLOWED',
   'OUTCOME_UNKNOWN',
   'PATCH_INVALID',
   'PATCH_TEST_FAILED',
+  'QUEUE_FULL',
   'REQUEST_TIMEOUT',
   'ROUTE_NOT_FOUND',
   'SECTION_NOT_FOUND',
@@ -29,6 +32,11 @@ export const ERROR_CODES = [
   'STATUS_CONFLICT',
   'STORE_FULL',
   'STORE_UNAVAILABLE',
+  'TASK_CANCELLED',
+  'TASK_ENDED',
+  'TASK_NOT_FOUND',
+  'TOO_MANY_TASKS',
+  'TOO_MANY_WAITING',
   'UNSUPPORTED_MEDIA_TYPE',
   'VERSION_CONFLICT',
   'VERSION_NOT_FOUND',
@@ -43,6 +51,8 @@ export abstract class ServiceError extends Error {
   abstract readonly code: ErrorCode;
   /** Members of the problem document beyond the standard ones, as API.md names them for this code. */
   readonly extensions: Readonly<Record<string, unknown>> = {};
+  /** Which part of a commit was refused, where that is known. */
+  failed: { readonly part: string; readonly index: number } | undefined = undefined;
   /** When it makes sense to try again, in seconds. */
   readonly retryAfterSeconds: number | undefined = undefined;
 

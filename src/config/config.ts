@@ -19,6 +19,17 @@ export interface RedisConfig {
   readonly allowEviction: boolean;
 }
 
+/** What tasks are bounded by. */
+export interface TasksConfig {
+  readonly mostOpen: number;
+  readonly resultMs: number;
+  readonly progressMs: number;
+  readonly deadMs: number;
+  readonly mostDead: number;
+  /** From being due to being too late, for tasks that do not say. */
+  readonly waitLimitMs: number;
+}
+
 /** Everything that can be set from outside, read once at the start and valid. Also the injection token. */
 export abstract class Config {
   abstract readonly host: string;
@@ -33,6 +44,7 @@ export abstract class Config {
   abstract readonly historyLimit: number;
   abstract readonly historyMaxBytes: number;
   abstract readonly maxStateBytes: number;
+  abstract readonly tasks: TasksConfig;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
   /** How long a request may take to arrive: all of it, and its headers alone. */

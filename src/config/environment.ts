@@ -87,6 +87,12 @@ export class Environment {
   @Integer(0, 1000) WORKFLOW_HISTORY_LIMIT = 50;
   @Integer(0, 64 * 1024 * 1024) WORKFLOW_HISTORY_MAX_BYTES = 1024 * 1024;
   @Integer(1024, 8 * 1024 * 1024) MAX_STATE_BYTES = 1024 * 1024;
+  @Integer(1, 10_000_000) QUEUE_MAX_TASKS = 100_000;
+  @Duration(SECOND, 30 * 24 * HOUR) TASK_RESULT_TTL = HOUR;
+  @Duration(SECOND, 30 * 24 * HOUR) TASK_PROGRESS_TTL = 10 * MINUTE;
+  @Duration(MINUTE, 365 * 24 * HOUR) TASK_WAIT_LIMIT = 7 * 24 * HOUR;
+  @Duration(MINUTE, 365 * 24 * HOUR) DEAD_TASK_TTL = 7 * 24 * HOUR;
+  @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
   @IsOptional() DATA_DIR?: string;
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';

@@ -117,6 +117,42 @@ export const SETTINGS = [
     meaning: 'largest state; big values hold up Redis for everybody',
   },
   {
+    name: 'QUEUE_MAX_TASKS',
+    default: '100000',
+    allowed: 'an integer from 1 to 10000000',
+    meaning: 'tasks of one queue that are ready, delayed or leased; more are refused with 429',
+  },
+  {
+    name: 'TASK_WAIT_LIMIT',
+    default: '7d',
+    allowed: 'a duration from 1m to 365d',
+    meaning: 'a task that nobody has claimed so long after it was due ends in the dead list, unless it says otherwise',
+  },
+  {
+    name: 'TASK_RESULT_TTL',
+    default: '1h',
+    allowed: 'a duration from 1s to 30d',
+    meaning: 'how long done and cancelled tasks are kept with their results',
+  },
+  {
+    name: 'TASK_PROGRESS_TTL',
+    default: '10m',
+    allowed: 'a duration from 1s to 30d',
+    meaning: 'how long the progress events of an ended task are kept',
+  },
+  {
+    name: 'DEAD_TASK_TTL',
+    default: '7d',
+    allowed: 'a duration from 1m to 365d',
+    meaning: 'how long dead tasks are kept',
+  },
+  {
+    name: 'QUEUE_MAX_DEAD',
+    default: '10000',
+    allowed: 'an integer from 1 to 1000000',
+    meaning: 'dead tasks of one queue; of more, the oldest are removed',
+  },
+  {
     name: 'DATA_DIR',
     default: './data with npm start, else none',
     allowed: 'a path',

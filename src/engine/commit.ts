@@ -1,5 +1,6 @@
 import type { JsonNode } from '../json/document.js';
 import type { WorkflowMeta } from './records.js';
+import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './task.js';
 
 /**
  * What must be true of a workflow for its part to go through; absent means anything goes.
@@ -59,6 +60,7 @@ export interface Patch {
   readonly ttl: Ttl;
   readonly by: string;
   readonly note?: string;
+  readonly taskId?: string;
 }
 
 /** Removes a workflow with its history. It must exist. */
@@ -89,18 +91,29 @@ export interface Once {
   readonly memo?: string;
   /** Whether the states that patches produced are kept too; puts need not, their state is in the request. */
   readonly keepStates?: boolean;
+  /** Another key under which the outcome is found, whatever the body: a lease token acknowledges once. */
+  readonly alias?: string;
 }
 
-/** One step, all or nothing. A workflow is named at most once. At most 50 of each list. */
+/** One step, all or nothing. A workflow is named at most once. At most 50 of each list, and 100 tasks. */
 export interface Commit {
   readonly once: Once;
+  /** Makes a task done. Its lease is checked before anything else. */
+  readonly ack?: Ack;
   readonly puts?: readonly Put[];
   readonly patches?: readonly Patch[];
   readonly deletes?: readonly Delete[];
   readonly touches?: readonly Touch[];
+  /** Tasks of a known id or dedupe key are not created again. */
+  readonly enqueue?: readonly NewTask[];
+  readonly publish?: readonly Message[];
+  /** Workflows whose open tasks are cancelled, also those in the hands of workers. */
+  readonly cancelTasksOf?: readonly string[];
+  /** The next task for the worker that has just finished one. */
+  readonly claim?: Claim;
 }
 
-export type Part = 'puts' | 'patches' | 'deletes' | 'touches';
+export type Part = 'ack' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue';
 
 export interface CommittedWorkflow extends WorkflowMeta {
   readonly created: boolean;
@@ -108,11 +121,24 @@ export interface CommittedWorkflow extends WorkflowMeta {
   readonly state?: string;
 }
 
+export interface Enqueued {
+  /** As it was when the commit was done. */
+  readonly task: TaskRecord;
+  /** It was there before, under its id or its dedupe key. */
+  readonly isDuplicate: boolean;
+}
+
 export interface Outcome {
   /** The commit had been applied before; this is what came of it then. */
   readonly replayed: boolean;
   /** One entry for each put, then patch, then touch, in the order of the commit. */
   readonly workflows: readonly CommittedWorkflow[];
+  /** One entry for each task to be enqueued, in order. */
+  readonly tasks?: readonly Enqueued[];
+  /** One for each message, in order. */
+  readonly eventIds?: readonly string[];
+  /** What was claimed; on a replay only while the lease is still the caller's. */
+  readonly next?: ClaimedTask;
   readonly memo?: string;
 }
 

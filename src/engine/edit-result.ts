@@ -1,5 +1,5 @@
 import type { JsonNode } from '../json/document.js';
-import type { IndexValues } from './commit.js';
+import type { About, IndexValues, Patch } from './commit.js';
 import { StateTooLargeError } from './errors.js';
 import type { WorkflowIndex } from './workflow-index.js';
 
@@ -20,4 +20,11 @@ export function resultOf(
   const state = document.text;
   checkSize(state, maxStateBytes);
   return { state, index: index.ofState(state) };
+}
+
+/** What the history says of a patch. */
+export function aboutPatch({ by, note, taskId, edit }: Patch, changed: readonly string[] | null): About {
+  const about = { by, cause: edit.cause, changed };
+  if (note === undefined && taskId === undefined) return about;
+  return { ...about, ...(note !== undefined && { note }), ...(taskId !== undefined && { taskId }) };
 }

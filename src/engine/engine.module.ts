@@ -9,8 +9,8 @@ import { RedisClient, RedisModule } from './redis/redis.module.js';
 import { WorkflowIndex } from './workflow-index.js';
 
 function optionsOf(config: Config): EngineOptions {
-  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes } = config;
-  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes };
+  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks } = config;
+  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks };
 }
 
 /** Picks the engine by the configuration. Everybody else knows only `Engine`. */

@@ -1,5 +1,6 @@
 import type { Commit, Outcome } from './commit.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
+import type { TaskQueues } from './task-queues.js';
 
 export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt';
 
@@ -93,6 +94,31 @@ export interface EngineOptions {
   /** Earlier versions kept per workflow, by count and by bytes of their states; 0 keeps none. */
   readonly historyLimit: number;
   readonly historyMaxBytes: number;
+  readonly tasks: TaskOptions;
+}
+
+export interface TaskOptions {
+  /** Open tasks of one queue. */
+  readonly mostOpen: number;
+  /** How long done and cancelled tasks are kept with their results. */
+  readonly resultMs: number;
+  /** How long progress events are kept after the end of the task. */
+  readonly progressMs: number;
+  /** Dead tasks are kept so long, and so many of a queue. */
+  readonly deadMs: number;
+  readonly mostDead: number;
+}
+
+/** What a hint is about. */
+export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}`;
+
+/** One thing that happened, as the feed shows it. */
+export interface FeedEvent {
+  /** Unique and sortable within the tenant. */
+  readonly id: string;
+  readonly type: string;
+  /** What it is about: of a workflow id and version, of a task its queue, of a message its channel. */
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 /**
@@ -103,6 +129,7 @@ export interface EngineOptions {
  */
 export abstract class Engine {
   abstract readonly storage: 'redis' | 'memory';
+  abstract readonly tasks: TaskQueues;
 
   /** Undefined when the workflow was never created, was deleted, or has expired. */
   abstract find(tenant: string, id: string): Promise<WorkflowRecord | undefined>;
@@ -128,8 +155,9 @@ export abstract class Engine {
   abstract findVersion(tenant: string, id: string, version: number): Promise<VersionLookup>;
 
   /**
-   * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, then the parts in the
-   * order puts, patches, deletes, touches.
+   * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, sizes, the lease of `ack`, then
+   * the expectations of puts, patches, deletes and touches, then the room in the queues.
+   * @throws LeaseLostError, TaskCancelledError or TaskNotFoundError for `ack`; QueueFullError; TooManyTasksError.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    * @throws VersionConflictError when an expectation does not hold; WorkflowNotFoundError when a part without expectation needs a workflow
    * that is not there. @throws StateTooLargeError, and whatever an edit throws. After any of these nothing has changed.
@@ -140,15 +168,23 @@ export abstract class Engine {
 
   /**
    * What came of a commit with this key, if it was applied; asked before anything else is read for a request with a client's key.
+   * Only a repeated commit gives a claimed task again.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    */
   abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
 
   /**
-   * Calls `listener` soon after any write, delete or expiry of the workflow, by any replica. A hint, at least once, possibly late: the
+   * Calls `listener` soon after any write, delete or expiry of the workflow, whenever a task may have become ready in the queue, or
+   * after any step of the task, by any replica. A hint, at least once, possibly late: the
    * listener reads again. Returns how to stop.
    */
-  abstract onChange(tenant: string, id: string, listener: () => void): () => void;
+  abstract onChange(tenant: string, topic: Topic, listener: () => void): () => void;
+
+  /** What happened behind `after` (from the oldest that is kept without it), in order. */
+  abstract readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]>;
+
+  /** Undefined when nothing has happened yet. */
+  abstract lastEventId(tenant: string): Promise<string | undefined>;
 
   /** Removes what has expired, up to a bound, and tells how many workflows that were. Engines also do so by themselves. */
   abstract sweep(): Promise<number>;

@@ -1,11 +1,22 @@
 import { ServiceError } from '../service-error.js';
 import type { Part } from './commit.js';
 import { etagOf, type WorkflowMeta } from './records.js';
+import type { TaskStatus } from './task.js';
 
 /** Which part of a commit was refused. */
 export interface FailedPart {
   readonly part: Part;
   readonly index: number;
+}
+
+/** Runs what may refuse one part of a commit, and lets the refusal say which it was. */
+export function asPart<T>(part: Part, index: number, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof ServiceError) error.failed ??= { part, index };
+    throw error;
+  }
 }
 
 /** An expectation did not hold. Nothing has changed. */
@@ -14,7 +25,7 @@ export class VersionConflictError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(
-    readonly failed: FailedPart | undefined,
+    failed: FailedPart | undefined,
     id: string,
     readonly current: WorkflowMeta | undefined,
   ) {
@@ -23,6 +34,7 @@ export class VersionConflictError extends ServiceError {
         ? `Workflow ${id} does not exist, so it cannot be in the state you expected`
         : `Workflow ${id} is at version ${current.version}, not in the state you expected`,
     );
+    this.failed = failed;
     this.extensions = {
       current:
         current === undefined
@@ -32,7 +44,6 @@ export class VersionConflictError extends ServiceError {
               etag: etagOf(current),
               updatedAt: new Date(current.updatedAtMs).toISOString(),
             },
-      ...(failed && { failed }),
     };
   }
 }
@@ -42,9 +53,10 @@ export class WorkflowNotFoundError extends ServiceError {
 
   constructor(
     readonly id: string,
-    readonly failed?: FailedPart,
+    failed?: FailedPart,
   ) {
     super(`Workflow ${id} does not exist: never created, deleted, or expired`);
+    this.failed = failed;
   }
 }
 
@@ -106,5 +118,63 @@ export class OutcomeUnknownError extends ServiceError {
       'The store did not answer in time, so the write may or may not have been applied; a retry with the same Idempotency-Key is safe',
       options,
     );
+  }
+}
+
+export class TaskNotFoundError extends ServiceError {
+  readonly code = 'TASK_NOT_FOUND';
+
+  constructor(id: string, failed?: FailedPart) {
+    super(`Task ${id} does not exist: never created, or ended and no longer kept`);
+    this.failed = failed;
+  }
+}
+
+/** Another delivery of the task has begun, or it has ended: what the holder of this token did must be dropped. */
+export class LeaseLostError extends ServiceError {
+  readonly code = 'LEASE_LOST';
+  constructor(id: string, failed?: FailedPart) {
+    super(`The lease on task ${id} is not yours any more; drop the work, and do not try again`);
+    this.failed = failed;
+  }
+}
+
+export class TaskCancelledError extends ServiceError {
+  readonly code = 'TASK_CANCELLED';
+  constructor(id: string, failed?: FailedPart) {
+    super(`Task ${id} was cancelled; drop the work`);
+    this.failed = failed;
+  }
+}
+
+export class TaskEndedError extends ServiceError {
+  readonly code = 'TASK_ENDED';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(id: string, status: TaskStatus) {
+    super(`Task ${id} has ended already: it is ${status}`);
+    this.extensions = { taskStatus: status };
+  }
+}
+
+/** Nothing was changed; there is room again when tasks have been done. */
+export class QueueFullError extends ServiceError {
+  readonly code = 'QUEUE_FULL';
+  override readonly retryAfterSeconds = 5;
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(queue: string, limit: number, failed?: FailedPart) {
+    super(`Queue ${queue} holds ${limit} open tasks and takes no more`);
+    this.failed = failed;
+    this.extensions = { queue, limit };
+  }
+}
+
+/** More open tasks than one step can cancel. */
+export class TooManyTasksError extends ServiceError {
+  readonly code = 'TOO_MANY_TASKS';
+
+  constructor(workflowId: string, limit: number) {
+    super(`Workflow ${workflowId} has more than ${limit} open tasks; cancel some of them first`);
   }
 }

@@ -7,6 +7,14 @@ import { PROBLEMS } from './problems.js';
 /** A piece of JSON Schema, as OpenAPI 3.0 knows it. */
 export type Schema = Readonly<Record<string, unknown>>;
 
+/** An object that has these properties and no others. */
+export const object = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  ...(required.length > 0 && { required }),
+  additionalProperties: false,
+});
+
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 
 export interface Described {
@@ -39,6 +47,8 @@ const HEADERS = {
   'Idempotency-Key': 'Makes the request happen once; a repeat within 24 h gets the first answer again',
   Prefer:
     'return=minimal for an answer without body; wait=<seconds> (at most 60) with If-None-Match on GET waits for the next version',
+  'Claim-Id': 'A claim that is repeated with it gets the same tasks and tokens while their leases live',
+  'Last-Event-ID': 'The last event that was seen; the stream goes on behind it',
   'X-Waymark-Note': 'Kept with the version in the history; at most 200 characters',
 } as const;
 
@@ -50,6 +60,7 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
   'X-Expires-At': 'When the workflow ends; absent when it never does',
   Location: 'Where the new workflow is',
   Link: 'The next page',
+  'X-Next-Due-Ms': 'How long until something may become ready by itself',
   'Idempotency-Replayed': 'true when this is the answer of an earlier request with the same key',
 };
 

@@ -37,7 +37,9 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     const createOnly = request.headers['if-none-match'] === '*';
-    const problem = problemOf(shown, request.id, { createOnly });
+    // Elsewhere there is only one part, so there is nothing to tell.
+    const namesPart = request.routeOptions.url === '/v1/commits';
+    const problem = problemOf(shown, request.id, { createOnly, namesPart });
     void reply.status(problem.status).headers(problem.headers).send(problem.body);
   }
 }

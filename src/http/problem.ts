@@ -20,7 +20,11 @@ export interface Problem {
  * `instance` names the request, so that a user can give it to the operator. A `current` that already exists is a failed
  * precondition when the request asked `If-None-Match: *`, and a conflict when it did not.
  */
-export function problemOf(error: ServiceError, instance: string, asked: { createOnly?: boolean } = {}): Problem {
+export function problemOf(
+  error: ServiceError,
+  instance: string,
+  asked: { readonly createOnly?: boolean; readonly namesPart?: boolean } = {},
+): Problem {
   const row = PROBLEMS[error.code];
   const status = error.code === 'ALREADY_EXISTS' && asked.createOnly === true ? 412 : row.status;
   const body = JSON.stringify({
@@ -31,6 +35,7 @@ export function problemOf(error: ServiceError, instance: string, asked: { create
     instance,
     code: error.code,
     ...error.extensions,
+    ...(asked.namesPart === true && error.failed && { failed: error.failed }),
   });
   return { status, headers: headersOf(error), body };
 }

@@ -30,3 +30,11 @@ export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerL
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }
+
+/** To be set up before the routes are: their limits are fixed when they are registered. */
+export function allowLargeBodies(app: NestFastifyApplication, urls: readonly string[], bytes: number): void {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onRoute', (route) => {
+    if (urls.includes(route.url)) route.bodyLimit = bytes;
+  });
+}

@@ -7,6 +7,7 @@ import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } fr
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { diffDocuments } from '../json/diff.js';
 import { parseDocument } from '../json/document.js';
+import { waitForChange } from '../waiting/wait-for-change.js';
 import { newIncarnation, newWorkflowId } from './identifiers.js';
 import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from './workflow-errors.js';
 
@@ -34,6 +35,14 @@ export interface Written {
   readonly created: boolean;
   readonly replayed: boolean;
 }
+
+/** What else happens in the same step. */
+export interface Companions {
+  /** Open tasks that name the workflow are cancelled, also those in the hands of workers. */
+  readonly cancelTasks: boolean;
+}
+
+const NONE: Companions = { cancelTasks: false };
 
 export interface CopyOrigin {
   readonly id: string;
@@ -87,21 +96,15 @@ export class DocumentWorkflowStore {
     waitMs: number,
     signal: AbortSignal,
   ): Promise<WorkflowRecord> {
-    const until = performance.now() + waitMs;
-    let changed = withResolver();
-    // Listen first, then read: a change between the two is then a hint that is already there.
-    const stop = this.engine.onChange(tenant, id, () => changed.resolve());
-    try {
-      for (;;) {
-        changed = withResolver();
-        const workflow = await this.get(tenant, id);
-        const left = until - performance.now();
-        if (!known.includes(etagOf(workflow)) || left <= 0 || signal.aborted) return workflow;
-        await firstOf(changed.promise, left, signal);
-      }
-    } finally {
-      stop();
-    }
+    return waitForChange(
+      {
+        listen: (listener) => this.engine.onChange(tenant, `workflow ${id}`, listener),
+        read: () => this.get(tenant, id),
+        isEnough: (workflow) => !known.includes(etagOf(workflow)),
+      },
+      waitMs,
+      signal,
+    );
   }
 
   async create(id: string | undefined, draft: Draft, write: Write): Promise<Written> {
@@ -123,7 +126,13 @@ export class DocumentWorkflowStore {
   }
 
   /** Lands against any number of concurrent writers; the edit sees the state that is current when it does. */
-  async edit(id: string, edit: Edit, ttl: Ttl | undefined, write: Write): Promise<Written> {
+  async edit(
+    id: string,
+    edit: Edit,
+    ttl: Ttl | undefined,
+    write: Write,
+    { cancelTasks }: Companions = NONE,
+  ): Promise<Written> {
     const { tenant, by, note, once, expect } = write;
     const patch = {
       id,
@@ -133,11 +142,18 @@ export class DocumentWorkflowStore {
       ...(expect && { expect }),
       ...(note !== undefined && { note }),
     };
-    return written(await this.engine.commit(tenant, { once, patches: [patch] }));
+    return written(
+      await this.engine.commit(tenant, { once, patches: [patch], ...(cancelTasks && { cancelTasksOf: [id] }) }),
+    );
   }
 
-  async delete(id: string, { tenant, once, expect }: Write): Promise<{ replayed: boolean }> {
-    return this.engine.commit(tenant, { once, deletes: [{ id, ...(expect && { expect }) }] });
+  async delete(
+    id: string,
+    { tenant, once, expect }: Write,
+    { cancelTasks }: Companions,
+  ): Promise<{ replayed: boolean }> {
+    const deletes = [{ id, ...(expect && { expect }) }];
+    return this.engine.commit(tenant, { once, deletes, ...(cancelTasks && { cancelTasksOf: [id] }) });
   }
 
   async touch(id: string, ttl: Ttl | undefined, { tenant, once, expect }: Write): Promise<Written> {
@@ -257,23 +273,4 @@ function copied(outcome: Outcome): Copied {
   const memo = outcome.memo ?? '{}\n';
   const end = memo.indexOf('\n');
   return { ...written(outcome, memo.slice(end + 1)), origin: JSON.parse(memo.slice(0, end)) as CopyOrigin };
-}
-
-function withResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve!: () => void;
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
-}
-
-/** Settles with the promise, the time, or the signal, and leaves no timer and no listener behind. */
-async function firstOf(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-  const over = withResolver();
-  const timer = setTimeout(over.resolve, ms);
-  signal.addEventListener('abort', over.resolve, { once: true });
-  try {
-    await Promise.race([promise, over.promise]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', over.resolve);
-  }
 }

@@ -3,11 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Edit } from '../engine/commit.js';
 import { JSON_TYPES, jsonTextOf, readObject } from '../http/body.js';
 import { workflowIdOf } from '../http/caller.js';
+import { Query } from '../http/query.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { appendExhibitEdit, appendLogEdit } from './edits/append-edit.js';
 import { mergeSectionEdit } from './edits/section-edit.js';
 import { setStatusEdit, type StatusChange } from './edits/status-edit.js';
-import { ttlOfQuery } from './ttl.js';
+import { ttlIn, ttlOfQuery } from './ttl.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
 
@@ -37,7 +38,13 @@ export class DocumentsController {
         says: 'must be a list of at least one status',
       },
     });
-    await this.#edit(request, reply, setStatusEdit(change));
+    const id = workflowIdOf(request);
+    const query = new Query(request, ['ttlSeconds', 'tasks']);
+    const ttl = ttlIn(query);
+    const companions = { cancelTasks: query.oneOf('tasks', ['cancel']) !== undefined };
+    const edit = setStatusEdit(change);
+    const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write, companions));
+    sendWritten(request, reply, changed);
   }
 
   @describe.mergeSection()

@@ -5,7 +5,8 @@ import { callerOf, checkedId, workflowIdOf } from '../http/caller.js';
 import { Query, refuseQuery } from '../http/query.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { VersionNotFoundError } from './workflow-errors.js';
-import { describeWorkflow, sendJson, sendWorkflow, versionText } from './workflow-answer.js';
+import { sendJson } from '../http/send-json.js';
+import { describeWorkflow, sendWorkflow, versionText } from './workflow-answer.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
 

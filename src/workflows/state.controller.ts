@@ -7,7 +7,7 @@ import { jsonPatchEdit } from './edits/json-patch-edit.js';
 import { mergePatchEdit } from './edits/merge-patch-edit.js';
 import { StateBody } from './state-body.js';
 import { ttlOfQuery } from './ttl.js';
-import { sendJson } from './workflow-answer.js';
+import { sendJson } from '../http/send-json.js';
 import { WorkflowReader } from './workflow-reader.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';

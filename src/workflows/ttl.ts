@@ -21,8 +21,11 @@ export function ttlOf(seconds: TtlSeconds): Ttl {
 
 /** For routes whose body is the state or the change itself: `?ttlSeconds=60`, `null` or `keep`. */
 export function ttlOfQuery(request: FastifyRequest): Ttl | undefined {
-  if (!request.url.includes('?')) return undefined;
-  const text = new Query(request, ['ttlSeconds']).text('ttlSeconds');
+  return request.url.includes('?') ? ttlIn(new Query(request, ['ttlSeconds'])) : undefined;
+}
+
+export function ttlIn(query: Query): Ttl | undefined {
+  const text = query.text('ttlSeconds');
   if (text === undefined) return undefined;
   const value = text === 'null' ? null : text === 'keep' ? text : /^\d{1,12}$/.test(text) ? Number(text) : undefined;
   if (!isTtlSeconds(value)) throw new InvalidQueryError('ttlSeconds', TTL_RULE);

@@ -1,11 +1,7 @@
 import type { FastifyReply } from 'fastify';
+import { sendJson } from '../http/send-json.js';
 import { httpTime, isoTime } from '../http/times.js';
 import { etagOf, type VersionRecord, type WorkflowMeta } from '../engine/records.js';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** Characters from which on a text is worth handling with care. */
-const LARGE = 16 * 1024;
 
 /** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
 function metaText(meta: WorkflowMeta): string {
@@ -30,8 +26,7 @@ export function sendWorkflow(
   more = '',
 ): void {
   const { state } = workflow;
-  if (state.length < LARGE) return sendJson(reply, status, workflowText(workflow, more));
-  sendBytes(reply, status, [metaText(workflow), more, ',"state":', state, '}']);
+  sendJson(reply, status, metaText(workflow), more, ',"state":', state, '}');
 }
 
 export function versionText(version: VersionRecord): string {
@@ -56,17 +51,4 @@ export function describeWorkflow(reply: FastifyReply, meta: WorkflowMeta): Fasti
   reply.header('last-modified', httpTime(meta.updatedAtMs));
   if (meta.deadlineMs !== null) reply.header('x-expires-at', isoTime(meta.deadlineMs));
   return reply;
-}
-
-export function sendJson(reply: FastifyReply, status: number, text: string): void {
-  if (text.length >= LARGE) return sendBytes(reply, status, [text]);
-  void reply.status(status).header('content-type', JSON_TYPE).send(text);
-}
-
-/** Joined as bytes: joined as text, a large state would be copied, measured and encoded again on its way out. */
-function sendBytes(reply: FastifyReply, status: number, texts: readonly string[]): void {
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
-  let end = 0;
-  for (const text of texts) end += bytes.write(text, end);
-  void reply.status(status).header('content-type', JSON_TYPE).send(bytes);
 }

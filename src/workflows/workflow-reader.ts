@@ -6,7 +6,7 @@ import { callerOf, workflowIdOf } from '../http/caller.js';
 import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
 import { refuseQuery } from '../http/query.js';
-import { Draining } from '../lifecycle/draining.js';
+import { Patience } from '../waiting/patience.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { describeWorkflow } from './workflow-answer.js';
 
@@ -15,7 +15,7 @@ import { describeWorkflow } from './workflow-answer.js';
 export class WorkflowReader {
   constructor(
     private readonly workflows: DocumentWorkflowStore,
-    private readonly draining: Draining,
+    private readonly patience: Patience,
   ) {}
 
   /** The workflow to be shown; undefined when a 304 has been sent because the reader has it already. */
@@ -43,20 +43,9 @@ export class WorkflowReader {
     return workflow;
   }
 
-  /** Ends early when the client has gone or the service is about to. */
-  async #wait(request: FastifyRequest, reply: FastifyReply, id: string, known: readonly string[], seconds: number) {
+  #wait(request: FastifyRequest, reply: FastifyReply, id: string, known: readonly string[], seconds: number) {
     reply.header('preference-applied', `wait=${seconds}`).header('vary', 'prefer');
-    // One controller for both ends of the wait; AbortSignal.any would leave a trace on the draining signal for every request.
-    const over = new AbortController();
-    const end = () => over.abort();
-    request.raw.socket.once('close', end);
-    this.draining.signal.addEventListener('abort', end, { once: true });
-    if (this.draining.hasBegun) end();
-    try {
-      return await this.workflows.getOther(callerOf(request).tenant, id, known, seconds * 1000, over.signal);
-    } finally {
-      request.raw.socket.off('close', end);
-      this.draining.signal.removeEventListener('abort', end);
-    }
+    const { tenant } = callerOf(request);
+    return this.patience.during(request, (over) => this.workflows.getOther(tenant, id, known, seconds * 1000, over));
   }
 }

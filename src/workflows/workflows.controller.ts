@@ -3,12 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { jsonTextOf, readObject } from '../http/body.js';
 import { callerOf, checkedId, workflowIdOf } from '../http/caller.js';
 import { refuseKey } from '../http/idempotency.js';
-import { refuseQuery } from '../http/query.js';
+import { Query, refuseQuery } from '../http/query.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { Listing } from './listing.js';
 import { StateBody } from './state-body.js';
 import { isTtlSeconds, TTL_RULE, ttlOf, type TtlSeconds } from './ttl.js';
-import { sendJson, sendWorkflow, workflowText } from './workflow-answer.js';
+import { sendJson } from '../http/send-json.js';
+import { sendWorkflow, workflowText } from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
@@ -100,9 +101,9 @@ export class WorkflowsController {
   @describe.remove()
   @Delete(':id')
   async delete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
     const id = workflowIdOf(request);
-    const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write));
+    const companions = { cancelTasks: new Query(request, ['tasks']).oneOf('tasks', ['cancel']) !== undefined };
+    const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write, companions));
     if (replayed) reply.header('idempotency-replayed', 'true');
     void reply.status(204).send();
   }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { Idempotency } from '../http/idempotency.js';
+import { HttpModule } from '../http/http.module.js';
+import { WaitingModule } from '../waiting/waiting.module.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { DocumentsController } from './documents.controller.js';
 import { HistoryController } from './history.controller.js';
@@ -11,8 +12,9 @@ import { WorkflowsController } from './workflows.controller.js';
 import { Writes } from './writes.js';
 
 @Module({
+  imports: [HttpModule, WaitingModule],
   controllers: [WorkflowsController, StateController, DocumentsController, HistoryController],
-  providers: [DocumentWorkflowStore, Idempotency, Listing, StateBody, WorkflowReader, Writes],
+  providers: [DocumentWorkflowStore, Listing, StateBody, WorkflowReader, Writes],
   exports: [DocumentWorkflowStore],
 })
 export class WorkflowsModule {}

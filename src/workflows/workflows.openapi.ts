@@ -1,5 +1,5 @@
 import { ApiTags, type OpenAPIObject } from '@nestjs/swagger';
-import { operation, ref, type Described, type HeaderName, type Schema } from '../http/openapi.js';
+import { object, operation, ref, type Described, type HeaderName, type Schema } from '../http/openapi.js';
 
 const ID: Schema & { description: string } = {
   type: 'string',
@@ -15,6 +15,9 @@ const WRITTEN = [...TAGGED, 'Idempotency-Replayed'];
 const TTL_QUERY = {
   ttlSeconds: { type: 'string', description: 'An integer from 1, null or keep; absent: the policy' },
 };
+const CANCEL_QUERY = {
+  tasks: { type: 'string', enum: ['cancel'], description: 'Cancels its open tasks in the same step' },
+} as const;
 const VERSION: Schema & { description: string } = { type: 'integer', minimum: 1, description: 'Version number' };
 
 const FILTERS = {
@@ -26,13 +29,6 @@ const FILTERS = {
 const workflow = (says: string, headers: readonly string[] = WRITTEN) => ({ says, schema: ref('Workflow'), headers });
 const empty = (says: string, headers: readonly string[] = WRITTEN) => ({ says, headers });
 const json = (schema: Schema) => ({ types: { 'application/json': schema } });
-const object = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
-  type: 'object',
-  properties,
-  ...(required.length > 0 && { required }),
-  additionalProperties: false,
-});
-
 export const workflows = () => ApiTags('workflows');
 export const documents = () => ApiTags('document operations');
 export const history = () => ApiTags('history');
@@ -73,6 +69,7 @@ export const remove = () =>
     id: 'deleteWorkflow',
     summary: 'Delete a workflow with its history',
     path: { id: ID },
+    query: CANCEL_QUERY,
     headers: ['If-Match', 'Idempotency-Key'],
     answers: { 204: empty('Deleted', ['Idempotency-Replayed']) },
     problems: [400, 404, 409, 412, 422],
@@ -180,12 +177,12 @@ export const batchGet = () =>
 
 /** Document operations differ in path, body and summary; all else is the same. */
 function documentOperation(
-  described: Pick<Described, 'id' | 'summary' | 'description' | 'body'> & { path?: Described['path'] },
+  described: Pick<Described, 'id' | 'summary' | 'description' | 'body'> & Partial<Pick<Described, 'path' | 'query'>>,
 ): MethodDecorator {
   return operation({
     ...described,
     path: { id: ID, ...described.path },
-    query: TTL_QUERY,
+    query: { ...TTL_QUERY, ...described.query },
     headers: CHANGE,
     answers: { 200: workflow('Changed'), 204: empty('Done, with return=minimal') },
     problems: [400, 404, 409, 412, 413, 415, 422],
@@ -196,6 +193,7 @@ export const setStatus = () =>
   documentOperation({
     id: 'setStatus',
     summary: 'Set state.status, optionally only from certain statuses',
+    query: CANCEL_QUERY,
     body: json(
       object(
         {

@@ -5,7 +5,8 @@ import { Idempotency } from '../http/idempotency.js';
 import { expectationOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
 import type { Write, Written } from './document-workflow-store.js';
-import { describeWorkflow, sendJson, sendWorkflow } from './workflow-answer.js';
+import { sendJson } from '../http/send-json.js';
+import { describeWorkflow, sendWorkflow } from './workflow-answer.js';
 
 /** What every writing route shares: from the headers to a `Write`, and from what was written to the answer. */
 @Injectable()

@@ -61,7 +61,7 @@ export function describeReplicas(port: () => number): void {
     it('hear of what another one writes, deletes and sweeps', async () => {
       const [one, two] = views();
       let heard = 0;
-      const stop = two.engine.onChange(two.name, 'a', () => heard++);
+      const stop = two.engine.onChange(two.name, 'workflow a', () => heard++);
       const hear = async (what: string, act: () => Promise<unknown>) => {
         const before = heard;
         await act();

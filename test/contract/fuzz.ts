@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../../src/engine/engine.js';
 import type { TestClock } from '../support/clock.js';
 import { Chooser, TENANTS } from './fuzz/choose.js';
@@ -45,7 +46,9 @@ export async function findDifference({
   for (let step = 1; step <= operations; step++) {
     const chosen: Operation[] = [await chooser.next()];
     if (step % REOPEN_EVERY === 0) chosen.push({ do: 'reopen', tenant: 'default' });
-    if (step % DUMP_EVERY === 0) chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'dump', tenant })));
+    if (step % DUMP_EVERY === 0) {
+      chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'dump', tenant, tasks: chooser.tasks.known(tenant) })));
+    }
     for (const operation of chosen) {
       if (operation.do === 'advance') {
         clock.advance(operation.ms);
@@ -55,6 +58,7 @@ export async function findDifference({
       } else {
         const expected = await perform(reference.engine, operation);
         const actual = await perform(other.engine, operation);
+        chooser.learn(operation, expected);
         if (!isSame(expected, actual) && !isLeftOpen(operation, expected, actual)) {
           return { seed, step, operation, replies: { [reference.name]: expected, [other.name]: actual } };
         }
@@ -81,9 +85,29 @@ function isOfEdit(error: object): boolean {
 
 export function explain({ seed, step, operation, replies }: Difference): string {
   const answers = Object.entries(replies).map(([name, reply]) => `${name} answered ${JSON.stringify(reply, null, 1)}`);
+  const [one, two] = Object.values(replies);
   return [
+    `First difference: ${firstDifference(plain(one), plain(two), '')}`,
     `The engines differ (seed ${seed}, step ${step}; repeat with WAYMARK_FUZZ_SEED=${seed})`,
     `operation ${JSON.stringify(operation, null, 1)}`,
     ...answers,
   ].join('\n');
+}
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value ?? null));
+}
+
+/** Where two values part, as a pointer and both sides. */
+function firstDifference(one: unknown, two: unknown, path: string): string | undefined {
+  if (isDeepStrictEqual(one, two)) return undefined;
+  if (typeof one !== 'object' || typeof two !== 'object' || one === null || two === null) {
+    return `${path}: ${JSON.stringify(one)} and ${JSON.stringify(two)}`;
+  }
+  const names = new Set([...Object.keys(one), ...Object.keys(two)]);
+  for (const name of names) {
+    const found = firstDifference(Reflect.get(one, name), Reflect.get(two, name), `${path}/${name}`);
+    if (found !== undefined) return found;
+  }
+  return path;
 }

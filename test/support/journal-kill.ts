@@ -38,7 +38,13 @@ export interface KillReport {
 }
 
 const WRITER = new URL('./journal-writer.mjs', import.meta.url).pathname;
-const options = { defaultTtlMs: 86_400_000, maxStateBytes: 1024 * 1024, historyLimit: 5, historyMaxBytes: 1024 * 1024 };
+const options = {
+  defaultTtlMs: 86_400_000,
+  maxStateBytes: 1024 * 1024,
+  historyLimit: 5,
+  historyMaxBytes: 1024 * 1024,
+  tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
+};
 
 /** Kills a writing process again and again, on one directory, and after each time looks for everything it had acknowledged. */
 export async function killWhileWriting(rounds: number, writesPerRound: number, seed: number): Promise<KillReport> {

@@ -25,7 +25,13 @@ function randomFrom(start) {
 }
 
 const index = new WorkflowIndex(['/status']);
-const options = { defaultTtlMs: 86_400_000, maxStateBytes: 1024 * 1024, historyLimit: 5, historyMaxBytes: 1024 * 1024 };
+const options = {
+  defaultTtlMs: 86_400_000,
+  maxStateBytes: 1024 * 1024,
+  historyLimit: 5,
+  historyMaxBytes: 1024 * 1024,
+  tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
+};
 const engine = await openMemoryEngine({ dataDir, options, index });
 const random = randomFrom(Number(seed));
 let number = Number(first);

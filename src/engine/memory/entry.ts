@@ -18,6 +18,11 @@ export interface Entry extends WorkflowMeta {
   readonly about: About;
   readonly state: StoredText;
   readonly index: IndexValues;
+  /**
+   * What the last writer asked for; null is never. An entry with a time to live and no deadline is held by open tasks: when the
+   * last of them ends, the time begins anew.
+   */
+  readonly ttlMs: number | null;
   /** The deadline was moved since this version was written. */
   readonly isTouched: boolean;
   /** The commit that made this entry, as `GroupCommit` counts them; 0 for what was there at the start. */

@@ -16,7 +16,7 @@ const change = (id: string, bytes = 0): JournalChange => ({
     state: Buffer.alloc(bytes),
   },
 });
-const idsOf = (changes: readonly JournalChange[]) => changes.map((one) => (one.kind === 'outcome' ? one.key : one.id));
+const idsOf = (changes: readonly JournalChange[]) => changes.map((one) => ('id' in one ? one.id : ''));
 const nothing = () => undefined;
 
 describe('GroupCommit', () => {

@@ -1,6 +1,5 @@
 import type { About, Cause } from '../commit.js';
-import type { WorkflowMeta } from '../records.js';
-import type { JournaledVersion } from './journal.js';
+import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 
 /**
  * The frequent records as lists: what is stored a million times should not carry the names of its members each time, and objects
@@ -12,6 +11,7 @@ export type WorkflowRow = [
   createdAtMs: number,
   updatedAtMs: number,
   deadlineMs: number | null,
+  ttlMs: number | null,
 ];
 
 export type VersionRow = [
@@ -25,13 +25,13 @@ export type VersionRow = [
   state: Uint8Array,
 ];
 
-export function workflowRow(meta: WorkflowMeta): WorkflowRow {
-  return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs];
+export function workflowRow(meta: JournaledWorkflow): WorkflowRow {
+  return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs, meta.ttlMs];
 }
 
-export function workflowOf(id: string, row: WorkflowRow): WorkflowMeta {
-  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs] = row;
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+export function workflowOf(id: string, row: WorkflowRow): JournaledWorkflow {
+  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs] = row;
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
 }
 
 export function versionRow({ updatedAtMs, deadlineMs, about, state }: JournaledVersion): VersionRow {
@@ -47,4 +47,44 @@ export function versionOf(version: number, row: VersionRow): JournaledVersion {
       ? bare
       : { ...bare, ...(note !== null && { note }), ...(taskId !== null && { taskId }) };
   return { version, updatedAtMs, deadlineMs, about, state };
+}
+
+/** In this order in the row; new ones go last. */
+const TASK_FIELDS = [
+  'queue',
+  'status',
+  'priority',
+  'attempt',
+  'maxAttempts',
+  'releases',
+  'replays',
+  'workflowId',
+  'createdAtMs',
+  'readyAtMs',
+  'dueAtMs',
+  'expiresAtMs',
+  'leaseEndsAtMs',
+  'worker',
+  'cancelRequested',
+  'reason',
+  'endedAtMs',
+  'headers',
+  'failures',
+  'backoffMs',
+  'leaseMs',
+  'limitMs',
+  'place',
+  'token',
+  'startedAtMs',
+  'progress',
+] as const satisfies readonly (keyof JournaledTask)[];
+
+export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];
+
+export function taskRow(task: JournaledTask): TaskRow {
+  return TASK_FIELDS.map((field) => task[field]);
+}
+
+export function taskOf(id: string, row: TaskRow): JournaledTask {
+  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i]])]) as JournaledTask;
 }

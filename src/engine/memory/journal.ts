@@ -1,7 +1,10 @@
 import type { About } from '../commit.js';
 import type { WorkflowMeta } from '../records.js';
+import type { ProgressEvent } from '../task-queues.js';
 import type { Entry } from './entry.js';
 import type { Kept } from './outcomes.js';
+import type { Dedupe } from './tasks/task-collection.js';
+import type { TaskEntry } from './tasks/task-entry.js';
 
 /**
  * One version of a workflow, whole. The current one is a record like the earlier ones: the next write leaves it where it is and
@@ -16,13 +19,22 @@ export interface JournaledVersion {
   readonly state: Uint8Array;
 }
 
+/** A workflow apart from its versions. */
+export interface JournaledWorkflow extends WorkflowMeta {
+  /** What its last writer asked for; null is never. */
+  readonly ttlMs: number | null;
+}
+
+/** A task apart from its texts. */
+export type JournaledTask = Omit<TaskEntry, 'payload' | 'result' | 'commit'>;
+
 /** One change of one record. A value of undefined removes it. */
 export type JournalChange =
   | {
       readonly kind: 'workflow';
       readonly tenant: string;
       readonly id: string;
-      readonly value: WorkflowMeta | undefined;
+      readonly value: JournaledWorkflow | undefined;
     }
   | {
       readonly kind: 'version';
@@ -31,11 +43,35 @@ export type JournalChange =
       readonly version: number;
       readonly value: JournaledVersion | undefined;
     }
-  | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: Kept | undefined };
+  | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: Kept | undefined }
+  | { readonly kind: 'task'; readonly tenant: string; readonly id: string; readonly value: JournaledTask | undefined }
+  | {
+      readonly kind: 'text';
+      readonly tenant: string;
+      readonly id: string;
+      readonly which: 'payload' | 'result';
+      /** In UTF-8. */
+      readonly value: Uint8Array | undefined;
+    }
+  | { readonly kind: 'dedupe'; readonly tenant: string; readonly key: string; readonly value: Dedupe | undefined }
+  | {
+      readonly kind: 'progress';
+      readonly tenant: string;
+      readonly id: string;
+      /** Its number. */
+      readonly event: number;
+      readonly value: ProgressEvent | undefined;
+    }
+  | {
+      readonly kind: 'queue';
+      readonly tenant: string;
+      readonly name: string;
+      readonly value: { readonly isPaused: boolean };
+    };
 
 /** Where the embedded engine keeps its state over a restart. */
 export interface Journal {
-  /** Everything in it: workflows, then versions, then outcomes. */
+  /** Everything in it: workflows before their versions, tasks before their texts. */
   read(): Iterable<JournalChange>;
   /** Settles when all changes are on the disk; when it rejects, none of them is. */
   write(changes: readonly JournalChange[]): Promise<void>;
@@ -54,8 +90,8 @@ export function changesOf(
   next: Entry | undefined,
 ): JournalChange[] {
   const changes: JournalChange[] = [];
-  // Not by the incarnation: a caller may use one again when the workflow it was for has expired.
-  const isTouch = next?.isTouched === true;
+  // Not by the incarnation: a caller may use one again when the workflow it was for has expired. A write has a text of its own.
+  const isTouch = next !== undefined && next.state === old?.state;
   const isSameLife = isTouch || (old !== undefined && next?.version === old.version + 1);
   const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
   for (const { version } of versionsOf(old)) {
@@ -63,8 +99,8 @@ export function changesOf(
   }
   if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
 
-  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = next;
-  const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = next;
+  const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
   changes.push({ kind: 'workflow', tenant, id, value: meta });
   if (isTouch) return changes;
   changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
@@ -82,7 +118,15 @@ const SMALL = 200;
 export function sizeOf(change: JournalChange): number {
   switch (change.kind) {
     case 'workflow':
+    case 'dedupe':
+    case 'queue':
       return SMALL;
+    case 'text':
+      return SMALL + (change.value?.length ?? 0);
+    case 'task':
+      return 2 * SMALL + (change.value?.failures ?? []).reduce((sum, { message }) => sum + message.length, 0);
+    case 'progress':
+      return SMALL + (change.value?.event.length ?? 0);
     case 'version':
       return SMALL + (change.value?.state.length ?? 0);
     case 'outcome':

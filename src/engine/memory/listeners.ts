@@ -1,25 +1,27 @@
-/** Who wants to know when a workflow changes. */
-export class Listeners {
-  readonly #byWorkflow = new Map<string, Set<() => void>>();
+import type { Topic } from '../engine.js';
 
-  add(tenant: string, id: string, listener: () => void): () => void {
-    const key = keyOf(tenant, id);
-    const listeners = this.#byWorkflow.get(key) ?? new Set();
-    this.#byWorkflow.set(key, listeners.add(listener));
+/** Who wants to know when something changes. */
+export class Listeners {
+  readonly #byTopic = new Map<string, Set<() => void>>();
+
+  add(tenant: string, topic: Topic, listener: () => void): () => void {
+    const key = keyOf(tenant, topic);
+    const listeners = this.#byTopic.get(key) ?? new Set();
+    this.#byTopic.set(key, listeners.add(listener));
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#byWorkflow.get(key) === listeners) this.#byWorkflow.delete(key);
+      if (listeners.size === 0 && this.#byTopic.get(key) === listeners) this.#byTopic.delete(key);
     };
   }
 
   /** In a turn of its own, so that no listener runs inside somebody's commit. */
-  tell(tenant: string, id: string): void {
-    const listeners = this.#byWorkflow.get(keyOf(tenant, id));
+  tell(tenant: string, topic: Topic): void {
+    const listeners = this.#byTopic.get(keyOf(tenant, topic));
     if (listeners !== undefined) setImmediate(() => listeners.forEach((listener) => listener()));
   }
 }
 
-/** NUL is in no tenant name and in no id. */
-function keyOf(tenant: string, id: string): string {
-  return `${tenant}\0${id}`;
+/** NUL is in no name. */
+function keyOf(tenant: string, topic: Topic): string {
+  return `${tenant}\0${topic}`;
 }

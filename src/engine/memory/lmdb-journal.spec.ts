@@ -23,7 +23,15 @@ const metaOf = (tenant: string, id: string): JournalChange => ({
   kind: 'workflow',
   tenant,
   id,
-  value: { id, incarnation: `${tenant}/${id}`, version: 1, createdAtMs: 1, updatedAtMs: 2, deadlineMs: null },
+  value: {
+    id,
+    incarnation: `${tenant}/${id}`,
+    version: 1,
+    createdAtMs: 1,
+    updatedAtMs: 2,
+    deadlineMs: null,
+    ttlMs: null,
+  },
 });
 
 describe('LmdbJournal', () => {
@@ -160,7 +168,7 @@ describe('LmdbJournal', () => {
 
   it('writes nothing more when another service has taken the directory over', async () => {
     const journal = await openJournal();
-    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 4 });
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
     root.openDB<unknown, string>({ name: 'service' }).putSync('owner', { token: 'other', pid: 1, host: 'elsewhere' });
     await expect(journal.write([metaOf('t', 'a')])).rejects.toThrow('process 1 on elsewhere');
     expect([...journal.read()]).toEqual([]);
@@ -172,7 +180,7 @@ describe('LmdbJournal', () => {
   it('refuses a directory of another format, and one that holds something else', async () => {
     await openJournal();
     await closeAll();
-    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 4 });
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
     await root.openDB<unknown, string>({ name: 'service' }).put('format', 3);
     await root.close();
     await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 3');

@@ -2,13 +2,25 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
+import type { ProgressEvent } from '../task-queues.js';
 import { checkFile } from './check-file.js';
 import { DirectoryLock } from './directory-lock.js';
 import { sizeOf, type Journal, type JournalChange } from './journal.js';
-import { versionOf, versionRow, workflowOf, workflowRow, type VersionRow, type WorkflowRow } from './journal-rows.js';
+import {
+  taskOf,
+  taskRow,
+  versionOf,
+  versionRow,
+  workflowOf,
+  workflowRow,
+  type TaskRow,
+  type VersionRow,
+  type WorkflowRow,
+} from './journal-rows.js';
 import { inTransaction } from './lmdb-transaction.js';
 import type { Kept } from './outcomes.js';
 import { isFull } from './room.js';
+import type { Dedupe } from './tasks/task-collection.js';
 
 /** Raised when records change their shape; a directory of another format is refused, not guessed at. */
 const FORMAT = 2;
@@ -29,6 +41,11 @@ export class LmdbJournal implements Journal {
   readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
   readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
   readonly #outcomes: Database<Kept, [tenant: string, key: string]>;
+  readonly #tasks: Database<TaskRow, [tenant: string, id: string]>;
+  readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
+  readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
+  readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
+  readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
   #trouble: unknown;
 
   private constructor(path: string, root: RootDatabase<unknown, never>, lock: DirectoryLock) {
@@ -38,6 +55,11 @@ export class LmdbJournal implements Journal {
     this.#workflows = root.openDB({ name: 'workflows' });
     this.#versions = root.openDB({ name: 'versions' });
     this.#outcomes = root.openDB({ name: 'outcomes' });
+    this.#tasks = root.openDB({ name: 'tasks' });
+    this.#texts = root.openDB({ name: 'texts' });
+    this.#progress = root.openDB({ name: 'progress' });
+    this.#dedupes = root.openDB({ name: 'dedupes' });
+    this.#queues = root.openDB({ name: 'queues' });
   }
 
   /** @throws DirectoryInUseError when another service has the directory. */
@@ -50,7 +72,7 @@ export class LmdbJournal implements Journal {
     const root = open<unknown, never>({
       path,
       noSubdir: true,
-      maxDbs: 4,
+      maxDbs: 16,
       // A commit counts when it is flushed: one whose flush fails must leave nothing behind.
       overlappingSync: false,
       // With it on, a commit that fails also rejects a promise nobody can reach, which would end the process.
@@ -83,6 +105,21 @@ export class LmdbJournal implements Journal {
     }
     for (const { key, value } of this.#outcomes.getRange()) {
       yield { kind: 'outcome', tenant: key[0], key: key[1], value };
+    }
+    for (const { key, value } of this.#tasks.getRange()) {
+      yield { kind: 'task', tenant: key[0], id: key[1], value: taskOf(key[1], value) };
+    }
+    for (const { key, value } of this.#texts.getRange()) {
+      yield { kind: 'text', tenant: key[0], id: key[1], which: key[2], value };
+    }
+    for (const { key, value } of this.#progress.getRange()) {
+      yield { kind: 'progress', tenant: key[0], id: key[1], event: key[2], value };
+    }
+    for (const { key, value } of this.#dedupes.getRange()) {
+      yield { kind: 'dedupe', tenant: key[0], key: key[1], value };
+    }
+    for (const { key, value } of this.#queues.getRange()) {
+      yield { kind: 'queue', tenant: key[0], name: key[1], value };
     }
   }
 
@@ -127,6 +164,16 @@ export class LmdbJournal implements Journal {
         );
       case 'outcome':
         return put(this.#outcomes, [change.tenant, change.key], change.value);
+      case 'task':
+        return put(this.#tasks, [change.tenant, change.id], change.value && taskRow(change.value));
+      case 'text':
+        return put(this.#texts, [change.tenant, change.id, change.which], change.value);
+      case 'progress':
+        return put(this.#progress, [change.tenant, change.id, change.event], change.value);
+      case 'dedupe':
+        return put(this.#dedupes, [change.tenant, change.key], change.value);
+      case 'queue':
+        return put(this.#queues, [change.tenant, change.name], change.value);
     }
   }
 }

@@ -1,32 +1,35 @@
 import { ServiceError } from '../../service-error.js';
 import { systemClock, type Clock } from '../clock.js';
-import type { Commit, Outcome } from '../commit.js';
+import type { Commit, CommittedWorkflow, Outcome } from '../commit.js';
 import {
   Engine,
   silentObserver,
   type EngineObserver,
   type EngineOptions,
+  type FeedEvent,
   type Filter,
   type ListPage,
   type ListQuery,
   type StorageReport,
+  type Topic,
   type VersionLookup,
   type VersionPage,
 } from '../engine.js';
-import { StoreUnavailableError } from '../errors.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Collection } from './collection.js';
 import { isLive, versionOf, type Entry } from './entry.js';
-import { GroupCommit } from './group-commit.js';
-import { changesOf, type Journal, type JournalChange } from './journal.js';
-import { journalError } from './journal-error.js';
-import { Listeners } from './listeners.js';
+import type { Journal } from './journal.js';
 import { countMatching, listPage } from './listing.js';
-import { CommitPlanner, type Change, type Plan } from './plan-commit.js';
+import { MemoryCore } from './memory-core.js';
+import { CommitPlanner, metaOf } from './plan-commit.js';
 import { restoreFrom } from './restore.js';
 import { Sweeper } from './sweeper.js';
-import { Tenants, type TenantData } from './tenant-data.js';
+import { MemoryTasks } from './tasks/memory-tasks.js';
+import { claimedOf, recordOf as taskRecordOf } from './tasks/task-entry.js';
+import { TaskWork } from './tasks/task-work.js';
+import type { TenantData } from './tenant-data.js';
+import type { Transaction } from './transaction.js';
 
 /** What one sweep removes at most; more would hold up everybody else. */
 const SWEPT_AT_ONCE = 500;
@@ -41,30 +44,29 @@ export interface MemoryEngineParts {
 }
 
 /**
- * Everything in maps. A commit is atomic because it runs in one turn: it works out all changes, which may refuse, and then
- * makes them, which cannot. With a journal, memory may be ahead of the disk by a flush: later commits build on that, but
- * no answer of any kind is given before the disk has what it rests on.
+ * Everything in maps. A commit is atomic because it runs in one turn: it checks everything, which may refuse, and then makes its
+ * changes, which cannot.
  */
 export class MemoryEngine extends Engine {
   readonly storage = 'memory';
+  readonly tasks: MemoryTasks;
+  readonly #core: MemoryCore;
+  readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock;
   readonly #observer: EngineObserver;
-  readonly #journal: Journal | undefined;
-  readonly #group: GroupCommit | undefined;
   readonly #planner: CommitPlanner;
-  readonly #tenants = new Tenants();
-  readonly #listeners = new Listeners();
   readonly #sweeper: Sweeper;
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
+    this.#core = new MemoryCore(clock, journal);
+    this.#options = options;
     this.#index = index;
     this.#clock = clock;
     this.#observer = observer;
-    this.#journal = journal;
-    this.#group = journal && new GroupCommit(journal);
-    this.#planner = new CommitPlanner(options, index, this.#tenants.texts);
+    this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
+    this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
     this.#sweeper = new Sweeper({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),
@@ -74,15 +76,14 @@ export class MemoryEngine extends Engine {
 
   /** Takes over what the journal holds and begins to sweep. */
   start(): void {
-    if (this.#journal !== undefined) restoreFrom(this.#journal, this.#index, this.#tenants);
+    const { journal, tenants } = this.#core;
+    if (journal !== undefined) restoreFrom(journal, this.#index, tenants);
     this.#sweeper.start();
   }
 
-  /** Lets what is under way reach the disk. */
   async close(): Promise<void> {
     this.#sweeper.stop();
-    await this.#group?.caughtUp();
-    await this.#journal?.close();
+    await this.#core.close();
   }
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
@@ -90,21 +91,18 @@ export class MemoryEngine extends Engine {
   }
 
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    const { workflows } = this.#tenant(tenant);
-    const found = await this.#onceOnDisk(() => ids.map((id) => this.#live(workflows, id)));
+    const found = await this.#core.read(tenant, ({ workflows }) => ids.map((id) => this.#live(workflows, id)));
     return found.map((entry) => this.#recordOf(entry));
   }
 
   async list(tenant: string, query: ListQuery): Promise<ListPage> {
-    const { workflows } = this.#tenant(tenant);
-    const page = await this.#onceOnDisk(() => listPage(workflows, query, this.#clock));
+    const page = await this.#core.read(tenant, ({ workflows }) => listPage(workflows, query, this.#clock));
     this.#observer.read(page.items.length);
     return page;
   }
 
   async count(tenant: string, filter: Filter): Promise<number> {
-    const { workflows } = this.#tenant(tenant);
-    return this.#onceOnDisk(() => countMatching(workflows, filter, this.#clock));
+    return this.#core.read(tenant, ({ workflows }) => countMatching(workflows, filter, this.#clock));
   }
 
   async listVersions(
@@ -130,8 +128,10 @@ export class MemoryEngine extends Engine {
   }
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
-    const { outcomes } = this.#tenant(tenant);
-    return this.#onceOnDisk(() => outcomes.find(key, fingerprint, this.#clock()));
+    return this.#core.read(tenant, (data) => {
+      const { next: _claimed, ...known } = data.outcomes.find(key, fingerprint, this.#clock()) ?? {};
+      return 'workflows' in known ? known : undefined;
+    });
   }
 
   async commit(tenant: string, commit: Commit): Promise<Outcome> {
@@ -150,8 +150,16 @@ export class MemoryEngine extends Engine {
     }
   }
 
-  onChange(tenant: string, id: string, listener: () => void): () => void {
-    return this.#listeners.add(tenant, id, listener);
+  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+    return this.#core.listeners.add(tenant, topic, listener);
+  }
+
+  async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    return this.#core.read(tenant, ({ feed }) => feed.after(after, limit));
+  }
+
+  async lastEventId(tenant: string): Promise<string | undefined> {
+    return this.#core.read(tenant, ({ feed }) => feed.lastId);
   }
 
   async sweep(): Promise<number> {
@@ -160,8 +168,8 @@ export class MemoryEngine extends Engine {
 
   async inspect(): Promise<StorageReport> {
     let workflows = 0;
-    for (const [, data] of this.#tenants) workflows += data.workflows.updated.size;
-    const journal = this.#journal;
+    for (const [, data] of this.#core.tenants) workflows += data.workflows.updated.size;
+    const { journal } = this.#core;
     return {
       reachable: journal?.isLost !== true,
       latencyMs: 0,
@@ -175,109 +183,112 @@ export class MemoryEngine extends Engine {
   }
 
   async #commit(tenant: string, commit: Commit): Promise<Outcome> {
-    const data = this.#tenant(tenant);
-    // What is refused or was done before is answered like a read; what goes through leaves with its own flush as its answer.
-    const answer = await this.#onceOnDisk(
-      () => {
-        const now = this.#clock();
-        const known = data.outcomes.find(commit.once.key, commit.once.fingerprint, now);
-        if (known !== undefined) return known;
-        const plan = this.#planner.plan(data, commit, { now, commit: this.#group?.next ?? 0 });
-        return { outcome: plan.outcome, done: this.#apply(tenant, plan) };
+    const { once, puts = [], patches = [], deletes = [] } = commit;
+    const outcome = await this.#core.change(
+      tenant,
+      (data, now) => {
+        const known = data.outcomes.findOnce(once, now);
+        return known && this.#replayed(data, known);
       },
-      (result) => 'done' in result,
+      (transaction) => this.#make(transaction, commit),
     );
-    if (!('done' in answer)) return answer;
-    await answer.done;
-    const { puts = [], patches = [], deletes = [] } = commit;
-    this.#observer.written(puts.length + patches.length + deletes.length);
-    return answer.outcome;
+    if (!outcome.replayed) this.#observer.written(puts.length + patches.length + deletes.length);
+    return outcome;
   }
 
-  /** Makes the changes at once, and settles when they are on the disk. Rejects with everything as it was. */
-  async #apply(tenant: string, { changes, outcomes }: Omit<Plan, 'outcome'>): Promise<void> {
-    const data = this.#tenant(tenant);
-    const before = new Map([...outcomes.keys()].map((key) => [key, data.outcomes.get(key)]));
-    for (const { id, old, next } of changes) data.workflows.replace(id, old, next);
-    for (const [key, kept] of outcomes) data.outcomes.set(key, kept);
-    if (this.#group !== undefined) {
-      const undo = () => {
-        for (const { id, old, next } of changes) data.workflows.replace(id, next, old);
-        for (const [key, kept] of before) data.outcomes.set(key, kept);
-      };
-      const lasting = [...outcomes]
-        .filter(([key, kept]) => (kept ?? before.get(key))?.isLasting)
-        .map(([key, value]): JournalChange => ({ kind: 'outcome', tenant, key, value }));
-      const records = changes.flatMap(({ id, old, next }) => changesOf(tenant, id, old, next));
-      const nothingToWrite = records.length + lasting.length === 0;
-      if (!nothingToWrite) {
-        await this.#group.submit([...records, ...lasting], undo).catch((error: unknown) => {
-          throw journalError(error);
-        });
-      }
+  /** Checks everything, then changes everything. */
+  #make(transaction: Transaction, commit: Commit): Outcome {
+    const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+    const { data, now } = transaction;
+    const work = new TaskWork(transaction, this.#options.tasks, this.#core.tenants.texts);
+    this.#planner.demandSizes(commit);
+    const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
+    const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
+    for (const id of cancelTasksOf) work.demandFew(id);
+    work.demandRoom(enqueue, acked);
+
+    for (const { id, old, next } of changes) {
+      transaction.replaceWorkflow(id, next);
+      announceWorkflow(transaction, id, old, next, now);
     }
-    for (const { id } of changes) this.#listeners.tell(tenant, id);
+    if (acked !== undefined) work.finish(acked, (ack as { result: string }).result);
+    for (const id of cancelTasksOf) work.cancelAllOf(id);
+    const tasks = enqueue.map((task) => work.enqueue(task));
+    for (const { id } of written) work.settleHold(id);
+    const eventIds = publish.map(({ channel, type, payload }) => transaction.announce(type, { channel, payload }));
+    const [next] = claim === undefined ? [] : work.claim(claim);
+    const outcome = {
+      workflows: written.map(({ id, isCreated, state }): CommittedWorkflow => {
+        const meta = metaOf(data.workflows.get(id) as Entry);
+        return { ...meta, created: isCreated, ...(state !== undefined && { state }) };
+      }),
+      ...(tasks.length > 0 && {
+        tasks: tasks.map(({ entry, isDuplicate }) => ({ task: taskRecordOf(entry), isDuplicate })),
+      }),
+      ...(eventIds.length > 0 && { eventIds }),
+      ...(next && { next }),
+      ...(once.memo !== undefined && { memo: once.memo }),
+    };
+    this.#core.keep(transaction, once, outcome);
+    return { replayed: false, ...outcome };
+  }
+
+  /** A task that was claimed then is given again only while the lease is still the caller's. */
+  #replayed(data: TenantData, { next, ...outcome }: Outcome): Outcome {
+    const entry = next && data.tasks.get(next.id);
+    const isHeld = entry?.status === 'leased' && entry.token === next?.token;
+    return isHeld ? { ...outcome, next: claimedOf(entry) } : outcome;
   }
 
   async #sweep(): Promise<{ swept: number; isMore: boolean }> {
-    let room = SWEPT_AT_ONCE;
     let swept = 0;
-    const done: Promise<void>[] = [];
-    for (const [tenant, data] of this.#tenants) {
-      const now = this.#clock();
-      const changes = dueIn(data.workflows, now, room);
-      const over = data.outcomes.over(now, room - changes.length);
-      swept += changes.length;
-      room -= changes.length + over.length;
-      if (changes.length + over.length > 0) {
-        done.push(this.#apply(tenant, { changes, outcomes: new Map(over.map((key) => [key, undefined])) }));
-      }
-      if (room === 0) break;
+    let isMore = false;
+    for (const [tenant] of this.#core.tenants) {
+      const done = await this.#sweepTenant(tenant, SWEPT_AT_ONCE - swept);
+      swept += done.swept;
+      isMore ||= done.isMore;
+      if (swept >= SWEPT_AT_ONCE) break;
     }
-    await Promise.all(done);
     if (swept > 0) this.#observer.expired(swept);
-    return { swept, isMore: room === 0 };
+    return { swept, isMore: isMore || swept >= SWEPT_AT_ONCE };
+  }
+
+  #sweepTenant(tenant: string, most: number): Promise<{ swept: number; isMore: boolean }> {
+    return this.#core.change(
+      tenant,
+      () => undefined,
+      (transaction) => {
+        const { data, now } = transaction;
+        const due = dueIn(data.workflows, now, most);
+        for (const id of due) {
+          const old = data.workflows.get(id);
+          transaction.replaceWorkflow(id, undefined);
+          transaction.announce('workflow.expired', { id, version: String(old?.version) });
+        }
+        const over = data.outcomes.over(now, most);
+        for (const key of over) transaction.setOutcome(key, undefined);
+        const isMore = this.tasks.sweep(transaction, most);
+        return { swept: due.length, isMore: isMore || over.length >= most };
+      },
+    );
   }
 
   #nextEndMs(): number {
     let next = Infinity;
-    for (const [, { workflows, outcomes }] of this.#tenants) {
+    for (const [, { workflows, outcomes, tasks }] of this.#core.tenants) {
       next = Math.min(next, workflows.deadlines.first?.score ?? Infinity, outcomes.nextEndMs ?? Infinity);
+      next = Math.min(next, this.tasks.nextEndMs(tasks));
     }
     return next;
   }
 
   /** The workflow as the disk has it. */
   async #current(tenant: string, id: string): Promise<Entry | undefined> {
-    const { workflows } = this.#tenant(tenant);
+    const { workflows } = this.#core.tenant(tenant);
     const entry = this.#live(workflows, id);
     // By far the most common case, and it costs no turn: nobody is writing this workflow just now.
-    if (entry !== undefined && entry.commit <= (this.#group?.settled ?? 0)) return entry;
-    return this.#onceOnDisk(() => this.#live(workflows, id));
-  }
-
-  /**
-   * Reads from memory and answers, or refuses, when the disk has caught up with that. If some of it was undone instead, it
-   * may never have been true, so it is read again. `isOwn` results are handed on at once.
-   */
-  async #onceOnDisk<T>(read: () => T | Promise<T>, isOwn: (result: T) => boolean = () => false): Promise<T> {
-    const group = this.#group;
-    if (group === undefined) return read();
-    for (;;) {
-      const { timesUndone } = group;
-      let answer: () => T;
-      try {
-        const result = await read();
-        if (isOwn(result)) return result;
-        answer = () => result;
-      } catch (error) {
-        answer = () => {
-          throw error;
-        };
-      }
-      if (!group.isIdle) await group.caughtUp();
-      if (group.timesUndone === timesUndone) return answer();
-    }
+    if (entry !== undefined && entry.commit <= this.#core.settled) return entry;
+    return this.#core.read(tenant, (data) => this.#live(data.workflows, id));
   }
 
   #live(workflows: Collection, id: string): Entry | undefined {
@@ -291,20 +302,30 @@ export class MemoryEngine extends Engine {
     const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = entry;
     return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state: entry.state.toString() };
   }
-
-  /** @throws StoreUnavailableError when another service has the data by now */
-  #tenant(name: string): TenantData {
-    if (this.#journal?.isLost === true) throw new StoreUnavailableError();
-    return this.#tenants.get(name);
-  }
 }
 
 /** Workflows whose end has come, the longest ago first. */
-function dueIn(workflows: Collection, now: number, most: number): Change[] {
-  const due: Change[] = [];
+function dueIn(workflows: Collection, now: number, most: number): string[] {
+  const due: string[] = [];
   for (const { score, id } of workflows.deadlines.ascending()) {
     if (score > now || due.length === most) break;
-    due.push({ id, old: workflows.get(id), next: undefined });
+    due.push(id);
   }
   return due;
+}
+
+function announceWorkflow(
+  transaction: Transaction,
+  id: string,
+  old: Entry | undefined,
+  next: Entry | undefined,
+  now: number,
+): void {
+  const before = old !== undefined && isLive(old, now) ? old : undefined;
+  if (next === undefined) {
+    transaction.announce('workflow.deleted', { id, version: String(before?.version) });
+  } else if (next.state !== before?.state) {
+    const type = before === undefined ? 'workflow.created' : 'workflow.updated';
+    transaction.announce(type, { id, version: String(next.version) });
+  }
 }

@@ -23,6 +23,14 @@ export class Outcomes {
     return { ...kept.outcome, replayed: true };
   }
 
+  /** What came of the commit that has this key, or had a part that is known by its alias. */
+  findOnce({ key, fingerprint, alias }: Once, now: number): Outcome | undefined {
+    const found = this.find(key, fingerprint, now);
+    if (found !== undefined || alias === undefined) return found;
+    const kept = this.#kept.get(alias);
+    return kept === undefined || kept.untilMs <= now ? undefined : { ...kept.outcome, replayed: true };
+  }
+
   get(key: string): Kept | undefined {
     return this.#kept.get(key);
   }
@@ -57,11 +65,17 @@ export class Outcomes {
 
 /** What is kept of an outcome: the states that patches produced only when the request asked for it. */
 export function keep(
-  { fingerprint, keepMs, keepStates, memo }: Once,
-  { workflows }: Pick<Outcome, 'workflows'>,
+  { fingerprint, keepMs, keepStates }: Once,
+  outcome: Kept['outcome'],
   now: number,
+  isLasting = keepMs > RETRY_WINDOW_MS,
 ): Kept {
-  const kept = keepStates === true ? workflows : workflows.map(({ state: _state, ...workflow }) => workflow);
-  const outcome = memo === undefined ? { workflows: kept } : { workflows: kept, memo };
-  return { fingerprint, untilMs: now + keepMs, isLasting: keepMs > RETRY_WINDOW_MS, outcome };
+  const workflows =
+    keepStates === true ? outcome.workflows : outcome.workflows.map(({ state: _state, ...workflow }) => workflow);
+  return {
+    fingerprint,
+    untilMs: now + keepMs,
+    isLasting,
+    outcome: { ...outcome, workflows },
+  };
 }

@@ -1,16 +1,14 @@
-import type { Commit, CommittedWorkflow, Outcome, Patch, Put, Touch, Ttl } from '../commit.js';
-import { checkSize, resultOf } from '../edit-result.js';
+import type { Commit, Patch, Put, Touch, Ttl } from '../commit.js';
+import { aboutPatch, checkSize, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
+import { asPart } from '../errors.js';
 import { demand } from '../expectation.js';
+import type { WorkflowMeta } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { historyAfter, isLive, NO_HISTORY, type Entry } from './entry.js';
 import { HotDocuments } from './hot-documents.js';
-import { keep, type Kept } from './outcomes.js';
 import type { TenantData } from './tenant-data.js';
 import type { TextStore } from './text-store.js';
-
-/** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
-const OUTCOMES_REMOVED_AT_ONCE = 2;
 
 /** What is done to one workflow. */
 export interface Change {
@@ -19,11 +17,18 @@ export interface Change {
   readonly next: Entry | undefined;
 }
 
-/** All that a commit will do, worked out and checked, nothing of it done yet. */
+/** What a commit will do to workflows, worked out and checked, nothing of it done yet. */
 export interface Plan {
-  readonly outcome: Outcome;
   readonly changes: readonly Change[];
-  readonly outcomes: ReadonlyMap<string, Kept | undefined>;
+  /** One for each put, then patch, then touch. */
+  readonly written: readonly Written[];
+}
+
+export interface Written {
+  readonly id: string;
+  readonly isCreated: boolean;
+  /** What a patch produced. */
+  readonly state?: string;
 }
 
 /** When a commit takes place: its time, and its number among the commits of the engine. */
@@ -43,43 +48,42 @@ export class CommitPlanner {
   ) {}
 
   /** @throws what `Engine.commit` throws for a refusal */
-  plan({ workflows, outcomes }: TenantData, commit: Commit, moment: Moment): Plan {
-    const { once, puts = [], patches = [], deletes = [], touches = [] } = commit;
+  plan({ workflows }: TenantData, commit: Commit, moment: Moment): Plan {
+    const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
     const live = (id: string) => {
       const entry = workflows.get(id);
       return entry !== undefined && isLive(entry, now) ? entry : undefined;
     };
-    for (const { state } of puts) checkSize(state, this.options.maxStateBytes);
     puts.forEach((put, i) => demand('puts', i, put, live(put.id)));
     patches.forEach((patch, i) => demand('patches', i, patch, live(patch.id)));
     deletes.forEach((part, i) => demand('deletes', i, part, live(part.id)));
     touches.forEach((touch, i) => demand('touches', i, touch, live(touch.id)));
 
-    const results: CommittedWorkflow[] = [];
     const changes: Change[] = [];
+    const written: Written[] = [];
     const change = (id: string, next: Entry | undefined, result?: { state: string }) => {
       // An expired entry that is still there is replaced with everything that belongs to it.
       changes.push({ id, old: workflows.get(id), next });
-      if (next !== undefined) results.push({ ...metaOf(next), created: live(id) === undefined, ...result });
+      if (next !== undefined) written.push({ id, isCreated: live(id) === undefined, ...result });
     };
     for (const put of puts) change(put.id, this.#put(put, live(put.id), moment));
-    for (const patch of patches) {
-      const { next, state } = this.#patch(patch, live(patch.id) as Entry, moment);
+    patches.forEach((patch, i) => {
+      const { next, state } = asPart('patches', i, () => this.#patch(patch, live(patch.id) as Entry, moment));
       change(patch.id, next, { state });
-    }
+    });
     for (const { id } of deletes) change(id, undefined);
     for (const touch of touches) change(touch.id, this.#touch(touch, live(touch.id) as Entry, moment));
+    return { changes, written };
+  }
 
-    const over = outcomes.over(now, OUTCOMES_REMOVED_AT_ONCE).map((key): [string, undefined] => [key, undefined]);
-    return {
-      outcome: { replayed: false, workflows: results, ...(once.memo !== undefined && { memo: once.memo }) },
-      changes,
-      outcomes: new Map<string, Kept | undefined>([...over, [once.key, keep(once, { workflows: results }, now)]]),
-    };
+  /** @throws StateTooLargeError */
+  demandSizes({ puts = [] }: Commit): void {
+    puts.forEach(({ state }, i) => asPart('puts', i, () => checkSize(state, this.options.maxStateBytes)));
   }
 
   #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, { now, commit }: Moment): Entry {
+    const { deadlineMs, ttlMs } = this.#life(ttl, old, now);
     return {
       id,
       incarnation: old?.incarnation ?? incarnation,
@@ -87,7 +91,8 @@ export class CommitPlanner {
       createdAtMs: old?.createdAtMs ?? now,
       // A clock that is set back must not make a later version look older.
       updatedAtMs: Math.max(now, old?.updatedAtMs ?? now),
-      deadlineMs: this.#deadline(ttl, old, now),
+      deadlineMs,
+      ttlMs,
       state: this.texts.add(state),
       about,
       index,
@@ -97,33 +102,31 @@ export class CommitPlanner {
     };
   }
 
-  #patch({ id, edit, ttl, by, note }: Patch, old: Entry, moment: Moment): { next: Entry; state: string } {
+  #patch(patch: Patch, old: Entry, moment: Moment): { next: Entry; state: string } {
+    const { id, edit, ttl } = patch;
     const { document, changed } = edit.apply(this.#documents.take(old), new Date(moment.now));
     const { state, index } = resultOf(document, this.index, this.options.maxStateBytes);
-    const about = { by, cause: edit.cause, changed, ...(note !== undefined && { note }) };
+    const about = aboutPatch(patch, changed);
     const next = this.#put({ id, incarnation: old.incarnation, state, index, ttl, about }, old, moment);
     this.#documents.keep(next, document);
     return { next, state };
   }
 
   #touch({ ttl }: Touch, old: Entry, { now, commit }: Moment): Entry {
-    return { ...old, deadlineMs: this.#deadline(ttl, old, now), isTouched: true, commit };
+    return { ...old, ...this.#life(ttl, old, now), isTouched: true, commit };
   }
 
-  #deadline(ttl: Ttl, old: Entry | undefined, now: number): number | null {
-    if (ttl === null) return null;
-    if (ttl === 'keep') return old === undefined ? now + this.options.defaultTtlMs : old.deadlineMs;
-    return now + ttl;
+  /** Without regard to open tasks, which may take the deadline away again. */
+  #life(ttl: Ttl, old: Entry | undefined, now: number): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
+    if (ttl === null) return { deadlineMs: null, ttlMs: null };
+    if (ttl !== 'keep') return { deadlineMs: now + ttl, ttlMs: ttl };
+    const { defaultTtlMs } = this.options;
+    return old === undefined
+      ? { deadlineMs: now + defaultTtlMs, ttlMs: defaultTtlMs }
+      : { deadlineMs: old.deadlineMs, ttlMs: old.ttlMs };
   }
 }
 
-function metaOf({
-  id,
-  incarnation,
-  version,
-  createdAtMs,
-  updatedAtMs,
-  deadlineMs,
-}: Entry): Omit<CommittedWorkflow, 'created'> {
+export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: Entry): WorkflowMeta {
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
 }

@@ -1,11 +1,15 @@
 import { Collection } from './collection.js';
+import { Feed } from './feed.js';
 import { Outcomes } from './outcomes.js';
+import { TaskCollection } from './tasks/task-collection.js';
 import { TextStore } from './text-store.js';
 
 /** Everything of one tenant. */
 export interface TenantData {
   readonly workflows: Collection;
+  readonly tasks: TaskCollection;
   readonly outcomes: Outcomes;
+  readonly feed: Feed;
 }
 
 /** The tenants there are; one that is asked for is there, if empty. */
@@ -16,7 +20,12 @@ export class Tenants {
   get(name: string): TenantData {
     let data = this.#tenants.get(name);
     if (data === undefined) {
-      data = { workflows: new Collection(this.texts), outcomes: new Outcomes() };
+      data = {
+        workflows: new Collection(this.texts),
+        tasks: new TaskCollection(this.texts),
+        outcomes: new Outcomes(),
+        feed: new Feed(),
+      };
       this.#tenants.set(name, data);
     }
     return data;

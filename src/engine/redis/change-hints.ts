@@ -1,3 +1,4 @@
+import type { Topic } from '../engine.js';
 import { changesChannel, prefixOf } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
 
@@ -9,7 +10,7 @@ interface Channel {
   isSubscribed: boolean;
 }
 
-/** Tells waiting requests that a workflow has changed, whichever replica changed it. One subscription per tenant that somebody waits in. */
+/** Tells waiting requests that something has changed, whichever replica changed it. One subscription per tenant that somebody waits in. */
 export class ChangeHints {
   readonly #channels = new Map<string, Channel>();
   #timer: NodeJS.Timeout | undefined;
@@ -20,14 +21,14 @@ export class ChangeHints {
     private readonly namespace: string,
   ) {}
 
-  listen(tenant: string, id: string, listener: () => void): () => void {
+  listen(tenant: string, topic: Topic, listener: () => void): () => void {
     const name = changesChannel(prefixOf(this.namespace, tenant));
     const channel = this.#channel(name);
-    const listeners = channel.listeners.get(id) ?? new Set();
-    channel.listeners.set(id, listeners.add(listener));
+    const listeners = channel.listeners.get(topic) ?? new Set();
+    channel.listeners.set(topic, listeners.add(listener));
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && channel.listeners.get(id) === listeners) channel.listeners.delete(id);
+      if (listeners.size === 0 && channel.listeners.get(topic) === listeners) channel.listeners.delete(topic);
       if (channel.listeners.size === 0 && this.#channels.get(name) === channel) this.#leave(name);
     };
   }
@@ -52,7 +53,7 @@ export class ChangeHints {
     const subscriber = this.connections.subscriber();
     if (!this.#isListening) {
       this.#isListening = true;
-      subscriber.on('message', (from: string, id: string) => tell(this.#channels.get(from)?.listeners.get(id)));
+      subscriber.on('message', (from: string, topic: string) => tell(this.#channels.get(from)?.listeners.get(topic)));
       // Hints were missed while the connection was away.
       subscriber.on('ready', () => this.#tellAll());
     }

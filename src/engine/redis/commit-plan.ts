@@ -1,6 +1,9 @@
 import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
+import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
+import type { Fence, ScriptArguments } from './sender.js';
+import { parcel } from './task-replies.js';
 
 /** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
 export interface PlannedPut {
@@ -28,6 +31,11 @@ export interface Plan {
   readonly puts: readonly PlannedPut[];
   readonly deletes: readonly Delete[];
   readonly touches: readonly Touch[];
+  readonly ack?: Ack;
+  readonly enqueue?: readonly NewTask[];
+  readonly publish?: readonly Message[];
+  readonly cancelTasksOf?: readonly string[];
+  readonly claim?: Claim;
   /** A conflict brings the current state. */
   readonly wantState?: boolean;
   /** Nothing is written; the verdict is 'fine' or the refusal. */
@@ -58,12 +66,18 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
 }
 
 /** The plan of a commit whose patches have been worked out as puts. */
-export function planOf({ once, deletes = [], touches = [] }: Commit, puts: readonly PlannedPut[]): Plan {
+export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
+  const { once, deletes = [], touches = [], ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
   return {
     once: [{ ...once, first: 1, last: puts.length + touches.length }],
     puts,
     deletes,
     touches,
+    enqueue,
+    publish,
+    cancelTasksOf,
+    ...(ack && { ack }),
+    ...(claim && { claim }),
     wantState: false,
   };
 }
@@ -72,10 +86,11 @@ export function planOf({ once, deletes = [], touches = [] }: Commit, puts: reado
 export function argumentsOf(
   prefix: string,
   plan: Plan,
-  { historyLimit, historyMaxBytes }: EngineOptions,
-  { replica, epoch }: { replica: string; epoch: string },
-): { keys: string[]; args: string[] } {
-  const { once, puts, deletes, touches, wantState, checkOnly } = plan;
+  { historyLimit, historyMaxBytes, tasks }: EngineOptions,
+  { replica, epoch }: Fence,
+): ScriptArguments {
+  const { once, puts, deletes, touches, ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = plan;
+  const { wantState, checkOnly } = plan;
   const keys: string[] = [];
   const states: string[] = [];
   for (const part of puts) {
@@ -84,6 +99,13 @@ export function argumentsOf(
   }
   for (const { id } of deletes) keys.push(stateKey(prefix, id));
   for (const { id } of touches) keys.push(stateKey(prefix, id));
+  const texts = [
+    ...(ack === undefined ? [] : [ack.result]),
+    ...enqueue.map(({ headers, payload }) => parcel(headers, payload)),
+    ...publish.map(({ payload }) => payload),
+  ];
+  // Queues have no key that every commit touches; any key of the tenant routes the script.
+  if (keys.length === 0) keys.push(stateKey(prefix, ''));
   const message = JSON.stringify({
     replica,
     epoch,
@@ -95,13 +117,37 @@ export function argumentsOf(
     ...(touches.length > 0 && {
       touches: touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
     }),
+    limits: tasks,
+    ...(ack && { ack: { id: ack.taskId, token: ack.token } }),
+    ...(enqueue.length > 0 && { enqueue: enqueue.map(plannedTask) }),
+    ...(publish.length > 0 && { publish: publish.map(({ channel, type }) => ({ channel, type })) }),
+    ...(cancelTasksOf.length > 0 && { cancelTasksOf }),
+    claim,
     wantState,
     checkOnly,
   });
-  return { keys, args: [message, ...states] };
+  return { keys, args: [message, ...states, ...texts] };
 }
 
 /** States travel beside the plan, as the texts they are. Spelled out, since a rest pattern here costs every write a microsecond. */
 function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
   return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
+}
+
+/** A task as create_task in tasks.lua takes it; what is null is left out, for Lua has a null of its own kind. */
+function plannedTask(task: NewTask) {
+  const { id, queue, priority, start, expires, maxAttempts, backoffMs, leaseMs, limitMs, dedupe, workflowId } = task;
+  return {
+    id,
+    queue,
+    priority,
+    ...start,
+    ...('atMs' in expires ? { expiresAtMs: expires.atMs } : { expiresAfterMs: expires.afterDueMs }),
+    maxAttempts,
+    backoff: backoffMs.join(','),
+    leaseMs,
+    limitMs: limitMs ?? undefined,
+    dedupe,
+    workflow: workflowId,
+  };
 }

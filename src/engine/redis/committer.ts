@@ -1,94 +1,63 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EngineObserver, EngineOptions } from '../engine.js';
+import type { CommittedWorkflow, Enqueued, Outcome, Part } from '../commit.js';
 import {
   IdempotencyMismatchError,
-  OutcomeUnknownError,
+  LeaseLostError,
+  QueueFullError,
   StoreUnavailableError,
+  TaskCancelledError,
+  TaskNotFoundError,
+  TooManyTasksError,
   VersionConflictError,
   WorkflowNotFoundError,
 } from '../errors.js';
-import type { CommittedWorkflow, Outcome, Part } from '../commit.js';
+import type { WorkflowRecord } from '../records.js';
+import { MOST_CANCELLED, type ClaimedTask } from '../task.js';
 import { argumentsOf, type Plan } from './commit-plan.js';
-import type { Fences } from './fences.js';
 import { prefixOf } from './keys.js';
-import type { RedisConnections } from './redis-connections.js';
-import { classified, LostAnswerError } from './redis-errors.js';
 import { RedisScript } from './redis-script.js';
 import { committedOf, foundOf, listOf, metaOf, replayOf, textOf } from './replies.js';
-import type { WorkflowRecord } from '../records.js';
+import type { ScriptContext, Sender } from './sender.js';
+import { claimedOf, enqueuedOf } from './task-replies.js';
 
-const commitScript = new RedisScript('workflow', 'writing', 'commit');
-const MOST_RETRIES = 2;
+const commitScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'commit');
 
 /** What the script said to a plan. */
 export type Verdict =
-  | { readonly is: 'done'; readonly workflows: readonly CommittedWorkflow[] }
+  | {
+      readonly is: 'done';
+      readonly workflows: readonly CommittedWorkflow[];
+      readonly tasks: readonly Enqueued[];
+      readonly eventIds: readonly string[];
+      readonly next: ClaimedTask | undefined;
+    }
   | { readonly is: 'replayed'; readonly outcome: Outcome }
   /** Several once keys, of which those at these places (from 0) are known. */
   | { readonly is: 'known'; readonly places: readonly number[] }
   | { readonly is: 'conflict'; readonly part: Part; readonly at: number; readonly current: WorkflowRecord | undefined }
   | { readonly is: 'missing'; readonly part: Part; readonly at: number }
   | { readonly is: 'fine' }
-  /** A value of another program stands in the way of a touch. */
+  /** The lease to be acknowledged is not the caller's. */
+  | { readonly is: 'lost' | 'cancelled' | 'unknown' }
+  | { readonly is: 'full'; readonly queue: string; readonly at: number }
+  | { readonly is: 'too-many'; readonly id: string }
+  /** A value of another program stands in the way of a touch, or of a task that would hold it. */
   | { readonly is: 'adopt'; readonly id: string };
 
-/** What every call of a script begins with. */
-export interface ScriptContext {
-  readonly namespace: string;
-  readonly options: EngineOptions;
-  /** The time for the scripts as text, '' for the server's own. */
-  readonly now: () => string;
-}
-
-/** Sends a plan until its fate is known: a lost answer is asked for again, under the same once keys and a new epoch. */
+/** Sends a plan, and says what came of it. */
 export class Committer {
   constructor(
-    private readonly connections: RedisConnections,
-    private readonly fences: Fences,
+    private readonly sender: Sender,
     private readonly context: ScriptContext,
-    private readonly observer: EngineObserver,
   ) {}
 
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
   async send(tenant: string, plan: Plan): Promise<Verdict> {
-    const deadline = performance.now() + (MOST_RETRIES + 1) * this.connections.config.commandTimeoutMs;
-    let isUnknown = false;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const reply = await this.#attempt(tenant, plan);
-        if (reply[0] !== 'fenced') return verdictOf(reply);
-        // Another connection of this replica was lost in between; this attempt at least has done nothing.
-        this.fences.forget(tenant);
-      } catch (error) {
-        const failure = classified(error);
-        isUnknown ||= failure instanceof LostAnswerError;
-        if (!isUnknown) throw failure;
-        this.observer.retried('lost-answer');
-      }
-      if (attempt >= MOST_RETRIES || performance.now() >= deadline) break;
-      await this.connections.ready(deadline - performance.now());
-    }
-    throw isUnknown ? new OutcomeUnknownError() : new StoreUnavailableError();
-  }
-
-  async #attempt(tenant: string, plan: Plan): Promise<readonly unknown[]> {
-    const { namespace, options, now } = this.context;
+    const { namespace, options } = this.context;
     const prefix = prefixOf(namespace, tenant);
-    const { replica } = this.fences;
-    const epoch = await this.#epoch(tenant);
-    const { keys, args } = argumentsOf(prefix, plan, options, { replica, epoch });
-    const client = this.connections.command();
-    return listOf(await commitScript.run(client, keys, [prefix, now(), options.defaultTtlMs, ...args]));
-  }
-
-  /** An epoch that could not be begun is no lost answer of the commit: the commit has not been sent. */
-  async #epoch(tenant: string): Promise<string> {
-    try {
-      return await this.fences.epochOf(tenant);
-    } catch (error) {
-      const failure = classified(error);
-      throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
-    }
+    return verdictOf(
+      await this.sender.send(tenant, commitScript, (fence) => argumentsOf(prefix, plan, options, fence)),
+    );
   }
 }
 
@@ -96,9 +65,23 @@ function verdictOf(reply: readonly unknown[]): Verdict {
   const [word, first, second, line, state] = reply;
   switch (word) {
     case 'done':
-      return { is: 'done', workflows: reply.slice(1).map(committedOf) };
+      return {
+        is: 'done',
+        workflows: listOf(first).map(committedOf),
+        tasks: listOf(second).map(enqueuedOf),
+        eventIds: listOf(reply[3]).map(textOf),
+        next: listOf(reply[4]).map(claimedOf)[0],
+      };
     case 'replayed':
-      return { is: 'replayed', outcome: replayOf(textOf(first)) };
+      return { is: 'replayed', outcome: { ...replayOf(textOf(first)), ...nextOf(second) } };
+    case 'lost':
+    case 'cancelled':
+    case 'unknown':
+      return { is: word };
+    case 'full':
+      return { is: 'full', queue: textOf(first), at: Number(second) };
+    case 'too-many':
+      return { is: 'too-many', id: textOf(first) };
     case 'mismatch':
       throw new IdempotencyMismatchError();
     case 'known':
@@ -119,11 +102,41 @@ function verdictOf(reply: readonly unknown[]): Verdict {
   }
 }
 
-/** The refusal of a verdict as the error it is; ids come from the commit. */
-export function refusalOf(verdict: Extract<Verdict, { is: 'conflict' | 'missing' }>, id: string): Error {
-  const failed = { part: verdict.part, index: verdict.at };
-  if (verdict.is === 'missing') return new WorkflowNotFoundError(id, failed);
-  return new VersionConflictError(failed, id, verdict.current && { ...verdict.current, id });
+function nextOf(claimed: unknown): Pick<Outcome, 'next'> {
+  const [next] = claimed === undefined ? [] : listOf(claimed).map(claimedOf);
+  return next === undefined ? {} : { next };
+}
+
+/** What a verdict says when it says no. */
+export type Refusal = Extract<
+  Verdict,
+  { is: 'conflict' | 'missing' | 'lost' | 'cancelled' | 'unknown' | 'full' | 'too-many' }
+>;
+
+export function isRefusal(verdict: Verdict): verdict is Refusal {
+  return !['done', 'replayed', 'known', 'fine', 'adopt'].includes(verdict.is);
+}
+
+/** The refusal as the error it is; ids come from the commit. */
+export function refusalOf(verdict: Refusal, ids: { workflow: string; task: string; mostOpen: number }): Error {
+  switch (verdict.is) {
+    case 'missing':
+      return new WorkflowNotFoundError(ids.workflow, { part: verdict.part, index: verdict.at });
+    case 'conflict': {
+      const current = verdict.current && { ...verdict.current, id: ids.workflow };
+      return new VersionConflictError({ part: verdict.part, index: verdict.at }, ids.workflow, current);
+    }
+    case 'unknown':
+      return new TaskNotFoundError(ids.task, { part: 'ack', index: 0 });
+    case 'cancelled':
+      return new TaskCancelledError(ids.task, { part: 'ack', index: 0 });
+    case 'lost':
+      return new LeaseLostError(ids.task, { part: 'ack', index: 0 });
+    case 'full':
+      return new QueueFullError(verdict.queue, ids.mostOpen, { part: 'enqueue', index: verdict.at });
+    case 'too-many':
+      return new TooManyTasksError(verdict.id, MOST_CANCELLED);
+  }
 }
 
 /** After a lost round: enough for others to get ahead, too little to notice. */

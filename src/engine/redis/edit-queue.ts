@@ -1,14 +1,14 @@
 import { parseDocument, type JsonNode } from '../../json/document.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../commit.js';
-import { resultOf } from '../edit-result.js';
+import { aboutPatch, resultOf } from '../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../engine.js';
-import { StoreUnavailableError, VersionConflictError } from '../errors.js';
+import { asPart, StoreUnavailableError, VersionConflictError } from '../errors.js';
 import { demand } from '../expectation.js';
 import type { WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { entriesOf, plannedTtl, type Plan } from './commit-plan.js';
-import { jitter, refusalOf, type Committer } from './committer.js';
+import { isRefusal, jitter, refusalOf, type Committer } from './committer.js';
 
 const MOST_EDITS = 64;
 /** Of all versions of a batch together; a batch travels in one command. */
@@ -148,7 +148,9 @@ export class EditQueue {
           await jitter(round);
           break;
         default:
-          throw verdict.is === 'missing' ? refusalOf(verdict, id) : new StoreUnavailableError();
+          throw isRefusal(verdict)
+            ? refusalOf(verdict, { workflow: id, task: '', mostOpen: 0 })
+            : new StoreUnavailableError();
       }
       if (edits.length === 0) return undefined;
     }
@@ -175,13 +177,15 @@ export class EditQueue {
       if (characters > MOST_CHARACTERS || keys.has(edit.once.key)) break;
       keys.add(edit.once.key);
       taken++;
-      const { expect, by, note, edit: change, id } = edit.patch;
+      const { expect, edit: change, id } = edit.patch;
       try {
         const version = base.record.version + landed.length;
         demand('patches', 0, { id, ...(expect && { expect }) }, { ...base.record, version });
-        const edited = change.apply(document, at);
-        const result = resultOf(edited.document, index, options.maxStateBytes);
-        const about = { by, cause: change.cause, changed: edited.changed, ...(note !== undefined && { note }) };
+        const { edited, result } = asPart('patches', 0, () => {
+          const made = change.apply(document, at);
+          return { edited: made, result: resultOf(made.document, index, options.maxStateBytes) };
+        });
+        const about = aboutPatch(edit.patch, edited.changed);
         landed.push({ edit, state: result.state, about: JSON.stringify(about), index: entriesOf(result.index) });
         document = edited.document;
         characters += result.state.length;
@@ -201,7 +205,11 @@ export class EditQueue {
     for (const { edit, error, behind } of refused) {
       const before = workflows[behind - 1];
       const isStale = error instanceof VersionConflictError && before !== undefined;
-      await this.#refuse(tenant, edit, isStale ? new VersionConflictError(error.failed, before.id, before) : error);
+      await this.#refuse(
+        tenant,
+        edit,
+        isStale ? new VersionConflictError({ part: 'patches', index: 0 }, before.id, before) : error,
+      );
     }
   }
 

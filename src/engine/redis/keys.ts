@@ -13,5 +13,10 @@ export const stateKey = (prefix: string, id: string): string => `${prefix}docume
 export const onceKey = (prefix: string, key: string): string => `${prefix}once:${key}`;
 export const fenceKey = (prefix: string, replica: string): string => `${prefix}fence:${replica}`;
 
-/** Where scripts say which workflow has changed; a hint for those who wait, never the truth. */
+/** Names of the queues there are, all with score 0. */
+export const queuesKey = (prefix: string): string => `${prefix}queues`;
+export const queueSettingsKey = (prefix: string, queue: string): string => `${prefix}queue:settings:${queue}`;
+export const feedKey = (prefix: string): string => `${prefix}events`;
+
+/** Where scripts say what has changed; a hint for those who wait, never the truth. */
 export const changesChannel = (prefix: string): string => `${prefix}changes`;

@@ -1,6 +1,6 @@
 import type { EngineObserver } from '../engine.js';
 import { StoreUnavailableError } from '../errors.js';
-import type { ScriptContext } from './committer.js';
+import type { ScriptContext } from './sender.js';
 import { prefixOf } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
 import { classified, LostAnswerError } from './redis-errors.js';
@@ -30,6 +30,11 @@ export class Reader {
 
   async get(key: string): Promise<string | undefined> {
     return (await this.#twice('get', () => this.connections.command().get(key))) ?? undefined;
+  }
+
+  /** Commands that do the same when they are done again. */
+  commands<T>(name: string, ask: (client: ReturnType<RedisConnections['command']>) => Promise<T>): Promise<T> {
+    return this.#twice(name, () => ask(this.connections.command()));
   }
 
   async #twice<T>(name: string, ask: () => Promise<T>): Promise<T> {

@@ -2,35 +2,39 @@ import { InvalidJsonError } from '../../json/invalid-json-error.js';
 import { parseDocument } from '../../json/document.js';
 import { ServiceError } from '../../service-error.js';
 import { systemClock, type Clock } from '../clock.js';
-import type { Commit, CommittedWorkflow, Once, Outcome, Patch } from '../commit.js';
-import { checkSize, resultOf } from '../edit-result.js';
+import type { Commit, Once, Outcome, Patch } from '../commit.js';
+import { aboutPatch, checkSize, resultOf } from '../edit-result.js';
 import {
   Engine,
   silentObserver,
   type EngineObserver,
   type EngineOptions,
+  type FeedEvent,
   type Filter,
   type ListPage,
   type ListQuery,
   type StorageReport,
+  type Topic,
   type VersionLookup,
   type VersionPage,
 } from '../engine.js';
-import { IdempotencyMismatchError, StateNotJsonError, StoreUnavailableError } from '../errors.js';
+import { asPart, IdempotencyMismatchError, StateNotJsonError, StoreUnavailableError } from '../errors.js';
 import { demand } from '../expectation.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { ChangeHints } from './change-hints.js';
 import { entriesOf, planOf, plannedPut, plannedTtl, type PlannedPut } from './commit-plan.js';
-import { Committer, jitter, refusalOf, type ScriptContext } from './committer.js';
+import { Committer, isRefusal, jitter, refusalOf, type Refusal, type Verdict } from './committer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
-import { onceKey, prefixOf, stateKey } from './keys.js';
+import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
+import { RedisTasks } from './redis-tasks.js';
 import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
+import { Sender, type ScriptContext } from './sender.js';
 import { durabilityOf, readInfo, warningsOf } from './server-check.js';
 import { Sweeper } from './sweeper.js';
 
@@ -53,6 +57,7 @@ export interface RedisEngineParts {
 /** Everything in Redis. A commit is atomic because Redis runs a script alone. */
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
+  readonly tasks: RedisTasks;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock | undefined;
@@ -78,9 +83,11 @@ export class RedisEngine extends Engine {
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer);
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
     this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
-    this.#committer = new Committer(connections, new Fences(connections, namespace), this.#context, observer);
+    const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
+    this.#committer = new Committer(sender, this.#context);
+    this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
     this.#hints = new ChangeHints(connections, namespace);
     this.#edits = new EditQueue({
       committer: this.#committer,
@@ -201,8 +208,25 @@ export class RedisEngine extends Engine {
     }
   }
 
-  onChange(tenant: string, id: string, listener: () => void): () => void {
-    return this.#hints.listen(tenant, id, listener);
+  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+    return this.#hints.listen(tenant, topic, listener);
+  }
+
+  async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    const key = feedKey(prefixOf(this.#context.namespace, tenant));
+    const from = after === undefined ? '-' : `(${after}`;
+    const entries = await this.#reader.commands('feed', (client) => client.xrange(key, from, '+', 'COUNT', limit));
+    return entries.map(([id, [, type = '', ...rest]]) => {
+      const fields: Record<string, string> = {};
+      for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
+      return { id, type, fields };
+    });
+  }
+
+  async lastEventId(tenant: string): Promise<string | undefined> {
+    const key = feedKey(prefixOf(this.#context.namespace, tenant));
+    const [last] = await this.#reader.commands('feed', (client) => client.xrevrange(key, '+', '-', 'COUNT', 1));
+    return last?.[0];
   }
 
   sweep(): Promise<number> {
@@ -238,13 +262,18 @@ export class RedisEngine extends Engine {
   async #commit(tenant: string, commit: Commit): Promise<Outcome> {
     const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
     const [patch] = patches;
-    if (patch !== undefined && patches.length + puts.length + deletes.length + touches.length === 1) {
+    const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+    const parts = [patches, puts, deletes, touches, enqueue, publish, cancelTasksOf].reduce(
+      (n, { length }) => n + length,
+      0,
+    );
+    if (patch !== undefined && parts === 1 && ack === undefined && claim === undefined) {
       return this.#edits.run(tenant, { once, patch });
     }
     try {
-      for (const { state } of puts) checkSize(state, this.#options.maxStateBytes);
+      puts.forEach(({ state }, i) => asPart('puts', i, () => checkSize(state, this.#options.maxStateBytes)));
     } catch (error) {
-      return this.#knownOr(tenant, once, error);
+      return this.#refuse(tenant, { once }, error);
     }
     for (let round = 0; round < MOST_ROUNDS; round++) {
       let edited: readonly PlannedPut[];
@@ -256,22 +285,20 @@ export class RedisEngine extends Engine {
       const verdict = await this.#committer.send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited]));
       switch (verdict.is) {
         case 'done':
-          return outcomeOf(once, verdict.workflows, puts.length, edited);
+          return outcomeOf(once, verdict, puts.length, edited);
         case 'replayed':
           return verdict.outcome;
         case 'adopt':
           await this.find(tenant, verdict.id);
           await this.#adopt(tenant, verdict.id);
           continue;
-        case 'conflict':
-        case 'missing': {
-          // A patch has no expectation of its own here but to build on what was read; that is read again.
-          if (verdict.part === 'patches') break;
-          throw refusalOf(verdict, (commit[verdict.part] ?? [])[verdict.at]?.id ?? '');
-        }
         case 'known':
         case 'fine':
           throw new StoreUnavailableError();
+        default:
+          // A patch has no expectation of its own here but to build on what was read; that is read again.
+          if ('part' in verdict && verdict.part === 'patches') break;
+          throw this.#refusal(commit, verdict);
       }
       this.#observer.retried('conflict');
       await jitter(round);
@@ -287,31 +314,34 @@ export class RedisEngine extends Engine {
       tenant,
       patches.map(({ id }) => id),
     );
-    return patches.map((patch, i) => this.#worked(patch, i, records[i], at));
+    return patches.map((patch, i) => asPart('patches', i, () => this.#worked(patch, i, records[i], at)));
   }
 
   /** A patch was refused before the script was asked. What the script would have found first counts: a known once key, a put. */
-  async #refuse(tenant: string, { puts = [], once }: Commit, error: unknown): Promise<Outcome> {
-    const plan = { ...planOf({ once }, puts.map(plannedPut)), checkOnly: true };
+  async #refuse(tenant: string, commit: Commit, error: unknown): Promise<Outcome> {
+    const { puts = [], once, ack } = commit;
+    const plan = { ...planOf({ once, ...(ack && { ack }) }, puts.map(plannedPut)), checkOnly: true };
     const verdict = await this.#committer.send(tenant, plan);
     if (verdict.is === 'replayed') return verdict.outcome;
-    if (verdict.is === 'conflict') throw refusalOf(verdict, puts[verdict.at]?.id ?? '');
-    throw error;
+    throw isRefusal(verdict) ? this.#refusal(commit, verdict) : error;
   }
 
-  async #knownOr(tenant: string, { key, fingerprint }: Once, error: unknown): Promise<Outcome> {
-    const known = await this.findOutcome(tenant, key, fingerprint);
-    if (known === undefined) throw error;
-    return known;
+  #refusal(commit: Commit, verdict: Refusal): Error {
+    const list = 'part' in verdict ? commit[verdict.part as 'puts' | 'patches' | 'deletes' | 'touches'] : undefined;
+    const workflow = 'part' in verdict ? (list?.[verdict.at]?.id ?? '') : '';
+    return refusalOf(verdict, {
+      workflow,
+      task: commit.ack?.taskId ?? '',
+      mostOpen: this.#options.tasks.mostOpen,
+    });
   }
 
   #worked(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
     demand('patches', i, patch, record);
     const { id, incarnation, version, state } = record as WorkflowRecord;
-    const { edit, by, note, ttl } = patch;
+    const { edit, ttl } = patch;
     const edited = edit.apply(parseDocument(state), at);
     const result = resultOf(edited.document, this.#index, this.#options.maxStateBytes);
-    const about = { by, cause: edit.cause, changed: edited.changed, ...(note !== undefined && { note }) };
     return {
       part: 'patches',
       at: i,
@@ -321,7 +351,7 @@ export class RedisEngine extends Engine {
       inc: incarnation,
       index: entriesOf(result.index),
       ttls: [plannedTtl(ttl)],
-      abouts: [JSON.stringify(about)],
+      abouts: [JSON.stringify(aboutPatch(patch, edited.changed))],
       states: [result.state],
     };
   }
@@ -378,7 +408,7 @@ export class RedisEngine extends Engine {
 /** Results come in the order puts, patches, touches; those of the patches get the states they produced. */
 function outcomeOf(
   { memo }: Once,
-  workflows: readonly CommittedWorkflow[],
+  { workflows, tasks, eventIds, next }: Extract<Verdict, { is: 'done' }>,
   putCount: number,
   patched: readonly PlannedPut[],
 ): Outcome {
@@ -386,5 +416,12 @@ function outcomeOf(
     const state = patched[i - putCount]?.states[0];
     return state === undefined ? workflow : { ...workflow, state };
   });
-  return { replayed: false, workflows: results, ...(memo !== undefined && { memo }) };
+  return {
+    replayed: false,
+    workflows: results,
+    ...(tasks.length > 0 && { tasks }),
+    ...(eventIds.length > 0 && { eventIds }),
+    ...(next && { next }),
+    ...(memo !== undefined && { memo }),
+  };
 }

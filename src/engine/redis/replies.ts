@@ -1,6 +1,7 @@
 import type { About, CommittedWorkflow, Outcome } from '../commit.js';
 import type { VersionRecord, WorkflowMeta } from '../records.js';
 import { StoreUnavailableError } from '../errors.js';
+import { enqueuedOf } from './task-replies.js';
 
 /** Whose value it is; see load in scripts/workflow.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
@@ -84,15 +85,26 @@ export function keptOf(text: string): {
   return { untilMs: numberOf(until), fingerprint, outcome };
 }
 
-/** The kept outcome of a commit: JSON that commit.lua wrote beside the effect. */
+/** An empty list of Lua is written as an empty object. */
+export function keptListOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+/** The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere. */
 export function replayOf(json: string): Outcome {
-  const { results, states, memo } = JSON.parse(json) as { results: unknown; states: unknown; memo?: string };
-  // An empty list of Lua is written as an empty object.
-  const list = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) : []);
-  const kept = list(states);
-  const workflows = list(results).map((result, i) => {
+  const { results, states, memo, tasks, events } = JSON.parse(json) as Record<string, unknown> & { memo?: string };
+  const kept = keptListOf(states);
+  const workflows = keptListOf(results).map((result, i) => {
     const state = kept[i];
     return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
   });
-  return { replayed: true, workflows, ...(memo !== undefined && { memo }) };
+  const enqueued = keptListOf(tasks).map(enqueuedOf);
+  const eventIds = keptListOf(events).map(textOf);
+  return {
+    replayed: true,
+    workflows,
+    ...(enqueued.length > 0 && { tasks: enqueued }),
+    ...(eventIds.length > 0 && { eventIds }),
+    ...(memo !== undefined && { memo }),
+  };
 }

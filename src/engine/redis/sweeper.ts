@@ -1,13 +1,15 @@
 import { Logger } from '@nestjs/common';
-import type { EngineObserver } from '../engine.js';
-import { prefixOf, stateKey, tenantsKey } from './keys.js';
+import type { EngineObserver, TaskOptions } from '../engine.js';
+import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
 import type { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
 import { listOf } from './replies.js';
 
 const sweepScript = new RedisScript('workflow', 'writing', 'sweep');
+const queueScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'sweep-queue');
 const SWEPT_AT_ONCE = 100;
+const QUEUES_AT_ONCE = 20;
 const SHORTEST_MS = 1000;
 const LONGEST_MS = 30_000;
 
@@ -23,6 +25,7 @@ export class Sweeper {
     private readonly connections: RedisConnections,
     private readonly namespace: string,
     private readonly observer: EngineObserver,
+    private readonly limits: TaskOptions,
   ) {}
 
   start(): void {
@@ -63,11 +66,34 @@ export class Sweeper {
 
   async #sweepTenants(): Promise<{ expired: number; nextDueMs: number }> {
     const known = await this.connections.command().zrange(tenantsKey(this.namespace), '0', '-1');
-    const all = await Promise.all([...new Set(['default', ...known])].map((tenant) => this.sweep(tenant)));
+    const tenants = [...new Set(['default', ...known])];
+    const all = await Promise.all(tenants.map((tenant) => this.sweep(tenant)));
+    const queues = await Promise.all(tenants.map((tenant) => this.#sweepQueues(tenant)));
     return {
       expired: all.reduce((sum, { expired }) => sum + expired, 0),
-      nextDueMs: Math.min(...all.map(({ nextDueMs }) => nextDueMs)),
+      nextDueMs: Math.min(...all.map(({ nextDueMs }) => nextDueMs), ...queues),
     };
+  }
+
+  /** Returns when something is due next in any of the tenant's queues. */
+  async #sweepQueues(tenant: string): Promise<number> {
+    const prefix = prefixOf(this.namespace, tenant);
+    const queues = await this.reader.commands('queues', (client) => client.zrange(queuesKey(prefix), '0', '-1'));
+    let nextDueMs = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < queues.length; at += QUEUES_AT_ONCE) {
+      const some = queues.slice(at, at + QUEUES_AT_ONCE);
+      nextDueMs = Math.min(nextDueMs, ...(await Promise.all(some.map((queue) => this.#sweepQueue(tenant, queue)))));
+    }
+    return nextDueMs;
+  }
+
+  async #sweepQueue(tenant: string, queue: string): Promise<number> {
+    const keys = [stateKey(prefixOf(this.namespace, tenant), '')];
+    const plan = JSON.stringify({ queue, most: SWEPT_AT_ONCE, limits: this.limits });
+    for (;;) {
+      const [isMore, nextDue] = listOf(await this.reader.run(queueScript, 'sweep-queue', tenant, keys, [plan]));
+      if (isMore !== '1') return nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue);
+    }
   }
 
   #again(ms: number): void {

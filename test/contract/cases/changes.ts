@@ -7,8 +7,9 @@ import type { Fixture } from '../engine-under-test.js';
 
 /** Counts hints, and can wait for the next one. */
 function listen(tenant: TestTenant, id: string) {
+  const topic = `workflow ${id}` as const;
   const heard = { hints: 0 };
-  const stop = tenant.engine.onChange(tenant.name, id, () => heard.hints++);
+  const stop = tenant.engine.onChange(tenant.name, topic, () => heard.hints++);
   const next = async (what: string, act: () => Promise<unknown>) => {
     const before = heard.hints;
     await act();
@@ -50,7 +51,7 @@ export function describeChanges(fixture: Fixture): void {
       const tenant = fixture.tenant();
       await tenant.put('a', { count: 0 });
       let seen = 1;
-      const stop = fixture.engine.onChange(tenant.name, 'a', () => {
+      const stop = fixture.engine.onChange(tenant.name, 'workflow a', () => {
         void tenant.find('a').then((record) => (seen = Math.max(seen, record?.version ?? 0)));
       });
       for (let i = 0; i < 20; i++) await tenant.patch('a', increment);

@@ -92,8 +92,8 @@ export function describeTenants(fixture: Fixture): void {
       const [mine, theirs] = [fixture.tenant(), fixture.tenant()];
       const heard = { mine: 0, theirs: 0 };
       const stops = [
-        fixture.engine.onChange(mine.name, 'a', () => heard.mine++),
-        fixture.engine.onChange(theirs.name, 'a', () => heard.theirs++),
+        fixture.engine.onChange(mine.name, 'workflow a', () => heard.mine++),
+        fixture.engine.onChange(theirs.name, 'workflow a', () => heard.theirs++),
       ];
       // Until both are surely listening; a hint may also come when listening begins.
       await until(async () => {
@@ -124,7 +124,7 @@ async function settled({ engine }: Fixture, ...tenants: readonly TestTenant[]): 
     for (const tenant of tenants) {
       const id = randomUUID();
       let heard = false;
-      const stop = engine.onChange(tenant.name, id, () => (heard = true));
+      const stop = engine.onChange(tenant.name, `workflow ${id}`, () => (heard = true));
       await until(async () => {
         await tenant.put(id, {});
         return heard;

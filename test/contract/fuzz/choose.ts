@@ -4,6 +4,8 @@ import { etagOf, type WorkflowRecord } from '../../../src/engine/records.js';
 import type { TestClock } from '../../support/clock.js';
 import { testIndex } from '../../support/parts.js';
 import type { CommitSpec, EditSpec, Operation, PatchSpec } from './operation.js';
+import { TaskChooser } from './choose-tasks.js';
+import type { Reply } from './perform.js';
 import type { Random } from './random.js';
 
 /** Few of everything, so that operations meet. */
@@ -26,12 +28,20 @@ export class Chooser {
   /** Commits of before, to be sent again. */
   readonly #sent: { readonly tenant: string; readonly commit: CommitSpec }[] = [];
   #made = 0;
+  readonly tasks: TaskChooser;
 
   constructor(
     private readonly random: Random,
     private readonly reference: Engine,
     private readonly clock: TestClock,
-  ) {}
+  ) {
+    this.tasks = new TaskChooser(random, clock, () => this.#once());
+  }
+
+  /** What came of it; some of the later operations need it. */
+  learn(operation: Operation, reply: Reply): void {
+    this.tasks.learn(operation, reply);
+  }
 
   async next(): Promise<Operation> {
     const { random } = this;
@@ -89,6 +99,13 @@ export class Chooser {
         return { do: 'advance', tenant, ms: await this.#jump(tenant, id) };
       case 'sweep':
         return { do: 'sweep', tenant };
+      case 'task':
+        return this.tasks.next(tenant);
+      case 'taskCommit':
+        return this.#commit(tenant, {
+          ...(random.chance(0.5) && (await this.#several(tenant))),
+          ...this.tasks.parts(tenant),
+        });
     }
   }
 
@@ -111,6 +128,8 @@ export class Chooser {
       findVersion: 4,
       advance: 12,
       sweep: 2,
+      task: 60,
+      taskCommit: 30,
     });
     const needsOne = kind === 'patch' || kind === 'delete' || kind === 'touch' || kind === 'burst';
     return needsOne && (await this.#isMissing(tenant, id)) ? 'put' : kind;
@@ -121,7 +140,8 @@ export class Chooser {
   }
 
   #commit(tenant: string, parts: Omit<CommitSpec, 'once'>): Operation {
-    const commit = { once: this.#once(), ...parts };
+    const { token } = parts.ack ?? {};
+    const commit = { once: { ...this.#once(), ...(token && { alias: `ack-${token}` }) }, ...parts };
     this.#remember(tenant, commit);
     return { do: 'commit', tenant, commit };
   }
@@ -315,4 +335,10 @@ export class Chooser {
 }
 
 /** Small, so that every limit is met. */
-export const fuzzOptions = { defaultTtlMs: 20_000, maxStateBytes: 2000, historyLimit: 4, historyMaxBytes: 1200 };
+export const fuzzOptions = {
+  defaultTtlMs: 20_000,
+  maxStateBytes: 2000,
+  historyLimit: 4,
+  historyMaxBytes: 1200,
+  tasks: { mostOpen: 12, resultMs: 8000, progressMs: 5000, deadMs: 15_000, mostDead: 3 },
+};

@@ -1,5 +1,7 @@
 import type { Delete, Expect, Once, Put, Touch, Ttl } from '../../../src/engine/commit.js';
 import type { Filter, SortKey } from '../../../src/engine/engine.js';
+import type { DeadSelection } from '../../../src/engine/task-queues.js';
+import type { Ack, Claim, Message, NewTask, TaskStep } from '../../../src/engine/task.js';
 
 /** Edits as data, so that a failing operation can be printed and read. */
 export type EditSpec =
@@ -26,6 +28,11 @@ export interface CommitSpec {
   readonly patches?: readonly PatchSpec[];
   readonly deletes?: readonly Delete[];
   readonly touches?: readonly Touch[];
+  readonly ack?: Ack;
+  readonly enqueue?: readonly NewTask[];
+  readonly publish?: readonly Message[];
+  readonly cancelTasksOf?: readonly string[];
+  readonly claim?: Claim;
 }
 
 export type Operation = { readonly tenant: string } & (
@@ -49,8 +56,25 @@ export type Operation = { readonly tenant: string } & (
       readonly page: { readonly limit: number; readonly before?: number; readonly includeState: boolean };
     }
   | { readonly do: 'findVersion'; readonly id: string; readonly version: number }
+  | { readonly do: 'claim'; readonly claim: Claim; readonly key: string }
+  | { readonly do: 'step'; readonly step: TaskStep; readonly once: Once }
+  | { readonly do: 'findTask'; readonly id: string }
+  | { readonly do: 'tasksOf'; readonly workflowId: string }
+  | { readonly do: 'dead'; readonly queue: string }
+  | {
+      readonly do: 'replayDead';
+      readonly queue: string;
+      readonly which: DeadSelection;
+      readonly options: { readonly resetAttempts: boolean; readonly spreadMs: number };
+      readonly once: Once;
+    }
+  | { readonly do: 'purgeDead'; readonly queue: string; readonly which: DeadSelection; readonly once: Once }
+  | { readonly do: 'pause'; readonly queue: string; readonly isPaused: boolean }
+  | { readonly do: 'queue'; readonly queue: string }
+  | { readonly do: 'progress'; readonly id: string; readonly after: number; readonly limit: number }
   | { readonly do: 'sweep' }
-  | { readonly do: 'dump' }
+  /** All there is, of these tasks. */
+  | { readonly do: 'dump'; readonly tasks: readonly string[] }
   /** For both engines at once, they share the clock. */
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'reopen' }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Commit, Edit, Outcome } from '../../../src/engine/commit.js';
 import type { Engine, VersionLookup } from '../../../src/engine/engine.js';
+import type { QueueRecord } from '../../../src/engine/task-queues.js';
 import { VersionConflictError } from '../../../src/engine/errors.js';
 import type { WorkflowRecord } from '../../../src/engine/records.js';
 import { ServiceError } from '../../../src/service-error.js';
@@ -65,12 +66,54 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
       return { value: plainLookup(await engine.findVersion(tenant, operation.id, operation.version)) };
     case 'sweep':
       return { value: await sweepAll(engine) };
+    case 'claim': {
+      const { tasks, nextDueInMs, isPaused } = await engine.tasks.claim(tenant, operation.claim, operation.key);
+      return { value: { tasks, nextDueInMs, isPaused } };
+    }
+    case 'step':
+      return { value: await engine.tasks.step(tenant, operation.step, operation.once) };
+    case 'findTask':
+      return { value: await engine.tasks.find(tenant, operation.id) };
+    case 'tasksOf':
+      return { value: await engine.tasks.listOfWorkflow(tenant, operation.workflowId, 20) };
+    case 'dead':
+      // Those that ended together have no order.
+      return { value: (await engine.tasks.listDead(tenant, operation.queue, 100)).toSorted(byId) };
+    case 'replayDead': {
+      const { queue, which, options, once } = operation;
+      return { value: await engine.tasks.replayDead(tenant, queue, which, options, once) };
+    }
+    case 'purgeDead':
+      return { value: await engine.tasks.purgeDead(tenant, operation.queue, operation.which, operation.once) };
+    case 'pause':
+      return { value: await engine.tasks.pause(tenant, operation.queue, operation.isPaused) };
+    case 'queue':
+      return { value: plainQueue(await engine.tasks.findQueue(tenant, operation.queue)) };
+    case 'progress':
+      return { value: await engine.tasks.readProgress(tenant, operation.id, operation.after, operation.limit) };
     case 'dump':
-      return { value: await dump(engine, tenant) };
+      return { value: [await dump(engine, tenant), await dumpTasks(engine, tenant, operation.tasks)] };
     case 'advance':
     case 'reopen':
       throw new Error('This is not for an engine alone');
   }
+}
+
+async function dumpTasks(engine: Engine, tenant: string, ids: readonly string[]): Promise<unknown> {
+  const names = await engine.tasks.listQueues(tenant);
+  const queues = await Promise.all(names.map((name) => engine.tasks.findQueue(tenant, name)));
+  const tasks = await Promise.all(ids.map((id) => engine.tasks.find(tenant, id)));
+  const progress = await Promise.all(ids.map((id) => engine.tasks.readProgress(tenant, id, 0, 100)));
+  return { queues: queues.map(plainQueue), tasks, progress };
+}
+
+/** Totals count from when an engine began, and when a worker was seen is noted now and then. */
+function plainQueue({ totals: _totals, perMinute: _rates, workers: _workers, ...queue }: QueueRecord): unknown {
+  return queue;
+}
+
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  return a.id < b.id ? -1 : 1;
 }
 
 /** One sweep has a bound, into which an engine may count other things than workflows; so many have none that is met here. */
@@ -97,13 +140,10 @@ async function wholeList(
   return { value: items };
 }
 
-function commitOf({ once, puts, patches, deletes, touches }: CommitSpec): Commit {
+function commitOf({ patches, ...parts }: CommitSpec): Commit {
   return {
-    once,
-    ...(puts && { puts }),
+    ...parts,
     ...(patches && { patches: patches.map((patch) => ({ ...patch, edit: editOf(patch.edit) })) }),
-    ...(deletes && { deletes }),
-    ...(touches && { touches }),
   };
 }
 
@@ -126,8 +166,9 @@ function editOf(spec: EditSpec): Edit {
   }
 }
 
-function plainOutcome({ replayed, workflows, ...rest }: Outcome): unknown {
+function plainOutcome({ replayed, workflows, eventIds, ...rest }: Outcome): unknown {
   return {
+    ...(eventIds && { events: eventIds.length }),
     replayed,
     workflows: workflows.map((workflow) => ({
       ...metaOf(workflow),

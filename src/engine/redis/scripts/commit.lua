@@ -8,37 +8,33 @@
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
+             ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
+             limits                         see tasks.lua
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
-  ARGV[5+] the states, in the order of the versions
-  Returns  {'done', result…}                 a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"
-           {'replayed', kept} {'mismatch'}   one once key, known
+  ARGV[5+] the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages
+  Returns  {'done', {result…}, {task…}, {event id…}, claimed}
+                                             a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
+           {'replayed', kept, claimed} {'mismatch'}   one once key, known
+           {'lost' | 'cancelled' | 'unknown', 'ack', 0}   the lease is another's   {'full', queue, position}   {'too-many', id}
            {'known', position…}              several once keys, some of them known; nothing written
            {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'fenced'}  nothing written
 ]]
-local plan = cjson.decode(ARGV[4])
 local puts, deletes, touches = plan.puts or {}, plan.deletes or {}, plan.touches or {}
+local enqueue, publish, cancels = plan.enqueue or {}, plan.publish or {}, plan.cancelTasksOf or {}
 
--- 1. The fence, and what has happened before.
-local keys = { prefix .. 'fence:' .. plan.replica }
-for i, once in ipairs(plan.once) do keys[i + 1] = prefix .. 'once:' .. once.key end
-local known = redis.call('MGET', unpack(keys))
-if known[1] and known[1] ~= plan.epoch then return { 'fenced' } end
-if #plan.once == 1 then
-  if known[2] then
-    local ends, fingerprint, kept = string.match(known[2], '^(%d+) ([^\n]*)\n(.*)$')
-    if tonumber(ends) > now then
-      if fingerprint ~= plan.once[1].fingerprint then return { 'mismatch' } end
-      return { 'replayed', kept }
-    end
-  end
-else
-  local reply = { 'known' }
-  for i = 1, #plan.once do
-    if known[i + 1] and tonumber(string.match(known[i + 1], '^%d+')) > now then reply[#reply + 1] = i end
-  end
-  if #reply > 1 then return reply end
+-- 1. The fence, what has happened before, and the lease of the task to be acknowledged.
+local known = happened()
+if known then
+  if known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end
+  return known
+end
+local acked
+if plan.ack then
+  local why
+  acked, why = leased_task(plan.ack.id, plan.ack.token)
+  if why then return { why, 'ack', 0 } end
 end
 
 -- 2. Every expectation.
@@ -85,21 +81,53 @@ for _, part in ipairs(touches) do
   if current[part.id].kind ~= 'ours' then return { 'adopt', part.id } end
 end
 
+-- So does a task that would hold one.
+for _, task in ipairs(enqueue) do
+  local record = task.workflow and load(task.workflow)
+  local is_written = false
+  for _, part in ipairs(puts) do is_written = is_written or part.id == task.workflow end
+  if record and record.kind ~= 'ours' and not is_written then return { 'adopt', task.workflow } end
+end
+for _, id in ipairs(cancels) do
+  if open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
+end
+local full = without_room(enqueue, acked)
+if full then return { 'full', enqueue[full].queue, full - 1 } end
+
 if plan.checkOnly then return { 'fine' } end
 
--- 3. From here on only writes. The first one needs memory, so a server without any refuses all of it; a commit that
--- only deletes passes even then.
+-- 3. From here on only writes. When something is to be stored, the first one needs memory, so a server without any refuses all of
+-- it; a commit that only deletes or acknowledges passes even then.
 local results, states = {}, {}
-local function result(id, record, created)
-  results[#results + 1] = id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
-    deadline_text(record.deadline) .. ' ' .. (created and '1' or '0')
+local texts = 5
+for _, part in ipairs(puts) do texts = texts + #part.abouts end
+local function next_text()
+  texts = texts + 1
+  return ARGV[texts - 1]
+end
+if #puts + #touches + #enqueue + #publish == 0 then need_no_memory() end
+
+-- Tasks first: whether any of them holds a workflow must be known when that is written.
+local tasks, events = {}, {}
+if acked then finish(acked, next_text()) end
+for _, id in ipairs(cancels) do cancel_all_of(id) end
+for i, spec in ipairs(enqueue) do tasks[i] = create_task(spec, next_text()) end
+local function result(id, record, created) results[#results + 1] = { id, record, created } end
+
+local function line_of_result(one)
+  local id, record = one[1], one[2]
+  -- What a claim puts right on its way can end the last task that held the workflow.
+  local deadline = plan.claim and redis.call('HGET', meta_key(id), 'deadline') or deadline_text(record.deadline)
+  return id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
+    (one[3] and '1' or '0')
 end
 
-local function deadline_after(ttl, record)
-  if ttl == 'never' then return false end
-  if ttl ~= 'keep' then return now + ttl end
-  if record then return record.deadline end
-  return now + default_ttl
+-- Deadline and time to live.
+local function life(id, ttl, record)
+  if ttl == 'never' then return false, false end
+  if ttl ~= 'keep' then return held_deadline(id, now + ttl, ttl), ttl end
+  if record then return held_deadline(id, record.deadline, record.ttl), record.ttl end
+  return held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
 local next_state = 5
@@ -115,12 +143,13 @@ local function put(part)
     if record and record_state and #record_state <= plan.historyMaxBytes then
       earlier[#earlier + 1] = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about .. '\n' .. record_state
     end
+    local deadline, ttl = life(id, part.ttls[i], record)
     record = {
       inc = record and record.inc or part.inc,
       version = record and record.version + 1 or 1,
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
-      deadline = deadline_after(part.ttls[i], record), bytes = #state, about = about, kind = 'ours',
+      deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
     result(id, record, record.version == 1)
@@ -157,11 +186,11 @@ for _, part in ipairs(puts) do put(part) end
 
 for _, part in ipairs(touches) do
   local record = current[part.id]
-  record.deadline = deadline_after(part.ttl, record)
-  redis.call('HSET', meta_key(part.id), 'deadline', deadline_text(record.deadline))
+  record.deadline, record.ttl = life(part.id, part.ttl, record)
+  redis.call('HSET', meta_key(part.id), 'deadline', deadline_text(record.deadline), 'ttl', deadline_text(record.ttl))
   set_deadline(part.id, record.deadline, true)
   index_deadline(part.id, record.deadline)
-  redis.call('PUBLISH', prefix .. 'changes', part.id)
+  redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. part.id)
   result(part.id, record, false)
 end
 
@@ -170,15 +199,23 @@ for _, part in ipairs(deletes) do
   announce('workflow.deleted', part.id, current[part.id].version)
 end
 
+for i, message in ipairs(publish) do
+  events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
+end
+local claimed, lent = {}, {}
+if plan.claim then
+  claimed = claim(plan.claim)
+  lent = lent_of(claimed)
+end
+
 -- 4. The outcome, beside the effect.
+for i, one in ipairs(results) do results[i] = line_of_result(one) end
 for _, once in ipairs(plan.once) do
-  local kept = { results = {}, memo = once.memo, states = {} }
+  local kept = { results = {}, memo = once.memo, states = {}, tasks = tasks, events = events, lent = lent }
   for i = once.first, once.last do
     kept.results[#kept.results + 1] = results[i]
     if once.keepStates then kept.states[#kept.states + 1] = states[i] or '' end
   end
-  local text = whole(now + once.keepMs) .. ' ' .. once.fingerprint .. '\n' .. cjson.encode(kept)
-  redis.call('SET', prefix .. 'once:' .. once.key, text, 'PX', whole(once.keepMs))
+  keep(once, kept)
 end
-table.insert(results, 1, 'done')
-return results
+return { 'done', results, tasks, events, claimed }

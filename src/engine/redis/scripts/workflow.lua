@@ -3,7 +3,8 @@
   ARGV[1]  prefix of the tenant's keys
   ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
   ARGV[3]  default time to live in milliseconds
-  A deadline is a number of milliseconds, or false for never; as text '-' is never.
+  A deadline, or a time to live, is a number of milliseconds, or false for never; as text '-' is never. A workflow with a time to live and
+  no deadline is held by open tasks.
 ]]
 local prefix = ARGV[1]
 local default_ttl = tonumber(ARGV[3])
@@ -49,27 +50,39 @@ local function load(id)
   local key = state_key(id)
   local bytes = redis.call('STRLEN', key)
   if bytes == 0 then return nil end
-  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about')
+  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl')
   if not meta[1] then
     local deadline = real_deadline(key, false)
     local written = deadline and math.min(now, deadline - default_ttl) or now
     local inc = 'legacy-' .. string.sub(redis.sha1hex(redis.call('GET', key)), 1, 12)
-    return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline, bytes = bytes, about = ADOPTED }
+    return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline,
+      ttl = deadline and default_ttl, bytes = bytes, about = ADOPTED }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
   local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
-    deadline = deadline, bytes = bytes, about = meta[7] }
+    deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7] }
   if real ~= deadline or bytes ~= tonumber(meta[6]) then
     record.kind = 'foreign'
     record.version = record.version + 1
     record.updated = math.max(now, record.updated)
     record.deadline = real
+    record.ttl = real and default_ttl
     record.about = ADOPTED
     return record
   end
   if deadline and deadline <= now then return nil end
   return record
+end
+
+-- Open tasks that name the workflow stand below zero, ended ones at the time of their end.
+local function workflow_tasks_key(id) return prefix .. 'document_workflow_tasks:' .. id end
+local function is_held(id) return redis.call('ZCOUNT', workflow_tasks_key(id), '-inf', '(0') > 0 end
+
+-- Open tasks take the deadline away; without them it is there, from now on if it has not been.
+local function held_deadline(id, deadline, ttl)
+  if not ttl or is_held(id) then return false end
+  return deadline or now + ttl
 end
 
 local function line_of(record)

@@ -5,7 +5,7 @@ local EVENTS_KEPT = 100000
 
 local function announce(type, id, version)
   redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, 'id', id, 'version', whole(version))
-  redis.call('PUBLISH', prefix .. 'changes', id)
+  redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. id)
 end
 
 -- The entries "field=value" under which a workflow is indexed now. Ours, not a user's JSON.
@@ -70,7 +70,8 @@ end
 
 local function write_meta(id, record, history_bytes)
   redis.call('HSET', meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
-    'updated', whole(record.updated), 'deadline', deadline_text(record.deadline), 'bytes', whole(record.bytes),
+    'updated', whole(record.updated), 'deadline', deadline_text(record.deadline),
+    'ttl', deadline_text(record.ttl), 'bytes', whole(record.bytes),
     'about', record.about, 'history_bytes', whole(history_bytes))
 end
 

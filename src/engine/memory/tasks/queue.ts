@@ -1,0 +1,93 @@
+import {
+  MINUTE_MS,
+  perMinute,
+  QUEUE_RATES,
+  QUEUE_TOTALS,
+  WORKER_SEEN_MS,
+  type QueueRate,
+  type QueueTotal,
+} from '../../task-queues.js';
+import type { TaskStatus } from '../../task.js';
+import { SortedSet } from '../sorted-set.js';
+import type { TaskEntry } from './task-entry.js';
+
+/** One queue: its tasks by status, each in the order in which they come up. */
+export class Queue {
+  readonly ready = new SortedSet();
+  readonly delayed = new SortedSet();
+  readonly leased = new SortedSet();
+  readonly dead = new SortedSet();
+  /** What waits, by when it is not worth starting any more. */
+  readonly expiring = new SortedSet();
+  isPaused = false;
+  /** The last place given out. */
+  sequence = 0;
+  readonly totals = Object.fromEntries(QUEUE_TOTALS.map((name) => [name, 0])) as Record<QueueTotal, number>;
+  readonly #lately = { minute: 0, current: new Map<QueueTotal, number>(), before: new Map<QueueTotal, number>() };
+  readonly #workers = new Map<string, number>();
+
+  get open(): number {
+    return this.ready.size + this.delayed.size + this.leased.size;
+  }
+
+  move(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
+    for (const status of ['ready', 'delayed', 'leased', 'dead'] as const) {
+      this[status].move(id, scoreIn(status, old), scoreIn(status, next));
+    }
+    this.expiring.move(id, expiryOf(old), expiryOf(next));
+  }
+
+  count(total: QueueTotal, now: number): void {
+    this.totals[total]++;
+    this.#turnTo(now);
+    const { current } = this.#lately;
+    current.set(total, (current.get(total) ?? 0) + 1);
+  }
+
+  rates(now: number): Record<QueueRate, number> {
+    this.#turnTo(now);
+    const { current, before } = this.#lately;
+    const rates = QUEUE_RATES.map((name) => [name, perMinute(before.get(name) ?? 0, current.get(name) ?? 0, now)]);
+    return Object.fromEntries(rates) as Record<QueueRate, number>;
+  }
+
+  #turnTo(now: number): void {
+    const lately = this.#lately;
+    const minute = Math.floor(now / MINUTE_MS);
+    if (minute <= lately.minute) return;
+    lately.before = minute === lately.minute + 1 ? lately.current : new Map();
+    lately.current = new Map();
+    lately.minute = minute;
+  }
+
+  saw(worker: string, now: number): void {
+    this.#workers.delete(worker);
+    this.#workers.set(worker, now);
+    for (const [name, seen] of this.#workers) {
+      if (seen > now - WORKER_SEEN_MS) break;
+      this.#workers.delete(name);
+    }
+  }
+
+  workers(now: number): [name: string, seenAtMs: number][] {
+    return [...this.#workers].filter(([, seen]) => seen > now - WORKER_SEEN_MS);
+  }
+}
+
+function scoreIn(status: TaskStatus, entry: TaskEntry | undefined): number | undefined {
+  if (entry?.status !== status) return undefined;
+  switch (status) {
+    case 'ready':
+      return entry.place;
+    case 'delayed':
+      return entry.dueAtMs ?? undefined;
+    case 'leased':
+      return entry.leaseEndsAtMs ?? undefined;
+    default:
+      return entry.endedAtMs ?? undefined;
+  }
+}
+
+function expiryOf(entry: TaskEntry | undefined): number | undefined {
+  return entry?.status === 'ready' || entry?.status === 'delayed' ? entry.expiresAtMs : undefined;
+}

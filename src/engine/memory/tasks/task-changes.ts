@@ -1,0 +1,57 @@
+import type { JournalChange, JournaledTask } from '../journal.js';
+import type { ProgressEvent } from '../../task-queues.js';
+import { recordOf, type TaskEntry } from './task-entry.js';
+
+/** From one entry to the next, as records: payload and result have their own, so that a heartbeat does not write them again. */
+export function taskChangesOf(
+  tenant: string,
+  old: TaskEntry | undefined,
+  next: TaskEntry | undefined,
+  id: string,
+): JournalChange[] {
+  const changes: JournalChange[] = [];
+  for (const which of ['payload', 'result'] as const) {
+    const [before, after] = [old?.[which], next?.[which]];
+    if (before !== after) changes.push({ kind: 'text', tenant, id, which, value: after?.bytes() });
+  }
+  // What was made and ended within one commit was never there.
+  if (old !== undefined || next !== undefined) {
+    changes.push({ kind: 'task', tenant, id, value: next && journaledTask(next) });
+  }
+  return changes;
+}
+
+function journaledTask(entry: TaskEntry): JournaledTask {
+  const { headers, failures, backoffMs, leaseMs, limitMs, place, token, startedAtMs, progress } = entry;
+  return {
+    ...recordOf(entry),
+    headers,
+    failures,
+    backoffMs,
+    leaseMs,
+    limitMs,
+    place,
+    token,
+    startedAtMs,
+    progress,
+  };
+}
+
+/** One record for each event. Their ids count up without gaps, and only the oldest are dropped. */
+export function progressChangesOf(
+  tenant: string,
+  id: string,
+  before: readonly ProgressEvent[],
+  after: readonly ProgressEvent[],
+): JournalChange[] {
+  const kept = after[0]?.id ?? Infinity;
+  const known = before.at(-1)?.id ?? 0;
+  const changes: JournalChange[] = [];
+  for (const event of before) {
+    if (event.id < kept) changes.push({ kind: 'progress', tenant, id, event: event.id, value: undefined });
+  }
+  for (const event of after) {
+    if (event.id > known) changes.push({ kind: 'progress', tenant, id, event: event.id, value: event });
+  }
+  return changes;
+}

@@ -1,0 +1,113 @@
+import { SortedSet } from '../sorted-set.js';
+import type { TextStore } from '../text-store.js';
+import type { ProgressEvent } from '../../task-queues.js';
+import { Queue } from './queue.js';
+import { holdsWorkflow, textsOfTask, type TaskEntry } from './task-entry.js';
+
+/** A task that was created under a key, as long as the key is kept. */
+export interface Dedupe {
+  readonly taskId: string;
+  readonly untilMs: number;
+}
+
+interface OfWorkflow {
+  readonly ids: Set<string>;
+  open: number;
+}
+
+/** The tasks of one tenant, and their queues, which `replace` alone keeps in step. */
+export class TaskCollection {
+  /** Done and cancelled ones, by when they ended. */
+  readonly ended = new SortedSet();
+  /** Ended ones that have progress events, likewise. */
+  readonly endedWithProgress = new SortedSet();
+  /** Keys of dedupes, by when they end. */
+  readonly dedupesByEnd = new SortedSet();
+  readonly #entries = new Map<string, TaskEntry>();
+  readonly #queues = new Map<string, Queue>();
+  readonly #ofWorkflow = new Map<string, OfWorkflow>();
+  readonly #dedupes = new Map<string, Dedupe>();
+  readonly #progress = new Map<string, readonly ProgressEvent[]>();
+
+  constructor(private readonly texts: TextStore) {}
+
+  get queues(): ReadonlyMap<string, Queue> {
+    return this.#queues;
+  }
+
+  get(id: string): TaskEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  queue(name: string): Queue {
+    let queue = this.#queues.get(name);
+    if (queue === undefined) this.#queues.set(name, (queue = new Queue()));
+    return queue;
+  }
+
+  replace(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
+    if (next === undefined) this.#entries.delete(id);
+    else this.#entries.set(id, next);
+    // What both have must not be let go in between.
+    for (const text of textsOfTask(next)) this.texts.hold(text);
+    for (const text of textsOfTask(old)) this.texts.release(text);
+    if (old !== undefined && old.queue !== next?.queue) this.queue(old.queue).move(id, old, undefined);
+    if (next !== undefined) this.queue(next.queue).move(id, old?.queue === next.queue ? old : undefined, next);
+    this.ended.move(id, keptUntilEnd(old), keptUntilEnd(next));
+    if (this.#progress.has(id)) this.endedWithProgress.move(id, endOf(old), endOf(next));
+    if (old !== undefined) this.#link(old, -1, next?.workflowId !== old.workflowId);
+    if (next !== undefined) this.#link(next, 1, false);
+  }
+
+  openOf(workflowId: string): number {
+    return this.#ofWorkflow.get(workflowId)?.open ?? 0;
+  }
+
+  idsOf(workflowId: string): Iterable<string> {
+    return this.#ofWorkflow.get(workflowId)?.ids ?? [];
+  }
+
+  dedupe(key: string): Dedupe | undefined {
+    return this.#dedupes.get(key);
+  }
+
+  /** Undefined removes. */
+  setDedupe(key: string, next: Dedupe | undefined): void {
+    this.dedupesByEnd.move(key, this.#dedupes.get(key)?.untilMs, next?.untilMs);
+    if (next === undefined) this.#dedupes.delete(key);
+    else this.#dedupes.set(key, next);
+  }
+
+  progressOf(id: string): readonly ProgressEvent[] {
+    return this.#progress.get(id) ?? [];
+  }
+
+  /** The list is taken over: it must not change any more. Undefined removes. */
+  setProgress(id: string, events: readonly ProgressEvent[] | undefined): void {
+    const end = endOf(this.#entries.get(id));
+    const has = events !== undefined && events.length > 0;
+    this.endedWithProgress.move(id, this.#progress.has(id) ? end : undefined, has ? end : undefined);
+    if (has) this.#progress.set(id, events);
+    else this.#progress.delete(id);
+  }
+
+  #link(entry: TaskEntry, by: 1 | -1, isGone: boolean): void {
+    const { id, workflowId } = entry;
+    if (workflowId === null) return;
+    let link = this.#ofWorkflow.get(workflowId);
+    if (link === undefined) this.#ofWorkflow.set(workflowId, (link = { ids: new Set(), open: 0 }));
+    if (holdsWorkflow(entry)) link.open += by;
+    if (by === 1) link.ids.add(id);
+    else if (isGone) link.ids.delete(id);
+    if (link.ids.size === 0) this.#ofWorkflow.delete(workflowId);
+  }
+}
+
+function endOf(entry: TaskEntry | undefined): number | undefined {
+  return entry?.endedAtMs ?? undefined;
+}
+
+/** Dead tasks wait for somebody to look at them. */
+function keptUntilEnd(entry: TaskEntry | undefined): number | undefined {
+  return entry?.status === 'dead' ? undefined : endOf(entry);
+}

@@ -1,0 +1,454 @@
+import type { Enqueued } from '../../commit.js';
+import type { TaskOptions } from '../../engine.js';
+import {
+  LeaseLostError,
+  QueueFullError,
+  TaskCancelledError,
+  TaskEndedError,
+  TaskNotFoundError,
+  TooManyTasksError,
+  type FailedPart,
+} from '../../errors.js';
+import {
+  FAILURES_KEPT,
+  isOpen,
+  MOST_CANCELLED,
+  MOST_RELEASES,
+  PLACES_PER_PRIORITY,
+  PROGRESS_KEPT,
+  TIDIED_AT_ONCE,
+  type Claim,
+  type ClaimedTask,
+  type NewTask,
+  type TaskStep,
+} from '../../task.js';
+import type { DeadSelection, QueueTotal } from '../../task-queues.js';
+import type { SortedSet } from '../sorted-set.js';
+import type { TextStore } from '../text-store.js';
+import type { Transaction } from '../transaction.js';
+import { claimedOf, type TaskEntry } from './task-entry.js';
+
+/** What every task looks like that nobody has in hand. */
+const AT_REST = { token: null, leaseEndsAtMs: null, startedAtMs: null, dueAtMs: null, readyAtMs: null } as const;
+
+/** What can happen to tasks, as changes of a transaction. Methods that begin with `demand` refuse; the others cannot. */
+export class TaskWork {
+  readonly #now: number;
+
+  constructor(
+    private readonly transaction: Transaction,
+    private readonly options: TaskOptions,
+    private readonly texts: TextStore,
+  ) {
+    this.#now = transaction.now;
+  }
+
+  /** @throws TaskNotFoundError @throws TaskCancelledError @throws LeaseLostError */
+  demandLease(id: string, token: string, failed?: FailedPart): TaskEntry {
+    const entry = this.#kept(id);
+    if (entry === undefined) throw new TaskNotFoundError(id, failed);
+    if (entry.status === 'cancelled') throw new TaskCancelledError(id, failed);
+    if (entry.token === null || entry.token !== token) throw new LeaseLostError(id, failed);
+    return entry;
+  }
+
+  /** @throws QueueFullError; `finished` tasks leave their room to the new ones. */
+  demandRoom(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
+    const added = new Map<string, number>();
+    tasks.forEach((task, index) => {
+      if (this.#existing(task) !== undefined) return;
+      const count = (added.get(task.queue) ?? 0) + 1;
+      added.set(task.queue, count);
+      const open = this.#tasks.queues.get(task.queue)?.open ?? 0;
+      const room = this.options.mostOpen + (finished?.queue === task.queue ? 1 : 0);
+      if (open + count > room) throw new QueueFullError(task.queue, this.options.mostOpen, { part: 'enqueue', index });
+    });
+  }
+
+  /** @throws TooManyTasksError */
+  demandFew(workflowId: string): void {
+    if (this.#tasks.openOf(workflowId) > MOST_CANCELLED) throw new TooManyTasksError(workflowId, MOST_CANCELLED);
+  }
+
+  enqueue(task: NewTask): { entry: TaskEntry; isDuplicate: Enqueued['isDuplicate'] } {
+    const existing = this.#existing(task);
+    if (existing !== undefined) return { entry: existing, isDuplicate: true };
+    const { id, queue, priority, start, expires, dedupe, workflowId } = task;
+    if (!this.#tasks.queues.has(queue)) this.transaction.pause(queue, false);
+    const now = this.#now;
+    const dueAtMs = 'atMs' in start ? start.atMs : now + start.delayMs;
+    const isDelayed = dueAtMs > now;
+    const entry: TaskEntry = {
+      id,
+      queue,
+      status: isDelayed ? 'delayed' : 'ready',
+      priority,
+      attempt: 0,
+      maxAttempts: task.maxAttempts,
+      releases: 0,
+      replays: 0,
+      workflowId: workflowId ?? null,
+      createdAtMs: now,
+      readyAtMs: isDelayed ? null : now,
+      dueAtMs: isDelayed ? dueAtMs : null,
+      expiresAtMs: 'atMs' in expires ? expires.atMs : Math.max(now, dueAtMs) + expires.afterDueMs,
+      leaseEndsAtMs: null,
+      worker: null,
+      cancelRequested: false,
+      reason: null,
+      endedAtMs: null,
+      headers: task.headers,
+      payload: this.texts.add(task.payload),
+      result: undefined,
+      failures: [],
+      backoffMs: task.backoffMs,
+      leaseMs: task.leaseMs,
+      limitMs: task.limitMs,
+      place: isDelayed ? 0 : this.#nextPlace(queue, priority),
+      token: null,
+      startedAtMs: null,
+      progress: 0,
+      commit: 0,
+    };
+    if (dedupe !== undefined) {
+      this.transaction.setDedupe(dedupe.key, { taskId: id, untilMs: now + dedupe.keepMs });
+    }
+    this.#count(queue, 'enqueued');
+    // What an ended life of the id left behind.
+    this.transaction.setProgress(id, undefined);
+    return { entry: this.#replace(entry, 'task.enqueued'), isDuplicate: false };
+  }
+
+  /** Puts right what time has done to a queue, up to a bound: tasks are due, leases have run out. */
+  tidy(queue: string): void {
+    const sets = this.#tasks.queue(queue);
+    for (const id of dueIn(sets.delayed, this.#now, TIDIED_AT_ONCE)) this.#makeReady(this.#get(id));
+    for (const id of dueIn(sets.leased, this.#now, TIDIED_AT_ONCE)) this.#expireLease(this.#get(id));
+  }
+
+  claim({ queue, worker, leaseMs, tokens }: Claim): ClaimedTask[] {
+    const sets = this.#tasks.queues.get(queue);
+    // A queue nobody has put anything into is not made by asking.
+    if (sets === undefined) return [];
+    sets.saw(worker, this.#now);
+    this.tidy(queue);
+    if (sets.isPaused) return [];
+    const claimed: ClaimedTask[] = [];
+    for (let looked = 0; claimed.length < tokens.length && looked < tokens.length + TIDIED_AT_ONCE; looked++) {
+      const first = sets.ready.first;
+      if (first === undefined) break;
+      const entry = this.#get(first.id);
+      if (entry.expiresAtMs <= this.#now) this.#die(entry, 'EXPIRED');
+      else claimed.push(claimedOf(this.#lease(entry, worker, tokens[claimed.length] as string, leaseMs)));
+    }
+    return claimed;
+  }
+
+  finish(entry: TaskEntry, result: string): void {
+    this.#count(entry.queue, 'completed');
+    this.#replace(
+      {
+        ...entry,
+        ...AT_REST,
+        status: 'done',
+        payload: undefined,
+        result: this.texts.add(result),
+        endedAtMs: this.#now,
+      },
+      'task.done',
+    );
+  }
+
+  /** @throws what `TaskQueues.step` throws */
+  step(step: TaskStep): { entry: TaskEntry; eventId?: string } {
+    if (step.kind === 'cancel') return { entry: this.#cancelOrAsk(step) };
+    const entry = this.demandLease(step.id, step.token);
+    switch (step.kind) {
+      case 'extend':
+        return { entry: this.#extend(entry, step.leaseMs) };
+      case 'progress':
+        return this.#progress(entry, step.event);
+      case 'release':
+        return { entry: this.#release(entry) };
+      case 'fail':
+        return { entry: this.#fail(entry, step) };
+    }
+  }
+
+  cancelAllOf(workflowId: string): void {
+    for (const id of this.#tasks.idsOf(workflowId)) {
+      const entry = this.#get(id);
+      if (isOpen(entry.status)) this.#cancel(entry, 'WORKFLOW_CANCELLED');
+    }
+  }
+
+  replayDead(
+    queue: string,
+    which: DeadSelection,
+    { resetAttempts, spreadMs }: { readonly resetAttempts: boolean; readonly spreadMs: number },
+  ): string[] {
+    const ids = this.#dead(queue, which);
+    ids.forEach((id, i) => {
+      const entry = this.#get(id);
+      const dueAtMs = this.#now + Math.floor((spreadMs * i) / ids.length);
+      const next: TaskEntry = {
+        ...entry,
+        ...AT_REST,
+        attempt: resetAttempts ? 0 : Math.min(entry.attempt, entry.maxAttempts - 1),
+        releases: 0,
+        replays: entry.replays + 1,
+        reason: null,
+        endedAtMs: null,
+        // Whatever time it had to be started in is long over; it gets as long again.
+        expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
+      };
+      this.transaction.setProgress(id, undefined);
+      if (dueAtMs > this.#now) this.#replace({ ...next, status: 'delayed', dueAtMs }, 'task.replayed');
+      else this.#makeReady(next, 'task.replayed');
+    });
+    return ids;
+  }
+
+  purgeDead(queue: string, which: DeadSelection): string[] {
+    const ids = this.#dead(queue, which);
+    for (const id of ids) this.#remove(id);
+    return ids;
+  }
+
+  /** What time has done to a queue when nobody claims; true when there may be more. */
+  sweepQueue(name: string, most: number): boolean {
+    const sets = this.#tasks.queue(name);
+    this.tidy(name);
+    const expired = dueIn(sets.expiring, this.#now, most);
+    for (const id of expired) this.#die(this.#get(id), 'EXPIRED');
+    const old = dueIn(sets.dead, this.#now - this.options.deadMs, most);
+    for (const id of old) this.#remove(id);
+    const tooMany = firstOf(sets.dead, Math.min(sets.dead.size - this.options.mostDead, most));
+    for (const id of tooMany) this.#remove(id);
+    return Math.max(expired.length, old.length, tooMany.length) >= most || isDue(sets.delayed, this.#now);
+  }
+
+  /** Ended tasks that are kept no longer, progress of ended tasks, and dedupe keys. */
+  sweepEnded(most: number): boolean {
+    const tasks = this.#tasks;
+    const gone = dueIn(tasks.ended, this.#now - this.options.resultMs, most);
+    for (const id of gone) this.#remove(id);
+    const over = dueIn(tasks.endedWithProgress, this.#now - this.options.progressMs, most);
+    for (const id of over) this.transaction.setProgress(id, undefined);
+    const keys = dueIn(tasks.dedupesByEnd, this.#now, most);
+    for (const key of keys) this.transaction.setDedupe(key, undefined);
+    return Math.max(gone.length, over.length, keys.length) >= most;
+  }
+
+  get #tasks() {
+    return this.transaction.data.tasks;
+  }
+
+  /** What has ended so long ago that it is only still there because nobody has swept is gone. */
+  #kept(id: string): TaskEntry | undefined {
+    const entry = this.#tasks.get(id);
+    if (entry === undefined || entry.endedAtMs === null || entry.status === 'dead') return entry;
+    return entry.endedAtMs + this.options.resultMs <= this.#now ? undefined : entry;
+  }
+
+  #get(id: string): TaskEntry {
+    return this.#tasks.get(id) as TaskEntry;
+  }
+
+  /** The task that a new one would be a duplicate of. */
+  #existing({ id, dedupe }: NewTask): TaskEntry | undefined {
+    const known = this.#kept(id);
+    if (known !== undefined || dedupe === undefined) return known;
+    const earlier = this.#tasks.dedupe(dedupe.key);
+    return earlier !== undefined && earlier.untilMs > this.#now ? this.#kept(earlier.taskId) : undefined;
+  }
+
+  #nextPlace(queue: string, priority: number): number {
+    return priority * PLACES_PER_PRIORITY + ++this.#tasks.queue(queue).sequence;
+  }
+
+  #count(queue: string, total: QueueTotal): void {
+    this.#tasks.queue(queue).count(total, this.#now);
+  }
+
+  #replace(next: TaskEntry, event: string): TaskEntry {
+    const { transaction } = this;
+    const entry = { ...next, commit: transaction.number };
+    transaction.replaceTask(entry.id, entry);
+    transaction.announce(event, {
+      id: entry.id,
+      queue: entry.queue,
+      ...(entry.workflowId !== null && { workflow: entry.workflowId }),
+    });
+    if (entry.status === 'ready' || entry.status === 'delayed') transaction.tell(`queue ${entry.queue}`);
+    if (entry.workflowId !== null) this.settleHold(entry.workflowId);
+    return entry;
+  }
+
+  #remove(id: string): void {
+    this.transaction.setProgress(id, undefined);
+    this.transaction.replaceTask(id, undefined);
+  }
+
+  /** Joins the tail: a retry or a task that was planned for later does not jump the queue. */
+  #makeReady(entry: TaskEntry, event = 'task.ready'): void {
+    const place = this.#nextPlace(entry.queue, entry.priority);
+    this.#replace({ ...entry, status: 'ready', dueAtMs: null, readyAtMs: this.#now, place }, event);
+  }
+
+  /** The delivery is spent. Its token stays good until somebody else claims the task. */
+  #expireLease(entry: TaskEntry): TaskEntry {
+    if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
+    if (entry.attempt >= entry.maxAttempts) return this.#die(entry, 'LEASE_EXPIRED');
+    return this.#replace(
+      { ...entry, status: 'ready', leaseEndsAtMs: null, readyAtMs: this.#now },
+      'task.lease-expired',
+    );
+  }
+
+  #lease(entry: TaskEntry, worker: string, token: string, leaseMs: number | undefined): TaskEntry {
+    this.#count(entry.queue, 'claimed');
+    return this.#replace(
+      {
+        ...entry,
+        status: 'leased',
+        attempt: entry.attempt + 1,
+        worker,
+        token,
+        startedAtMs: this.#now,
+        readyAtMs: null,
+        leaseEndsAtMs: this.#leaseEnd(this.#now, leaseMs ?? entry.leaseMs, entry.limitMs),
+      },
+      'task.claimed',
+    );
+  }
+
+  #leaseEnd(startedAtMs: number, leaseMs: number, limitMs: number | null): number {
+    const end = this.#now + leaseMs;
+    return limitMs === null ? end : Math.min(end, startedAtMs + limitMs);
+  }
+
+  /** Also takes the task back from the ready ones, if its lease had run out unnoticed. */
+  #extend(entry: TaskEntry, leaseMs: number | undefined): TaskEntry {
+    const started = entry.startedAtMs ?? this.#now;
+    const leaseEndsAtMs = this.#leaseEnd(started, leaseMs ?? entry.leaseMs, entry.limitMs);
+    const next: TaskEntry = {
+      ...entry,
+      status: 'leased',
+      readyAtMs: null,
+      leaseEndsAtMs,
+      commit: this.transaction.number,
+    };
+    this.transaction.replaceTask(entry.id, next);
+    return next;
+  }
+
+  #progress(entry: TaskEntry, event: string): { entry: TaskEntry; eventId: string } {
+    const id = entry.progress + 1;
+    const events = [...this.#tasks.progressOf(entry.id), { id, atMs: this.#now, event }];
+    this.transaction.setProgress(entry.id, events.slice(-PROGRESS_KEPT));
+    return { entry: this.#extend({ ...entry, progress: id }, undefined), eventId: String(id) };
+  }
+
+  #release(entry: TaskEntry): TaskEntry {
+    if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
+    const isSpent = entry.releases >= MOST_RELEASES;
+    if (isSpent && entry.attempt >= entry.maxAttempts) return this.#die(entry, 'RELEASED_TOO_OFTEN');
+    return this.#replace(
+      {
+        ...entry,
+        ...AT_REST,
+        status: 'ready',
+        attempt: isSpent ? entry.attempt : entry.attempt - 1,
+        releases: entry.releases + 1,
+        readyAtMs: this.#now,
+      },
+      'task.released',
+    );
+  }
+
+  #fail(entry: TaskEntry, step: Extract<TaskStep, { kind: 'fail' }>): TaskEntry {
+    const { error, isRetryable, retryAfterMs, jitter } = step;
+    const failure = { ...error, attempt: entry.attempt, atMs: this.#now };
+    const failed = { ...entry, failures: [...entry.failures, failure].slice(-FAILURES_KEPT) };
+    if (entry.cancelRequested) return this.#cancel(failed, entry.reason);
+    if (!isRetryable || entry.attempt >= entry.maxAttempts) return this.#die(failed, error.code);
+    const backoff = entry.backoffMs[Math.min(entry.attempt, entry.backoffMs.length) - 1] ?? 0;
+    const dueAtMs = this.#now + (retryAfterMs ?? Math.floor(backoff * jitter));
+    this.#count(entry.queue, 'retried');
+    return this.#replace({ ...failed, ...AT_REST, status: 'delayed', dueAtMs }, 'task.delayed');
+  }
+
+  #die(entry: TaskEntry, reason: string): TaskEntry {
+    this.#count(entry.queue, 'died');
+    return this.#replace({ ...entry, ...AT_REST, status: 'dead', reason, endedAtMs: this.#now }, 'task.dead');
+  }
+
+  #cancelOrAsk({ id, reason, isForced }: Extract<TaskStep, { kind: 'cancel' }>): TaskEntry {
+    const entry = this.#kept(id);
+    if (entry === undefined) throw new TaskNotFoundError(id);
+    if (!isOpen(entry.status)) throw new TaskEndedError(id, entry.status);
+    if (entry.status !== 'leased' || isForced) return this.#cancel(entry, reason ?? null);
+    return this.#replace({ ...entry, cancelRequested: true, reason: reason ?? null }, 'task.cancel-requested');
+  }
+
+  #cancel(entry: TaskEntry, reason: string | null): TaskEntry {
+    this.#count(entry.queue, 'cancelled');
+    return this.#replace(
+      {
+        ...entry,
+        ...AT_REST,
+        status: 'cancelled',
+        cancelRequested: true,
+        payload: undefined,
+        reason,
+        endedAtMs: this.#now,
+      },
+      'task.cancelled',
+    );
+  }
+
+  #dead(queue: string, which: DeadSelection): string[] {
+    const { dead } = this.#tasks.queue(queue);
+    if ('max' in which) return firstOf(dead, which.max);
+    return [...new Set(which.ids)].filter((id) => {
+      const entry = this.#tasks.get(id);
+      return entry?.status === 'dead' && entry.queue === queue;
+    });
+  }
+
+  /** An open task takes its workflow's deadline away; when the last one ends, the time to live begins anew. */
+  settleHold(id: string): void {
+    const workflow = this.transaction.data.workflows.get(id);
+    if (workflow === undefined || workflow.ttlMs === null) return;
+    const isHeld = this.#tasks.openOf(id) > 0;
+    if (isHeld === (workflow.deadlineMs === null)) return;
+    // What has expired and is not swept yet is gone; a new task does not bring it back.
+    if (workflow.deadlineMs !== null && workflow.deadlineMs <= this.#now) return;
+    const deadlineMs = isHeld ? null : this.#now + workflow.ttlMs;
+    this.transaction.replaceWorkflow(id, { ...workflow, deadlineMs, isTouched: true, commit: this.transaction.number });
+  }
+}
+
+function dueIn(set: SortedSet, now: number, most: number): string[] {
+  const due: string[] = [];
+  for (const { score, id } of set.ascending()) {
+    if (score > now || due.length >= most) break;
+    due.push(id);
+  }
+  return due;
+}
+
+function firstOf(set: SortedSet, count: number): string[] {
+  const first: string[] = [];
+  for (const { id } of set.ascending()) {
+    if (first.length >= count) break;
+    first.push(id);
+  }
+  return first;
+}
+
+function isDue(set: SortedSet, now: number): boolean {
+  const { first } = set;
+  return first !== undefined && first.score <= now;
+}

@@ -1,0 +1,116 @@
+import type { ProgressEvent } from '../task-queues.js';
+import type { Topic } from '../engine.js';
+import type { Entry } from './entry.js';
+import { changesOf, type JournalChange } from './journal.js';
+import type { Kept } from './outcomes.js';
+import type { Dedupe } from './tasks/task-collection.js';
+import type { TaskEntry } from './tasks/task-entry.js';
+import { progressChangesOf, taskChangesOf } from './tasks/task-changes.js';
+import type { TenantData } from './tenant-data.js';
+
+/**
+ * The changes of one commit: made at once, and remembered so that they can be written to the journal and, if that fails, taken
+ * back. Whoever changes something checks everything before: nothing here can refuse.
+ */
+export class Transaction {
+  // What each thing was before; undefined stands for nothing there.
+  readonly #workflows = new Map<string, Entry | undefined>();
+  readonly #tasks = new Map<string, TaskEntry | undefined>();
+  readonly #outcomes = new Map<string, Kept | undefined>();
+  readonly #dedupes = new Map<string, Dedupe | undefined>();
+  readonly #progress = new Map<string, readonly ProgressEvent[]>();
+  readonly #paused = new Map<string, boolean>();
+  readonly #topics = new Set<Topic>();
+  readonly #events: string[] = [];
+
+  constructor(
+    private readonly tenant: string,
+    readonly data: TenantData,
+    readonly now: number,
+    /** Its number among the commits of the engine. */
+    readonly number: number,
+  ) {}
+
+  get topics(): ReadonlySet<Topic> {
+    return this.#topics;
+  }
+
+  tell(topic: Topic): void {
+    this.#topics.add(topic);
+  }
+
+  /** Returns the id of the event. */
+  announce(type: string, fields: Readonly<Record<string, string>>): string {
+    const id = this.data.feed.add(this.now, type, fields);
+    this.#events.push(id);
+    return id;
+  }
+
+  replaceWorkflow(id: string, next: Entry | undefined): void {
+    const old = this.data.workflows.get(id);
+    if (!this.#workflows.has(id)) this.#workflows.set(id, old);
+    this.data.workflows.replace(id, old, next);
+    this.tell(`workflow ${id}`);
+  }
+
+  replaceTask(id: string, next: TaskEntry | undefined): void {
+    const old = this.data.tasks.get(id);
+    if (!this.#tasks.has(id)) this.#tasks.set(id, old);
+    this.data.tasks.replace(id, old, next);
+    this.tell(`task ${id}`);
+  }
+
+  setOutcome(key: string, next: Kept | undefined): void {
+    if (!this.#outcomes.has(key)) this.#outcomes.set(key, this.data.outcomes.get(key));
+    this.data.outcomes.set(key, next);
+  }
+
+  setDedupe(key: string, next: Dedupe | undefined): void {
+    if (!this.#dedupes.has(key)) this.#dedupes.set(key, this.data.tasks.dedupe(key));
+    this.data.tasks.setDedupe(key, next);
+  }
+
+  setProgress(id: string, next: readonly ProgressEvent[] | undefined): void {
+    if (!this.#progress.has(id)) this.#progress.set(id, this.data.tasks.progressOf(id));
+    this.data.tasks.setProgress(id, next);
+  }
+
+  pause(queue: string, isPaused: boolean): void {
+    const { isPaused: before } = this.data.tasks.queue(queue);
+    if (!this.#paused.has(queue)) this.#paused.set(queue, before);
+    this.data.tasks.queue(queue).isPaused = isPaused;
+  }
+
+  undo(): void {
+    const { workflows, tasks, outcomes } = this.data;
+    for (const [id, before] of this.#workflows) workflows.replace(id, workflows.get(id), before);
+    for (const [id, before] of this.#tasks) tasks.replace(id, tasks.get(id), before);
+    for (const [key, before] of this.#outcomes) outcomes.set(key, before);
+    for (const [key, before] of this.#dedupes) tasks.setDedupe(key, before);
+    for (const [id, before] of this.#progress) tasks.setProgress(id, before);
+    for (const [queue, before] of this.#paused) tasks.queue(queue).isPaused = before;
+    if (this.#events.length > 0) this.data.feed.remove(new Set(this.#events));
+  }
+
+  /** What the journal must know, as of now. */
+  changes(): JournalChange[] {
+    const { tenant } = this;
+    const { workflows, tasks, outcomes } = this.data;
+    const changes: JournalChange[] = [];
+    for (const [id, before] of this.#workflows) changes.push(...changesOf(tenant, id, before, workflows.get(id)));
+    for (const [id, before] of this.#tasks) changes.push(...taskChangesOf(tenant, before, tasks.get(id), id));
+    for (const [key, before] of this.#outcomes) {
+      const value = outcomes.get(key);
+      if ((value ?? before)?.isLasting === true) changes.push({ kind: 'outcome', tenant, key, value });
+    }
+    for (const key of this.#dedupes.keys()) {
+      changes.push({ kind: 'dedupe', tenant, key, value: tasks.dedupe(key) });
+    }
+    for (const [id, before] of this.#progress)
+      changes.push(...progressChangesOf(tenant, id, before, tasks.progressOf(id)));
+    for (const queue of this.#paused.keys()) {
+      changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
+    }
+    return changes;
+  }
+}

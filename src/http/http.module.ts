@@ -1,0 +1,6 @@
+import { Module } from '@nestjs/common';
+import { Idempotency } from './idempotency.js';
+
+/** One for all features: a key that is in use must be known wherever it comes in again. */
+@Module({ providers: [Idempotency], exports: [Idempotency] })
+export class HttpModule {}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { StateTooLargeError } from '../engine/errors.js';
+import type { NewTask } from '../engine/task.js';
+import { isQueueName, isTaskId, QUEUE_RULE } from '../http/caller.js';
+import type { ObjectReader } from '../http/object-reader.js';
+
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
+const DEDUPE_KEPT_MS = DAY_MS;
+const MOST_HEADERS = 32;
+const MOST_HEADER_BYTES = 8 * 1024;
+const USUAL_BACKOFF_MS = [5000, 15_000, 60_000];
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+export const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
+export const USUAL_LEASE_MS = 30_000;
+
+export interface TaskLimits {
+  readonly maxBytes: number;
+  readonly waitLimitMs: number;
+  /** For tasks whose maker gives no id. */
+  readonly newId: () => string;
+}
+
+/** `queue` is in the path for some routes and in the body for others. */
+export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: string): NewTask {
+  const payload = body.rawRequired('payload');
+  const workflowId = body.string('workflowId', 'must be the id of a workflow', isTaskId);
+  const dedupeKey = body.string(
+    'dedupeKey',
+    'must be 1 to 255 characters',
+    ({ length }) => length >= 1 && length <= 255,
+  );
+  const named = queue ?? body.stringRequired('queue', QUEUE_RULE, isQueueName);
+  return {
+    id: body.string('id', 'must be an id like that of a workflow', isTaskId) ?? limits.newId(),
+    queue: named,
+    payload: sized(payload, limits.maxBytes),
+    headers: headersOf(body),
+    priority: body.integer('priority', { min: 0, max: 9 }) ?? 5,
+    start: startOf(body),
+    maxAttempts: body.integer('maxAttempts', { min: 1, max: 1000 }) ?? 4,
+    backoffMs:
+      body.value('backoffMs', `must be a list of 1 to 20 integers from 0 to ${DAY_MS}`, isBackoff) ?? USUAL_BACKOFF_MS,
+    leaseMs: body.integer('leaseMs', LEASE_MS) ?? USUAL_LEASE_MS,
+    limitMs: body.integer('deadlineMs', { min: 1000, max: 30 * DAY_MS }) ?? null,
+    expires: expiryOf(body, limits.waitLimitMs),
+    ...(dedupeKey !== undefined && { dedupe: { key: digestOf(named, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
+    ...(workflowId !== undefined && { workflowId }),
+  };
+}
+
+/** @throws StateTooLargeError */
+export function sized(text: string, maxBytes: number): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw new StateTooLargeError(maxBytes, bytes);
+  return text;
+}
+
+/** A short name for any texts; length-prefixed, so that no two lists run into the same bytes. */
+export function digestOf(...parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return hash.digest('base64url').slice(0, 32);
+}
+
+function startOf(body: ObjectReader): NewTask['start'] {
+  const delayMs = body.integer('delayMs', { min: 0, max: YEAR_MS });
+  const runAt = timeOf(body, 'runAt');
+  if (delayMs !== undefined && runAt !== undefined) body.refuse('either delayMs or runAt, not both', 'runAt');
+  return runAt === undefined ? { delayMs: delayMs ?? 0 } : { atMs: runAt };
+}
+
+function expiryOf(body: ObjectReader, waitLimitMs: number): NewTask['expires'] {
+  const atMs = timeOf(body, 'expiresAt');
+  return atMs === undefined ? { afterDueMs: waitLimitMs } : { atMs };
+}
+
+function timeOf(body: ObjectReader, name: string): number | undefined {
+  const says = 'must be an RFC 3339 time within a year, such as 2026-01-31T12:00:00Z';
+  const text = body.string(name, says, (value) => {
+    const ms = RFC_3339.test(value) ? Date.parse(value) : Number.NaN;
+    return ms > 0 && ms < Date.now() + YEAR_MS;
+  });
+  return text === undefined ? undefined : Date.parse(text);
+}
+
+/** In one line, as engines want them. */
+function headersOf(body: ObjectReader): string {
+  const says = `must be an object of at most ${MOST_HEADERS} texts, ${MOST_HEADER_BYTES} bytes in all`;
+  const headers = body.value('headers', says, isHeaders) ?? {};
+  return JSON.stringify(headers);
+}
+
+function isHeaders(value: unknown): value is Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const texts = Object.values(value as object);
+  return (
+    texts.length <= MOST_HEADERS &&
+    texts.every((text) => typeof text === 'string') &&
+    Buffer.byteLength(JSON.stringify(value)) <= MOST_HEADER_BYTES
+  );
+}
+
+function isBackoff(value: unknown): value is readonly number[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > 20) return false;
+  return value.every((ms) => Number.isInteger(ms) && ms >= 0 && ms <= DAY_MS);
+}

@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '../config/config.js';
+import type { Enqueued, Once } from '../engine/commit.js';
+import { Engine } from '../engine/engine.js';
+import { TaskNotFoundError } from '../engine/errors.js';
+import {
+  isOpen,
+  type ClaimedTask,
+  type NewTask,
+  type TaskDetail,
+  type TaskRecord,
+  type TaskStep,
+} from '../engine/task.js';
+import type { Progress, Stepped } from '../engine/task-queues.js';
+import { waitForChange } from '../waiting/wait-for-change.js';
+import { newWorkflowId } from '../workflows/identifiers.js';
+import type { TaskLimits } from './new-task.js';
+import { FeedTrimmedError } from './task-errors.js';
+
+const MOST_EVENTS = 100;
+
+/** Tasks in queues, for the routes that are about them. Each method that changes something is one commit or one step. */
+@Injectable()
+export class Tasks {
+  constructor(
+    private readonly engine: Engine,
+    private readonly config: Config,
+  ) {}
+
+  /** What the reader of a new task must know. */
+  get limits(): TaskLimits {
+    const { maxStateBytes, tasks } = this.config;
+    return { maxBytes: maxStateBytes, waitLimitMs: tasks.waitLimitMs, newId: () => newWorkflowId(Date.now()) };
+  }
+
+  /** How long the outcome of a step is kept for those who lost its answer. */
+  get keepMs(): number {
+    return this.config.tasks.resultMs;
+  }
+
+  async enqueue(
+    tenant: string,
+    tasks: readonly NewTask[],
+    once: Once,
+  ): Promise<{ tasks: readonly Enqueued[]; replayed: boolean }> {
+    const outcome = await this.engine.commit(tenant, { once, enqueue: tasks });
+    return { tasks: outcome.tasks ?? [], replayed: outcome.replayed };
+  }
+
+  async complete(
+    tenant: string,
+    ack: { readonly taskId: string; readonly token: string; readonly result: string },
+    once: Once,
+  ): Promise<{ replayed: boolean }> {
+    return this.engine.commit(tenant, { once, ack });
+  }
+
+  step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
+    return this.engine.tasks.step(tenant, step, once);
+  }
+
+  /** @throws TaskNotFoundError */
+  async get(tenant: string, id: string): Promise<TaskDetail> {
+    const task = await this.engine.tasks.find(tenant, id);
+    if (task === undefined) throw new TaskNotFoundError(id);
+    return task;
+  }
+
+  /** The task as soon as it has ended, or as it is when the time is over. @throws TaskNotFoundError */
+  getEnded(tenant: string, id: string, waitMs: number, signal: AbortSignal): Promise<TaskDetail> {
+    return waitForChange(
+      {
+        listen: (listener) => this.engine.onChange(tenant, `task ${id}`, listener),
+        read: () => this.get(tenant, id),
+        isEnough: ({ status }) => !isOpen(status),
+      },
+      waitMs,
+      signal,
+    );
+  }
+
+  listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
+    return this.engine.tasks.listOfWorkflow(tenant, workflowId, limit);
+  }
+
+  /**
+   * Progress events behind `after`, as soon as there are any or the task has ended.
+   * @throws TaskNotFoundError @throws FeedTrimmedError when some of them are gone already
+   */
+  async readProgress(
+    tenant: string,
+    id: string,
+    after: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Progress> {
+    const progress = await waitForChange(
+      {
+        listen: (listener) => this.engine.onChange(tenant, `task ${id}`, listener),
+        read: () => this.engine.tasks.readProgress(tenant, id, after, MOST_EVENTS),
+        isEnough: (read) => read === undefined || read.isOver || read.events.length > 0,
+      },
+      waitMs,
+      signal,
+    );
+    if (progress === undefined) throw new TaskNotFoundError(id);
+    const { oldest } = progress;
+    if (oldest !== null && after < oldest - 1) throw new FeedTrimmedError(oldest);
+    return progress;
+  }
+
+  /** Nobody waits for this: the client has gone. What fails here is left to the end of the lease. */
+  giveBack(tenant: string, tasks: readonly ClaimedTask[]): void {
+    for (const { id, token } of tasks) {
+      const once = { key: `undelivered:${token}`, fingerprint: '', keepMs: this.keepMs };
+      this.step(tenant, { kind: 'release', id, token }, once).catch(() => undefined);
+    }
+  }
+}

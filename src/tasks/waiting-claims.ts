@@ -1,0 +1,169 @@
+import { Injectable } from '@nestjs/common';
+import { Engine } from '../engine/engine.js';
+import type { Claim } from '../engine/task.js';
+import type { Claimed } from '../engine/task-queues.js';
+import { TooManyWaitingError } from './task-errors.js';
+
+const MOST_WAITING = 5000;
+/** Hints can be lost; so somebody looks, for all that wait for a queue together. */
+const SLOW_POLL_MS = 5000;
+const AFTER_FAILURE_MS = 1000;
+/** A worker that has just got a task asks again soon; until then its queue is still listened to. */
+const LINGER_MS = 30_000;
+
+export interface WaitingClaim {
+  readonly claim: Claim;
+  /** What makes it happen once. */
+  readonly key: string;
+}
+
+interface Waiter extends WaitingClaim {
+  /** Its claim is under way, so it has to wait for that. */
+  isServed: boolean;
+  /** Its time was over while it was being served. */
+  isOver: boolean;
+  readonly resolve: (claimed: Claimed) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Claims that wait until there is something to claim. Those of one queue stand in line: a hint, the next due time or, now and then, a
+ * slow poll lets the first of them ask, then the next, until the queue is empty. So a hundred that wait cost what one costs.
+ */
+@Injectable()
+export class WaitingClaims {
+  readonly #lines = new Map<string, Line>();
+  #waiting = 0;
+
+  constructor(private readonly engine: Engine) {}
+
+  /** @throws TooManyWaitingError */
+  async claim(tenant: string, waiting: WaitingClaim, waitMs: number, signal: AbortSignal): Promise<Claimed> {
+    if (waitMs === 0) return this.engine.tasks.claim(tenant, waiting.claim, waiting.key);
+    if (this.#waiting >= MOST_WAITING) throw new TooManyWaitingError(MOST_WAITING);
+    this.#waiting++;
+    try {
+      return await this.#line(tenant, waiting.claim.queue).wait(waiting, waitMs, signal);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  #line(tenant: string, queue: string): Line {
+    const key = `${tenant}\0${queue}`;
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = new Line(this.engine, tenant, queue, () => this.#lines.delete(key));
+      this.#lines.set(key, line);
+    }
+    return line;
+  }
+}
+
+/** Everybody who waits for one queue, first come first served. */
+class Line {
+  readonly #waiters: Waiter[] = [];
+  readonly #stopListening: () => void;
+  #isServing = false;
+  /** Somebody should ask again, though nobody asks just now. */
+  #isAwake = true;
+  #nextDueInMs: number | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly tenant: string,
+    queue: string,
+    private readonly over: () => void,
+  ) {
+    this.#stopListening = engine.onChange(tenant, `queue ${queue}`, () => this.#wake());
+  }
+
+  wait(waiting: WaitingClaim, waitMs: number, signal: AbortSignal): Promise<Claimed> {
+    clearTimeout(this.#linger);
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        waiter.isOver = true;
+        if (!waiter.isServed) this.#dismiss(waiter);
+      };
+      const timer = setTimeout(leave, waitMs);
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', leave);
+        if (this.#waiters.length === 0) this.#lingerOn();
+      };
+      const waiter: Waiter = {
+        ...waiting,
+        isServed: false,
+        isOver: false,
+        resolve: (claimed) => {
+          done();
+          resolve(claimed);
+        },
+        reject: (error) => {
+          done();
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      };
+      this.#waiters.push(waiter);
+      signal.addEventListener('abort', leave, { once: true });
+      if (signal.aborted) return leave();
+      // Where others wait already and nothing has happened since they asked, there is nothing to ask for.
+      if (this.#isAwake || this.#waiters.length === 1) this.#wake();
+    });
+  }
+
+  #wake(): void {
+    this.#isAwake = true;
+    if (!this.#isServing && this.#waiters.length > 0) void this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    this.#isServing = true;
+    clearTimeout(this.#timer);
+    let pauseMs = SLOW_POLL_MS;
+    while (this.#waiters.length > 0) {
+      this.#isAwake = false;
+      const waiter = this.#waiters[0] as Waiter;
+      waiter.isServed = true;
+      try {
+        const claimed = await this.engine.tasks.claim(this.tenant, waiter.claim, waiter.key);
+        waiter.isServed = false;
+        this.#nextDueInMs = claimed.nextDueInMs;
+        if (claimed.tasks.length > 0) {
+          this.#waiters.shift();
+          waiter.resolve(claimed);
+          continue;
+        }
+        pauseMs = Math.min(SLOW_POLL_MS, claimed.nextDueInMs ?? SLOW_POLL_MS);
+        if (waiter.isOver) this.#dismiss(waiter);
+      } catch (error) {
+        this.#waiters.shift();
+        waiter.reject(error);
+        pauseMs = AFTER_FAILURE_MS;
+        break;
+      }
+      // A hint that came in while we asked: the answer may be older than it.
+      if (!this.#isAwake) break;
+    }
+    this.#isServing = false;
+    if (this.#waiters.length > 0) this.#timer = setTimeout(() => this.#wake(), Math.max(1, pauseMs));
+  }
+
+  /** Without a task. */
+  #dismiss(waiter: Waiter): void {
+    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    waiter.resolve({ tasks: [], nextDueInMs: this.#nextDueInMs, isPaused: false });
+  }
+
+  #lingerOn(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#linger);
+    this.#linger = setTimeout(() => {
+      if (this.#waiters.length > 0) return;
+      this.#stopListening();
+      this.over();
+    }, LINGER_MS).unref();
+  }
+}
