@@ -1,14 +1,21 @@
 import type { JsonNode } from '../json/document.js';
-import type { About, IndexValues, Patch } from './commit.js';
-import { StateTooLargeError } from './errors.js';
+import type { About, IndexValues, Patch, Put } from './commit.js';
+import { StateTooLargeError, type FailedPart } from './errors.js';
 import type { WorkflowIndex } from './workflow-index.js';
 
 /** @throws StateTooLargeError */
-export function checkSize(state: string, limit: number): void {
+export function checkSize(state: string, limit: number, failed?: FailedPart): void {
   // No character takes more than three bytes per code unit, so most states need not be measured.
   if (state.length * 3 <= limit) return;
   const bytes = Buffer.byteLength(state);
-  if (bytes > limit) throw new StateTooLargeError(limit, bytes);
+  if (bytes > limit) throw new StateTooLargeError(limit, bytes, failed);
+}
+
+/** @throws StateTooLargeError */
+export function checkSizes(puts: readonly Put[], limit: number): void {
+  for (let index = 0; index < puts.length; index++) {
+    checkSize((puts[index] as Put).state, limit, { part: 'puts', index });
+  }
 }
 
 /** What an edit produced, as a state to be stored: of an allowed size, sound JSON within the limits of depth, and indexed. */

@@ -64,8 +64,9 @@ export class StateTooLargeError extends ServiceError {
   readonly code = 'STATE_TOO_LARGE';
   override readonly extensions: Readonly<Record<string, unknown>>;
 
-  constructor(limit: number, actual: number | null) {
+  constructor(limit: number, actual: number | null, failed?: FailedPart) {
     super(`At most ${limit} bytes are accepted${actual === null ? '' : `, this has ${actual}`}`);
+    this.failed = failed;
     this.extensions = { limit, actual };
   }
 }

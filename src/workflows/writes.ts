@@ -4,6 +4,7 @@ import { callerOf, noteOf } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { expectationOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
+import type { WorkflowRecord } from '../engine/records.js';
 import type { Write, Written } from './document-workflow-store.js';
 import { sendJson } from '../http/send-json.js';
 import { describeWorkflow, sendWorkflow } from './workflow-answer.js';
@@ -51,8 +52,7 @@ export function sendWritten(
   if (minimal || workflow.state === undefined) {
     void reply.status(form.location === undefined ? 204 : status).send();
   } else {
-    const { state } = workflow;
-    if (form.bare === true) sendJson(reply, status, state);
-    else sendWorkflow(reply, status, { ...workflow, state }, form.more);
+    if (form.bare === true) sendJson(reply, status, workflow.state);
+    else sendWorkflow(reply, status, workflow as WorkflowRecord, form.more);
   }
 }

@@ -11,6 +11,10 @@ import { describeRaces } from './cases/races.js';
 import { describeRefusals } from './cases/refusals.js';
 import { describeStates } from './cases/states.js';
 import { describeSweeping } from './cases/sweeping.js';
+import { describeTaskCommits } from './cases/task-commits.js';
+import { describeTaskLeases } from './cases/task-leases.js';
+import { describeTaskQueueing } from './cases/task-queueing.js';
+import { describeTaskRetention } from './cases/task-retention.js';
 import { describeTenants } from './cases/tenants.js';
 import { describeTtl } from './cases/ttl.js';
 import { describeWriting } from './cases/writing.js';
@@ -43,5 +47,9 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeTenants(fixture);
     describeChanges(fixture);
     describeSweeping(fixture);
+    describeTaskQueueing(fixture);
+    describeTaskLeases(fixture);
+    describeTaskCommits(fixture);
+    describeTaskRetention(fixture);
   });
 }

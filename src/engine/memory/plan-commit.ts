@@ -1,5 +1,5 @@
 import type { Commit, Patch, Put, Touch, Ttl } from '../commit.js';
-import { aboutPatch, checkSize, resultOf } from '../edit-result.js';
+import { aboutPatch, checkSizes, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
 import { asPart } from '../errors.js';
 import { demand } from '../expectation.js';
@@ -79,7 +79,7 @@ export class CommitPlanner {
 
   /** @throws StateTooLargeError */
   demandSizes({ puts = [] }: Commit): void {
-    puts.forEach(({ state }, i) => asPart('puts', i, () => checkSize(state, this.options.maxStateBytes)));
+    checkSizes(puts, this.options.maxStateBytes);
   }
 
   #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, { now, commit }: Moment): Entry {

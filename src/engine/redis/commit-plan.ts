@@ -10,7 +10,7 @@ export interface PlannedPut {
   readonly part: Extract<Part, 'puts' | 'patches'>;
   readonly at: number;
   readonly id: string;
-  readonly expect?: Expect;
+  readonly expect: Expect | undefined;
   readonly mustExist: boolean;
   readonly inc: string;
   readonly index: readonly string[];
@@ -26,16 +26,29 @@ export interface PlannedOnce extends Once {
   readonly last: number;
 }
 
+/** The parts of a commit that are about tasks and the feed. */
+export interface TaskParts {
+  readonly ack: Ack | undefined;
+  readonly enqueue: readonly NewTask[];
+  readonly publish: readonly Message[];
+  readonly cancelTasksOf: readonly string[];
+  readonly claim: Claim | undefined;
+}
+
+export function taskPartsOf(commit: Commit): TaskParts | undefined {
+  const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+  const count = enqueue.length + publish.length + cancelTasksOf.length;
+  if (ack === undefined && claim === undefined && count === 0) return undefined;
+  return { ack, enqueue, publish, cancelTasksOf, claim };
+}
+
 export interface Plan {
   readonly once: readonly PlannedOnce[];
   readonly puts: readonly PlannedPut[];
   readonly deletes: readonly Delete[];
   readonly touches: readonly Touch[];
-  readonly ack?: Ack;
-  readonly enqueue?: readonly NewTask[];
-  readonly publish?: readonly Message[];
-  readonly cancelTasksOf?: readonly string[];
-  readonly claim?: Claim;
+  /** Undefined when there are none: then a shorter script does. */
+  readonly tasks?: TaskParts | undefined;
   /** A conflict brings the current state. */
   readonly wantState?: boolean;
   /** Nothing is written; the verdict is 'fine' or the refusal. */
@@ -55,7 +68,7 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
     part: 'puts',
     at,
     id,
-    ...(expect && { expect }),
+    expect,
     mustExist: false,
     inc: incarnation,
     index: entriesOf(index),
@@ -67,17 +80,13 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
 
 /** The plan of a commit whose patches have been worked out as puts. */
 export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
-  const { once, deletes = [], touches = [], ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+  const { once, deletes = [], touches = [] } = commit;
   return {
     once: [{ ...once, first: 1, last: puts.length + touches.length }],
     puts,
     deletes,
     touches,
-    enqueue,
-    publish,
-    cancelTasksOf,
-    ...(ack && { ack }),
-    ...(claim && { claim }),
+    tasks: taskPartsOf(commit),
     wantState: false,
   };
 }
@@ -89,8 +98,7 @@ export function argumentsOf(
   { historyLimit, historyMaxBytes, tasks }: EngineOptions,
   { replica, epoch }: Fence,
 ): ScriptArguments {
-  const { once, puts, deletes, touches, ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = plan;
-  const { wantState, checkOnly } = plan;
+  const { once, puts, deletes, touches, wantState, checkOnly } = plan;
   const keys: string[] = [];
   const states: string[] = [];
   for (const part of puts) {
@@ -99,13 +107,10 @@ export function argumentsOf(
   }
   for (const { id } of deletes) keys.push(stateKey(prefix, id));
   for (const { id } of touches) keys.push(stateKey(prefix, id));
-  const texts = [
-    ...(ack === undefined ? [] : [ack.result]),
-    ...enqueue.map(({ headers, payload }) => parcel(headers, payload)),
-    ...publish.map(({ payload }) => payload),
-  ];
   // Queues have no key that every commit touches; any key of the tenant routes the script.
   if (keys.length === 0) keys.push(stateKey(prefix, ''));
+  // Members that are undefined are left out; so nothing is copied for the sake of leaving it out.
+  const parts = plan.tasks;
   const message = JSON.stringify({
     replica,
     epoch,
@@ -113,20 +118,30 @@ export function argumentsOf(
     historyMaxBytes,
     once,
     puts: puts.map(withoutStates),
-    ...(deletes.length > 0 && { deletes: deletes.map(({ id, expect }, at) => ({ at, id, expect })) }),
-    ...(touches.length > 0 && {
-      touches: touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
-    }),
-    limits: tasks,
-    ...(ack && { ack: { id: ack.taskId, token: ack.token } }),
-    ...(enqueue.length > 0 && { enqueue: enqueue.map(plannedTask) }),
-    ...(publish.length > 0 && { publish: publish.map(({ channel, type }) => ({ channel, type })) }),
-    ...(cancelTasksOf.length > 0 && { cancelTasksOf }),
-    claim,
+    deletes: deletes.length === 0 ? undefined : deletes.map(({ id, expect }, at) => ({ at, id, expect })),
+    touches:
+      touches.length === 0
+        ? undefined
+        : touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
+    limits: parts && tasks,
+    ack: parts?.ack && { id: parts.ack.taskId, token: parts.ack.token },
+    enqueue: parts?.enqueue.map(plannedTask),
+    publish: parts?.publish.map(({ channel, type }) => ({ channel, type })),
+    cancelTasksOf: parts?.cancelTasksOf,
+    claim: parts?.claim,
     wantState,
     checkOnly,
   });
-  return { keys, args: [message, ...states, ...texts] };
+  return { keys, args: parts === undefined ? [message, ...states] : [message, ...states, ...textsOf(parts)] };
+}
+
+/** What travels beside the plan, in the order in which commit.lua takes it. */
+function textsOf({ ack, enqueue, publish }: TaskParts): string[] {
+  return [
+    ...(ack === undefined ? [] : [ack.result]),
+    ...enqueue.map(({ headers, payload }) => parcel(headers, payload)),
+    ...publish.map(({ payload }) => payload),
+  ];
 }
 
 /** States travel beside the plan, as the texts they are. Spelled out, since a rest pattern here costs every write a microsecond. */

@@ -20,16 +20,16 @@ import { committedOf, foundOf, listOf, metaOf, replayOf, textOf } from './replie
 import type { ScriptContext, Sender } from './sender.js';
 import { claimedOf, enqueuedOf } from './task-replies.js';
 
-const commitScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'commit');
+const plainScript = new RedisScript('workflow', 'writing', 'once', 'no-tasks', 'commit');
+const taskScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'commit');
 
 /** What the script said to a plan. */
 export type Verdict =
   | {
       readonly is: 'done';
       readonly workflows: readonly CommittedWorkflow[];
-      readonly tasks: readonly Enqueued[];
-      readonly eventIds: readonly string[];
-      readonly next: ClaimedTask | undefined;
+      /** Undefined for a plan that is not about tasks. */
+      readonly tasks: DoneWithTasks | undefined;
     }
   | { readonly is: 'replayed'; readonly outcome: Outcome }
   /** Several once keys, of which those at these places (from 0) are known. */
@@ -44,6 +44,20 @@ export type Verdict =
   /** A value of another program stands in the way of a touch, or of a task that would hold it. */
   | { readonly is: 'adopt'; readonly id: string };
 
+export interface DoneWithTasks {
+  readonly enqueued: readonly Enqueued[];
+  readonly eventIds: readonly string[];
+  readonly next: ClaimedTask | undefined;
+}
+
+function doneWithTasks(tasks: unknown, eventIds: unknown, claimed: unknown): DoneWithTasks {
+  return {
+    enqueued: listOf(tasks).map(enqueuedOf),
+    eventIds: listOf(eventIds).map(textOf),
+    next: listOf(claimed).map(claimedOf)[0],
+  };
+}
+
 /** Sends a plan, and says what came of it. */
 export class Committer {
   constructor(
@@ -55,9 +69,8 @@ export class Committer {
   async send(tenant: string, plan: Plan): Promise<Verdict> {
     const { namespace, options } = this.context;
     const prefix = prefixOf(namespace, tenant);
-    return verdictOf(
-      await this.sender.send(tenant, commitScript, (fence) => argumentsOf(prefix, plan, options, fence)),
-    );
+    const script = plan.tasks === undefined ? plainScript : taskScript;
+    return verdictOf(await this.sender.send(tenant, script, (fence) => argumentsOf(prefix, plan, options, fence)));
   }
 }
 
@@ -65,12 +78,11 @@ function verdictOf(reply: readonly unknown[]): Verdict {
   const [word, first, second, line, state] = reply;
   switch (word) {
     case 'done':
+      if (!Array.isArray(first)) return { is: 'done', workflows: reply.slice(1).map(committedOf), tasks: undefined };
       return {
         is: 'done',
-        workflows: listOf(first).map(committedOf),
-        tasks: listOf(second).map(enqueuedOf),
-        eventIds: listOf(reply[3]).map(textOf),
-        next: listOf(reply[4]).map(claimedOf)[0],
+        workflows: first.map(committedOf),
+        tasks: doneWithTasks(second, reply[3], reply[4]),
       };
     case 'replayed':
       return { is: 'replayed', outcome: { ...replayOf(textOf(first)), ...nextOf(second) } };

@@ -3,7 +3,7 @@ import { parseDocument } from '../../json/document.js';
 import { ServiceError } from '../../service-error.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Once, Outcome, Patch } from '../commit.js';
-import { aboutPatch, checkSize, resultOf } from '../edit-result.js';
+import { aboutPatch, checkSizes, resultOf } from '../edit-result.js';
 import {
   Engine,
   silentObserver,
@@ -23,8 +23,16 @@ import { demand } from '../expectation.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { ChangeHints } from './change-hints.js';
-import { entriesOf, planOf, plannedPut, plannedTtl, type PlannedPut } from './commit-plan.js';
-import { Committer, isRefusal, jitter, refusalOf, type Refusal, type Verdict } from './committer.js';
+import { entriesOf, planOf, plannedPut, plannedTtl, taskPartsOf, type PlannedPut } from './commit-plan.js';
+import {
+  Committer,
+  isRefusal,
+  jitter,
+  refusalOf,
+  type DoneWithTasks,
+  type Refusal,
+  type Verdict,
+} from './committer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
 import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
@@ -262,16 +270,12 @@ export class RedisEngine extends Engine {
   async #commit(tenant: string, commit: Commit): Promise<Outcome> {
     const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
     const [patch] = patches;
-    const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
-    const parts = [patches, puts, deletes, touches, enqueue, publish, cancelTasksOf].reduce(
-      (n, { length }) => n + length,
-      0,
-    );
-    if (patch !== undefined && parts === 1 && ack === undefined && claim === undefined) {
+    const parts = patches.length + puts.length + deletes.length + touches.length;
+    if (patch !== undefined && parts === 1 && taskPartsOf(commit) === undefined) {
       return this.#edits.run(tenant, { once, patch });
     }
     try {
-      puts.forEach(({ state }, i) => asPart('puts', i, () => checkSize(state, this.#options.maxStateBytes)));
+      checkSizes(puts, this.#options.maxStateBytes);
     } catch (error) {
       return this.#refuse(tenant, { once }, error);
     }
@@ -408,7 +412,7 @@ export class RedisEngine extends Engine {
 /** Results come in the order puts, patches, touches; those of the patches get the states they produced. */
 function outcomeOf(
   { memo }: Once,
-  { workflows, tasks, eventIds, next }: Extract<Verdict, { is: 'done' }>,
+  { workflows, tasks }: Extract<Verdict, { is: 'done' }>,
   putCount: number,
   patched: readonly PlannedPut[],
 ): Outcome {
@@ -419,9 +423,15 @@ function outcomeOf(
   return {
     replayed: false,
     workflows: results,
-    ...(tasks.length > 0 && { tasks }),
+    ...(tasks && partsOf(tasks)),
+    ...(memo !== undefined && { memo }),
+  };
+}
+
+function partsOf({ enqueued, eventIds, next }: DoneWithTasks): Pick<Outcome, 'tasks' | 'eventIds' | 'next'> {
+  return {
+    ...(enqueued.length > 0 && { tasks: enqueued }),
     ...(eventIds.length > 0 && { eventIds }),
     ...(next && { next }),
-    ...(memo !== undefined && { memo }),
   };
 }

@@ -14,7 +14,7 @@
              checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
   ARGV[5+] the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages
-  Returns  {'done', {result…}, {task…}, {event id…}, claimed}
+  Returns  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the plan is about tasks
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
            {'replayed', kept, claimed} {'mismatch'}   one once key, known
            {'lost' | 'cancelled' | 'unknown', 'ack', 0}   the lease is another's   {'full', queue, position}   {'too-many', id}
@@ -27,7 +27,7 @@ local enqueue, publish, cancels = plan.enqueue or {}, plan.publish or {}, plan.c
 -- 1. The fence, what has happened before, and the lease of the task to be acknowledged.
 local known = happened()
 if known then
-  if known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end
+  if known[1] == 'replayed' and plan.limits then known[3] = again(cjson.decode(known[2]).lent or {}) end
   return known
 end
 local acked
@@ -211,11 +211,13 @@ end
 -- 4. The outcome, beside the effect.
 for i, one in ipairs(results) do results[i] = line_of_result(one) end
 for _, once in ipairs(plan.once) do
-  local kept = { results = {}, memo = once.memo, states = {}, tasks = tasks, events = events, lent = lent }
+  local kept = { results = {}, memo = once.memo, states = {} }
+  if plan.limits then kept.tasks, kept.events, kept.lent = tasks, events, lent end
   for i = once.first, once.last do
     kept.results[#kept.results + 1] = results[i]
     if once.keepStates then kept.states[#kept.states + 1] = states[i] or '' end
   end
   keep(once, kept)
 end
+if not plan.limits then return { 'done', unpack(results) } end
 return { 'done', results, tasks, events, claimed }
