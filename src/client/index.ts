@@ -1,0 +1,10 @@
+/** What a worker is written with; docs/worker-kit.md says how. */
+export * from './client-errors.js';
+export * from './handler.js';
+export { JsonText, toJson } from './json-text.js';
+export type { CallOptions, RequesterOptions } from './requester.js';
+export type { Retry, RetryPolicy } from './retry.js';
+export type * from './task-types.js';
+export { WaymarkClient } from './waymark-client.js';
+export { Worker, type TaskEnd, type WorkerEvent, type WorkerOptions } from './worker.js';
+export type * from './workflow-types.js';

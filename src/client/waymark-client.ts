@@ -1,0 +1,237 @@
+import { parseDocument } from '../json/document.js';
+import { ProblemError } from './client-errors.js';
+import { JsonText } from './json-text.js';
+import { Requester, type Answer, type Call, type CallOptions, type RequesterOptions } from './requester.js';
+import type {
+  Claim,
+  ClaimedTask,
+  DeadSelection,
+  Lease,
+  NewTask,
+  ProgressEvent,
+  Queue,
+  Task,
+  TaskDetail,
+  TaskError,
+} from './task-types.js';
+import type { Commit, Committed, PutOptions, Workflow } from './workflow-types.js';
+
+const WAIT_MS = 20_000;
+
+/**
+ * The routes as methods. Each repeats what may pass (no answer, 5xx, 429) with back-off and full jitter, and throws a
+ * ProblemError for what will not.
+ *
+ * An Idempotency-Key goes with calls that would otherwise happen twice. Those of a holder need none: the service knows them
+ * again by their lease token, and keeps no key of each heartbeat for a day.
+ */
+export class WaymarkClient {
+  readonly #requester: Requester;
+
+  constructor(options: RequesterOptions) {
+    this.#requester = new Requester(options);
+  }
+
+  /** The task, with `duplicate` when it was there before. */
+  enqueue(queue: string, task: NewTask, options?: CallOptions): Promise<Task> {
+    return this.#json({ method: 'POST', path: `${queuePath(queue)}/tasks`, body: task, isKeyed: true }, options);
+  }
+
+  /** Up to 100, all or none. */
+  async enqueueAll(queue: string, tasks: readonly NewTask[], options?: CallOptions): Promise<readonly Task[]> {
+    const call = { method: 'POST', path: `${queuePath(queue)}/tasks/batch`, body: { tasks }, isKeyed: true } as const;
+    return (await this.#json<{ tasks: readonly Task[] }>(call, options)).tasks;
+  }
+
+  /** The next tasks of the queue; none when there was none for as long as it was willing to wait. */
+  async claim(queue: string, { claimId, ...body }: Claim, options?: CallOptions): Promise<readonly ClaimedTask[]> {
+    const answer = await this.#requester.send(
+      {
+        method: 'POST',
+        path: `${queuePath(queue)}/claims`,
+        body,
+        headers: { 'claim-id': claimId },
+        waitMs: body.waitMs ?? 0,
+      },
+      options,
+    );
+    return answer.status === 204 ? [] : claimedOf(answer);
+  }
+
+  heartbeat(
+    { id, leaseToken }: Lease,
+    leaseMs?: number,
+    options?: CallOptions,
+  ): Promise<{ readonly leaseExpiresAt: string | null; readonly cancelRequested: boolean }> {
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/heartbeat`, body: { leaseToken, leaseMs } }, options);
+  }
+
+  complete(
+    { id, leaseToken }: Lease,
+    result: unknown,
+    options?: CallOptions,
+  ): Promise<{ readonly id: string; readonly status: 'done'; readonly replayed: boolean }> {
+    const body = { leaseToken, result: result ?? null };
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/complete`, body }, options);
+  }
+
+  fail(
+    { id, leaseToken }: Lease,
+    error: TaskError,
+    { retryAfterMs, ...options }: CallOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ): Promise<{ readonly status: 'delayed' | 'dead' | 'cancelled'; readonly nextAttemptAt: string | null }> {
+    const body = { leaseToken, error, retryAfterMs };
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/fail`, body }, options);
+  }
+
+  /** Gives the task back untouched: no attempt is spent and it keeps its place. */
+  release(
+    { id, leaseToken }: Lease,
+    options?: CallOptions,
+  ): Promise<{ readonly status: 'ready' | 'dead' | 'cancelled' }> {
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/release`, body: { leaseToken } }, options);
+  }
+
+  progress(
+    { id, leaseToken }: Lease,
+    event: unknown,
+    options?: CallOptions,
+  ): Promise<{ readonly eventId: string; readonly cancelRequested: boolean }> {
+    const body = { leaseToken, event };
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/progress`, body, isKeyed: true }, options);
+  }
+
+  /** Cancelled at once, unless a worker has it: then `cancelRequested`, and the worker is told, or with `force` loses it. */
+  cancel(
+    id: string,
+    { reason, force, ...options }: CallOptions & { readonly reason?: string; readonly force?: boolean } = {},
+  ): Promise<Task> {
+    return this.#json(
+      { method: 'POST', path: `${taskPath(id)}/cancel`, body: { reason, force }, isKeyed: true },
+      options,
+    );
+  }
+
+  /** As it is; or, with `waitMs`, as soon as it has ended or the time is over. */
+  getTask(
+    id: string,
+    { waitMs = 0, ...options }: CallOptions & { readonly waitMs?: number } = {},
+  ): Promise<TaskDetail> {
+    const query = waitMs === 0 ? '' : `?waitMs=${waitMs}`;
+    return this.#json({ method: 'GET', path: `${taskPath(id)}${query}`, waitMs }, options);
+  }
+
+  /** The task when it is done, dead or cancelled. */
+  async getEndedTask(id: string, options?: CallOptions): Promise<TaskDetail> {
+    for (;;) {
+      const task = await this.getTask(id, { ...options, waitMs: WAIT_MS });
+      if (task.endedAt !== null) return task;
+    }
+  }
+
+  /** What the task tells while it is worked on, in order, until it has ended. Begin with the last id you have seen. */
+  async *progressOf(
+    id: string,
+    { after = 0, ...options }: CallOptions & { readonly after?: number } = {},
+  ): AsyncGenerator<ProgressEvent> {
+    for (let next = after, ended = false; !ended;) {
+      const path = `${taskPath(id)}/events?after=${next}&waitMs=${WAIT_MS}`;
+      const read = await this.#json<{ events: ProgressEvent[]; next: number; ended: boolean }>(
+        { method: 'GET', path, waitMs: WAIT_MS },
+        options,
+      );
+      yield* read.events;
+      // A page may be full although the task has ended; the last one is empty.
+      ended = read.ended && read.events.length === 0;
+      next = read.next;
+    }
+  }
+
+  async listQueues(options?: CallOptions): Promise<readonly Queue[]> {
+    return (await this.#json<{ items: readonly Queue[] }>({ method: 'GET', path: '/v1/queues' }, options)).items;
+  }
+
+  getQueue(queue: string, options?: CallOptions): Promise<Queue> {
+    return this.#json({ method: 'GET', path: queuePath(queue) }, options);
+  }
+
+  pauseQueue(queue: string, options?: CallOptions): Promise<Queue> {
+    return this.#json({ method: 'POST', path: `${queuePath(queue)}/pause` }, options);
+  }
+
+  resumeQueue(queue: string, options?: CallOptions): Promise<Queue> {
+    return this.#json({ method: 'POST', path: `${queuePath(queue)}/resume` }, options);
+  }
+
+  async listDead(queue: string, options?: CallOptions): Promise<readonly TaskDetail[]> {
+    const call = { method: 'GET', path: `${queuePath(queue)}/dead` } as const;
+    return (await this.#json<{ items: readonly TaskDetail[] }>(call, options)).items;
+  }
+
+  replayDead(
+    queue: string,
+    which: DeadSelection & { readonly resetAttempts?: boolean; readonly spreadMs?: number } = {},
+    options?: CallOptions,
+  ): Promise<{ readonly replayed: number; readonly ids: readonly string[] }> {
+    return this.#json({ method: 'POST', path: `${queuePath(queue)}/dead/replay`, body: which, isKeyed: true }, options);
+  }
+
+  purgeDead(queue: string, which: DeadSelection = {}, options?: CallOptions): Promise<{ readonly removed: number }> {
+    return this.#json({ method: 'DELETE', path: `${queuePath(queue)}/dead`, body: which, isKeyed: true }, options);
+  }
+
+  /** States, acknowledgement, next tasks and messages in one step: all of it, or nothing. */
+  commit(commit: Commit, options?: CallOptions): Promise<Committed> {
+    return this.#json({ method: 'POST', path: '/v1/commits', body: commit, isKeyed: true }, options);
+  }
+
+  putWorkflow(
+    id: string,
+    state: unknown,
+    { ttlSeconds, ifMatch, ...options }: CallOptions & PutOptions = {},
+  ): Promise<Workflow> {
+    const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
+    return this.#json(
+      { method: 'PUT', path: workflowPath(id), body: { state, ttlSeconds }, headers, isKeyed: true },
+      options,
+    );
+  }
+
+  getWorkflow(id: string, options?: CallOptions): Promise<Workflow> {
+    return this.#json({ method: 'GET', path: workflowPath(id) }, options);
+  }
+
+  async deleteWorkflow(id: string, options?: CallOptions): Promise<void> {
+    await this.#requester.send({ method: 'DELETE', path: workflowPath(id), isKeyed: true }, options);
+  }
+
+  /** Whether the service answers at all; its store may be away. */
+  getStatus(
+    options?: CallOptions,
+  ): Promise<{ readonly status: string; readonly version: string; readonly storage: string }> {
+    return this.#json({ method: 'GET', path: '/status' }, options);
+  }
+
+  async #json<T>(call: Call, options?: CallOptions): Promise<T> {
+    return parsed<T>(await this.#requester.send(call, options));
+  }
+}
+
+const queuePath = (queue: string) => `/v1/queues/${encodeURIComponent(queue)}`;
+const taskPath = (id: string) => `/v1/tasks/${encodeURIComponent(id)}`;
+const workflowPath = (id: string) => `/v1/workflows/${encodeURIComponent(id)}`;
+
+function claimedOf(answer: Answer): readonly ClaimedTask[] {
+  const { tasks } = parsed<{ tasks: readonly Omit<ClaimedTask, 'payloadText'>[] }>(answer);
+  const nodes = parseDocument(answer.text).get('tasks')?.items() ?? [];
+  return tasks.map((task, i) => ({ ...task, payloadText: new JsonText(nodes[i]?.get('payload')?.text ?? 'null') }));
+}
+
+/** @throws ProblemError when a success is none of the service: a login page in between, say. */
+function parsed<T>({ text, status }: Answer): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new ProblemError({ code: 'UNEXPECTED_ANSWER', status, detail: text.slice(0, 200) });
+  }
+}

@@ -1,0 +1,49 @@
+import type { ClaimedTask, NewTask } from './task-types.js';
+
+export interface Workflow {
+  readonly id: string;
+  readonly version: number;
+  readonly etag: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string | null;
+  readonly state: unknown;
+}
+
+export interface PutOptions {
+  /** Seconds, null for ever, 'keep' for the deadline as it is; the policy of the service when absent. */
+  readonly ttlSeconds?: number | null | 'keep';
+  /** Write only over this version. */
+  readonly ifMatch?: string;
+}
+
+export type Expect = { readonly version: number } | { readonly etag: string } | { readonly exists: boolean };
+
+/** What one atomic step does: everything in it, or nothing. */
+export interface Commit {
+  readonly ack?: { readonly taskId: string; readonly leaseToken: string; readonly result?: unknown };
+  readonly puts?: readonly {
+    readonly id: string;
+    readonly state: unknown;
+    readonly expect?: Expect;
+    readonly ttlSeconds?: number | null | 'keep';
+  }[];
+  readonly patches?: readonly {
+    readonly id: string;
+    readonly merge?: unknown;
+    readonly patch?: readonly object[];
+    readonly expect?: Expect;
+    readonly ttlSeconds?: number | null | 'keep';
+  }[];
+  readonly deletes?: readonly { readonly id: string; readonly expect?: Expect }[];
+  readonly enqueue?: readonly (NewTask & { readonly queue: string })[];
+  readonly publish?: readonly { readonly channel: string; readonly type: string; readonly payload?: unknown }[];
+  readonly claimNext?: { readonly queue: string; readonly worker?: string; readonly leaseMs?: number };
+}
+
+export interface Committed {
+  readonly workflows: readonly { readonly id: string; readonly version: number; readonly etag: string }[];
+  readonly taskIds: readonly string[];
+  readonly eventIds: readonly string[];
+  readonly next: Omit<ClaimedTask, 'payloadText'> | null;
+}
