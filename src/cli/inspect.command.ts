@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransient, type Queue, type WaymarkClient } from '../client/index.js';
-import type { Command } from './command.js';
+import type { Command, Terminal } from './command.js';
 import { connect } from './connect.js';
-import { EXIT } from './exit-code.js';
+import { EXIT, type ExitCode } from './exit-code.js';
+import type { Given } from './given.js';
 import { queuePage, queuesTable } from './queue-tables.js';
 import { warningsOf } from './queue-warnings.js';
 import { UsageError } from './usage-error.js';
@@ -36,32 +37,49 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, tasks that no work
     const maxWaitMs = given.duration('max-wait', { min: 0, max: 365 * DAY_MS }) ?? 300_000;
     const failOn = given.text('fail-on');
     if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: can only be warn`);
-    const isWatching = given.flag('watch');
+    const show = async (seen: Seen): Promise<ExitCode> => {
+      await terminal.output.text(textOf(seen, given, terminal));
+      const warnings = seen.queues.flatMap((queue) =>
+        warningsOf(queue, maxWaitMs).map((warning) => `warning: ${queue.name}: ${warning}`),
+      );
+      for (const warning of warnings) terminal.note(warning);
+      return failOn === 'warn' && warnings.length > 0 ? EXIT.failed : EXIT.ok;
+    };
+    const code = await show(await look());
+    if (!given.flag('watch') || code !== EXIT.ok) return code;
     const stopped = new AbortController();
-    if (isWatching) terminal.onStop(() => stopped.abort());
-    for (let looks = 0; ; looks++) {
-      // The first look fails as any command does; later ones are tried again.
-      const seen = await look().catch((error: unknown) => {
-        if (looks === 0 || !isTransient(error)) throw error;
-        terminal.note((error as Error).message);
-      });
-      if (seen !== undefined && !stopped.signal.aborted) {
-        const text = given.flag('json') ? JSON.stringify(seen.json) : seen.table;
-        const isRepeated = isWatching && !given.flag('json');
-        if (isRepeated && terminal.isScreen) await terminal.output.text(CLEAR_SCREEN);
-        await terminal.output.line(isRepeated && !terminal.isScreen ? `${text}\n` : text);
-        const warnings = seen.queues.flatMap((queue) =>
-          warningsOf(queue, maxWaitMs).map((warning) => `warning: ${queue.name}: ${warning}`),
-        );
-        for (const warning of warnings) terminal.note(warning);
-        if (failOn === 'warn' && warnings.length > 0) return EXIT.failed;
-      }
-      if (!isWatching || stopped.signal.aborted) return EXIT.ok;
-      await sleep(intervalMs, undefined, { signal: stopped.signal }).catch(() => undefined);
-      if (stopped.signal.aborted) return EXIT.ok;
-    }
+    terminal.onStop(() => stopped.abort());
+    return watch(look, show, intervalMs, stopped.signal, terminal);
   },
 };
+
+/** Until it is stopped, or a look ends it. An outage is waited for. */
+async function watch(
+  look: () => Promise<Seen>,
+  show: (seen: Seen) => Promise<ExitCode>,
+  intervalMs: number,
+  stopped: AbortSignal,
+  { note }: Terminal,
+): Promise<ExitCode> {
+  for (;;) {
+    await sleep(intervalMs, undefined, { signal: stopped }).catch(() => undefined);
+    if (stopped.aborted) return EXIT.ok;
+    try {
+      const code = await show(await look());
+      if (code !== EXIT.ok) return code;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      note((error as Error).message);
+    }
+  }
+}
+
+/** Looks that follow each other overwrite each other on a screen, and are set apart elsewhere. */
+function textOf({ json, table }: Seen, given: Given, { isScreen }: Terminal): string {
+  if (given.flag('json')) return `${JSON.stringify(json)}\n`;
+  if (!given.flag('watch')) return `${table}\n`;
+  return isScreen ? `${CLEAR_SCREEN}${table}\n` : `${table}\n\n`;
+}
 
 interface Seen {
   readonly queues: readonly Queue[];

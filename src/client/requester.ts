@@ -75,35 +75,31 @@ export class Requester {
     const timer = setTimeout(end, timeoutMs);
     signal?.addEventListener('abort', end, { once: true });
     try {
-      const fetchIt = this.options.fetch ?? fetch;
-      const { status, ok, headers, ...response } = await read(
-        fetchIt(this.#base + path, { ...request, signal: over.signal }),
-      );
-      if (!ok)
-        throw problemErrorOf(problemOf(status, headers, response.text), retryAfterMsOf(headers.get('retry-after')));
-      return { status, headers, text: response.text };
+      const answer = await this.#fetch(path, { ...request, signal: over.signal });
+      if (answer.status < 400) return answer;
+      throw problemErrorOf(problemOf(answer), retryAfterMsOf(answer.headers.get('retry-after')));
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       if (over.signal.aborted) throw new UnreachableError(`No answer from ${this.#base} within ${timeoutMs} ms`);
-      // What fetch throws for a broken connection; our own errors pass.
-      if (error instanceof TypeError) {
-        throw new UnreachableError(`Cannot reach ${this.#base}: ${causeOf(error)}`, { cause: error });
-      }
       throw error;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', end);
     }
   }
+
+  /** With its body: an answer that breaks off in the middle is no answer. @throws UnreachableError */
+  async #fetch(path: string, request: RequestInit): Promise<Answer> {
+    try {
+      const response = await (this.options.fetch ?? fetch)(this.#base + path, request);
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    } catch (error) {
+      throw new UnreachableError(`Cannot reach ${this.#base}: ${causeOf(error as Error)}`, { cause: error });
+    }
+  }
 }
 
-/** With its body: an answer that breaks off in the middle is no answer. */
-async function read(asked: Promise<Response>): Promise<Answer & { readonly ok: boolean }> {
-  const response = await asked;
-  return { status: response.status, ok: response.ok, headers: response.headers, text: await response.text() };
-}
-
-function problemOf(status: number, headers: Headers, text: string): ProblemDocument {
+function problemOf({ status, headers, text }: Answer): ProblemDocument {
   if ((headers.get('content-type') ?? '').includes('json')) {
     try {
       const problem = JSON.parse(text) as ProblemDocument;
@@ -115,9 +111,9 @@ function problemOf(status: number, headers: Headers, text: string): ProblemDocum
   return { code: 'UNEXPECTED_ANSWER', status, detail: text.slice(0, 200) };
 }
 
+/** What fetch throws says little; its cause says why. */
 function causeOf({ cause, message }: Error): string {
-  if (!(cause instanceof Error)) return message;
-  const { code } = cause as NodeJS.ErrnoException;
-  // Several addresses were tried in vain: the error of them all has no message of its own.
-  return cause.message === '' ? (code ?? message) : cause.message;
+  const { code, message: why } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  // When several addresses were tried in vain, their common error has only a code.
+  return why || code || message;
 }

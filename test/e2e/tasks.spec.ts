@@ -126,6 +126,30 @@ describeService('tasks', (service) => {
       expect([refused.status, refused.json.code]).toEqual([422, 'IDEMPOTENCY_NOT_SUPPORTED']);
     });
 
+    it('refuses what is out of bounds, and takes nothing then (invariant 17)', async () => {
+      const queue = queueOf(service);
+      await queue.enqueue();
+      const bad: [object, string][] = [
+        [{ max: 0 }, '/max'],
+        [{ max: -1 }, '/max'],
+        [{ max: 51 }, '/max'],
+        [{ max: 1.5 }, '/max'],
+        [{ max: '1' }, '/max'],
+        [{ max: null }, '/max'],
+        [{ leaseMs: 999 }, '/leaseMs'],
+        [{ leaseMs: 3_600_001 }, '/leaseMs'],
+        [{ waitMs: 30_001 }, '/waitMs'],
+        [{ worker: '' }, '/worker'],
+        [{ other: 1 }, '/other'],
+      ];
+      for (const [body, pointer] of bad) {
+        const refused = await queue.claim(body);
+        expect([refused.status, pointersOf(refused)]).toEqual([422, [pointer]]);
+      }
+      expect((await queue.claim({}, { 'claim-id': 'a b' })).status).toBe(400);
+      expect((await queue.look()).depth).toMatchObject({ ready: 1, leased: 0 });
+    });
+
     it('waits for a task and gets it as soon as it is there', async () => {
       const queue = queueOf(service);
       const waiting = [queue.claim({ waitMs: 30_000 }), queue.claim({ waitMs: 30_000 })];

@@ -9,6 +9,11 @@ export function tenantsKey(namespace: string): string {
   return namespace === '' ? 'tenants' : `${namespace}:tenants`;
 }
 
+/** Which shape the keys have; one for all tenants. */
+export function schemaKey(namespace: string): string {
+  return namespace === '' ? 'schema' : `${namespace}:schema`;
+}
+
 export const stateKey = (prefix: string, id: string): string => `${prefix}document_workflow:${id}`;
 export const onceKey = (prefix: string, key: string): string => `${prefix}once:${key}`;
 export const fenceKey = (prefix: string, replica: string): string => `${prefix}fence:${replica}`;

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { schemaKey } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
 
 /** Redis is there, but the service must not work with it as it is. */
@@ -38,7 +39,28 @@ export async function checkServer(connections: RedisConnections): Promise<void> 
       throw new UnfitRedisError(`${says}. Set it to noeviction, or ALLOW_EVICTION=true to serve all the same`);
     logger.error(says);
   }
+  await checkSchema(connections);
   for (const warning of warningsOf(info)) logger.warn(warning);
+}
+
+/** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
+const SCHEMA = '1';
+
+/** @throws UnfitRedisError */
+async function checkSchema(connections: RedisConnections): Promise<void> {
+  const key = schemaKey(connections.config.namespace);
+  const client = connections.command();
+  const known = await client.get(key);
+  if (known === null) {
+    // A server that is full says so on every write; it is none of the start's business.
+    await client.set(key, SCHEMA, 'NX').catch((error: unknown) => {
+      if (!(error instanceof Error && error.message.startsWith('OOM'))) throw error;
+    });
+  } else if (known !== SCHEMA) {
+    throw new UnfitRedisError(
+      `The data in this Redis is of schema ${known}; this version of the service reads schema ${SCHEMA} only`,
+    );
+  }
 }
 
 export function evicts(info: ServerInfo): boolean {

@@ -17,8 +17,7 @@ if is_new then
 end
 local before = record.deadline
 record.deadline = held_deadline(id, before, record.ttl)
-local history_bytes = tonumber(redis.call('HGET', meta_key(id), 'history_bytes') or 0)
-write_meta(id, record, history_bytes)
+write_meta(id, record, record.history_bytes)
 set_deadline(id, record.deadline, record.deadline ~= before)
 index(id, record, cjson.decode(ARGV[6]), is_new)
 announce('workflow.adopted', id, record.version)

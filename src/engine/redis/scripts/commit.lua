@@ -166,12 +166,13 @@ local function put(part)
     unindex(id)
     redis.call('DEL', meta_key(id), history_key(id))
   end
-  local history_bytes = is_new and 0 or tonumber(redis.call('HGET', meta_key(id), 'history_bytes') or 0)
+  local history_bytes = is_new and 0 or old.history_bytes
+  local count
   for _, entry in ipairs(earlier) do
-    redis.call('LPUSH', history_key(id), entry)
+    count = redis.call('LPUSH', history_key(id), entry)
     history_bytes = history_bytes + #entry - string.find(entry, '\n', 1, true)
   end
-  local count = (is_new and #earlier == 0) and 0 or redis.call('LLEN', history_key(id))
+  if not count then count = is_new and 0 or redis.call('LLEN', history_key(id)) end
   while count > 0 and (count > plan.historyLimit or history_bytes > plan.historyMaxBytes) do
     local oldest = redis.call('RPOP', history_key(id))
     history_bytes = history_bytes - (#oldest - string.find(oldest, '\n', 1, true))

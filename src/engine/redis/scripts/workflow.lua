@@ -50,18 +50,19 @@ local function load(id)
   local key = state_key(id)
   local bytes = redis.call('STRLEN', key)
   if bytes == 0 then return nil end
-  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl')
+  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes')
   if not meta[1] then
     local deadline = real_deadline(key, false)
     local written = deadline and math.min(now, deadline - default_ttl) or now
     local inc = 'legacy-' .. string.sub(redis.sha1hex(redis.call('GET', key)), 1, 12)
     return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline,
-      ttl = deadline and default_ttl, bytes = bytes, about = ADOPTED }
+      ttl = deadline and default_ttl, bytes = bytes, about = ADOPTED, history_bytes = 0 }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
   local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
-    deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7] }
+    deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7],
+    history_bytes = tonumber(meta[9]) }
   if real ~= deadline or bytes ~= tonumber(meta[6]) then
     record.kind = 'foreign'
     record.version = record.version + 1

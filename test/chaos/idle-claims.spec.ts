@@ -1,0 +1,3 @@
+import { describeIdleClaims } from '../support/idle-claims.js';
+
+describeIdleClaims(60);

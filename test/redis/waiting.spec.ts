@@ -1,0 +1,97 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { startService, type ServiceProcess } from '../support/service-process.js';
+import { until } from '../support/until.js';
+
+describe('those who wait, on two replicas over one Redis', () => {
+  let redis: RedisProcess;
+  let replicas: ServiceProcess[];
+  let watcher: Redis;
+
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+    const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}` };
+    replicas = await Promise.all([startService(env), startService(env)]);
+    watcher = new Redis({ host: '127.0.0.1', port: redis.port });
+  }, 60_000);
+
+  afterAll(async () => {
+    await watcher.quit();
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await redis.stop();
+  }, 60_000);
+
+  async function post(replica: number, path: string, body: object): Promise<{ status: number; json: any }> {
+    const answer = await fetch(`${replicas[replica]?.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const text = await answer.text();
+    return { status: answer.status, json: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  it('for tasks are all served, and none of them twice before another is once (invariant 22)', async () => {
+    const waiters = 20;
+    const served = Array.from({ length: waiters }, () => 0);
+    const claims = served.map(async (_, n) => {
+      for (let round = 0; round < 2; round++) {
+        const { json } = await post(n % 2, '/v1/queues/fair/claims', { waitMs: 30_000 });
+        expect(json.tasks).toHaveLength(1);
+        served[n] = (served[n] ?? 0) + 1;
+      }
+    });
+    for (let n = 0; n < 2 * waiters; n++) await post(n % 2, '/v1/queues/fair/tasks', { payload: n });
+    await Promise.all(claims);
+    expect(served).toEqual(served.map(() => 2));
+  }, 60_000);
+
+  it('for progress share one subscription, however many they are (invariant 23)', async () => {
+    await post(0, '/v1/queues/told/tasks', { payload: 1, id: 'told' });
+    const [task] = (await post(0, '/v1/queues/told/claims', {})).json.tasks;
+    const listeners = 300;
+    const heard = Array.from({ length: listeners }, () => '');
+    const open = heard.map(
+      (_, n) =>
+        new Promise<void>((resolve, reject) => {
+          const asking = request(`${replicas[0]?.url}/v1/tasks/told/events`, {
+            agent: false,
+            headers: { accept: 'text/event-stream' },
+          });
+          asking.on('response', (response) => {
+            response.on('data', (chunk: Buffer) => (heard[n] += chunk.toString()));
+            response.on('end', resolve);
+          });
+          asking.on('error', reject);
+          asking.end();
+        }),
+    );
+    await until(() => heard.every((text) => text.startsWith('retry:')), 'all of them listen');
+    const subscribers = async () =>
+      String(await watcher.client('LIST', 'TYPE', 'PUBSUB'))
+        .split('\n')
+        .filter((line) => line.includes(' sub=1')).length;
+    // One for each replica.
+    expect(await subscribers()).toBeLessThanOrEqual(2);
+    for (let n = 1; n <= 3; n++) {
+      await post(1, '/v1/tasks/told/progress', { leaseToken: task.leaseToken, event: n });
+    }
+    await post(1, '/v1/tasks/told/complete', { leaseToken: task.leaseToken });
+    await Promise.all(open);
+    for (const text of heard) {
+      expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(['1', '2', '3']);
+      expect(text).toContain('event: end');
+    }
+  }, 60_000);
+
+  it('find a Redis of another schema refused instead of guessed at (invariant 25)', async () => {
+    const url = `redis://127.0.0.1:${redis.port}`;
+    await watcher.set('later:schema', '2');
+    await expect(startService({ REDIS_URL: url, REDIS_NAMESPACE: 'later' })).rejects.toThrow(
+      /schema 2[^]*schema 1 only/,
+    );
+    expect(await watcher.get('schema')).toBe('1');
+  }, 30_000);
+});
