@@ -1,10 +1,11 @@
-// npm run bench [-- get put … | growth] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | tasks] [--engine redis] [--quick] [--json file]
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
+import { benchTasks } from './tasks.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,8 +18,10 @@ const { values, positionals } = parseArgs({
 });
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-const only = positionals.filter((word) => word !== 'growth').map((word) => word.toLowerCase());
+const only = positionals.filter((word) => word !== 'growth' && word !== 'tasks').map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
+const tasks = positionals.includes('tasks');
+const all = positionals.length === 0;
 
 process.on('SIGINT', () => {
   endAll();
@@ -28,16 +31,24 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      growth && only.length === 0
+      (growth || tasks) && only.length === 0
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
-      growth || only.length === 0
+      growth || all
         ? await benchGrowth({
             rounds,
             engines,
             requests: values.quick ? 300 : 20_000,
             sizes: values.quick ? [100, 1000] : [1000, 1_000_000],
+          })
+        : [],
+    tasks:
+      tasks || all
+        ? await benchTasks({
+            rounds,
+            count: values.quick ? 200 : 20_000,
+            waiting: values.quick ? 1000 : 1_000_000,
           })
         : [],
   };

@@ -1,0 +1,318 @@
+// Claims and completions per second: the engine, the same over HTTP, and BullMQ as the peer that most teams would take.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Logger } from '@nestjs/common';
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { median as medianOf } from './measure.mjs';
+import { residentBytes, root, startRedis, startService } from './processes.mjs';
+
+const AT_ONCE = 32;
+const BATCH = 50;
+const PAYLOAD = JSON.stringify({ text: 'x'.repeat(245) });
+const LIMITS = { mostOpen: 10_000_000, resultMs: 60_000, progressMs: 60_000, deadMs: 60_000, mostDead: 1000 };
+const OPTIONS = {
+  defaultTtlMs: 86_400_000,
+  maxStateBytes: 1_048_576,
+  historyLimit: 50,
+  historyMaxBytes: 1_048_576,
+  tasks: LIMITS,
+};
+
+const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
+let made = 0;
+
+/** So many loops at once, each taking the next piece of work until there is none. */
+async function share(count, atOnce, work) {
+  let left = count;
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (left > 0) {
+        const size = Math.min(left, work.size ?? 1);
+        left -= size;
+        const done = await work.run(size);
+        left += size - done;
+      }
+    }),
+  );
+}
+
+async function perSecond(count, run) {
+  const started = performance.now();
+  await run();
+  return (count / (performance.now() - started)) * 1000;
+}
+
+const onceOf = (key, keepMs = 30_000) => ({ key, fingerprint: '', keepMs });
+
+async function openEngine(port) {
+  const { RedisConnections } = await built('redis/redis-connections.js');
+  const { RedisEngine } = await built('redis/redis-engine.js');
+  const { WorkflowIndex } = await built('workflow-index.js');
+  const connections = new RedisConnections({
+    host: '127.0.0.1',
+    port,
+    db: 0,
+    tls: false,
+    namespace: '',
+    maxConnections: 2,
+    commandTimeoutMs: 30_000,
+    connectTimeoutMs: 5000,
+    fallback: 'none',
+    allowEviction: false,
+  });
+  await connections.open();
+  const index = new WorkflowIndex([]);
+  const engine = new RedisEngine(connections, { options: OPTIONS, index, namespace: '' });
+  return { engine, close: () => connections.close() };
+}
+
+function newTask(queue) {
+  return {
+    id: `bench-${++made}`,
+    queue,
+    payload: PAYLOAD,
+    headers: '{}',
+    priority: 5,
+    start: { delayMs: 0 },
+    maxAttempts: 4,
+    backoffMs: [5000],
+    leaseMs: 60_000,
+    limitMs: null,
+    expires: { afterDueMs: 86_400_000 },
+  };
+}
+
+async function fill(engine, queue, count) {
+  await share(count, 8, {
+    size: 100,
+    async run(size) {
+      const enqueue = Array.from({ length: size }, () => newTask(queue));
+      await engine.commit('default', { once: onceOf(`fill-${++made}`), enqueue });
+      return size;
+    },
+  });
+}
+
+const claimOf = (queue, count) => ({
+  queue,
+  worker: 'bench',
+  leaseMs: undefined,
+  tokens: Array.from({ length: count }, () => `token-${++made}`),
+});
+
+/** One claim and one completion for each task, as a worker with so many slots makes them. */
+async function throughEngine(engine, count) {
+  await fill(engine, 'engine', count);
+  return perSecond(count, () =>
+    share(count, AT_ONCE, {
+      async run() {
+        const { tasks } = await engine.tasks.claim('default', claimOf('engine', 1), `claim-${++made}`);
+        for (const { id, token } of tasks) {
+          const ack = { taskId: id, token, result: 'null' };
+          await engine.commit('default', { once: onceOf(`ack-${token}`), ack });
+        }
+        return tasks.length;
+      },
+    }),
+  );
+}
+
+/** One commit for each step: ends the task, writes the state, enqueues the next task and claims it. */
+async function stepCommits(engine, count) {
+  const flows = Array.from({ length: AT_ONCE }, (_, n) => `flow-${n}`);
+  const about = { by: 'bench', cause: 'commit', changed: null };
+  const put = (id, n) => ({ id, incarnation: 'bench', state: `{"n":${n}}`, index: {}, ttl: 86_400_000, about });
+  const steps = Math.ceil(count / flows.length);
+  return perSecond(steps * flows.length, () =>
+    Promise.all(
+      flows.map(async (id) => {
+        const queue = `steps-${id}`;
+        const first = await engine.commit('default', {
+          once: onceOf(`first-${++made}`),
+          enqueue: [newTask(queue)],
+          claim: claimOf(queue, 1),
+        });
+        let task = first.next;
+        for (let n = 0; n < steps; n++) {
+          const { next } = await engine.commit('default', {
+            once: onceOf(`step-${++made}`),
+            ack: { taskId: task.id, token: task.token, result: 'null' },
+            puts: [put(id, n)],
+            enqueue: [newTask(queue)],
+            claim: claimOf(queue, 1),
+          });
+          task = next;
+        }
+      }),
+    ),
+  );
+}
+
+async function overHttp(service, engine, count) {
+  await fill(engine, 'http', count);
+  const post = async (path, body) => {
+    const answer = await fetch(service.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, json: answer.status === 200 ? await answer.json() : await answer.text() };
+  };
+  return perSecond(count, () =>
+    share(count, 4, {
+      size: BATCH,
+      async run(size) {
+        const { status, json } = await post('/v1/queues/http/claims', { max: size });
+        const tasks = status === 200 ? json.tasks : [];
+        await Promise.all(
+          tasks.map(({ id, leaseToken }) => post(`/v1/tasks/${id}/complete`, { leaseToken, result: null })),
+        );
+        return tasks.length;
+      },
+    }),
+  );
+}
+
+// The peer leaves connections that it was given to whoever gave them.
+const lent = new Set();
+
+function bullConnection(port) {
+  const redis = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null });
+  lent.add(redis);
+  return redis;
+}
+
+async function fillBull(queue, count) {
+  const data = JSON.parse(PAYLOAD);
+  for (let at = 0; at < count; at += 500) {
+    const size = Math.min(500, count - at);
+    await queue.addBulk(
+      Array.from({ length: size }, () => ({
+        name: 'bench',
+        data,
+        opts: { removeOnComplete: { age: 60 }, attempts: 4 },
+      })),
+    );
+  }
+}
+
+async function bullWorker(port, count) {
+  const queue = new Queue('bull-worker', { connection: bullConnection(port) });
+  await fillBull(queue, count);
+  let done = 0;
+  const rate = await perSecond(
+    count,
+    () =>
+      new Promise((resolve, reject) => {
+        const worker = new Worker(
+          'bull-worker',
+          async () => {
+            if (++done === count) setImmediate(() => worker.close().then(resolve, reject));
+            return null;
+          },
+          { connection: bullConnection(port), concurrency: AT_ONCE },
+        );
+        worker.on('error', reject);
+      }),
+  );
+  await queue.obliterate({ force: true });
+  await queue.close();
+  return rate;
+}
+
+/** Its manual mode: jobs are asked for and moved by hand, as a service between them and its workers would. */
+async function bullManual(port, count) {
+  const queue = new Queue('bull-manual', { connection: bullConnection(port) });
+  await fillBull(queue, count);
+  const worker = new Worker('bull-manual', null, { connection: bullConnection(port), autorun: false });
+  await worker.waitUntilReady();
+  const rate = await perSecond(count, () =>
+    share(count, AT_ONCE, {
+      async run() {
+        const token = `token-${++made}`;
+        const job = await worker.getNextJob(token, { block: false });
+        if (!job) return 0;
+        await job.moveToCompleted(null, token, false);
+        return 1;
+      },
+    }),
+  );
+  await worker.close();
+  await queue.obliterate({ force: true });
+  await queue.close();
+  return rate;
+}
+
+/** What a script costs when a million tasks wait, and how much room each takes. */
+async function million(engine, redis, count) {
+  const watcher = bullConnection(Number(new URL(redis.url).port));
+  await watcher.flushall();
+  await watcher.script('FLUSH');
+  const memory = async () => Number(/used_memory:(\d+)/.exec(await watcher.info('memory'))[1]);
+  const before = await memory();
+  await fill(engine, 'million', count);
+  const bytes = ((await memory()) - before) / count;
+  await watcher.config('SET', 'slowlog-log-slower-than', '10000');
+  await watcher.slowlog('RESET');
+  for (let n = 0; n < 200; n++) {
+    const { tasks } = await engine.tasks.claim('default', claimOf('million', BATCH), `claim-${++made}`);
+    for (const [i, { id, token }] of tasks.entries()) {
+      const once = onceOf(`m-${token}`);
+      if (i % 3 === 0) await engine.commit('default', { once, ack: { taskId: id, token, result: 'null' } });
+      else if (i % 3 === 1) await engine.tasks.step('default', { kind: 'release', id, token }, once);
+      else await engine.tasks.step('default', { kind: 'extend', id, token, leaseMs: 60_000 }, once);
+    }
+    await engine.commit('default', {
+      once: onceOf(`e-${++made}`),
+      enqueue: Array.from({ length: 100 }, () => newTask('million')),
+    });
+    await engine.tasks.findQueue('default', 'million');
+  }
+  await engine.sweep();
+  const slow = await watcher.slowlog('LEN');
+  await watcher.quit();
+  return { bytes, slow };
+}
+
+export async function benchTasks({ rounds, count, waiting }) {
+  Logger.overrideLogger(false);
+  const redis = await startRedis();
+  redis.url = `redis://127.0.0.1:${redis.port}`;
+  const { engine, close } = await openEngine(redis.port);
+  const service = await startService({ REDIS_URL: redis.url, QUEUE_MAX_TASKS: '10000000' });
+  const plans = {
+    'engine: claim + complete': () => throughEngine(engine, count),
+    'engine: step commits': () => stepCommits(engine, count),
+    'HTTP: claims of 50 + complete': () => overHttp(service, engine, count),
+    'BullMQ: worker': () => bullWorker(redis.port, count),
+    'BullMQ: by hand': () => bullManual(redis.port, count),
+  };
+  const rates = Object.fromEntries(Object.keys(plans).map((name) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, run] of Object.entries(plans)) {
+      const rate = await run();
+      // The first round warms up.
+      if (round > 0) rates[name].push(rate);
+    }
+  }
+  const peer = medianOf(rates['BullMQ: worker']);
+  const results = [];
+  for (const [name, measured] of Object.entries(rates)) {
+    const rate = medianOf(measured);
+    results.push({ name, rate, ratio: rate / peer });
+    process.stdout.write(
+      `tasks    ${name.padEnd(32)} ${Math.round(rate)} per second  ${(rate / peer).toFixed(2)} × BullMQ's worker\n`,
+    );
+  }
+  const { bytes, slow } = await million(engine, redis, waiting);
+  process.stdout.write(
+    `tasks    ${waiting} waiting, 256 B of payload: ${Math.round(bytes)} B of Redis each; ${slow} calls over 10 ms; ` +
+      `resident ${Math.round(residentBytes(redis.pid) / 1024 / 1024)} MB\n`,
+  );
+  for (const redisOfPeer of lent) redisOfPeer.disconnect();
+  await service.stop();
+  await close();
+  await redis.stop();
+  return [...results, { name: 'waiting', bytes, slow }];
+}
