@@ -36,31 +36,29 @@ export function queuesTable(queues: readonly Queue[]): string {
 /** All that is known of one queue. */
 export function queuePage(queue: Queue): string {
   const { depth, rates, totals } = queue;
-  const facts = table([
-    ['queue', queue.paused ? `${queue.name} (paused)` : queue.name],
-    ['ready', depth.ready],
-    ['delayed', depth.delayed],
-    ['leased', depth.leased],
-    ['dead', depth.dead],
-    ['oldest ready', spanOf(queue.oldestReadyAgeMs)],
-    ['next due', spanOf(queue.nextDueInMs)],
-    ['pollers', queue.pollers],
-    ['per minute', `${rates.enqueuedPerMinute} in, ${rates.completedPerMinute} done`],
-    [
-      'so far',
-      `${totals.enqueued} enqueued, ${totals.claimed} claimed, ${totals.completed} completed, ${totals.retried} retried, ${totals.died} died, ${totals.cancelled} cancelled`,
-    ],
-    ['last event', queue.lastEventId ?? '-'],
-  ]);
+  const facts = [
+    `queue         ${queue.paused ? `${queue.name} (paused)` : queue.name}`,
+    `ready         ${depth.ready}`,
+    `delayed       ${depth.delayed}`,
+    `leased        ${depth.leased}`,
+    `dead          ${depth.dead}`,
+    `oldest ready  ${spanOf(queue.oldestReadyAgeMs)}`,
+    `next due      ${spanOf(queue.nextDueInMs)}`,
+    `pollers       ${queue.pollers}`,
+    `per minute    ${rates.enqueuedPerMinute} in, ${rates.completedPerMinute} done`,
+    `so far        ${totals.enqueued} enqueued, ${totals.claimed} claimed, ${totals.completed} completed`,
+    `              ${totals.retried} retried, ${totals.died} died, ${totals.cancelled} cancelled`,
+    `last event    ${queue.lastEventId ?? '-'}`,
+  ].join('\n');
   if (queue.workers.length === 0) return facts;
   const workers = queue.workers.map(({ name, leased, lastSeenAt }): Row => [name, leased, lastSeenAt]);
   return `${facts}\n\n${table([['WORKER', 'LEASED', 'LAST ASKED'], ...workers])}`;
 }
 
-/** The first column to the left, and so is any text; numbers to the right. */
+/** Texts to the left, numbers to the right; the first row is the head. */
 function table(rows: readonly Row[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  const isNumeric = widths.map((_, column) => rows.length > 1 && typeof rows[1]?.[column] === 'number');
+  const isNumeric = widths.map((_, column) => typeof rows[1]?.[column] === 'number');
   return rows
     .map((row) =>
       row

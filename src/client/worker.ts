@@ -97,13 +97,18 @@ export class Worker {
   stop(timeoutMs: number): void {
     this.#stopping.abort(ENDING);
     if (this.#ending.signal.aborted) return;
-    const hurry = setTimeout(() => {
-      this.#isHurried = true;
-      for (const held of this.#held) held.abort(ENDING);
-      const end = setTimeout(() => this.#ending.abort(ENDING), this.#options.graceMs + LAST_REPORT_MS);
-      this.#ending.signal.addEventListener('abort', () => clearTimeout(end));
-    }, timeoutMs);
-    this.#ending.signal.addEventListener('abort', () => clearTimeout(hurry));
+    const timer = setTimeout(() => this.#hurry(), timeoutMs);
+    this.#ending.signal.addEventListener('abort', () => clearTimeout(timer));
+    // Not a moment later: what fails from now on fails because of this.
+    if (timeoutMs === 0) this.#hurry();
+  }
+
+  #hurry(): void {
+    if (this.#isHurried) return;
+    this.#isHurried = true;
+    for (const held of this.#held) held.abort(ENDING);
+    const timer = setTimeout(() => this.#ending.abort(ENDING), this.#options.graceMs + LAST_REPORT_MS);
+    this.#ending.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   /** Keeps its Claim-Id until it is answered, so that no task is lost with an answer. */

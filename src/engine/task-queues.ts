@@ -84,7 +84,7 @@ export const WORKER_SEEN_MS = 10 * 60_000;
 export abstract class TaskQueues {
   /**
    * Leases the first tasks of the queue. A claim whose key is known gives the same tasks and tokens again, as far as the leases
-   * are still its own; otherwise it is a new one. Tasks that have become due, and those whose lease has run out, are put right on the way.
+   * are still its own, until they would have ended without being renewed; otherwise it is a new one. Tasks that have become due, and those whose lease has run out, are put right on the way.
    */
   abstract claim(tenant: string, claim: Claim, key: string): Promise<Claimed>;
 

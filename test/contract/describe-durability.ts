@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ClaimedTask } from '../../src/engine/task.js';
 import { once, patch, put, remove, touch } from '../support/parts.js';
 import { increment, merge } from '../support/edits.js';
+import { claimOf, newTask, TestQueue } from '../support/tasks.js';
+import { dumpTasks, sweepAll } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
 import { newTenant, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
@@ -174,6 +177,211 @@ export function describeDurability(
       expect(await tenant.count()).toBe(101);
       expect(await tenant.state('hot')).toEqual({ count: 100 });
       expect((await tenant.get('hot')).version).toBe(101);
+    });
+
+    it('keeps tasks wherever they are, with all that is known of them, their workflows held (invariants 1 and 2)', async () => {
+      await tenant.commit({ puts: [put('a', {}, { ttl: 1000 }), put('b', {}, { ttl: 1000 })] });
+      const q = new TestQueue(opened.engine, tenant.name);
+      const ids = await q.enqueueSome(7, {
+        workflowId: 'a',
+        payload: '{ "n" : 9223372036854775808 }',
+        headers: '{"h":1}',
+      });
+      const [done, dead, failed, released, cancelled, leased] = (await q.claim(6)).tasks as ClaimedTask[];
+      await q.progress(done as ClaimedTask, '"told"');
+      await q.complete(done as ClaimedTask, '{"result":[]}');
+      await q.fail(dead as ClaimedTask, { isRetryable: false });
+      await q.fail(failed as ClaimedTask, { retryAfterMs: 500, error: { code: 'X', message: 'Grüße\n🚀' } });
+      await q.release(released as ClaimedTask);
+      await q.cancel((cancelled as ClaimedTask).id, true);
+      await q.progress(leased as ClaimedTask, '"first"');
+      await q.progress(leased as ClaimedTask, '"second"');
+      const seen = async () => {
+        const { tasks } = opened.engine;
+        const found = await tasks.findQueue(tenant.name, 'q');
+        return {
+          workflows: await dump(opened.engine, tenant.name),
+          tasks: await Promise.all(ids.map((id) => tasks.find(tenant.name, id))),
+          progress: await Promise.all(ids.map((id) => tasks.readProgress(tenant.name, id, 0, 10))),
+          ofWorkflow: await tasks.listOfWorkflow(tenant.name, 'a', 10),
+          dead: await tasks.listDead(tenant.name, 'q', 10),
+          // Totals, rates and workers may begin anew.
+          figures: { ...found, totals: 'any', perMinute: 'any', workers: 'any' },
+        };
+      };
+      const before = await seen();
+      await reopen();
+      expect(await seen()).toEqual(before);
+      expect(before.figures).toMatchObject({ ready: 2, delayed: 1, leased: 1, dead: 1 });
+    });
+
+    it('leaves leases to their holders, and lets nobody else in (invariants 3 and 5)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      await q().enqueueSome(3);
+      const [one, two, three] = (await q().claim(3, { leaseMs: 100 })).tasks as [ClaimedTask, ClaimedTask, ClaimedTask];
+      await q().release(three);
+      const [again] = (await q().claim(1, { leaseMs: 100 })).tasks as [ClaimedTask];
+      await reopen();
+      expect((await q().claim()).tasks).toEqual([]);
+      await expect(q().complete(three)).rejects.toMatchObject({ code: 'LEASE_LOST' });
+      expect((await q().extend(one, 500)).task.attempt).toBe(1);
+      await q().complete(again);
+      opened.clock.advance(100);
+      await sweepAll(opened.engine);
+      await reopen();
+      // It has run out, and nobody has claimed the task since.
+      await q().complete(two, '"late"');
+      await q().complete(one);
+      expect(await q().depth()).toEqual({ ready: 0, delayed: 0, leased: 0, dead: 0 });
+    });
+
+    it('changes no order: places, retries and priorities are as they were (invariant 7)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      const [a, b, c] = (await q().enqueueSome(3)) as [string, string, string];
+      const tasks = (await q().claim(3)).tasks as [ClaimedTask, ClaimedTask, ClaimedTask];
+      for (const task of tasks.toReversed()) await q().release(task);
+      await reopen();
+      const urgent = await q().enqueue({ priority: 0 });
+      const last = await q().enqueue();
+      const first = await q().take();
+      expect(first.id).toBe(urgent);
+      await q().fail(first, { retryAfterMs: 10 });
+      await reopen();
+      await q().enqueue({ id: 'behind' });
+      opened.clock.advance(10);
+      expect(await q().takeIds(10)).toEqual([urgent, a, b, c, last, 'behind']);
+    });
+
+    it('starts what has become due meanwhile, lets run out what has run out, and no earlier (invariants 6 and 8)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      await q().enqueue({ id: 'leased', maxAttempts: 1 });
+      await q().take({ leaseMs: 50 });
+      await q().enqueue({ id: 'delayed', start: { delayMs: 50 } });
+      opened.clock.advance(49);
+      await reopen();
+      expect(await q().takeIds(5)).toEqual([]);
+      opened.clock.advance(1);
+      await reopen();
+      expect(await q().takeIds(5)).toEqual(['delayed']);
+      expect(await q().get('leased')).toMatchObject({ status: 'dead', reason: 'LEASE_EXPIRED' });
+    });
+
+    it('remembers claims, ends and steps by their keys, and dedupe keys as long as they are kept (invariants 11 and 12)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      const kept = { keepMs: A_DAY_MS };
+      const dedupe = { key: 'k:é\n', keepMs: 1000 };
+      await q().enqueueSome(3, { maxAttempts: 9 });
+      const claimed = await q().claim(2, {}, 'claim');
+      const [one, two] = claimed.tasks as [ClaimedTask, ClaimedTask];
+      const released = once(kept);
+      const ended = once({ ...kept, alias: `ack-${two.token}` });
+      const ack = { taskId: two.id, token: two.token, result: '"done"' };
+      const commit = { ack, enqueue: [newTask('q', { dedupe })], claim: claimOf('q') };
+      const first = await q().commit(commit, ended);
+      await reopen();
+      expect((await q().claim(2, {}, 'claim')).tasks).toEqual([one]);
+      expect(await q().commit(commit, ended)).toEqual({ ...first, replayed: true });
+      expect(await q().commit(commit, { ...ended, key: 'other', fingerprint: 'other' })).toEqual({
+        ...first,
+        replayed: true,
+      });
+      const step = { kind: 'release', id: one.id, token: one.token } as const;
+      const stepped = await q().step(step, released);
+      await reopen();
+      expect(await q().step(step, released)).toEqual({ ...stepped, replayed: true });
+      const again = await q().commit({ enqueue: [newTask('q', { dedupe })] });
+      expect(again.tasks?.[0]).toMatchObject({ isDuplicate: true, task: { id: first.tasks?.[0]?.task.id } });
+      opened.clock.advance(1000);
+      await reopen();
+      expect((await q().commit({ enqueue: [newTask('q', { dedupe })] })).tasks?.[0]?.isDuplicate).toBe(false);
+    });
+
+    it('keeps a paused queue paused, and goes on counting progress', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      await q().enqueue({ id: 'one' });
+      const task = await q().take();
+      await q().progress(task, '"one"');
+      await opened.engine.tasks.pause(tenant.name, 'q', true);
+      await reopen();
+      expect((await q().look()).isPaused).toBe(true);
+      expect((await q().progress(task, '"two"')).eventId).toBe('2');
+      await opened.engine.tasks.pause(tenant.name, 'q', false);
+      await reopen();
+      expect((await q().look()).isPaused).toBe(false);
+      const progress = await opened.engine.tasks.readProgress(tenant.name, 'one', 0, 10);
+      expect(progress?.events.map(({ id, event }) => [id, event])).toEqual([
+        [1, '"one"'],
+        [2, '"two"'],
+      ]);
+    });
+
+    it('does not bring back tasks that were removed, forgotten or replaced by a new life (invariant 18)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      const ids = await q().enqueueSome(3, { workflowId: 'a' });
+      const [done, dead] = (await q().claim(2)).tasks as [ClaimedTask, ClaimedTask];
+      await q().progress(done);
+      await q().complete(done);
+      await q().fail(dead, { isRetryable: false });
+      await q().cancel(ids[2] as string);
+      await opened.engine.tasks.purgeDead(tenant.name, 'q', { ids: [dead.id] }, once());
+      opened.clock.advance(3_600_000);
+      await reopen();
+      for (const id of ids) expect(await q().find(id)).toBeUndefined();
+      await q().commit({ enqueue: [newTask('q', { id: done.id })] });
+      await sweepAll(opened.engine);
+      await reopen();
+      expect(await q().get(done.id)).toMatchObject({ status: 'ready', result: undefined, failures: [] });
+      expect(await opened.engine.tasks.readProgress(tenant.name, done.id, 0, 10)).toMatchObject({ events: [] });
+      expect(await opened.engine.tasks.listOfWorkflow(tenant.name, 'a', 10)).toEqual([]);
+    });
+
+    it('leaves nothing of refused commits with tasks (invariant 9)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      const dedupe = { key: 'k', keepMs: A_DAY_MS };
+      await tenant.put('a', {});
+      await q().enqueue({ id: 'one', workflowId: 'a' });
+      const { id, token } = await q().take();
+      const task = newTask('q', { dedupe, workflowId: 'a' });
+      const look = () => dumpTasks(opened.engine, tenant.name, [id, task.id], ['a']);
+      const before = (await look()) as { all: { tasks: unknown; workflows: unknown } };
+      await expect(
+        tenant.commit({ ack: { taskId: id, token, result: '1' }, enqueue: [task], deletes: [remove('nobody')] }),
+      ).rejects.toMatchObject({ code: 'WORKFLOW_NOT_FOUND' });
+      await reopen();
+      const { all } = (await look()) as typeof before;
+      expect([all.tasks, all.workflows]).toEqual([before.all.tasks, before.all.workflows]);
+      expect((await q().commit({ enqueue: [newTask('q', { dedupe })] })).tasks?.[0]?.isDuplicate).toBe(false);
+    });
+
+    it('starts the time of a workflow anew when its last task has ended before or after it', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      await tenant.commit({ puts: [put('a', {}, { ttl: 1000 }), put('b', {}, { ttl: 1000 })] });
+      await q().commit({ enqueue: ['a', 'b'].map((id) => newTask('q', { id, workflowId: id })) });
+      opened.clock.advance(5000);
+      await q().cancel('a');
+      await reopen();
+      const deadlines = async () => [(await tenant.get('a')).deadlineMs, (await tenant.get('b')).deadlineMs];
+      expect(await deadlines()).toEqual([opened.clock.ms + 1000, null]);
+      opened.clock.advance(500);
+      await q().complete(await q().take());
+      expect(await deadlines()).toEqual([opened.clock.ms + 500, opened.clock.ms + 1000]);
+    });
+
+    it('keeps every task that was answered, when many enqueue, claim and end them at once until the end (invariant 2)', async () => {
+      const q = () => new TestQueue(opened.engine, tenant.name);
+      const first = await q().enqueueSome(100);
+      const claimed = await Promise.all(Array.from({ length: 10 }, () => q().claim(5)));
+      const tasks = claimed.flatMap((one) => one.tasks);
+      const [ended, added] = await Promise.all([
+        Promise.all(tasks.map((task, n) => (n % 2 === 0 ? q().complete(task) : q().release(task)))),
+        Promise.all(Array.from({ length: 20 }, () => q().enqueue())),
+      ]);
+      expect(ended).toHaveLength(50);
+      await reopen();
+      const statuses = await Promise.all([...first, ...added].map(async (id) => (await q().get(id)).status));
+      expect(statuses.filter((status) => status === 'done')).toHaveLength(25);
+      expect(statuses.filter((status) => status === 'ready')).toHaveLength(95);
+      expect(await q().depth()).toEqual({ ready: 95, delayed: 0, leased: 0, dead: 0 });
     });
 
     it('can come again and again', async () => {

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ClaimedTask } from '../../src/engine/task.js';
 import { once, patch, put, testIndex } from '../support/parts.js';
 import { TestClock } from '../support/clock.js';
 import { append, EditFailedError, failing, increment } from '../support/edits.js';
 import { refusalOf } from '../support/refusal.js';
+import { claimOf, newTask, TestQueue } from '../support/tasks.js';
+import { dumpTasks } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
 import { testOptions } from './engine-under-test.js';
@@ -187,6 +190,167 @@ export function describeReplicas(port: () => number): void {
       expect(await refusalOf(one.put('a', {}, { expect: { version: 1 } }))).toMatchObject({
         current: { version: 2, incarnation: current.incarnation },
       });
+    });
+
+    const queues = () =>
+      views().map(({ engine, name }) => new TestQueue(engine, name)) as [TestQueue, TestQueue, TestQueue];
+
+    it('see each other’s tasks, and may each take the next step of one (invariant 3)', async () => {
+      const [one, two, three] = queues();
+      const id = await one.enqueue({ workflowId: 'a' });
+      const task = await two.take();
+      await three.progress(task, '"told"');
+      await one.extend(task, 5000);
+      expect(await dumpTasks(one.engine, one.tenant, [id], ['a'])).toEqual(
+        await dumpTasks(two.engine, two.tenant, [id], ['a']),
+      );
+      await three.complete(task, '"done"');
+      expect(await two.get(id)).toMatchObject({ status: 'done', result: '"done"' });
+      for (const q of [one, two, three]) {
+        expect(await refusalOf(q.release(task))).toMatchObject({ code: 'LEASE_LOST' });
+      }
+    });
+
+    it('give each task to one worker, whichever of them it asks (invariant 4)', async () => {
+      const all = queues();
+      const ids = await all[0].enqueueSome(90);
+      const claims = await Promise.all(
+        Array.from({ length: 45 }, (_, n) => (all[n % 3] as TestQueue).claim(2, { worker: `w-${n}` })),
+      );
+      const tasks = claims.flatMap((claimed) => claimed.tasks);
+      expect(tasks.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+      await Promise.all(tasks.map((task, n) => (all[(n + 1) % 3] as TestQueue).complete(task)));
+      expect((await all[2].look()).totals).toMatchObject({ enqueued: 90, claimed: 90, completed: 90 });
+    });
+
+    it('know each other’s claims, ends and steps by their keys (invariant 11)', async () => {
+      const [one, two, three] = queues();
+      await one.enqueueSome(2);
+      const { tasks } = await one.claim(1, {}, 'claim');
+      expect((await two.claim(1, {}, 'claim')).tasks).toEqual(tasks);
+      const [task] = tasks as [ClaimedTask];
+      const alias = `ack-${task.token}`;
+      const ack = { taskId: task.id, token: task.token, result: '1' };
+      const ends = await Promise.all(
+        [one, two, three, one, two, three].map((q, n) =>
+          q.commit({ ack, enqueue: [newTask('next')] }, { alias, key: `end-${n}`, fingerprint: String(n) }),
+        ),
+      );
+      expect(ends.filter(({ replayed }) => !replayed)).toHaveLength(1);
+      expect(new Set(ends.map((end) => end.tasks?.[0]?.task.id)).size).toBe(1);
+      expect((await new TestQueue(one.engine, one.tenant, 'next').depth()).ready).toBe(1);
+    });
+
+    it('create one task of one dedupe key, whoever is asked (invariant 12)', async () => {
+      const all = queues();
+      const dedupe = { key: 'k', keepMs: 60_000 };
+      const outcomes = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => (all[n % 3] as TestQueue).commit({ enqueue: [newTask('q', { dedupe })] })),
+      );
+      expect(outcomes.filter(({ tasks }) => tasks?.[0]?.isDuplicate === false)).toHaveLength(1);
+      expect((await all[0].depth()).ready).toBe(1);
+    });
+
+    it('racing for one version, each with a task of its own, have one winner (invariant 10)', async () => {
+      const all = queues();
+      const tenant = new TestTenant(all[0].engine, all[0].tenant);
+      await tenant.put('a', {});
+      for (let version = 1; version <= 10; version++) {
+        await all[0].enqueueSome(9, { workflowId: 'a' });
+        const { tasks } = await all[0].claim(9);
+        const races = await Promise.allSettled(
+          tasks.map(({ id, token }, n) =>
+            (all[n % 3] as TestQueue).commit({
+              ack: { taskId: id, token, result: '1' },
+              puts: [put('a', { version, n }, { expect: { version } })],
+              enqueue: [newTask('next')],
+            }),
+          ),
+        );
+        expect(races.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        for (const [n, race] of races.entries()) {
+          if (race.status === 'rejected') await all[1].complete(tasks[n] as ClaimedTask);
+        }
+      }
+      expect((await tenant.get('a')).version).toBe(11);
+      expect((await new TestQueue(all[0].engine, all[0].tenant, 'next').depth()).ready).toBe(10);
+    });
+
+    it('hear of each other’s tasks, and of queues that have something again (invariant 8)', async () => {
+      const [one, two] = queues();
+      let [inQueue, ofTask] = [0, 0];
+      const stops = [
+        two.engine.onChange(two.tenant, 'queue q', () => inQueue++),
+        two.engine.onChange(two.tenant, 'task one', () => ofTask++),
+      ];
+      const hears = async (what: string, heard: () => number, act: () => Promise<unknown>) => {
+        const before = heard();
+        await act();
+        await until(() => heard() > before, `the other replica hears of ${what}`);
+      };
+      await hears(
+        'a new task',
+        () => inQueue,
+        () => one.enqueue({ id: 'one', start: { delayMs: 10 } }),
+      );
+      await hears(
+        'what is due',
+        () => inQueue,
+        async () => {
+          clock.advance(10);
+          await one.engine.sweep();
+        },
+      );
+      let task!: ClaimedTask;
+      await hears(
+        'a claim',
+        () => ofTask,
+        async () => (task = await one.take()),
+      );
+      await hears(
+        'progress',
+        () => ofTask,
+        () => one.progress(task),
+      );
+      await hears(
+        'a release',
+        () => inQueue,
+        () => one.release(task),
+      );
+      await hears(
+        'an end',
+        () => ofTask,
+        async () => one.complete(await one.take()),
+      );
+      for (const stop of stops) stop();
+    });
+
+    it('hold a workflow for tasks of another one, and let it go', async () => {
+      const [one, two, three] = queues();
+      const tenant = new TestTenant(three.engine, three.tenant);
+      await tenant.put('a', {}, { ttl: 100 });
+      await one.enqueue({ workflowId: 'a' });
+      clock.advance(100);
+      await two.engine.sweep();
+      expect((await tenant.get('a')).deadlineMs).toBeNull();
+      await two.complete(await two.take());
+      expect((await tenant.get('a')).deadlineMs).toBe(clock.ms + 100);
+    });
+
+    it('that claim in commits hand chains of tasks on to each other, each done once (invariants 1 and 4)', async () => {
+      const all = queues();
+      const ids = await all[0].enqueueSome(30);
+      const done: string[] = [];
+      const worker = async (first: number) => {
+        let [task] = (await (all[first] as TestQueue).claim()).tasks;
+        for (let n = first; task !== undefined; n++) {
+          done.push(task.id);
+          const ack = { taskId: task.id, token: task.token, result: '1' };
+          task = (await (all[n % 3] as TestQueue).commit({ ack, claim: claimOf('q') })).next;
+        }
+      };
+      await Promise.all([worker(0), worker(1), worker(2)]);
+      expect(done.toSorted()).toEqual(ids.toSorted());
     });
 
     it('sweep what another one has written', async () => {

@@ -77,6 +77,9 @@ const TASK_FIELDS = [
   'token',
   'startedAtMs',
   'progress',
+  'keptUntilMs',
+  'dedupedUntilMs',
+  'heldLeaseMs',
 ] as const satisfies readonly (keyof JournaledTask)[];
 
 export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];

@@ -3,7 +3,7 @@ import type { EngineOptions } from '../engine.js';
 import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
 import type { Fence, ScriptArguments } from './sender.js';
-import { parcel } from './task-replies.js';
+import { parcel, wellFormed } from './task-replies.js';
 
 /** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
 export interface PlannedPut {
@@ -162,7 +162,7 @@ function plannedTask(task: NewTask) {
     backoff: backoffMs.join(','),
     leaseMs,
     limitMs: limitMs ?? undefined,
-    dedupe,
+    dedupe: dedupe && { ...dedupe, key: wellFormed(dedupe.key) },
     workflow: workflowId,
   };
 }

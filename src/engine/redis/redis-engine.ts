@@ -277,7 +277,7 @@ export class RedisEngine extends Engine {
     try {
       checkSizes(puts, this.#options.maxStateBytes);
     } catch (error) {
-      return this.#refuse(tenant, { once }, error);
+      return this.#refuse(tenant, { once, ...(commit.claim && { claim: commit.claim }) }, error);
     }
     for (let round = 0; round < MOST_ROUNDS; round++) {
       let edited: readonly PlannedPut[];
@@ -323,8 +323,10 @@ export class RedisEngine extends Engine {
 
   /** A patch was refused before the script was asked. What the script would have found first counts: a known once key, a put. */
   async #refuse(tenant: string, commit: Commit, error: unknown): Promise<Outcome> {
-    const { puts = [], once, ack } = commit;
-    const plan = { ...planOf({ once, ...(ack && { ack }) }, puts.map(plannedPut)), checkOnly: true };
+    const { puts = [], once, ack, claim } = commit;
+    // The claim claims nothing here, but a commit that is known gives what it had claimed.
+    const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
+    const plan = { ...planOf(parts, puts.map(plannedPut)), checkOnly: true };
     const verdict = await this.#committer.send(tenant, plan);
     if (verdict.is === 'replayed') return verdict.outcome;
     throw isRefusal(verdict) ? this.#refusal(commit, verdict) : error;

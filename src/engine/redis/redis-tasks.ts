@@ -30,7 +30,7 @@ import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { keptListOf, listOf, textOf } from './replies.js';
 import type { ScriptArguments, ScriptContext, Sender } from './sender.js';
-import { claimedOf, detailOf, taskOf } from './task-replies.js';
+import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const script = (name: string) => new RedisScript('workflow', 'writing', 'once', 'tasks', name);
 const claimScript = script('claim');
@@ -89,8 +89,7 @@ export class RedisTasks extends TaskQueues {
   }
 
   async listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
-    // Some that have ended may be kept no longer, so a few more are asked for.
-    const which = { workflow: { id: workflowId, limit: limit + 100 } };
+    const which = { workflow: { id: workflowId, limit } };
     const reply = listOf(await this.#read('task', tenant, taskScript, { which }));
     const tasks = reply.flatMap((one) => (one === null || one === undefined ? [] : [taskOf(listOf(one)[0])]));
     return openFirst(tasks, limit);
@@ -227,6 +226,8 @@ function plannedStep(step: TaskStep): { planned: object; text: string } {
       const { error, ...planned } = step;
       return { planned: { ...planned, code: error.code }, text: JSON.stringify(error) };
     }
+    case 'cancel':
+      return { planned: { ...step, reason: step.reason && wellFormed(step.reason) }, text: '' };
     default:
       return { planned: step, text: '' };
   }

@@ -69,14 +69,15 @@ export function detailOf(reply: unknown): TaskDetail | undefined {
   };
 }
 
-/** Headers and payload travel and lie together: the headers, which have no line break, in the first line. */
+/** Headers and payload travel and lie together: behind the length of the headers. */
 export function parcel(headers: string, payload: string): string {
-  return `${headers}\n${payload}`;
+  return `${headers.length}\n${headers}${payload}`;
 }
 
 function parcelOf(text: string): { headers: string; payload: string } {
-  const end = text.indexOf('\n');
-  return { headers: text.slice(0, end), payload: text.slice(end + 1) };
+  const start = text.indexOf('\n') + 1;
+  const end = start + Number(text.slice(0, start - 1));
+  return { headers: text.slice(start, end), payload: text.slice(end) };
 }
 
 /** "<attempt> <time> <JSON of code and message>" */
@@ -84,4 +85,9 @@ function failureOf(entry: unknown): TaskFailure {
   const [, attempt, at, error] = /^(\d+) (\d+) (.*)$/s.exec(textOf(entry)) ?? [];
   const { code, message } = JSON.parse(error ?? '{}') as { code: string; message: string };
   return { code, message, attempt: Number(attempt), atMs: Number(at) };
+}
+
+/** Half a character cannot travel: as UTF-8 it is another one, and as an escape the scripts refuse it. */
+export function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
 }

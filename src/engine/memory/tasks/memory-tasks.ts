@@ -18,7 +18,7 @@ import type { SortedSet } from '../sorted-set.js';
 import type { Transaction } from '../transaction.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
-import { claimedOf, detailOf, recordOf, type TaskEntry } from './task-entry.js';
+import { claimedOf, detailOf, isForgotten, recordOf, type TaskEntry } from './task-entry.js';
 import { TaskWork } from './task-work.js';
 
 const MOST_LEASED_SHOWN = 1000;
@@ -83,12 +83,7 @@ export class MemoryTasks extends TaskQueues {
 
   listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
     return this.core.read(tenant, ({ tasks }) => {
-      const { resultMs, deadMs } = this.options;
-      // Dead ones may outlast that until they are swept; a list of what was lately needs none of them.
-      const since = this.core.clock() - Math.max(resultMs, deadMs);
-      const found = [...tasks.idsOf(workflowId)]
-        .flatMap((id) => this.#kept(tasks.get(id)) ?? [])
-        .filter(({ endedAtMs }) => endedAtMs === null || endedAtMs >= since);
+      const found = [...tasks.idsOf(workflowId)].flatMap((id) => this.#kept(tasks.get(id)) ?? []);
       return openFirst(found.map(recordOf), limit);
     });
   }
@@ -97,8 +92,9 @@ export class MemoryTasks extends TaskQueues {
     return this.core.read(tenant, ({ tasks }) => {
       const dead: TaskDetail[] = [];
       for (const { id } of tasks.queues.get(queue)?.dead.descending() ?? []) {
-        if (dead.length === limit) break;
-        dead.push(detailOf(tasks.get(id) as TaskEntry));
+        const entry = this.#kept(tasks.get(id));
+        if (dead.length >= limit) break;
+        if (entry !== undefined) dead.push(detailOf(entry));
       }
       return dead;
     });
@@ -192,12 +188,8 @@ export class MemoryTasks extends TaskQueues {
 
   /** When time next does something to the tasks. */
   nextEndMs(tasks: TaskCollection): number {
-    const { resultMs, progressMs, deadMs } = this.options;
-    const ends = [
-      firstIn(tasks.ended) + resultMs,
-      firstIn(tasks.endedWithProgress) + progressMs,
-      firstIn(tasks.dedupesByEnd),
-    ];
+    const { progressMs, deadMs } = this.options;
+    const ends = [firstIn(tasks.ended), firstIn(tasks.endedWithProgress) + progressMs, firstIn(tasks.dedupesByEnd)];
     for (const queue of tasks.queues.values()) {
       ends.push(firstIn(queue.delayed), firstIn(queue.leased), firstIn(queue.expiring), firstIn(queue.dead) + deadMs);
     }
@@ -210,8 +202,7 @@ export class MemoryTasks extends TaskQueues {
 
   /** What has ended so long ago that it is only still there because nobody has swept. */
   #kept(entry: TaskEntry | undefined): TaskEntry | undefined {
-    if (entry === undefined || entry.endedAtMs === null || entry.status === 'dead') return entry;
-    return entry.endedAtMs + this.options.resultMs <= this.core.clock() ? undefined : entry;
+    return entry === undefined || isForgotten(entry, this.core.clock()) ? undefined : entry;
   }
 
   /** Steps keep what came of them as the memo of an outcome. */

@@ -23,6 +23,7 @@ export function taskChangesOf(
 
 function journaledTask(entry: TaskEntry): JournaledTask {
   const { headers, failures, backoffMs, leaseMs, limitMs, place, token, startedAtMs, progress } = entry;
+  const { keptUntilMs, dedupedUntilMs, heldLeaseMs } = entry;
   return {
     ...recordOf(entry),
     headers,
@@ -33,6 +34,9 @@ function journaledTask(entry: TaskEntry): JournaledTask {
     place,
     token,
     startedAtMs,
+    keptUntilMs,
+    dedupedUntilMs,
+    heldLeaseMs,
     progress,
   };
 }

@@ -17,9 +17,9 @@ interface OfWorkflow {
 
 /** The tasks of one tenant, and their queues, which `replace` alone keeps in step. */
 export class TaskCollection {
-  /** Done and cancelled ones, by when they ended. */
+  /** Done and cancelled ones, by until when they are kept. */
   readonly ended = new SortedSet();
-  /** Ended ones that have progress events, likewise. */
+  /** Ended ones that have progress events, by when they ended. */
   readonly endedWithProgress = new SortedSet();
   /** Keys of dedupes, by when they end. */
   readonly dedupesByEnd = new SortedSet();
@@ -109,5 +109,5 @@ function endOf(entry: TaskEntry | undefined): number | undefined {
 
 /** Dead tasks wait for somebody to look at them. */
 function keptUntilEnd(entry: TaskEntry | undefined): number | undefined {
-  return entry?.status === 'dead' ? undefined : endOf(entry);
+  return entry?.status === 'dead' ? undefined : (entry?.keptUntilMs ?? undefined);
 }

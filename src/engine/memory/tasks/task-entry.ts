@@ -15,6 +15,12 @@ export interface TaskEntry extends TaskRecord {
   /** Of the last delivery, until the task is claimed again, given back or ended. */
   readonly token: string | null;
   readonly startedAtMs: number | null;
+  /** How long it was leased last; what is renewed without saying for how long is renewed for so long. */
+  readonly heldLeaseMs: number | null;
+  /** Until when it is known after its end. */
+  readonly keptUntilMs: number | null;
+  /** Until when its dedupe key is kept; null without one. */
+  readonly dedupedUntilMs: number | null;
   /** Progress events so far. */
   readonly progress: number;
   /** The commit that made this entry; see `Entry`. */
@@ -75,4 +81,9 @@ export function claimedOf(entry: TaskEntry): ClaimedTask {
     payload: entry.payload?.toString() ?? 'null',
     headers: entry.headers,
   };
+}
+
+/** It has ended so long ago that it is only still there because nobody has swept. */
+export function isForgotten({ keptUntilMs }: TaskEntry, now: number): boolean {
+  return keptUntilMs !== null && keptUntilMs <= now;
 }

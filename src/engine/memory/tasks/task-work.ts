@@ -26,10 +26,17 @@ import type { DeadSelection, QueueTotal } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../text-store.js';
 import type { Transaction } from '../transaction.js';
-import { claimedOf, type TaskEntry } from './task-entry.js';
+import { claimedOf, isForgotten, type TaskEntry } from './task-entry.js';
 
 /** What every task looks like that nobody has in hand. */
-const AT_REST = { token: null, leaseEndsAtMs: null, startedAtMs: null, dueAtMs: null, readyAtMs: null } as const;
+const AT_REST = {
+  token: null,
+  leaseEndsAtMs: null,
+  heldLeaseMs: null,
+  startedAtMs: null,
+  dueAtMs: null,
+  readyAtMs: null,
+} as const;
 
 /** What can happen to tasks, as changes of a transaction. Methods that begin with `demand` refuse; the others cannot. */
 export class TaskWork {
@@ -55,8 +62,12 @@ export class TaskWork {
   /** @throws QueueFullError; `finished` tasks leave their room to the new ones. */
   demandRoom(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
     const added = new Map<string, number>();
+    const seen = new Set<string>();
     tasks.forEach((task, index) => {
-      if (this.#existing(task) !== undefined) return;
+      const names = [`id ${task.id}`, ...(task.dedupe === undefined ? [] : [`key ${task.dedupe.key}`])];
+      const isNew = names.every((name) => !seen.has(name));
+      for (const name of names) seen.add(name);
+      if (!isNew || this.#existing(task) !== undefined) return;
       const count = (added.get(task.queue) ?? 0) + 1;
       added.set(task.queue, count);
       const open = this.#tasks.queues.get(task.queue)?.open ?? 0;
@@ -107,6 +118,9 @@ export class TaskWork {
       place: isDelayed ? 0 : this.#nextPlace(queue, priority),
       token: null,
       startedAtMs: null,
+      heldLeaseMs: null,
+      keptUntilMs: null,
+      dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
       progress: 0,
       commit: 0,
     };
@@ -154,6 +168,7 @@ export class TaskWork {
         payload: undefined,
         result: this.texts.add(result),
         endedAtMs: this.#now,
+        keptUntilMs: this.#endOfKeeping(entry),
       },
       'task.done',
     );
@@ -199,6 +214,7 @@ export class TaskWork {
         replays: entry.replays + 1,
         reason: null,
         endedAtMs: null,
+        keptUntilMs: null,
         // Whatever time it had to be started in is long over; it gets as long again.
         expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
       };
@@ -231,7 +247,7 @@ export class TaskWork {
   /** Ended tasks that are kept no longer, progress of ended tasks, and dedupe keys. */
   sweepEnded(most: number): boolean {
     const tasks = this.#tasks;
-    const gone = dueIn(tasks.ended, this.#now - this.options.resultMs, most);
+    const gone = dueIn(tasks.ended, this.#now, most);
     for (const id of gone) this.#remove(id);
     const over = dueIn(tasks.endedWithProgress, this.#now - this.options.progressMs, most);
     for (const id of over) this.transaction.setProgress(id, undefined);
@@ -247,8 +263,7 @@ export class TaskWork {
   /** What has ended so long ago that it is only still there because nobody has swept is gone. */
   #kept(id: string): TaskEntry | undefined {
     const entry = this.#tasks.get(id);
-    if (entry === undefined || entry.endedAtMs === null || entry.status === 'dead') return entry;
-    return entry.endedAtMs + this.options.resultMs <= this.#now ? undefined : entry;
+    return entry === undefined || isForgotten(entry, this.#now) ? undefined : entry;
   }
 
   #get(id: string): TaskEntry {
@@ -317,6 +332,7 @@ export class TaskWork {
         token,
         startedAtMs: this.#now,
         readyAtMs: null,
+        heldLeaseMs: leaseMs ?? entry.leaseMs,
         leaseEndsAtMs: this.#leaseEnd(this.#now, leaseMs ?? entry.leaseMs, entry.limitMs),
       },
       'task.claimed',
@@ -331,11 +347,13 @@ export class TaskWork {
   /** Also takes the task back from the ready ones, if its lease had run out unnoticed. */
   #extend(entry: TaskEntry, leaseMs: number | undefined): TaskEntry {
     const started = entry.startedAtMs ?? this.#now;
-    const leaseEndsAtMs = this.#leaseEnd(started, leaseMs ?? entry.leaseMs, entry.limitMs);
+    const heldLeaseMs = leaseMs ?? entry.heldLeaseMs ?? entry.leaseMs;
+    const leaseEndsAtMs = this.#leaseEnd(started, heldLeaseMs, entry.limitMs);
     const next: TaskEntry = {
       ...entry,
       status: 'leased',
       readyAtMs: null,
+      heldLeaseMs,
       leaseEndsAtMs,
       commit: this.transaction.number,
     };
@@ -381,7 +399,17 @@ export class TaskWork {
 
   #die(entry: TaskEntry, reason: string): TaskEntry {
     this.#count(entry.queue, 'died');
-    return this.#replace({ ...entry, ...AT_REST, status: 'dead', reason, endedAtMs: this.#now }, 'task.dead');
+    return this.#replace(
+      {
+        ...entry,
+        ...AT_REST,
+        status: 'dead',
+        reason,
+        endedAtMs: this.#now,
+        keptUntilMs: this.#now + this.options.deadMs,
+      },
+      'task.dead',
+    );
   }
 
   #cancelOrAsk({ id, reason, isForced }: Extract<TaskStep, { kind: 'cancel' }>): TaskEntry {
@@ -403,18 +431,25 @@ export class TaskWork {
         payload: undefined,
         reason,
         endedAtMs: this.#now,
+        keptUntilMs: this.#endOfKeeping(entry),
       },
       'task.cancelled',
     );
   }
 
   #dead(queue: string, which: DeadSelection): string[] {
-    const { dead } = this.#tasks.queue(queue);
-    if ('max' in which) return firstOf(dead, which.max);
+    const dead = this.#tasks.queues.get(queue)?.dead;
+    if (dead === undefined) return [];
+    if ('max' in which) return firstOf(dead, which.max).filter((id) => this.#kept(id) !== undefined);
     return [...new Set(which.ids)].filter((id) => {
-      const entry = this.#tasks.get(id);
+      const entry = this.#kept(id);
       return entry?.status === 'dead' && entry.queue === queue;
     });
+  }
+
+  /** A task is known for as long as its dedupe key is: whoever enqueues it again gets it shown. */
+  #endOfKeeping({ dedupedUntilMs }: TaskEntry): number {
+    return Math.max(this.#now + this.options.resultMs, dedupedUntilMs ?? 0);
   }
 
   /** An open task takes its workflow's deadline away; when the last one ends, the time to live begins anew. */

@@ -9,7 +9,8 @@ local known = happened()
 if known then return known end
 local ids = {}
 if request.max then
-  ids = redis.call('ZRANGE', queue_key('dead', request.queue), 0, request.max - 1)
+  -- A range that ends at -1 would be all of them.
+  if request.max > 0 then ids = redis.call('ZRANGE', queue_key('dead', request.queue), 0, request.max - 1) end
 else
   local seen = {}
   for _, id in ipairs(request.ids) do
@@ -19,6 +20,12 @@ else
 end
 
 need_no_memory()
+-- What is kept no longer is left to the sweep.
+local kept = {}
+for _, id in ipairs(ids) do
+  if load_task(id) then kept[#kept + 1] = id end
+end
+ids = kept
 for i, id in ipairs(ids) do
   local task = member('dead', request.queue, id)
   if request.action == 'purge' then
@@ -29,7 +36,7 @@ for i, id in ipairs(ids) do
     local due = now + math.floor(request.spreadMs * (i - 1) / #ids)
     local more = {
       attempt = request.resetAttempts and 0 or math.min(task.attempt, task.max_attempts - 1), releases = 0, replays = task.replays + 1,
-      reason = false, ended = false, expires = math.max(task.expires, due + task.expires - task.created),
+      reason = false, ended = false, kept_until = false, expires = math.max(task.expires, due + task.expires - task.created),
     }
     if due > now then change_task(task, with({ status = 'delayed', due = due }, more), 'task.replayed')
     else make_ready(task, more, 'task.replayed') end

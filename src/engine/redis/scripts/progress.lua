@@ -10,4 +10,5 @@ local key = progress_key(plan.id)
 local is_over = not is_open(task)
 if is_over and task.ended + plan.limits.progressMs <= now then return { '1', '', {} } end
 local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
-return { is_over and '1' or '0', oldest and string.match(oldest[1], '^%d+') or '', redis.call('XRANGE', key, whole(plan.after + 1) .. '-0', '+', 'COUNT', plan.limit) }
+local events = plan.limit > 0 and redis.call('XRANGE', key, whole(plan.after + 1) .. '-0', '+', 'COUNT', plan.limit) or {}
+return { is_over and '1' or '0', oldest and string.match(oldest[1], '^%d+') or '', events }

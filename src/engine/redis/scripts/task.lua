@@ -15,15 +15,28 @@ local reply = {}
 if which.ids then
   for i, id in ipairs(which.ids) do reply[i] = details(id) end
 elseif which.dead then
-  for i, id in ipairs(redis.call('ZREVRANGE', queue_key('dead', which.dead.queue), 0, which.dead.limit - 1)) do reply[i] = details(id) end
+  -- A range that ends at -1 would be all of them.
+  local ids = which.dead.limit > 0 and redis.call('ZREVRANGE', queue_key('dead', which.dead.queue), 0, which.dead.limit - 1) or {}
+  for i, id in ipairs(ids) do reply[i] = details(id) end
 else
   local key = workflow_tasks_key(which.workflow.id)
-  local ids = redis.call('ZRANGEBYSCORE', key, '-inf', '(0', 'LIMIT', 0, which.workflow.limit)
-  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key, '+inf', whole(now - math.max(plan.limits.resultMs, plan.limits.deadMs)), 'LIMIT', 0, which.workflow.limit)) do ids[#ids + 1] = id end
-  for i, id in ipairs(ids) do
-    local task = load_task(id)
-    -- The id may have been used again since, for a task of another workflow.
-    reply[i] = task and task.workflow == which.workflow.id and { fields_of(task) } or false
+  local function show(ids)
+    for _, id in ipairs(ids) do
+      local task = load_task(id)
+      -- The id may have been used again since, for a task of another workflow.
+      if task and task.workflow == which.workflow.id then reply[#reply + 1] = { fields_of(task) }
+      else redis.call('ZREM', key, id) end
+    end
+  end
+  show(redis.call('ZRANGEBYSCORE', key, '-inf', '(0', 'LIMIT', 0, which.workflow.limit))
+  -- Those that are kept no longer are taken out on the way, so each is met once.
+  local rounds = 0
+  while #reply < which.workflow.limit and rounds < 20 do
+    rounds = rounds + 1
+    local seen = #reply - redis.call('ZCOUNT', key, '-inf', '(0')
+    local ids = redis.call('ZREVRANGEBYSCORE', key, '+inf', '0', 'LIMIT', math.max(0, seen), 100)
+    if #ids == 0 then break end
+    show(ids)
   end
 end
 return reply

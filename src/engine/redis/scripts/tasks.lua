@@ -12,6 +12,8 @@ local PROGRESS_KEPT = 1000
 local MOST_CANCELLED = 1000
 local WORKER_SEEN_MS = 600000
 local WORKER_NOTED_MS = 5000
+-- No ended task is kept longer for its dedupe key.
+local LONGEST_DEDUPE_MS = 86400000
 
 local function queue_key(kind, queue) return prefix .. 'queue:' .. kind .. ':' .. queue end
 local function task_key(id) return prefix .. 'task:' .. id end
@@ -21,7 +23,7 @@ local function failures_key(id) return prefix .. 'failures:' .. id end
 local function progress_key(id) return prefix .. 'progress:' .. id end
 
 local NUMBERS = { 'priority', 'attempt', 'max_attempts', 'releases', 'replays', 'created', 'ready', 'due', 'expires', 'lease_ends', 'ended',
-  'lease', 'limit', 'place', 'started', 'progress', 'kept_until' }
+  'lease', 'limit', 'place', 'started', 'progress', 'kept_until', 'deduped_until', 'held_lease' }
 
 -- Nil when there is no such task, or it has ended and is not kept any longer.
 local function load_task(id)
@@ -118,7 +120,7 @@ local function hold_workflow(task)
   if is_held(task.workflow) then
     redis.call('PERSIST', key)
   else
-    local kept = math.max(plan.limits.resultMs, plan.limits.deadMs)
+    local kept = math.max(plan.limits.resultMs, plan.limits.deadMs, LONGEST_DEDUPE_MS)
     redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
     redis.call('PEXPIREAT', key, whole(now + kept))
   end
@@ -154,7 +156,7 @@ end
 
 -- What every task looks like that nobody has in hand.
 local function at_rest(more)
-  return with({ token = false, lease_ends = false, started = false, due = false, ready = false }, more)
+  return with({ token = false, lease_ends = false, held_lease = false, started = false, due = false, ready = false }, more)
 end
 
 -- The task, if the token is that of its current delivery; else nil and why not.
@@ -166,9 +168,11 @@ local function leased_task(id, token)
   return task
 end
 
+-- A task is known for as long as its dedupe key is: whoever enqueues it again gets it shown.
+local function end_of_keeping(task, ms) return math.max(now + ms, task.deduped_until or 0) end
+
 local function keep_until_forgotten(task)
-  local forgotten = now + plan.limits.resultMs
-  for _, key in ipairs({ task_key(task.id), result_key(task.id), failures_key(task.id) }) do redis.call('PEXPIREAT', key, whole(forgotten)) end
+  for _, key in ipairs({ task_key(task.id), result_key(task.id), failures_key(task.id) }) do redis.call('PEXPIREAT', key, whole(task.kept_until)) end
 end
 
 local function end_progress(task) redis.call('PEXPIREAT', progress_key(task.id), whole(now + plan.limits.progressMs)) end
@@ -177,7 +181,7 @@ local function finish(task, result)
   redis.call('UNLINK', payload_key(task.id))
   tally(task.queue, 'completed')
   redis.call('SET', result_key(task.id), result)
-  change_task(task, at_rest({ status = 'done', ended = now, kept_until = now + plan.limits.resultMs }), 'task.done')
+  change_task(task, at_rest({ status = 'done', ended = now, kept_until = end_of_keeping(task, plan.limits.resultMs) }), 'task.done')
   keep_until_forgotten(task)
   end_progress(task)
 end
@@ -185,7 +189,8 @@ end
 local function cancel_task(task, reason)
   redis.call('UNLINK', payload_key(task.id))
   tally(task.queue, 'cancelled')
-  change_task(task, at_rest({ status = 'cancelled', cancel = '1', reason = reason or false, ended = now, kept_until = now + plan.limits.resultMs }),
+  change_task(task, at_rest({ status = 'cancelled', cancel = '1', reason = reason or false, ended = now,
+    kept_until = end_of_keeping(task, plan.limits.resultMs) }),
     'task.cancelled')
   keep_until_forgotten(task)
   end_progress(task)
@@ -194,7 +199,7 @@ end
 
 local function die(task, reason)
   tally(task.queue, 'died')
-  change_task(task, at_rest({ status = 'dead', reason = reason, ended = now }), 'task.dead')
+  change_task(task, at_rest({ status = 'dead', reason = reason, ended = now, kept_until = now + plan.limits.deadMs }), 'task.dead')
   end_progress(task)
   return task
 end
@@ -241,7 +246,7 @@ local function lease_end(started, lease, limit)
   return now + lease
 end
 
-local function claimed_of(task) return { fields_of(task), redis.call('GET', payload_key(task.id)) or '{}\nnull' } end
+local function claimed_of(task) return { fields_of(task), redis.call('GET', payload_key(task.id)) or '2\n{}null' } end
 
 -- Which task got which token.
 local function lent_of(claimed)
@@ -286,8 +291,9 @@ local function claim(request)
       die(task, 'EXPIRED')
     elseif task then
       tally(queue, 'claimed')
+      local lease = request.leaseMs or task.lease
       change_task(task, { status = 'leased', attempt = task.attempt + 1, worker = request.worker, token = request.tokens[#claimed + 1], started = now,
-        ready = false, lease_ends = lease_end(now, request.leaseMs or task.lease, task.limit) }, 'task.claimed')
+        ready = false, held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed')
       claimed[#claimed + 1] = claimed_of(task)
     end
   end
@@ -306,10 +312,11 @@ local function next_due_in(queue)
   return next and whole(math.max(0, next - now)) or ''
 end
 
--- Also takes the task back from the ready ones, if its lease had run out unnoticed.
+-- Also takes the task back from the ready ones, if its lease had run out unnoticed. For as long as it was leased last, unless said otherwise.
 local function extend(task, lease, more)
-  local ends = lease_end(task.started or now, lease or task.lease, task.limit)
-  change_task(task, with({ status = 'leased', ready = false, lease_ends = ends }, more or {}))
+  local length = lease or task.held_lease or task.lease
+  local ends = lease_end(task.started or now, length, task.limit)
+  change_task(task, with({ status = 'leased', ready = false, held_lease = length, lease_ends = ends }, more or {}))
   redis.call('PUBLISH', prefix .. 'changes', 'task ' .. task.id)
   return task
 end
@@ -370,9 +377,13 @@ end
 
 -- The place of the first new task that finds its queue full; nil when there is room for all. `finished` leaves its room to them.
 local function without_room(specs, finished)
-  local added = {}
+  local added, seen = {}, {}
   for i, spec in ipairs(specs) do
-    if not existing_task(spec) then
+    local name = 'id ' .. spec.id
+    local key = spec.dedupe and 'key ' .. spec.dedupe.key or name
+    local is_new = not seen[name] and not seen[key]
+    seen[name], seen[key] = true, true
+    if is_new and not existing_task(spec) then
       local queue = spec.queue
       added[queue] = (added[queue] or 0) + 1
       local open = redis.call('ZCARD', queue_key('ready', queue)) + redis.call('ZCARD', queue_key('delayed', queue)) +
@@ -394,7 +405,10 @@ local function create_task(spec, payload)
   local due = spec.atMs or now + spec.delayMs
   local is_delayed = due > now
   redis.call('SET', payload_key(spec.id), payload)
-  -- What an ended life of the id left behind.
+  -- What an ended life of the id left behind; a dead one may still stand in its list.
+  local before = redis.call('HMGET', task_key(spec.id), 'queue', 'workflow')
+  if before[1] then redis.call('ZREM', queue_key('dead', before[1]), spec.id) end
+  if before[2] then redis.call('ZREM', workflow_tasks_key(before[2]), spec.id) end
   redis.call('UNLINK', task_key(spec.id), result_key(spec.id), failures_key(spec.id), progress_key(spec.id))
   local task = { id = spec.id, queue = spec.queue, priority = spec.priority, place = 0 }
   redis.call('ZADD', prefix .. 'queues', 0, spec.queue)
@@ -403,7 +417,7 @@ local function create_task(spec, payload)
     queue = spec.queue, status = is_delayed and 'delayed' or 'ready', priority = spec.priority, attempt = 0, max_attempts = spec.maxAttempts, releases = 0,
     replays = 0, workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
     expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, backoff = spec.backoff, lease = spec.leaseMs, limit = spec.limitMs,
-    place = is_delayed and 0 or next_place(task),
+    place = is_delayed and 0 or next_place(task), deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil,
   }, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)

@@ -1,0 +1,187 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import type { Terminal } from '../../src/cli/command.js';
+import { COMMANDS } from '../../src/cli/commands.js';
+import { Output } from '../../src/cli/output.js';
+import { runCommand } from '../../src/cli/run-command.js';
+import { FakeService, ok, problem } from './fake-service.js';
+
+/** Runs a command line in this process; what it writes is what comes back. */
+async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = '') {
+  let stdout = '';
+  const notes: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      stdout += chunk.toString();
+      done();
+    },
+  });
+  const terminal: Terminal = {
+    output: new Output(stream),
+    note: (line) => notes.push(line),
+    readInput: async () => input,
+    onStop: () => undefined,
+    isScreen: false,
+  };
+  const code = await runCommand(args, env, terminal);
+  return { code, stdout, stderr: notes.join('\n') };
+}
+
+describe('the command line', () => {
+  it.each(COMMANDS.map(({ name }) => name))('has help for %s', async (name) => {
+    const { code, stdout, stderr } = await run([name, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^usage: waymark ${name}[^]*--url <url>[^]*Exit codes: 0 `));
+    const { options } = COMMANDS.find((command) => command.name === name) as (typeof COMMANDS)[number];
+    for (const option of Object.keys(options)) expect(stdout).toContain(`--${option}`);
+  });
+
+  it('lists its commands', async () => {
+    for (const words of [['--help'], ['help'], ['-h']]) {
+      const { code, stdout } = await run(words);
+      expect(code).toBe(0);
+      for (const { name, summary } of COMMANDS) expect(stdout).toMatch(new RegExp(`  ${name} +${summary}\n`));
+    }
+  });
+
+  it.each([
+    [[], /a command is missing\nusage: waymark <command>/],
+    [['wander'], /wander: no such command\nusage: waymark <command>/],
+    [['worker'], /--topic is missing\nusage: waymark worker --topic/],
+    [['worker', '--topic', 'q', '--colour', 'red'], /Unknown option '--colour'[^]*\nusage: waymark worker/],
+    [['worker', '--topic', 'q', 'more'], /more: not expected here/],
+    [['worker', '--topic', 'q', '--concurrency', '51'], /--concurrency 51: must be an integer from 1 to 50/],
+    [['worker', '--topic', 'q', '--lease', '10ms'], /--lease 10ms: must be a duration/],
+    [['worker', '--topic', ''], /--topic: must not be empty/],
+    [['worker', '--topic'], /argument missing\nusage/],
+    [['produce', '--topic', 'q', '--count', '0'], /--count 0: must be an integer from 1/],
+    [['produce', '--topic', 'q', '--count', '1.5'], /--count 1.5/],
+    [['produce', '--topic', 'q', '--priority', '10'], /--priority 10: must be an integer from 0 to 9/],
+    [['produce', '--topic', 'q', '--delay', 'soon'], /--delay soon: must be a duration/],
+    [['produce', '--topic', 'q', '--payload', '{"a":'], /--payload {"a":: is neither JSON nor a file .*ENOENT/],
+    [['produce', '--topic', 'q', '--payload', 'README.md'], /--payload README.md: is a file that is not JSON/],
+    [['produce', '--topic', 'q', '--payload', '-'], /--payload stdin: is not JSON/],
+    [['produce', '--topic', 'q', '--dedupe-key', 'k', '--count', '2'], /--dedupe-key makes one task/],
+    [['inspect'], /must be: inspect queues, or: inspect queue <name>/],
+    [['inspect', 'queue'], /must be: inspect queues/],
+    [['inspect', 'queues', 'q'], /must be: inspect queues/],
+    [['inspect', 'queues', '--fail-on', 'rain'], /--fail-on rain: can only be warn/],
+    [['smoke', 'more'], /more: not expected here/],
+    [['smoke', '--url', 'localhost:3000'], /--url localhost:3000: must be like http/],
+  ])('refuses %j: exit code 2, and the usage on stderr', async (args, says) => {
+    const { code, stdout, stderr } = await run(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(says);
+    expect(stderr).toContain('usage: waymark');
+  });
+
+  it('does not touch the service before the whole command line is right', async () => {
+    const service = await FakeService.start(() => ok({}));
+    await run(['produce', '--topic', 'q', '--payload', '{', '--url', service.url]);
+    await run(['inspect', 'queues', '--interval', '1ms', '--url', service.url]);
+    await service.stop();
+    expect(service.asked).toEqual([]);
+  });
+
+  it('takes the URL from --url, else from WAYMARK_URL', async () => {
+    const service = await FakeService.start(() => ok({ items: [] }));
+    expect((await run(['inspect', 'queues'], { WAYMARK_URL: service.url })).code).toBe(0);
+    expect((await run(['inspect', 'queues', '--url', `${service.url}/`], { WAYMARK_URL: 'http://[::1]:1' })).code).toBe(
+      0,
+    );
+    await service.stop();
+    expect(service.asked.map(({ path }) => path)).toEqual(['/v1/queues', '/v1/queues']);
+  });
+
+  it('ends with 1 and the problem when the service refuses', async () => {
+    const errors = [{ pointer: '/workflowId', message: 'must be the id of a workflow' }];
+    const service = await FakeService.start(() => problem(422, 'INVALID_BODY', { errors }));
+    const { code, stdout, stderr } = await run(['produce', '--topic', 'q', '--workflow', 'a b', '--url', service.url]);
+    await service.stop();
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('422 INVALID_BODY: about INVALID_BODY (/workflowId must be the id of a workflow)');
+  });
+
+  it.each([
+    ['smoke', ['smoke']],
+    ['produce', ['produce', '--topic', 'q']],
+    ['inspect', ['inspect', 'queue', 'q']],
+    ['worker', ['worker', '--topic', 'q']],
+  ])(
+    'ends with 3 when nobody answers: %s',
+    async (_, args) => {
+      const service = await FakeService.start(() => ok({}));
+      const { url } = service;
+      await service.stop();
+      const { code, stderr, stdout } = await run([...args, '--url', url]);
+      expect(code).toBe(3);
+      expect(stdout + stderr).toContain(`Cannot reach ${url}`);
+    },
+    30_000,
+  );
+
+  it('says with each check of the smoke test that it was not tried, when nobody answers', async () => {
+    const { stdout } = await run(['smoke', '--url', 'http://127.0.0.1:9']);
+    expect(stdout).toMatch(
+      /^PING: False .+\nWRITE: False not tried\nCAS: False not tried\nTTL: .*\nQUEUE: False not tried\n$/,
+    );
+  });
+
+  it('sends many tasks in batches that the service takes', async () => {
+    const made = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `t-${i}` }));
+    const service = await FakeService.start(({ body }) =>
+      ok(body.tasks ? { tasks: made(body.tasks.length) } : { id: 'a' }),
+    );
+    const many = await run(['produce', '--topic', 'q', '--count', '201', '--url', service.url]);
+    expect(many.stdout.split('\n')).toHaveLength(202);
+    expect(service.asked.map(({ body }) => body.tasks?.length ?? 1)).toEqual([100, 100, 1]);
+    const large = JSON.stringify('x'.repeat(300_000));
+    await run(['produce', '--topic', 'q', '--count', '4', '--payload', '-', '--url', service.url], {}, large);
+    expect(service.asked.slice(3).map(({ body }) => body.tasks?.length)).toEqual([3, undefined]);
+    await service.stop();
+  });
+
+  const QUEUE = {
+    name: 'q',
+    paused: false,
+    depth: { ready: 0, delayed: 0, leased: 0, dead: 0 },
+    oldestReadyAgeMs: null,
+    nextDueInMs: null,
+    pollers: 1,
+    rates: { enqueuedPerMinute: 0, completedPerMinute: 0 },
+    totals: { enqueued: 0, claimed: 0, completed: 0, retried: 0, died: 0, cancelled: 0 },
+    lastEventId: null,
+    workers: [],
+  };
+  const depth = (some: object) => ({ depth: { ...QUEUE.depth, ...some } });
+
+  it.each([
+    ['all is well', {}, ''],
+    ['tasks are taken', { ...depth({ ready: 3 }), oldestReadyAgeMs: 60_000 }, ''],
+    ['all hands are full', { ...depth({ ready: 3, leased: 1 }), pollers: 0 }, ''],
+    ['dead', depth({ dead: 2 }), 'warning: q: 2 dead'],
+    ['nobody asks', { ...depth({ ready: 1 }), pollers: 0 }, 'warning: q: tasks wait and no worker asks'],
+    ['paused', { ...depth({ delayed: 1 }), paused: true }, 'warning: q: paused, with tasks waiting'],
+    ['old', { ...depth({ ready: 1 }), oldestReadyAgeMs: 400_000 }, 'warning: q: the oldest has been ready for 6.6m'],
+  ])('warns of queues that are not well, and only of those: %s', async (_, differs, warning) => {
+    const queue = { ...QUEUE, ...differs };
+    const service = await FakeService.start(() => ok(queue));
+    const plain = await run(['inspect', 'queue', 'q', '--json', '--url', service.url]);
+    const strict = await run(['inspect', 'queue', 'q', '--json', '--fail-on', 'warn', '--url', service.url]);
+    await service.stop();
+    expect([plain.code, plain.stderr]).toEqual([0, warning]);
+    expect([strict.code, strict.stderr]).toEqual([warning === '' ? 0 : 1, warning]);
+    expect(JSON.parse(plain.stdout)).toEqual(queue);
+  });
+
+  it('watches until there is a warning, and waits for a service that is away meanwhile', async () => {
+    const replies = [ok(QUEUE), problem(503, 'STORE_UNAVAILABLE'), ok({ ...QUEUE, ...depth({ dead: 1 }) })];
+    const service = await FakeService.start((_, count) => replies[count - 1] ?? 'cut');
+    const args = ['inspect', 'queue', 'q', '--watch', '--interval', '100ms', '--fail-on', 'warn', '--url', service.url];
+    const { code, stdout, stderr } = await run(args);
+    await service.stop();
+    expect(code).toBe(1);
+    expect(stdout.match(/^dead +\d+$/gm)).toHaveLength(2);
+    expect(stderr).toMatch(/STORE_UNAVAILABLE[^]*warning: q: 1 dead/);
+  });
+});

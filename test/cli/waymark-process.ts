@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command under way. */
+export interface Running {
+  readonly child: ReturnType<typeof spawn>;
+  stdout(): string;
+  stderr(): string;
+  readonly ended: Promise<Ended>;
+}
+
+/** The commands as users run them, each in a process of its own. */
+export class Waymark {
+  private constructor(private readonly sources: CompiledSources) {}
+
+  static async compile(): Promise<Waymark> {
+    return new Waymark(await compileSources());
+  }
+
+  remove(): Promise<void> {
+    return this.sources.remove();
+  }
+
+  start(
+    url: string,
+    args: readonly string[],
+    { input, ...options }: { readonly input?: string | undefined; readonly detached?: boolean } = {},
+  ): Running {
+    const { PATH = '', HOME = '' } = process.env;
+    const child = spawn(process.execPath, [fileURLToPath(`${this.sources.url}cli/main.js`), ...args], {
+      env: { PATH, HOME, WAYMARK_URL: url },
+      stdio: 'pipe',
+      ...options,
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdin.end(input);
+    const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
+    return { child, stdout: () => stdout, stderr: () => stderr, ended };
+  }
+
+  run(url: string, args: readonly string[], input?: string): Promise<Ended> {
+    return this.start(url, args, { input }).ended;
+  }
+}

@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import type { ClaimedTask } from '../../../src/engine/task.js';
+import { increment } from '../../support/edits.js';
+import { once, patch } from '../../support/parts.js';
+import { claimOf, newTask, TestQueue } from '../../support/tasks.js';
+import { dumpTasks, sweepAll } from '../../support/task-dump.js';
+import type { Fixture } from '../engine-under-test.js';
+
+const HOUR = 3_600_000;
+
+export function describeTaskRepeats(fixture: Fixture): void {
+  const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
+
+  describe('repeating', () => {
+    it('tasks under their key puts them in once, and tells of them as they were (invariant 11)', async () => {
+      const q = queue();
+      const tasks = [newTask('q'), newTask('q', { start: { delayMs: 10 } })];
+      const name = once({ keepMs: HOUR });
+      const first = await q.commit({ enqueue: tasks }, name);
+      const at = [
+        async () => {},
+        async () => void (await q.take()),
+        async () => fixture.clock.advance(10),
+        () => sweepAll(fixture.engine),
+        async () => void (await q.complete(await q.take())),
+      ];
+      for (const happen of at) {
+        await happen();
+        const before = await dumpTasks(
+          q.engine,
+          q.tenant,
+          tasks.map(({ id }) => id),
+        );
+        // Even with other ids: the caller has made them anew and lost the answer.
+        expect(await q.commit({ enqueue: [newTask('q'), newTask('q')] }, name)).toEqual({ ...first, replayed: true });
+        expect(
+          await dumpTasks(
+            q.engine,
+            q.tenant,
+            tasks.map(({ id }) => id),
+          ),
+        ).toEqual(before);
+      }
+      expect((await q.look()).totals.enqueued).toBe(2);
+    });
+
+    it('a claim at the same time gives the same tasks to each (invariant 11)', async () => {
+      const q = queue();
+      await q.enqueueSome(6);
+      const claim = claimOf('q', 2);
+      const key = randomUUID();
+      const all = await Promise.all(
+        Array.from({ length: 5 }, () => fixture.engine.tasks.claim(q.tenant, { ...claim, tokens: claim.tokens }, key)),
+      );
+      for (const { tasks } of all) expect(tasks).toEqual(all[0]?.tasks);
+      expect(await q.depth()).toMatchObject({ ready: 4, leased: 2 });
+      expect((await q.look()).totals.claimed).toBe(2);
+    });
+
+    it('a claim shows how long the lease is by now, and not as it was (invariant 11)', async () => {
+      const q = queue();
+      await q.enqueue();
+      const key = randomUUID();
+      const [task] = (await q.claim(1, { leaseMs: 100 }, key)).tasks as [ClaimedTask];
+      await q.extend(task, 5000);
+      expect((await q.claim(1, { leaseMs: 100 }, key)).tasks).toEqual([
+        { ...task, leaseEndsAtMs: fixture.clock.ms + 5000 },
+      ]);
+    });
+
+    it('a claim that found nothing is a new one (invariant 11)', async () => {
+      const q = queue();
+      const key = randomUUID();
+      expect((await q.claim(1, {}, key)).tasks).toEqual([]);
+      const id = await q.enqueue();
+      expect((await q.claim(1, {}, key)).tasks.map((task) => task.id)).toEqual([id]);
+    });
+
+    it('a claim whose lease has run out is a new delivery (invariant 11)', async () => {
+      const q = queue();
+      await q.enqueue();
+      const key = randomUUID();
+      const [first] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
+      fixture.clock.advance(10);
+      const [again] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
+      expect([again.id, again.attempt, again.token === first.token]).toEqual([first.id, 2, false]);
+    });
+
+    it('a claim does not give away what somebody else has by now (invariants 3 and 11)', async () => {
+      const q = queue();
+      await q.enqueue();
+      const key = randomUUID();
+      const [first] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
+      fixture.clock.advance(5);
+      await q.release(first);
+      const other = await q.take();
+      expect((await q.claim(1, {}, key)).tasks).toEqual([]);
+      await q.complete(other);
+    });
+
+    const steps = ['extend', 'progress', 'release', 'fail', 'cancel'] as const;
+    it.each(steps)(
+      'a step of the kind %s under its key takes it once, at whatever time (invariant 11)',
+      async (kind) => {
+        const q = queue();
+        const id = await q.enqueue({ maxAttempts: 9, backoffMs: [100] });
+        const { token } = await q.take();
+        const step = {
+          extend: { kind: 'extend', id, token, leaseMs: 70 },
+          progress: { kind: 'progress', id, token, event: '"here"' },
+          release: { kind: 'release', id, token },
+          fail: { kind: 'fail', id, token, error: { code: 'X', message: 'm' }, isRetryable: true, jitter: 1 },
+          cancel: { kind: 'cancel', id, reason: 'R', isForced: true },
+        } as const;
+        const name = once({ keepMs: HOUR });
+        const first = await q.step(step[kind], name);
+        expect(first.replayed).toBe(false);
+        const moments = [
+          async () => {},
+          async () => fixture.clock.advance(100),
+          () => sweepAll(fixture.engine),
+          async () => void (await q.claim()),
+        ];
+        for (const happen of moments) {
+          await happen();
+          const before = await dumpTasks(q.engine, q.tenant, [id]);
+          expect(await q.step(step[kind], name)).toEqual({ ...first, replayed: true });
+          expect(await dumpTasks(q.engine, q.tenant, [id])).toEqual(before);
+          await expect(q.step(step[kind], { ...name, fingerprint: 'other' })).rejects.toMatchObject({
+            code: 'IDEMPOTENCY_MISMATCH',
+          });
+        }
+      },
+    );
+
+    it('a step that was refused is tried anew (invariant 11)', async () => {
+      const q = queue();
+      const id = await q.enqueue();
+      const name = once();
+      const act = () => q.step({ kind: 'release', id, token: 'mine' }, name);
+      await expect(act()).rejects.toMatchObject({ code: 'LEASE_LOST' });
+      await q.claim(1, { tokens: ['mine'] });
+      expect(await act()).toMatchObject({ replayed: false, task: { status: 'ready', releases: 1 } });
+    });
+
+    it('an end by its token is the same end, also under another key and after the state has moved on (invariant 11)', async () => {
+      const tenant = fixture.tenant();
+      const q = new TestQueue(tenant.engine, tenant.name);
+      await tenant.put('a', { count: 0 });
+      await q.enqueue();
+      const { id, token } = await q.take();
+      const alias = `ack-${id}-${token}`;
+      const act = () =>
+        tenant.commit(
+          { ack: { taskId: id, token, result: '1' }, patches: [patch('a', increment)], enqueue: [newTask('next')] },
+          { key: randomUUID(), fingerprint: randomUUID(), alias, keepMs: HOUR },
+        );
+      const [first, ...others] = (await Promise.all([act(), act(), act()])).toSorted(
+        (a, b) => Number(a.replayed) - Number(b.replayed),
+      );
+      expect(others.map(({ replayed }) => replayed)).toEqual([true, true]);
+      await tenant.patch('a', increment);
+      fixture.clock.advance(HOUR - 1);
+      const later = await act();
+      expect(later).toMatchObject({ replayed: true, tasks: first?.tasks, workflows: [{ version: 2 }] });
+      expect(await tenant.state('a')).toEqual({ count: 2 });
+      expect((await new TestQueue(q.engine, q.tenant, 'next').look()).totals.enqueued).toBe(1);
+      fixture.clock.advance(1);
+      // What was kept of it is gone, and so is the lease: nothing happens twice.
+      await expect(act()).rejects.toThrow();
+      expect(await tenant.state('a')).toEqual({ count: 2 });
+    });
+
+    it('a commit that was refused leaves neither its key nor its token used up (invariant 11)', async () => {
+      const q = queue();
+      await q.enqueue();
+      const { id, token } = await q.take();
+      const name = once({ alias: `ack-${token}` });
+      const ack = { taskId: id, token, result: '1' };
+      await expect(q.commit({ ack, patches: [patch('nobody', increment)] }, name)).rejects.toMatchObject({
+        code: 'WORKFLOW_NOT_FOUND',
+      });
+      expect((await q.commit({ ack }, { ...name, key: randomUUID() })).replayed).toBe(false);
+    });
+
+    it('a commit gives the task it claimed again while its lease lasts, and a look at its outcome never does (invariant 11)', async () => {
+      const q = queue();
+      await q.enqueueSome(2);
+      const name = once({ keepMs: HOUR });
+      const parts = { claim: claimOf('q', 1, { leaseMs: 10 }) };
+      const first = await q.commit(parts, name);
+      expect((await q.commit(parts, name)).next).toEqual(first.next);
+      const { next: _next, ...known } = first;
+      expect(await q.engine.findOutcome(q.tenant, name.key, name.fingerprint)).toEqual({ ...known, replayed: true });
+      fixture.clock.advance(10);
+      await sweepAll(fixture.engine);
+      expect((await q.commit(parts, name)).next).toBeUndefined();
+      expect((await q.look()).totals.claimed).toBe(1);
+    });
+
+    it('a replay of the dead under its key does it once (invariants 11 and 24)', async () => {
+      const q = queue();
+      for (let n = 0; n < 2; n++) {
+        await q.enqueue({ maxAttempts: 1 });
+        await q.fail(await q.take());
+      }
+      const name = once();
+      const act = () =>
+        q.engine.tasks.replayDead(q.tenant, 'q', { max: 1 }, { resetAttempts: true, spreadMs: 0 }, name);
+      const first = await act();
+      expect(first.ids).toHaveLength(1);
+      expect(await act()).toEqual({ ...first, replayed: true });
+      expect(await q.depth()).toMatchObject({ ready: 1, dead: 1 });
+    });
+
+    it('of what did nothing is a repeat as well (invariant 11)', async () => {
+      const q = queue();
+      const name = once();
+      const act = () => q.engine.tasks.purgeDead(q.tenant, 'q', { ids: ['nobody'] }, name);
+      expect(await act()).toEqual({ ids: [], replayed: false });
+      expect(await act()).toEqual({ ids: [], replayed: true });
+    });
+  });
+}
