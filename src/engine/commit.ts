@@ -89,7 +89,7 @@ export interface Once {
   readonly keepMs: number;
   /** Kept with the outcome and returned with it: what the caller needs to give the same answer again. */
   readonly memo?: string;
-  /** Whether the states that patches produced are kept too; puts need not, their state is in the request. */
+  /** Whether the states that patches produced are kept too, if they are small; puts need not, their state is in the request. */
   readonly keepStates?: boolean;
   /** Another key under which the outcome is found, whatever the body: a lease token acknowledges once. */
   readonly alias?: string;
@@ -141,6 +141,9 @@ export interface Outcome {
   readonly next?: ClaimedTask;
   readonly memo?: string;
 }
+
+/** Larger states are not kept with an outcome, in bytes: for a day, many of them would fill any store. The history may have them. */
+export const LARGEST_KEPT_STATE = 16 * 1024;
 
 /** How long the outcome of a commit without a client's key is kept: longer than any retry of it can take. */
 export const RETRY_WINDOW_MS = 30_000;

@@ -12,7 +12,7 @@ export function httpOptions(storage: string): FastifyServerOptions {
   return {
     clientErrorHandler: answerClientError,
     // Longer than any id, so that a too long one is told so instead of missing its route.
-    routerOptions: { maxParamLength: 8192 },
+    routerOptions: { maxParamLength: 16_384 },
     // A path that cannot be decoded is refused before any hook has run.
     frameworkErrors: (error, request, reply) => {
       headEveryAnswer(request as FastifyRequest, reply as FastifyReply, storage);

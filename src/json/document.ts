@@ -2,7 +2,7 @@ import { kindOf, type JsonKind } from './characters.js';
 import { PersistentList } from './persistent-list.js';
 import { PersistentMap } from './persistent-map.js';
 import { arrayIndex } from './pointer.js';
-import { visitItems, visitMembers } from './slices.js';
+import { levelsOf, visitItems, visitMembers } from './slices.js';
 import { unescape } from './string-token.js';
 
 /** The members of an object. Names written with escapes keep that spelling; the others are their own text. */
@@ -28,6 +28,7 @@ export class JsonNode {
   #source: string | undefined;
   readonly #start: number;
   #levels: number;
+  #isExact = false;
   #members: Members | undefined = undefined;
   #items: PersistentList<JsonNode> | undefined = undefined;
   /** Length of what is inside the brackets, without commas and layout. */
@@ -83,6 +84,15 @@ export class JsonNode {
     if (this.#levels === UNKNOWN) {
       if (this.kind === 'object') this.#levels = levelsAbove(this.#parts().byName.values());
       else this.#levels = this.kind === 'array' ? levelsAbove(this.items()) : 0;
+    }
+    return this.#levels;
+  }
+
+  /** The exact number. It takes a walk over the text, but only once for a node. */
+  exactLevels(): number {
+    if (!this.#isExact) {
+      this.#levels = levelsOf(this.text);
+      this.#isExact = true;
     }
     return this.#levels;
   }

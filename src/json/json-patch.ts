@@ -5,7 +5,6 @@ import type { PatchResult } from './merge-patch.js';
 import { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
 import { readOperation, type PatchOperation } from './patch-operation.js';
 import { arrayIndex, formatPointer } from './pointer.js';
-import { levelsOf } from './slices.js';
 
 export { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
 
@@ -158,8 +157,8 @@ class Step {
   /** Limits the stack that whoever walks the result will need. */
   #checkDepth(path: Tokens, value: JsonNode): void {
     const { maxDepth } = this;
-    // The levels of a value are an upper bound after changes, its text has the exact number.
-    if (path.length + value.levels > maxDepth && path.length + levelsOf(value.text) > maxDepth) {
+    // The levels of a value are an upper bound after changes.
+    if (path.length + value.levels > maxDepth && path.length + value.exactLevels() > maxDepth) {
       this.#fail(`the document would be more than ${maxDepth} levels deep`, path);
     }
   }

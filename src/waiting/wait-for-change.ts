@@ -4,11 +4,13 @@ export interface Awaited<T> {
   readonly listen: (listener: () => void) => () => void;
   readonly read: () => Promise<T>;
   readonly isEnough: (value: T) => boolean;
+  /** When it changes by itself, whether or not anybody says so; undefined when it does not. */
+  readonly changesAtMs?: (value: T) => number | undefined;
 }
 
 /** What is read as soon as it is enough, or as it is when the time is over or `signal` says so. Costs nothing while nothing changes. */
 export async function waitForChange<T>(
-  { listen, read, isEnough }: Awaited<T>,
+  { listen, read, isEnough, changesAtMs }: Awaited<T>,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<T> {
@@ -22,7 +24,8 @@ export async function waitForChange<T>(
       const value = await read();
       const left = until - performance.now();
       if (isEnough(value) || left <= 0 || signal.aborted) return value;
-      await firstOf(changed.promise, left, signal);
+      const changesInMs = Math.max(1, (changesAtMs?.(value) ?? Infinity) - Date.now());
+      await firstOf(changed.promise, Math.min(left, changesInMs), signal);
     }
   } finally {
     stop();

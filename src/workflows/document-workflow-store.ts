@@ -101,6 +101,7 @@ export class DocumentWorkflowStore {
         listen: (listener) => this.engine.onChange(tenant, `workflow ${id}`, listener),
         read: () => this.get(tenant, id),
         isEnough: (workflow) => !known.includes(etagOf(workflow)),
+        changesAtMs: ({ deadlineMs }) => deadlineMs ?? undefined,
       },
       waitMs,
       signal,
@@ -142,9 +143,8 @@ export class DocumentWorkflowStore {
       ...(expect && { expect }),
       ...(note !== undefined && { note }),
     };
-    return written(
-      await this.engine.commit(tenant, { once, patches: [patch], ...(cancelTasks && { cancelTasksOf: [id] }) }),
-    );
+    const commit = { once, patches: [patch], ...(cancelTasks && { cancelTasksOf: [id] }) };
+    return this.#recalled(write, written(await this.engine.commit(tenant, commit)));
   }
 
   async delete(
@@ -199,7 +199,7 @@ export class DocumentWorkflowStore {
   /** Writes the state of an earlier version as the newest one. */
   async restore(id: string, version: number, write: Write): Promise<Written> {
     const known = await this.#earlier(write);
-    if (known !== undefined) return copied(known);
+    if (known !== undefined) return this.#copied(write, known);
     const old = await this.getVersion(write.tenant, id, version);
     // Without the client's own condition, at least the id must not have been deleted and created anew in between.
     return this.#copy(old, id, 'restore', { ...write, expect: write.expect ?? { incarnation: old.incarnation } });
@@ -208,7 +208,7 @@ export class DocumentWorkflowStore {
   /** A new workflow with the state of another one, as it is or as it was. */
   async fork(source: string, target: string | undefined, version: number | undefined, write: Write): Promise<Copied> {
     const known = await this.#earlier(write);
-    if (known !== undefined) return copied(known);
+    if (known !== undefined) return this.#copied(write, known);
     const from =
       version === undefined
         ? await this.get(write.tenant, source)
@@ -237,9 +237,26 @@ export class DocumentWorkflowStore {
     cause: Cause,
     write: Write,
   ): Promise<Copied> {
-    const memo = `${JSON.stringify({ id: from.id, version: from.version })}\n${from.state}`;
+    const memo = JSON.stringify({ id: from.id, version: from.version });
     const draft = { state: from.state, index: this.index.ofState(from.state), ttl: undefined };
-    return copied({ memo, ...(await this.#put(id, draft, { ...write, once: { ...write.once, memo } }, cause)) });
+    const outcome = await this.#put(id, draft, { ...write, once: { ...write.once, memo } }, cause);
+    return this.#copied(write, outcome, from.state);
+  }
+
+  /** What was copied is not in the request; a replay finds it in the history. */
+  async #copied(write: Write, outcome: Outcome, state?: string): Promise<Copied> {
+    const origin = JSON.parse(outcome.memo ?? '{}') as CopyOrigin;
+    return { ...(await this.#recalled(write, written(outcome, outcome.replayed ? undefined : state))), origin };
+  }
+
+  /** Gives a replayed write its state again, as long as the history has it. A retry of our own is no replay to the client. */
+  async #recalled({ tenant, keyed }: Write, done: Written): Promise<Written> {
+    const { workflow, replayed } = done;
+    if (!replayed) return done;
+    if (workflow.state !== undefined) return { ...done, replayed: keyed };
+    const lookup = await this.engine.findVersion(tenant, workflow.id, workflow.version);
+    const isIt = lookup.found === 'version' && lookup.version.incarnation === workflow.incarnation;
+    return { ...done, replayed: keyed, workflow: isIt ? { ...workflow, state: lookup.version.state } : workflow };
   }
 
   /** The engine draws no random numbers and knows no policy: both come with the part. */
@@ -266,11 +283,4 @@ function written({ workflows, replayed }: Outcome, state?: string): Written {
     created: workflow.created,
     replayed,
   };
-}
-
-/** A copied state is not in the request, so a replay finds it in the memo, in the line behind its origin. */
-function copied(outcome: Outcome): Copied {
-  const memo = outcome.memo ?? '{}\n';
-  const end = memo.indexOf('\n');
-  return { ...written(outcome, memo.slice(end + 1)), origin: JSON.parse(memo.slice(0, end)) as CopyOrigin };
 }

@@ -39,7 +39,7 @@ export function describeIdleClaims(seconds: number): void {
     it(
       `cost at most ${seconds} commands (invariant 21)`,
       async () => {
-        let isOver = false;
+        const state = { isOver: false };
         const at = `${service.url}/v1/queues/idle`;
         const post = (path: string, body: object) =>
           fetch(at + path, {
@@ -50,7 +50,8 @@ export function describeIdleClaims(seconds: number): void {
         const made = await post('/tasks', { payload: 1, delayMs: 3_600_000 });
         expect(made.status).toBe(201);
         const waiters = Array.from({ length: WAITING }, async () => {
-          while (!isOver) await (await post('/claims', { waitMs: Math.min(LONGEST_WAIT_MS, seconds * 700) })).text();
+          while (!state.isOver)
+            await (await post('/claims', { waitMs: Math.min(LONGEST_WAIT_MS, seconds * 700) })).text();
         });
         // Until all of them stand in line and the subscription is there.
         await sleep(1000);
@@ -59,7 +60,7 @@ export function describeIdleClaims(seconds: number): void {
         const after = await commands();
         const counts = SENT.map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);
         const sent = counts.reduce((sum, [, count]) => sum + count, 0);
-        isOver = true;
+        state.isOver = true;
         await Promise.all(waiters);
         process.stdout.write(`${WAITING} waiting claims: ${sent} commands in ${seconds} s (${counts.join(' ')})\n`);
         expect(sent).toBeLessThanOrEqual(seconds);

@@ -1,4 +1,4 @@
-import { RETRY_WINDOW_MS, type Once, type Outcome } from '../commit.js';
+import { LARGEST_KEPT_STATE, RETRY_WINDOW_MS, type Once, type Outcome } from '../commit.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import { SortedSet } from './sorted-set.js';
 
@@ -70,8 +70,10 @@ export function keep(
   now: number,
   isLasting = keepMs > RETRY_WINDOW_MS,
 ): Kept {
-  const workflows =
-    keepStates === true ? outcome.workflows : outcome.workflows.map(({ state: _state, ...workflow }) => workflow);
+  const workflows = outcome.workflows.map(({ state, ...workflow }) => {
+    const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= LARGEST_KEPT_STATE;
+    return isKept ? { ...workflow, state } : workflow;
+  });
   return {
     fingerprint,
     untilMs: now + keepMs,

@@ -36,6 +36,8 @@ export type Verdict =
   | { readonly is: 'known'; readonly places: readonly number[] }
   | { readonly is: 'conflict'; readonly part: Part; readonly at: number; readonly current: WorkflowRecord | undefined }
   | { readonly is: 'missing'; readonly part: Part; readonly at: number }
+  /** The one once key is known with another fingerprint. */
+  | { readonly is: 'mismatch' }
   | { readonly is: 'fine' }
   /** The lease to be acknowledged is not the caller's. */
   | { readonly is: 'lost' | 'cancelled' | 'unknown' }
@@ -95,7 +97,7 @@ function verdictOf(reply: readonly unknown[]): Verdict {
     case 'too-many':
       return { is: 'too-many', id: textOf(first) };
     case 'mismatch':
-      throw new IdempotencyMismatchError();
+      return { is: 'mismatch' };
     case 'known':
       return { is: 'known', places: reply.slice(1).map((place) => Number(place) - 1) };
     case 'conflict': {
@@ -122,7 +124,7 @@ function nextOf(claimed: unknown): Pick<Outcome, 'next'> {
 /** What a verdict says when it says no. */
 export type Refusal = Extract<
   Verdict,
-  { is: 'conflict' | 'missing' | 'lost' | 'cancelled' | 'unknown' | 'full' | 'too-many' }
+  { is: 'conflict' | 'missing' | 'mismatch' | 'lost' | 'cancelled' | 'unknown' | 'full' | 'too-many' }
 >;
 
 export function isRefusal(verdict: Verdict): verdict is Refusal {
@@ -132,6 +134,8 @@ export function isRefusal(verdict: Verdict): verdict is Refusal {
 /** The refusal as the error it is; ids come from the commit. */
 export function refusalOf(verdict: Refusal, ids: { workflow: string; task: string; mostOpen: number }): Error {
   switch (verdict.is) {
+    case 'mismatch':
+      return new IdempotencyMismatchError();
     case 'missing':
       return new WorkflowNotFoundError(ids.workflow, { part: verdict.part, index: verdict.at });
     case 'conflict': {

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../commit.js';
 import { aboutPatch, resultOf } from '../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../engine.js';
-import { asPart, StoreUnavailableError, VersionConflictError } from '../errors.js';
+import { asPart, IdempotencyMismatchError, StoreUnavailableError, VersionConflictError } from '../errors.js';
 import { demand } from '../expectation.js';
 import type { WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
@@ -134,6 +134,11 @@ export class EditQueue {
         }
         case 'replayed':
           (attempt.landed[0] as { edit: Waiting }).edit.resolve(verdict.outcome);
+          edits = edits.filter((edit) => edit !== attempt.landed[0]?.edit);
+          break;
+        case 'mismatch':
+          // Asked only of a batch of one; the others are nobody's mistake.
+          (attempt.landed[0] as { edit: Waiting }).edit.reject(new IdempotencyMismatchError());
           edits = edits.filter((edit) => edit !== attempt.landed[0]?.edit);
           break;
         case 'known': {

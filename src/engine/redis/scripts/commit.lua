@@ -21,6 +21,7 @@
            {'known', position…}              several once keys, some of them known; nothing written
            {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'fenced'}  nothing written
 ]]
+local LARGEST_KEPT_STATE = 16384
 local puts, deletes, touches = plan.puts or {}, plan.deletes or {}, plan.touches or {}
 local enqueue, publish, cancels = plan.enqueue or {}, plan.publish or {}, plan.cancelTasksOf or {}
 
@@ -216,7 +217,7 @@ for _, once in ipairs(plan.once) do
   if plan.limits then kept.tasks, kept.events, kept.lent = tasks, events, lent end
   for i = once.first, once.last do
     kept.results[#kept.results + 1] = results[i]
-    if once.keepStates then kept.states[#kept.states + 1] = states[i] or '' end
+    if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= LARGEST_KEPT_STATE and states[i] or '' end
   end
   keep(once, kept)
 end
