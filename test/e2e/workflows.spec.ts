@@ -420,6 +420,30 @@ describeService('workflows', (service) => {
     });
   });
 
+  it('gives a large state again to a repeated request, from the history', async () => {
+    const id = service.id();
+    await service.put(`${WORKFLOWS}/${id}`, { state: { text: 'x'.repeat(100_000) } });
+    const headers = { 'idempotency-key': id };
+    const append = () => service.post(`${WORKFLOWS}/${id}/exhibits`, { name: 'A', uploaded_at: 'now' }, { headers });
+    const first = await append();
+    await service.post(`${WORKFLOWS}/${id}/exhibits`, { name: 'B' });
+    const again = await append();
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    expect(again.text === first.text).toBe(true);
+    const restore = () => service.post(`${WORKFLOWS}/${id}/restore`, { version: 1 }, { headers });
+    const restored = await restore();
+    expect((await restore()).text === restored.text).toBe(true);
+  });
+
+  it('tells of an expiry when it happens, and not when somebody sweeps', async () => {
+    const id = service.id();
+    const { headers } = await service.put(`${WORKFLOWS}/${id}`, { state: 1, ttlSeconds: 1 });
+    const waiting = service.get(`${WORKFLOWS}/${id}`, {
+      headers: { prefer: 'wait=60', 'if-none-match': String(headers.get('etag')) },
+    });
+    expect((await waiting).status).toBe(404);
+  });
+
   it('answers as documented, on every route of its own', () => {
     expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.workflows]));
     expect(Object.values(OPERATIONS).flat().sort()).toEqual(service.checker.operations.sort());

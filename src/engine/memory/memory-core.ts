@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.js';
 import type { Once } from '../commit.js';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { GroupCommit } from './group-commit.js';
-import type { Journal } from './journal.js';
+import type { Journal, JournalChange } from './journal.js';
 import { journalError } from './journal-error.js';
 import { Listeners } from './listeners.js';
 import { keep, type Kept } from './outcomes.js';
@@ -11,6 +11,9 @@ import { Transaction } from './transaction.js';
 
 /** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
 const OUTCOMES_REMOVED_AT_ONCE = 2;
+
+/** After the disk was found full: so long only what frees some of it is tried, so that it does not go down with what cannot succeed. */
+const FULL_MS = 1000;
 
 /** An answer that was found, or one that was made and is `done` when the disk has what it rests on. */
 type Answer<T> = { readonly found: T } | { readonly made: T; readonly done: Promise<void> };
@@ -23,6 +26,7 @@ export class MemoryCore {
   readonly tenants = new Tenants();
   readonly listeners = new Listeners();
   readonly #group: GroupCommit | undefined;
+  #fullUntil = 0;
 
   constructor(
     readonly clock: Clock,
@@ -73,6 +77,7 @@ export class MemoryCore {
       const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0);
       try {
         const made = work(transaction);
+        if (performance.now() < this.#fullUntil && !freesRoom(transaction.changes())) throw new StoreFullError();
         return { made, done: this.#flush(tenant, transaction) };
       } catch (error) {
         transaction.undo();
@@ -98,8 +103,10 @@ export class MemoryCore {
         await this.#group
           .submit(changes, () => transaction.undo())
           .catch((error: unknown) => {
+            if (error instanceof StoreFullError) this.#fullUntil = performance.now() + FULL_MS;
             throw journalError(error);
           });
+        if (freesRoom(changes)) this.#fullUntil = 0;
       }
     }
     for (const topic of transaction.topics) this.listeners.tell(tenant, topic);
@@ -131,4 +138,10 @@ async function settled<T>(answer: Answer<T>): Promise<T> {
   if ('found' in answer) return answer.found;
   await answer.done;
   return answer.made;
+}
+
+/** Takes states or payloads away and adds none. */
+function freesRoom(changes: readonly JournalChange[]): boolean {
+  const large = changes.filter(({ kind }) => kind === 'version' || kind === 'text' || kind === 'progress');
+  return large.length > 0 && large.every(({ value }) => value === undefined);
 }

@@ -113,6 +113,22 @@ describe('MemoryEngine with a journal', () => {
     expect(told).toBe(1);
   });
 
+  it('lets deletes through while the disk is full, and refuses what cannot succeed without trying', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', { n: 1 }));
+    await write(put('b', { n: 1 }));
+    const full = engine.commit(TENANT, put('c', {}));
+    (await journal.flush()).fail(new StoreFullError());
+    await expect(full).rejects.toBeInstanceOf(StoreFullError);
+    await expect(engine.commit(TENANT, put('d', {}))).rejects.toBeInstanceOf(StoreFullError);
+    expect(journal.flushes).toHaveLength(0);
+    await write(remove('a'));
+    expect(await engine.find(TENANT, 'a')).toBeUndefined();
+    // There is room again.
+    await write(put('d', {}));
+    expect(await engine.find(TENANT, 'd')).toBeDefined();
+  });
+
   it('answers at once about a workflow that nobody is writing', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('quiet', {}));

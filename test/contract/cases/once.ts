@@ -247,5 +247,24 @@ export function describeOnce(fixture: Fixture): void {
       for (const key of ['k', 'k:', 'k:1', 'K', 'k\n', 'k=1', 'ключ'])
         expect((await tenant.commit({ touches: [touch('a', null)] }, { key })).replayed).toBe(false);
     });
+
+    it('used for another patch is refused alone, not with the patches that came at the same moment', async () => {
+      const tenant = fixture.tenant();
+      await tenant.put('a', {});
+      const name = once({ keepMs: 86_400_000 });
+      await tenant.commit({ patches: [patch('a', increment)] }, name);
+      const results = await Promise.allSettled([
+        tenant.patch('a', increment),
+        tenant.commit({ patches: [patch('a', increment)] }, { ...name, fingerprint: 'another' }),
+        tenant.patch('a', increment),
+        tenant.patch('a', increment, { expect: { version: 99 } }),
+        tenant.patch('a', increment),
+      ]);
+      const codes = results.map((result) =>
+        result.status === 'fulfilled' ? 'done' : (result.reason as { code: string }).code,
+      );
+      expect(codes).toEqual(['done', 'IDEMPOTENCY_MISMATCH', 'done', 'VERSION_CONFLICT', 'done']);
+      expect(await tenant.state('a')).toEqual({ count: 4 });
+    });
   });
 }
