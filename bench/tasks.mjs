@@ -101,8 +101,23 @@ const claimOf = (queue, count) => ({
   tokens: Array.from({ length: count }, () => `token-${++made}`),
 });
 
-/** One claim and one completion for each task, as a worker with so many slots makes them. */
+/** As a worker with so many slots works, ours and the peer's: ends its task and gets the next one in the same step. */
 async function throughEngine(engine, count) {
+  await fill(engine, 'engine', count);
+  const slot = async () => {
+    let [task] = (await engine.tasks.claim('default', claimOf('engine', 1), `claim-${++made}`)).tasks;
+    while (task !== undefined) {
+      const { id, token } = task;
+      const ack = { taskId: id, token, result: 'null' };
+      const outcome = await engine.commit('default', { once: onceOf(`ack-${token}`), ack, claim: claimOf('engine', 1) });
+      task = outcome.next;
+    }
+  };
+  return perSecond(count, () => Promise.all(Array.from({ length: AT_ONCE }, slot)));
+}
+
+/** One claim and one completion for each task. */
+async function byHand(engine, count) {
   await fill(engine, 'engine', count);
   return perSecond(count, () =>
     share(count, AT_ONCE, {
@@ -282,7 +297,8 @@ export async function benchTasks({ rounds, count, waiting }) {
   const { engine, close } = await openEngine(redis.port);
   const service = await startService({ REDIS_URL: redis.url, QUEUE_MAX_TASKS: '10000000' });
   const plans = {
-    'engine: claim + complete': () => throughEngine(engine, count),
+    'engine: complete + claim the next': () => throughEngine(engine, count),
+    'engine: claim, then complete': () => byHand(engine, count),
     'engine: step commits': () => stepCommits(engine, count),
     'HTTP: claims of 50 + complete': () => overHttp(service, engine, count),
     'BullMQ: worker': () => bullWorker(redis.port, count),

@@ -149,6 +149,7 @@ export const TIDIED_AT_ONCE = 100;
 /** Open tasks of one workflow that one commit cancels. */
 export const MOST_CANCELLED = 1000;
 
+export const HIGHEST_PRIORITY = 9;
 /** Scores of ready tasks: by priority, then in the order of becoming ready. Exact in a double. */
 export const PLACES_PER_PRIORITY = 2 ** 44;
 

@@ -80,6 +80,7 @@ const TASK_FIELDS = [
   'keptUntilMs',
   'dedupedUntilMs',
   'heldLeaseMs',
+  'isTimed',
 ] as const satisfies readonly (keyof JournaledTask)[];
 
 export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];

@@ -53,7 +53,10 @@ export class ChangeHints {
     const subscriber = this.connections.subscriber();
     if (!this.#isListening) {
       this.#isListening = true;
-      subscriber.on('message', (from: string, topic: string) => tell(this.#channels.get(from)?.listeners.get(topic)));
+      subscriber.on('message', (from: string, topics: string) => {
+        const listeners = this.#channels.get(from)?.listeners;
+        for (const topic of topics.split('\n')) tell(listeners?.get(topic));
+      });
       // Hints were missed while the connection was away.
       subscriber.on('ready', () => this.#tellAll());
     }

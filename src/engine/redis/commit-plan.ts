@@ -1,8 +1,7 @@
 import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
-import type { EngineOptions } from '../engine.js';
 import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
-import type { Fence, ScriptArguments } from './sender.js';
+import type { ScriptRequest } from './requests.js';
 import { parcel, wellFormed } from './task-replies.js';
 
 /** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
@@ -91,48 +90,37 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   };
 }
 
-/** The state keys, and the arguments behind prefix, time and default time to live. */
-export function argumentsOf(
-  prefix: string,
-  plan: Plan,
-  { historyLimit, historyMaxBytes, tasks }: EngineOptions,
-  { replica, epoch }: Fence,
-): ScriptArguments {
-  const { once, puts, deletes, touches, wantState, checkOnly } = plan;
+/** As commit.lua takes it. Members that are undefined are left out; so nothing is copied for the sake of leaving it out. */
+export function requestOf(prefix: string, plan: Plan): ScriptRequest {
+  const { once, puts, deletes, touches, wantState, checkOnly, tasks: parts } = plan;
   const keys: string[] = [];
-  const states: string[] = [];
+  const texts: string[] = [];
   for (const part of puts) {
     keys.push(stateKey(prefix, part.id));
-    states.push(...part.states);
+    texts.push(...part.states);
   }
   for (const { id } of deletes) keys.push(stateKey(prefix, id));
   for (const { id } of touches) keys.push(stateKey(prefix, id));
-  // Queues have no key that every commit touches; any key of the tenant routes the script.
-  if (keys.length === 0) keys.push(stateKey(prefix, ''));
-  // Members that are undefined are left out; so nothing is copied for the sake of leaving it out.
-  const parts = plan.tasks;
-  const message = JSON.stringify({
-    replica,
-    epoch,
-    historyLimit,
-    historyMaxBytes,
+  if (parts !== undefined) texts.push(...textsOf(parts));
+  const request = {
+    kind: 'commit',
+    texts: texts.length,
     once,
-    puts: puts.map(withoutStates),
+    puts: puts.length === 0 ? undefined : puts.map(withoutStates),
     deletes: deletes.length === 0 ? undefined : deletes.map(({ id, expect }, at) => ({ at, id, expect })),
     touches:
       touches.length === 0
         ? undefined
         : touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
-    limits: parts && tasks,
     ack: parts?.ack && { id: parts.ack.taskId, token: parts.ack.token },
-    enqueue: parts?.enqueue.map(plannedTask),
-    publish: parts?.publish.map(({ channel, type }) => ({ channel, type })),
-    cancelTasksOf: parts?.cancelTasksOf,
+    enqueue: parts && parts.enqueue.length > 0 ? parts.enqueue.map(plannedTask) : undefined,
+    publish: parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
+    cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
     claim: parts?.claim,
     wantState,
     checkOnly,
-  });
-  return { keys, args: parts === undefined ? [message, ...states] : [message, ...states, ...textsOf(parts)] };
+  };
+  return { plan: request, keys, texts };
 }
 
 /** What travels beside the plan, in the order in which commit.lua takes it. */

@@ -13,15 +13,11 @@ import {
 } from '../errors.js';
 import type { WorkflowRecord } from '../records.js';
 import { MOST_CANCELLED, type ClaimedTask } from '../task.js';
-import { argumentsOf, type Plan } from './commit-plan.js';
+import { requestOf, type Plan } from './commit-plan.js';
 import { prefixOf } from './keys.js';
-import { RedisScript } from './redis-script.js';
+import type { Requests } from './requests.js';
 import { committedOf, foundOf, listOf, metaOf, replayOf, textOf } from './replies.js';
-import type { ScriptContext, Sender } from './sender.js';
 import { claimedOf, enqueuedOf } from './task-replies.js';
-
-const plainScript = new RedisScript('workflow', 'writing', 'once', 'no-tasks', 'commit');
-const taskScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'commit');
 
 /** What the script said to a plan. */
 export type Verdict =
@@ -63,16 +59,14 @@ function doneWithTasks(tasks: unknown, eventIds: unknown, claimed: unknown): Don
 /** Sends a plan, and says what came of it. */
 export class Committer {
   constructor(
-    private readonly sender: Sender,
-    private readonly context: ScriptContext,
+    private readonly requests: Requests,
+    private readonly namespace: string,
   ) {}
 
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
   async send(tenant: string, plan: Plan): Promise<Verdict> {
-    const { namespace, options } = this.context;
-    const prefix = prefixOf(namespace, tenant);
-    const script = plan.tasks === undefined ? plainScript : taskScript;
-    return verdictOf(await this.sender.send(tenant, script, (fence) => argumentsOf(prefix, plan, options, fence)));
+    const room = plan.tasks === undefined ? 'workflows' : 'tasks';
+    return verdictOf(await this.requests.send(tenant, room, requestOf(prefixOf(this.namespace, tenant), plan)));
   }
 }
 

@@ -42,6 +42,7 @@ import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
 import { RedisTasks } from './redis-tasks.js';
 import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
+import { Requests } from './requests.js';
 import { Sender, type ScriptContext } from './sender.js';
 import { durabilityOf, readInfo, warningsOf } from './server-check.js';
 import { Sweeper } from './sweeper.js';
@@ -94,8 +95,9 @@ export class RedisEngine extends Engine {
     this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
     this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
-    this.#committer = new Committer(sender, this.#context);
-    this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
+    const requests = new Requests(sender, this.#context);
+    this.#committer = new Committer(requests, namespace);
+    this.tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
     this.#hints = new ChangeHints(connections, namespace);
     this.#edits = new EditQueue({
       committer: this.#committer,

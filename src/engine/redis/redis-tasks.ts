@@ -29,13 +29,11 @@ import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from 
 import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { keptListOf, listOf, textOf } from './replies.js';
-import type { ScriptArguments, ScriptContext, Sender } from './sender.js';
+import type { Requests, Room } from './requests.js';
+import type { ScriptContext } from './sender.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const script = (name: string) => new RedisScript('workflow', 'writing', 'once', 'tasks', name);
-const claimScript = script('claim');
-const stepScript = script('step');
-const deadScript = script('dead');
 const taskScript = script('task');
 const queueScript = script('queue');
 const progressScript = script('progress');
@@ -43,7 +41,7 @@ const progressScript = script('progress');
 /** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
 export class RedisTasks extends TaskQueues {
   constructor(
-    private readonly sender: Sender,
+    private readonly requests: Requests,
     private readonly reader: Reader,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
@@ -54,7 +52,7 @@ export class RedisTasks extends TaskQueues {
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
     // How long it is kept, the script knows: until the leases end.
     const once = { key, fingerprint: '', keepMs: 0 };
-    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, claimScript, once, { claim });
+    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', { kind: 'claim', once, claim });
     return {
       tasks: listOf(claimed).map(claimedOf),
       nextDueInMs: nextDueIn === '' ? null : Number(nextDueIn),
@@ -64,7 +62,7 @@ export class RedisTasks extends TaskQueues {
 
   async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
     const { planned, text } = plannedStep(step);
-    const reply = await this.#send(step.kind, tenant, stepScript, once, { step: planned }, [text]);
+    const reply = await this.#send(step.kind, tenant, 'tasks', { kind: 'step', once, step: planned }, [text]);
     switch (reply[0]) {
       case 'done':
         return steppedOf(reply[1], reply[2], false);
@@ -171,33 +169,32 @@ export class RedisTasks extends TaskQueues {
   }
 
   async #dead(tenant: string, once: Once, dead: object): Promise<Chosen> {
-    const reply = await this.#send('dead', tenant, deadScript, once, { dead });
+    const reply = await this.#send('dead', tenant, 'dead', { kind: 'dead', once, dead });
     if (reply[0] === 'done') return { ids: listOf(reply[1]).map(textOf), replayed: false };
     const { ids } = JSON.parse(textOf(reply[1])) as { ids: unknown };
     return { ids: keptListOf(ids).map(textOf), replayed: true };
   }
 
-  #read(name: string, tenant: string, from: RedisScript, plan: object): Promise<unknown> {
-    const { keys, args } = this.#argumentsOf(tenant, plan);
-    return this.reader.run(from, name, tenant, keys, args);
+  #read(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {
+    const { namespace, options } = this.context;
+    const message = JSON.stringify({ limits: options.tasks, ...call });
+    return this.reader.run(from, name, tenant, [stateKey(prefixOf(namespace, tenant), '')], [message]);
   }
 
   /** @throws IdempotencyMismatchError */
   async #send(
     name: string,
     tenant: string,
-    to: RedisScript,
-    once: Once,
-    plan: object,
+    room: Room,
+    { once, ...plan }: { readonly kind: string; readonly once: Once; readonly [part: string]: unknown },
     texts: readonly string[] = [],
   ): Promise<readonly unknown[]> {
     const started = performance.now();
     const tell = (outcome: 'ok' | 'refused' | 'failed') =>
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
-      const reply = await this.sender.send(tenant, to, (fence) =>
-        this.#argumentsOf(tenant, { ...plan, ...fence, once: [once] }, texts),
-      );
+      const request = { plan: { ...plan, texts: texts.length, once: [once] }, texts };
+      const reply = await this.requests.send(tenant, room, request);
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();
       tell(reply[0] === 'done' || reply[0] === 'replayed' ? 'ok' : 'refused');
@@ -206,12 +203,6 @@ export class RedisTasks extends TaskQueues {
       tell(error instanceof ServiceError && error.code === 'IDEMPOTENCY_MISMATCH' ? 'refused' : 'failed');
       throw error;
     }
-  }
-
-  #argumentsOf(tenant: string, plan: object, texts: readonly string[] = []): ScriptArguments {
-    const { namespace, options } = this.context;
-    const message = JSON.stringify({ limits: options.tasks, ...plan });
-    return { keys: [stateKey(prefixOf(namespace, tenant), '')], args: [message, ...texts] };
   }
 }
 

@@ -2,41 +2,30 @@ import type { Enqueued } from '../commit.js';
 import type { ClaimedTask, TaskDetail, TaskFailure, TaskRecord, TaskStatus } from '../task.js';
 import { listOf, textOf } from './replies.js';
 
-/** Names and values in turn, as fields_of in tasks.lua gives them. */
-function namedOf(fields: unknown): ReadonlyMap<string, string> {
-  const list = listOf(fields).map(textOf);
-  const named = new Map<string, string>();
-  for (let i = 0; i < list.length; i += 2) named.set(list[i] as string, list[i + 1] as string);
-  return named;
-}
-
+/** The fields of a task, in the order of OUTSIDE in tasks.lua. */
 export function taskOf(fields: unknown): TaskRecord {
-  return recordOf(namedOf(fields));
-}
-
-function recordOf(named: ReadonlyMap<string, string>): TaskRecord {
-  const text = (name: string) => named.get(name) ?? null;
-  const number = (name: string) => Number(textOf(named.get(name)));
-  const numberOrNull = (name: string) => (named.has(name) ? number(name) : null);
+  const list = listOf(fields).map(textOf);
+  const text = (at: number) => list[at] || null;
+  const numberOrNull = (at: number) => (list[at] ? Number(list[at]) : null);
   return {
-    id: textOf(named.get('id')),
-    queue: textOf(named.get('queue')),
-    status: textOf(named.get('status')) as TaskStatus,
-    priority: number('priority'),
-    attempt: number('attempt'),
-    maxAttempts: number('max_attempts'),
-    releases: number('releases'),
-    replays: number('replays'),
-    workflowId: text('workflow'),
-    createdAtMs: number('created'),
-    readyAtMs: numberOrNull('ready'),
-    dueAtMs: numberOrNull('due'),
-    expiresAtMs: number('expires'),
-    leaseEndsAtMs: numberOrNull('lease_ends'),
-    worker: text('worker'),
-    cancelRequested: named.get('cancel') === '1',
-    reason: text('reason'),
-    endedAtMs: numberOrNull('ended'),
+    id: textOf(list[0]),
+    queue: textOf(list[1]),
+    status: textOf(list[2]) as TaskStatus,
+    priority: Number(list[3]),
+    attempt: Number(list[4]),
+    maxAttempts: Number(list[5]),
+    releases: Number(list[6]),
+    replays: Number(list[7]),
+    workflowId: text(8),
+    createdAtMs: Number(list[9]),
+    readyAtMs: numberOrNull(10),
+    dueAtMs: numberOrNull(11),
+    expiresAtMs: Number(list[12]),
+    leaseEndsAtMs: numberOrNull(13),
+    worker: text(14),
+    cancelRequested: list[15] === '1',
+    reason: text(16),
+    endedAtMs: numberOrNull(17),
   };
 }
 
@@ -46,14 +35,21 @@ export function enqueuedOf(reply: unknown): Enqueued {
   return { task: taskOf(fields), isDuplicate: isDuplicate === '1' };
 }
 
-/** [fields, headers and payload] */
+/** See claimed_of in tasks.lua. */
 export function claimedOf(reply: unknown): ClaimedTask {
-  const [fields, text] = listOf(reply);
-  const named = namedOf(fields);
-  const { id, queue, priority, attempt, maxAttempts, workflowId, createdAtMs, leaseEndsAtMs } = recordOf(named);
-  const token = textOf(named.get('token'));
-  const meta = { id, queue, token, priority, attempt, maxAttempts, workflowId, createdAtMs };
-  return { ...meta, leaseEndsAtMs: leaseEndsAtMs ?? 0, ...parcelOf(textOf(text)) };
+  const [id, queue, token, ends, priority, attempt, maxAttempts, workflow, created, text] = listOf(reply).map(textOf);
+  return {
+    id: textOf(id),
+    queue: textOf(queue),
+    token: textOf(token),
+    leaseEndsAtMs: Number(ends),
+    priority: Number(priority),
+    attempt: Number(attempt),
+    maxAttempts: Number(maxAttempts),
+    workflowId: workflow || null,
+    createdAtMs: Number(created),
+    ...parcelOf(textOf(text)),
+  };
 }
 
 /** [fields, headers and payload, result, failures]; undefined for a task that is not there. */

@@ -62,7 +62,7 @@ export function describeTaskLists(fixture: Fixture): void {
       await q.complete(a);
       await q.release(b);
       fixture.clock.advance(10);
-      const late = await q.enqueue({ expires: { afterDueMs: 10 }, start: { delayMs: 10 } });
+      const late = await q.enqueue({ expires: { atMs: fixture.clock.ms + 20 }, start: { delayMs: 10 } });
       expect(await q.claim(5)).toEqual({ tasks: [], nextDueInMs: null, isPaused: true });
       const { next } = await q.commit({ claim: claimOf('q'), puts: [put('a', {})] });
       expect(next).toBeUndefined();

@@ -17,7 +17,7 @@ export class Queue {
   readonly delayed = new SortedSet();
   readonly leased = new SortedSet();
   readonly dead = new SortedSet();
-  /** What waits, by when it is not worth starting any more. */
+  /** What waits and is timed, by when it is not worth starting any more. */
   readonly expiring = new SortedSet();
   isPaused = false;
   /** The last place given out. */
@@ -89,5 +89,6 @@ function scoreIn(status: TaskStatus, entry: TaskEntry | undefined): number | und
 }
 
 function expiryOf(entry: TaskEntry | undefined): number | undefined {
-  return entry?.status === 'ready' || entry?.status === 'delayed' ? entry.expiresAtMs : undefined;
+  if (entry === undefined || !entry.isTimed) return undefined;
+  return entry.status === 'ready' || entry.status === 'delayed' ? entry.expiresAtMs : undefined;
 }

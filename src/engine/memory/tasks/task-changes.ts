@@ -23,7 +23,7 @@ export function taskChangesOf(
 
 function journaledTask(entry: TaskEntry): JournaledTask {
   const { headers, failures, backoffMs, leaseMs, limitMs, place, token, startedAtMs, progress } = entry;
-  const { keptUntilMs, dedupedUntilMs, heldLeaseMs } = entry;
+  const { keptUntilMs, dedupedUntilMs, heldLeaseMs, isTimed } = entry;
   return {
     ...recordOf(entry),
     headers,
@@ -37,6 +37,7 @@ function journaledTask(entry: TaskEntry): JournaledTask {
     keptUntilMs,
     dedupedUntilMs,
     heldLeaseMs,
+    isTimed,
     progress,
   };
 }

@@ -21,6 +21,8 @@ export interface TaskEntry extends TaskRecord {
   readonly keptUntilMs: number | null;
   /** Until when its dedupe key is kept; null without one. */
   readonly dedupedUntilMs: number | null;
+  /** Its maker said until when it is worth starting; the others wait for as long as the service lets them. */
+  readonly isTimed: boolean;
   /** Progress events so far. */
   readonly progress: number;
   /** The commit that made this entry; see `Entry`. */

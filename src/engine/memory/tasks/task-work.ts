@@ -11,6 +11,7 @@ import {
 } from '../../errors.js';
 import {
   FAILURES_KEPT,
+  HIGHEST_PRIORITY,
   isOpen,
   MOST_CANCELLED,
   MOST_RELEASES,
@@ -121,6 +122,7 @@ export class TaskWork {
       heldLeaseMs: null,
       keptUntilMs: null,
       dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
+      isTimed: 'atMs' in expires,
       progress: 0,
       commit: 0,
     };
@@ -237,11 +239,27 @@ export class TaskWork {
     this.tidy(name);
     const expired = dueIn(sets.expiring, this.#now, most);
     for (const id of expired) this.#die(this.#get(id), 'EXPIRED');
+    const overdue = this.#endOverdueHeads(sets.ready, most);
     const old = dueIn(sets.dead, this.#now - this.options.deadMs, most);
     for (const id of old) this.#remove(id);
     const tooMany = firstOf(sets.dead, Math.min(sets.dead.size - this.options.mostDead, most));
     for (const id of tooMany) this.#remove(id);
-    return Math.max(expired.length, old.length, tooMany.length) >= most || isDue(sets.delayed, this.#now);
+    return Math.max(expired.length + overdue, old.length, tooMany.length) >= most || isDue(sets.delayed, this.#now);
+  }
+
+  /** Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were. */
+  #endOverdueHeads(ready: SortedSet, most: number): number {
+    let ended = 0;
+    for (let priority = 0; priority <= HIGHEST_PRIORITY; priority++) {
+      while (ended < most) {
+        const head = headOf(ready, priority);
+        const entry = head === undefined ? undefined : this.#get(head);
+        if (entry === undefined || entry.expiresAtMs > this.#now) break;
+        this.#die(entry, 'EXPIRED');
+        ended++;
+      }
+    }
+    return ended;
   }
 
   /** Ended tasks that are kept no longer, progress of ended tasks, and dedupe keys. */
@@ -416,8 +434,8 @@ export class TaskWork {
     const entry = this.#kept(id);
     if (entry === undefined) throw new TaskNotFoundError(id);
     if (!isOpen(entry.status)) throw new TaskEndedError(id, entry.status);
-    if (entry.status !== 'leased' || isForced) return this.#cancel(entry, reason ?? null);
-    return this.#replace({ ...entry, cancelRequested: true, reason: reason ?? null }, 'task.cancel-requested');
+    if (entry.status !== 'leased' || isForced) return this.#cancel(entry, reason || null);
+    return this.#replace({ ...entry, cancelRequested: true, reason: reason || null }, 'task.cancel-requested');
   }
 
   #cancel(entry: TaskEntry, reason: string | null): TaskEntry {
@@ -472,6 +490,13 @@ function dueIn(set: SortedSet, now: number, most: number): string[] {
     due.push(id);
   }
   return due;
+}
+
+/** The first ready task of a priority. */
+function headOf(ready: SortedSet, priority: number): string | undefined {
+  const from = priority * PLACES_PER_PRIORITY;
+  const [first] = ready.ascending({ score: from, id: '' });
+  return first !== undefined && first.score < from + PLACES_PER_PRIORITY ? first.id : undefined;
 }
 
 function firstOf(set: SortedSet, count: number): string[] {

@@ -21,4 +21,5 @@ write_meta(id, record, record.history_bytes)
 set_deadline(id, record.deadline, record.deadline ~= before)
 index(id, record, cjson.decode(ARGV[6]), is_new)
 announce('workflow.adopted', id, record.version)
+tell()
 return 'adopted'

@@ -1,10 +1,16 @@
 --[[
-  Common to the scripts that happen once; behind workflow.lua. The plan, in ARGV[4], carries: replica, epoch (which connection sends it; another
-  epoch than the latest is refused) and once [{key, fingerprint, keepMs, alias?}].
+  Common to the scripts that are called for tasks or for what happens once; behind workflow.lua.
+  ARGV[4]  the call, JSON made by the service. For what happens once: replica, epoch (which connection sends it; another epoch than the
+           latest is refused), and requests, each with once [{key, fingerprint, keepMs, alias?}]
 ]]
-local plan = cjson.decode(ARGV[4])
+local call = cjson.decode(ARGV[4])
 
 local function once_key(key) return prefix .. 'once:' .. key end
+
+local function is_fenced()
+  local epoch = redis.call('GET', prefix .. 'fence:' .. call.replica)
+  return epoch and epoch ~= call.epoch
+end
 
 -- What is kept under a once key, if its time is not over: fingerprint and text.
 local function kept_under(value)
@@ -14,22 +20,21 @@ local function kept_under(value)
   return nil
 end
 
--- The reply to a plan that comes too late or has happened before; nil when it is to be done.
-local function happened()
-  local keys = { prefix .. 'fence:' .. plan.replica }
-  for i, once in ipairs(plan.once) do keys[i + 1] = once_key(once.key) end
-  if #plan.once == 1 and plan.once[1].alias then keys[3] = once_key(plan.once[1].alias) end
+-- The reply to a request that has happened before; nil when it is to be done.
+local function happened(request)
+  local keys = {}
+  for i, once in ipairs(request.once) do keys[i] = once_key(once.key) end
+  if #keys == 1 and request.once[1].alias then keys[2] = once_key(request.once[1].alias) end
   local found = redis.call('MGET', unpack(keys))
-  if found[1] and found[1] ~= plan.epoch then return { 'fenced' } end
-  if #plan.once == 1 then
-    local fingerprint, kept = kept_under(found[2])
-    if kept and fingerprint ~= plan.once[1].fingerprint then return { 'mismatch' } end
-    if not kept then fingerprint, kept = kept_under(found[3]) end
+  if #request.once == 1 then
+    local fingerprint, kept = kept_under(found[1])
+    if kept and fingerprint ~= request.once[1].fingerprint then return { 'mismatch' } end
+    if not kept then fingerprint, kept = kept_under(found[2]) end
     return kept and { 'replayed', kept }
   end
   local reply = { 'known' }
-  for i = 1, #plan.once do
-    if kept_under(found[i + 1]) then reply[#reply + 1] = i end
+  for i = 1, #request.once do
+    if kept_under(found[i]) then reply[#reply + 1] = i end
   end
   return #reply > 1 and reply or nil
 end
@@ -40,3 +45,6 @@ local function keep(once, kept)
   redis.call('SET', once_key(once.key), text, 'PXAT', ends)
   if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
 end
+
+-- How each kind of request is carried out; filled by the files that follow.
+local perform = {}

@@ -1,14 +1,14 @@
 --[[
   progress: what a task has told of itself.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the plan: see tasks.lua; id, after, limit
+  ARGV[4]  the call: see tasks.lua; id, after, limit
   Returns  nil without a task, else {'1' when it has ended, oldest number or '', {entry…}}
 ]]
-local task = load_task(plan.id)
+local task = load_task(call.id)
 if not task then return nil end
-local key = progress_key(plan.id)
+local key = progress_key(call.id)
 local is_over = not is_open(task)
-if is_over and task.ended + plan.limits.progressMs <= now then return { '1', '', {} } end
+if is_over and task.ended + call.limits.progressMs <= now then return { '1', '', {} } end
 local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
-local events = plan.limit > 0 and redis.call('XRANGE', key, whole(plan.after + 1) .. '-0', '+', 'COUNT', plan.limit) or {}
+local events = call.limit > 0 and redis.call('XRANGE', key, whole(call.after + 1) .. '-0', '+', 'COUNT', call.limit) or {}
 return { is_over and '1' or '0', oldest and string.match(oldest[1], '^%d+') or '', events }

@@ -1,33 +1,34 @@
 --[[
   step: what happens to one task outside of a commit.
-  KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the plan: see once.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?}
-  ARGV[5]  the event of a progress, the failure of a fail
-  Returns  {'done', task, event id or ''}   {'replayed', kept}
-           {'lost' | 'cancelled' | 'unknown'}   {'ended', status}   nothing written   {'fenced'} {'mismatch'}
+  The request: see once.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?};
+  its text is the event of a progress, the failure of a fail
+  Its reply  {'done', task, event id or ''}   {'replayed', kept}
+             {'lost' | 'cancelled' | 'unknown'}   {'ended', status}   nothing written   {'mismatch'}
 ]]
-local step = plan.step
-local known = happened()
-if known then return known end
-local task, why
-if step.kind == 'cancel' then
-  task = load_task(step.id)
-  if not task then return { 'unknown' } end
-  if not is_open(task) then return { 'ended', task.status } end
-else
-  task, why = leased_task(step.id, step.token)
-  if why then return { why } end
+perform.step = function(request)
+  local step, text = request.step, ARGV[request.first]
+  local known = happened(request)
+  if known then return known end
+  local task, why
+  if step.kind == 'cancel' then
+    task = load_task(step.id)
+    if not task then return { 'unknown' } end
+    if not is_open(task) then return { 'ended', task.status } end
+  else
+    task, why = leased_task(step.id, step.token)
+    if why then return { why } end
+  end
+
+  need_no_memory()
+  local event = ''
+  if step.kind == 'extend' then extend(task, step.leaseMs)
+  elseif step.kind == 'progress' then event = add_progress(task, text)
+  elseif step.kind == 'release' then release(task)
+  elseif step.kind == 'fail' then fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
+  elseif task.status ~= 'leased' or step.isForced then cancel_task(task, step.reason)
+  else change_task(task, { cancel = '1', reason = step.reason or false }, 'task.cancel-requested') end
+
+  local fields = fields_of(task)
+  keep(request.once[1], { task = fields, event = event })
+  return { 'done', fields, event }
 end
-
-need_no_memory()
-local event = ''
-if step.kind == 'extend' then extend(task, step.leaseMs)
-elseif step.kind == 'progress' then event = add_progress(task, ARGV[5])
-elseif step.kind == 'release' then release(task)
-elseif step.kind == 'fail' then fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, ARGV[5])
-elseif task.status ~= 'leased' or step.isForced then cancel_task(task, step.reason)
-else change_task(task, { cancel = '1', reason = step.reason or false }, 'task.cancel-requested') end
-
-local fields = fields_of(task)
-keep(plan.once[1], { task = fields, event = event })
-return { 'done', fields, event }

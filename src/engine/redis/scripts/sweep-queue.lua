@@ -1,19 +1,19 @@
 --[[
   sweep-queue: what time has done to a queue when nobody claims. Doing it twice does nothing.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the plan: see tasks.lua; queue, most
+  ARGV[4]  the call: see tasks.lua; queue, most
   Returns  {'1' when there may be more, when something is due next or ''}
 ]]
-local queue, most = plan.queue, plan.most
+local queue, most = call.queue, call.most
 need_no_memory()
 tidy(queue)
-each_due('expiring', queue, most, now, function(task) die(task, 'EXPIRED') end)
+local overdue = each_due('expiring', queue, most, now, function(task) die(task, 'EXPIRED') end) + end_overdue_heads(queue, most)
 local function remove(id)
   redis.call('ZREM', queue_key('dead', queue), id)
   remove_task(id)
 end
-for _, id in ipairs(due_in('dead', queue, most, now - plan.limits.deadMs)) do remove(id) end
-local too_many = math.min(redis.call('ZCARD', queue_key('dead', queue)) - plan.limits.mostDead, most)
+for _, id in ipairs(due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
+local too_many = math.min(redis.call('ZCARD', queue_key('dead', queue)) - call.limits.mostDead, most)
 if too_many > 0 then
   for _, id in ipairs(redis.call('ZRANGE', queue_key('dead', queue), 0, too_many - 1)) do remove(id) end
 end
@@ -26,5 +26,7 @@ end
 consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
-consider('dead', plan.limits.deadMs)
-return { (too_many >= most or (next and next <= now)) and '1' or '0', next and whole(next) or '' }
+consider('dead', call.limits.deadMs)
+write_tallies()
+tell()
+return { (math.max(too_many, overdue) >= most or (next and next <= now)) and '1' or '0', next and whole(next) or '' }

@@ -28,5 +28,6 @@ end
 for i = 5, #ARGV do
   if not load(ARGV[i]) then remove(ARGV[i]) end
 end
+tell()
 local next_due = redis.call('ZRANGE', index_key('deadline'), 0, 0, 'WITHSCORES')[2]
 return { expired, next_due or '' }

@@ -1,10 +1,10 @@
 --[[
   task: tasks as they are now.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the plan: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit}, without
+  ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit}, without
   Returns  for each task {fields, headers and payload or '', result or false, {failure…}}; false for one that is not there
 ]]
-local which = plan.which
+local which = call.which
 local function details(id)
   local task = load_task(id)
   if not task then return false end

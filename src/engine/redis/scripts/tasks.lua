@@ -1,10 +1,11 @@
 --[[
   Common to the scripts that know tasks; behind writing.lua and once.lua. What becomes of a task is the same, step for step, in
   src/engine/memory/tasks/task-work.ts.
-  plan.limits  {mostOpen, resultMs, progressMs, deadMs, mostDead}
-  A task goes out as a list of names and values (all text), see fields_of; a claimed one as {fields, headers and payload}.
+  call.limits  {mostOpen, resultMs, progressMs, deadMs, mostDead}
+  A task goes out as the list of its fields (all text, '' for none) in the order of OUTSIDE; a claimed one in that of claimed_of.
 ]]
 local PLACES_PER_PRIORITY = 2 ^ 44
+local HIGHEST_PRIORITY = 9
 local TIDIED_AT_ONCE = 100
 local MOST_RELEASES = 20
 local FAILURES_KEPT = 10
@@ -22,34 +23,48 @@ local function result_key(id) return prefix .. 'result:' .. id end
 local function failures_key(id) return prefix .. 'failures:' .. id end
 local function progress_key(id) return prefix .. 'progress:' .. id end
 
-local NUMBERS = { 'priority', 'attempt', 'max_attempts', 'releases', 'replays', 'created', 'ready', 'due', 'expires', 'lease_ends', 'ended',
-  'lease', 'limit', 'place', 'started', 'progress', 'kept_until', 'deduped_until', 'held_lease' }
+-- What the fields of a task are called in its hash: short, for a million waiting tasks carry the names a million times.
+local SHORT = {
+  queue = 'q', status = 's', priority = 'p', attempt = 'a', max_attempts = 'm', releases = 'rl', replays = 'rp', workflow = 'w', created = 'c',
+  ready = 'r', due = 'd', expires = 'x', is_timed = 'xt', lease_ends = 'le', worker = 'wk', cancel = 'cx', reason = 'rs', ended = 'e', token = 't',
+  backoff = 'b', lease = 'l', limit = 'lm', place = 'pl', started = 'st', progress = 'pg', has_failed = 'f', kept_until = 'k', deduped_until = 'du',
+  held_lease = 'hl',
+}
+local TEXTS = { queue = true, status = true, workflow = true, worker = true, reason = true, token = true, backoff = true,
+  cancel = true, is_timed = true, has_failed = true }
+local LONG = {}
+for long, short in pairs(SHORT) do LONG[short] = long end
 
--- Nil when there is no such task, or it has ended and is not kept any longer.
+local function stored(id, name) return redis.call('HGET', task_key(id), SHORT[name]) end
+
+-- Nil when there is no such task, or it has ended and is not kept any longer. A field that was cleared is an empty text.
 local function load_task(id)
   local flat = redis.call('HGETALL', task_key(id))
   if #flat == 0 then return nil end
-  local task = { id = id }
-  for i = 1, #flat, 2 do task[flat[i]] = flat[i + 1] end
-  for _, name in ipairs(NUMBERS) do task[name] = tonumber(task[name]) end
+  local task = { id = id, attempt = 0, releases = 0, replays = 0 }
+  for i = 1, #flat, 2 do
+    local name, value = LONG[flat[i]], flat[i + 1]
+    if value ~= '' then task[name] = TEXTS[name] and value or tonumber(value) end
+  end
   if task.kept_until and task.kept_until <= now then return nil end
   return task
 end
 
 local function is_open(task) return task.status == 'ready' or task.status == 'delayed' or task.status == 'leased' end
 
-local function text_of(value) return type(value) == 'number' and whole(value) or tostring(value) end
+local function text_of(value) return type(value) == 'number' and whole(value) or value end
 
+-- The same in task-replies.ts.
 local OUTSIDE = { 'id', 'queue', 'status', 'priority', 'attempt', 'max_attempts', 'releases', 'replays', 'workflow', 'created', 'ready', 'due', 'expires',
-  'lease_ends', 'worker', 'cancel', 'reason', 'ended', 'token' }
+  'lease_ends', 'worker', 'cancel', 'reason', 'ended' }
+-- These stay behind in the hash when the task goes on.
+local ONLY_WHILE = { ready = 'ready', due = 'delayed', lease_ends = 'leased' }
 
 local function fields_of(task)
   local fields = {}
-  for _, name in ipairs(OUTSIDE) do
-    if task[name] ~= nil then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = text_of(task[name])
-    end
+  for i, name in ipairs(OUTSIDE) do
+    local is_meant = not ONLY_WHILE[name] or ONLY_WHILE[name] == task.status
+    fields[i] = is_meant and task[name] and text_of(task[name]) or ''
   end
   return fields
 end
@@ -61,21 +76,32 @@ end
 local function announce_task(event, task)
   if task.workflow then feed('type', event, 'id', task.id, 'queue', task.queue, 'workflow', task.workflow)
   else feed('type', event, 'id', task.id, 'queue', task.queue) end
-  redis.call('PUBLISH', prefix .. 'changes', 'task ' .. task.id)
-  if task.status == 'ready' or task.status == 'delayed' then redis.call('PUBLISH', prefix .. 'changes', 'queue ' .. task.queue) end
+  hint('task ' .. task.id)
+  if task.status == 'ready' or task.status == 'delayed' then hint('queue ' .. task.queue) end
 end
 
 local MINUTE_MS = 60000
 local function rate_key(queue, total, minute) return queue_key('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
 
--- Of all time, and of this minute for those that have a rate.
+-- Of all time, and of this minute for those that have a rate. Written at the end, once for all that one call did.
 local RATES = { enqueued = true, completed = true }
+local tallies = {}
 local function tally(queue, total)
-  redis.call('HINCRBY', queue_key('settings', queue), 'total:' .. total, 1)
-  if RATES[total] then
-    local key = rate_key(queue, total, math.floor(now / MINUTE_MS))
-    redis.call('INCR', key)
-    redis.call('PEXPIREAT', key, whole(now + 3 * MINUTE_MS))
+  local counts = tallies[queue] or {}
+  tallies[queue] = counts
+  counts[total] = (counts[total] or 0) + 1
+end
+
+local function write_tallies()
+  for queue, counts in pairs(tallies) do
+    for total, count in pairs(counts) do
+      redis.call('HINCRBY', queue_key('settings', queue), 'total:' .. total, count)
+      if RATES[total] then
+        local key = rate_key(queue, total, math.floor(now / MINUTE_MS))
+        redis.call('INCRBY', key, count)
+        redis.call('PEXPIREAT', key, whole(now + 3 * MINUTE_MS))
+      end
+    end
   end
 end
 
@@ -94,19 +120,23 @@ local function settle_hold(id)
   redis.call('HSET', meta_key(id), 'deadline', deadline_text(deadline))
   set_deadline(id, deadline, true)
   index_deadline(id, deadline)
-  redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. id)
+  hint('workflow ' .. id)
 end
 
 -- In which set a task stands, and where.
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
+-- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
+-- long as the service lets them, it is enough to look at the first ones: see end_overdue_heads.
 local function place_in_sets(task, old_status)
   local score = SCORES[task.status]
   if score then redis.call('ZADD', queue_key(task.status, task.queue), whole(task[score]), task.id) end
-  if task.status == 'ready' or task.status == 'delayed' then
-    redis.call('ZADD', queue_key('expiring', task.queue), whole(task.expires), task.id)
-  elseif old_status == 'ready' or old_status == 'delayed' then
-    redis.call('ZREM', queue_key('expiring', task.queue), task.id)
+  if task.is_timed then
+    if task.status == 'ready' or task.status == 'delayed' then
+      redis.call('ZADD', queue_key('expiring', task.queue), whole(task.expires), task.id)
+    elseif old_status == 'ready' or old_status == 'delayed' then
+      redis.call('ZREM', queue_key('expiring', task.queue), task.id)
+    end
   end
   if old_status and old_status ~= task.status and SCORES[old_status] then
     redis.call('ZREM', queue_key(old_status, task.queue), task.id)
@@ -120,7 +150,7 @@ local function hold_workflow(task)
   if is_held(task.workflow) then
     redis.call('PERSIST', key)
   else
-    local kept = math.max(plan.limits.resultMs, plan.limits.deadMs, LONGEST_DEDUPE_MS)
+    local kept = math.max(call.limits.resultMs, call.limits.deadMs, LONGEST_DEDUPE_MS)
     redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
     redis.call('PEXPIREAT', key, whole(now + kept))
   end
@@ -130,19 +160,13 @@ end
 -- Writes what `changes` say (false takes a field away) and puts the task where it belongs then.
 local function change_task(task, changes, event)
   local old_status, was_open = task.status, is_open(task)
-  local set, clear = {}, {}
+  local written = {}
   for name, value in pairs(changes) do
-    if value == false then
-      task[name] = nil
-      clear[#clear + 1] = name
-    else
-      task[name] = value
-      set[#set + 1] = name
-      set[#set + 1] = text_of(value)
-    end
+    task[name] = value or nil
+    written[#written + 1] = SHORT[name]
+    written[#written + 1] = value and text_of(value) or ''
   end
-  redis.call('HSET', task_key(task.id), unpack(set))
-  if #clear > 0 then redis.call('HDEL', task_key(task.id), unpack(clear)) end
+  redis.call('HSET', task_key(task.id), unpack(written))
   place_in_sets(task, old_status)
   if was_open ~= is_open(task) then hold_workflow(task) end
   if event then announce_task(event, task) end
@@ -152,11 +176,6 @@ end
 local function with(changes, more)
   for name, value in pairs(more) do changes[name] = value end
   return changes
-end
-
--- What every task looks like that nobody has in hand.
-local function at_rest(more)
-  return with({ token = false, lease_ends = false, held_lease = false, started = false, due = false, ready = false }, more)
 end
 
 -- The task, if the token is that of its current delivery; else nil and why not.
@@ -171,17 +190,22 @@ end
 -- A task is known for as long as its dedupe key is: whoever enqueues it again gets it shown.
 local function end_of_keeping(task, ms) return math.max(now + ms, task.deduped_until or 0) end
 
+-- `result` goes with the task by itself.
 local function keep_until_forgotten(task)
-  for _, key in ipairs({ task_key(task.id), result_key(task.id), failures_key(task.id) }) do redis.call('PEXPIREAT', key, whole(task.kept_until)) end
+  redis.call('PEXPIREAT', task_key(task.id), whole(task.kept_until))
+  if task.has_failed then redis.call('PEXPIREAT', failures_key(task.id), whole(task.kept_until)) end
 end
 
-local function end_progress(task) redis.call('PEXPIREAT', progress_key(task.id), whole(now + plan.limits.progressMs)) end
+local function end_progress(task)
+  if task.progress then redis.call('PEXPIREAT', progress_key(task.id), whole(now + call.limits.progressMs)) end
+end
 
 local function finish(task, result)
   redis.call('UNLINK', payload_key(task.id))
   tally(task.queue, 'completed')
-  redis.call('SET', result_key(task.id), result)
-  change_task(task, at_rest({ status = 'done', ended = now, kept_until = end_of_keeping(task, plan.limits.resultMs) }), 'task.done')
+  local kept_until = end_of_keeping(task, call.limits.resultMs)
+  redis.call('SET', result_key(task.id), result, 'PXAT', whole(kept_until))
+  change_task(task, { token = false, status = 'done', ended = now, kept_until = kept_until }, 'task.done')
   keep_until_forgotten(task)
   end_progress(task)
 end
@@ -189,9 +213,8 @@ end
 local function cancel_task(task, reason)
   redis.call('UNLINK', payload_key(task.id))
   tally(task.queue, 'cancelled')
-  change_task(task, at_rest({ status = 'cancelled', cancel = '1', reason = reason or false, ended = now,
-    kept_until = end_of_keeping(task, plan.limits.resultMs) }),
-    'task.cancelled')
+  local kept_until = end_of_keeping(task, call.limits.resultMs)
+  change_task(task, { token = false, status = 'cancelled', cancel = '1', reason = reason or false, ended = now, kept_until = kept_until }, 'task.cancelled')
   keep_until_forgotten(task)
   end_progress(task)
   return task
@@ -199,21 +222,21 @@ end
 
 local function die(task, reason)
   tally(task.queue, 'died')
-  change_task(task, at_rest({ status = 'dead', reason = reason, ended = now, kept_until = now + plan.limits.deadMs }), 'task.dead')
+  change_task(task, { token = false, status = 'dead', reason = reason, ended = now, kept_until = now + call.limits.deadMs }, 'task.dead')
   end_progress(task)
   return task
 end
 
 -- Joins the tail: a retry or a task that was planned for later does not jump the queue.
 local function make_ready(task, more, event)
-  change_task(task, with({ status = 'ready', due = false, ready = now, place = next_place(task) }, more or {}), event or 'task.ready')
+  change_task(task, with({ status = 'ready', ready = now, place = next_place(task) }, more or {}), event or 'task.ready')
 end
 
 -- The delivery is spent. Its token stays good until somebody else claims the task.
 local function expire_lease(task)
   if task.cancel then cancel_task(task, task.reason)
   elseif task.attempt >= task.max_attempts then die(task, 'LEASE_EXPIRED')
-  else change_task(task, { status = 'ready', lease_ends = false, ready = now }, 'task.lease-expired') end
+  else change_task(task, { status = 'ready', ready = now }, 'task.lease-expired') end
 end
 
 local function due_in(kind, queue, most, upto)
@@ -236,9 +259,29 @@ local function each_due(kind, queue, most, upto, act)
   return #ids
 end
 
+-- Once for a queue is enough in one call: time stands still in it.
+local tidied = {}
 local function tidy(queue)
+  if tidied[queue] then return end
+  tidied[queue] = true
   each_due('delayed', queue, TIDIED_AT_ONCE, now, function(task) make_ready(task) end)
   each_due('leased', queue, TIDIED_AT_ONCE, now, expire_lease)
+end
+
+-- Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were.
+local function end_overdue_heads(queue, most)
+  local ended = 0
+  for priority = 0, HIGHEST_PRIORITY do
+    local from, to = whole(priority * PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * PLACES_PER_PRIORITY)
+    while ended < most do
+      local id = redis.call('ZRANGEBYSCORE', queue_key('ready', queue), from, to, 'LIMIT', 0, 1)[1]
+      local task = id and member('ready', queue, id)
+      if not id or (task and task.expires > now) then break end
+      if task then die(task, 'EXPIRED') end
+      ended = ended + 1
+    end
+  end
+  return ended
 end
 
 local function lease_end(started, lease, limit)
@@ -246,16 +289,15 @@ local function lease_end(started, lease, limit)
   return now + lease
 end
 
-local function claimed_of(task) return { fields_of(task), redis.call('GET', payload_key(task.id)) or '2\n{}null' } end
+local function claimed_of(task)
+  return { task.id, task.queue, task.token, whole(task.lease_ends), whole(task.priority), whole(task.attempt), whole(task.max_attempts),
+    task.workflow or '', whole(task.created), redis.call('GET', payload_key(task.id)) or '2\n{}null' }
+end
 
 -- Which task got which token.
 local function lent_of(claimed)
   local lent = {}
-  for i, one in ipairs(claimed) do
-    local names = {}
-    for j = 1, #one[1], 2 do names[one[1][j]] = one[1][j + 1] end
-    lent[i] = { names.id, names.token }
-  end
+  for i, one in ipairs(claimed) do lent[i] = { one[1], one[3] } end
   return lent
 end
 
@@ -269,19 +311,32 @@ local function again(lent)
   return claimed
 end
 
--- {queue, worker, leaseMs?, tokens}
+-- Names stand in `queues` from their first task on, and stay.
+local known_queues = {}
+local function is_known(queue)
+  known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. 'queues', queue) ~= false
+  return known_queues[queue]
+end
+
+local noted = {}
+local function note_worker(queue, worker)
+  local name = queue .. ' ' .. worker
+  if noted[name] then return end
+  noted[name] = true
+  local seen = tonumber(redis.call('ZSCORE', queue_key('workers', queue), worker) or 0)
+  if seen >= now - WORKER_NOTED_MS then return end
+  redis.call('ZADD', queue_key('workers', queue), whole(now), worker)
+  redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
+end
+
+-- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.
 local function claim(request)
-  local queue = request.queue
-  local settings = queue_key('settings', queue)
-  if redis.call('EXISTS', settings) == 0 then return {} end
-  local seen = tonumber(redis.call('ZSCORE', queue_key('workers', queue), request.worker) or 0)
-  if seen < now - WORKER_NOTED_MS then
-    redis.call('ZADD', queue_key('workers', queue), whole(now), request.worker)
-    redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
-  end
+  local queue, claimed, ends = request.queue, {}, now
+  if not is_known(queue) then return claimed, ends end
+  note_worker(queue, request.worker)
   tidy(queue)
-  if redis.call('HGET', settings, 'paused') == '1' then return {} end
-  local claimed, looked = {}, 0
+  if redis.call('HGET', queue_key('settings', queue), 'paused') == '1' then return claimed, ends end
+  local looked = 0
   while #claimed < #request.tokens and looked < #request.tokens + TIDIED_AT_ONCE do
     looked = looked + 1
     local id = redis.call('ZRANGE', queue_key('ready', queue), 0, 0)[1]
@@ -293,16 +348,17 @@ local function claim(request)
       tally(queue, 'claimed')
       local lease = request.leaseMs or task.lease
       change_task(task, { status = 'leased', attempt = task.attempt + 1, worker = request.worker, token = request.tokens[#claimed + 1], started = now,
-        ready = false, held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed')
+        held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed')
       claimed[#claimed + 1] = claimed_of(task)
+      ends = math.max(ends, task.lease_ends)
     end
   end
-  return claimed
+  return claimed, ends
 end
 
 -- How long until something may become ready by itself; '' when nothing will.
-local function next_due_in(queue)
-  if redis.call('HGET', queue_key('settings', queue), 'paused') == '1' then return '' end
+local function next_due_in(queue, is_paused)
+  if is_paused then return '' end
   if redis.call('ZCARD', queue_key('ready', queue)) > 0 then return '0' end
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
@@ -316,8 +372,8 @@ end
 local function extend(task, lease, more)
   local length = lease or task.held_lease or task.lease
   local ends = lease_end(task.started or now, length, task.limit)
-  change_task(task, with({ status = 'leased', ready = false, held_lease = length, lease_ends = ends }, more or {}))
-  redis.call('PUBLISH', prefix .. 'changes', 'task ' .. task.id)
+  change_task(task, with({ status = 'leased', held_lease = length, lease_ends = ends }, more or {}))
+  hint('task ' .. task.id)
   return task
 end
 
@@ -325,24 +381,26 @@ local function release(task)
   if task.cancel then return cancel_task(task, task.reason) end
   local is_spent = task.releases >= MOST_RELEASES
   if is_spent and task.attempt >= task.max_attempts then return die(task, 'RELEASED_TOO_OFTEN') end
-  return change_task(task, at_rest({ status = 'ready', attempt = is_spent and task.attempt or task.attempt - 1, releases = task.releases + 1, ready = now }),
-    'task.released')
+  return change_task(task, { token = false, status = 'ready', attempt = is_spent and task.attempt or task.attempt - 1, releases = task.releases + 1,
+    ready = now }, 'task.released')
 end
 
 -- `failure` is JSON made by the service, but for the attempt and the time in front of it.
 local function fail(task, code, is_retryable, retry_after, jitter, failure)
   redis.call('RPUSH', failures_key(task.id), whole(task.attempt) .. ' ' .. whole(now) .. ' ' .. failure)
   redis.call('LTRIM', failures_key(task.id), -FAILURES_KEPT, -1)
+  redis.call('HSET', task_key(task.id), SHORT.has_failed, '1')
+  task.has_failed = '1'
   if task.cancel then return cancel_task(task, task.reason) end
   if not is_retryable or task.attempt >= task.max_attempts then return die(task, code) end
   local delay = retry_after
   if not delay then
     local steps = {}
-    for step in string.gmatch(task.backoff, '%d+') do steps[#steps + 1] = tonumber(step) end
+    for step in string.gmatch(task.backoff or '', '%d+') do steps[#steps + 1] = tonumber(step) end
     delay = math.floor((steps[math.min(task.attempt, #steps)] or 0) * jitter)
   end
   tally(task.queue, 'retried')
-  return change_task(task, at_rest({ status = 'delayed', due = now + delay }), 'task.delayed')
+  return change_task(task, { token = false, status = 'delayed', due = now + delay }, 'task.delayed')
 end
 
 local function add_progress(task, event)
@@ -362,7 +420,7 @@ local function cancel_all_of(id)
 end
 
 local function remove_task(id)
-  local workflow = redis.call('HGET', task_key(id), 'workflow')
+  local workflow = stored(id, 'workflow')
   if workflow then redis.call('ZREM', workflow_tasks_key(workflow), id) end
   redis.call('UNLINK', task_key(id), payload_key(id), result_key(id), failures_key(id), progress_key(id))
 end
@@ -388,7 +446,7 @@ local function without_room(specs, finished)
       added[queue] = (added[queue] or 0) + 1
       local open = redis.call('ZCARD', queue_key('ready', queue)) + redis.call('ZCARD', queue_key('delayed', queue)) +
         redis.call('ZCARD', queue_key('leased', queue))
-      local room = plan.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
+      local room = call.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
       if open + added[queue] > room then return i end
     end
   end
@@ -406,18 +464,22 @@ local function create_task(spec, payload)
   local is_delayed = due > now
   redis.call('SET', payload_key(spec.id), payload)
   -- What an ended life of the id left behind; a dead one may still stand in its list.
-  local before = redis.call('HMGET', task_key(spec.id), 'queue', 'workflow')
+  local before = redis.call('HMGET', task_key(spec.id), SHORT.queue, SHORT.workflow)
   if before[1] then redis.call('ZREM', queue_key('dead', before[1]), spec.id) end
   if before[2] then redis.call('ZREM', workflow_tasks_key(before[2]), spec.id) end
   redis.call('UNLINK', task_key(spec.id), result_key(spec.id), failures_key(spec.id), progress_key(spec.id))
-  local task = { id = spec.id, queue = spec.queue, priority = spec.priority, place = 0 }
-  redis.call('ZADD', prefix .. 'queues', 0, spec.queue)
+  local task = { id = spec.id, queue = spec.queue, priority = spec.priority, place = 0, attempt = 0, releases = 0, replays = 0 }
+  if not is_known(spec.queue) then
+    redis.call('ZADD', prefix .. 'queues', 0, spec.queue)
+    known_queues[spec.queue] = true
+  end
   tally(spec.queue, 'enqueued')
   change_task(task, {
-    queue = spec.queue, status = is_delayed and 'delayed' or 'ready', priority = spec.priority, attempt = 0, max_attempts = spec.maxAttempts, releases = 0,
-    replays = 0, workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
-    expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, backoff = spec.backoff, lease = spec.leaseMs, limit = spec.limitMs,
-    place = is_delayed and 0 or next_place(task), deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil,
+    queue = spec.queue, status = is_delayed and 'delayed' or 'ready', priority = spec.priority, max_attempts = spec.maxAttempts,
+    workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
+    expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, is_timed = spec.expiresAtMs and '1' or nil, backoff = spec.backoff,
+    lease = spec.leaseMs, limit = spec.limitMs, place = is_delayed and 0 or next_place(task),
+    deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil,
   }, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)

@@ -1,11 +1,22 @@
 --[[
-  Common to the scripts that change workflows; behind workflow.lua.
+  Common to the scripts that change workflows; behind workflow.lua. Each of them calls tell() at its end.
 ]]
 local EVENTS_KEPT = 100000
 
+-- Those who wait are told when all is written, of everything at once: one message, a topic a line.
+local hints, hinted = {}, {}
+local function hint(topic)
+  if hinted[topic] then return end
+  hinted[topic] = true
+  hints[#hints + 1] = topic
+end
+local function tell()
+  if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
+end
+
 local function announce(type, id, version)
   redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, 'id', id, 'version', whole(version))
-  redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. id)
+  hint('workflow ' .. id)
 end
 
 -- The entries "field=value" under which a workflow is indexed now. Ours, not a user's JSON.

@@ -1,0 +1,20 @@
+--[[
+  requests: carries out what has gathered in one turn of the service, each request for itself: all of it or nothing, whatever becomes of
+  the others. Behind the files that say how.
+  KEYS     keys of the tenant, for routing
+  ARGV[4]  the call: see once.lua; requests [{kind, texts: how many of the arguments that follow are its own, …}]
+  ARGV[5+] the texts of the requests, in turn
+  Returns  {'fenced'}, nothing done; or for each request its reply, or {'failed', why}
+]]
+if is_fenced() then return { 'fenced' } end
+local replies, at = {}, 5
+for i, request in ipairs(call.requests) do
+  request.first = at
+  at = at + request.texts
+  local is_done, reply = pcall(perform[request.kind], request)
+  if is_done then replies[i] = reply
+  else replies[i] = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) } end
+end
+write_tallies()
+tell()
+return replies
