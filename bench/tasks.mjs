@@ -109,7 +109,11 @@ async function throughEngine(engine, count) {
     while (task !== undefined) {
       const { id, token } = task;
       const ack = { taskId: id, token, result: 'null' };
-      const outcome = await engine.commit('default', { once: onceOf(`ack-${token}`), ack, claim: claimOf('engine', 1) });
+      const outcome = await engine.commit('default', {
+        once: onceOf(`ack-${token}`),
+        ack,
+        claim: claimOf('engine', 1),
+      });
       task = outcome.next;
     }
   };

@@ -7,9 +7,11 @@ import { testIndex } from '../support/parts.js';
 import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
 /** A memory engine with a journal in a directory of its own. */
-export async function openJournalEngine({ options, observer }: OpenOptions = {}): Promise<
-  EngineUnderTest & { reopen(): Promise<void> }
-> {
+export async function openJournalEngine({
+  options,
+  observer,
+  sweeps = true,
+}: OpenOptions & { readonly sweeps?: boolean } = {}): Promise<EngineUnderTest & { reopen(): Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'waymark-contract-'));
   const clock = new TestClock();
   const parts = {
@@ -17,6 +19,7 @@ export async function openJournalEngine({ options, observer }: OpenOptions = {})
     index: testIndex,
     clock: clock.read,
     dataDir,
+    sweeps,
     ...(observer && { observer }),
   };
   let engine = await openMemoryEngine(parts);

@@ -76,9 +76,14 @@ export class MemoryEngine extends Engine {
 
   /** Takes over what the journal holds and begins to sweep. */
   start(): void {
+    this.restore();
+    this.#sweeper.start();
+  }
+
+  /** Brings back what the journal holds; an engine that is only restored does not sweep by itself. */
+  restore(): void {
     const { journal, tenants } = this.#core;
     if (journal !== undefined) restoreFrom(journal, this.#index, tenants);
-    this.#sweeper.start();
   }
 
   async close(): Promise<void> {

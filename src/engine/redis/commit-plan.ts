@@ -19,10 +19,10 @@ export interface PlannedPut {
   readonly states: readonly string[];
 }
 
-/** Which results a once key stands for, counted from 1. */
+/** Which results a once key stands for, counted from 1; all of them when it does not say. */
 export interface PlannedOnce extends Once {
-  readonly first: number;
-  readonly last: number;
+  readonly first?: number;
+  readonly last?: number;
 }
 
 /** The parts of a commit that are about tasks and the feed. */
@@ -81,12 +81,11 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
 export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   const { once, deletes = [], touches = [] } = commit;
   return {
-    once: [{ ...once, first: 1, last: puts.length + touches.length }],
+    once: [once],
     puts,
     deletes,
     touches,
     tasks: taskPartsOf(commit),
-    wantState: false,
   };
 }
 
@@ -114,7 +113,8 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
         : touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
     ack: parts?.ack && { id: parts.ack.taskId, token: parts.ack.token },
     enqueue: parts && parts.enqueue.length > 0 ? parts.enqueue.map(plannedTask) : undefined,
-    publish: parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
+    publish:
+      parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
     cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
     claim: parts?.claim,
     wantState,

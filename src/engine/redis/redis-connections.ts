@@ -37,14 +37,19 @@ export class RedisConnections {
     }
   }
 
-  /** A connection that is ready, in turn. @throws StoreUnavailableError when there is none. */
+  /** A connection that is ready, in turn, for one of many small commands. @throws StoreUnavailableError when there is none. */
   command(): Redis {
+    const client = this.atOnce();
+    this.#gatherWrites(client);
+    return client;
+  }
+
+  /** The same, for a command that has gathered what there is: Redis works on it while this turn goes on. */
+  atOnce(): Redis {
     const { length } = this.#commands;
     for (let i = 0; i < length; i++) {
       const client = this.#commands[(this.#turn = (this.#turn + 1) % length)] as Redis;
-      if (client.status !== 'ready') continue;
-      this.#gatherWrites(client);
-      return client;
+      if (client.status === 'ready') return client;
     }
     throw new StoreUnavailableError();
   }

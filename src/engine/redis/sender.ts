@@ -72,7 +72,7 @@ export class Sender {
     const { namespace, options, now } = this.context;
     const epoch = await this.#epoch(tenant);
     const { keys, args } = argumentsFor({ replica: this.fences.replica, epoch });
-    const client = this.connections.command();
+    const client = this.connections.atOnce();
     return listOf(await script.run(client, keys, [prefixOf(namespace, tenant), now(), options.defaultTtlMs, ...args]));
   }
 

@@ -37,7 +37,7 @@ export function enqueuedOf(reply: unknown): Enqueued {
 
 /** See claimed_of in tasks.lua. */
 export function claimedOf(reply: unknown): ClaimedTask {
-  const [id, queue, token, ends, priority, attempt, maxAttempts, workflow, created, text] = listOf(reply).map(textOf);
+  const [id, queue, token, ends, priority, attempt, maxAttempts, workflow, created, text] = listOf(reply);
   return {
     id: textOf(id),
     queue: textOf(queue),
@@ -46,7 +46,7 @@ export function claimedOf(reply: unknown): ClaimedTask {
     priority: Number(priority),
     attempt: Number(attempt),
     maxAttempts: Number(maxAttempts),
-    workflowId: workflow || null,
+    workflowId: textOf(workflow) || null,
     createdAtMs: Number(created),
     ...parcelOf(textOf(text)),
   };

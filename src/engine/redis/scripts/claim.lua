@@ -17,6 +17,5 @@ perform.claim = function(request)
       keep({ key = once.key, fingerprint = once.fingerprint, keepMs = ends - now }, { lent = lent_of(claimed) })
     end
   end
-  local is_paused = redis.call('HGET', queue_key('settings', wanted.queue), 'paused') or '0'
-  return { 'done', claimed, next_due_in(wanted.queue, is_paused == '1'), is_paused }
+  return { 'done', claimed, next_due_in(wanted.queue), is_paused(wanted.queue) and '1' or '0' }
 end

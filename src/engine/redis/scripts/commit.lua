@@ -1,7 +1,7 @@
 --[[
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
-             once    [{key, fingerprint, keepMs, memo?, keepStates?, first, last}]  positions of its results
+             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  positions of its results, all without
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
@@ -181,7 +181,7 @@ perform.commit = function(request)
 
   -- 3. From here on only writes. When something is to be stored, the first one needs memory, so a server without any refuses all of
   -- it; a commit that only deletes or acknowledges passes even then.
-  if #puts + #touches + #enqueue + #publish == 0 then need_no_memory() end
+  if #puts + #touches + #enqueue + #publish == 0 and not acked then need_no_memory() end
   local state_at = request.first
   local text_at = state_at
   for _, part in ipairs(puts) do text_at = text_at + #part.abouts end
@@ -222,9 +222,13 @@ perform.commit = function(request)
   -- 4. The outcome, beside the effect.
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
   for _, once in ipairs(request.once) do
-    local kept = { results = {}, memo = once.memo, states = {} }
-    if call.limits then kept.tasks, kept.events, kept.lent = tasks, events, lent_of(claimed) end
-    for i = once.first, once.last do
+    local kept = { memo = once.memo }
+    if call.limits then
+      kept.tasks, kept.events = tasks[1] and tasks, events[1] and events
+      kept.lent = claimed[1] and lent_of(claimed)
+    end
+    if results[1] then kept.results, kept.states = {}, {} end
+    for i = once.first or 1, once.last or #results do
       kept.results[#kept.results + 1] = results[i]
       if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= LARGEST_KEPT_STATE and states[i] or '' end
     end

@@ -10,10 +10,15 @@ local settings = queue_key('settings', queue)
 local function count(kind) return redis.call('ZCARD', queue_key(kind, queue)) end
 local function first(kind) return redis.call('ZRANGE', queue_key(kind, queue), 0, 0, 'WITHSCORES') end
 local oldest = first('ready')[1]
+local function ready_since(id)
+  local task = stored_task(id)
+  return task and whole(task.ready)
+end
 local totals, in_hand = {}, {}
 for i, name in ipairs(call.totals) do totals[i] = redis.call('HGET', settings, 'total:' .. name) or '0' end
 for i, id in ipairs(redis.call('ZRANGE', queue_key('leased', queue), 0, MOST_LEASED_SHOWN - 1)) do
-  in_hand[i] = stored(id, 'worker') or ''
+  local task = stored_task(id)
+  in_hand[i] = task and task.worker or ''
 end
 local lately, minute = {}, math.floor(now / MINUTE_MS)
 for i, name in ipairs(call.rates) do
@@ -22,6 +27,6 @@ for i, name in ipairs(call.rates) do
 end
 return {
   redis.call('HGET', settings, 'paused') or '0', count('ready'), count('delayed'), count('leased'), count('dead'),
-  oldest and stored(oldest, 'ready') or '', first('delayed')[2] or '', first('leased')[2] or '', totals,
+  oldest and ready_since(oldest) or '', first('delayed')[2] or '', first('leased')[2] or '', totals,
   redis.call('ZRANGEBYSCORE', queue_key('workers', queue), '(' .. whole(now - WORKER_SEEN_MS), '+inf', 'WITHSCORES'), in_hand, lately, whole(now),
 }

@@ -26,7 +26,7 @@ perform.step = function(request)
   elseif step.kind == 'release' then release(task)
   elseif step.kind == 'fail' then fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
   elseif task.status ~= 'leased' or step.isForced then cancel_task(task, step.reason)
-  else change_task(task, { cancel = '1', reason = step.reason or false }, 'task.cancel-requested') end
+  else change_task(task, { cancel = true, reason = step.reason or false }, 'task.cancel-requested') end
 
   local fields = fields_of(task)
   keep(request.once[1], { task = fields, event = event })
