@@ -168,7 +168,7 @@ async function stepCommits(engine, count) {
   );
 }
 
-async function overHttp(service, engine, count) {
+async function overHttp(service, engine, count, isBatched) {
   await fill(engine, 'http', count);
   const post = async (path, body) => {
     const answer = await fetch(service.url + path, {
@@ -178,15 +178,29 @@ async function overHttp(service, engine, count) {
     });
     return { status: answer.status, json: answer.status === 200 ? await answer.json() : await answer.text() };
   };
+  const completeAll = async (tasks) => {
+    const { json } = await post('/v1/tasks/batch-complete', {
+      tasks: tasks.map(({ id, leaseToken }) => ({ id, leaseToken, result: null })),
+    });
+    return json.tasks.filter(({ status }) => status === 'done').length;
+  };
+  const completeOneByOne = async (tasks) => {
+    const answers = await Promise.all(
+      tasks.map(({ id, leaseToken }) => post(`/v1/tasks/${id}/complete`, { leaseToken, result: null })),
+    );
+    return answers.filter(({ status }) => status === 200).length;
+  };
+  const complete = isBatched ? completeAll : completeOneByOne;
   return perSecond(count, () =>
     share(count, 4, {
       size: BATCH,
       async run(size) {
         const { status, json } = await post('/v1/queues/http/claims', { max: size });
         const tasks = status === 200 ? json.tasks : [];
-        await Promise.all(
-          tasks.map(({ id, leaseToken }) => post(`/v1/tasks/${id}/complete`, { leaseToken, result: null })),
-        );
+        if (tasks.length > 0) {
+          const done = await complete(tasks);
+          if (done !== tasks.length) throw new Error(`${tasks.length - done} completions were refused`);
+        }
         return tasks.length;
       },
     }),
@@ -304,7 +318,8 @@ export async function benchTasks({ rounds, count, waiting }) {
     'engine: complete + claim the next': () => throughEngine(engine, count),
     'engine: claim, then complete': () => byHand(engine, count),
     'engine: step commits': () => stepCommits(engine, count),
-    'HTTP: claims of 50 + complete': () => overHttp(service, engine, count),
+    'HTTP: claims and completions of 50': () => overHttp(service, engine, count, true),
+    'HTTP: claims of 50, completed singly': () => overHttp(service, engine, count, false),
     'BullMQ: worker': () => bullWorker(redis.port, count),
     'BullMQ: by hand': () => bullManual(redis.port, count),
   };
@@ -322,7 +337,7 @@ export async function benchTasks({ rounds, count, waiting }) {
     const rate = medianOf(measured);
     results.push({ name, rate, ratio: rate / peer });
     process.stdout.write(
-      `tasks    ${name.padEnd(32)} ${Math.round(rate)} per second  ${(rate / peer).toFixed(2)} × BullMQ's worker\n`,
+      `tasks    ${name.padEnd(36)} ${Math.round(rate)} per second  ${(rate / peer).toFixed(2)} × BullMQ's worker\n`,
     );
   }
   const { bytes, slow } = await million(engine, redis, waiting);

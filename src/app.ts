@@ -21,7 +21,7 @@ import { withIndexedFields } from './workflows/workflows.openapi.js';
 /** What surrounds a state in a request: its envelope, or the operations of a patch. */
 const ENVELOPE_BYTES = 64 * 1024;
 /** Routes that take several states or payloads at once. */
-const SEVERAL = ['/v1/commits', '/v1/queues/:queue/tasks/batch'];
+const SEVERAL = ['/v1/commits', '/v1/queues/:queue/tasks/batch', '/v1/tasks/batch-complete'];
 const SEVERAL_BYTES = 16 * 1024 * 1024;
 
 export interface AppOptions {

@@ -13,6 +13,11 @@ export function onceForLease(
   token: string,
   keepMs: number,
 ): Once {
-  const name = `${kind}:${digestOf(id, token)}`;
-  return keyed ? { ...once, alias: name } : { key: name, fingerprint: '', keepMs };
+  const own = leaseOnce(kind, id, token, keepMs);
+  return keyed ? { ...once, alias: own.key } : own;
+}
+
+/** For a request without a key. */
+export function leaseOnce(kind: string, id: string, token: string, keepMs: number): Once {
+  return { key: `${kind}:${digestOf(id, token)}`, fingerprint: '', keepMs };
 }

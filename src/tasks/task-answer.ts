@@ -1,6 +1,8 @@
 import type { ClaimedTask, TaskDetail, TaskFailure, TaskRecord } from '../engine/task.js';
 import type { QueueRecord } from '../engine/task-queues.js';
+import { problemOf } from '../http/problem.js';
 import { isoTime } from '../http/times.js';
+import type { TaskEnd } from './tasks.js';
 
 const timeOrNull = (ms: number | null) => (ms === null ? null : isoTime(ms));
 
@@ -50,6 +52,13 @@ export function claimedText(task: ClaimedTask): string {
     createdAt: isoTime(task.createdAtMs),
   });
   return `${head.slice(0, -1)},"payload":${task.payload},"headers":${task.headers}}`;
+}
+
+/** One of several completions; one that was refused shows the problem it would have been alone. */
+export function endText(end: TaskEnd, instance: string): string {
+  const { id, error } = end;
+  if (error === undefined) return JSON.stringify({ id, status: 'done', replayed: end.replayed });
+  return `{"id":${JSON.stringify(id)},"problem":${problemOf(error, instance).body}}`;
 }
 
 export function queueText(queue: QueueRecord, lastEventId: string | undefined, now: number): string {

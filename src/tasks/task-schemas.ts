@@ -55,6 +55,12 @@ export const TASK_SCHEMAS: Readonly<Record<string, Schema>> = {
     ['payload'],
   ),
   Task: whole(TASK, { duplicate: { type: 'boolean', enum: [true] } }),
+  CompletedTask: {
+    oneOf: [
+      whole({ id: TEXT, status: { type: 'string', enum: ['done'] }, replayed: { type: 'boolean' } }),
+      whole({ id: TEXT, problem: ref('Problem') }),
+    ],
+  },
   TaskDetail: whole(
     {
       ...TASK,

@@ -1,7 +1,7 @@
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, taskIdOf, workflowIdOf } from '../http/caller.js';
-import { Idempotency, type OnceRequest } from '../http/idempotency.js';
+import { callerOf, isTaskId, taskIdOf, workflowIdOf } from '../http/caller.js';
+import { Idempotency, refuseKey, type OnceRequest } from '../http/idempotency.js';
 import { ObjectReader } from '../http/object-reader.js';
 import { Query, refuseQuery } from '../http/query.js';
 import { sendJson } from '../http/send-json.js';
@@ -11,10 +11,11 @@ import type { Stepped } from '../engine/task-queues.js';
 import { Patience } from '../waiting/patience.js';
 import { onceForLease } from './lease-once.js';
 import { LEASE_MS, sized } from './new-task.js';
-import { detailText, taskText } from './task-answer.js';
+import { detailText, endText, taskText } from './task-answer.js';
 import { Tasks } from './tasks.js';
 import * as describe from './tasks.openapi.js';
 
+const MOST_COMPLETED = 100;
 const LONGEST_WAIT_MS = 60_000;
 const LARGEST_EVENT_BYTES = 16 * 1024;
 const LONGEST_MESSAGE = 2048;
@@ -88,6 +89,27 @@ export class TasksController {
       ),
     );
     this.#answer(reply, 200, { id, status: 'done', replayed }, replayed);
+  }
+
+  @describe.completeBatch()
+  @Post('tasks/batch-complete')
+  async completeBatch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    refuseQuery(request);
+    // Each lease token is the key of its own completion.
+    refuseKey(request);
+    const { maxBytes } = this.tasks.limits;
+    const acks = ObjectReader.read(request, (body) => {
+      const items = body.list('tasks', MOST_COMPLETED, (item) => ({
+        taskId: item.stringRequired('id', 'must be the id of a task', isTaskId),
+        token: item.stringRequired('leaseToken', TOKEN_RULE),
+        result: sized(item.raw('result') ?? 'null', maxBytes),
+      }));
+      if (items.length === 0) body.refuse(`must be a list of 1 to ${MOST_COMPLETED} tasks`, 'tasks');
+      return items;
+    });
+    const { tenant } = callerOf(request);
+    const ends = await this.tasks.completeEach(tenant, acks);
+    sendJson(reply, 200, `{"tasks":[${ends.map((end) => endText(end, request.id)).join(',')}]}`);
   }
 
   @describe.fail()

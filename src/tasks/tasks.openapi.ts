@@ -113,6 +113,29 @@ export const complete = () =>
     problems: LEASED,
   });
 
+export const completeBatch = () =>
+  operation({
+    id: 'completeTasks',
+    summary: 'Make up to 100 tasks done, each for itself',
+    body: json(
+      object(
+        {
+          tasks: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 100,
+            items: object({ id: { type: 'string' }, leaseToken: TOKEN, result: {} }, ['id', 'leaseToken']),
+          },
+        },
+        ['tasks'],
+      ),
+    ),
+    answers: {
+      200: of('What came of each, in order', { tasks: { type: 'array', items: ref('CompletedTask') } }, []),
+    },
+    problems: [400, 413, 415, 422],
+  });
+
 export const fail = () =>
   operation({
     id: 'failTask',

@@ -5,6 +5,7 @@ import { Engine } from '../engine/engine.js';
 import { TaskNotFoundError } from '../engine/errors.js';
 import {
   isOpen,
+  type Ack,
   type ClaimedTask,
   type NewTask,
   type TaskDetail,
@@ -12,12 +13,19 @@ import {
   type TaskStep,
 } from '../engine/task.js';
 import type { Progress, Stepped } from '../engine/task-queues.js';
+import { ServiceError } from '../service-error.js';
 import { waitForChange } from '../waiting/wait-for-change.js';
 import { newWorkflowId } from '../workflows/identifiers.js';
 import type { TaskLimits } from './new-task.js';
+import { leaseOnce } from './lease-once.js';
 import { FeedTrimmedError } from './task-errors.js';
 
 const MOST_EVENTS = 100;
+
+/** What came of one completion among several. */
+export type TaskEnd =
+  | { readonly id: string; readonly replayed: boolean; readonly error?: undefined }
+  | { readonly id: string; readonly error: ServiceError };
 
 /** Tasks in queues, for the routes that are about them. Each method that changes something is one commit or one step. */
 @Injectable()
@@ -47,12 +55,29 @@ export class Tasks {
     return { tasks: outcome.tasks ?? [], replayed: outcome.replayed };
   }
 
-  async complete(
-    tenant: string,
-    ack: { readonly taskId: string; readonly token: string; readonly result: string },
-    once: Once,
-  ): Promise<{ replayed: boolean }> {
+  async complete(tenant: string, ack: Ack, once: Once): Promise<{ replayed: boolean }> {
     return this.engine.commit(tenant, { once, ack });
+  }
+
+  /** Each for itself: one that is refused keeps none of the others from its end. @throws what kept all of them, when the store is away */
+  async completeEach(tenant: string, acks: readonly Ack[]): Promise<readonly TaskEnd[]> {
+    const ends = await Promise.all(
+      acks.map(async (ack): Promise<TaskEnd> => {
+        const { taskId: id, token } = ack;
+        try {
+          const { replayed } = await this.complete(tenant, ack, leaseOnce('ack', id, token, this.keepMs));
+          return { id, replayed };
+        } catch (error) {
+          if (error instanceof ServiceError) return { id, error };
+          throw error;
+        }
+      }),
+    );
+    const [first] = ends;
+    if (first?.error?.retryAfterSeconds !== undefined && ends.every(({ error }) => error?.code === first.error?.code)) {
+      throw first.error;
+    }
+    return ends;
   }
 
   step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {

@@ -75,7 +75,7 @@ describe('Random operations mean the same', () => {
   it(
     'in memory and in memory with a journal that is closed and opened again',
     async () => {
-      const journal = await openJournalEngine({ options: fuzzOptions, sweeps: false });
+      const journal = await openJournalEngine({ options: fuzzOptions });
       const { clock } = journal;
       const other = {
         name: 'journal',

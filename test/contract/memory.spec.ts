@@ -10,6 +10,7 @@ describeEngine('memory', async ({ options, observer } = {}) => {
     options: { ...testOptions, ...options },
     index: testIndex,
     clock: clock.read,
+    sweeps: false,
     ...(observer && { observer }),
   });
   return { engine, clock, close: () => engine.close() };

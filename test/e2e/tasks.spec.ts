@@ -244,6 +244,45 @@ describeService('tasks', (service) => {
       expect('payload' in read.json).toBe(false);
     });
 
+    it('ends with others in one request, each for itself', async () => {
+      const queue = queueOf(service);
+      for (let n = 0; n < 3; n++) await queue.enqueue();
+      const [a, b, c] = [await queue.take(), await queue.take(), await queue.take()];
+      const answer = await service.post('/v1/tasks/batch-complete', {
+        tasks: [
+          { id: a.id, leaseToken: a.leaseToken, result: { n: 1 } },
+          { id: b.id, leaseToken: a.leaseToken },
+          { id: 'never-there', leaseToken: 'x' },
+          { id: c.id, leaseToken: c.leaseToken },
+        ],
+      });
+      expect(answer.status).toBe(200);
+      expect(answer.json.tasks).toEqual([
+        { id: a.id, status: 'done', replayed: false },
+        { id: b.id, problem: expect.objectContaining({ code: 'LEASE_LOST', status: 409 }) },
+        { id: 'never-there', problem: expect.objectContaining({ code: 'TASK_NOT_FOUND', status: 404 }) },
+        { id: c.id, status: 'done', replayed: false },
+      ]);
+      const again = await service.post('/v1/tasks/batch-complete', {
+        tasks: [a, b].map(({ id, leaseToken }) => ({ id, leaseToken })),
+      });
+      expect(again.json.tasks).toEqual([
+        { id: a.id, status: 'done', replayed: true },
+        { id: b.id, status: 'done', replayed: false },
+      ]);
+      expect((await service.get(task(a.id))).json).toMatchObject({ status: 'done', result: { n: 1 } });
+    });
+
+    it.each([
+      [{ tasks: [] }, '/tasks'],
+      [{ tasks: Array.from({ length: 101 }, () => ({ id: 'a', leaseToken: 'b' })) }, '/tasks'],
+      [{ tasks: [{ id: 'a/b', leaseToken: 'b' }] }, '/tasks/0/id'],
+      [{ tasks: [{ id: 'a' }] }, '/tasks/0/leaseToken'],
+    ])('refuses a batch of completions that is not one: %j', async (body, pointer) => {
+      const answer = await service.post('/v1/tasks/batch-complete', body);
+      expect([answer.status, answer.json.errors[0].pointer]).toEqual([422, pointer]);
+    });
+
     it('that failed comes back after the back-off, and dies with the last attempt', async () => {
       const queue = queueOf(service);
       await queue.enqueue({ maxAttempts: 2 });

@@ -30,6 +30,7 @@ export const OPERATIONS = {
     'claimTasks',
     'heartbeatTask',
     'completeTask',
+    'completeTasks',
     'failTask',
     'releaseTask',
     'reportProgress',
