@@ -1,6 +1,8 @@
 /** Tests run as ES modules, transpiled by swc: Nest 12 has no CommonJS build. */
 export default {
   testEnvironment: 'node',
+  // A bound for what hangs, not for what a busy machine takes its time for.
+  testTimeout: 30_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: process.env.WAYMARK_CHAOS === undefined ? ['<rootDir>/test/chaos/'] : [],
