@@ -9,11 +9,13 @@
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
+             board {see board.lua}
              limits                         see tasks.lua
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
-  ARGV[5+] the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages
+  ARGV[5+] the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages;
+           what is put on the board
   Returns  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the plan is about tasks
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
            {'replayed', kept, claimed} {'mismatch'}   one once key, known
@@ -106,7 +108,7 @@ local function next_text()
   texts = texts + 1
   return ARGV[texts - 1]
 end
-if #puts + #touches + #enqueue + #publish == 0 then need_no_memory() end
+if #puts + #touches + #enqueue + #publish == 0 and not plan.board then need_no_memory() end
 
 -- Tasks first: whether any of them holds a workflow must be known when that is written.
 local tasks, events = {}, {}
@@ -204,6 +206,7 @@ end
 for i, message in ipairs(publish) do
   events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
 end
+if plan.board then change_board(plan.board, next_text) end
 local claimed, lent = {}, {}
 if plan.claim then
   claimed = claim(plan.claim)
