@@ -22,9 +22,9 @@ export interface TaskLimits {
   readonly newId: () => string;
 }
 
-/** `queue` is in the path for some routes and in the body for others. */
-export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: string): NewTask {
-  const payload = body.rawRequired('payload');
+/** `queue` is in the path for some routes and in the body for others; without `usualPayload` there must be one. */
+export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: string, usualPayload?: string): NewTask {
+  const payload = usualPayload === undefined ? body.rawRequired('payload') : (body.raw('payload') ?? usualPayload);
   const workflowId = body.string('workflowId', 'must be the id of a workflow', isTaskId);
   const dedupeKey = body.string(
     'dedupeKey',
