@@ -278,6 +278,7 @@ local function claim(request)
   if seen < now - WORKER_NOTED_MS then
     redis.call('ZADD', queue_key('workers', queue), whole(now), request.worker)
     redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
+    redis.call('PEXPIREAT', queue_key('workers', queue), whole(now + WORKER_SEEN_MS))
   end
   tidy(queue)
   if redis.call('HGET', settings, 'paused') == '1' then return {} end
