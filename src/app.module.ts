@@ -8,6 +8,7 @@ import { HealthModule } from './health/health.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { RoutingModule } from './routing/routing.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
@@ -29,6 +30,7 @@ export class AppModule implements OnModuleDestroy {
         WorkflowsModule,
         TasksModule,
         CommitsModule,
+        RoutingModule,
         HealthModule,
       ],
     };

@@ -13,6 +13,7 @@ import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
+import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
 import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
 import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
@@ -67,6 +68,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
     ...WORKFLOW_SCHEMAS,
     ...TASK_SCHEMAS,
+    ...ROUTING_SCHEMAS,
     ...HEALTH_SCHEMAS,
   });
   withIndexedFields(document, app.get(WorkflowIndex).fields);

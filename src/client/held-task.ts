@@ -10,7 +10,6 @@ const BEATS_PER_LEASE = 3;
 export class HeldTask {
   readonly #noUse = new AbortController();
   readonly #over = new AbortController();
-  #wake = new AbortController();
   #isLost = false;
 
   constructor(
@@ -46,24 +45,13 @@ export class HeldTask {
       this.#refuse(error);
       throw error;
     }
-    // Progress renews by the lease its maker gave the task, which may be shorter than ours.
-    this.#wake.abort();
   }
 
   async #keep(): Promise<void> {
     while (!this.#over.signal.aborted) {
-      await this.#pause(this.leaseMs / BEATS_PER_LEASE);
-      await this.#beat();
+      await sleep(this.leaseMs / BEATS_PER_LEASE, this.#over.signal).catch(() => undefined);
+      if (!this.#over.signal.aborted) await this.#beat();
     }
-  }
-
-  /** Until it is time, progress was told, or all is over. */
-  async #pause(ms: number): Promise<void> {
-    const wake = () => this.#wake.abort();
-    this.#over.signal.addEventListener('abort', wake, { once: true });
-    await sleep(ms, this.#wake.signal).catch(() => undefined);
-    this.#over.signal.removeEventListener('abort', wake);
-    this.#wake = new AbortController();
   }
 
   async #beat(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Agent } from '../routing/agent.js';
+
 /** How to reach Redis. Present exactly when `storage` is 'redis'. */
 export interface RedisConfig {
   readonly host: string;
@@ -17,6 +19,13 @@ export interface RedisConfig {
   readonly fallback: 'none';
   /** Serve although Redis may evict live state. */
   readonly allowEviction: boolean;
+}
+
+/** To whom tasks are routed. */
+export interface RoutingConfig {
+  readonly agents: readonly Agent[];
+  /** For how long what an agent said of itself is believed. */
+  readonly statusTtlMs: number;
 }
 
 /** What tasks are bounded by. */
@@ -45,6 +54,7 @@ export abstract class Config {
   abstract readonly historyMaxBytes: number;
   abstract readonly maxStateBytes: number;
   abstract readonly tasks: TasksConfig;
+  abstract readonly routing: RoutingConfig;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
   /** How long a request may take to arrive: all of it, and its headers alone. */

@@ -93,6 +93,8 @@ export class Environment {
   @Duration(MINUTE, 365 * 24 * HOUR) TASK_WAIT_LIMIT = 7 * 24 * HOUR;
   @Duration(MINUTE, 365 * 24 * HOUR) DEAD_TASK_TTL = 7 * 24 * HOUR;
   @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
+  @IsOptional() ROUTING_AGENTS?: string;
+  @Duration(SECOND, 24 * HOUR) ROUTING_STATUS_TTL = 2 * MINUTE;
   @IsOptional() DATA_DIR?: string;
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';

@@ -5,6 +5,7 @@ import { validateSync } from 'class-validator';
 import { canonical } from './aliases.js';
 import type { Config, RedisConfig } from './config.js';
 import { Environment, pointersOf } from './environment.js';
+import { readAgents } from './routing-agents.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
 import { SETTINGS } from './settings.js';
 
@@ -26,6 +27,9 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
   }
   const useRedis = read.USE_REDIS ?? (read.REDIS_URL !== undefined || read.REDIS_HOST !== undefined);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
+  const agents = readAgents(read.ROUTING_AGENTS, (says) => {
+    problems.push({ name: 'ROUTING_AGENTS', value: undefined, says });
+  });
   if (problems.length > 0) throw new InvalidEnvironmentError(problems);
   return {
     host: read.HOST,
@@ -46,6 +50,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       mostDead: read.QUEUE_MAX_DEAD,
       waitLimitMs: read.TASK_WAIT_LIMIT,
     },
+    routing: { agents, statusTtlMs: read.ROUTING_STATUS_TTL },
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,

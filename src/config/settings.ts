@@ -153,6 +153,18 @@ export const SETTINGS = [
     meaning: 'dead tasks of one queue; of more, the oldest are removed',
   },
   {
+    name: 'ROUTING_AGENTS',
+    default: 'claude, gpt-4, gemini, llama and mistral',
+    allowed: 'a JSON list of agents, or the path of a file with one; docs/routing.md has the form',
+    meaning: 'agents that tasks are routed to',
+  },
+  {
+    name: 'ROUTING_STATUS_TTL',
+    default: '2m',
+    allowed: 'a duration from 1s to 24h',
+    meaning: 'how long the router believes what an agent has reported of itself',
+  },
+  {
     name: 'DATA_DIR',
     default: './data with npm start, else none',
     allowed: 'a path',

@@ -1,4 +1,5 @@
 import type { JsonNode } from '../json/document.js';
+import type { BoardChange } from './board.js';
 import type { WorkflowMeta } from './records.js';
 import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './task.js';
 
@@ -107,6 +108,8 @@ export interface Commit {
   /** Tasks of a known id or dedupe key are not created again. */
   readonly enqueue?: readonly NewTask[];
   readonly publish?: readonly Message[];
+  /** Of what the service keeps for itself. */
+  readonly board?: BoardChange;
   /** Workflows whose open tasks are cancelled, also those in the hands of workers. */
   readonly cancelTasksOf?: readonly string[];
   /** The next task for the worker that has just finished one. */

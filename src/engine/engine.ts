@@ -1,3 +1,4 @@
+import type { Board } from './board.js';
 import type { Commit, Outcome } from './commit.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
 import type { TaskQueues } from './task-queues.js';
@@ -110,7 +111,7 @@ export interface TaskOptions {
 }
 
 /** What a hint is about. */
-export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}`;
+export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}`;
 
 /** One thing that happened, as the feed shows it. */
 export interface FeedEvent {
@@ -175,7 +176,7 @@ export abstract class Engine {
 
   /**
    * Calls `listener` soon after any write, delete or expiry of the workflow, whenever a task may have become ready in the queue, or
-   * after any step of the task, by any replica. A hint, at least once, possibly late: the
+   * after any step of the task, or after new notices on the board, by any replica. A hint, at least once, possibly late: the
    * listener reads again. Returns how to stop.
    */
   abstract onChange(tenant: string, topic: Topic, listener: () => void): () => void;
@@ -185,6 +186,9 @@ export abstract class Engine {
 
   /** Undefined when nothing has happened yet. */
   abstract lastEventId(tenant: string): Promise<string | undefined>;
+
+  /** Empty when nothing was ever put on it. */
+  abstract readBoard(tenant: string, board: string): Promise<Board>;
 
   /** Removes what has expired, up to a bound, and tells how many workflows that were. Engines also do so by themselves. */
   abstract sweep(): Promise<number>;

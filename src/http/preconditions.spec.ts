@@ -11,12 +11,28 @@ describe('preconditions', () => {
     ['a tag whose quotes a shell has eaten', 'abc123-7', { etags: ['"abc123-7"'] }],
     ['a star', '*', { exists: true }],
     ['a weak tag, which matches nothing', 'W/"abc123-7"', { etags: [] }],
+    ['a list of both kinds', 'W/"abc123-7",\t"abc123-8"', { etags: ['"abc123-8"'] }],
+    ['a list with empty elements', ', "abc123-7" ,, ,abc123-8 ,', { etags: ['"abc123-7"', '"abc123-8"'] }],
+    ['tags with commas inside', '"a,b",",", ","', { etags: ['"a,b"', '","', '","'] }],
+    ['tags of other bytes', '"\u00fc"', { etags: ['"\u00fc"'] }],
+    ['an empty tag', '""', { etags: ['""'] }],
   ])('reads %s from If-Match', (_what, header, expectation) => {
     expect(expectationOf(asked({ 'if-match': header }))).toEqual(expectation);
   });
 
-  it.each(['7', '"open', 'W/abc', '"a" "b"', ''])('refuses %j as If-Match', (header) => {
-    expect(() => expectationOf(asked({ 'if-match': header }))).toThrow(/If-Match/);
+  it.each(['7', '"open', 'W/abc', 'w/"abc"', '"a" "b"', '"a""b"', '*, "a"', '"a", *', '"a b"', ', ,', ' ', ''])(
+    'refuses %j as If-Match',
+    (header) => {
+      expect(() => expectationOf(asked({ 'if-match': header }))).toThrow(/If-Match/);
+    },
+  );
+
+  it('reads the longest header there is in no time', () => {
+    const started = performance.now();
+    for (const header of [`${' '.repeat(16_000)}x`, `${' ,'.repeat(8000)}x`, `"${','.repeat(16_000)}`]) {
+      expect(() => expectationOf(asked({ 'if-match': header }))).toThrow(/If-Match/);
+    }
+    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   it('takes If-None-Match: * on a write as create only', () => {

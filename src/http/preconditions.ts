@@ -2,21 +2,30 @@ import type { FastifyRequest } from 'fastify';
 import type { Expect } from '../engine/commit.js';
 import { InvalidHeaderError } from './http-errors.js';
 
-const ENTITY_TAG = /^(W\/)?"[\x21\x23-\x7e]*"$/;
-/** A tag without its quotes, as it looks after a shell has eaten them. */
-const BARE_TAG = /^[A-Za-z0-9_-]{6,}-\d+$/;
+/**
+ * One element of a list of entity tags and the comma behind it, by RFC 9110 (5.6.1 and 8.8.3): commas may be inside of tags, and elements may be
+ * empty. The last alternative is a tag without its quotes, as it looks after a shell has eaten them.
+ */
+const ELEMENT =
+  /[ \t]*(?:(?:(?<weak>W\/"[\x21\x23-\x7e\x80-\xff]*")|(?<strong>"[\x21\x23-\x7e\x80-\xff]*")|(?<bare>[A-Za-z0-9_-]{6,}-\d+))[ \t]*)?(?:,|$)/y;
 
 /** The strong tags of a list; a weak one can never match a strong comparison, so it is left out. '*' is any. */
 function tagsOf(header: string, name: string): readonly string[] | '*' {
   if (header.trim() === '*') return '*';
-  return header.split(',').flatMap((item) => {
-    const tag = item.trim();
-    if (BARE_TAG.test(tag)) return [`"${tag}"`];
-    if (!ENTITY_TAG.test(tag)) {
-      throw new InvalidHeaderError(name, 'must be * or entity tags in double quotes, as the ETag header gives them');
-    }
-    return tag.startsWith('W/') ? [] : [tag];
-  });
+  const tags: string[] = [];
+  let isEmpty = true;
+  for (let at = 0; at < header.length; at = ELEMENT.lastIndex) {
+    ELEMENT.lastIndex = at;
+    const { weak, strong, bare } = ELEMENT.exec(header)?.groups ?? refuse(name);
+    if (strong !== undefined) tags.push(strong);
+    if (bare !== undefined) tags.push(`"${bare}"`);
+    isEmpty &&= weak === undefined && strong === undefined && bare === undefined;
+  }
+  return isEmpty ? refuse(name) : tags;
+}
+
+function refuse(name: string): never {
+  throw new InvalidHeaderError(name, 'must be * or entity tags in double quotes, as the ETag header gives them');
 }
 
 /** What a write demands of the workflow it finds, from If-Match or `If-None-Match: *`. */

@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { InvalidQueryError } from './http-errors.js';
-
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+import { parseTime } from './times.js';
 
 /** The query of a request, each field at most once and every field known. */
 export class Query {
@@ -34,7 +33,7 @@ export class Query {
   timeMs(name: string): number | undefined {
     const text = this.#fields[name];
     if (text === undefined) return undefined;
-    const ms = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+    const ms = parseTime(text);
     if (Number.isNaN(ms)) throw new InvalidQueryError(name, 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z');
     return ms;
   }

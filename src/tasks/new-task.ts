@@ -3,6 +3,7 @@ import { StateTooLargeError } from '../engine/errors.js';
 import type { NewTask } from '../engine/task.js';
 import { isQueueName, isTaskId, QUEUE_RULE } from '../http/caller.js';
 import type { ObjectReader } from '../http/object-reader.js';
+import { parseTime } from '../http/times.js';
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -10,7 +11,6 @@ const DEDUPE_KEPT_MS = DAY_MS;
 const MOST_HEADERS = 32;
 const MOST_HEADER_BYTES = 8 * 1024;
 const USUAL_BACKOFF_MS = [5000, 15_000, 60_000];
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
 export const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
 export const USUAL_LEASE_MS = 30_000;
@@ -22,9 +22,9 @@ export interface TaskLimits {
   readonly newId: () => string;
 }
 
-/** `queue` is in the path for some routes and in the body for others. */
-export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: string): NewTask {
-  const payload = body.rawRequired('payload');
+/** `queue` is in the path for some routes and in the body for others; without `usualPayload` there must be one. */
+export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: string, usualPayload?: string): NewTask {
+  const payload = usualPayload === undefined ? body.rawRequired('payload') : (body.raw('payload') ?? usualPayload);
   const workflowId = body.string('workflowId', 'must be the id of a workflow', isTaskId);
   const dedupeKey = body.string(
     'dedupeKey',
@@ -79,10 +79,10 @@ function expiryOf(body: ObjectReader, waitLimitMs: number): NewTask['expires'] {
 function timeOf(body: ObjectReader, name: string): number | undefined {
   const says = 'must be an RFC 3339 time within a year, such as 2026-01-31T12:00:00Z';
   const text = body.string(name, says, (value) => {
-    const ms = RFC_3339.test(value) ? Date.parse(value) : Number.NaN;
+    const ms = parseTime(value);
     return ms > 0 && ms < Date.now() + YEAR_MS;
   });
-  return text === undefined ? undefined : Date.parse(text);
+  return text === undefined ? undefined : parseTime(text);
 }
 
 /** In one line, as engines want them. */

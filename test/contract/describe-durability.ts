@@ -384,6 +384,17 @@ export function describeDurability(
       expect(await q().depth()).toEqual({ ready: 95, delayed: 0, leased: 0, dead: 0 });
     });
 
+    it('keeps boards', async () => {
+      const board = { board: 'b', notices: [{ name: 'x', text: '"Grüße\n🚀"', keepMs: 1000 }], entries: ['e', 'f'] };
+      await tenant.commit({ board: { ...board, add: { n: 2 } } });
+      await tenant.commit({ board: { board: 'b', add: { n: 1 } } });
+      const read = () => opened.engine.readBoard(tenant.name, 'b');
+      const before = await read();
+      expect([before.counts, before.notices.length]).toEqual([{ n: 3 }, 1]);
+      await reopen();
+      expect(await read()).toEqual(before);
+    });
+
     it('can come again and again', async () => {
       await tenant.put('a', {});
       for (let i = 1; i <= 5; i++) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { describeBoards } from './cases/boards.js';
 import { describeChanges } from './cases/changes.js';
 import { describeDeletes } from './cases/deletes.js';
 import { describeExpectations } from './cases/expectations.js';
@@ -63,6 +64,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeTenants(fixture);
     describeChanges(fixture);
     describeSweeping(fixture);
+    describeBoards(fixture);
     describeTaskQueueing(fixture);
     describeTaskLeases(fixture);
     describeTaskCommits(fixture);

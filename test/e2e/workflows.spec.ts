@@ -402,6 +402,7 @@ describeService('workflows', (service) => {
       'sort=name',
       'include=all',
       'updatedAfter=yesterday',
+      'updatedAfter=2026-02-30T00:00:00Z',
       'idPrefix=a/b',
     ])('refuse %s', async (query) => {
       const refused = await service.get(`${WORKFLOWS}?${query}`);

@@ -47,5 +47,6 @@ export const OPERATIONS = {
     'purgeDeadTasks',
   ],
   commits: ['commit'],
+  routing: ['testRouting', 'getRoutingStatistics', 'routeTask', 'reportAgentStatus', 'listAgents'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

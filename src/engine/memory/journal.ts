@@ -1,3 +1,4 @@
+import type { Board } from '../board.js';
 import type { About } from '../commit.js';
 import type { WorkflowMeta } from '../records.js';
 import type { ProgressEvent } from '../task-queues.js';
@@ -67,7 +68,8 @@ export type JournalChange =
       readonly tenant: string;
       readonly name: string;
       readonly value: { readonly isPaused: boolean };
-    };
+    }
+  | { readonly kind: 'board'; readonly tenant: string; readonly name: string; readonly value: Board | undefined };
 
 /** Where the embedded engine keeps its state over a restart. */
 export interface Journal {
@@ -127,6 +129,11 @@ export function sizeOf(change: JournalChange): number {
       return 2 * SMALL + (change.value?.failures ?? []).reduce((sum, { message }) => sum + message.length, 0);
     case 'progress':
       return SMALL + (change.value?.event.length ?? 0);
+    case 'board': {
+      const { notices = [], entries = [] } = change.value ?? {};
+      const texts = [...notices.map(({ text }) => text), ...entries];
+      return texts.reduce((sum, text) => sum + SMALL + text.length, SMALL);
+    }
     case 'version':
       return SMALL + (change.value?.state.length ?? 0);
     case 'outcome':

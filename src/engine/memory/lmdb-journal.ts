@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import type { Board } from '../board.js';
 import { StoreFullError } from '../errors.js';
 import type { ProgressEvent } from '../task-queues.js';
 import { checkFile } from './check-file.js';
@@ -46,6 +47,7 @@ export class LmdbJournal implements Journal {
   readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
   readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
   readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
+  readonly #boards: Database<Board, [tenant: string, name: string]>;
   #trouble: unknown;
 
   private constructor(path: string, root: RootDatabase<unknown, never>, lock: DirectoryLock) {
@@ -60,6 +62,7 @@ export class LmdbJournal implements Journal {
     this.#progress = root.openDB({ name: 'progress' });
     this.#dedupes = root.openDB({ name: 'dedupes' });
     this.#queues = root.openDB({ name: 'queues' });
+    this.#boards = root.openDB({ name: 'boards' });
   }
 
   /** @throws DirectoryInUseError when another service has the directory. */
@@ -121,6 +124,9 @@ export class LmdbJournal implements Journal {
     for (const { key, value } of this.#queues.getRange()) {
       yield { kind: 'queue', tenant: key[0], name: key[1], value };
     }
+    for (const { key, value } of this.#boards.getRange()) {
+      yield { kind: 'board', tenant: key[0], name: key[1], value };
+    }
   }
 
   async write(changes: readonly JournalChange[]): Promise<void> {
@@ -174,6 +180,8 @@ export class LmdbJournal implements Journal {
         return put(this.#dedupes, [change.tenant, change.key], change.value);
       case 'queue':
         return put(this.#queues, [change.tenant, change.name], change.value);
+      case 'board':
+        return put(this.#boards, [change.tenant, change.name], change.value);
     }
   }
 }

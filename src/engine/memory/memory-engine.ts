@@ -1,4 +1,5 @@
 import { ServiceError } from '../../service-error.js';
+import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, CommittedWorkflow, Outcome } from '../commit.js';
 import {
@@ -167,6 +168,10 @@ export class MemoryEngine extends Engine {
     return this.#core.read(tenant, ({ feed }) => feed.lastId);
   }
 
+  async readBoard(tenant: string, board: string): Promise<Board> {
+    return this.#core.read(tenant, ({ boards }) => shownBoard(boards.get(board) ?? EMPTY_BOARD, this.#clock()));
+  }
+
   async sweep(): Promise<number> {
     return (await this.#sweep()).swept;
   }
@@ -203,7 +208,7 @@ export class MemoryEngine extends Engine {
 
   /** Checks everything, then changes everything. */
   #make(transaction: Transaction, commit: Commit): Outcome {
-    const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+    const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
     const { data, now } = transaction;
     const work = new TaskWork(transaction, this.#options.tasks, this.#core.tenants.texts);
     this.#planner.demandSizes(commit);
@@ -221,6 +226,10 @@ export class MemoryEngine extends Engine {
     const tasks = enqueue.map((task) => work.enqueue(task));
     for (const { id } of written) work.settleHold(id);
     const eventIds = publish.map(({ channel, type, payload }) => transaction.announce(type, { channel, payload }));
+    if (board !== undefined) {
+      transaction.setBoard(board.board, changedBoard(data.boards.get(board.board) ?? EMPTY_BOARD, board, now));
+      if ((board.notices ?? []).length > 0) transaction.tell(`board ${board.board}`);
+    }
     const [next] = claim === undefined ? [] : work.claim(claim);
     const outcome = {
       workflows: written.map(({ id, isCreated, state }): CommittedWorkflow => {

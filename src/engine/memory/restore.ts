@@ -55,6 +55,9 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
         break;
       case 'queue':
         data.tasks.queue(record.name).isPaused = record.value.isPaused;
+        break;
+      case 'board':
+        data.boards.set(record.name, record.value);
     }
   }
   for (const { data, meta, versions } of workflows.values()) {

@@ -1,3 +1,4 @@
+import type { Board } from '../board.js';
 import { Collection } from './collection.js';
 import { Feed } from './feed.js';
 import { Outcomes } from './outcomes.js';
@@ -10,6 +11,7 @@ export interface TenantData {
   readonly tasks: TaskCollection;
   readonly outcomes: Outcomes;
   readonly feed: Feed;
+  readonly boards: Map<string, Board>;
 }
 
 /** The tenants there are; one that is asked for is there, if empty. */
@@ -25,6 +27,7 @@ export class Tenants {
         tasks: new TaskCollection(this.texts),
         outcomes: new Outcomes(),
         feed: new Feed(),
+        boards: new Map(),
       };
       this.#tenants.set(name, data);
     }

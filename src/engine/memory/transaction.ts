@@ -1,3 +1,4 @@
+import type { Board } from '../board.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { Topic } from '../engine.js';
 import type { Entry } from './entry.js';
@@ -20,6 +21,7 @@ export class Transaction {
   readonly #dedupes = new Map<string, Dedupe | undefined>();
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
   readonly #paused = new Map<string, boolean>();
+  readonly #boards = new Map<string, Board | undefined>();
   readonly #topics = new Set<Topic>();
   readonly #events: string[] = [];
 
@@ -81,21 +83,31 @@ export class Transaction {
     this.data.tasks.queue(queue).isPaused = isPaused;
   }
 
+  setBoard(name: string, next: Board): void {
+    const { boards } = this.data;
+    if (!this.#boards.has(name)) this.#boards.set(name, boards.get(name));
+    boards.set(name, next);
+  }
+
   undo(): void {
-    const { workflows, tasks, outcomes } = this.data;
+    const { workflows, tasks, outcomes, boards } = this.data;
     for (const [id, before] of this.#workflows) workflows.replace(id, workflows.get(id), before);
     for (const [id, before] of this.#tasks) tasks.replace(id, tasks.get(id), before);
     for (const [key, before] of this.#outcomes) outcomes.set(key, before);
     for (const [key, before] of this.#dedupes) tasks.setDedupe(key, before);
     for (const [id, before] of this.#progress) tasks.setProgress(id, before);
     for (const [queue, before] of this.#paused) tasks.queue(queue).isPaused = before;
+    for (const [name, before] of this.#boards) {
+      if (before === undefined) boards.delete(name);
+      else boards.set(name, before);
+    }
     if (this.#events.length > 0) this.data.feed.remove(new Set(this.#events));
   }
 
   /** What the journal must know, as of now. */
   changes(): JournalChange[] {
     const { tenant } = this;
-    const { workflows, tasks, outcomes } = this.data;
+    const { workflows, tasks, outcomes, boards } = this.data;
     const changes: JournalChange[] = [];
     for (const [id, before] of this.#workflows) changes.push(...changesOf(tenant, id, before, workflows.get(id)));
     for (const [id, before] of this.#tasks) changes.push(...taskChangesOf(tenant, before, tasks.get(id), id));
@@ -111,6 +123,7 @@ export class Transaction {
     for (const queue of this.#paused.keys()) {
       changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
     }
+    for (const name of this.#boards.keys()) changes.push({ kind: 'board', tenant, name, value: boards.get(name) });
     return changes;
   }
 }

@@ -1,3 +1,4 @@
+import type { BoardChange } from '../board.js';
 import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
 import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
@@ -25,20 +26,21 @@ export interface PlannedOnce extends Once {
   readonly last?: number;
 }
 
-/** The parts of a commit that are about tasks and the feed. */
+/** The parts of a commit that are about tasks, the feed and boards. */
 export interface TaskParts {
   readonly ack: Ack | undefined;
   readonly enqueue: readonly NewTask[];
   readonly publish: readonly Message[];
   readonly cancelTasksOf: readonly string[];
   readonly claim: Claim | undefined;
+  readonly board: BoardChange | undefined;
 }
 
 export function taskPartsOf(commit: Commit): TaskParts | undefined {
-  const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim } = commit;
+  const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
   const count = enqueue.length + publish.length + cancelTasksOf.length;
-  if (ack === undefined && claim === undefined && count === 0) return undefined;
-  return { ack, enqueue, publish, cancelTasksOf, claim };
+  if (ack === undefined && claim === undefined && board === undefined && count === 0) return undefined;
+  return { ack, enqueue, publish, cancelTasksOf, claim, board };
 }
 
 export interface Plan {
@@ -117,6 +119,7 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
       parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
     cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
     claim: parts?.claim,
+    board: parts?.board && plannedBoard(parts.board),
     wantState,
     checkOnly,
   };
@@ -124,17 +127,24 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
 }
 
 /** What travels beside the plan, in the order in which commit.lua takes it. */
-function textsOf({ ack, enqueue, publish }: TaskParts): string[] {
+function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
   return [
     ...(ack === undefined ? [] : [ack.result]),
     ...enqueue.map(({ headers, payload }) => parcel(headers, payload)),
     ...publish.map(({ payload }) => payload),
+    ...(board?.notices ?? []).map(({ text }) => text),
+    ...(board?.entries ?? []),
   ];
 }
 
 /** States travel beside the plan, as the texts they are. Spelled out, since a rest pattern here costs every write a microsecond. */
 function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
   return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
+}
+
+/** A change as board.lua takes it. */
+function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChange) {
+  return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
 }
 
 /** A task as create_task in tasks.lua takes it; what is null is left out, for Lua has a null of its own kind. */

@@ -1,6 +1,7 @@
 import { InvalidJsonError } from '../../json/invalid-json-error.js';
 import { parseDocument } from '../../json/document.js';
 import { ServiceError } from '../../service-error.js';
+import type { Board } from '../board.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Once, Outcome, Patch } from '../commit.js';
 import { aboutPatch, checkSizes, resultOf } from '../edit-result.js';
@@ -41,7 +42,7 @@ import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
 import { RedisTasks } from './redis-tasks.js';
-import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
+import { boardOf, foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { Requests } from './requests.js';
 import { Sender, type ScriptContext } from './sender.js';
 import { durabilityOf, readInfo, warningsOf } from './server-check.js';
@@ -49,6 +50,7 @@ import { Sweeper } from './sweeper.js';
 
 const findScript = new RedisScript('workflow', 'find');
 const adoptScript = new RedisScript('workflow', 'writing', 'adopt');
+const boardScript = new RedisScript('workflow', 'board', 'read-board');
 const versionsScript = new RedisScript('workflow', 'versions');
 /** States of one reply; a hundred large ones at once would hold up Redis for everybody. */
 const FOUND_AT_ONCE = 10;
@@ -237,6 +239,11 @@ export class RedisEngine extends Engine {
     const key = feedKey(prefixOf(this.#context.namespace, tenant));
     const [last] = await this.#reader.commands('feed', (client) => client.xrevrange(key, '+', '-', 'COUNT', 1));
     return last?.[0];
+  }
+
+  async readBoard(tenant: string, board: string): Promise<Board> {
+    const prefix = prefixOf(this.#context.namespace, tenant);
+    return boardOf(listOf(await this.#reader.run(boardScript, 'board', tenant, [stateKey(prefix, '')], [board])));
   }
 
   sweep(): Promise<number> {

@@ -1,3 +1,4 @@
+import { shownBoard, type Board, type Notice } from '../board.js';
 import type { About, CommittedWorkflow, Outcome } from '../commit.js';
 import type { VersionRecord, WorkflowMeta } from '../records.js';
 import { StoreUnavailableError } from '../errors.js';
@@ -107,4 +108,18 @@ export function replayOf(json: string): Outcome {
     ...(eventIds.length > 0 && { eventIds }),
     ...(memo !== undefined && { memo }),
   };
+}
+
+/** From read-board.lua, which has left out what is over. */
+export function boardOf(reply: readonly unknown[]): Board {
+  const [counted, noticed, entries] = reply.map((part) => listOf(part).map(textOf));
+  if (counted === undefined || noticed === undefined || entries === undefined) return unexpected();
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < counted.length; i += 2) counts[counted[i] as string] = numberOf(counted[i + 1]);
+  const notices: Notice[] = [];
+  for (let i = 0; i < noticed.length; i += 3) {
+    const [name, until, text] = noticed.slice(i, i + 3) as [string, string, string];
+    notices.push({ name, text, untilMs: numberOf(until) });
+  }
+  return shownBoard({ counts, notices, entries }, 0);
 }

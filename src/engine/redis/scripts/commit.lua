@@ -6,10 +6,12 @@
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
+             board {see board.lua}
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
-  Its texts  the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages
+  Its texts  the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages;
+             what is put on the board
   The call   see once.lua; historyLimit, historyMaxBytes; limits, see tasks.lua, when any of its requests is about tasks
   Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the call knows tasks
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
@@ -181,7 +183,7 @@ perform.commit = function(request)
 
   -- 3. From here on only writes. When something is to be stored, the first one needs memory, so a server without any refuses all of
   -- it; a commit that only deletes or acknowledges passes even then.
-  if #puts + #touches + #enqueue + #publish == 0 and not acked then need_no_memory() end
+  if #puts + #touches + #enqueue + #publish == 0 and not acked and not request.board then need_no_memory() end
   local state_at = request.first
   local text_at = state_at
   for _, part in ipairs(puts) do text_at = text_at + #part.abouts end
@@ -217,6 +219,7 @@ perform.commit = function(request)
   for i, message in ipairs(publish) do
     events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
   end
+  if request.board then change_board(request.board, next_text) end
   local claimed = request.claim and claim(request.claim) or {}
 
   -- 4. The outcome, beside the effect.

@@ -357,6 +357,7 @@ local function note_worker(queue, worker)
   if seen >= now - WORKER_NOTED_MS then return end
   redis.call('ZADD', queue_key('workers', queue), whole(now), worker)
   redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
+  redis.call('PEXPIREAT', queue_key('workers', queue), whole(now + WORKER_SEEN_MS))
 end
 
 -- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.

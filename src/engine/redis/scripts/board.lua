@@ -1,0 +1,30 @@
+--[[
+  Common to the scripts that know boards; behind writing.lua. What becomes of a board is the same, step for step, in src/engine/board.ts.
+  A change is {board, add {name: number}, notices [{name, keepMs}], entries (how many)}; the texts of notices and entries, in that order, come from
+  `next_text`: they are never looked into.
+]]
+local ENTRIES_KEPT = 20
+local MOST_NOTICES = 1000
+
+local function board_key(kind, board) return prefix .. 'board:' .. kind .. ':' .. board end
+
+local function change_board(change, next_text)
+  local board = change.board
+  for name, count in pairs(change.add) do redis.call('HINCRBY', board_key('counts', board), name, whole(count)) end
+  if #change.notices > 0 then
+    local notices, ends = board_key('notices', board), board_key('ends', board)
+    for _, notice in ipairs(change.notices) do
+      redis.call('HSET', notices, notice.name, next_text())
+      redis.call('ZADD', ends, whole(now + notice.keepMs), notice.name)
+    end
+    local over = redis.call('ZCOUNT', ends, '-inf', whole(now))
+    over = math.max(over, redis.call('ZCARD', ends) - MOST_NOTICES)
+    while over > 0 do
+      redis.call('HDEL', notices, redis.call('ZPOPMIN', ends)[1])
+      over = over - 1
+    end
+    hint('board ' .. board)
+  end
+  for _ = 1, change.entries do redis.call('LPUSH', board_key('entries', board), next_text()) end
+  if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, ENTRIES_KEPT - 1) end
+end

@@ -1,0 +1,15 @@
+--[[
+  read-board: all of a board.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  its name
+  Returns  {{name, count…}, {name, end, text…}, {entry…}}
+]]
+local board = ARGV[4]
+local notices = {}
+local live = redis.call('ZRANGEBYSCORE', board_key('ends', board), '(' .. whole(now), '+inf', 'WITHSCORES')
+for i = 1, #live, 2 do
+  notices[#notices + 1] = live[i]
+  notices[#notices + 1] = live[i + 1]
+  notices[#notices + 1] = redis.call('HGET', board_key('notices', board), live[i])
+end
+return { redis.call('HGETALL', board_key('counts', board)), notices, redis.call('LRANGE', board_key('entries', board), 0, -1) }

@@ -1,0 +1,65 @@
+/** What is counted in a text. */
+export interface Factors {
+  /** Characters; a run of white space is one. */
+  readonly length: number;
+  /** Punctuation marks of any script. */
+  readonly punctuation: number;
+  /** Different words, numbers, ideographs and emoji; case does not count. */
+  readonly uniqueTokens: number;
+}
+
+export interface ComplexityScore {
+  /** From 0, nothing to do, towards 1. */
+  readonly d_var: number;
+  readonly factors: Factors;
+}
+
+/** How much each factor counts for, together 1, and how much of it makes half of that. docs/routing.md explains the choice. */
+export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; readonly half: number }>> = {
+  length: { weight: 0.4, half: 400 },
+  punctuation: { weight: 0.2, half: 12 },
+  uniqueTokens: { weight: 0.4, half: 60 },
+};
+
+const DIGITS = 10_000;
+
+/** In [0, 1), and never less for more of any factor: each part rises with its own factor and knows no other. */
+export function scoreOf(factors: Factors): number {
+  const names = Object.keys(CURVES) as (keyof Factors)[];
+  const sum = names.reduce((total, name) => {
+    const { weight, half } = CURVES[name];
+    return total + weight * (factors[name] / (factors[name] + half));
+  }, 0);
+  // Rounded down, so that no text reaches 1.
+  return Math.floor(sum * DIGITS) / DIGITS;
+}
+
+/** Scripts that put no space between words: there each character is a token. */
+const UNSPACED = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
+const TOKEN = new RegExp(
+  String.raw`[${UNSPACED}]|\p{Extended_Pictographic}|(?:(?![${UNSPACED}])[\p{L}\p{M}\p{N}_])+`,
+  'gu',
+);
+const PUNCTUATION = /\p{P}/gu;
+
+/** A text as the router sees it. */
+export interface TextReading {
+  readonly factors: Factors;
+  readonly tokens: ReadonlySet<string>;
+}
+
+export function readText(text: string): TextReading {
+  // Composed, so that letters that look the same are the same.
+  const plain = text.normalize('NFC').trim().replace(/\s+/gu, ' ');
+  const tokens = new Set(plain.toLowerCase().match(TOKEN));
+  let length = 0;
+  for (const _character of plain) length++;
+  return {
+    factors: { length, punctuation: plain.match(PUNCTUATION)?.length ?? 0, uniqueTokens: tokens.size },
+    tokens,
+  };
+}
+
+export function complexityOf({ factors }: TextReading): ComplexityScore {
+  return { d_var: scoreOf(factors), factors };
+}

@@ -1,0 +1,166 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { Commit, Outcome } from '../engine/commit.js';
+import { OutcomeUnknownError, StoreUnavailableError } from '../engine/errors.js';
+import { MemoryEngine } from '../engine/memory/memory-engine.js';
+import { WorkflowIndex } from '../engine/workflow-index.js';
+import { BOARD } from './decision.js';
+import { Outbox, OUTBOX_LIMITS, type Loss, type OutboxLimits } from './outbox.js';
+
+const options = {
+  defaultTtlMs: 1000,
+  maxStateBytes: 1024,
+  historyLimit: 0,
+  historyMaxBytes: 0,
+  tasks: { mostOpen: 10, resultMs: 1000, progressMs: 1000, deadMs: 1000, mostDead: 10 },
+};
+
+/** The real engine, behind a connection that a case can break. */
+class BreakableEngine extends MemoryEngine {
+  commits = 0;
+  before: (() => void) | undefined;
+  after: (() => void) | undefined;
+
+  override async commit(tenant: string, commit: Commit): Promise<Outcome> {
+    this.commits++;
+    this.before?.();
+    const outcome = await super.commit(tenant, commit);
+    this.after?.();
+    return outcome;
+  }
+}
+
+describe('the outbox', () => {
+  let engine: BreakableEngine;
+  let lost: [number, Loss][];
+  let waiting: number;
+
+  beforeEach(() => {
+    engine = new BreakableEngine({ options, index: new WorkflowIndex([]) });
+    lost = [];
+    waiting = 0;
+  });
+
+  const outboxOf = (limits: Partial<OutboxLimits> = {}) =>
+    new Outbox(
+      engine,
+      't',
+      {
+        waiting: (change) => (waiting += change),
+        lost: (count, why) => lost.push([count, why]),
+        refused: () => undefined,
+      },
+      { ...OUTBOX_LIMITS, gatherMs: 1, ...limits },
+    );
+  const add = (outbox: Outbox, from: number, to: number) => {
+    for (let n = from; n <= to; n++) {
+      const payload = String(n);
+      outbox.add({ message: { channel: 'c', type: 't', payload }, entry: payload, counts: ['total'] });
+    }
+  };
+  const published = async () =>
+    (await engine.readFeed('t', undefined, 1000)).map(({ fields }) => Number(fields['payload']));
+  const board = () => engine.readBoard('t', BOARD);
+  const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const away = () => {
+    throw new StoreUnavailableError();
+  };
+  /** Rejections while the store is away are expected; sooner or later it is not. */
+  const finallyLanded = async (outbox: Outbox) => {
+    for (;;) {
+      try {
+        return await outbox.landed();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+  };
+
+  it('brings everything into the store, in its order, many with one commit', async () => {
+    const outbox = outboxOf({ atOnce: 50 });
+    add(outbox, 1, 220);
+    expect([engine.commits, waiting]).toEqual([0, 220]);
+    await outbox.landed();
+    expect(await published()).toEqual(numbers(1, 220));
+    expect([engine.commits, waiting, lost]).toEqual([5, 0, []]);
+    const { counts, entries } = await board();
+    expect([counts, entries.map(Number)]).toEqual([{ total: 220 }, numbers(201, 220).toReversed()]);
+  });
+
+  it('gathers while a commit is under way', async () => {
+    const outbox = outboxOf({ gatherMs: 20 });
+    for (let n = 1; n <= 100; n++) {
+      add(outbox, n, n);
+      await Promise.resolve();
+    }
+    await outbox.landed();
+    expect(await published()).toEqual(numbers(1, 100));
+    expect(engine.commits).toBeLessThanOrEqual(5);
+  });
+
+  it('waits while the store is away, drops the oldest beyond its bound, and forgets no count', async () => {
+    const outbox = outboxOf({ most: 10 });
+    engine.before = away;
+    add(outbox, 1, 5);
+    await expect(outbox.landed()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // Those five are on their way already, and wait beside the bound.
+    add(outbox, 6, 30);
+    expect(lost).toEqual(Array.from({ length: 15 }, () => [1, 'full']));
+    expect(waiting).toBe(10);
+    engine.before = undefined;
+    await finallyLanded(outbox);
+    expect(await published()).toEqual([...numbers(1, 5), ...numbers(21, 30)]);
+    expect((await board()).counts).toEqual({ total: 30 });
+  });
+
+  it('sends a batch whose answer was lost again, and it has happened once', async () => {
+    const outbox = outboxOf();
+    let losses = 3;
+    engine.after = () => {
+      if (losses-- > 0) throw new OutcomeUnknownError();
+    };
+    add(outbox, 1, 5);
+    await finallyLanded(outbox);
+    expect(engine.commits).toBe(4);
+    expect([await published(), (await board()).counts]).toEqual([numbers(1, 5), { total: 5 }]);
+  });
+
+  it('gives a batch up that has been in doubt for longer than its key is kept, and goes on with the next', async () => {
+    const outbox = outboxOf({ doubtMs: 0 });
+    engine.before = () => {
+      throw new OutcomeUnknownError();
+    };
+    add(outbox, 1, 5);
+    await expect(outbox.landed()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await finallyLanded(outbox);
+    expect(lost).toEqual([[5, 'in-doubt']]);
+    engine.before = undefined;
+    add(outbox, 6, 6);
+    await outbox.landed();
+    expect(await published()).toEqual([6]);
+  });
+
+  it('drops what the store will never take, and goes on with the next', async () => {
+    const outbox = outboxOf();
+    engine.before = () => {
+      engine.before = undefined;
+      throw new TypeError('a fault of ours');
+    };
+    add(outbox, 1, 5);
+    await outbox.landed();
+    add(outbox, 6, 6);
+    await outbox.landed();
+    expect([lost, await published()]).toEqual([[[5, 'refused']], [6]]);
+  });
+
+  it('ends when all has landed, or when its time is over', async () => {
+    const good = outboxOf();
+    add(good, 1, 120);
+    await good.close(10_000);
+    expect([lost, await published()]).toEqual([[], numbers(1, 120)]);
+    engine.before = away;
+    const bad = outboxOf();
+    add(bad, 1, 120);
+    await bad.close(20);
+    expect(lost).toEqual([[120, 'shutdown']]);
+  });
+});

@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge } from 'prom-client';
+import { Metrics } from '../metrics/metrics.js';
+import type { Loss } from './outbox.js';
+
+@Injectable()
+export class RoutingMetrics {
+  readonly #decisions: Counter<'agent'>;
+  readonly #waiting: Gauge;
+  readonly #lost: Counter<'reason'>;
+
+  constructor({ registry }: Metrics) {
+    const registers = [registry];
+    this.#decisions = new Counter({
+      name: 'waymark_routing_decisions_total',
+      help: 'Routing decisions by agent',
+      labelNames: ['agent'],
+      registers,
+    });
+    this.#waiting = new Gauge({
+      name: 'waymark_routing_waiting',
+      help: 'Decisions that wait to be published',
+      registers,
+    });
+    this.#lost = new Counter({
+      name: 'waymark_routing_unpublished_total',
+      help: 'Decisions that were made and never published',
+      labelNames: ['reason'],
+      registers,
+    });
+  }
+
+  decided(agentId: string): void {
+    this.#decisions.labels(agentId).inc();
+  }
+
+  waiting(change: number): void {
+    this.#waiting.inc(change);
+  }
+
+  lost(count: number, why: Loss): void {
+    this.#lost.labels(why).inc(count);
+  }
+}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { HttpModule } from '../http/http.module.js';
+import { TasksModule } from '../tasks/tasks.module.js';
+import { AgentStatuses } from './agent-statuses.js';
+import { AgentsController } from './agents.controller.js';
+import { Publications } from './publications.js';
+import { RoutingMetrics } from './routing-metrics.js';
+import { StatisticsOfRouting } from './routing-statistics.js';
+import { RoutingTestController } from './routing-test.controller.js';
+import { RoutingController } from './routing.controller.js';
+import { TaskRouter } from './task-router.js';
+
+@Module({
+  imports: [HttpModule, TasksModule],
+  controllers: [RoutingTestController, RoutingController, AgentsController],
+  providers: [TaskRouter, AgentStatuses, Publications, RoutingMetrics, StatisticsOfRouting],
+})
+export class RoutingModule {}

@@ -1,0 +1,149 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { ClaimedTask } from '../../src/engine/task.js';
+import { openReplica, type Replica } from '../contract/redis-under-test.js';
+import { testOptions } from '../contract/engine-under-test.js';
+import { put, testIndex } from '../support/parts.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { newTask, TestQueue } from '../support/tasks.js';
+import { until } from '../support/until.js';
+
+Logger.overrideLogger(false);
+
+const TENANT = 'default';
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+const SHORT_MS = 200;
+const TASKS = 1000;
+const BATCH = 50;
+
+/** What stays of a tenant for ever: the feed, and the names, settings and counters of its queues. The other two are of all tenants. */
+const STAYS = /^(events|queues|queue:settings:(q|r)|tenants|schema)$/;
+/** What goes by itself later than a test can wait, and when at the latest. */
+const LATER: readonly [RegExp, number][] = [
+  [/^fence:/, 7 * DAY],
+  [/^queue:rate:/, 3 * MINUTE],
+  [/^queue:workers:/, 10 * MINUTE],
+  // Lists tasks that ended, for as long as one of them may be kept for its dedupe key.
+  [/^document_workflow_tasks:/, DAY],
+];
+
+describe('what the Redis engine leaves behind', () => {
+  let server: RedisProcess;
+  let redis: Redis;
+  let replica: Replica;
+
+  beforeAll(async () => {
+    server = await startRedisProcess();
+    redis = new Redis({ host: '127.0.0.1', port: server.port });
+    const tasks = { ...testOptions.tasks, resultMs: SHORT_MS, progressMs: SHORT_MS, deadMs: SHORT_MS };
+    replica = await openReplica(server.port, {
+      options: { ...testOptions, defaultTtlMs: SHORT_MS, tasks },
+      index: testIndex,
+      namespace: '',
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await replica.close();
+    redis.disconnect();
+    await server.stop();
+  }, 60_000);
+
+  /** Everything that can happen to tasks, to the end of each of them. */
+  async function fillAndDrain(): Promise<void> {
+    const once = { keepMs: SHORT_MS };
+    for (const name of ['q', 'r']) {
+      const q = new TestQueue(replica.engine, TENANT, name);
+      for (let n = 0; n < TASKS / BATCH; n++) {
+        const workflowId = `${name}-${n}`;
+        const payload = JSON.stringify('x'.repeat(500));
+        const enqueue = Array.from({ length: BATCH }, (_, i) =>
+          newTask(name, {
+            payload,
+            leaseMs: 1000,
+            maxAttempts: 2,
+            ...(i % 5 === 0 && { start: { delayMs: 10 } }),
+            ...(i % 7 === 0 && { dedupe: { key: `${workflowId}-${i}`, keepMs: SHORT_MS } }),
+            ...(i % 3 === 0 && { workflowId }),
+          }),
+        );
+        await q.commit({ puts: [put(workflowId, { status: 'on', big: payload })], enqueue }, once);
+      }
+      let ended = 0;
+      for (let round = 0; ended < TASKS; round++) {
+        const { tasks } = await q.claim(BATCH, { leaseMs: 1000, worker: `worker-${round % 20}` });
+        for (const [i, task] of tasks.entries()) ended += await end(q, task, round + i, once);
+      }
+      expect(await q.depth()).toMatchObject({ ready: 0, delayed: 0, leased: 0 });
+    }
+  }
+
+  /** 1 when the task has come to its end. */
+  async function end(q: TestQueue, task: ClaimedTask, kind: number, once: { keepMs: number }): Promise<number> {
+    const { id, token } = task;
+    if (kind % 4 === 0) await q.step({ kind: 'progress', id, token, event: '{"n":1}' }, once);
+    const error = { code: 'BROKEN', message: 'x'.repeat(100) };
+    switch (kind % 6) {
+      case 0: {
+        const failed = { kind: 'fail', id, token, error, isRetryable: true, retryAfterMs: 0, jitter: 1 } as const;
+        return (await q.step(failed, once)).task.status === 'dead' ? 1 : 0;
+      }
+      case 1:
+        await q.step({ kind: 'fail', id, token, error, isRetryable: false, jitter: 1 }, once);
+        return 1;
+      case 2:
+        await q.step({ kind: 'cancel', id, reason: 'enough', isForced: true }, once);
+        return 1;
+      case 3:
+        await q.step({ kind: 'release', id, token }, once);
+        return 0;
+      default:
+        await q.complete(task, JSON.stringify('y'.repeat(300)), once);
+        return 1;
+    }
+  }
+
+  /** Until time has taken all that it takes soon; what goes later is checked to do so, and let go now, for no test sets a server's clock. */
+  async function timePasses(): Promise<void> {
+    let left: string[] = [];
+    await until(async () => {
+      await replica.engine.sweep();
+      left = (await redis.keys('*')).filter((key) => !STAYS.test(key));
+      return left.every((key) => LATER.some(([pattern]) => pattern.test(key)));
+    }, 'only what is documented to stay is left').catch((error: unknown) => {
+      throw new Error(`left behind: ${left.slice(0, 20).join(' ')}`, { cause: error });
+    });
+    for (const key of left) {
+      const [, latestMs] = LATER.find(([pattern]) => pattern.test(key)) as [RegExp, number];
+      const leftMs = await redis.pttl(key);
+      expect([key, leftMs > 0 && leftMs <= latestMs]).toEqual([key, true]);
+      await redis.pexpire(key, 1);
+    }
+  }
+
+  /** Without the feed, which is as large as it may be and no larger. */
+  async function usedBytes(): Promise<number> {
+    const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+    return used - Number(await redis.call('MEMORY', 'USAGE', 'events', 'SAMPLES', '0'));
+  }
+
+  it('is nothing but settings and feed after a full drain, and the memory is free again (invariant 18)', async () => {
+    // Once to warm up: what a server needs at all, such as the scripts, is not left behind by tasks.
+    await fillAndDrain();
+    await timePasses();
+    await until(async () => (await redis.dbsize()) <= 6, 'the server has let everything go');
+    const keys = (await redis.keys('*')).sort();
+    const before = await usedBytes();
+    await fillAndDrain();
+    const most = await usedBytes();
+    await timePasses();
+    await until(async () => (await usedBytes()) <= before * 1.05, `memory is back at ${before} bytes from ${most}`);
+    expect((await redis.keys('*')).sort()).toEqual(keys);
+    expect(keys.filter((key) => !STAYS.test(key))).toEqual([]);
+    expect(most).toBeGreaterThan(before * 1.1);
+    // Settings hold counters, and none of them has grown with the number of tasks.
+    for (const name of ['q', 'r']) expect(await redis.hlen(`queue:settings:${name}`)).toBeLessThan(20);
+  }, 180_000);
+});
