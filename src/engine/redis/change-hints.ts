@@ -33,6 +33,13 @@ export class ChangeHints {
     };
   }
 
+  /** Of what this replica has changed itself: heard at once even where nothing can be subscribed to. */
+  tell(tenant: string, topics: readonly Topic[]): void {
+    const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
+    if (channel === undefined) return;
+    for (const topic of topics) tell(channel.listeners.get(topic));
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -50,12 +57,14 @@ export class ChangeHints {
   }
 
   #subscribe(name: string, channel: Channel): void {
+    this.#timer ??= setInterval(() => this.#pollUnheard(), POLL_MS).unref();
     const subscriber = this.connections.subscriber();
+    if (subscriber === undefined) return;
     if (!this.#isListening) {
       this.#isListening = true;
-      subscriber.on('message', (from: string, topic: string) => tell(this.#channels.get(from)?.listeners.get(topic)));
+      subscriber.onMessage((from, topic) => tell(this.#channels.get(from)?.listeners.get(topic)));
       // Hints were missed while the connection was away.
-      subscriber.on('ready', () => this.#tellAll());
+      subscriber.onReady(() => this.#tellAll());
     }
     subscriber.subscribe(name).then(
       () => {
@@ -65,14 +74,13 @@ export class ChangeHints {
       },
       () => undefined,
     );
-    this.#timer ??= setInterval(() => this.#pollUnheard(), POLL_MS).unref();
   }
 
   #leave(name: string): void {
     this.#channels.delete(name);
     this.connections
       .subscriber()
-      .unsubscribe(name)
+      ?.unsubscribe(name)
       .catch(() => undefined);
     if (this.#channels.size > 0) return;
     clearInterval(this.#timer);
@@ -80,7 +88,7 @@ export class ChangeHints {
   }
 
   #pollUnheard(): void {
-    const isAway = this.connections.subscriber().status !== 'ready';
+    const isAway = this.connections.subscriber()?.isReady !== true;
     for (const channel of this.#channels.values()) {
       if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) tell(listeners);
     }

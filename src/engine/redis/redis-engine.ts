@@ -43,7 +43,8 @@ import { RedisScript } from './redis-script.js';
 import { RedisTasks } from './redis-tasks.js';
 import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { Sender, type ScriptContext } from './sender.js';
-import { durabilityOf, readInfo, warningsOf } from './server-check.js';
+import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
+import { ServerStates } from './server-state.js';
 import { Sweeper } from './sweeper.js';
 
 const findScript = new RedisScript('workflow', 'find');
@@ -72,6 +73,7 @@ export class RedisEngine extends Engine {
   readonly #observer: EngineObserver;
   readonly #context: ScriptContext;
   readonly #connections: RedisConnections;
+  readonly #states: ServerStates;
   readonly #reader: Reader;
   readonly #listing: Listing;
   readonly #committer: Committer;
@@ -85,6 +87,7 @@ export class RedisEngine extends Engine {
   ) {
     super();
     this.#connections = connections;
+    this.#states = new ServerStates(connections);
     this.#options = options;
     this.#index = index;
     this.#clock = clock;
@@ -92,7 +95,7 @@ export class RedisEngine extends Engine {
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
     this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
-    this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
+    this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#committer = new Committer(sender, this.#context);
     this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
@@ -246,15 +249,14 @@ export class RedisEngine extends Engine {
       const started = performance.now();
       await this.#connections.command().ping();
       const latencyMs = Math.round((performance.now() - started) * 100) / 100;
-      const info = await readInfo(this.#connections);
-      const details = {
-        redisVersion: info['redis_version'] ?? null,
-        evictionPolicy: info['maxmemory_policy'] ?? null,
-        appendOnly: info['aof_enabled'] === undefined ? null : info['aof_enabled'] === '1',
-        replicas: info['connected_slaves'] === undefined ? null : Number(info['connected_slaves']),
-        usedMemoryBytes: info['used_memory'] === undefined ? null : Number(info['used_memory']),
+      const states = await this.#states.read();
+      return {
+        reachable: true,
+        latencyMs,
+        durability: durabilityOf(states),
+        warnings: findingsOf(states).map(({ says }) => says),
+        details: factsOf(states),
       };
-      return { reachable: true, latencyMs, durability: durabilityOf(info), warnings: warningsOf(info), details };
     } catch {
       // Away is away, whatever the reason; the connection has logged the change.
       return {
