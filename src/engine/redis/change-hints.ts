@@ -19,6 +19,7 @@ export class ChangeHints {
   constructor(
     private readonly connections: RedisConnections,
     private readonly namespace: string,
+    private readonly pollMs = POLL_MS,
   ) {}
 
   listen(tenant: string, topic: Topic, listener: () => void): () => void {
@@ -33,11 +34,11 @@ export class ChangeHints {
     };
   }
 
-  /** Of what this replica has changed itself: heard at once even where nothing can be subscribed to. */
-  tell(tenant: string, topics: readonly Topic[]): void {
+  /** Of what this replica has changed itself: heard at once where nothing can be subscribed to. Without topics it may be anything. */
+  tell(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;
-    for (const topic of topics) tell(channel.listeners.get(topic));
+    for (const topic of topics ?? channel.listeners.keys()) tell(channel.listeners.get(topic));
   }
 
   close(): void {
@@ -57,14 +58,14 @@ export class ChangeHints {
   }
 
   #subscribe(name: string, channel: Channel): void {
-    this.#timer ??= setInterval(() => this.#pollUnheard(), POLL_MS).unref();
+    this.#timer ??= setInterval(() => this.#pollUnheard(), this.pollMs).unref();
     const subscriber = this.connections.subscriber();
     if (subscriber === undefined) return;
     if (!this.#isListening) {
       this.#isListening = true;
       subscriber.onMessage((from, topic) => tell(this.#channels.get(from)?.listeners.get(topic)));
       // Hints were missed while the connection was away.
-      subscriber.onReady(() => this.#tellAll());
+      subscriber.onReady(() => this.tellAll());
     }
     subscriber.subscribe(name).then(
       () => {
@@ -94,7 +95,8 @@ export class ChangeHints {
     }
   }
 
-  #tellAll(): void {
+  /** That anything may have changed, in any tenant. */
+  tellAll(): void {
     for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) tell(some);
   }
 }

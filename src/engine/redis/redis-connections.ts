@@ -76,6 +76,10 @@ export class RedisConnections {
     this.#lostListeners.push(listener);
   }
 
+  get canSubscribe(): boolean {
+    return this.#driver.canSubscribe;
+  }
+
   /** For subscriptions, opened when first asked for; undefined where there are none. */
   subscriber(): RedisSubscriber | undefined {
     return this.#driver.subscriber();

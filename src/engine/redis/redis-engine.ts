@@ -22,6 +22,7 @@ import { asPart, IdempotencyMismatchError, StateNotJsonError, StoreUnavailableEr
 import { demand } from '../expectation.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
+import type { TaskQueues } from '../task-queues.js';
 import { ChangeHints } from './change-hints.js';
 import { entriesOf, planOf, plannedPut, plannedTtl, taskPartsOf, type PlannedPut } from './commit-plan.js';
 import {
@@ -36,6 +37,7 @@ import {
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
 import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { changedBy, TellingTasks } from './local-hints.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -61,12 +63,14 @@ export interface RedisEngineParts {
   /** For tests; else the server's time counts, which all replicas share. */
   readonly clock?: Clock;
   readonly observer?: EngineObserver;
+  /** How often those who wait look for themselves where changes cannot be heard of. */
+  readonly hintPollMs?: number;
 }
 
 /** Everything in Redis. A commit is atomic because Redis runs a script alone. */
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
-  readonly tasks: RedisTasks;
+  readonly tasks: TaskQueues;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock | undefined;
@@ -83,7 +87,7 @@ export class RedisEngine extends Engine {
 
   constructor(
     connections: RedisConnections,
-    { options, index, namespace, clock, observer = silentObserver }: RedisEngineParts,
+    { options, index, namespace, clock, observer = silentObserver, hintPollMs }: RedisEngineParts,
   ) {
     super();
     this.#connections = connections;
@@ -94,12 +98,15 @@ export class RedisEngine extends Engine {
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, () => {
+      if (!connections.canSubscribe) this.#hints.tellAll();
+    });
     this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#committer = new Committer(sender, this.#context);
-    this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
-    this.#hints = new ChangeHints(connections, namespace);
+    this.#hints = new ChangeHints(connections, namespace, hintPollMs);
+    const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
+    this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
     this.#edits = new EditQueue({
       committer: this.#committer,
       find: (tenant, id) => this.find(tenant, id),
@@ -204,6 +211,7 @@ export class RedisEngine extends Engine {
     try {
       const outcome = await this.#commit(tenant, commit);
       this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
+      if (!this.#connections.canSubscribe) this.#hints.tell(tenant, changedBy(commit, outcome));
       if (!outcome.replayed) {
         this.#observer.written(
           (commit.puts?.length ?? 0) + (commit.patches?.length ?? 0) + (commit.deletes?.length ?? 0),

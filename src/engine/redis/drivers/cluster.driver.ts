@@ -22,6 +22,7 @@ const MOVING = /non local key|^CLUSTERDOWN|^TRYAGAIN|^MASTERDOWN/;
 /** All masters of a Cluster. A tenant's keys share a slot, so each script finds all it needs on one of them. */
 export class ClusterDriver implements RedisDriver {
   readonly address: string;
+  readonly canSubscribe = true;
   readonly #clusters: Cluster[];
   readonly #commands: RedisCommands[];
   readonly #blocking = new Map<string, Redis>();
@@ -114,7 +115,8 @@ export class ClusterDriver implements RedisDriver {
       {
         redisOptions: nodeOptions(this.config),
         lazyConnect: true,
-        enableOfflineQueue: false,
+        // While a connection to a node is being made, what is meant for it waits for that, and fails with it.
+        enableOfflineQueue: true,
         scaleReads: 'master',
         // With a delay here, the client sends again what a lost node may have carried out.
         retryDelayOnFailover: 0,

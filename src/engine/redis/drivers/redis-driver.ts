@@ -55,7 +55,8 @@ export interface RedisDriver {
   close(): Promise<void>;
   /** @throws StoreUnavailableError when nothing is ready. */
   commands(): RedisCommands;
-  /** Undefined where nothing can be subscribed to: whoever waits has to look for himself. */
+  /** Whether there is a `subscriber` at all; where there is none, whoever waits has to look for himself. */
+  readonly canSubscribe: boolean;
   subscriber(): RedisSubscriber | undefined;
   /** All servers that hold keys; only those that answer to somebody. @throws StoreUnavailableError */
   nodes(): Promise<readonly ServerNode[]>;

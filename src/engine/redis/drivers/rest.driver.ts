@@ -20,6 +20,7 @@ const COMMAND_FOLLOWS = /, command was: [^]*$/;
  */
 export class RestDriver implements RedisDriver {
   readonly address: string;
+  readonly canSubscribe = false;
   readonly #client: RestClient;
   readonly #commands: RedisCommands;
   #isReady = false;

@@ -14,6 +14,7 @@ import type {
 /** One server, or whichever of a group is its master now: a few connections to it, used in turn. */
 export class StandaloneDriver implements RedisDriver {
   readonly address: string;
+  readonly canSubscribe = true;
   private readonly longestBlockMs: number;
   readonly #commands: Redis[];
   #subscriber: Redis | undefined;
