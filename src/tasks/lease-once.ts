@@ -7,12 +7,14 @@ import { digestOf } from './new-task.js';
  * and gets it, with or without an Idempotency-Key.
  */
 export function onceForLease(
-  { once, keyed }: OnceRequest,
+  { once, keyed, renamed }: OnceRequest,
   kind: string,
   id: string,
   token: string,
   keepMs: number,
 ): Once {
   const name = `${kind}:${digestOf(id, token)}`;
-  return keyed ? { ...once, alias: name } : { key: name, fingerprint: '', keepMs };
+  if (keyed) return { ...once, alias: name };
+  renamed?.(name);
+  return { key: name, fingerprint: '', keepMs };
 }

@@ -7,6 +7,7 @@ import { aboutPatch, checkSizes, resultOf } from '../edit-result.js';
 import {
   Engine,
   silentObserver,
+  type Confirmation,
   type EngineObserver,
   type EngineOptions,
   type FeedEvent,
@@ -34,6 +35,7 @@ import {
   type Refusal,
   type Verdict,
 } from './committer.js';
+import { Confirmer } from './confirmer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
 import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
@@ -78,6 +80,7 @@ export class RedisEngine extends Engine {
   readonly #context: ScriptContext;
   readonly #connections: RedisConnections;
   readonly #states: ServerStates;
+  readonly #confirmer: Confirmer;
   readonly #reader: Reader;
   readonly #listing: Listing;
   readonly #committer: Committer;
@@ -92,6 +95,7 @@ export class RedisEngine extends Engine {
     super();
     this.#connections = connections;
     this.#states = new ServerStates(connections);
+    this.#confirmer = new Confirmer(connections);
     this.#options = options;
     this.#index = index;
     this.#clock = clock;
@@ -275,6 +279,15 @@ export class RedisEngine extends Engine {
         details: {},
       };
     }
+  }
+
+  override get unconfirmable(): string | undefined {
+    return this.#connections.canSubscribe ? undefined : 'Redis over HTTP cannot say what its replicas have';
+  }
+
+  override confirm(tenant: string, key: string): Promise<Confirmation> {
+    if (this.unconfirmable !== undefined) return super.confirm(tenant, key);
+    return this.#confirmer.confirm(prefixOf(this.#context.namespace, tenant), key);
   }
 
   async #commit(tenant: string, commit: Commit): Promise<Outcome> {

@@ -25,7 +25,7 @@ export class ClusterDriver implements RedisDriver {
   readonly canSubscribe = true;
   readonly #clusters: Cluster[];
   readonly #commands: RedisCommands[];
-  readonly #blocking = new Map<string, Redis>();
+  readonly #blocking = new Map<string, { readonly client: Redis; readonly connection: BlockingConnection }>();
   #subscriber: RedisSubscriber | undefined;
   #turn = 0;
 
@@ -52,7 +52,7 @@ export class ClusterDriver implements RedisDriver {
       if (cluster.status === 'ready') await cluster.quit().catch(() => undefined);
       cluster.disconnect();
     }
-    for (const connection of this.#blocking.values()) connection.disconnect();
+    for (const { client } of this.#blocking.values()) client.disconnect();
   }
 
   commands(): RedisCommands {
@@ -83,24 +83,24 @@ export class ClusterDriver implements RedisDriver {
     const master = cluster.slots[keySlot(key)]?.[0];
     const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master);
     if (master === undefined || node === undefined) throw new StoreUnavailableError();
-    let connection = this.#blocking.get(master);
-    if (connection === undefined) {
-      const { host, port } = node.options;
-      const { socketTimeout, ...options } = nodeOptions(this.config);
-      connection = new Redis({
-        ...options,
-        ...(host !== undefined && { host }),
-        ...(port !== undefined && { port }),
-        enableOfflineQueue: true,
-        retryStrategy: null,
-        socketTimeout: socketTimeout + (this.config.confirmTimeoutMs ?? 0),
-      });
-      connection.on('error', () => undefined);
-      connection.on('end', () => this.#blocking.delete(master));
-      this.#blocking.set(master, connection);
-      connection.connect().catch(() => undefined);
-    }
-    return blockingOf(connection);
+    const known = this.#blocking.get(master);
+    if (known !== undefined) return known.connection;
+    const { host, port } = node.options;
+    const { socketTimeout, ...options } = nodeOptions(this.config);
+    const client = new Redis({
+      ...options,
+      ...(host !== undefined && { host }),
+      ...(port !== undefined && { port }),
+      enableOfflineQueue: true,
+      retryStrategy: null,
+      socketTimeout: socketTimeout + (this.config.confirmTimeoutMs ?? 0),
+    });
+    client.on('error', () => undefined);
+    client.on('end', () => this.#blocking.delete(master));
+    client.connect().catch(() => undefined);
+    const connection = blockingOf(client);
+    this.#blocking.set(master, { client, connection });
+    return connection;
   }
 
   #ready(): Cluster {

@@ -68,6 +68,5 @@ export interface RedisDriver {
 }
 
 export interface BlockingConnection {
-  readonly isReady: boolean;
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
 }

@@ -18,7 +18,7 @@ export class StandaloneDriver implements RedisDriver {
   private readonly longestBlockMs: number;
   readonly #commands: Redis[];
   #subscriber: Redis | undefined;
-  #blocking: Redis | undefined;
+  #blocking: { readonly client: Redis; readonly connection: BlockingConnection } | undefined;
   #turn = 0;
 
   constructor(
@@ -45,10 +45,11 @@ export class StandaloneDriver implements RedisDriver {
   }
 
   async close(): Promise<void> {
-    for (const client of [...this.#commands, this.#subscriber, this.#blocking]) {
+    this.#blocking?.client.disconnect();
+    for (const client of [...this.#commands, this.#subscriber]) {
       if (client === undefined) continue;
       // A server that is away cannot say goodbye.
-      if (client.status === 'ready' && client !== this.#blocking) await client.quit().catch(() => undefined);
+      if (client.status === 'ready') await client.quit().catch(() => undefined);
       client.disconnect();
     }
   }
@@ -87,11 +88,12 @@ export class StandaloneDriver implements RedisDriver {
   async blocking(): Promise<BlockingConnection> {
     if (this.#blocking === undefined) {
       const socketTimeout = this.options.socketTimeout + this.longestBlockMs;
-      this.#blocking = new Redis({ ...this.options, enableOfflineQueue: true, socketTimeout });
-      this.#blocking.on('error', () => undefined);
-      this.#blocking.connect().catch(() => undefined);
+      const client = new Redis({ ...this.options, enableOfflineQueue: true, socketTimeout });
+      client.on('error', () => undefined);
+      client.connect().catch(() => undefined);
+      this.#blocking = { client, connection: blockingOf(client) };
     }
-    return blockingOf(this.#blocking);
+    return this.#blocking.connection;
   }
 
   #ready(): Redis {
@@ -141,9 +143,6 @@ export function subscriberOf(client: Redis): RedisSubscriber {
 
 export function blockingOf(client: Redis): BlockingConnection {
   return {
-    get isReady() {
-      return client.status === 'ready';
-    },
     call: (command, ...args) => client.call(command, ...args),
   };
 }
