@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { Engine } from '../../src/engine/engine.js';
 import { readConfig } from '../../src/config/read-config.js';
+import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { startRest } from '../support/redis-kinds/rest.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { until } from '../support/until.js';
@@ -160,7 +161,7 @@ describe('a write that asks for a replica', () => {
 
 describe('a write that asks for a replica where there can be none', () => {
   it.each([
-    ['in memory', async () => ({ env: {}, stop: async () => undefined })],
+    ['in memory', async (): Promise<RunningRedis> => ({ env: {}, stop: async () => undefined })],
     ['over HTTP', startRest],
   ] as const)('is refused before anything is written, %s', async (_name, start) => {
     const store = await start();

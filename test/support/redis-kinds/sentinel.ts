@@ -15,16 +15,16 @@ export interface SentinelGroup extends RunningRedis {
 /** A master with two replicas, and three sentinels of which two must agree. */
 export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
   const password = ['--requirepass', 'secret', '--masterauth', 'secret'];
-  const first = await startRedisProcess(...password, ...more);
-  const replicaOf = ['--replicaof', '127.0.0.1', String(first.port), '--repl-diskless-sync-delay', '0'];
+  const initial = await startRedisProcess(...password, ...more);
+  const replicaOf = ['--replicaof', '127.0.0.1', String(initial.port), '--repl-diskless-sync-delay', '0'];
   const replicas = await Promise.all([1, 2].map(() => startRedisProcess(...password, ...replicaOf, ...more)));
-  const servers = [first, ...replicas];
+  const servers = [initial, ...replicas];
   const sentinels = await Promise.all(
     [1, 2, 3].map(() =>
       startSentinelProcess(
         'requirepass sentinel-secret',
         'sentinel sentinel-pass sentinel-secret',
-        `sentinel monitor ${MASTER} 127.0.0.1 ${first.port} 2`,
+        `sentinel monitor ${MASTER} 127.0.0.1 ${initial.port} 2`,
         `sentinel auth-pass ${MASTER} secret`,
         `sentinel down-after-milliseconds ${MASTER} 1000`,
         `sentinel failover-timeout ${MASTER} 3000`,
@@ -39,7 +39,8 @@ export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
   return {
     servers,
     async master() {
-      const [, port] = (await ask[0]?.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string];
+      const [first] = ask as [Redis];
+      const [, port] = (await first.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as [string, string];
       return Number(port);
     },
     env: {
