@@ -1,13 +1,39 @@
 import type { Agent } from '../routing/agent.js';
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TlsConfig {
+  /** Certificates of a private authority, as PEM; undefined trusts the ones Node knows. */
+  readonly ca: string | undefined;
+  readonly rejectUnauthorized: boolean;
+  /** The name that the server's certificate must bear; undefined is the host it is reached by. */
+  readonly servername: string | undefined;
+}
+
+/** Anything else than one server that speaks Redis' own protocol. */
+export type RedisTopology =
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly Address[];
+      readonly master: string;
+      readonly username: string | undefined;
+      readonly password: string | undefined;
+    }
+  | { readonly kind: 'cluster'; readonly nodes: readonly Address[] }
+  | { readonly kind: 'rest'; readonly url: string; readonly token: string };
 
 /** How to reach Redis. Present exactly when `storage` is 'redis'. */
 export interface RedisConfig {
+  /** Absent: one server, at `host` and `port`. */
+  readonly topology?: RedisTopology;
   readonly host: string;
   readonly port: number;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly db: number;
-  readonly tls: boolean;
+  readonly tls: TlsConfig | false;
   /** Prefix of every key, without the colon; empty for none. */
   readonly namespace: string;
   /** All connections of this replica together: one reads the feed, the others carry commands. At least 2. */
@@ -15,6 +41,8 @@ export interface RedisConfig {
   /** A command without an answer for so long has failed. */
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** How long a write that asks for it waits for a replica to confirm it. */
+  readonly confirmTimeoutMs?: number;
   /** What to do while Redis is away. */
   readonly fallback: 'none';
   /** Serve although Redis may evict live state. */

@@ -44,6 +44,10 @@ function both(...decorators: PropertyDecorator[]): PropertyDecorator {
 /** Words that a listing's query has a meaning for already, and the one name that is no name in this language. */
 const TAKEN = ['limit', 'cursor', 'sort', 'idPrefix', 'updatedAfter', 'updatedBefore', 'include', '__proto__'];
 
+/** host:port, several of them separated by commas; an IPv6 address in brackets. */
+const ADDRESSES =
+  /^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*(,\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*)*$/;
+
 @ValidatorConstraint()
 class IndexPointers implements ValidatorConstraintInterface {
   validate(text: unknown): boolean {
@@ -74,8 +78,22 @@ export class Environment {
   @IsOptional() REDIS_URL?: string;
   @IsOptional() @Matches(/^[A-Za-z0-9.:_-]+$/) REDIS_HOST?: string;
   @IsOptional() @Integer(1, 65_535) REDIS_PORT?: number;
+  @IsOptional() REDIS_USERNAME?: string;
   @IsOptional() REDIS_PASSWORD?: string;
   @IsOptional() @Integer(0, 65_535) REDIS_DB?: number;
+  @IsOptional() @IsIn(['redis', 'rest']) REDIS_PROTOCOL?: 'redis' | 'rest';
+  @IsOptional() UPSTASH_REDIS_REST_URL?: string;
+  @IsOptional() UPSTASH_REDIS_REST_TOKEN?: string;
+  @IsOptional() @Matches(ADDRESSES) REDIS_SENTINELS?: string;
+  @IsOptional() @Matches(/^\S+$/) REDIS_SENTINEL_MASTER?: string;
+  @IsOptional() REDIS_SENTINEL_USERNAME?: string;
+  @IsOptional() REDIS_SENTINEL_PASSWORD?: string;
+  @IsOptional() @Matches(ADDRESSES) REDIS_CLUSTER_NODES?: string;
+  @IsOptional() @Flag() REDIS_TLS?: boolean;
+  @IsOptional() REDIS_TLS_CA?: string;
+  @Flag() REDIS_TLS_REJECT_UNAUTHORIZED = true;
+  @IsOptional() @Matches(/^[A-Za-z0-9.:_*-]+$/) REDIS_TLS_SERVERNAME?: string;
+  @Duration(50, MINUTE) REDIS_CONFIRM_TIMEOUT = SECOND;
   @Matches(/^[A-Za-z0-9._:{}-]*$/) REDIS_NAMESPACE = '';
   @Integer(2, 1000) REDIS_MAX_CONNECTIONS = 2;
   @Duration(50, MINUTE) REDIS_SOCKET_TIMEOUT = 2 * SECOND;

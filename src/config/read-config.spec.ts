@@ -73,7 +73,7 @@ describe('the configuration', () => {
       username: 'user',
       password: 'p@ss/word',
       db: 3,
-      tls: true,
+      tls: { ca: undefined, rejectUnauthorized: true, servername: undefined },
     });
   });
 

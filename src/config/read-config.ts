@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { canonical } from './aliases.js';
-import type { Config, RedisConfig } from './config.js';
+import type { Config } from './config.js';
 import { Environment, pointersOf } from './environment.js';
 import { readAgents } from './routing-agents.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
+import { namesRedis, redisConfig } from './redis-config.js';
 import { SETTINGS } from './settings.js';
 
 /** @throws InvalidEnvironmentError with every problem there is. */
@@ -25,7 +26,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       says: 'must not be longer than REQUEST_TIMEOUT',
     });
   }
-  const useRedis = read.USE_REDIS ?? (read.REDIS_URL !== undefined || read.REDIS_HOST !== undefined);
+  const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   const agents = readAgents(read.ROUTING_AGENTS, (says) => {
     problems.push({ name: 'ROUTING_AGENTS', value: undefined, says });
@@ -58,75 +59,4 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
     shutdownDelayMs: read.SHUTDOWN_DELAY,
     shutdownTimeoutMs: read.SHUTDOWN_TIMEOUT,
   };
-}
-
-function redisConfig(read: Environment, problems: EnvironmentProblem[]): RedisConfig {
-  return {
-    ...addressOf(read, problems),
-    namespace: read.REDIS_NAMESPACE,
-    maxConnections: read.REDIS_MAX_CONNECTIONS,
-    commandTimeoutMs: read.REDIS_SOCKET_TIMEOUT,
-    connectTimeoutMs: read.REDIS_SOCKET_CONNECT_TIMEOUT,
-    fallback: read.REDIS_FALLBACK,
-    allowEviction: read.ALLOW_EVICTION,
-  };
-}
-
-type Address = Pick<RedisConfig, 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'>;
-
-/** From the URL or from its parts. Where both say something about the same thing, they must agree. */
-function addressOf(read: Environment, problems: EnvironmentProblem[]): Address {
-  const parts = {
-    host: read.REDIS_HOST ?? 'localhost',
-    port: read.REDIS_PORT ?? 6379,
-    username: undefined,
-    password: read.REDIS_PASSWORD,
-    db: read.REDIS_DB ?? 0,
-    tls: false,
-  };
-  if (read.REDIS_URL === undefined) return parts;
-  const url = parsed(read.REDIS_URL);
-  if (url === undefined) {
-    problems.push({
-      name: 'REDIS_URL',
-      value: read.REDIS_URL,
-      says: 'must be a redis:// or rediss:// URL; @ : / # in the password must be URL-encoded (%40 %3A %2F %23)',
-    });
-    return parts;
-  }
-  const disagree = (name: string, own: unknown, inUrl: unknown) => {
-    if (own !== undefined && inUrl !== undefined && own !== inUrl) {
-      problems.push({ name, value: String(own), says: 'disagrees with REDIS_URL; give it once' });
-    }
-  };
-  disagree('REDIS_HOST', read.REDIS_HOST, url.host);
-  disagree('REDIS_PORT', read.REDIS_PORT, url.port);
-  disagree('REDIS_PASSWORD', read.REDIS_PASSWORD, url.password);
-  disagree('REDIS_DB', read.REDIS_DB, url.db);
-  return {
-    host: url.host,
-    port: url.port ?? parts.port,
-    username: url.username,
-    password: url.password ?? parts.password,
-    db: url.db ?? parts.db,
-    tls: url.tls,
-  };
-}
-
-function parsed(text: string) {
-  // A bare # or / in a password would silently cut it short, so the form is checked before the parts are believed.
-  if (!/^rediss?:\/\/([^/@#?]*@)?[^/@#?]+(\/\d*)?(\?.*)?$/.test(text)) return undefined;
-  try {
-    const url = new URL(text);
-    return {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? undefined : Number(url.port),
-      username: url.username === '' ? undefined : decodeURIComponent(url.username),
-      password: url.password === '' ? undefined : decodeURIComponent(url.password),
-      db: /^\/\d+$/.test(url.pathname) ? Number(url.pathname.slice(1)) : undefined,
-      tls: url.protocol === 'rediss:',
-    };
-  } catch {
-    return undefined;
-  }
 }

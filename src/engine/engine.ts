@@ -1,5 +1,6 @@
 import type { Board } from './board.js';
 import type { Commit, Outcome } from './commit.js';
+import { DurabilityUnavailableError } from './errors.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
 import type { TaskQueues } from './task-queues.js';
 
@@ -66,6 +67,9 @@ export interface StorageReport {
   readonly warnings: readonly string[];
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** 'gone': the server that had it was replaced by one that has not. */
+export type Confirmation = 'confirmed' | 'unconfirmed' | 'gone';
 
 /** Engines tell what they do through this; metrics listen. */
 export interface EngineObserver {
@@ -194,4 +198,14 @@ export abstract class Engine {
   abstract sweep(): Promise<number>;
 
   abstract inspect(): Promise<StorageReport>;
+
+  /** Why no write here can be confirmed by a replica; undefined where it can. */
+  get unconfirmable(): string | undefined {
+    return 'The embedded engine keeps one copy, on one disk';
+  }
+
+  /** Waits, for a bounded time, until a replica has what was written under a once key. @throws DurabilityUnavailableError */
+  confirm(_tenant: string, _onceKey: string): Promise<Confirmation> {
+    return Promise.reject(new DurabilityUnavailableError(this.unconfirmable ?? 'Nobody can confirm it'));
+  }
 }

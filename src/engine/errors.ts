@@ -122,6 +122,30 @@ export class OutcomeUnknownError extends ServiceError {
   }
 }
 
+/** Nothing was changed: the write asked for more copies than this store can ever have. */
+export class DurabilityUnavailableError extends ServiceError {
+  readonly code = 'DURABILITY_UNAVAILABLE';
+
+  constructor(because: string) {
+    super(`${because}; nothing was changed`);
+  }
+}
+
+/** The write was applied, and nobody else has said that he has it. */
+export class WriteUnconfirmedError extends ServiceError {
+  readonly code = 'WRITE_UNCONFIRMED';
+  override readonly retryAfterSeconds = 1;
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(etag: string | undefined) {
+    const what = etag === undefined ? 'The write is applied' : `The write is applied (ETag ${etag})`;
+    super(
+      `${what}, but no replica has confirmed it in time: a failover now could lose it. A retry with the same Idempotency-Key asks again`,
+    );
+    this.extensions = etag === undefined ? {} : { etag };
+  }
+}
+
 export class TaskNotFoundError extends ServiceError {
   readonly code = 'TASK_NOT_FOUND';
 

@@ -53,6 +53,14 @@ export class InvalidHeaderError extends ServiceError {
   }
 }
 
+export class InvalidDurabilityError extends ServiceError {
+  readonly code = 'INVALID_DURABILITY';
+
+  constructor() {
+    super('Waymark-Durability: must be "replicated", on a request that writes something to be kept');
+  }
+}
+
 export class InvalidCursorError extends ServiceError {
   readonly code = 'INVALID_CURSOR';
 

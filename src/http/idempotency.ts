@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RETRY_WINDOW_MS, type Once } from '../engine/commit.js';
+import { Durability, refuseDurability } from './durability.js';
 import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
 
 const CLIENT_KEY_KEEP_MS = 24 * 60 * 60 * 1000;
@@ -12,6 +13,8 @@ export interface OnceRequest {
   readonly once: Once;
   /** The client gave a key, so the outcome may be known already. */
   readonly keyed: boolean;
+  /** To be told when the work happens once under another key instead. */
+  readonly renamed?: (key: string) => void;
 }
 
 @Injectable()
@@ -20,11 +23,23 @@ export class Idempotency {
   readonly #process = randomBytes(9).toString('base64url');
   #count = 0;
 
+  constructor(private readonly durability: Durability) {}
+
   /**
    * Runs `work` once for the request's Idempotency-Key. The engine makes it once for ever; this makes a second request that comes
    * in while the first is still running on this replica wait its turn instead of racing it.
    */
   async run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
+    if (!this.durability.isAskedFor(request)) return this.#run(request, tenant, work);
+    return this.durability.confirmed(tenant, (renamed) =>
+      this.#run(request, tenant, (given) => {
+        renamed(given.once.key);
+        return work({ ...given, renamed });
+      }),
+    );
+  }
+
+  async #run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
     const given = request.headers['idempotency-key'];
     if (given === undefined) return work({ once: this.#unkeyed(), keyed: false });
     const once = keyed(request, tenant, given);
@@ -43,8 +58,9 @@ export class Idempotency {
   }
 }
 
-/** For routes that only read: a key that cannot be enforced is never accepted silently. */
+/** For routes that write nothing to be kept: what cannot be enforced is never accepted silently. */
 export function refuseKey(request: FastifyRequest): void {
+  refuseDurability(request);
   if (request.headers['idempotency-key'] !== undefined) throw new IdempotencyNotSupportedError();
 }
 

@@ -49,6 +49,7 @@ const HEADERS = {
     'return=minimal for an answer without body; wait=<seconds> (at most 60) with If-None-Match on GET waits for the next version',
   'Claim-Id': 'A claim that is repeated with it gets the same tasks and tokens while their leases live',
   'Last-Event-ID': 'The last event that was seen; the stream goes on behind it',
+  'Waymark-Durability': 'replicated: answered when a replica has it, too, or 504 when none says so in time',
   'X-Waymark-Note': 'Kept with the version in the history; at most 200 characters',
 } as const;
 
@@ -66,7 +67,14 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
 
 /** One route as openapi.json shows it. The end-to-end tests hold every answer against this. */
 export function operation(described: Described): MethodDecorator {
-  const { id, summary, description, path = {}, query = {}, headers = [], body, answers, problems } = described;
+  const { id, summary, description, path = {}, query = {}, body, answers } = described;
+  // Whatever can be made to happen once can be made to be confirmed.
+  const isWrite = described.headers?.includes('Idempotency-Key') === true;
+  const headers: readonly HeaderName[] = [
+    ...(described.headers ?? []),
+    ...(isWrite ? ['Waymark-Durability' as const] : []),
+  ];
+  const problems = [...new Set([...described.problems, ...(isWrite ? [422, 501, 504] : [])])];
   return applyDecorators(
     ApiOperation({ operationId: id, summary, ...(description !== undefined && { description }) }),
     ...Object.entries(path).map(([name, { description, ...schema }]) =>

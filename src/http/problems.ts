@@ -4,6 +4,7 @@ import type { ErrorCode } from '../service-error.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
+  DURABILITY_UNAVAILABLE: { status: 501, title: 'Durability not available' },
   FEED_TRIMMED: { status: 410, title: 'Events no longer kept' },
   IDEMPOTENCY_IN_PROGRESS: { status: 409, title: 'First request with this key is still running' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'Idempotency-Key used for another request' },
@@ -11,6 +12,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   INTERNAL_ERROR: { status: 500, title: 'Internal error' },
   INVALID_BODY: { status: 422, title: 'Body not valid' },
   INVALID_CURSOR: { status: 400, title: 'Cursor not valid' },
+  INVALID_DURABILITY: { status: 422, title: 'Durability not known' },
   INVALID_HEADER: { status: 400, title: 'Header not valid' },
   INVALID_ID: { status: 422, title: 'Id not valid' },
   INVALID_JSON: { status: 400, title: 'Body is not JSON' },
@@ -41,6 +43,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   VERSION_NOT_FOUND: { status: 404, title: 'Version not found' },
   VERSION_PRUNED: { status: 410, title: 'Version no longer kept' },
   WORKFLOW_NOT_FOUND: { status: 404, title: 'Workflow not found' },
+  WRITE_UNCONFIRMED: { status: 504, title: 'Write not confirmed' },
 };
 
 export function problemType(code: ErrorCode): string {

@@ -7,14 +7,16 @@ import { digestOf } from './new-task.js';
  * and gets it, with or without an Idempotency-Key.
  */
 export function onceForLease(
-  { once, keyed }: OnceRequest,
+  { once, keyed, renamed }: OnceRequest,
   kind: string,
   id: string,
   token: string,
   keepMs: number,
 ): Once {
   const own = leaseOnce(kind, id, token, keepMs);
-  return keyed ? { ...once, alias: own.key } : own;
+  if (keyed) return { ...once, alias: own.key };
+  renamed?.(own.key);
+  return own;
 }
 
 /** For a request without a key. */

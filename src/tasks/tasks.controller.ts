@@ -1,6 +1,7 @@
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf, isTaskId, taskIdOf, workflowIdOf } from '../http/caller.js';
+import { refuseDurability } from '../http/durability.js';
 import { Idempotency, refuseKey, type OnceRequest } from '../http/idempotency.js';
 import { ObjectReader } from '../http/object-reader.js';
 import { Query, refuseQuery } from '../http/query.js';
@@ -97,6 +98,7 @@ export class TasksController {
     refuseQuery(request);
     // Each lease token is the key of its own completion.
     refuseKey(request);
+    refuseDurability(request);
     const { maxBytes } = this.tasks.limits;
     const acks = ObjectReader.read(request, (body) => {
       const items = body.list('tasks', MOST_COMPLETED, (item) => ({

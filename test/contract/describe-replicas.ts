@@ -10,10 +10,11 @@ import { dumpTasks } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
 import { testOptions } from './engine-under-test.js';
-import { openReplica, type Replica } from './redis-under-test.js';
+import type { RedisEngineParts } from '../../src/engine/redis/redis-engine.js';
+import { newNamespace, openReplica, type Replica, type Where } from './redis-under-test.js';
 
 /** Replicas share nothing but Redis, and that is enough. */
-export function describeReplicas(port: () => number): void {
+export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts, 'hintPollMs'> = {}): void {
   describe('Replicas on one Redis', () => {
     const clock = new TestClock();
     let replicas: Replica[];
@@ -21,10 +22,11 @@ export function describeReplicas(port: () => number): void {
       const parts = {
         options: testOptions,
         index: testIndex,
-        namespace: `ns-${randomUUID()}`,
+        namespace: newNamespace(where()),
         clock: clock.read,
+        ...more,
       };
-      replicas = await Promise.all([1, 2, 3].map(() => openReplica(port(), parts)));
+      replicas = await Promise.all([1, 2, 3].map(() => openReplica(where(), parts)));
     });
     afterAll(async () => {
       await Promise.all(replicas.map((replica) => replica.close()));

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../src/config/config.js';
+import { readConfig } from '../../src/config/read-config.js';
 import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
 import { RedisEngine, type RedisEngineParts } from '../../src/engine/redis/redis-engine.js';
 import { TestClock } from '../support/clock.js';
@@ -10,22 +11,22 @@ import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-un
 // Every case that opens an engine of its own would log that it is connected.
 Logger.overrideLogger(['warn', 'error']);
 
+/** Where Redis is: a port of the loopback, or the settings that say so. */
+export type Where = number | Readonly<Record<string, string>>;
+
 /** Patient, because the machine that runs tests may be busy with something else. */
-function configFor(port: number, namespace: string): RedisConfig {
-  return {
-    host: '127.0.0.1',
-    port,
-    username: undefined,
-    password: undefined,
-    db: 0,
-    tls: false,
-    namespace,
-    maxConnections: 3,
-    commandTimeoutMs: 10_000,
-    connectTimeoutMs: 10_000,
-    fallback: 'none',
-    allowEviction: false,
-  };
+function configFor(where: Where, namespace: string): RedisConfig {
+  const env = typeof where === 'number' ? { REDIS_URL: `redis://127.0.0.1:${where}` } : where;
+  const times = { REDIS_SOCKET_TIMEOUT: '10s', REDIS_SOCKET_CONNECT_TIMEOUT: '10s' };
+  const { redis } = readConfig({ ...env, ...times, REDIS_MAX_CONNECTIONS: '3', REDIS_NAMESPACE: namespace });
+  if (redis === undefined) throw new Error('these settings name no Redis');
+  return redis;
+}
+
+/** One that nobody has used; on a Cluster with a hash tag. */
+export function newNamespace(where: Where): string {
+  const isCluster = typeof where !== 'number' && where['REDIS_CLUSTER_NODES'] !== undefined;
+  return isCluster ? `{ns-${randomUUID()}}` : `ns-${randomUUID()}`;
 }
 
 /** One replica: an engine with connections of its own. */
@@ -34,8 +35,8 @@ export interface Replica {
   close(): Promise<void>;
 }
 
-export async function openReplica(port: number, parts: RedisEngineParts): Promise<Replica> {
-  const connections = new RedisConnections(configFor(port, parts.namespace));
+export async function openReplica(where: Where, parts: RedisEngineParts): Promise<Replica> {
+  const connections = new RedisConnections(configFor(where, parts.namespace));
   await connections.open();
   const engine = new RedisEngine(connections, parts);
   return {
@@ -49,19 +50,21 @@ export async function openReplica(port: number, parts: RedisEngineParts): Promis
 
 /** An engine with a namespace of its own on a Redis that is shared with others. */
 export async function openRedisEngine(
-  port: number,
+  where: Where,
   { options, observer }: OpenOptions = {},
+  more: Pick<RedisEngineParts, 'hintPollMs'> = {},
 ): Promise<EngineUnderTest & { reopen(): Promise<void> }> {
   const clock = new TestClock();
   const parts: RedisEngineParts = {
     options: { ...testOptions, ...options },
     index: testIndex,
-    namespace: `ns-${randomUUID()}`,
+    namespace: newNamespace(where),
     clock: clock.read,
     ...(observer && { observer }),
+    ...more,
   };
   // Not started, so it does not sweep by itself: with a clock that jumps, a test could not say when.
-  let replica = await openReplica(port, parts);
+  let replica = await openReplica(where, parts);
   return {
     get engine() {
       return replica.engine;
@@ -69,7 +72,7 @@ export async function openRedisEngine(
     clock,
     async reopen() {
       await replica.close();
-      replica = await openReplica(port, parts);
+      replica = await openReplica(where, parts);
     },
     close: () => replica.close(),
   };

@@ -34,7 +34,7 @@ describe('the Redis engine on a bad network', () => {
       username: undefined,
       password: undefined,
       db: 0,
-      tls: false,
+      tls: false as const,
     };
     const times = { commandTimeoutMs: COMMAND_MS, connectTimeoutMs: 5000 };
     connections = new RedisConnections({

@@ -7,7 +7,8 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config/read-config.js';
 import { OpenApiChecker } from './openapi-checker.js';
-import { startRedisProcess, type RedisProcess } from './redis-process.js';
+import { chosenKinds, REDIS_KINDS, type RedisKind } from './redis-kinds/kinds.js';
+import type { RunningRedis } from './redis-kinds/redis-kind.js';
 
 export interface Answer {
   readonly status: number;
@@ -31,7 +32,6 @@ export class Service {
   app!: NestFastifyApplication;
   url!: string;
   checker!: OpenApiChecker;
-  redis: RedisProcess | undefined;
   #ids = 0;
 
   constructor(readonly engine: 'memory' | 'redis') {}
@@ -71,35 +71,38 @@ export class Service {
     });
 }
 
+/** The embedded engine and a Redis, or the kinds of Redis that this run is about. */
+function storages(): readonly ('memory' | RedisKind)[] {
+  const kinds = chosenKinds([]);
+  return kinds.length === 0 ? ['memory', 'standalone'] : kinds;
+}
+
 /** Runs the cases over real HTTP on each engine: the embedded one with a directory, and a Redis of its own. */
 export function describeService(
   name: string,
   cases: (service: Service) => void,
   env: Record<string, string> = {},
 ): void {
-  describe.each(['memory', 'redis'] as const)(`${name}, on %s`, (engine) => {
-    const service = new Service(engine);
+  describe.each(storages())(`${name}, on %s`, (storage) => {
+    const service = new Service(storage === 'memory' ? 'memory' : 'redis');
     let directory: string;
+    let redis: RunningRedis | undefined;
 
     beforeAll(async () => {
       directory = await mkdtemp(join(tmpdir(), 'waymark-e2e-'));
-      if (engine === 'redis') service.redis = await startRedisProcess();
-      const storage =
-        service.redis === undefined
-          ? { DATA_DIR: directory }
-          : { REDIS_URL: `redis://127.0.0.1:${service.redis.port}` };
-      service.app = await createApp(readConfig({ ...storage, ...env }), {
+      if (storage !== 'memory') redis = await REDIS_KINDS[storage]();
+      service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...env }), {
         logger: pino({ level: 'silent' }),
         docs: false,
       });
       await service.app.listen(0, '127.0.0.1');
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
       service.checker = new OpenApiChecker((await (await fetch(`${service.url}/openapi.json`)).json()) as never);
-    });
+    }, 60_000);
 
     afterAll(async () => {
       await service.app.close();
-      await service.redis?.stop();
+      await redis?.stop();
       await rm(directory, { recursive: true, force: true });
     });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,44 +10,67 @@ export interface RedisProcess {
   /** Lets it hang as a stuck server does: connections stay up, nothing is answered. */
   pause(): void;
   resume(): void;
+  /** Ends it as a power cut would; its directory stays. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** A Redis of its own on the loopback, without persistence, in a directory of its own. */
 export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
-  const directory = await mkdtemp(join(tmpdir(), 'waymark-redis-'));
   const port = await freePort();
-  const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no', dir: directory };
-  const args = Object.entries(options)
-    .flatMap(([name, value]) => [`--${name}`, value])
-    .concat(more);
-  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no' };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  return startServer(port, [...args, ...more], 'Ready to accept connections');
+}
+
+/** One that watches over others. It writes what it learns into its configuration, so that is a file. */
+export async function startSentinelProcess(...lines: string[]): Promise<RedisProcess> {
+  const port = await freePort();
+  return startServer(port, [], '+monitor master', ['bind 127.0.0.1', `port ${port}`, ...lines].join('\n'));
+}
+
+async function startServer(
+  port: number,
+  args: readonly string[],
+  ready: string,
+  sentinel?: string,
+): Promise<RedisProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'waymark-redis-'));
+  const file = join(directory, 'sentinel.conf');
+  if (sentinel !== undefined) await writeFile(file, `${sentinel}\n`);
+  const first = sentinel === undefined ? [] : [file, '--sentinel'];
+  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', [...first, ...args, '--dir', directory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer) => {
       output += chunk.toString();
-      if (output.includes('Ready to accept connections')) resolve();
+      if (output.includes(ready)) resolve();
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`redis-server ended with code ${code}: ${output}`)));
   });
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
   return {
     port,
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
+    kill,
     async stop() {
-      if (child.exitCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
+      await kill();
       await rm(directory, { recursive: true, force: true });
     },
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -19,6 +19,7 @@ export class ChangeHints {
   constructor(
     private readonly connections: RedisConnections,
     private readonly namespace: string,
+    private readonly pollMs = POLL_MS,
   ) {}
 
   listen(tenant: string, topic: Topic, listener: () => void): () => void {
@@ -31,6 +32,13 @@ export class ChangeHints {
       if (listeners.size === 0 && channel.listeners.get(topic) === listeners) channel.listeners.delete(topic);
       if (channel.listeners.size === 0 && this.#channels.get(name) === channel) this.#leave(name);
     };
+  }
+
+  /** Of what this replica has changed itself: heard at once where nothing can be subscribed to. Without topics it may be anything. */
+  tell(tenant: string, topics: readonly Topic[] | undefined): void {
+    const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
+    if (channel === undefined) return;
+    for (const topic of topics ?? channel.listeners.keys()) tell(channel.listeners.get(topic));
   }
 
   close(): void {
@@ -50,15 +58,17 @@ export class ChangeHints {
   }
 
   #subscribe(name: string, channel: Channel): void {
+    this.#timer ??= setInterval(() => this.#pollUnheard(), this.pollMs).unref();
     const subscriber = this.connections.subscriber();
+    if (subscriber === undefined) return;
     if (!this.#isListening) {
       this.#isListening = true;
-      subscriber.on('message', (from: string, topics: string) => {
+      subscriber.onMessage((from, topics) => {
         const listeners = this.#channels.get(from)?.listeners;
         for (const topic of topics.split('\n')) tell(listeners?.get(topic));
       });
       // Hints were missed while the connection was away.
-      subscriber.on('ready', () => this.#tellAll());
+      subscriber.onReady(() => this.tellAll());
     }
     subscriber.subscribe(name).then(
       () => {
@@ -68,14 +78,13 @@ export class ChangeHints {
       },
       () => undefined,
     );
-    this.#timer ??= setInterval(() => this.#pollUnheard(), POLL_MS).unref();
   }
 
   #leave(name: string): void {
     this.#channels.delete(name);
     this.connections
       .subscriber()
-      .unsubscribe(name)
+      ?.unsubscribe(name)
       .catch(() => undefined);
     if (this.#channels.size > 0) return;
     clearInterval(this.#timer);
@@ -83,13 +92,14 @@ export class ChangeHints {
   }
 
   #pollUnheard(): void {
-    const isAway = this.connections.subscriber().status !== 'ready';
+    const isAway = this.connections.subscriber()?.isReady !== true;
     for (const channel of this.#channels.values()) {
       if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) tell(listeners);
     }
   }
 
-  #tellAll(): void {
+  /** That anything may have changed, in any tenant. */
+  tellAll(): void {
     for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) tell(some);
   }
 }

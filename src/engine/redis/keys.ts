@@ -1,7 +1,14 @@
-/** Prefix of all keys of a tenant. Names of tenants hold no braces, so the tag of another tenant cannot be forged. */
+import { hashTagOf } from './drivers/key-slot.js';
+
+/**
+ * Prefix of all keys of a tenant. Names of tenants hold no braces, so the tag of another tenant cannot be forged. A Cluster goes by the
+ * first tag of a key: where the namespace has one, the tenant's name joins it, so that tenants spread over the slots.
+ */
 export function prefixOf(namespace: string, tenant: string): string {
   const own = namespace === '' ? '' : `${namespace}:`;
-  return tenant === 'default' ? own : `${own}{${tenant}}:`;
+  if (tenant === 'default') return own;
+  const tag = hashTagOf(namespace);
+  return tag === undefined ? `${own}{${tenant}}:` : own.replace(`{${tag}}`, () => `{${tag}:${tenant}}`);
 }
 
 /** Where sweepers find the tenants there are; in a slot of its own. */

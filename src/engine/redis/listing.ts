@@ -1,7 +1,7 @@
 import type { Filter, ListPage, ListPosition, ListQuery } from '../engine.js';
 import { FEW_IDS, fitting, LAST_ID, PAGE_BYTES } from '../page.js';
 import type { WorkflowRecord } from '../records.js';
-import { stateKey } from './keys.js';
+import { prefixOf, stateKey } from './keys.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { foundOf, listOf, metaOf, textOf } from './replies.js';
@@ -37,6 +37,7 @@ export class Listing {
   constructor(
     private readonly reader: Reader,
     private readonly sweeper: Sweeper,
+    private readonly namespace: string,
     private readonly find: (tenant: string, id: string) => Promise<WorkflowRecord | undefined>,
   ) {}
 
@@ -89,7 +90,13 @@ export class Listing {
     ];
     for (;;) {
       const args = [kind, idPrefix ?? fields[0] ?? '', ...bounds];
-      const count = await this.reader.run(countScript, 'count', tenant, [stateKey('', '')], args);
+      const count = await this.reader.run(
+        countScript,
+        'count',
+        tenant,
+        [stateKey(prefixOf(this.namespace, tenant), '')],
+        args,
+      );
       if (count !== 'sweep') return Number(count);
       await this.sweeper.sweep(tenant);
     }
@@ -128,7 +135,13 @@ export class Listing {
       ...(includeState && { states: true }),
     };
     const reply = listOf(
-      await this.reader.run(listScript, 'list', tenant, [stateKey('', '')], [JSON.stringify(query)]),
+      await this.reader.run(
+        listScript,
+        'list',
+        tenant,
+        [stateKey(prefixOf(this.namespace, tenant), '')],
+        [JSON.stringify(query)],
+      ),
     );
     const [status, score, id, stale, newest, ...items] = reply;
     const gone = JSON.parse(textOf(stale)) as unknown;

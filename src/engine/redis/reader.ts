@@ -2,6 +2,7 @@ import type { EngineObserver } from '../engine.js';
 import { StoreUnavailableError } from '../errors.js';
 import type { ScriptContext } from './sender.js';
 import { prefixOf } from './keys.js';
+import type { RedisCommands } from './drivers/redis-driver.js';
 import type { RedisConnections } from './redis-connections.js';
 import { classified, LostAnswerError } from './redis-errors.js';
 import type { RedisScript } from './redis-script.js';
@@ -33,7 +34,7 @@ export class Reader {
   }
 
   /** Commands that do the same when they are done again. */
-  commands<T>(name: string, ask: (client: ReturnType<RedisConnections['command']>) => Promise<T>): Promise<T> {
+  commands<T>(name: string, ask: (client: RedisCommands) => Promise<T>): Promise<T> {
     return this.#twice(name, () => ask(this.connections.command()));
   }
 

@@ -1,71 +1,60 @@
 import { Logger } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../config/config.js';
-import { StoreUnavailableError } from '../errors.js';
+import { driverFor } from './drivers/driver-for.js';
+import { explain } from './drivers/explain-failure.js';
+import type {
+  BlockingConnection,
+  RedisCommands,
+  RedisDriver,
+  RedisSubscriber,
+  ServerNode,
+} from './drivers/redis-driver.js';
 
-/**
- * All connections of this replica. Options after experiments with cut, hung and half-open connections: nothing waits in a hidden
- * queue, nothing is sent a second time by the driver, and every command ends by a deadline.
- */
+/** All connections of this replica, whatever the kind of Redis: who is told when they come and go. */
 export class RedisConnections {
   readonly #logger = new Logger('Redis');
-  readonly #commands: Redis[];
+  readonly #driver: RedisDriver;
   readonly #lostListeners: (() => void)[] = [];
-  readonly #options: ReturnType<typeof optionsOf>;
-  #subscriber: Redis | undefined;
-  #turn = 0;
+  readonly #readyListeners = new Set<() => void>();
   #isClosing = false;
   #wasReady: boolean | undefined;
+  #failure: Error | undefined;
 
   constructor(readonly config: RedisConfig) {
-    this.#options = optionsOf(config);
-    this.#commands = Array.from({ length: config.maxConnections - 1 }, () => this.#connection());
+    this.#driver = driverFor(config, {
+      changed: () => this.#noteState(),
+      lost: () => this.#lostListeners.forEach((listener) => listener()),
+      failed: (error) => (this.#failure = error),
+    });
   }
 
   /** Tries to connect all; settles when the first attempt of each is over, however it went. */
-  async open(): Promise<void> {
-    await Promise.allSettled(this.#commands.map((client) => client.connect()));
+  open(): Promise<void> {
+    return this.#driver.open();
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    for (const client of [...this.#commands, this.#subscriber]) {
-      if (client === undefined) continue;
-      // A server that is away cannot say goodbye.
-      if (client.status === 'ready') await client.quit().catch(() => undefined);
-      client.disconnect();
-    }
+    await this.#driver.close();
   }
 
-  /** A connection that is ready, in turn, for one of many small commands. @throws StoreUnavailableError when there is none. */
-  command(): Redis {
-    const client = this.atOnce();
-    this.#gatherWrites(client);
-    return client;
+  /** A connection that is ready, in turn. @throws StoreUnavailableError when there is none. */
+  command(): RedisCommands {
+    return this.#driver.commands();
   }
 
-  /** The same, for a command that has gathered what there is: Redis works on it while this turn goes on. */
-  atOnce(): Redis {
-    const { length } = this.#commands;
-    for (let i = 0; i < length; i++) {
-      const client = this.#commands[(this.#turn = (this.#turn + 1) % length)] as Redis;
-      if (client.status === 'ready') return client;
-    }
-    throw new StoreUnavailableError();
+  /** The same, for a call that has gathered what there is: Redis works on it while this turn goes on. */
+  atOnce(): RedisCommands {
+    return this.#driver.commands(true);
   }
 
-  /**
-   * Lets the commands of one turn of the event loop leave in one system call: under load that is a fifth of the cost of a
-   * request. Nothing waits for another's answer, and what is written goes out before the turn ends.
-   */
-  #gatherWrites({ stream }: Redis): void {
-    if (stream.writableCorked > 0) return;
-    stream.cork();
-    setImmediate(() => stream.uncork());
+  /** Where Redis is, in words for people. */
+  get address(): string {
+    return this.#driver.address;
   }
 
   get isReady(): boolean {
-    return this.#commands.some(({ status }) => status === 'ready');
+    return this.#driver.isReady;
   }
 
   /** Settles when a connection is ready or the time is over. */
@@ -74,12 +63,17 @@ export class RedisConnections {
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        for (const client of this.#commands) client.off('ready', done);
+        this.#readyListeners.delete(done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
-      for (const client of this.#commands) client.on('ready', done);
+      this.#readyListeners.add(done);
     });
+  }
+
+  /** Calls back whenever Redis can be used again after it could not. */
+  onReady(listener: () => void): void {
+    this.#readyListeners.add(listener);
   }
 
   /** Calls back whenever a command connection was lost: what it had under way may still arrive. */
@@ -87,60 +81,48 @@ export class RedisConnections {
     this.#lostListeners.push(listener);
   }
 
-  /** The connection for subscriptions, opened when first asked for. */
-  subscriber(): Redis {
-    if (this.#subscriber === undefined) {
-      // Silence is normal here, so no deadline for the socket; after a loss the client subscribes again by itself.
-      const { socketTimeout: _none, ...options } = this.#options;
-      this.#subscriber = new Redis({ ...options, enableOfflineQueue: true, maxRetriesPerRequest: null });
-      this.#subscriber.on('error', () => undefined);
-      this.#subscriber.connect().catch(() => undefined);
-    }
-    return this.#subscriber;
+  get canSubscribe(): boolean {
+    return this.#driver.canSubscribe;
   }
 
-  #connection(): Redis {
-    const client = new Redis(this.#options);
-    // What went wrong shows in what the commands answer; the change of state is logged once, below.
-    client.on('error', () => undefined);
-    client.on('ready', () => this.#noteState());
-    client.on('close', () => {
-      this.#noteState();
-      for (const listener of this.#lostListeners) listener();
-    });
-    return client;
+  /** For subscriptions, opened when first asked for; undefined where there are none. */
+  subscriber(): RedisSubscriber | undefined {
+    return this.#driver.subscriber();
+  }
+
+  /** The servers that hold keys. @throws StoreUnavailableError */
+  nodes(): Promise<readonly ServerNode[]> {
+    return this.#driver.nodes();
+  }
+
+  /** To the server that holds `key`, for what blocks a connection; undefined where there are no connections. */
+  blocking(key: string): Promise<BlockingConnection | undefined> {
+    return this.#driver.blocking(key);
+  }
+
+  /** Why it cannot be reached, as far as that is known; in words for the operator. */
+  async whyAway(): Promise<string> {
+    return explain(this.config, this.#failure);
   }
 
   #noteState(): void {
-    if (this.#isClosing || this.isReady === this.#wasReady) return;
-    this.#wasReady = this.isReady;
-    const { host, port } = this.config;
-    if (this.isReady) this.#logger.log(`connected to ${host}:${port}`);
-    else this.#logger.error(`cannot reach ${host}:${port}; answering 503 and trying again`);
+    if (this.#isClosing) return;
+    const { isReady } = this;
+    const isNews = isReady !== this.#wasReady;
+    this.#wasReady = isReady;
+    if (!isNews) return;
+    if (isReady) {
+      this.#failure = undefined;
+      this.#logger.log(`connected to ${this.address}`);
+      this.#readyListeners.forEach((listener) => listener());
+    } else {
+      void this.#tellAway();
+    }
   }
-}
 
-function optionsOf(config: RedisConfig) {
-  return {
-    host: config.host,
-    port: config.port,
-    db: config.db,
-    ...(config.username !== undefined && { username: config.username }),
-    ...(config.password !== undefined && { password: config.password }),
-    ...(config.tls && { tls: { servername: config.host } }),
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    // The deadline of every command: answers come in the order of the commands, so a connection that says nothing for so long
-    // has answered none of them. It is given up, since later commands would fare no better. (A timer for each command, which
-    // the client offers too, would add nothing but its cost.)
-    socketTimeout: config.commandTimeoutMs,
-    connectTimeout: config.connectTimeoutMs,
-    keepAlive: 5000,
-    enableReadyCheck: true,
-    maxLoadingRetryTime: 1000,
-    retryStrategy: (attempt: number) => Math.min(25 * 2 ** Math.min(attempt - 1, 10), 500) + Math.random() * 50,
-    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
-  } satisfies RedisOptions;
+  async #tellAway(): Promise<void> {
+    const why = await this.whyAway();
+    if (this.isReady || this.#isClosing) return;
+    this.#logger.error(`cannot reach ${this.address}${why === '' ? '' : ` (${why})`}; answering 503 and trying again`);
+  }
 }

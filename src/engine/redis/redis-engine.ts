@@ -8,6 +8,7 @@ import { aboutPatch, checkSizes, resultOf } from '../edit-result.js';
 import {
   Engine,
   silentObserver,
+  type Confirmation,
   type EngineObserver,
   type EngineOptions,
   type FeedEvent,
@@ -23,6 +24,7 @@ import { asPart, IdempotencyMismatchError, StateNotJsonError, StoreUnavailableEr
 import { demand } from '../expectation.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
+import type { TaskQueues } from '../task-queues.js';
 import { ChangeHints } from './change-hints.js';
 import { entriesOf, planOf, plannedPut, plannedTtl, taskPartsOf, type PlannedPut } from './commit-plan.js';
 import {
@@ -34,9 +36,11 @@ import {
   type Refusal,
   type Verdict,
 } from './committer.js';
+import { Confirmer } from './confirmer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
 import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { changedBy, TellingTasks } from './local-hints.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -45,7 +49,8 @@ import { RedisTasks } from './redis-tasks.js';
 import { boardOf, foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { Requests } from './requests.js';
 import { Sender, type ScriptContext } from './sender.js';
-import { durabilityOf, readInfo, warningsOf } from './server-check.js';
+import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
+import { ServerStates } from './server-state.js';
 import { Sweeper } from './sweeper.js';
 
 const findScript = new RedisScript('workflow', 'find');
@@ -63,18 +68,22 @@ export interface RedisEngineParts {
   /** For tests; else the server's time counts, which all replicas share. */
   readonly clock?: Clock;
   readonly observer?: EngineObserver;
+  /** How often those who wait look for themselves where changes cannot be heard of. */
+  readonly hintPollMs?: number;
 }
 
 /** Everything in Redis. A commit is atomic because Redis runs a script alone. */
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
-  readonly tasks: RedisTasks;
+  readonly tasks: TaskQueues;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock | undefined;
   readonly #observer: EngineObserver;
   readonly #context: ScriptContext;
   readonly #connections: RedisConnections;
+  readonly #states: ServerStates;
+  readonly #confirmer: Confirmer;
   readonly #reader: Reader;
   readonly #listing: Listing;
   readonly #committer: Committer;
@@ -84,23 +93,28 @@ export class RedisEngine extends Engine {
 
   constructor(
     connections: RedisConnections,
-    { options, index, namespace, clock, observer = silentObserver }: RedisEngineParts,
+    { options, index, namespace, clock, observer = silentObserver, hintPollMs }: RedisEngineParts,
   ) {
     super();
     this.#connections = connections;
+    this.#states = new ServerStates(connections);
+    this.#confirmer = new Confirmer(connections);
     this.#options = options;
     this.#index = index;
     this.#clock = clock;
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
-    this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, () => {
+      if (!connections.canSubscribe) this.#hints.tellAll();
+    });
+    this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     const requests = new Requests(sender, this.#context);
     this.#committer = new Committer(requests, namespace);
-    this.tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
-    this.#hints = new ChangeHints(connections, namespace);
+    this.#hints = new ChangeHints(connections, namespace, hintPollMs);
+    const tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
+    this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
     this.#edits = new EditQueue({
       committer: this.#committer,
       find: (tenant, id) => this.find(tenant, id),
@@ -205,6 +219,7 @@ export class RedisEngine extends Engine {
     try {
       const outcome = await this.#commit(tenant, commit);
       this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
+      if (!this.#connections.canSubscribe) this.#hints.tell(tenant, changedBy(commit, outcome));
       if (!outcome.replayed) {
         this.#observer.written(
           (commit.puts?.length ?? 0) + (commit.patches?.length ?? 0) + (commit.deletes?.length ?? 0),
@@ -255,15 +270,14 @@ export class RedisEngine extends Engine {
       const started = performance.now();
       await this.#connections.command().ping();
       const latencyMs = Math.round((performance.now() - started) * 100) / 100;
-      const info = await readInfo(this.#connections);
-      const details = {
-        redisVersion: info['redis_version'] ?? null,
-        evictionPolicy: info['maxmemory_policy'] ?? null,
-        appendOnly: info['aof_enabled'] === undefined ? null : info['aof_enabled'] === '1',
-        replicas: info['connected_slaves'] === undefined ? null : Number(info['connected_slaves']),
-        usedMemoryBytes: info['used_memory'] === undefined ? null : Number(info['used_memory']),
+      const states = await this.#states.read();
+      return {
+        reachable: true,
+        latencyMs,
+        durability: durabilityOf(states),
+        warnings: findingsOf(states).map(({ says }) => says),
+        details: factsOf(states),
       };
-      return { reachable: true, latencyMs, durability: durabilityOf(info), warnings: warningsOf(info), details };
     } catch {
       // Away is away, whatever the reason; the connection has logged the change.
       return {
@@ -274,6 +288,15 @@ export class RedisEngine extends Engine {
         details: {},
       };
     }
+  }
+
+  override get unconfirmable(): string | undefined {
+    return this.#connections.canSubscribe ? undefined : 'Redis over HTTP cannot say what its replicas have';
+  }
+
+  override confirm(tenant: string, key: string): Promise<Confirmation> {
+    if (this.unconfirmable !== undefined) return super.confirm(tenant, key);
+    return this.#confirmer.confirm(prefixOf(this.#context.namespace, tenant), key);
   }
 
   async #commit(tenant: string, commit: Commit): Promise<Outcome> {

@@ -3,29 +3,41 @@ import { readFileSync } from 'node:fs';
 
 /** What a script needs of a client. */
 export interface ScriptClient {
+  /** Its keys may be about to move to another server. */
+  readonly isCluster: boolean;
   evalsha(sha: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
   eval(source: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
 }
 
 /** A Lua script in a file beside the code, with the libraries it builds on in front of it. */
 export class RedisScript {
-  readonly #source: string;
-  readonly #sha: string;
+  readonly #alone: Program;
+  readonly #inCluster: Program;
 
   constructor(...files: string[]) {
-    this.#source = files
-      .map((file) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8'))
-      .join('\n');
-    this.#sha = createHash('sha1').update(this.#source).digest('hex');
+    this.#alone = programOf(files);
+    this.#inCluster = programOf(['whole-slot', ...files]);
   }
 
   async run(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const { source, sha } = client.isCluster ? this.#inCluster : this.#alone;
     try {
-      return await client.evalsha(this.#sha, keys.length, ...keys, ...args);
+      return await client.evalsha(sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       // A restarted server has an empty script cache, so send the source again. It did not run, so this is no second run.
-      return client.eval(this.#source, keys.length, ...keys, ...args);
+      return client.eval(source, keys.length, ...keys, ...args);
     }
   }
+}
+
+interface Program {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function programOf(files: readonly string[]): Program {
+  const texts = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8'));
+  const source = texts.join('\n');
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
 }

@@ -1,50 +1,54 @@
 import { Logger } from '@nestjs/common';
+import { hashTagOf } from './drivers/key-slot.js';
 import { schemaKey } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
+import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
+import { ServerStates, type ServerState } from './server-state.js';
 
 /** Redis is there, but the service must not work with it as it is. */
 export class UnfitRedisError extends Error {}
 
-/** What INFO says, as far as an ACL lets us read it. */
-export type ServerInfo = Readonly<Record<string, string>>;
+/** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
+export const SCHEMA = '1';
 
-export async function readInfo(connections: RedisConnections): Promise<ServerInfo> {
-  try {
-    const text = await connections.command().info();
-    return Object.fromEntries(
-      text.split('\r\n').flatMap((line) => {
-        const colon = line.indexOf(':');
-        return colon > 0 && !line.startsWith('#') ? [[line.slice(0, colon), line.slice(colon + 1)]] : [];
-      }),
+/** Says what is in force. @throws UnfitRedisError in words for the operator. */
+export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
+  const asked = new ServerStates(connections);
+  const states = await asked.read();
+  checkCluster(connections, states, logger);
+  const findings = findingsOf(states);
+  const eviction = findings.find(({ about }) => about === 'eviction');
+  if (eviction !== undefined && !connections.config.allowEviction)
+    throw new UnfitRedisError(`${eviction.says}, or ALLOW_EVICTION=true to serve all the same`);
+  await checkSchema(connections);
+  if (asked.refused.size > 0)
+    logger.warn(
+      `this user of Redis may not run ${[...asked.refused].join(' and ')}, so what that would tell is unknown`,
     );
-  } catch (error) {
-    if (error instanceof Error && /NOPERM/.test(error.message)) return {};
-    throw error;
-  }
+  for (const { level, says } of findings) logger[level](says);
+  const { redisVersion, evictionPolicy, replicas, usedMemoryBytes, maxMemoryBytes } = factsOf(states);
+  const used = usedMemoryBytes === null ? 'unknown' : mebibytes(Number(usedMemoryBytes));
+  const most = maxMemoryBytes === null ? 'no limit' : mebibytes(Number(maxMemoryBytes));
+  logger.log(
+    `Redis ${redisVersion ?? 'of unknown version'}; a crash of it loses: ${durabilityOf(states)}; ` +
+      `eviction ${evictionPolicy ?? 'unknown'}; replicas ${replicas ?? 'unknown'}; memory ${used} of ${most}`,
+  );
 }
 
-/** @throws UnfitRedisError in words for the operator. */
-export async function checkServer(connections: RedisConnections): Promise<void> {
-  const logger = new Logger('Redis');
-  const info = await readInfo(connections);
-  const { namespace, allowEviction } = connections.config;
-  if (info['cluster_enabled'] === '1' && !/\{[^}]+\}/.test(namespace)) {
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+function checkCluster(connections: RedisConnections, states: readonly ServerState[], logger: Logger): void {
+  if (!states.some(({ info }) => info['cluster_enabled'] === '1')) return;
+  if (hashTagOf(connections.config.namespace) === undefined) {
     throw new UnfitRedisError(
       'This Redis is a Cluster, where all keys of a tenant must share one slot: set REDIS_NAMESPACE to a hash tag, such as {prod}',
     );
   }
-  if (evicts(info)) {
-    const says = `maxmemory-policy is ${info['maxmemory_policy']}: at its memory limit Redis silently drops live workflows`;
-    if (!allowEviction)
-      throw new UnfitRedisError(`${says}. Set it to noeviction, or ALLOW_EVICTION=true to serve all the same`);
-    logger.error(says);
-  }
-  await checkSchema(connections);
-  for (const warning of warningsOf(info)) logger.warn(warning);
+  if (connections.config.topology?.kind !== 'cluster')
+    logger.warn('This Redis is a node of a Cluster: name its nodes in REDIS_CLUSTER_NODES, or other slots are refused');
 }
-
-/** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
-const SCHEMA = '1';
 
 /** @throws UnfitRedisError */
 async function checkSchema(connections: RedisConnections): Promise<void> {
@@ -61,32 +65,4 @@ async function checkSchema(connections: RedisConnections): Promise<void> {
       `The data in this Redis is of schema ${known}; this version of the service reads schema ${SCHEMA} only`,
     );
   }
-}
-
-export function evicts(info: ServerInfo): boolean {
-  return info['maxmemory_policy'] !== undefined && info['maxmemory_policy'] !== 'noeviction';
-}
-
-/** What a crash of Redis can lose. */
-export function durabilityOf(info: ServerInfo): string {
-  if (info['aof_enabled'] === undefined) return 'unknown: this user may not ask Redis';
-  if (info['aof_enabled'] === '1')
-    return 'append-only file: at most what its appendfsync allows (everysec: about 1 s, always: nothing)';
-  return info['rdb_last_save_time'] === undefined || info['rdb_changes_since_last_save'] === undefined
-    ? 'nothing is kept over a crash'
-    : 'snapshots only: everything since the last one';
-}
-
-export function warningsOf(info: ServerInfo): string[] {
-  const warnings: string[] = [];
-  if (evicts(info))
-    warnings.push(`maxmemory-policy ${info['maxmemory_policy']} can drop live workflows; use noeviction`);
-  if (info['aof_enabled'] === '0')
-    warnings.push('appendonly is off: a crash of Redis loses what was written since its last snapshot');
-  if (info['aof_last_write_status'] === 'err') warnings.push('the last write of the append-only file failed');
-  if (info['rdb_last_bgsave_status'] === 'err') warnings.push('the last snapshot failed');
-  const [used, most] = [Number(info['used_memory']), Number(info['maxmemory'])];
-  if (most > 0 && used / most > 0.9)
-    warnings.push(`memory is ${Math.round((used / most) * 100)} % full; at 100 % writes are refused`);
-  return warnings;
 }

@@ -26,6 +26,8 @@ export class Sweeper {
     private readonly namespace: string,
     private readonly observer: EngineObserver,
     private readonly limits: TaskOptions,
+    /** Told of every sweep that may have changed something. */
+    private readonly swept: () => void = () => undefined,
   ) {}
 
   start(): void {
@@ -69,6 +71,7 @@ export class Sweeper {
     const tenants = [...new Set(['default', ...known])];
     const all = await Promise.all(tenants.map((tenant) => this.sweep(tenant)));
     const queues = await Promise.all(tenants.map((tenant) => this.#sweepQueues(tenant)));
+    this.swept();
     return {
       expired: all.reduce((sum, { expired }) => sum + expired, 0),
       nextDueMs: Math.min(...all.map(({ nextDueMs }) => nextDueMs), ...queues),

@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import type { Address, RedisConfig, RedisTopology, TlsConfig } from './config.js';
+import type { Environment } from './environment.js';
+import type { EnvironmentProblem } from './invalid-environment.error.js';
+import type { SettingName } from './settings.js';
+
+type Value = string | number | boolean | undefined;
+
+/** What the settings about Redis mean together. Where two of them say something about the same thing, they must agree. */
+export function redisConfig(read: Environment, problems: EnvironmentProblem[]): RedisConfig {
+  const topology = topologyOf(read, problems);
+  const url = topology === undefined ? urlOf(read, problems) : undefined;
+  return {
+    ...(topology && { topology }),
+    ...addressOf(read, url, topology, problems),
+    tls: tlsOf(read, url, topology, problems),
+    namespace: read.REDIS_NAMESPACE,
+    maxConnections: read.REDIS_MAX_CONNECTIONS,
+    commandTimeoutMs: read.REDIS_SOCKET_TIMEOUT,
+    connectTimeoutMs: read.REDIS_SOCKET_CONNECT_TIMEOUT,
+    confirmTimeoutMs: read.REDIS_CONFIRM_TIMEOUT,
+    fallback: read.REDIS_FALLBACK,
+    allowEviction: read.ALLOW_EVICTION,
+  };
+}
+
+/** That Redis is meant, though USE_REDIS does not say so. */
+export function namesRedis(read: Environment): boolean {
+  return [
+    read.REDIS_URL,
+    read.REDIS_HOST,
+    read.REDIS_SENTINELS,
+    read.REDIS_CLUSTER_NODES,
+    read.UPSTASH_REDIS_REST_URL,
+  ].some((value) => value !== undefined);
+}
+
+/** Each way to say where Redis is, with the settings that belong to it and to no other. */
+const WAYS = {
+  REDIS_URL: [],
+  REDIS_HOST: ['REDIS_PORT'],
+  REDIS_SENTINELS: ['REDIS_SENTINEL_MASTER', 'REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'],
+  REDIS_CLUSTER_NODES: [],
+  UPSTASH_REDIS_REST_URL: ['UPSTASH_REDIS_REST_TOKEN'],
+} as const satisfies Partial<Record<SettingName, readonly SettingName[]>>;
+
+function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTopology | undefined {
+  const says = (name: SettingName, text: string) => problems.push({ name, value: valueOf(read, name), says: text });
+  // REDIS_PROTOCOL decides where an environment names both ways to the same database, as Upstash's own does.
+  const passedOver = read.REDIS_PROTOCOL && { redis: 'UPSTASH_REDIS_REST_URL', rest: 'REDIS_URL' }[read.REDIS_PROTOCOL];
+  const named = (Object.keys(WAYS) as (keyof typeof WAYS)[]).filter((name) => valueOf(read, name) !== undefined);
+  const given = named.filter((name) => name !== passedOver);
+  // A URL and a host may stand together, as long as they agree; everything else excludes the rest.
+  const [way, other] = given.filter((name) => name !== 'REDIS_HOST' || !given.includes('REDIS_URL')).toReversed();
+  if (way !== undefined && other !== undefined)
+    says(way, `cannot be given together with ${other}: each says where Redis is, and of another kind`);
+  for (const [owner, names] of Object.entries(WAYS)) {
+    for (const name of names as readonly SettingName[]) {
+      if (owner !== 'REDIS_HOST' && !named.includes(owner as keyof typeof WAYS) && valueOf(read, name) !== undefined)
+        says(name, `means nothing without ${owner}`);
+    }
+  }
+  if (read.REDIS_PROTOCOL === 'rest' && way !== 'UPSTASH_REDIS_REST_URL')
+    says('REDIS_PROTOCOL', `needs UPSTASH_REDIS_REST_URL${way === undefined ? '' : ` instead of ${way}`}`);
+
+  switch (way) {
+    case 'REDIS_SENTINELS':
+      if (read.REDIS_SENTINEL_MASTER === undefined)
+        says('REDIS_SENTINEL_MASTER', 'is missing: the sentinels know their group by a name, often mymaster');
+      return {
+        kind: 'sentinel',
+        sentinels: addressesOf(read.REDIS_SENTINELS),
+        master: read.REDIS_SENTINEL_MASTER ?? '',
+        username: read.REDIS_SENTINEL_USERNAME,
+        password: read.REDIS_SENTINEL_PASSWORD,
+      };
+    case 'REDIS_CLUSTER_NODES':
+      if (!/\{[^}]+\}/.test(read.REDIS_NAMESPACE))
+        says(
+          'REDIS_NAMESPACE',
+          'must carry a hash tag with REDIS_CLUSTER_NODES, such as {prod}: all keys of a tenant must share one slot of the Cluster',
+        );
+      if (read.REDIS_DB !== undefined && read.REDIS_DB !== 0)
+        says('REDIS_DB', 'disagrees with REDIS_CLUSTER_NODES: a Cluster has database 0 only');
+      return { kind: 'cluster', nodes: addressesOf(read.REDIS_CLUSTER_NODES) };
+    case 'UPSTASH_REDIS_REST_URL':
+      if (!URL.canParse(read.UPSTASH_REDIS_REST_URL ?? '') || !/^https?:\/\//.test(read.UPSTASH_REDIS_REST_URL ?? ''))
+        says('UPSTASH_REDIS_REST_URL', 'must be an http:// or https:// URL');
+      if (read.UPSTASH_REDIS_REST_TOKEN === undefined)
+        says('UPSTASH_REDIS_REST_TOKEN', 'is missing: UPSTASH_REDIS_REST_URL needs one');
+      for (const name of ['REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_DB'] as const) {
+        if (valueOf(read, name) !== undefined)
+          says(name, 'means nothing with UPSTASH_REDIS_REST_URL, where the token says it all');
+      }
+      return {
+        kind: 'rest',
+        url: read.UPSTASH_REDIS_REST_URL ?? '',
+        token: read.UPSTASH_REDIS_REST_TOKEN ?? '',
+      };
+    default:
+      return undefined;
+  }
+}
+
+function valueOf(read: Environment, name: SettingName): string | undefined {
+  const value = (read as unknown as Readonly<Record<string, Value>>)[name];
+  return value === undefined ? undefined : String(value);
+}
+
+function addressesOf(text = ''): Address[] {
+  return text.split(',').map((part) => {
+    const colon = part.lastIndexOf(':');
+    return {
+      host: part
+        .slice(0, colon)
+        .trim()
+        .replace(/^\[|\]$/g, ''),
+      port: Number(part.slice(colon + 1)),
+    };
+  });
+}
+
+type Where = Pick<RedisConfig, 'host' | 'port' | 'username' | 'password' | 'db'>;
+
+/** From the URL or from its parts. Of a group it is who one is there. */
+function addressOf(
+  read: Environment,
+  url: ParsedUrl | undefined,
+  topology: RedisTopology | undefined,
+  problems: EnvironmentProblem[],
+): Where {
+  const [first] =
+    topology?.kind === 'sentinel' ? topology.sentinels : topology?.kind === 'cluster' ? topology.nodes : [];
+  const disagree = (name: SettingName, own: Value, inUrl: Value) => {
+    if (own !== undefined && inUrl !== undefined && own !== inUrl)
+      problems.push({ name, value: String(own), says: 'disagrees with REDIS_URL; give it once' });
+  };
+  disagree('REDIS_HOST', read.REDIS_HOST, url?.host);
+  disagree('REDIS_PORT', read.REDIS_PORT, url?.port);
+  disagree('REDIS_USERNAME', read.REDIS_USERNAME, url?.username);
+  disagree('REDIS_PASSWORD', read.REDIS_PASSWORD, url?.password);
+  disagree('REDIS_DB', read.REDIS_DB, url?.db);
+  return {
+    host: url?.host ?? first?.host ?? read.REDIS_HOST ?? 'localhost',
+    port: url?.port ?? first?.port ?? read.REDIS_PORT ?? 6379,
+    username: url?.username ?? read.REDIS_USERNAME,
+    password: url?.password ?? read.REDIS_PASSWORD,
+    db: url?.db ?? read.REDIS_DB ?? 0,
+  };
+}
+
+function tlsOf(
+  read: Environment,
+  url: ParsedUrl | undefined,
+  topology: RedisTopology | undefined,
+  problems: EnvironmentProblem[],
+): TlsConfig | false {
+  const says = (name: SettingName, text: string) =>
+    problems.push({ name, value: name === 'REDIS_TLS_CA' ? undefined : valueOf(read, name), says: text });
+  if (url !== undefined && read.REDIS_TLS !== undefined && read.REDIS_TLS !== url.tls)
+    says('REDIS_TLS', `disagrees with REDIS_URL, which is ${url.tls ? 'rediss://' : 'redis://'}; give it once`);
+  if (topology?.kind === 'rest' && read.REDIS_TLS !== undefined)
+    says('REDIS_TLS', 'means nothing with UPSTASH_REDIS_REST_URL, where https:// says it');
+  if (read.REDIS_TLS ?? url?.tls ?? false) {
+    return {
+      ca: read.REDIS_TLS_CA === undefined ? undefined : pemOf(read.REDIS_TLS_CA, problems),
+      rejectUnauthorized: read.REDIS_TLS_REJECT_UNAUTHORIZED,
+      servername: read.REDIS_TLS_SERVERNAME,
+    };
+  }
+  const without = 'means nothing without TLS: use a rediss:// URL, or REDIS_TLS=true';
+  if (read.REDIS_TLS_CA !== undefined) says('REDIS_TLS_CA', without);
+  if (read.REDIS_TLS_SERVERNAME !== undefined) says('REDIS_TLS_SERVERNAME', without);
+  if (!read.REDIS_TLS_REJECT_UNAUTHORIZED) says('REDIS_TLS_REJECT_UNAUTHORIZED', without);
+  return false;
+}
+
+/** The text itself, perhaps with its line ends written as \n, or a file that holds it. */
+function pemOf(given: string, problems: EnvironmentProblem[]): string {
+  const isText = given.includes('-----BEGIN');
+  try {
+    const text = isText ? given.replaceAll('\\n', '\n') : readFileSync(given, 'utf8');
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+    problems.push({ name: 'REDIS_TLS_CA', value: isText ? undefined : given, says: 'holds no certificate in PEM' });
+  } catch {
+    problems.push({ name: 'REDIS_TLS_CA', value: given, says: 'cannot be read' });
+  }
+  return '';
+}
+
+interface ParsedUrl {
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly db: number | undefined;
+  readonly tls: boolean;
+}
+
+function urlOf(read: Environment, problems: EnvironmentProblem[]): ParsedUrl | undefined {
+  if (read.REDIS_URL === undefined) return undefined;
+  const url = parsed(read.REDIS_URL);
+  if (url === undefined) {
+    problems.push({
+      name: 'REDIS_URL',
+      value: read.REDIS_URL,
+      says: 'must be a redis:// or rediss:// URL; @ : / # in the password must be URL-encoded (%40 %3A %2F %23)',
+    });
+  }
+  return url;
+}
+
+function parsed(text: string): ParsedUrl | undefined {
+  // A bare # or / in a password would silently cut it short, so the form is checked before the parts are believed.
+  if (!/^rediss?:\/\/([^/@#?]*@)?[^/@#?]+(\/\d*)?(\?.*)?$/.test(text)) return undefined;
+  try {
+    const url = new URL(text);
+    return {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? undefined : Number(url.port),
+      username: url.username === '' ? undefined : decodeURIComponent(url.username),
+      password: url.password === '' ? undefined : decodeURIComponent(url.password),
+      db: /^\/\d+$/.test(url.pathname) ? Number(url.pathname.slice(1)) : undefined,
+      tls: url.protocol === 'rediss:',
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,128 @@
+import type { ServerState } from './server-state.js';
+
+/** Of the memory limit, what is a matter for the operator and what is nearly too late. */
+const FULL = 0.9;
+
+/** Something about a server that the operator should know: what is so, and what to do. */
+export interface Finding {
+  readonly level: 'warn' | 'error';
+  readonly about: 'eviction' | 'persistence' | 'memory' | 'role' | 'version' | 'replication';
+  readonly says: string;
+}
+
+/** Oldest version with all commands that the scripts use. */
+const OLDEST = [6, 2];
+
+export function findingsOf(states: readonly ServerState[]): Finding[] {
+  return states.flatMap((state) => {
+    const where = states.length > 1 ? `${state.address}: ` : '';
+    return findingsOfOne(state).map((finding) => ({ ...finding, says: where + finding.says }));
+  });
+}
+
+function findingsOfOne({ info, config }: ServerState): Finding[] {
+  const found: Finding[] = [];
+  const policy = policyOf({ info, config });
+  if (evicts(policy)) {
+    const says = `maxmemory-policy is ${policy}: at its memory limit Redis silently drops live workflows; set it to noeviction`;
+    found.push({ level: 'error', about: 'eviction', says });
+  }
+  const snapshots = config['save'];
+  if (info['aof_enabled'] === '0' && snapshots === '') {
+    const says = 'nothing is kept on disk: a crash of Redis loses everything; set appendonly yes';
+    found.push({ level: 'error', about: 'persistence', says });
+  } else if (info['aof_enabled'] === '0') {
+    const says =
+      'appendonly is off: a crash of Redis loses what was written since its last snapshot; set appendonly yes';
+    found.push({ level: 'warn', about: 'persistence', says });
+  }
+  if (info['aof_last_write_status'] === 'err') {
+    const says = 'the last write of the append-only file failed; look at the disk of Redis';
+    found.push({ level: 'error', about: 'persistence', says });
+  }
+  if (info['rdb_last_bgsave_status'] === 'err') {
+    const says = 'the last snapshot failed; look at the disk and the memory of Redis';
+    found.push({ level: 'warn', about: 'persistence', says });
+  }
+  const fullness = fullnessOf(info);
+  if (fullness !== undefined && fullness > FULL) {
+    const says = `memory is ${Math.round(fullness * 100)} % full; at 100 % writes are refused, deletes and ends of tasks still pass. Raise maxmemory`;
+    found.push({ level: 'error', about: 'memory', says });
+  }
+  if (info['role'] === 'slave') {
+    const says = 'it is a replica, which takes no writes; connect to its master';
+    found.push({ level: 'error', about: 'role', says });
+  }
+  if (isTooOld(info['redis_version'])) {
+    const says = `version ${info['redis_version']} is older than ${OLDEST.join('.')}, the oldest that the scripts run on`;
+    found.push({ level: 'error', about: 'version', says });
+  }
+  return found;
+}
+
+export function policyOf({ info, config }: Pick<ServerState, 'info' | 'config'>): string | undefined {
+  return info['maxmemory_policy'] ?? config['maxmemory-policy'];
+}
+
+export function evicts(policy: string | undefined): boolean {
+  return policy !== undefined && policy !== 'noeviction';
+}
+
+/** From 0 to 1; undefined without a limit. */
+export function fullnessOf(info: ServerState['info']): number | undefined {
+  const [used, most] = [Number(info['used_memory']), Number(info['maxmemory'])];
+  return most > 0 && Number.isFinite(used) ? used / most : undefined;
+}
+
+function isTooOld(version: string | undefined): boolean {
+  if (version === undefined) return false;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < (OLDEST[0] as number) || (major === OLDEST[0] && minor < (OLDEST[1] as number));
+}
+
+/** What a crash of Redis can lose, by the server that keeps least. */
+export function durabilityOf(states: readonly ServerState[]): string {
+  return states.map(durabilityOfOne).toSorted((a, b) => a.rank - b.rank)[0]?.says ?? 'unknown';
+}
+
+function durabilityOfOne({ info, config }: ServerState): { rank: number; says: string } {
+  if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: this user may not ask Redis' };
+  if (info['aof_enabled'] === '1') {
+    switch (config['appendfsync']) {
+      case 'always':
+        return { rank: 5, says: 'append-only file, flushed at every write: nothing' };
+      case 'everysec':
+        return { rank: 4, says: 'append-only file, flushed every second: at most about 1 s' };
+      case 'no':
+        return { rank: 3, says: 'append-only file, flushed when the system likes: at most about 30 s' };
+      default:
+        return {
+          rank: 3,
+          says: 'append-only file: at most what its appendfsync allows (everysec: about 1 s, always: nothing)',
+        };
+    }
+  }
+  return config['save'] === ''
+    ? { rank: 0, says: 'nothing is kept over a crash' }
+    : { rank: 1, says: 'snapshots only: everything since the last one' };
+}
+
+/** What is in force, for health and for the log. Of several servers, sums and the worst. */
+export function factsOf(states: readonly ServerState[]): Record<string, string | number | boolean | null> {
+  const [first] = states;
+  const known = (name: string) => states.map(({ info }) => info[name]).filter((value) => value !== undefined);
+  const sum = (name: string) =>
+    known(name).length === 0 ? null : known(name).reduce((all, one) => all + Number(one), 0);
+  const aof = known('aof_enabled');
+  const limits = known('maxmemory').map(Number);
+  return {
+    redisVersion: first?.info['valkey_version'] ?? first?.info['redis_version'] ?? null,
+    servers: states.length,
+    evictionPolicy: states.map(policyOf).find(evicts) ?? (first === undefined ? null : (policyOf(first) ?? null)),
+    appendOnly: aof.length === 0 ? null : aof.every((one) => one === '1'),
+    snapshots: first?.config['save'] === undefined ? null : first.config['save'] !== '',
+    replicas: known('connected_slaves').length === 0 ? null : Math.min(...known('connected_slaves').map(Number)),
+    usedMemoryBytes: sum('used_memory'),
+    maxMemoryBytes: limits.length === 0 || limits.includes(0) ? null : sum('maxmemory'),
+  };
+}

@@ -1,0 +1,76 @@
+import type { ServerNode } from './drivers/redis-driver.js';
+import type { RedisConnections } from './redis-connections.js';
+
+export type Words = Readonly<Record<string, string>>;
+
+/** What one server says of itself, as far as it lets us ask. */
+export interface ServerState {
+  readonly address: string;
+  /** INFO; empty when this user may not ask. */
+  readonly info: Words;
+  /** Some of CONFIG; empty when this user may not ask. */
+  readonly config: Words;
+}
+
+const ASKED = ['save', 'appendfsync', 'maxmemory-policy', 'min-replicas-to-write'];
+/** A user without the right, or a service that has no such command. */
+const NOT_FOR_US = /^NOPERM|unknown command|not (available|allowed|supported)|^ERR Command .*not/i;
+
+/** Asks all servers about themselves. What may not be asked is unknown, and not asked again. */
+export class ServerStates {
+  readonly #refused = new Set<string>();
+
+  constructor(private readonly connections: RedisConnections) {}
+
+  /** Commands that this user may not run, or the server does not know. */
+  get refused(): ReadonlySet<string> {
+    return this.#refused;
+  }
+
+  /** @throws StoreUnavailableError */
+  async read(): Promise<readonly ServerState[]> {
+    const nodes = await this.connections.nodes();
+    return Promise.all(
+      nodes.map(async (node) => ({
+        address: node.address,
+        info: infoOf(await this.#ask(node, 'INFO')),
+        config: await this.#config(node),
+      })),
+    );
+  }
+
+  async #config(node: ServerNode): Promise<Words> {
+    const answers = await Promise.all(ASKED.map((name) => this.#ask(node, 'CONFIG', 'GET', name)));
+    return Object.assign({}, ...answers.map(pairsOf)) as Words;
+  }
+
+  async #ask(node: ServerNode, command: string, ...args: string[]): Promise<unknown> {
+    if (this.#refused.has(command)) return undefined;
+    try {
+      return await node.ask(command, ...args);
+    } catch (error) {
+      if (!(error instanceof Error && NOT_FOR_US.test(error.message))) throw error;
+      this.#refused.add(command);
+      return undefined;
+    }
+  }
+}
+
+function infoOf(text: unknown): Words {
+  if (typeof text !== 'string') return {};
+  return Object.fromEntries(
+    text.split(/\r?\n/).flatMap((line) => {
+      const colon = line.indexOf(':');
+      return colon > 0 && !line.startsWith('#') ? [[line.slice(0, colon), line.slice(colon + 1)]] : [];
+    }),
+  );
+}
+
+/** Names and values in turn, or as a map: both are usual. */
+function pairsOf(reply: unknown): Words {
+  if (reply instanceof Map) return Object.fromEntries(reply) as Words;
+  if (!Array.isArray(reply)) return {};
+  return Object.fromEntries(
+    (reply as string[]).flatMap((name, i) => (i % 2 === 0 ? [[name, String(reply[i + 1])]] : [])),
+  );
+}

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
+import { chosenKinds, REDIS_KINDS } from '../support/redis-kinds/kinds.js';
+import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
+import { describeDurability } from './describe-durability.js';
+import { describeEngine } from './describe-engine.js';
+import { describeReplicas } from './describe-replicas.js';
+import { openRedisEngine } from './redis-under-test.js';
+
+// Each command over HTTP is a request.
+jest.setTimeout(30_000);
+
+/** The kind that differs most from one server; `npm run redis-kinds` takes all of them. */
+const USUAL = ['cluster'] as const;
+/** Over HTTP nothing is heard of other replicas until somebody looks. */
+const NEVER_MS = 3_600_000;
+const SOON_MS = 200;
+
+describe.each(chosenKinds(USUAL))('Redis as %s', (kind) => {
+  let redis: RunningRedis;
+  beforeAll(async () => {
+    redis = await REDIS_KINDS[kind]();
+  }, 60_000);
+  afterAll(async () => {
+    await redis.stop();
+  });
+
+  const [alone, together] = kind === 'rest' ? [{ hintPollMs: NEVER_MS }, { hintPollMs: SOON_MS }] : [{}, {}];
+  describeEngine(`Redis (${kind})`, (given) => openRedisEngine(redis.env, given, alone));
+  describeDurability(`Redis (${kind})`, (given) => openRedisEngine(redis.env, given, alone));
+  describeReplicas(() => redis.env, together);
+});

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { createApp } from '../../src/app.js';
+import { Engine } from '../../src/engine/engine.js';
+import { readConfig } from '../../src/config/read-config.js';
+import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
+import { startRest } from '../support/redis-kinds/rest.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { until } from '../support/until.js';
+
+Logger.overrideLogger(false);
+
+const REPLICATED = { 'waymark-durability': 'replicated' };
+
+async function serve(env: Record<string, string>): Promise<{ app: NestFastifyApplication; url: string }> {
+  const app = await createApp(readConfig({ ...env, REDIS_CONFIRM_TIMEOUT: '300ms' }), {
+    logger: pino({ level: 'silent' }),
+    docs: false,
+  });
+  await app.listen(0, '127.0.0.1');
+  return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
+}
+
+async function call(method: string, url: string, headers: Record<string, string>, body?: unknown) {
+  const answer = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    json: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+  };
+}
+
+describe('a write that asks for a replica', () => {
+  let [master, replica]: RedisProcess[] = [];
+  let direct: Redis;
+  let toReplica: Redis;
+  let app: NestFastifyApplication;
+  let url: string;
+
+  beforeAll(async () => {
+    const server = await startRedisProcess('--repl-diskless-sync-delay', '0');
+    master = server;
+    replica = await startRedisProcess('--replicaof', '127.0.0.1', String(server.port));
+    direct = new Redis({ host: '127.0.0.1', port: server.port });
+    toReplica = new Redis({ host: '127.0.0.1', port: replica.port });
+    await follows();
+    ({ app, url } = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` }));
+  });
+
+  afterAll(async () => {
+    await app.close();
+    direct.disconnect();
+    toReplica.disconnect();
+    await replica?.stop();
+    await master?.stop();
+  });
+
+  const follows = () =>
+    until(
+      async () => (await toReplica.info('replication')).includes('master_link_status:up'),
+      'the replica follows its master',
+    );
+  const at = (id: string) => `${url}/v1/workflows/${id}`;
+
+  it('is answered when the replica has it', async () => {
+    for (let i = 1; i <= 20; i++) {
+      const { status } = await call('PUT', at('a'), REPLICATED, { state: { i } });
+      expect(status).toBe(i === 1 ? 201 : 200);
+      // Read at once: the answer says that it is there.
+      expect(await toReplica.get('document_workflow:a')).toBe(`{"i":${i}}`);
+    }
+  });
+
+  it('may be of any kind', async () => {
+    const writes = [
+      call('PATCH', `${at('a')}/state`, { ...REPLICATED, 'content-type': 'application/merge-patch+json' }, { p: 1 }),
+      call('POST', `${at('a')}/touch`, REPLICATED, {}),
+      call('POST', `${url}/v1/queues/q/tasks`, REPLICATED, { payload: 1 }),
+      call('POST', `${url}/v1/commits`, REPLICATED, { puts: [{ id: 'b', state: 1 }] }),
+    ];
+    for (const { status } of await Promise.all(writes)) expect(status).toBeLessThan(300);
+    const claimed = await call('POST', `${url}/v1/queues/q/claims`, {}, { max: 1 });
+    const [task] = claimed.json['tasks'] as { id: string; leaseToken: string }[];
+    const done = await call('POST', `${url}/v1/tasks/${task?.id}/complete`, REPLICATED, {
+      leaseToken: task?.leaseToken,
+    });
+    expect(done.status).toBe(200);
+    expect(await toReplica.hget(`task:${task?.id}`, 'status')).toBe('done');
+    expect((await call('DELETE', at('b'), REPLICATED)).status).toBe(204);
+    expect(await toReplica.exists('document_workflow:b')).toBe(0);
+  });
+
+  it('is 504 when no replica says so in time: applied, with its etag, and confirmed by a repeat later', async () => {
+    replica?.pause();
+    const keyed = { ...REPLICATED, 'idempotency-key': 'once' };
+    const write = () => call('PUT', at('late'), keyed, { state: 1 });
+    const { status, json, headers } = await write();
+    expect([status, json['code'], headers.get('retry-after')]).toEqual([504, 'WRITE_UNCONFIRMED', '1']);
+    expect(json['detail']).toContain('is applied');
+    const plain = await call('GET', at('late'), {});
+    expect([plain.status, plain.json['etag']]).toEqual([200, json['etag']]);
+    // Without news, a replay is no confirmation either.
+    expect((await write()).status).toBe(504);
+    replica?.resume();
+    await until(async () => (await write()).status === 201, 'a repeat is confirmed');
+    expect((await call('GET', at('late'), {})).json['version']).toBe(1);
+  });
+
+  it('holds up nobody else, and those who wait are asked for together', async () => {
+    replica?.pause();
+    const started = performance.now();
+    const waiting = Array.from({ length: 30 }, (_, i) => call('PUT', at(`w-${i}`), REPLICATED, { state: i }));
+    for (let i = 0; i < 20; i++) expect((await call('PUT', at('free'), {}, { state: i })).status).toBeLessThan(300);
+    const statuses = (await Promise.all(waiting)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([504]));
+    // One after the other, they would take 9 s.
+    expect(performance.now() - started).toBeLessThan(6000);
+    replica?.resume();
+    await follows();
+  });
+
+  it('is done again where a replica has taken over that never got it', async () => {
+    await until(
+      async () => (await call('PUT', at('gone'), REPLICATED, { state: 0 })).status < 300,
+      'it is confirmed again',
+    );
+    const engine = app.get(Engine);
+    expect(await engine.confirm('default', 'a key of nothing')).toBe('gone');
+    // What a failover at the worst moment does: the write, and with it its once key, is not on the server that is asked.
+    const commit = engine.commit.bind(engine);
+    const failover = jest.spyOn(engine, 'commit').mockImplementationOnce(async (tenant, parts) => {
+      const outcome = await commit(tenant, parts);
+      await direct.del('document_workflow:gone', 'document_workflow_meta:gone', ...(await direct.keys('once:*')));
+      return outcome;
+    });
+    const again = await call('PUT', at('gone'), REPLICATED, { state: 1 });
+    failover.mockRestore();
+    expect([again.status, again.json['version']]).toEqual([201, 1]);
+    expect(await toReplica.get('document_workflow:gone')).toBe('1');
+  });
+
+  it.each(['', 'Replicated', 'flushed', 'replicated, replicated'])('refuses the word %j', async (word) => {
+    const { status, json } = await call('PUT', at('word'), { 'waymark-durability': word }, { state: 1 });
+    expect([status, json['code']]).toEqual([422, 'INVALID_DURABILITY']);
+    expect((await call('GET', at('word'), {})).status).toBe(404);
+  });
+
+  it('is refused where nothing is written that would be kept', async () => {
+    const { status, json } = await call('POST', `${url}/v1/queues/q/claims`, REPLICATED, { max: 1 });
+    expect([status, json['code']]).toEqual([422, 'INVALID_DURABILITY']);
+  });
+});
+
+describe('a write that asks for a replica where there can be none', () => {
+  it.each([
+    ['in memory', async (): Promise<RunningRedis> => ({ env: {}, stop: async () => undefined })],
+    ['over HTTP', startRest],
+  ] as const)('is refused before anything is written, %s', async (_name, start) => {
+    const store = await start();
+    const { app, url } = await serve({ ...store.env });
+    const { status, json } = await call('PUT', `${url}/v1/workflows/a`, REPLICATED, { state: 1 });
+    expect([status, json['code']]).toEqual([501, 'DURABILITY_UNAVAILABLE']);
+    expect((await call('GET', `${url}/v1/workflows/a`, {})).status).toBe(404);
+    await app.close();
+    await store.stop();
+  });
+});
