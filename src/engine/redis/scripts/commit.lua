@@ -106,7 +106,9 @@ local function next_text()
   texts = texts + 1
   return ARGV[texts - 1]
 end
-if #puts + #touches + #enqueue + #publish == 0 then need_no_memory() end
+if #puts + #touches + #enqueue + #publish == 0 then need_no_memory()
+-- The end of a task frees memory first, and after that Redis would let all else through; this stores nothing, and is refused like a write.
+elseif acked or #cancels > 0 then redis.call('SETRANGE', prefix .. 'nothing', 0, '') end
 
 -- Tasks first: whether any of them holds a workflow must be known when that is written.
 local tasks, events = {}, {}
