@@ -1,10 +1,17 @@
 import type { Command } from './command.js';
+import { doctorCommand } from './doctor.command.js';
 import { inspectCommand } from './inspect.command.js';
 import { produceCommand } from './produce.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { workerCommand } from './worker.command.js';
 
-export const COMMANDS: readonly Command[] = [workerCommand, produceCommand, inspectCommand, smokeCommand];
+export const COMMANDS: readonly Command[] = [
+  workerCommand,
+  produceCommand,
+  inspectCommand,
+  smokeCommand,
+  doctorCommand,
+];
 
 const COMMON_HELP = `
   --url <url>            where the service is; WAYMARK_URL, or http://127.0.0.1:3000

@@ -11,7 +11,7 @@ export class Given {
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
     readonly words: readonly string[],
-    private readonly env: NodeJS.ProcessEnv,
+    readonly env: NodeJS.ProcessEnv,
   ) {}
 
   /** Where the service is. @throws UsageError */

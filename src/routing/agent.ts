@@ -11,7 +11,7 @@ export interface Agent {
   readonly capability: number;
 }
 
-/** The five of the service's predecessor. Figures are rough, and are meant to be replaced by your own in ROUTING_AGENTS. */
+/** Without ROUTING_AGENTS. The figures are rough, and meant to be replaced by your own. */
 export const USUAL_AGENTS: readonly Agent[] = [
   {
     id: 'claude',

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
-import { pino } from 'pino';
-import { createApp } from '../../src/app.js';
 import { Engine } from '../../src/engine/engine.js';
-import { readConfig } from '../../src/config/read-config.js';
 import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { startRest } from '../support/redis-kinds/rest.js';
+import { openService, type OpenService } from '../support/open-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { until } from '../support/until.js';
 
@@ -15,35 +12,15 @@ Logger.overrideLogger(false);
 
 const REPLICATED = { 'waymark-durability': 'replicated' };
 
-async function serve(env: Record<string, string>): Promise<{ app: NestFastifyApplication; url: string }> {
-  const app = await createApp(readConfig({ ...env, REDIS_CONFIRM_TIMEOUT: '300ms' }), {
-    logger: pino({ level: 'silent' }),
-    docs: false,
-  });
-  await app.listen(0, '127.0.0.1');
-  return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
-}
-
-async function call(method: string, url: string, headers: Record<string, string>, body?: unknown) {
-  const answer = await fetch(url, {
-    method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    json: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
-  };
-}
+const serve = (env: Record<string, string>) => openService({ ...env, REDIS_CONFIRM_TIMEOUT: '300ms' });
 
 describe('a write that asks for a replica', () => {
   let [master, replica]: RedisProcess[] = [];
   let direct: Redis;
   let toReplica: Redis;
-  let app: NestFastifyApplication;
-  let url: string;
+  let service: OpenService;
+  const call = (method: string, path: string, headers: Record<string, string>, body?: unknown) =>
+    service.call(method, path, body, headers);
 
   beforeAll(async () => {
     const server = await startRedisProcess('--repl-diskless-sync-delay', '0');
@@ -52,11 +29,11 @@ describe('a write that asks for a replica', () => {
     direct = new Redis({ host: '127.0.0.1', port: server.port });
     toReplica = new Redis({ host: '127.0.0.1', port: replica.port });
     await follows();
-    ({ app, url } = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` }));
+    service = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
   });
 
   afterAll(async () => {
-    await app.close();
+    await service.close();
     direct.disconnect();
     toReplica.disconnect();
     await replica?.stop();
@@ -68,7 +45,7 @@ describe('a write that asks for a replica', () => {
       async () => (await toReplica.info('replication')).includes('master_link_status:up'),
       'the replica follows its master',
     );
-  const at = (id: string) => `${url}/v1/workflows/${id}`;
+  const at = (id: string) => `/v1/workflows/${id}`;
 
   it('is answered when the replica has it', async () => {
     for (let i = 1; i <= 20; i++) {
@@ -83,13 +60,13 @@ describe('a write that asks for a replica', () => {
     const writes = [
       call('PATCH', `${at('a')}/state`, { ...REPLICATED, 'content-type': 'application/merge-patch+json' }, { p: 1 }),
       call('POST', `${at('a')}/touch`, REPLICATED, {}),
-      call('POST', `${url}/v1/queues/q/tasks`, REPLICATED, { payload: 1 }),
-      call('POST', `${url}/v1/commits`, REPLICATED, { puts: [{ id: 'b', state: 1 }] }),
+      call('POST', `/v1/queues/q/tasks`, REPLICATED, { payload: 1 }),
+      call('POST', `/v1/commits`, REPLICATED, { puts: [{ id: 'b', state: 1 }] }),
     ];
     for (const { status } of await Promise.all(writes)) expect(status).toBeLessThan(300);
-    const claimed = await call('POST', `${url}/v1/queues/q/claims`, {}, { max: 1 });
+    const claimed = await call('POST', `/v1/queues/q/claims`, {}, { max: 1 });
     const [task] = claimed.json['tasks'] as { id: string; leaseToken: string }[];
-    const done = await call('POST', `${url}/v1/tasks/${task?.id}/complete`, REPLICATED, {
+    const done = await call('POST', `/v1/tasks/${task?.id}/complete`, REPLICATED, {
       leaseToken: task?.leaseToken,
     });
     expect(done.status).toBe(200);
@@ -132,7 +109,7 @@ describe('a write that asks for a replica', () => {
       async () => (await call('PUT', at('gone'), REPLICATED, { state: 0 })).status < 300,
       'it is confirmed again',
     );
-    const engine = app.get(Engine);
+    const engine = service.app.get(Engine);
     expect(await engine.confirm('default', 'a key of nothing')).toBe('gone');
     // What a failover at the worst moment does: the write, and with it its once key, is not on the server that is asked.
     const commit = engine.commit.bind(engine);
@@ -154,7 +131,7 @@ describe('a write that asks for a replica', () => {
   });
 
   it('is refused where nothing is written that would be kept', async () => {
-    const { status, json } = await call('POST', `${url}/v1/queues/q/claims`, REPLICATED, { max: 1 });
+    const { status, json } = await call('POST', `/v1/queues/q/claims`, REPLICATED, { max: 1 });
     expect([status, json['code']]).toEqual([422, 'INVALID_DURABILITY']);
   });
 });
@@ -165,11 +142,11 @@ describe('a write that asks for a replica where there can be none', () => {
     ['over HTTP', startRest],
   ] as const)('is refused before anything is written, %s', async (_name, start) => {
     const store = await start();
-    const { app, url } = await serve({ ...store.env });
-    const { status, json } = await call('PUT', `${url}/v1/workflows/a`, REPLICATED, { state: 1 });
+    const service = await serve({ ...store.env });
+    const { status, json } = await service.call('PUT', '/v1/workflows/a', { state: 1 }, REPLICATED);
     expect([status, json['code']]).toEqual([501, 'DURABILITY_UNAVAILABLE']);
-    expect((await call('GET', `${url}/v1/workflows/a`, {})).status).toBe(404);
-    await app.close();
+    expect((await service.call('GET', '/v1/workflows/a')).status).toBe(404);
+    await service.close();
     await store.stop();
   });
 });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
@@ -70,6 +70,9 @@ export class Service {
       headers: { 'content-type': `application/${type}-patch+json`, ...asked.headers },
     });
 }
+
+// A group of servers on a busy machine takes its time.
+if (chosenKinds([]).length > 0) jest.setTimeout(30_000);
 
 /** The embedded engine and a Redis, or the kinds of Redis that this run is about. */
 function storages(): readonly ('memory' | RedisKind)[] {

@@ -20,7 +20,11 @@ export class RedisConnections {
   #wasReady: boolean | undefined;
   #failure: Error | undefined;
 
-  constructor(readonly config: RedisConfig) {
+  /** `silent`: whoever asks says himself how it went. */
+  constructor(
+    readonly config: RedisConfig,
+    private readonly log: 'silent' | 'spoken' = 'spoken',
+  ) {
     this.#driver = driverFor(config, {
       changed: () => this.#noteState(),
       lost: () => this.#lostListeners.forEach((listener) => listener()),
@@ -113,9 +117,9 @@ export class RedisConnections {
     if (!isNews) return;
     if (isReady) {
       this.#failure = undefined;
-      this.#logger.log(`connected to ${this.address}`);
+      if (this.log === 'spoken') this.#logger.log(`connected to ${this.address}`);
       this.#readyListeners.forEach((listener) => listener());
-    } else {
+    } else if (this.log === 'spoken') {
       void this.#tellAway();
     }
   }

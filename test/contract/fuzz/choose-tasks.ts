@@ -1,3 +1,4 @@
+import type { BoardChange } from '../../../src/engine/board.js';
 import type { Once } from '../../../src/engine/commit.js';
 import type { ClaimedTask, Claim, NewTask, TaskStep } from '../../../src/engine/task.js';
 import type { TestClock } from '../../support/clock.js';
@@ -106,6 +107,22 @@ export class TaskChooser {
       ...(random.chance(0.2) && { publish: [{ channel: 'c', type: 't', payload: '{"n":1}' }] }),
       ...(random.chance(0.05) && { cancelTasksOf: [random.pick(WORKFLOWS)] }),
       ...(random.chance(0.3) && { claim: this.#claim(random.pick(QUEUES), 1) }),
+      ...(random.chance(0.1) && { board: this.#board() }),
+    };
+  }
+
+  #board(): BoardChange {
+    const { random } = this;
+    const name = random.pick(['n', '__proto__', 'ü']);
+    return {
+      board: 'b',
+      add: { [`k:${name}`]: random.below(3) },
+      notices: Array.from({ length: random.below(3) }, () => ({
+        name: random.pick(['x', 'y', 'z']),
+        text: random.pick(['"Grüße 🚀"', '{ }']),
+        keepMs: random.pick([1, 50, 1000]),
+      })),
+      entries: Array.from({ length: random.below(4) }, () => String(this.clock.ms)),
     };
   }
 

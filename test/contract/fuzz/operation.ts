@@ -1,3 +1,4 @@
+import type { BoardChange } from '../../../src/engine/board.js';
 import type { Delete, Expect, Once, Put, Touch, Ttl } from '../../../src/engine/commit.js';
 import type { Filter, SortKey } from '../../../src/engine/engine.js';
 import type { DeadSelection } from '../../../src/engine/task-queues.js';
@@ -33,6 +34,7 @@ export interface CommitSpec {
   readonly publish?: readonly Message[];
   readonly cancelTasksOf?: readonly string[];
   readonly claim?: Claim;
+  readonly board?: BoardChange;
 }
 
 export type Operation = { readonly tenant: string } & (

@@ -104,7 +104,8 @@ async function dumpTasks(engine: Engine, tenant: string, ids: readonly string[])
   const queues = await Promise.all(names.map((name) => engine.tasks.findQueue(tenant, name)));
   const tasks = await Promise.all(ids.map((id) => engine.tasks.find(tenant, id)));
   const progress = await Promise.all(ids.map((id) => engine.tasks.readProgress(tenant, id, 0, 100)));
-  return { queues: queues.map(plainQueue), tasks, progress };
+  const board = await engine.readBoard(tenant, 'b');
+  return { queues: queues.map(plainQueue), tasks, progress, board };
 }
 
 /** Totals count from when an engine began, and when a worker was seen is noted now and then. */

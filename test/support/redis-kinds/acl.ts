@@ -13,7 +13,7 @@ export async function startAcl(rights: readonly string[] = rightsOf('ns-')): Pro
   const redis = await startRedisProcess('--user', 'waymark', ...rights, '--user', 'default', 'off');
   return {
     port: redis.port,
-    env: { REDIS_URL: `redis://waymark:secret@127.0.0.1:${redis.port}` },
+    env: { REDIS_URL: `redis://waymark:secret@127.0.0.1:${redis.port}`, REDIS_NAMESPACE: 'ns-acl' },
     stop: () => redis.stop(),
   };
 }

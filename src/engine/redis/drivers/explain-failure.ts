@@ -70,7 +70,7 @@ function tried(socket: Socket, event: string, isRight: (data: string) => boolean
     };
     const timer = setTimeout(end, PATIENCE_MS, false);
     socket.once(event, (data?: Buffer) => end(isRight(String(data ?? ''))));
-    socket.once('error', () => end(false));
+    socket.on('error', () => end(false));
     socket.once('close', () => end(false));
   });
 }

@@ -1,0 +1,202 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { readConfig } from '../../src/config/read-config.js';
+import { examine, type Check } from '../../src/engine/redis/examination.js';
+import { REDIS_KINDS, type RedisKind } from '../support/redis-kinds/kinds.js';
+import { rightsOf, startAcl } from '../support/redis-kinds/acl.js';
+import { startTls } from '../support/redis-kinds/tls.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { startService } from '../support/service-process.js';
+
+async function examined(env: Readonly<Record<string, string>>) {
+  const { redis } = readConfig({ ...env });
+  if (redis === undefined) throw new Error('no Redis is named');
+  const { isReachable, checks } = await examine(redis);
+  const of = (name: string) => checks.find((check) => check.name === name) as Check;
+  return { isReachable, checks, of };
+}
+
+describe('a Redis that is examined', () => {
+  let redis: RedisProcess;
+  let direct: Redis;
+  const url = () => `redis://127.0.0.1:${redis.port}`;
+  beforeAll(async () => {
+    redis = await startRedisProcess('--appendonly', 'yes', '--maxmemory', '500mb');
+    direct = new Redis({ host: '127.0.0.1', port: redis.port });
+  });
+  afterAll(async () => {
+    direct.disconnect();
+    await redis.stop();
+  });
+
+  it('is fit when nothing is wrong, and left as it was', async () => {
+    const { checks } = await examined({ REDIS_URL: url() });
+    expect(checks.filter(({ status }) => status !== 'ok')).toEqual([]);
+    expect(checks.map(({ name }) => name)).toEqual([
+      'connection',
+      'version',
+      'role',
+      'eviction',
+      'persistence',
+      'replication',
+      'memory',
+      'clock',
+      'latency',
+      'commands',
+      'subscriptions',
+      'namespace',
+      'schema',
+      'keys',
+    ]);
+    expect(await direct.dbsize()).toBe(0);
+  });
+
+  it.each(['allkeys-lru', 'volatile-ttl'])('is not when it evicts by %s', async (policy) => {
+    await direct.config('SET', 'maxmemory-policy', policy);
+    const { of } = await examined({ REDIS_URL: url() });
+    await direct.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(of('eviction')).toMatchObject({ status: 'fail', says: expect.stringContaining(`${policy}: at its memory`) });
+  });
+
+  it('is not when it keeps nothing, or is nearly full', async () => {
+    await direct.config('SET', 'appendonly', 'no');
+    await direct.config('SET', 'maxmemory', '1mb');
+    const { of } = await examined({ REDIS_URL: url() });
+    await direct.config('SET', 'maxmemory', '500mb');
+    await direct.config('SET', 'appendonly', 'yes');
+    expect(of('persistence')).toMatchObject({ status: 'fail', says: expect.stringContaining('nothing is kept') });
+    expect(of('memory')).toMatchObject({ status: 'fail', says: expect.stringContaining('% full') });
+    expect(of('commands')).toMatchObject({ status: 'fail', says: 'the server is full and refuses writes' });
+  });
+
+  it('shows keys of other programs, and data of another schema', async () => {
+    await direct.mset('session:1', 'x', 'document_workflow:old', '{}', 'schema', '99');
+    const { of } = await examined({ REDIS_URL: url() });
+    expect(of('keys')).toMatchObject({ status: 'warn', says: '3 keys: 1 are of other programs' });
+    expect(of('schema')).toMatchObject({ status: 'fail', says: '99, and this version reads 1 only' });
+    expect((await examined({ REDIS_URL: url(), REDIS_NAMESPACE: 'own' })).of('keys').status).toBe('ok');
+    await direct.flushall();
+  });
+
+  it.each(['sentinel', 'cluster', 'rest'] as RedisKind[])(
+    'may be of any kind: %s',
+    async (kind) => {
+      const running = await REDIS_KINDS[kind]();
+      const { of, isReachable } = await examined(running.env);
+      await running.stop();
+      expect(isReachable).toBe(true);
+      for (const name of [
+        'connection',
+        'version',
+        'role',
+        'eviction',
+        'clock',
+        'commands',
+        'namespace',
+        'schema',
+        'keys',
+      ])
+        expect(of(name)).toMatchObject({ name, status: 'ok' });
+    },
+    60_000,
+  );
+
+  it('knows every command that the scripts send', () => {
+    const folder = new URL('../../src/engine/redis/scripts/', import.meta.url);
+    const text = (file: string) => readFileSync(new URL(file, folder), 'utf8');
+    const others = readdirSync(folder).filter((file) => file.endsWith('.lua') && file !== 'probe.lua');
+    const used = others.flatMap((file) =>
+      [...text(file).matchAll(/redis\.call\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
+    );
+    const tried = new Set([...text('probe.lua').matchAll(/\{ '([A-Z]+)'/g)].map(([, name]) => name));
+    expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);
+  });
+});
+
+describe('what a user may not do', () => {
+  it('is named, command by command', async () => {
+    const rights = [...rightsOf('ns-'), '-xadd', '-zlexcount', '-subscribe'];
+    const redis = await startAcl(rights);
+    const { of } = await examined(redis.env);
+    await redis.stop();
+    expect(of('commands')).toMatchObject({ status: 'fail', advice: expect.stringContaining('+zlexcount +xadd') });
+    expect(of('subscriptions').status).toBe('warn');
+  });
+
+  it('is unknown where it only tells of the server: that is said once, and the service serves', async () => {
+    const redis = await startAcl([...rightsOf('ns-'), '-info']);
+    const { of } = await examined(redis.env);
+    expect(of('eviction')).toMatchObject({ status: 'unknown', says: 'this user may not ask (INFO)' });
+    expect(of('commands').status).toBe('ok');
+    const service = await startService(redis.env);
+    for (let i = 0; i < 3; i++) expect((await fetch(`${service.url}/health`)).status).toBe(200);
+    expect((await fetch(`${service.url}/v1/workflows`)).status).toBe(200);
+    await service.stop();
+    await redis.stop();
+    expect(service.log().match(/may not run INFO and CONFIG|may not run CONFIG and INFO/g)).toHaveLength(1);
+  }, 30_000);
+});
+
+describe('a Redis that cannot be reached', () => {
+  const why = async (env: Record<string, string>) => {
+    const { isReachable, of } = await examined({ ...env, REDIS_SOCKET_CONNECT_TIMEOUT: '2s' });
+    expect(isReachable).toBe(false);
+    return of('connection').says;
+  };
+
+  it('says so in words when it is TLS that is amiss', async () => {
+    const [tls, plain] = await Promise.all([startTls(), startRedisProcess()]);
+    const other = await startTls(['elsewhere.example']);
+    expect(await why({ REDIS_URL: `redis://127.0.0.1:${tls.port}` })).toContain('it speaks TLS on this port');
+    expect(await why({ REDIS_URL: `rediss://127.0.0.1:${plain.port}` })).toContain('it speaks no TLS on this port');
+    expect(await why({ REDIS_URL: `rediss://127.0.0.1:${tls.port}` })).toContain('REDIS_TLS_CA');
+    const wrongName = { REDIS_URL: `rediss://127.0.0.1:${other.port}`, REDIS_TLS_CA: other.ca };
+    expect(await why(wrongName)).toContain('REDIS_TLS_SERVERNAME');
+    for (const env of [
+      { ...wrongName, REDIS_TLS_SERVERNAME: 'elsewhere.example' },
+      { REDIS_URL: `rediss://127.0.0.1:${other.port}`, REDIS_TLS_REJECT_UNAUTHORIZED: 'false' },
+    ])
+      expect((await examined(env)).isReachable).toBe(true);
+    await Promise.all([tls.stop(), other.stop(), plain.stop()]);
+  }, 60_000);
+
+  it('says so when it refuses the password', async () => {
+    const redis = await startRedisProcess('--requirepass', 'secret');
+    expect(await why({ REDIS_URL: `redis://:wrong@127.0.0.1:${redis.port}` })).toContain(
+      'refuses the user or password',
+    );
+    await redis.stop();
+  }, 30_000);
+});
+
+describe('a service', () => {
+  it('says at its start and in /health what is in force', async () => {
+    const redis = await startRedisProcess('--maxmemory-policy', 'allkeys-lru', '--maxmemory', '200mb');
+    const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, ALLOW_EVICTION: 'true' };
+    const service = await startService(env);
+    const { details } = (await (await fetch(`${service.url}/health`)).json()) as {
+      details: { storage: Record<string, unknown> };
+    };
+    await service.stop();
+    await redis.stop();
+    expect(details.storage).toMatchObject({
+      condition: 'degraded',
+      durability: 'nothing is kept over a crash',
+      evictionPolicy: 'allkeys-lru',
+      appendOnly: false,
+      snapshots: false,
+      replicas: 0,
+      maxMemoryBytes: 200 * 1024 * 1024,
+      warnings: [expect.stringContaining('allkeys-lru'), expect.stringContaining('nothing is kept on disk')],
+    });
+    const lines = service.log().split('\n');
+    expect(lines.filter((line) => /"level":"?(50|error)/.test(line)).join()).toMatch(/allkeys-lru[^]*nothing is kept/);
+    expect(service.log()).toMatch(/Redis 7[^"]*; a crash of it loses: nothing is kept|a crash of it loses/);
+  }, 30_000);
+
+  it('refuses to start on a Cluster without a hash tag, and says exactly that', async () => {
+    const start = startService({ REDIS_CLUSTER_NODES: '127.0.0.1:1' });
+    await expect(start).rejects.toThrow(/REDIS_NAMESPACE="": must carry a hash tag .* such as \{prod\}/);
+  });
+});

@@ -1,0 +1,121 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { openService, type OpenService } from '../support/open-service.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+
+Logger.overrideLogger(false);
+
+const FULL = [503, 'STORE_FULL', '5'];
+
+/** Far below what the server itself takes, so that it is full whatever happens at the same time. */
+const TOO_LITTLE = '1mb';
+
+describe('a Redis without memory (invariant 19)', () => {
+  let redis: RedisProcess;
+  let direct: Redis;
+  let service: OpenService;
+  let tokens: Record<string, string>;
+
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+    direct = new Redis({ host: '127.0.0.1', port: redis.port });
+    service = await openService({ REDIS_URL: `redis://127.0.0.1:${redis.port}`, QUEUE_MAX_TASKS: '6' });
+  });
+
+  afterAll(async () => {
+    await service.close();
+    direct.disconnect();
+    await redis.stop();
+  });
+
+  const call = async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+    const answer = await service.call(method, path, body, headers);
+    return { ...answer, refusal: [answer.status, answer.json?.code, answer.headers.get('retry-after')] };
+  };
+  const merge = { 'content-type': 'application/merge-patch+json' };
+
+  /** Two workflows, a claimed task of each kind of end, and one that waits; then the memory is taken away. */
+  beforeEach(async () => {
+    await direct.config('SET', 'maxmemory', '0');
+    await direct.flushall();
+    for (const id of ['a', 'b']) await call('PUT', `/v1/workflows/${id}`, { state: { of: id } });
+    for (const id of ['done', 'failed', 'released', 'committed', 'waiting'])
+      expect((await call('POST', '/v1/queues/q/tasks', { id, payload: 1, workflowId: 'a' })).status).toBe(201);
+    const { json } = await call('POST', '/v1/queues/q/claims', { max: 4 });
+    tokens = Object.fromEntries(
+      json.tasks.map((task: { id: string; leaseToken: string }) => [task.id, task.leaseToken]),
+    );
+    await direct.config('SET', 'maxmemory', TOO_LITTLE);
+  });
+
+  /** Everything that a refused request must leave as it was. */
+  const dump = async () => {
+    const keys = (await direct.keys('*')).filter(
+      (key) => !/^(once|fence|queue:(settings|workers|seen|rate))/.test(key),
+    );
+    const values = await Promise.all(
+      keys.toSorted().map(async (key) => [key, (await direct.dumpBuffer(key))?.toString('hex')]),
+    );
+    return Object.fromEntries(values) as Record<string, string>;
+  };
+
+  it('refuses whatever takes memory, cleanly: 503 STORE_FULL, and nothing has changed', async () => {
+    const before = await dump();
+    const refused = await Promise.all([
+      call('PUT', '/v1/workflows/new', { state: 1 }),
+      call('PUT', '/v1/workflows/a', { state: { of: 'another' } }),
+      call('PATCH', '/v1/workflows/a/state', { more: 1 }, merge),
+      call('POST', '/v1/queues/q/tasks', { payload: 1 }),
+      call('POST', '/v1/commits', { puts: [{ id: 'a', state: 1 }], deletes: [{ id: 'b' }] }),
+      call('POST', '/v1/commits', {
+        ack: { taskId: 'committed', leaseToken: tokens['committed'] },
+        patches: [{ id: 'a', merge: { step: 2 } }],
+        enqueue: [{ queue: 'next', payload: 2 }],
+        publish: [{ channel: 'c', type: 't', payload: 3 }],
+      }),
+    ]);
+    expect(refused.map(({ refusal }) => refusal)).toEqual(refused.map(() => FULL));
+    expect(await dump()).toEqual(before);
+    await direct.config('SET', 'maxmemory', '0');
+    expect((await call('PUT', '/v1/workflows/new', { state: 1 })).status).toBe(201);
+  });
+
+  it('says that a full queue is full, before it says that the store is', async () => {
+    await direct.config('SET', 'maxmemory', '0');
+    expect((await call('POST', '/v1/queues/q/tasks', { payload: 1 })).status).toBe(201);
+    await direct.config('SET', 'maxmemory', TOO_LITTLE);
+    expect((await call('POST', '/v1/queues/q/tasks', { payload: 1 })).json.code).toBe('QUEUE_FULL');
+  });
+
+  it('still answers reads', async () => {
+    expect((await call('GET', '/v1/workflows/a')).json.state).toEqual({ of: 'a' });
+    expect((await call('GET', '/v1/workflows')).json.items).toHaveLength(2);
+    expect((await call('GET', '/v1/tasks/waiting')).json.status).toBe('ready');
+    expect((await call('GET', '/v1/queues/q')).json.depth).toMatchObject({ ready: 1, leased: 4 });
+  });
+
+  it('still lets through whatever frees memory: ends of tasks, claims, deletes', async () => {
+    const step = (id: string, what: string, body: object = {}) =>
+      call('POST', `/v1/tasks/${id}/${what}`, { leaseToken: tokens[id], ...body });
+    expect((await step('done', 'complete', { result: 1 })).status).toBe(200);
+    const error = { code: 'X', message: 'on purpose', retryable: false };
+    expect((await step('failed', 'fail', { error })).json.status).toBe('dead');
+    expect((await step('released', 'release')).json.status).toBe('ready');
+    expect((await step('committed', 'heartbeat')).status).toBe(200);
+    const ack = { taskId: 'committed', leaseToken: tokens['committed'] };
+    expect((await call('POST', '/v1/commits', { ack, deletes: [{ id: 'b' }] })).status).toBe(200);
+    const { json } = await call('POST', '/v1/queues/q/claims', { max: 5 });
+    expect(json.tasks.map(({ id }: { id: string }) => id).toSorted()).toEqual(['released', 'waiting']);
+    expect((await call('DELETE', '/v1/queues/q/dead', { max: 10 })).status).toBe(200);
+    expect((await call('GET', '/v1/tasks/failed')).status).toBe(404);
+    expect((await call('DELETE', '/v1/workflows/a?tasks=cancel')).status).toBe(204);
+    expect((await call('GET', '/v1/workflows')).json.items).toEqual([]);
+  });
+
+  it('is said in /health', async () => {
+    const { status, json } = await call('GET', '/health');
+    expect([status, json.details.storage.condition]).toEqual([200, 'degraded']);
+    expect(json.details.storage.warnings.join()).toMatch(/memory is \d+ % full; at 100 % writes are refused/);
+  });
+});
