@@ -32,6 +32,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
     port: read.PORT,
     storage: useRedis ? 'redis' : 'memory',
     redis,
+    detached: { cacheBytes: read.DETACHED_CACHE_BYTES, mostBytes: read.DETACHED_MAX_BYTES },
     dataDir: read.DATA_DIR === undefined || read.DATA_DIR === '' ? undefined : resolve(read.DATA_DIR),
     workflowTtlMs: read.WORKFLOW_STATE_TTL,
     workflowIndex: pointersOf(read.WORKFLOW_INDEX),
@@ -63,6 +64,12 @@ function redisConfig(read: Environment, problems: EnvironmentProblem[]): RedisCo
     commandTimeoutMs: read.REDIS_SOCKET_TIMEOUT,
     connectTimeoutMs: read.REDIS_SOCKET_CONNECT_TIMEOUT,
     fallback: read.REDIS_FALLBACK,
+    breaker: {
+      isEnabled: read.CIRCUIT_BREAKER_ENABLED,
+      failureThreshold: read.CIRCUIT_BREAKER_FAILURE_THRESHOLD,
+      successThreshold: read.CIRCUIT_BREAKER_SUCCESS_THRESHOLD,
+      timeoutMs: read.CIRCUIT_BREAKER_TIMEOUT,
+    },
     allowEviction: read.ALLOW_EVICTION,
   };
 }

@@ -29,6 +29,9 @@ function optionsOf(config: Config): EngineOptions {
       useFactory: async (config: Config, index: WorkflowIndex, observer: Metrics, redis: RedisClient) => {
         const parts = { options: optionsOf(config), index, observer };
         if (redis.connections !== undefined) {
+          const { breaker } = redis.connections;
+          observer.breaker(breaker.state);
+          breaker.onChange((state) => observer.breaker(state));
           return new RedisEngine(redis.connections, { ...parts, namespace: redis.connections.config.namespace });
         }
         const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);

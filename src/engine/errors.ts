@@ -99,6 +99,9 @@ export class StoreUnavailableError extends ServiceError {
   }
 }
 
+/** There is no connection to the store, or none that answers. Nothing was sent, or what was sent only read. */
+export class StoreAwayError extends StoreUnavailableError {}
+
 /** The store refused to grow. Nothing was applied; deletes still pass. */
 export class StoreFullError extends ServiceError {
   readonly code = 'STORE_FULL';

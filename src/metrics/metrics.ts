@@ -4,6 +4,9 @@ import type { EngineObserver } from '../engine/engine.js';
 import { VERSION } from '../version.js';
 import { Tally, Timings, type Timing } from './timings.js';
 
+const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+type BreakerState = (typeof BREAKER_STATES)[number];
+
 /** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
 @Injectable()
 export class Metrics implements EngineObserver {
@@ -23,6 +26,17 @@ export class Metrics implements EngineObserver {
   readonly #conflicts = new Tally(
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
+  );
+  readonly #breaker = new Gauge({
+    name: 'waymark_circuit_breaker_state',
+    help: '1 for the state that the circuit breaker around Redis is in',
+    labelNames: ['state'],
+    registers: [this.registry],
+  });
+  readonly #breakerChanges = this.#counter(
+    'waymark_circuit_breaker_transitions_total',
+    'Times that the circuit breaker came into a state',
+    ['state'],
   );
   readonly #retries = this.#counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
   /** By method, then route, then class of status: nested, since joining them to one key would cost more than looking up. */
@@ -86,6 +100,11 @@ export class Metrics implements EngineObserver {
 
   retried(why: 'lost-answer' | 'conflict'): void {
     this.#retries.labels(why).inc();
+  }
+
+  breaker(state: BreakerState): void {
+    for (const one of BREAKER_STATES) this.#breaker.labels(one).set(one === state ? 1 : 0);
+    this.#breakerChanges.labels(state).inc();
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

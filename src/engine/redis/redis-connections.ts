@@ -1,7 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../config/config.js';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreAwayError } from '../errors.js';
+import { CircuitBreaker, usualBreaker } from './circuit-breaker.js';
+
+/** How often an open breaker asks whether Redis is there again, beside each time that a connection comes up. */
+const ASKED_EACH_MS = 500;
 
 /**
  * All connections of this replica. Options after experiments with cut, hung and half-open connections: nothing waits in a hidden
@@ -10,15 +14,24 @@ import { StoreUnavailableError } from '../errors.js';
 export class RedisConnections {
   readonly #logger = new Logger('Redis');
   readonly #commands: Redis[];
+  readonly breaker: CircuitBreaker;
   readonly #lostListeners: (() => void)[] = [];
+  readonly #readyListeners = new Set<() => void>();
   readonly #options: ReturnType<typeof optionsOf>;
   #subscriber: Redis | undefined;
   #turn = 0;
   #isClosing = false;
   #wasReady: boolean | undefined;
+  #asking: NodeJS.Timeout | undefined;
 
   constructor(readonly config: RedisConfig) {
     this.#options = optionsOf(config);
+    this.breaker = new CircuitBreaker(config.breaker ?? usualBreaker);
+    this.breaker.onChange((state, before) => {
+      this.#logger.warn(`circuit breaker: ${before} -> ${state}`);
+      if (state === 'open') this.#askLater();
+      else if (state === 'half-open') this.#tellReady();
+    });
     this.#commands = Array.from({ length: config.maxConnections - 1 }, () => this.#connection());
   }
 
@@ -29,6 +42,7 @@ export class RedisConnections {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    clearTimeout(this.#asking);
     for (const client of [...this.#commands, this.#subscriber]) {
       if (client === undefined) continue;
       // A server that is away cannot say goodbye.
@@ -37,16 +51,18 @@ export class RedisConnections {
     }
   }
 
-  /** A connection that is ready, in turn. @throws StoreUnavailableError when there is none. */
+  /** A connection that is ready, in turn. @throws StoreAwayError when there is none. */
   command(): Redis {
     const { length } = this.#commands;
+    if (this.breaker.state === 'open') throw new StoreAwayError();
     for (let i = 0; i < length; i++) {
       const client = this.#commands[(this.#turn = (this.#turn + 1) % length)] as Redis;
       if (client.status !== 'ready') continue;
       this.#gatherWrites(client);
       return client;
     }
-    throw new StoreUnavailableError();
+    this.breaker.failed();
+    throw new StoreAwayError();
   }
 
   /**
@@ -63,18 +79,61 @@ export class RedisConnections {
     return this.#commands.some(({ status }) => status === 'ready');
   }
 
-  /** Settles when a connection is ready or the time is over. */
+  /** Commands may be sent: there is a connection, and the breaker lets them through. */
+  get isUsable(): boolean {
+    return this.isReady && this.breaker.state !== 'open';
+  }
+
+  /** Settles when commands may be sent or the time is over. */
   async ready(withinMs: number): Promise<void> {
-    if (this.isReady) return;
+    if (this.isUsable) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        for (const client of this.#commands) client.off('ready', done);
+        stop();
         resolve();
       };
+      const stop = this.onReady(done);
       const timer = setTimeout(done, withinMs);
-      for (const client of this.#commands) client.on('ready', done);
     });
+  }
+
+  /** Calls back whenever commands may be sent again. Returns how to stop. */
+  onReady(listener: () => void): () => void {
+    this.#readyListeners.add(listener);
+    return () => this.#readyListeners.delete(listener);
+  }
+
+  /** Whether Redis answers, whatever the breaker says. Takes no longer than a command may. */
+  async ping(): Promise<boolean> {
+    const client = this.#commands.find(({ status }) => status === 'ready');
+    if (client === undefined) return false;
+    try {
+      await client.ping();
+      return true;
+    } catch {
+      // No answer is the answer; the loss of the connection is noted where it is noticed.
+      return false;
+    }
+  }
+
+  #tellReady(): void {
+    for (const listener of [...this.#readyListeners]) if (this.isUsable) listener();
+  }
+
+  /** An open breaker waits for a PING that is answered: on each new connection, and when its pause is over. */
+  async #ask(): Promise<void> {
+    if (this.breaker.state !== 'open') return this.#tellReady();
+    if (this.breaker.pausesForMs > 0) return this.#askLater();
+    if (await this.ping()) this.breaker.answered();
+    else this.#askLater();
+  }
+
+  #askLater(): void {
+    clearTimeout(this.#asking);
+    if (this.#isClosing) return;
+    const soon = Math.max(this.breaker.pausesForMs, ASKED_EACH_MS);
+    this.#asking = setTimeout(() => void this.#ask(), soon).unref();
   }
 
   /** Calls back whenever a command connection was lost: what it had under way may still arrive. */
@@ -98,9 +157,13 @@ export class RedisConnections {
     const client = new Redis(this.#options);
     // What went wrong shows in what the commands answer; the change of state is logged once, below.
     client.on('error', () => undefined);
-    client.on('ready', () => this.#noteState());
+    client.on('ready', () => {
+      this.#noteState();
+      void this.#ask();
+    });
     client.on('close', () => {
       this.#noteState();
+      if (!this.#isClosing) this.breaker.failed();
       for (const listener of this.#lostListeners) listener();
     });
     return client;
@@ -111,7 +174,7 @@ export class RedisConnections {
     this.#wasReady = this.isReady;
     const { host, port } = this.config;
     if (this.isReady) this.#logger.log(`connected to ${host}:${port}`);
-    else this.#logger.error(`cannot reach ${host}:${port}; answering 503 and trying again`);
+    else this.#logger.error(`cannot reach ${host}:${port}; trying again`);
   }
 }
 

@@ -248,6 +248,7 @@ export class RedisEngine extends Engine {
       const latencyMs = Math.round((performance.now() - started) * 100) / 100;
       const info = await readInfo(this.#connections);
       const details = {
+        circuitBreaker: this.#connections.breaker.state,
         redisVersion: info['redis_version'] ?? null,
         evictionPolicy: info['maxmemory_policy'] ?? null,
         appendOnly: info['aof_enabled'] === undefined ? null : info['aof_enabled'] === '1',
@@ -262,7 +263,7 @@ export class RedisEngine extends Engine {
         latencyMs: null,
         durability: 'unknown',
         warnings: ['Redis cannot be reached'],
-        details: {},
+        details: { circuitBreaker: this.#connections.breaker.state },
       };
     }
   }
