@@ -1,7 +1,11 @@
 import { Global, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
+import { editOf } from '../workflows/edits/edit-of.js';
 import { Engine, type EngineOptions } from './engine.js';
+import { VolatileJournal } from './detached/detached-journal.js';
+import { FallbackEngine } from './detached/fallback-engine.js';
+import { LmdbDetachedJournal } from './detached/lmdb-detached-journal.js';
 import { MemoryEngine } from './memory/memory-engine.js';
 import { LmdbJournal } from './memory/lmdb-journal.js';
 import { RedisEngine } from './redis/redis-engine.js';
@@ -32,7 +36,18 @@ function optionsOf(config: Config): EngineOptions {
           const { breaker } = redis.connections;
           observer.breaker(breaker.state);
           breaker.onChange((state) => observer.breaker(state));
-          return new RedisEngine(redis.connections, { ...parts, namespace: redis.connections.config.namespace });
+          const { fallback, namespace } = redis.connections.config;
+          const store = new RedisEngine(redis.connections, { ...parts, namespace });
+          if (fallback === 'none') return store;
+          const { dataDir, detached } = config;
+          return new FallbackEngine({
+            store,
+            link: redis.connections,
+            journal: dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir),
+            ...parts,
+            ...detached,
+            editOf,
+          });
         }
         const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
         return new MemoryEngine({ ...parts, ...(journal && { journal }) });
@@ -42,7 +57,7 @@ function optionsOf(config: Config): EngineOptions {
   exports: [Engine, WorkflowIndex],
 })
 export class EngineModule implements OnModuleInit, OnModuleDestroy {
-  constructor(@Inject(Engine) private readonly engine: MemoryEngine | RedisEngine) {}
+  constructor(@Inject(Engine) private readonly engine: MemoryEngine | RedisEngine | FallbackEngine) {}
 
   async onModuleInit(): Promise<void> {
     await this.engine.start();

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../service-error.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
+  CONFLICT_NOT_FOUND: { status: 404, title: 'Conflict not found' },
   FEED_TRIMMED: { status: 410, title: 'Events no longer kept' },
   IDEMPOTENCY_IN_PROGRESS: { status: 409, title: 'First request with this key is still running' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'Idempotency-Key used for another request' },
@@ -16,6 +17,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   INVALID_JSON: { status: 400, title: 'Body is not JSON' },
   INVALID_QUERY: { status: 422, title: 'Query not valid' },
   JSON_REFUSED: { status: 422, title: 'JSON that cannot be kept faithfully' },
+  KEPT_AS_CONFLICT: { status: 409, title: 'Kept as a conflict' },
   LEASE_LOST: { status: 409, title: 'Lease lost' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
   OUTCOME_UNKNOWN: { status: 503, title: 'Outcome unknown' },

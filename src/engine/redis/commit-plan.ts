@@ -1,4 +1,16 @@
-import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
+import type {
+  Commit,
+  ConflictName,
+  Delete,
+  Drained,
+  Expect,
+  IndexValues,
+  Once,
+  Part,
+  Put,
+  Touch,
+  Ttl,
+} from '../commit.js';
 import type { EngineOptions } from '../engine.js';
 import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
@@ -49,6 +61,8 @@ export interface Plan {
   readonly touches: readonly Touch[];
   /** Undefined when there are none: then a shorter script does. */
   readonly tasks?: TaskParts | undefined;
+  readonly settles?: readonly ConflictName[] | undefined;
+  readonly drained?: Drained | undefined;
   /** A conflict brings the current state. */
   readonly wantState?: boolean;
   /** Nothing is written; the verdict is 'fine' or the refusal. */
@@ -87,6 +101,8 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
     deletes,
     touches,
     tasks: taskPartsOf(commit),
+    settles: commit.settles,
+    drained: commit.drained,
     wantState: false,
   };
 }
@@ -129,6 +145,8 @@ export function argumentsOf(
     publish: parts?.publish.map(({ channel, type }) => ({ channel, type })),
     cancelTasksOf: parts?.cancelTasksOf,
     claim: parts?.claim,
+    settles: plan.settles,
+    drained: plan.drained,
     wantState,
     checkOnly,
   });

@@ -118,7 +118,7 @@ export class RedisConnections {
   }
 
   #tellReady(): void {
-    for (const listener of [...this.#readyListeners]) if (this.isUsable) listener();
+    for (const listener of this.#readyListeners) if (this.isUsable) listener();
   }
 
   /** An open breaker waits for a PING that is answered: on each new connection, and when its pause is over. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { InvalidJsonError } from '../../json/invalid-json-error.js';
 import { parseDocument } from '../../json/document.js';
 import { ServiceError } from '../../service-error.js';
@@ -20,6 +21,7 @@ import {
 } from '../engine.js';
 import { asPart, IdempotencyMismatchError, StateNotJsonError, StoreUnavailableError } from '../errors.js';
 import { demand } from '../expectation.js';
+import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { ChangeHints } from './change-hints.js';
@@ -35,7 +37,8 @@ import {
 } from './committer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
-import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { RedisConflicts, type NewConflict } from './redis-conflicts.js';
+import { epochKey, feedKey, onceKey, prefixOf, stateKey } from './keys.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -76,6 +79,7 @@ export class RedisEngine extends Engine {
   readonly #listing: Listing;
   readonly #committer: Committer;
   readonly #edits: EditQueue;
+  readonly #conflicts: RedisConflicts;
   readonly #hints: ChangeHints;
   readonly #sweeper: Sweeper;
 
@@ -96,6 +100,7 @@ export class RedisEngine extends Engine {
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#committer = new Committer(sender, this.#context);
     this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
+    this.#conflicts = new RedisConflicts(sender, this.#reader, this.#context);
     this.#hints = new ChangeHints(connections, namespace);
     this.#edits = new EditQueue({
       committer: this.#committer,
@@ -216,6 +221,34 @@ export class RedisEngine extends Engine {
     }
   }
 
+  listConflicts(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number },
+  ): Promise<ConflictPage> {
+    return this.#conflicts.list(tenant, id, page);
+  }
+
+  findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
+    return this.#conflicts.find(tenant, id, n);
+  }
+
+  /** Keeps what was acknowledged elsewhere and cannot become current; once for its key. */
+  keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void> {
+    return this.#conflicts.keep(tenant, once, conflicts);
+  }
+
+  /** A name that Redis has for as long as it has its data: another one means that it lost some. */
+  storeEpoch(): Promise<string> {
+    const key = epochKey(this.#context.namespace);
+    return this.#reader.commands('epoch', async (client) => {
+      const known = await client.get(key);
+      if (known !== null) return known;
+      await client.set(key, randomUUID(), 'NX');
+      return (await client.get(key)) ?? '';
+    });
+  }
+
   onChange(tenant: string, topic: Topic, listener: () => void): () => void {
     return this.#hints.listen(tenant, topic, listener);
   }
@@ -272,7 +305,8 @@ export class RedisEngine extends Engine {
     const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
     const [patch] = patches;
     const parts = patches.length + puts.length + deletes.length + touches.length;
-    if (patch !== undefined && parts === 1 && taskPartsOf(commit) === undefined) {
+    const isAlone = commit.settles === undefined && commit.drained === undefined && taskPartsOf(commit) === undefined;
+    if (patch !== undefined && parts === 1 && isAlone) {
       return this.#edits.run(tenant, { once, patch });
     }
     try {
@@ -340,6 +374,7 @@ export class RedisEngine extends Engine {
       workflow,
       task: commit.ack?.taskId ?? '',
       mostOpen: this.#options.tasks.mostOpen,
+      settles: commit.settles,
     });
   }
 

@@ -9,6 +9,8 @@
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
+             settles [{id, n}]              conflict records that end here
+             drained {recovered? {id: version}}   see Drained in commit.ts
              limits                         see tasks.lua
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
@@ -19,10 +21,12 @@
            {'replayed', kept, claimed} {'mismatch'}   one once key, known
            {'lost' | 'cancelled' | 'unknown', 'ack', 0}   the lease is another's   {'full', queue, position}   {'too-many', id}
            {'known', position…}              several once keys, some of them known; nothing written
-           {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'fenced'}  nothing written
+           {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'settled', position}  {'fenced'}  nothing written
 ]]
 local LARGEST_KEPT_STATE = 16384
 local puts, deletes, touches = plan.puts or {}, plan.deletes or {}, plan.touches or {}
+local settles = plan.settles or {}
+local recovered = plan.drained and plan.drained.recovered or {}
 local enqueue, publish, cancels = plan.enqueue or {}, plan.publish or {}, plan.cancelTasksOf or {}
 
 -- 1. The fence, what has happened before, and the lease of the task to be acknowledged.
@@ -92,7 +96,10 @@ end
 for _, id in ipairs(cancels) do
   if open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
 end
-local full = without_room(enqueue, acked)
+for i, conflict in ipairs(settles) do
+  if not conflict_record(conflict.id, conflict.n) then return { 'settled', i - 1 } end
+end
+local full = not plan.drained and without_room(enqueue, acked)
 if full then return { 'full', enqueue[full].queue, full - 1 } end
 
 if plan.checkOnly then return { 'fine' } end
@@ -126,7 +133,14 @@ end
 -- Deadline and time to live.
 local function life(id, ttl, record)
   if ttl == 'never' then return false, false end
-  if ttl ~= 'keep' then return held_deadline(id, now + ttl, ttl), ttl end
+  if ttl ~= 'keep' then
+    -- What comes late must not take away the time that a later write gave.
+    if plan.drained and record then
+      if not record.ttl then return false, false end
+      if record.deadline then ttl = math.max(ttl, record.deadline - now) end
+    end
+    return held_deadline(id, now + ttl, ttl), ttl
+  end
   if record then return held_deadline(id, record.deadline, record.ttl), record.ttl end
   return held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
@@ -147,13 +161,13 @@ local function put(part)
     local deadline, ttl = life(id, part.ttls[i], record)
     record = {
       inc = record and record.inc or part.inc,
-      version = record and record.version + 1 or 1,
+      version = math.max(record and record.version or 0, recovered[id] or 0) + 1,
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
       deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
-    result(id, record, record.version == 1)
+    result(id, record, not old and i == 1)
     -- A put's state is in the request; only what a patch came to is worth keeping.
     if part.part == 'patches' then states[#results] = state end
   end
@@ -183,6 +197,7 @@ local function put(part)
   set_deadline(id, deadline, false)
   index(id, record, part.index, is_new)
   announce(old and 'workflow.updated' or 'workflow.created', id, record.version)
+  if recovered[id] then announce('workflow.recovered', id, record.version) end
 end
 for _, part in ipairs(puts) do put(part) end
 
@@ -200,6 +215,8 @@ for _, part in ipairs(deletes) do
   remove(part.id)
   announce('workflow.deleted', part.id, current[part.id].version)
 end
+
+for _, conflict in ipairs(settles) do drop_conflict(conflict.id, conflict.n) end
 
 for i, message in ipairs(publish) do
   events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
