@@ -46,5 +46,6 @@ export const OPERATIONS = {
     'purgeDeadTasks',
   ],
   commits: ['commit'],
+  conflicts: ['listConflicts', 'getConflict', 'resolveConflict'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;
