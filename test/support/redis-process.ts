@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -10,10 +10,17 @@ export interface RedisProcess {
   /** Lets it hang as a stuck server does: connections stay up, nothing is answered. */
   pause(): void;
   resume(): void;
+  /** Ends it as a power cut of the process does (SIGKILL). */
+  kill(): Promise<void>;
+  /** After a kill: the same server again, with what it had on its disk. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A Redis of its own on the loopback, without persistence, in a directory of its own. */
+/** For a Redis that loses nothing it has acknowledged. */
+export const ALWAYS_ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** A Redis of its own on the loopback, without persistence unless `more` says so, in a directory of its own. */
 export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'waymark-redis-'));
   const port = await freePort();
@@ -21,6 +28,28 @@ export async function startRedisProcess(...more: string[]): Promise<RedisProcess
   const args = Object.entries(options)
     .flatMap(([name, value]) => [`--${name}`, value])
     .concat(more);
+  let child = await launch(args);
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  return {
+    port,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    kill,
+    async restart() {
+      child = await launch(args);
+    },
+    async stop() {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(args: readonly string[]): Promise<ChildProcess> {
   const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
@@ -33,18 +62,7 @@ export async function startRedisProcess(...more: string[]): Promise<RedisProcess
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`redis-server ended with code ${code}: ${output}`)));
   });
-  return {
-    port,
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-    async stop() {
-      if (child.exitCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+  return child;
 }
 
 async function freePort(): Promise<number> {
