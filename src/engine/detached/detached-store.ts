@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import type { Clock } from '../clock.js';
 import type { Commit, Outcome } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
@@ -46,6 +47,7 @@ export interface DetachedStoreParts {
  * undone and refused.
  */
 export class DetachedStore {
+  readonly #logger = new Logger('Detached');
   readonly #own = new Map<string, Own>();
   readonly #outcomes = new Map<string, { readonly fingerprint: string; readonly outcome: Outcome }>();
   readonly #entries = new Map<number, DetachedEntry>();
@@ -135,7 +137,7 @@ export class DetachedStore {
     const { n, tenant, parts } = entry;
     this.#fates.set(n, fates);
     this.#unsettled.push({ n, fates });
-    if (this.#unsettled.length >= SETTLED_AT_ONCE || this.#entries.size === 1) await this.settleAll();
+    if (this.#unsettled.length >= SETTLED_AT_ONCE || this.#entries.size === 1) await this.#settleAll();
     this.#entries.delete(n);
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
@@ -150,17 +152,11 @@ export class DetachedStore {
     }
   }
 
-  async settleAll(): Promise<void> {
-    const settled = this.#unsettled;
-    if (settled.length === 0) return;
-    await this.parts.journal.settle(settled);
-    this.#unsettled = this.#unsettled.slice(settled.length);
-  }
-
   /** From now on the store itself answers; nothing rests on what was here. */
   async forget(): Promise<void> {
     this.#outcomes.clear();
-    if (this.#fates.size === 0) return;
+    await this.#settleAll();
+    if (this.#fates.size === 0 || this.#unsettled.length > 0) return;
     this.#fates = new Map();
     await this.parts.journal.clear();
   }
@@ -173,9 +169,23 @@ export class DetachedStore {
 
   async close(): Promise<void> {
     await this.#flushing;
-    // Told or not, it is safe: what the journal still holds is drained again, which does nothing.
-    await this.settleAll().catch(() => undefined);
+    await this.#settleAll();
     await this.parts.journal.close();
+  }
+
+  /**
+   * Tells the journal what is drained. One that cannot be told just now (a full disk) must not hold up the drain: what it still holds
+   * is drained again by the next start, which does nothing.
+   */
+  async #settleAll(): Promise<void> {
+    const settled = this.#unsettled;
+    if (settled.length === 0) return;
+    try {
+      await this.parts.journal.settle(settled);
+      this.#unsettled = this.#unsettled.slice(settled.length);
+    } catch (error) {
+      this.#logger.warn(`the journal could not be told that ${settled.length} entries are drained: ${String(error)}`);
+    }
   }
 
   #held(tenant: string, id: string): Held {

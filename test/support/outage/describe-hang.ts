@@ -26,7 +26,7 @@ export function describeHang(hangMs: number, patienceMs: number): void {
         for (let n = 0; n < CLIENTS; n++) expect((await put(`w-${n}`))?.status).toBe(201);
         const took: number[] = [];
         const statuses: Record<string, number> = {};
-        let isOver = false;
+        const run = { isOver: false };
         const timed = async (name: string, into: number[], ask: () => ReturnType<typeof put>) => {
           const started = performance.now();
           const answer = await ask();
@@ -37,7 +37,7 @@ export function describeHang(hangMs: number, patienceMs: number): void {
         };
         cluster.redis.pause();
         const clients = Array.from({ length: CLIENTS }, async (_, n) => {
-          for (let i = 0; !isOver; i++) {
+          for (let i = 0; !run.isOver; i++) {
             if (i % 3 === 0) await timed('put', took, () => put(`w-${n}`));
             else if (i % 3 === 1) await timed('get', took, () => cluster.call(0, 'GET', `/v1/workflows/w-${n}`));
             else await timed('unknown', took, () => cluster.call(0, 'GET', `/v1/workflows/unknown-${i}`));
@@ -46,7 +46,7 @@ export function describeHang(hangMs: number, patienceMs: number): void {
         });
         const probes: number[] = [];
         const probe = (async () => {
-          while (!isOver) {
+          while (!run.isOver) {
             for (const path of ['/health/live', '/health/ready', '/health', '/metrics', '/status']) {
               const answer = await timed(path, probes, () => cluster.call(0, 'GET', path));
               expect([200, 503]).toContain(answer?.status);
@@ -56,7 +56,7 @@ export function describeHang(hangMs: number, patienceMs: number): void {
           }
         })();
         await sleep(hangMs);
-        isOver = true;
+        run.isOver = true;
         await Promise.all([...clients, probe]);
         cluster.redis.resume();
         const recoveredIn = await cluster.allAttached(RECOVERY_MS);

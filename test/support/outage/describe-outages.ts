@@ -154,7 +154,9 @@ async function inflict(cluster: Cluster, fault: Fault, random: Random): Promise<
 async function stepsTaken(cluster: Cluster): Promise<number> {
   let taken = 0;
   for (const id of CHAINS) {
-    const { steps } = (await cluster.call(0, 'GET', `/v1/workflows/${id}`))?.json.state as { steps: number[] };
+    const answer = await cluster.call(0, 'GET', `/v1/workflows/${id}`);
+    if (answer?.status !== 200) throw new Error(`${id} cannot be read`);
+    const { steps } = answer.json.state as { steps: number[] };
     expect(steps).toEqual(Array.from({ length: steps.length }, (_, n) => n));
     taken += steps.length;
   }
