@@ -1,4 +1,4 @@
-import { Global, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Global, Inject, Logger, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
 import { editOf } from '../workflows/edits/edit-of.js';
@@ -15,6 +15,18 @@ import { WorkflowIndex } from './workflow-index.js';
 function optionsOf(config: Config): EngineOptions {
   const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks } = config;
   return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks };
+}
+
+/** What was accepted before the fallback was switched off must not be forgotten in silence. */
+async function warnOfWaiting(dataDir: string): Promise<void> {
+  if (!LmdbDetachedJournal.isIn(dataDir)) return;
+  const journal = await LmdbDetachedJournal.open(dataDir);
+  const { length } = journal.read().entries;
+  await journal.close();
+  if (length === 0) return;
+  new Logger('Detached').error(
+    `${length} writes that were accepted while Redis was away wait in ${dataDir}: start with REDIS_FALLBACK=memory to bring them into Redis`,
+  );
 }
 
 /** Picks the engine by the configuration. Everybody else knows only `Engine`. */
@@ -38,8 +50,11 @@ function optionsOf(config: Config): EngineOptions {
           breaker.onChange((state) => observer.breaker(state));
           const { fallback, namespace } = redis.connections.config;
           const store = new RedisEngine(redis.connections, { ...parts, namespace });
-          if (fallback === 'none') return store;
           const { dataDir, detached } = config;
+          if (fallback === 'none') {
+            if (dataDir !== undefined) await warnOfWaiting(dataDir);
+            return store;
+          }
           return new FallbackEngine({
             store,
             link: redis.connections,
@@ -47,6 +62,7 @@ function optionsOf(config: Config): EngineOptions {
             ...parts,
             ...detached,
             editOf,
+            check: () => redis.check(),
           });
         }
         const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);

@@ -417,6 +417,19 @@ describe('What is written while Redis is away', () => {
       expect(await b.get('w')).toMatchObject({ version: 3 });
     });
 
+    it('has a file for each replica that shares the directory, and what one left behind is brought in by another', async () => {
+      const [first, second] = [await replica({ dataDir }), await replica({ dataDir })];
+      for (const [i, own] of [first, second].entries()) {
+        await own.leave();
+        await new TestTenant(own.engine, TENANT).put(`of-${i}`, {});
+        await own.close();
+      }
+      expect(await b.count()).toBe(0);
+      const [third, fourth] = [await replica({ dataDir }), await replica({ dataDir })];
+      expect([third.drained, fourth.drained]).toEqual([['exact'], ['exact']]);
+      expect(await b.ids()).toEqual(['of-0', 'of-1']);
+    });
+
     it('is drained once, also when the journal was not told that it was', async () => {
       let own = await replica({ dataDir });
       let c = new TestTenant(own.engine, TENANT);

@@ -28,9 +28,8 @@ interface Line {
   readonly server: Socket;
   isHeld: boolean;
   held: Buffer[];
-  /** Chunks on their way, and when the last of them is due. */
-  late: number;
-  lateUntil: number;
+  /** On their way to the client. */
+  readonly late: Buffer[];
 }
 
 export async function startProxy(target: number): Promise<TcpProxy> {
@@ -49,7 +48,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   const listener = createServer((client) => {
     if (isDown) return void client.destroy();
     const server = connect(target, '127.0.0.1');
-    const line: Line = { client, server, isHeld: false, held: [], late: 0, lateUntil: 0 };
+    const line: Line = { client, server, isHeld: false, held: [], late: [] };
     lines.add(line);
     client.on('data', (chunk: Buffer) => {
       if (line.isHeld) line.held.push(chunk);
@@ -57,15 +56,13 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     });
     server.on('data', (chunk: Buffer) => {
       if (isSilent) return;
-      if (delayMs > 0 || line.late > 0) {
-        // What is late stays in its order: a network may be slow, but a connection never mixes up what it carries.
-        const atMs = Math.max(performance.now() + delayMs, line.lateUntil);
-        line.lateUntil = atMs;
-        line.late++;
+      if (delayMs > 0 || line.late.length > 0) {
+        // A network may be slow, but a connection never mixes up what it carries: whichever timer fires, the oldest goes first.
+        line.late.push(chunk);
         setTimeout(() => {
-          line.late--;
-          if (!client.destroyed) client.write(chunk);
-        }, atMs - performance.now());
+          const oldest = line.late.shift();
+          if (oldest !== undefined && !client.destroyed) client.write(oldest);
+        }, delayMs);
       } else if (cuts > 0) {
         cuts--;
         client.destroy();

@@ -48,6 +48,8 @@ export interface FallbackParts {
   readonly cacheBytes: number;
   readonly mostBytes: number;
   readonly editOf: (recipe: EditRecipe) => Edit;
+  /** Whether the store is fit to be worked with, however late it comes; what it throws keeps this replica on its own. */
+  readonly check?: () => Promise<void>;
   readonly clock?: Clock;
   readonly observer?: DetachedObserver;
 }
@@ -127,6 +129,11 @@ export class FallbackEngine extends Engine {
     this.#isClosed = true;
     this.#wake?.();
     await this.#watching;
+    const { entries } = this.#detached.waiting;
+    if (entries > 0) {
+      const fate = this.#detached.isVolatile ? 'end with this process' : 'wait on the disk for the next start';
+      this.#logger.error(`${entries} writes that Redis does not have ${fate}`);
+    }
     await this.#detached.close();
     await this.#parts.store.close();
   }
@@ -325,7 +332,8 @@ export class FallbackEngine extends Engine {
 
   /** Drains until nothing waits. Only then, and in the same turn, does the store answer again. */
   async #recover(): Promise<boolean> {
-    const { store } = this.#parts;
+    const { store, check } = this.#parts;
+    await check?.();
     const epoch = await store.storeEpoch();
     const hasLostData = this.#detached.epoch !== undefined && this.#detached.epoch !== epoch;
     for (;;) {

@@ -1,9 +1,9 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
 import { checkFile } from '../memory/check-file.js';
-import { DirectoryLock } from '../memory/directory-lock.js';
+import { DirectoryInUseError, DirectoryLock } from '../memory/directory-lock.js';
 import { journalError } from '../memory/journal-error.js';
 import { inTransaction } from '../memory/lmdb-transaction.js';
 import { isFull } from '../memory/room.js';
@@ -12,11 +12,13 @@ import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 
 /** Raised when entries change their shape; a file of another format is refused, not guessed at. */
 const FORMAT = 1;
-const FILE = 'waymark-detached.mdb';
+/** Replicas that share a directory have a file each. */
+const MOST_FILES = 16;
+const fileOf = (slot: number) => (slot === 1 ? 'waymark-detached.mdb' : `waymark-detached-${slot}.mdb`);
 /** Pages that are written anew on the way to a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
-/** On disk, flushed before a write is acknowledged: what waits survives the process. Of one service at a time, like the embedded engine's. */
+/** On disk, flushed before a write is acknowledged: what waits survives the process. Each file is of one service at a time. */
 export class LmdbDetachedJournal implements DetachedJournal {
   readonly isVolatile = false;
   readonly #entries: Database<DetachedEntry, number>;
@@ -34,10 +36,40 @@ export class LmdbDetachedJournal implements DetachedJournal {
     this.#about = about;
   }
 
-  /** @throws DirectoryInUseError when another service has the directory. */
+  /** Whether a replica has ever been on its own with this directory. */
+  static isIn(directory: string): boolean {
+    return existsSync(join(directory, fileOf(1)));
+  }
+
+  /**
+   * A file that no other replica has: one with something in it rather than an empty one, so that what a replica left behind that never
+   * came back is brought in by another. @throws DirectoryInUseError when all are taken.
+   */
   static async open(directory: string): Promise<LmdbDetachedJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const path = join(directory, FILE);
+    let empty: LmdbDetachedJournal | undefined;
+    let taken: unknown;
+    for (let slot = 1; slot <= MOST_FILES; slot++) {
+      const path = join(directory, fileOf(slot));
+      if (empty !== undefined && !existsSync(path)) continue;
+      try {
+        const journal = await LmdbDetachedJournal.#openFile(directory, path);
+        if (journal.#entries.getCount() > 0) {
+          await empty?.close();
+          return journal;
+        }
+        if (empty === undefined) empty = journal;
+        else await journal.close();
+      } catch (error) {
+        if (!(error instanceof DirectoryInUseError)) throw error;
+        taken = error;
+      }
+    }
+    if (empty === undefined) throw taken;
+    return empty;
+  }
+
+  static async #openFile(directory: string, path: string): Promise<LmdbDetachedJournal> {
     // States of clients are in there; lmdb takes files as it finds them.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
     checkFile(path);
