@@ -385,6 +385,17 @@ describe('What is written while Redis is away', () => {
     expect(await refusal(c.put('again', {}))).toBe('accepted');
   });
 
+  it('is drained side by side where workflows differ, and in order where they do not', async () => {
+    await one.leave();
+    const ids = Array.from({ length: 300 }, (_, i) => `w-${i}`);
+    for (let n = 0; n < 3; n++) await Promise.all(ids.map((id) => a.put(id, { n })));
+    await one.comeBack();
+    expect(one.drained).toEqual(Array.from({ length: 900 }, () => 'exact'));
+    for (const record of await two.engine.findMany(TENANT, ids)) {
+      expect(record).toMatchObject({ version: 3, state: '{"n":2}' });
+    }
+  });
+
   describe('with a data directory', () => {
     let dataDir: string;
     beforeEach(async () => {

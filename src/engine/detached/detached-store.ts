@@ -16,6 +16,9 @@ const MOST_AT_ONCE = 128;
 /** Entries that are drained before the journal is told; what it had not been told is drained again, which does nothing. */
 const SETTLED_AT_ONCE = 64;
 
+/** Entries that are looked at for such as can be drained side by side. */
+const MOST_LOOKED_AT = 1000;
+
 /** What was written here to one workflow: the last write, and the record it left. */
 interface Own {
   readonly n: number;
@@ -55,6 +58,7 @@ export class DetachedStore {
   #unsettled: { readonly n: number; readonly fates: Fates }[] = [];
   #arrived: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  #settling: Promise<void> = Promise.resolve();
   #bytes = 0;
   #lastN = 0;
   #epoch: string | undefined;
@@ -114,10 +118,21 @@ export class DetachedStore {
     });
   }
 
-  /** The one that has waited longest. */
-  first(): DetachedEntry | undefined {
-    for (const [, entry] of this.#entries) return entry;
-    return undefined;
+  /**
+   * Those that have waited longest, and of which none is about what an earlier one that still waits is about: they may be drained side
+   * by side, and each workflow's in order.
+   */
+  next(most: number): DetachedEntry[] {
+    const entries: DetachedEntry[] = [];
+    const taken = new Set<string>();
+    let looked = 0;
+    for (const [, entry] of this.#entries) {
+      if (entries.length === most || ++looked > MOST_LOOKED_AT) break;
+      const subjects = subjectsOf(entry);
+      if (!subjects.some((subject) => taken.has(subject))) entries.push(entry);
+      for (const subject of subjects) taken.add(subject);
+    }
+    return entries;
   }
 
   /** Whether a later write here was made on this one. */
@@ -137,7 +152,7 @@ export class DetachedStore {
     const { n, tenant, parts } = entry;
     this.#fates.set(n, fates);
     this.#unsettled.push({ n, fates });
-    if (this.#unsettled.length >= SETTLED_AT_ONCE || this.#entries.size === 1) await this.#settleAll();
+    if (this.#unsettled.length >= SETTLED_AT_ONCE) await this.#settleAll();
     this.#entries.delete(n);
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
@@ -178,6 +193,11 @@ export class DetachedStore {
    * is drained again by the next start, which does nothing.
    */
   async #settleAll(): Promise<void> {
+    this.#settling = this.#settling.then(() => this.#tellJournal());
+    await this.#settling;
+  }
+
+  async #tellJournal(): Promise<void> {
     const settled = this.#unsettled;
     if (settled.length === 0) return;
     try {
@@ -294,4 +314,13 @@ export class DetachedStore {
 function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
   if (part.is === 'delete') return undefined;
   return part.is === 'put' ? { ...part.after, state: part.put.state } : part.after;
+}
+
+/** What must be drained in order: the workflows of an entry, and the queues. */
+function subjectsOf({ tenant, parts, enqueue, publish }: DetachedEntry): string[] {
+  return [
+    ...parts.map((part) => keyOf(tenant, `workflow ${idOf(part)}`)),
+    ...enqueue.map(({ queue }) => keyOf(tenant, `queue ${queue}`)),
+    ...publish.map(({ channel }) => keyOf(tenant, `channel ${channel}`)),
+  ];
 }

@@ -47,7 +47,7 @@ type Standing =
 type Way = { readonly is: 'again' } | { readonly is: 'lost'; readonly current: WorkflowMeta | undefined };
 
 /**
- * Brings entries into the store, each as one commit under its own once key: so doing it again after a crash does nothing. A
+ * Brings an entry into the store, as one commit under its own once key: so doing it again after a crash does nothing. A
  * write lands only on what it was based on; an operation without condition is run again on what is there now; everything else is kept as a
  * conflict, and the store stays as it is.
  */

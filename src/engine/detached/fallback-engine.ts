@@ -31,6 +31,8 @@ import type { StoreLink } from './store-link.js';
 const ASKED_EACH_MS = 500;
 /** How long a write waits for the end of a drain before it joins what is drained: else busy writers would keep it going for ever. */
 const HELD_BACK_MS = 1000;
+/** Entries about different workflows, under way at the same time. */
+const DRAINED_AT_ONCE = 64;
 /** A health probe must answer while the store hangs, and has a second altogether. */
 const PROBE_MS = 700;
 
@@ -338,8 +340,8 @@ export class FallbackEngine extends Engine {
     const hasLostData = this.#detached.epoch !== undefined && this.#detached.epoch !== epoch;
     for (;;) {
       if (this.#isClosed) return false;
-      const entry = this.#detached.first();
-      if (entry === undefined) {
+      const entries = this.#detached.next(DRAINED_AT_ONCE);
+      if (entries.length === 0) {
         await this.#detached.setEpoch(epoch);
         await this.#detached.forget();
         await this.#detached.flushed();
@@ -347,9 +349,12 @@ export class FallbackEngine extends Engine {
         this.#become('attached');
         return true;
       }
-      this.#observer.drained(await this.#drain.one(entry, hasLostData));
-      const { entries, bytes } = this.#detached.waiting;
-      this.#observer.waiting(entries, bytes);
+      const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
+      for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
+      const { waiting } = this.#detached;
+      this.#observer.waiting(waiting.entries, waiting.bytes);
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     }
   }
 
