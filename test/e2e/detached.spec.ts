@@ -63,6 +63,9 @@ describe('the service while Redis is away, and afterwards', () => {
     expect([read.status, read.json.state, read.headers.get('etag')]).toEqual([200, { n: 1 }, put.headers.get('etag')]);
     expect(read.headers.get('x-waymark-storage')).toBe('detached; volatile');
     expect(read.headers.get('warning')).toMatch(/^110 /);
+    expect((await service.get(at(id), { headers: { 'if-match': '"another-1"' } })).status).toBe(503);
+    const same = await service.get(at(id), { headers: { 'if-none-match': String(put.headers.get('etag')) } });
+    expect([same.status, same.headers.get('warning')]).toEqual([304, read.headers.get('warning')]);
     const ready = await service.get('/health/ready');
     expect([ready.status, ready.json.status]).toEqual([200, 'degraded']);
     expect((await service.get('/status')).json.storage).toBe('detached');

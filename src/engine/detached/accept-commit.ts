@@ -44,10 +44,8 @@ export const PROVISIONAL = 'detached-';
 export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEntry {
   const { once, puts = [], patches = [], deletes = [], touches = [], enqueue = [], publish = [] } = commit;
   if (commit.ack !== undefined || commit.claim !== undefined) {
-    throw new NotHeldError('leases of tasks are given out and taken back by it alone', {
-      part: 'ack',
-      index: 0,
-    });
+    const failed = commit.ack && ({ part: 'ack', index: 0 } as const);
+    throw new NotHeldError('leases of tasks are given out and taken back by it alone', failed);
   }
   if (commit.settles !== undefined) throw new NotHeldError('it alone knows the conflicts');
   checkSizes(puts, context.options.maxStateBytes);
