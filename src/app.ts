@@ -16,6 +16,7 @@ import { Metrics } from './metrics/metrics.js';
 import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
 import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
+import { CONFLICT_SCHEMAS } from './workflows/conflicts.openapi.js';
 import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
 import { withIndexedFields } from './workflows/workflows.openapi.js';
 
@@ -67,6 +68,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     .build();
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
     ...WORKFLOW_SCHEMAS,
+    ...CONFLICT_SCHEMAS,
     ...TASK_SCHEMAS,
     ...ROUTING_SCHEMAS,
     ...HEALTH_SCHEMAS,

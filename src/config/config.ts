@@ -44,7 +44,8 @@ export interface RedisConfig {
   /** How long a write that asks for it waits for a replica to confirm it. */
   readonly confirmTimeoutMs?: number;
   /** What to do while Redis is away. */
-  readonly fallback: 'none';
+  readonly fallback: 'memory' | 'none';
+  readonly breaker?: BreakerConfig;
   /** Serve although Redis may evict live state. */
   readonly allowEviction: boolean;
 }
@@ -54,6 +55,22 @@ export interface RoutingConfig {
   readonly agents: readonly Agent[];
   /** For how long what an agent said of itself is believed. */
   readonly statusTtlMs: number;
+}
+
+/** When to leave Redis alone. */
+export interface BreakerConfig {
+  readonly isEnabled: boolean;
+  readonly failureThreshold: number;
+  readonly successThreshold: number;
+  readonly timeoutMs: number;
+}
+
+/** What a replica keeps for the time when Redis is away, in bytes. */
+export interface DetachedConfig {
+  /** Of workflows it has seen lately. */
+  readonly cacheBytes: number;
+  /** Of what was written meanwhile and waits for Redis. */
+  readonly mostBytes: number;
 }
 
 /** What tasks are bounded by. */
@@ -73,6 +90,7 @@ export abstract class Config {
   abstract readonly port: number;
   abstract readonly storage: 'redis' | 'memory';
   abstract readonly redis: RedisConfig | undefined;
+  abstract readonly detached: DetachedConfig;
   /** Where the embedded engine keeps its journal; undefined keeps everything in memory only. */
   abstract readonly dataDir: string | undefined;
   abstract readonly workflowTtlMs: number;

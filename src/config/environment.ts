@@ -98,7 +98,13 @@ export class Environment {
   @Integer(2, 1000) REDIS_MAX_CONNECTIONS = 2;
   @Duration(50, MINUTE) REDIS_SOCKET_TIMEOUT = 2 * SECOND;
   @Duration(50, MINUTE) REDIS_SOCKET_CONNECT_TIMEOUT = 5 * SECOND;
-  @IsIn(['none']) REDIS_FALLBACK = 'none' as const;
+  @IsIn(['memory', 'none']) REDIS_FALLBACK: 'memory' | 'none' = 'memory';
+  @Integer(0, 64 * 1024 * 1024 * 1024) DETACHED_CACHE_BYTES = 64 * 1024 * 1024;
+  @Integer(1024 * 1024, 64 * 1024 * 1024 * 1024) DETACHED_MAX_BYTES = 256 * 1024 * 1024;
+  @Flag() CIRCUIT_BREAKER_ENABLED = true;
+  @Integer(1, 1000) CIRCUIT_BREAKER_FAILURE_THRESHOLD = 5;
+  @Integer(1, 1000) CIRCUIT_BREAKER_SUCCESS_THRESHOLD = 2;
+  @Duration(SECOND, HOUR) CIRCUIT_BREAKER_TIMEOUT = 30 * SECOND;
   @Flag() ALLOW_EVICTION = false;
   @Duration(SECOND, 36_500 * 24 * HOUR) WORKFLOW_STATE_TTL = 24 * HOUR;
   @Validate(IndexPointers) WORKFLOW_INDEX = '/status,/document_type,/user_id,/case_id';

@@ -104,8 +104,10 @@ describe('the configuration', () => {
     }
   });
 
-  it('does not offer a fallback that this version does not have', () => {
-    expect(problems({ USE_REDIS: 'true', REDIS_FALLBACK: 'memory' })).toMatch(/REDIS_FALLBACK="memory": must be none/);
+  it('falls back to memory unless it is told not to', () => {
+    expect(readConfig({ USE_REDIS: 'true' }).redis?.fallback).toBe('memory');
+    expect(readConfig({ USE_REDIS: 'true', REDIS_FALLBACK: 'none' }).redis?.fallback).toBe('none');
+    expect(problems({ USE_REDIS: 'true', REDIS_FALLBACK: 'disk' })).toMatch(/REDIS_FALLBACK="disk": must be memory/);
   });
 
   it.each(['status', '/a,/b/a', '/limit', '/x/__proto__', '/a b', '/'])('refuses %j as an index', (pointers) => {

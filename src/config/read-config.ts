@@ -37,6 +37,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
     port: read.PORT,
     storage: useRedis ? 'redis' : 'memory',
     redis,
+    detached: { cacheBytes: read.DETACHED_CACHE_BYTES, mostBytes: read.DETACHED_MAX_BYTES },
     dataDir: read.DATA_DIR === undefined || read.DATA_DIR === '' ? undefined : resolve(read.DATA_DIR),
     workflowTtlMs: read.WORKFLOW_STATE_TTL,
     workflowIndex: pointersOf(read.WORKFLOW_INDEX),

@@ -20,6 +20,12 @@ export function redisConfig(read: Environment, problems: EnvironmentProblem[]): 
     connectTimeoutMs: read.REDIS_SOCKET_CONNECT_TIMEOUT,
     confirmTimeoutMs: read.REDIS_CONFIRM_TIMEOUT,
     fallback: read.REDIS_FALLBACK,
+    breaker: {
+      isEnabled: read.CIRCUIT_BREAKER_ENABLED,
+      failureThreshold: read.CIRCUIT_BREAKER_FAILURE_THRESHOLD,
+      successThreshold: read.CIRCUIT_BREAKER_SUCCESS_THRESHOLD,
+      timeoutMs: read.CIRCUIT_BREAKER_TIMEOUT,
+    },
     allowEviction: read.ALLOW_EVICTION,
   };
 }

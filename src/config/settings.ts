@@ -161,9 +161,46 @@ export const SETTINGS = [
   },
   {
     name: 'REDIS_FALLBACK',
-    default: 'none',
-    allowed: 'none (serving from memory while Redis is away is not in this version)',
-    meaning: 'while Redis is away: none answers 503',
+    default: 'memory',
+    allowed: 'memory or none',
+    meaning:
+      'while Redis is away: memory serves what this replica knows and brings it into Redis afterwards; none answers 503',
+  },
+  {
+    name: 'DETACHED_CACHE_BYTES',
+    default: '67108864',
+    allowed: 'an integer from 0 to 68719476736',
+    meaning: 'bytes of recently seen workflows kept for the time when Redis is away',
+  },
+  {
+    name: 'DETACHED_MAX_BYTES',
+    default: '268435456',
+    allowed: 'an integer from 1048576 to 68719476736',
+    meaning: 'bytes of writes accepted while Redis is away; beyond that they are refused with 503',
+  },
+  {
+    name: 'CIRCUIT_BREAKER_ENABLED',
+    default: 'true',
+    allowed: 'true or false',
+    meaning: 'leave Redis alone after repeated failures',
+  },
+  {
+    name: 'CIRCUIT_BREAKER_FAILURE_THRESHOLD',
+    default: '5',
+    allowed: 'an integer from 1 to 1000',
+    meaning: 'failed connections in a row that open the breaker',
+  },
+  {
+    name: 'CIRCUIT_BREAKER_SUCCESS_THRESHOLD',
+    default: '2',
+    allowed: 'an integer from 1 to 1000',
+    meaning: 'answers in a row that close it again',
+  },
+  {
+    name: 'CIRCUIT_BREAKER_TIMEOUT',
+    default: '30s',
+    allowed: 'a duration from 1s to 1h',
+    meaning: 'the longest pause of a breaker that Redis makes open again although it answers PINGs',
   },
   {
     name: 'ALLOW_EVICTION',

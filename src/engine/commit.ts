@@ -35,6 +35,8 @@ export type IndexValues = Readonly<Record<string, string>>;
 /** Writes a state whole: creates the workflow or makes its next version. */
 export interface Put {
   readonly id: string;
+  /** The service made the id for this commit, so that no other workflow can have it. */
+  readonly isNewId?: boolean;
   readonly expect?: Expect;
   /** Used when this put creates the workflow. Chosen by the caller, so that an engine draws no random numbers. */
   readonly incarnation: string;
@@ -50,7 +52,15 @@ export interface Put {
  */
 export interface Edit {
   readonly cause: Cause;
+  /** Absent: the edit cannot be made again elsewhere, so where that is needed only what it came to is remembered. */
+  readonly recipe?: EditRecipe;
   apply(document: JsonNode, at: Date): { readonly document: JsonNode; readonly changed: readonly string[] | null };
+}
+
+/** An edit as plain data, from which it can be made again: in another process, at another time. */
+export interface EditRecipe {
+  readonly kind: string;
+  readonly args: readonly string[];
 }
 
 /** Changes a state atomically against all other writers; without `expect` it always lands. The workflow must exist. */
@@ -112,8 +122,26 @@ export interface Commit {
   readonly board?: BoardChange;
   /** Workflows whose open tasks are cancelled, also those in the hands of workers. */
   readonly cancelTasksOf?: readonly string[];
+  /** Conflict records that are done with; each must be there. */
+  readonly settles?: readonly ConflictName[];
+  /** Accepted earlier, while the store was away. Absent for all others. */
+  readonly drained?: Drained;
   /** The next task for the worker that has just finished one. */
   readonly claim?: Claim;
+}
+
+/** Names a conflict record: the n-th of a workflow. */
+export interface ConflictName {
+  readonly id: string;
+  readonly n: number;
+}
+
+/**
+ * What is different about a commit that was acknowledged before it comes to the store: it shortens no deadline and finds room in any
+ * queue. `recovered`, by id: the store had lost versions up to this one, so the next is counted from there.
+ */
+export interface Drained {
+  readonly recovered?: Readonly<Record<string, number>>;
 }
 
 export type Part = 'ack' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue';

@@ -1,6 +1,7 @@
 import type { Board } from './board.js';
 import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
+import type { ConflictDetail, ConflictPage } from './conflicts.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
 import type { TaskQueues } from './task-queues.js';
 
@@ -133,8 +134,14 @@ export interface FeedEvent {
  * @throws StoreUnavailableError when the store cannot answer.
  */
 export abstract class Engine {
-  abstract readonly storage: 'redis' | 'memory';
+  /** Where answers come from now. */
+  abstract readonly storage: 'redis' | 'memory' | 'detached';
   abstract readonly tasks: TaskQueues;
+
+  /** How an answer says where it comes from, that was begun at this time (as performance.now() tells it). */
+  storageSince(_startedAt: number): string {
+    return this.storage;
+  }
 
   /** Undefined when the workflow was never created, was deleted, or has expired. */
   abstract find(tenant: string, id: string): Promise<WorkflowRecord | undefined>;
@@ -166,6 +173,8 @@ export abstract class Engine {
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    * @throws VersionConflictError when an expectation does not hold; WorkflowNotFoundError when a part without expectation needs a workflow
    * that is not there. @throws StateTooLargeError, and whatever an edit throws. After any of these nothing has changed.
+   * @throws ConflictNotFoundError for a conflict to be settled that is not there; nothing has changed.
+   * @throws KeptAsConflictError when the key is that of a commit that was kept as a conflict.
    * @throws StoreFullError when there is no room; nothing has changed.
    * @throws OutcomeUnknownError when the answer was lost and could not be found again.
    */
@@ -177,6 +186,15 @@ export abstract class Engine {
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    */
   abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
+
+  /** What was acknowledged while the store was away and met a newer state. `before` is exclusive. A page for any id, if an empty one. */
+  abstract listConflicts(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number },
+  ): Promise<ConflictPage>;
+
+  abstract findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined>;
 
   /**
    * Calls `listener` soon after any write, delete or expiry of the workflow, whenever a task may have become ready in the queue, or

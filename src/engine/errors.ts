@@ -1,5 +1,5 @@
 import { ServiceError } from '../service-error.js';
-import type { Part } from './commit.js';
+import type { ConflictName, Part } from './commit.js';
 import { etagOf, type WorkflowMeta } from './records.js';
 import type { TaskStatus } from './task.js';
 
@@ -26,7 +26,7 @@ export class VersionConflictError extends ServiceError {
 
   constructor(
     failed: FailedPart | undefined,
-    id: string,
+    readonly id: string,
     readonly current: WorkflowMeta | undefined,
   ) {
     super(
@@ -96,6 +96,49 @@ export class StoreUnavailableError extends ServiceError {
 
   constructor(options?: ErrorOptions) {
     super('The store cannot be reached; nothing was changed', options);
+  }
+}
+
+/** There is no connection to the store, or none that answers. Nothing was sent, or what was sent only read. */
+export class StoreAwayError extends StoreUnavailableError {}
+
+/** The store is away, and this replica does not hold what the request is about, or not as the request expects it. */
+export class NotHeldError extends ServiceError {
+  readonly code = 'STORE_UNAVAILABLE';
+  override readonly retryAfterSeconds = 1;
+
+  constructor(says = 'this replica does not hold what you ask for as you expect it', failed?: FailedPart) {
+    super(`The store cannot be reached, and ${says}; nothing was changed`);
+    this.failed = failed;
+  }
+}
+
+/** As much as this replica may hold for a store that is away. */
+export class DetachedFullError extends ServiceError {
+  readonly code = 'STORE_FULL';
+  override readonly retryAfterSeconds = 5;
+
+  constructor(limit: number) {
+    super(`The store cannot be reached, and ${limit} bytes of writes wait for it already; nothing was changed`);
+  }
+}
+
+/** A commit with this key was acknowledged while the store was away, and the store had moved on: it is kept, but not current. */
+export class KeptAsConflictError extends ServiceError {
+  readonly code = 'KEPT_AS_CONFLICT';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(readonly conflicts: readonly ConflictName[]) {
+    super('The first request with this key met a newer state when the store was back; it is kept as a conflict');
+    this.extensions = { conflicts };
+  }
+}
+
+export class ConflictNotFoundError extends ServiceError {
+  readonly code = 'CONFLICT_NOT_FOUND';
+
+  constructor({ id, n }: ConflictName) {
+    super(`Workflow ${id} has no conflict ${n}: there never was one, it was resolved, or its time is over`);
   }
 }
 

@@ -17,6 +17,8 @@ export interface WorkflowMeta {
 /** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
 export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;
+  /** The store is away: this is how the replica saw it last, and it may have changed since. */
+  readonly isHeldCopy?: true;
 }
 
 /** One version as it was, or the current one. */

@@ -10,7 +10,7 @@ export const HEALTH_SCHEMAS: Readonly<Record<string, Schema>> = {
     type: 'object',
     required: ['status', 'details'],
     properties: {
-      status: { type: 'string', enum: ['ok', 'error', 'shutting_down'] },
+      status: { type: 'string', enum: ['ok', 'degraded', 'error', 'shutting_down'] },
       info: INDICATORS,
       error: INDICATORS,
       details: INDICATORS,

@@ -65,6 +65,8 @@ export class HealthController {
       return error.response;
     });
     if (report.status !== 'ok') reply.header('retry-after', '1');
-    void reply.status(report.status === 'ok' ? 200 : 503).send(report);
+    // It serves, but not from the store; whoever balances load need not care, whoever watches should.
+    const isDegraded = report.details['storage'] !== undefined && this.engine.storage === 'detached';
+    void reply.status(report.status === 'ok' ? 200 : 503).send(isDegraded ? { ...report, status: 'degraded' } : report);
   }
 }

@@ -17,7 +17,9 @@ export class StorageHealth {
   async storage(): Promise<HealthIndicatorResult> {
     const check = this.indicators.check('storage');
     const report = await this.#report();
-    if (report === undefined || !report.reachable) return check.down({ engine: this.engine.storage, reachable: false });
+    if (report === undefined || !report.reachable) {
+      return check.down({ engine: this.engine.storage, reachable: false, ...report?.details });
+    }
     const { latencyMs, durability, warnings, details } = report;
     const status = warnings.length === 0 ? 'ok' : 'degraded';
     return check.up({ engine: this.engine.storage, condition: status, latencyMs, durability, warnings, ...details });

@@ -29,17 +29,20 @@ export function headEveryAnswer(request: FastifyRequest, reply: FastifyReply, st
  */
 export function hookRequests(
   fastify: FastifyInstance,
-  storage: () => string,
+  storage: { now(): string; since(startedAt: number): string },
   listeners: readonly AnswerListener[],
 ): void {
   fastify.decorateRequest(STARTED_AT, 0);
   fastify.addHook('onRequest', (request, reply, done) => {
     (request as Timed)[STARTED_AT] = performance.now();
-    headEveryAnswer(request, reply, storage());
+    headEveryAnswer(request, reply, storage.now());
     done();
   });
   fastify.addHook('onSend', (request, reply, _payload, done) => {
-    const ms = performance.now() - (request as Timed)[STARTED_AT];
+    const startedAt = (request as Timed)[STARTED_AT];
+    const ms = performance.now() - startedAt;
+    // The store may have gone away meanwhile.
+    reply.header('x-waymark-storage', storage.since(startedAt));
     for (const listener of listeners) listener(request, reply, ms);
     done();
   });

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { StateTooLargeError } from '../engine/errors.js';
+import { KeptAsConflictError, StateTooLargeError } from '../engine/errors.js';
 import { ServiceError } from '../service-error.js';
 import {
   BadRequestError,
@@ -43,6 +43,10 @@ export function problemOf(
 function headersOf(error: ServiceError): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
   if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
+  if (error instanceof KeptAsConflictError) {
+    const links = error.conflicts.map(({ id, n }) => `</v1/workflows/${id}/conflicts/${n}>; rel="related"`);
+    headers['link'] = links.join(', ');
+  }
   if (error instanceof MethodNotAllowedError) headers['allow'] = error.allowed.join(', ');
   if (error instanceof UnsupportedMediaTypeError && error.accepted.some((type) => type.includes('patch'))) {
     headers['accept-patch'] = error.accepted.join(', ');

@@ -26,7 +26,7 @@ export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerL
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
   keepBodiesRaw(fastify);
-  hookRequests(fastify, () => engine.storage, listeners);
+  hookRequests(fastify, { now: () => engine.storage, since: (startedAt) => engine.storageSince(startedAt) }, listeners);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }

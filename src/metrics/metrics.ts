@@ -1,12 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { DetachedObserver, Mode } from '../engine/detached/detached-observer.js';
+import type { DrainedAs } from '../engine/detached/drain.js';
 import type { EngineObserver } from '../engine/engine.js';
 import { VERSION } from '../version.js';
 import { Tally, Timings, type Timing } from './timings.js';
 
+const MODES = ['attached', 'suspect', 'detached', 'recovering'] as const;
+const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+type BreakerState = (typeof BREAKER_STATES)[number];
+
 /** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
 @Injectable()
-export class Metrics implements EngineObserver {
+export class Metrics implements EngineObserver, DetachedObserver {
   readonly registry = new Registry();
   readonly #requests = new Timings('waymark_http_request_duration_seconds', 'Requests by route', [
     'method',
@@ -24,6 +30,35 @@ export class Metrics implements EngineObserver {
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
   );
+  readonly #breaker = new Gauge({
+    name: 'waymark_circuit_breaker_state',
+    help: '1 for the state that the circuit breaker around Redis is in',
+    labelNames: ['state'],
+    registers: [this.registry],
+  });
+  readonly #breakerChanges = this.#counter(
+    'waymark_circuit_breaker_transitions_total',
+    'Times that the circuit breaker came into a state',
+    ['state'],
+  );
+  readonly #modes = new Gauge({
+    name: 'waymark_store_mode',
+    help: '1 for the mode that this replica is in: attached to Redis, or serving without it',
+    labelNames: ['mode'],
+    registers: [this.registry],
+  });
+  readonly #detachedSeconds = this.#counter('waymark_detached_seconds_total', 'Time served without Redis');
+  readonly #waitingEntries = this.#gauge(
+    'waymark_detached_entries',
+    'Acknowledged commits that Redis does not have yet',
+  );
+  readonly #waitingBytes = this.#gauge('waymark_detached_bytes', 'Bytes of them, about');
+  readonly #drained = this.#counter(
+    'waymark_detached_drained_total',
+    'Commits brought into Redis, by what became of them',
+    ['as'],
+  );
+  #detachedSince: number | undefined;
   readonly #retries = this.#counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
   /** By method, then route, then class of status: nested, since joining them to one key would cost more than looking up. */
   readonly #requestTimings = new Map<string, Map<string, Timing[]>>();
@@ -42,6 +77,7 @@ export class Metrics implements EngineObserver {
   }
 
   async text(): Promise<string> {
+    this.#countDetachedSeconds();
     const own = [this.#requests, this.#commands, this.#written, this.#read, this.#expired, this.#conflicts];
     return own.map((one) => one.text()).join('') + (await this.registry.metrics());
   }
@@ -86,6 +122,37 @@ export class Metrics implements EngineObserver {
 
   retried(why: 'lost-answer' | 'conflict'): void {
     this.#retries.labels(why).inc();
+  }
+
+  mode(mode: Mode): void {
+    this.#countDetachedSeconds();
+    this.#detachedSince = mode === 'attached' ? undefined : performance.now();
+    for (const one of MODES) this.#modes.labels(one).set(one === mode ? 1 : 0);
+  }
+
+  waiting(entries: number, bytes: number): void {
+    this.#waitingEntries.set(entries);
+    this.#waitingBytes.set(bytes);
+  }
+
+  drained(as: DrainedAs): void {
+    this.#drained.labels(as).inc();
+  }
+
+  #countDetachedSeconds(): void {
+    if (this.#detachedSince === undefined) return;
+    const now = performance.now();
+    this.#detachedSeconds.inc((now - this.#detachedSince) / 1000);
+    this.#detachedSince = now;
+  }
+
+  breaker(state: BreakerState): void {
+    for (const one of BREAKER_STATES) this.#breaker.labels(one).set(one === state ? 1 : 0);
+    this.#breakerChanges.labels(state).inc();
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] });
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

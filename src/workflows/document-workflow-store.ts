@@ -111,7 +111,8 @@ export class DocumentWorkflowStore {
   async create(id: string | undefined, draft: Draft, write: Write): Promise<Written> {
     const chosen = id ?? newWorkflowId(Date.now());
     try {
-      return written(await this.#put(chosen, draft, { ...write, expect: { exists: false } }, 'put'), draft.state);
+      const created = { ...write, expect: { exists: false } };
+      return written(await this.#put(chosen, draft, created, 'put', id === undefined), draft.state);
     } catch (error) {
       throw error instanceof VersionConflictError ? new WorkflowExistsError(chosen) : error;
     }
@@ -215,7 +216,7 @@ export class DocumentWorkflowStore {
         : await this.getVersion(write.tenant, source, version);
     const id = target ?? newWorkflowId(Date.now());
     try {
-      return await this.#copy(from, id, 'fork', { ...write, expect: { exists: false } });
+      return await this.#copy(from, id, 'fork', { ...write, expect: { exists: false } }, target === undefined);
     } catch (error) {
       throw error instanceof VersionConflictError ? new WorkflowExistsError(id) : error;
     }
@@ -236,10 +237,11 @@ export class DocumentWorkflowStore {
     id: string,
     cause: Cause,
     write: Write,
+    isNewId = false,
   ): Promise<Copied> {
     const memo = JSON.stringify({ id: from.id, version: from.version });
     const draft = { state: from.state, index: this.index.ofState(from.state), ttl: undefined };
-    const outcome = await this.#put(id, draft, { ...write, once: { ...write.once, memo } }, cause);
+    const outcome = await this.#put(id, draft, { ...write, once: { ...write.once, memo } }, cause, isNewId);
     return this.#copied(write, outcome, from.state);
   }
 
@@ -260,7 +262,7 @@ export class DocumentWorkflowStore {
   }
 
   /** The engine draws no random numbers and knows no policy: both come with the part. */
-  async #put(id: string, draft: Draft, write: Write, cause: Cause): Promise<Outcome> {
+  async #put(id: string, draft: Draft, write: Write, cause: Cause, isNewId = false): Promise<Outcome> {
     const { tenant, by, note, once, expect } = write;
     const put = {
       id,
@@ -270,6 +272,7 @@ export class DocumentWorkflowStore {
       ttl: this.#ttlOr(draft.ttl),
       about: note === undefined ? { by, cause, changed: null } : { by, cause, changed: null, note },
       ...(expect && { expect }),
+      ...(isNewId && { isNewId }),
     };
     return this.engine.commit(tenant, { once, puts: [put] });
   }

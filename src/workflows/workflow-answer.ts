@@ -1,7 +1,10 @@
 import type { FastifyReply } from 'fastify';
 import { sendJson } from '../http/send-json.js';
 import { httpTime, isoTime } from '../http/times.js';
-import { etagOf, type VersionRecord, type WorkflowMeta } from '../engine/records.js';
+import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } from '../engine/records.js';
+
+/** RFC 9111's predecessor named it; clients that know it tell a copy from the current state. */
+export const STALE = '110 waymark "Response is Stale"';
 
 /** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
 function metaText(meta: WorkflowMeta): string {
@@ -46,7 +49,11 @@ export function versionText(version: VersionRecord): string {
 }
 
 /** Version, times and deadline as headers; they are the same on every answer about a workflow, whatever its body. */
-export function describeWorkflow(reply: FastifyReply, meta: WorkflowMeta): FastifyReply {
+export function describeWorkflow(
+  reply: FastifyReply,
+  meta: WorkflowMeta & Pick<WorkflowRecord, 'isHeldCopy'>,
+): FastifyReply {
+  if (meta.isHeldCopy === true) reply.header('warning', STALE);
   reply.header('etag', etagOf(meta));
   reply.header('last-modified', httpTime(meta.updatedAtMs));
   if (meta.deadlineMs !== null) reply.header('x-expires-at', isoTime(meta.deadlineMs));

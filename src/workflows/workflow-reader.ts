@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { VersionConflictError } from '../engine/errors.js';
+import { NotHeldError, VersionConflictError } from '../engine/errors.js';
 import { etagOf, type WorkflowRecord } from '../engine/records.js';
 import { callerOf, workflowIdOf } from '../http/caller.js';
 import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
@@ -33,6 +33,8 @@ export class WorkflowReader {
     }
     const wanted = wantedTagsOf(request);
     if (wanted !== undefined && wanted !== '*' && !wanted.includes(etagOf(workflow))) {
+      // Of a copy nobody knows whether it is current, so it meets no condition and fails none.
+      if (workflow.isHeldCopy === true) throw new NotHeldError();
       throw new VersionConflictError(undefined, id, workflow);
     }
     describeWorkflow(reply, workflow);

@@ -9,7 +9,7 @@ import { Listing } from './listing.js';
 import { StateBody } from './state-body.js';
 import { isTtlSeconds, TTL_RULE, ttlOf, type TtlSeconds } from './ttl.js';
 import { sendJson } from '../http/send-json.js';
-import { sendWorkflow, workflowText } from './workflow-answer.js';
+import { sendWorkflow, STALE, workflowText } from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
 import { sendWritten, Writes } from './writes.js';
 import * as describe from './workflows.openapi.js';
@@ -73,6 +73,7 @@ export class WorkflowsController {
       },
     });
     const found = await this.workflows.findMany(callerOf(request).tenant, ids.map(checkedId));
+    if (found.some((workflow) => workflow?.isHeldCopy === true)) reply.header('warning', STALE);
     const bare = include === 'none' || (Array.isArray(include) && !include.includes('state'));
     const items = found.map((workflow, i) => {
       if (workflow === undefined) return JSON.stringify({ id: ids[i], missing: true });

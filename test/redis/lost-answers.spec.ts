@@ -104,8 +104,11 @@ describe('the Redis engine on a bad network', () => {
   it('refuses what a lost connection delivers late', async () => {
     await engine.commit(TENANT, { once: once(), puts: [put('d', { items: [0] })] });
     proxy.holdBack();
-    // The retries go through a new connection, and with them the new epoch.
-    await engine.commit(TENANT, { once: once(), puts: [put('d', { items: [1] })] });
+    const commit = { once: once(), puts: [put('d', { items: [1] })] };
+    await expect(engine.commit(TENANT, commit)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    // The repeat goes through a new connection, and with it the new epoch.
+    await connections.ready(10_000);
+    await engine.commit(TENANT, commit);
     // Forget the outcome, as Redis does after a while: only the fence is left to know.
     await direct.del(...(await direct.keys('once:*')));
     await proxy.deliver();

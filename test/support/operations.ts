@@ -48,5 +48,6 @@ export const OPERATIONS = {
   ],
   commits: ['commit'],
   routing: ['testRouting', 'getRoutingStatistics', 'routeTask', 'reportAgentStatus', 'listAgents'],
+  conflicts: ['listConflicts', 'getConflict', 'resolveConflict'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

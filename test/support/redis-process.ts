@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -12,10 +12,15 @@ export interface RedisProcess {
   resume(): void;
   /** Ends it as a power cut would; its directory stays. */
   kill(): Promise<void>;
+  /** After a kill: the same server again, with what it had on its disk. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A Redis of its own on the loopback, without persistence, in a directory of its own. */
+/** For a Redis that loses nothing it has acknowledged. */
+export const ALWAYS_ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** A Redis of its own on the loopback, without persistence unless `more` says so, in a directory of its own. */
 export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
   const port = await freePort();
   const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no' };
@@ -39,9 +44,30 @@ async function startServer(
   const file = join(directory, 'sentinel.conf');
   if (sentinel !== undefined) await writeFile(file, `${sentinel}\n`);
   const first = sentinel === undefined ? [] : [file, '--sentinel'];
-  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', [...first, ...args, '--dir', directory], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const all = [...first, ...args, '--dir', directory];
+  let child = await launch(all, ready);
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  return {
+    port,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    kill,
+    async restart() {
+      child = await launch(all, ready);
+    },
+    async stop() {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(args: readonly string[], ready: string): Promise<ChildProcess> {
+  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer) => {
@@ -53,21 +79,7 @@ async function startServer(
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`redis-server ended with code ${code}: ${output}`)));
   });
-  const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  };
-  return {
-    port,
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-    kill,
-    async stop() {
-      await kill();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+  return child;
 }
 
 export async function freePort(): Promise<number> {

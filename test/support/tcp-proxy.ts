@@ -10,6 +10,16 @@ export interface TcpProxy {
   holdBack(): void;
   /** Delivers what was kept back, and settles when the server has taken it. */
   deliver(): Promise<void>;
+  /** Cuts all connections and refuses new ones, as a server does that is gone. */
+  down(): void;
+  /** Leaves all connections open and passes nothing on, in neither direction: a network that has lost its way. */
+  silence(): void;
+  /** From now on each answer takes so long. */
+  delay(ms: number): void;
+  /** Cuts all connections; new ones are let through. */
+  cut(): void;
+  /** As if nothing had happened; connections that were silent are cut. */
+  up(): void;
   close(): Promise<void>;
 }
 
@@ -18,18 +28,42 @@ interface Line {
   readonly server: Socket;
   isHeld: boolean;
   held: Buffer[];
+  /** On their way to the client. */
+  readonly late: Buffer[];
 }
 
 export async function startProxy(target: number): Promise<TcpProxy> {
   const lines = new Set<Line>();
   let cuts = 0;
+  let isDown = false;
+  let isSilent = false;
+  let delayMs = 0;
+  const cut = () => {
+    for (const { client, server } of lines) {
+      client.destroy();
+      server.destroy();
+    }
+    lines.clear();
+  };
   const listener = createServer((client) => {
+    if (isDown) return void client.destroy();
     const server = connect(target, '127.0.0.1');
-    const line: Line = { client, server, isHeld: false, held: [] };
+    const line: Line = { client, server, isHeld: false, held: [], late: [] };
     lines.add(line);
-    client.on('data', (chunk: Buffer) => (line.isHeld ? line.held.push(chunk) : server.write(chunk)));
+    client.on('data', (chunk: Buffer) => {
+      if (line.isHeld) line.held.push(chunk);
+      else if (!isSilent) server.write(chunk);
+    });
     server.on('data', (chunk: Buffer) => {
-      if (cuts > 0) {
+      if (isSilent) return;
+      if (delayMs > 0 || line.late.length > 0) {
+        // A network may be slow, but a connection never mixes up what it carries: whichever timer fires, the oldest goes first.
+        line.late.push(chunk);
+        setTimeout(() => {
+          const oldest = line.late.shift();
+          if (oldest !== undefined && !client.destroyed) client.write(oldest);
+        }, delayMs);
+      } else if (cuts > 0) {
         cuts--;
         client.destroy();
         server.destroy();
@@ -37,7 +71,11 @@ export async function startProxy(target: number): Promise<TcpProxy> {
         client.write(chunk);
       }
     });
-    client.on('close', () => line.isHeld || server.destroy());
+    client.on('close', () => {
+      if (line.isHeld) return;
+      server.destroy();
+      lines.delete(line);
+    });
     server.on('close', () => client.destroy());
     for (const socket of [client, server]) socket.on('error', () => undefined);
   }).listen(0, '127.0.0.1');
@@ -53,11 +91,21 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       for (const { server, held: chunks } of held) server.end(Buffer.concat(chunks));
       await Promise.all(held.map(({ server }) => (server.closed ? undefined : once(server, 'close'))));
     },
+    down() {
+      isDown = true;
+      cut();
+    },
+    silence: () => void (isSilent = true),
+    delay: (ms) => void (delayMs = ms),
+    cut,
+    up() {
+      isDown = false;
+      delayMs = 0;
+      if (isSilent) cut();
+      isSilent = false;
+    },
     async close() {
-      for (const { client, server } of lines) {
-        client.destroy();
-        server.destroy();
-      }
+      cut();
       listener.close();
       await once(listener, 'close');
     },

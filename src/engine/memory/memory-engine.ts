@@ -16,6 +16,8 @@ import {
   type VersionLookup,
   type VersionPage,
 } from '../engine.js';
+import type { ConflictDetail, ConflictPage } from '../conflicts.js';
+import { ConflictNotFoundError } from '../errors.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Collection } from './collection.js';
@@ -156,6 +158,15 @@ export class MemoryEngine extends Engine {
     }
   }
 
+  /** This engine is never away, so nothing is ever kept apart. */
+  async listConflicts(): Promise<ConflictPage> {
+    return { conflicts: [], nextBefore: null };
+  }
+
+  async findConflict(): Promise<ConflictDetail | undefined> {
+    return undefined;
+  }
+
   onChange(tenant: string, topic: Topic, listener: () => void): () => void {
     return this.#core.listeners.add(tenant, topic, listener);
   }
@@ -214,6 +225,7 @@ export class MemoryEngine extends Engine {
     this.#planner.demandSizes(commit);
     const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
     const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
+    for (const conflict of commit.settles ?? []) throw new ConflictNotFoundError(conflict);
     for (const id of cancelTasksOf) work.demandFew(id);
     work.demandRoom(enqueue, acked);
 

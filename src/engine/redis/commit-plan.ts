@@ -1,5 +1,17 @@
 import type { BoardChange } from '../board.js';
-import type { Commit, Delete, Expect, IndexValues, Once, Part, Put, Touch, Ttl } from '../commit.js';
+import type {
+  Commit,
+  ConflictName,
+  Delete,
+  Drained,
+  Expect,
+  IndexValues,
+  Once,
+  Part,
+  Put,
+  Touch,
+  Ttl,
+} from '../commit.js';
 import type { Ack, Claim, Message, NewTask } from '../task.js';
 import { stateKey } from './keys.js';
 import type { ScriptRequest } from './requests.js';
@@ -50,6 +62,8 @@ export interface Plan {
   readonly touches: readonly Touch[];
   /** Undefined when there are none: then a shorter script does. */
   readonly tasks?: TaskParts | undefined;
+  readonly settles?: readonly ConflictName[] | undefined;
+  readonly drained?: Drained | undefined;
   /** A conflict brings the current state. */
   readonly wantState?: boolean;
   /** Nothing is written; the verdict is 'fine' or the refusal. */
@@ -88,6 +102,8 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
     deletes,
     touches,
     tasks: taskPartsOf(commit),
+    settles: commit.settles,
+    drained: commit.drained,
   };
 }
 
@@ -120,6 +136,8 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
     cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
     claim: parts?.claim,
     board: parts?.board && plannedBoard(parts.board),
+    settles: plan.settles,
+    drained: plan.drained,
     wantState,
     checkOnly,
   };

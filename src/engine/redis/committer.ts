@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CommittedWorkflow, Enqueued, Outcome, Part } from '../commit.js';
+import type { CommittedWorkflow, ConflictName, Enqueued, Outcome, Part } from '../commit.js';
 import {
+  ConflictNotFoundError,
   IdempotencyMismatchError,
   LeaseLostError,
   QueueFullError,
@@ -39,6 +40,8 @@ export type Verdict =
   | { readonly is: 'lost' | 'cancelled' | 'unknown' }
   | { readonly is: 'full'; readonly queue: string; readonly at: number }
   | { readonly is: 'too-many'; readonly id: string }
+  /** A conflict record that is not there. */
+  | { readonly is: 'settled'; readonly at: number }
   /** A value of another program stands in the way of a touch, or of a task that would hold it. */
   | { readonly is: 'adopt'; readonly id: string };
 
@@ -92,6 +95,8 @@ function verdictOf(reply: readonly unknown[]): Verdict {
       return { is: 'too-many', id: textOf(first) };
     case 'mismatch':
       return { is: 'mismatch' };
+    case 'settled':
+      return { is: 'settled', at: Number(first) };
     case 'known':
       return { is: 'known', places: reply.slice(1).map((place) => Number(place) - 1) };
     case 'conflict': {
@@ -118,7 +123,7 @@ function nextOf(claimed: unknown): Pick<Outcome, 'next'> {
 /** What a verdict says when it says no. */
 export type Refusal = Extract<
   Verdict,
-  { is: 'conflict' | 'missing' | 'mismatch' | 'lost' | 'cancelled' | 'unknown' | 'full' | 'too-many' }
+  { is: 'conflict' | 'missing' | 'mismatch' | 'settled' | 'lost' | 'cancelled' | 'unknown' | 'full' | 'too-many' }
 >;
 
 export function isRefusal(verdict: Verdict): verdict is Refusal {
@@ -126,7 +131,10 @@ export function isRefusal(verdict: Verdict): verdict is Refusal {
 }
 
 /** The refusal as the error it is; ids come from the commit. */
-export function refusalOf(verdict: Refusal, ids: { workflow: string; task: string; mostOpen: number }): Error {
+export function refusalOf(
+  verdict: Refusal,
+  ids: { workflow: string; task: string; mostOpen: number; settles?: readonly ConflictName[] | undefined },
+): Error {
   switch (verdict.is) {
     case 'mismatch':
       return new IdempotencyMismatchError();
@@ -144,6 +152,8 @@ export function refusalOf(verdict: Refusal, ids: { workflow: string; task: strin
       return new LeaseLostError(ids.task, { part: 'ack', index: 0 });
     case 'full':
       return new QueueFullError(verdict.queue, ids.mostOpen, { part: 'enqueue', index: verdict.at });
+    case 'settled':
+      return new ConflictNotFoundError(ids.settles?.[verdict.at] ?? { id: '', n: 0 });
     case 'too-many':
       return new TooManyTasksError(verdict.id, MOST_CANCELLED);
   }

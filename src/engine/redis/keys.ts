@@ -21,6 +21,11 @@ export function schemaKey(namespace: string): string {
   return namespace === '' ? 'schema' : `${namespace}:schema`;
 }
 
+/** Names the data in this Redis; gone with it. One for all tenants. */
+export function epochKey(namespace: string): string {
+  return namespace === '' ? 'epoch' : `${namespace}:epoch`;
+}
+
 export const stateKey = (prefix: string, id: string): string => `${prefix}document_workflow:${id}`;
 export const onceKey = (prefix: string, key: string): string => `${prefix}once:${key}`;
 export const fenceKey = (prefix: string, replica: string): string => `${prefix}fence:${replica}`;

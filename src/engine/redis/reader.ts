@@ -1,13 +1,14 @@
 import type { EngineObserver } from '../engine.js';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreAwayError } from '../errors.js';
 import type { ScriptContext } from './sender.js';
 import { prefixOf } from './keys.js';
 import type { RedisCommands } from './drivers/redis-driver.js';
 import type { RedisConnections } from './redis-connections.js';
 import { classified, LostAnswerError } from './redis-errors.js';
+import { within } from './within.js';
 import type { RedisScript } from './redis-script.js';
 
-/** Runs scripts and commands that may safely run twice: a lost answer is simply asked for once more. */
+/** Runs scripts and commands that may safely run twice: a lost answer is asked for once more, if there is time left for it. */
 export class Reader {
   constructor(
     private readonly connections: RedisConnections,
@@ -42,6 +43,7 @@ export class Reader {
     const started = performance.now();
     try {
       const answer = await ask();
+      this.connections.breaker.succeeded();
       this.observer.command(name, (performance.now() - started) / 1000, 'ok');
       return answer;
     } catch (error) {
@@ -52,9 +54,10 @@ export class Reader {
   async #again<T>(name: string, ask: () => Promise<T>, started: number, first: Error): Promise<T> {
     let failure = first;
     if (failure instanceof LostAnswerError) {
-      await this.connections.ready(this.connections.config.commandTimeoutMs);
+      const left = this.connections.config.commandTimeoutMs - (performance.now() - started);
       try {
-        const answer = await ask();
+        await this.connections.ready(left);
+        const answer = await within(left, ask());
         this.observer.command(name, (performance.now() - started) / 1000, 'ok');
         return answer;
       } catch (error) {
@@ -62,6 +65,6 @@ export class Reader {
       }
     }
     this.observer.command(name, (performance.now() - started) / 1000, 'failed');
-    throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
+    throw failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
   }
 }

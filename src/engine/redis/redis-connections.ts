@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../config/config.js';
+import { StoreAwayError } from '../errors.js';
+import { CircuitBreaker, usualBreaker } from './circuit-breaker.js';
 import { driverFor } from './drivers/driver-for.js';
 import { explain } from './drivers/explain-failure.js';
 import type {
@@ -10,24 +12,41 @@ import type {
   ServerNode,
 } from './drivers/redis-driver.js';
 
-/** All connections of this replica, whatever the kind of Redis: who is told when they come and go. */
+/** How often an open breaker asks whether Redis is there again, beside each time that a connection comes up. */
+const ASKED_EACH_MS = 500;
+
+/** All connections of this replica, whatever the kind of Redis: whether they are used, and who is told when they come and go. */
 export class RedisConnections {
   readonly #logger = new Logger('Redis');
   readonly #driver: RedisDriver;
+  readonly breaker: CircuitBreaker;
   readonly #lostListeners: (() => void)[] = [];
   readonly #readyListeners = new Set<() => void>();
   #isClosing = false;
   #wasReady: boolean | undefined;
   #failure: Error | undefined;
+  #asking: NodeJS.Timeout | undefined;
 
   /** `silent`: whoever asks says himself how it went. */
   constructor(
     readonly config: RedisConfig,
     private readonly log: 'silent' | 'spoken' = 'spoken',
   ) {
+    this.breaker = new CircuitBreaker(config.breaker ?? usualBreaker);
+    this.breaker.onChange((state, before) => {
+      if (this.log === 'spoken') this.#logger.warn(`circuit breaker: ${before} -> ${state}`);
+      if (state === 'open') this.#askLater();
+      else if (state === 'half-open') this.#tellReady();
+    });
     this.#driver = driverFor(config, {
-      changed: () => this.#noteState(),
-      lost: () => this.#lostListeners.forEach((listener) => listener()),
+      changed: () => {
+        this.#noteState();
+        if (this.isReady) void this.#ask();
+      },
+      lost: () => {
+        if (!this.#isClosing) this.breaker.failed();
+        for (const listener of this.#lostListeners) listener();
+      },
       failed: (error) => (this.#failure = error),
     });
   }
@@ -39,17 +58,27 @@ export class RedisConnections {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    clearTimeout(this.#asking);
     await this.#driver.close();
   }
 
-  /** A connection that is ready, in turn. @throws StoreUnavailableError when there is none. */
+  /** A connection that is ready, in turn. @throws StoreAwayError when there is none. */
   command(): RedisCommands {
-    return this.#driver.commands();
+    return this.#commands(false);
   }
 
   /** The same, for a call that has gathered what there is: Redis works on it while this turn goes on. */
   atOnce(): RedisCommands {
-    return this.#driver.commands(true);
+    return this.#commands(true);
+  }
+
+  #commands(atOnce: boolean): RedisCommands {
+    if (this.breaker.state === 'open') throw new StoreAwayError();
+    if (!this.isReady) {
+      this.breaker.failed();
+      throw new StoreAwayError();
+    }
+    return this.#driver.commands(atOnce);
   }
 
   /** Where Redis is, in words for people. */
@@ -61,23 +90,59 @@ export class RedisConnections {
     return this.#driver.isReady;
   }
 
-  /** Settles when a connection is ready or the time is over. */
+  /** Commands may be sent: there is a connection, and the breaker lets them through. */
+  get isUsable(): boolean {
+    return this.isReady && this.breaker.state !== 'open';
+  }
+
+  /** Settles when commands may be sent or the time is over. */
   async ready(withinMs: number): Promise<void> {
-    if (this.isReady) return;
+    if (this.isUsable) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        this.#readyListeners.delete(done);
+        stop();
         resolve();
       };
+      const stop = this.onReady(done);
       const timer = setTimeout(done, withinMs);
-      this.#readyListeners.add(done);
     });
   }
 
-  /** Calls back whenever Redis can be used again after it could not. */
-  onReady(listener: () => void): void {
+  /** Calls back whenever commands may be sent again. Returns how to stop. */
+  onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
+    return () => this.#readyListeners.delete(listener);
+  }
+
+  /** Whether Redis answers, whatever the breaker says. Takes no longer than a command may. */
+  async ping(): Promise<boolean> {
+    try {
+      await this.#driver.commands().ping();
+      return true;
+    } catch {
+      // No answer is the answer; the loss of the connection is noted where it is noticed.
+      return false;
+    }
+  }
+
+  #tellReady(): void {
+    for (const listener of this.#readyListeners) if (this.isUsable) listener();
+  }
+
+  /** An open breaker waits for a PING that is answered: on each new connection, and when its pause is over. */
+  async #ask(): Promise<void> {
+    if (this.breaker.state !== 'open') return this.#tellReady();
+    if (this.breaker.pausesForMs > 0) return this.#askLater();
+    if (await this.ping()) this.breaker.answered();
+    else this.#askLater();
+  }
+
+  #askLater(): void {
+    clearTimeout(this.#asking);
+    if (this.#isClosing) return;
+    const soon = Math.max(this.breaker.pausesForMs, ASKED_EACH_MS);
+    this.#asking = setTimeout(() => void this.#ask(), soon).unref();
   }
 
   /** Calls back whenever a command connection was lost: what it had under way may still arrive. */
@@ -118,7 +183,6 @@ export class RedisConnections {
     if (isReady) {
       this.#failure = undefined;
       if (this.log === 'spoken') this.#logger.log(`connected to ${this.address}`);
-      this.#readyListeners.forEach((listener) => listener());
     } else if (this.log === 'spoken') {
       void this.#tellAway();
     }
@@ -127,6 +191,6 @@ export class RedisConnections {
   async #tellAway(): Promise<void> {
     const why = await this.whyAway();
     if (this.isReady || this.#isClosing) return;
-    this.#logger.error(`cannot reach ${this.address}${why === '' ? '' : ` (${why})`}; answering 503 and trying again`);
+    this.#logger.error(`cannot reach ${this.address}${why === '' ? '' : ` (${why})`}; trying again`);
   }
 }

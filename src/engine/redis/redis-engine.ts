@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { InvalidJsonError } from '../../json/invalid-json-error.js';
 import { parseDocument } from '../../json/document.js';
 import { ServiceError } from '../../service-error.js';
@@ -22,6 +23,7 @@ import {
 } from '../engine.js';
 import { asPart, IdempotencyMismatchError, StateNotJsonError, StoreUnavailableError } from '../errors.js';
 import { demand } from '../expectation.js';
+import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
@@ -39,8 +41,9 @@ import {
 import { Confirmer } from './confirmer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
-import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { epochKey, feedKey, onceKey, prefixOf, stateKey } from './keys.js';
 import { changedBy, TellingTasks } from './local-hints.js';
+import { RedisConflicts, type NewConflict } from './redis-conflicts.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -88,6 +91,7 @@ export class RedisEngine extends Engine {
   readonly #listing: Listing;
   readonly #committer: Committer;
   readonly #edits: EditQueue;
+  readonly #conflicts: RedisConflicts;
   readonly #hints: ChangeHints;
   readonly #sweeper: Sweeper;
 
@@ -115,6 +119,7 @@ export class RedisEngine extends Engine {
     this.#hints = new ChangeHints(connections, namespace, hintPollMs);
     const tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
     this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
+    this.#conflicts = new RedisConflicts(requests, this.#reader, this.#context);
     this.#edits = new EditQueue({
       committer: this.#committer,
       find: (tenant, id) => this.find(tenant, id),
@@ -235,6 +240,34 @@ export class RedisEngine extends Engine {
     }
   }
 
+  listConflicts(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number },
+  ): Promise<ConflictPage> {
+    return this.#conflicts.list(tenant, id, page);
+  }
+
+  findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
+    return this.#conflicts.find(tenant, id, n);
+  }
+
+  /** Keeps what was acknowledged elsewhere and cannot become current; once for its key. */
+  keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void> {
+    return this.#conflicts.keep(tenant, once, conflicts);
+  }
+
+  /** A name that Redis has for as long as it has its data: another one means that it lost some. */
+  storeEpoch(): Promise<string> {
+    const key = epochKey(this.#context.namespace);
+    return this.#reader.commands('epoch', async (client) => {
+      const known = await client.get(key);
+      if (known !== null) return known;
+      await client.set(key, randomUUID(), 'NX');
+      return (await client.get(key)) ?? '';
+    });
+  }
+
   onChange(tenant: string, topic: Topic, listener: () => void): () => void {
     return this.#hints.listen(tenant, topic, listener);
   }
@@ -276,7 +309,7 @@ export class RedisEngine extends Engine {
         latencyMs,
         durability: durabilityOf(states),
         warnings: findingsOf(states).map(({ says }) => says),
-        details: factsOf(states),
+        details: { circuitBreaker: this.#connections.breaker.state, ...factsOf(states) },
       };
     } catch {
       // Away is away, whatever the reason; the connection has logged the change.
@@ -285,7 +318,7 @@ export class RedisEngine extends Engine {
         latencyMs: null,
         durability: 'unknown',
         warnings: ['Redis cannot be reached'],
-        details: {},
+        details: { circuitBreaker: this.#connections.breaker.state },
       };
     }
   }
@@ -303,7 +336,8 @@ export class RedisEngine extends Engine {
     const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
     const [patch] = patches;
     const parts = patches.length + puts.length + deletes.length + touches.length;
-    if (patch !== undefined && parts === 1 && taskPartsOf(commit) === undefined) {
+    const isAlone = commit.settles === undefined && commit.drained === undefined && taskPartsOf(commit) === undefined;
+    if (patch !== undefined && parts === 1 && isAlone) {
       return this.#edits.run(tenant, { once, patch });
     }
     try {
@@ -371,6 +405,7 @@ export class RedisEngine extends Engine {
       workflow,
       task: commit.ack?.taskId ?? '',
       mostOpen: this.#options.tasks.mostOpen,
+      settles: commit.settles,
     });
   }
 

@@ -1,5 +1,5 @@
 import { ReplyError } from 'ioredis';
-import { StoreFullError, StoreUnavailableError } from '../errors.js';
+import { StoreAwayError, StoreFullError, StoreUnavailableError } from '../errors.js';
 import { ServiceError } from '../../service-error.js';
 
 /** The command may or may not have been carried out. */
@@ -8,6 +8,9 @@ export class LostAnswerError extends Error {}
 /** Words of ioredis for a command that it never wrote to a socket. */
 const NOT_SENT =
   /Stream isn't writeable|enableOfflineQueue|ECONNREFUSED|ENOTFOUND|ETIMEDOUT.*connect|connect ETIMEDOUT/i;
+
+/** Words of a server that is there and does not serve, which is as good as away. */
+const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
 
 /**
  * What a failed command means. A reply that is an error means that nothing was applied, because scripts check before they
@@ -19,7 +22,8 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   const message = error instanceof Error ? error.message : String(error);
   const cause = new Error(message.slice(0, 200));
   if (error instanceof ReplyError) {
-    return /\bOOM\b/.test(message) ? new StoreFullError({ cause }) : new StoreUnavailableError({ cause });
+    if (/\bOOM\b/.test(message)) return new StoreFullError({ cause });
+    return NOT_SERVING.test(message) ? new StoreAwayError({ cause }) : new StoreUnavailableError({ cause });
   }
-  return NOT_SENT.test(message) ? new StoreUnavailableError({ cause }) : new LostAnswerError(cause.message);
+  return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
 }

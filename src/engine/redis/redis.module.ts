@@ -7,6 +7,7 @@ import { checkServer } from './server-check.js';
 @Injectable()
 export class RedisClient implements OnModuleInit, OnModuleDestroy {
   readonly connections: RedisConnections | undefined;
+  #isChecked = false;
 
   constructor(config: Config) {
     this.connections = config.redis && new RedisConnections(config.redis);
@@ -16,7 +17,14 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
     if (this.connections === undefined) return;
     await this.connections.open();
     // A server that is away now is waited for; one that is there and unfit is refused at once.
-    if (this.connections.isReady) await checkServer(this.connections);
+    if (this.connections.isReady) await this.check();
+  }
+
+  /** Once is enough. @throws UnfitRedisError */
+  async check(): Promise<void> {
+    if (this.#isChecked || this.connections === undefined) return;
+    await checkServer(this.connections);
+    this.#isChecked = true;
   }
 
   async onModuleDestroy(): Promise<void> {

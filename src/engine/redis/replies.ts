@@ -1,7 +1,7 @@
 import { shownBoard, type Board, type Notice } from '../board.js';
-import type { About, CommittedWorkflow, Outcome } from '../commit.js';
+import type { About, CommittedWorkflow, ConflictName, Outcome } from '../commit.js';
 import type { VersionRecord, WorkflowMeta } from '../records.js';
-import { StoreUnavailableError } from '../errors.js';
+import { KeptAsConflictError, StoreUnavailableError } from '../errors.js';
 import { enqueuedOf } from './task-replies.js';
 
 /** Whose value it is; see load in scripts/workflow.lua. */
@@ -91,9 +91,15 @@ export function keptListOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
-/** The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere. */
+/**
+ * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.
+ * @throws KeptAsConflictError when conflict.lua wrote it
+ */
 export function replayOf(json: string): Outcome {
-  const { results, states, memo, tasks, events } = JSON.parse(json) as Record<string, unknown> & { memo?: string };
+  const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
+    memo?: string;
+  };
+  if (conflicts !== undefined) throw new KeptAsConflictError(conflicts as ConflictName[]);
   const kept = keptListOf(states);
   const workflows = keptListOf(results).map((result, i) => {
     const state = kept[i];

@@ -12,7 +12,7 @@ const MOST_CHARACTERS = 64 * 1024;
 const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
 const scripts = {
-  workflows: new RedisScript(...common, 'no-tasks', 'commit', 'requests'),
+  workflows: new RedisScript(...common, 'no-tasks', 'commit', 'conflict', 'requests'),
   tasks: new RedisScript(...common, 'tasks', 'board', 'commit', 'claim', 'step', 'requests'),
   dead: new RedisScript(...common, 'tasks', 'dead', 'requests'),
 };

@@ -1,11 +1,12 @@
 import type { EngineObserver, EngineOptions } from '../engine.js';
-import { OutcomeUnknownError, StoreUnavailableError } from '../errors.js';
+import { OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
 import type { Fences } from './fences.js';
 import { prefixOf } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
 import { classified, LostAnswerError } from './redis-errors.js';
 import type { RedisScript } from './redis-script.js';
 import { listOf } from './replies.js';
+import { within } from './within.js';
 
 const MOST_RETRIES = 2;
 
@@ -44,11 +45,15 @@ export class Sender {
     script: RedisScript,
     argumentsFor: (fence: Fence) => ScriptArguments,
   ): Promise<readonly unknown[]> {
-    const deadline = performance.now() + (MOST_RETRIES + 1) * this.connections.config.commandTimeoutMs;
+    // One deadline for all attempts: whoever waits has waited long enough when one command could have timed out.
+    const deadline = performance.now() + this.connections.config.commandTimeoutMs;
     let isUnknown = false;
     for (let attempt = 0; ; attempt++) {
       try {
-        const reply = await this.#attempt(tenant, script, argumentsFor);
+        const sent = this.#attempt(tenant, script, argumentsFor);
+        // The first attempt ends by itself: its connection is given up when it says nothing for so long.
+        const reply = await (attempt === 0 ? sent : within(deadline - performance.now(), sent));
+        this.connections.breaker.succeeded();
         if (reply[0] !== 'fenced') return reply;
         // Another connection of this replica was lost in between; this attempt at least has done nothing.
         this.fences.forget(tenant);
@@ -82,7 +87,7 @@ export class Sender {
       return await this.fences.epochOf(tenant);
     } catch (error) {
       const failure = classified(error);
-      throw failure instanceof LostAnswerError ? new StoreUnavailableError({ cause: failure }) : failure;
+      throw failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
     }
   }
 }

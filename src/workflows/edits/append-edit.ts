@@ -9,7 +9,7 @@ const NEWEST_LOGS = 100;
 /** Appends to `state.logs`, of which the newest 100 are kept; an entry without a time gets one. */
 export function appendLogEdit(entryText: string): Edit {
   const entry = entryOf(entryText);
-  return appendEdit('log', 'logs', NEWEST_LOGS, (at) =>
+  return appendEdit('log', entryText, 'logs', NEWEST_LOGS, (at) =>
     entry.get('timestamp') === undefined ? stamped(entry, 'timestamp', at) : entry,
   );
 }
@@ -17,12 +17,21 @@ export function appendLogEdit(entryText: string): Edit {
 /** Appends to `state.exhibits`; the time of the upload is ours. */
 export function appendExhibitEdit(exhibitText: string): Edit {
   const exhibit = entryOf(exhibitText);
-  return appendEdit('exhibit', 'exhibits', Number.POSITIVE_INFINITY, (at) => stamped(exhibit, 'uploaded_at', at));
+  return appendEdit('exhibit', exhibitText, 'exhibits', Number.POSITIVE_INFINITY, (at) =>
+    stamped(exhibit, 'uploaded_at', at),
+  );
 }
 
-function appendEdit(cause: Cause, list: string, newest: number, entryAt: (at: Date) => JsonNode): Edit {
+function appendEdit(
+  cause: Extract<Cause, 'log' | 'exhibit'>,
+  text: string,
+  list: string,
+  newest: number,
+  entryAt: (at: Date) => JsonNode,
+): Edit {
   return {
     cause,
+    recipe: { kind: cause, args: [text] },
     apply(document, at) {
       const state = objectOf(document, 'The state');
       const items = [...itemsOf(state, list), entryAt(at)];

@@ -10,6 +10,7 @@ export function jsonPatchEdit(patchText: string): Edit {
   const patch = parseDocument(patchText);
   return {
     cause: 'patch',
+    recipe: { kind: 'json-patch', args: [patchText] },
     apply(document) {
       try {
         const { node, changed } = applyJsonPatch(document, patch);

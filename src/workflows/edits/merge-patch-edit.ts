@@ -9,6 +9,7 @@ export function mergePatchEdit(patchText: string): Edit {
   const patch = parseDocument(patchText);
   return {
     cause: 'patch',
+    recipe: { kind: 'merge-patch', args: [patchText] },
     apply(document) {
       const { node, changed } = applyMergePatch(document, patch);
       return { document: node, changed };

@@ -13,6 +13,7 @@ export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
   const fields = parseDocument(fieldsText);
   return {
     cause: 'section',
+    recipe: { kind: 'section', args: [sectionId, fieldsText] },
     apply(document, at) {
       const state = objectOf(document, 'The state');
       const sections = itemsOf(state, 'sections');

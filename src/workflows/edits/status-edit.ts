@@ -10,9 +10,11 @@ export interface StatusChange {
   readonly from?: readonly string[];
 }
 
-export function setStatusEdit({ status, error_message, from }: StatusChange): Edit {
+export function setStatusEdit(change: StatusChange): Edit {
+  const { status, error_message, from } = change;
   return {
     cause: 'status',
+    recipe: { kind: 'status', args: [JSON.stringify(change)] },
     apply(document) {
       const state = objectOf(document, 'The state');
       if (from !== undefined) {

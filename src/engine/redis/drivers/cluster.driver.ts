@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type ClusterOptions } from 'ioredis';
 import type { Address, RedisConfig } from '../../../config/config.js';
-import { StoreUnavailableError } from '../../errors.js';
+import { StoreAwayError } from '../../errors.js';
 import { connectionOptions, pauseBefore, tlsOptions } from './ioredis-options.js';
 import type {
   BlockingConnection,
@@ -61,7 +61,7 @@ export class ClusterDriver implements RedisDriver {
       const turn = (this.#turn = (this.#turn + 1) % length);
       if (this.#clusters[turn]?.status === 'ready') return this.#commands[turn] as RedisCommands;
     }
-    throw new StoreUnavailableError();
+    throw new StoreAwayError();
   }
 
   async nodes(): Promise<readonly ServerNode[]> {
@@ -82,7 +82,7 @@ export class ClusterDriver implements RedisDriver {
     const cluster = this.#ready();
     const master = cluster.slots[keySlot(key)]?.[0];
     const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master);
-    if (master === undefined || node === undefined) throw new StoreUnavailableError();
+    if (master === undefined || node === undefined) throw new StoreAwayError();
     const known = this.#blocking.get(master);
     if (known !== undefined) return known.connection;
     const { host, port } = node.options;
@@ -105,7 +105,7 @@ export class ClusterDriver implements RedisDriver {
 
   #ready(): Cluster {
     const cluster = this.#clusters.find(({ status }) => status === 'ready');
-    if (cluster === undefined) throw new StoreUnavailableError();
+    if (cluster === undefined) throw new StoreAwayError();
     return cluster;
   }
 

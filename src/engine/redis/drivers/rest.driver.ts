@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as RestClient } from '@upstash/redis';
 import { ReplyError } from 'ioredis';
 import type { RedisConfig, RedisTopology } from '../../../config/config.js';
-import { StoreUnavailableError } from '../../errors.js';
+import { StoreAwayError, StoreUnavailableError } from '../../errors.js';
 import { LostAnswerError } from '../redis-errors.js';
 import type { DriverEvents, RedisCommands, RedisDriver, ServerNode, StreamEntry } from './redis-driver.js';
 
@@ -62,7 +62,7 @@ export class RestDriver implements RedisDriver {
   }
 
   commands(): RedisCommands {
-    if (!this.#isReady) throw new StoreUnavailableError();
+    if (!this.#isReady) throw new StoreAwayError();
     return this.#commands;
   }
 
@@ -71,7 +71,7 @@ export class RestDriver implements RedisDriver {
   }
 
   async nodes(): Promise<readonly ServerNode[]> {
-    if (!this.#isReady) throw new StoreUnavailableError();
+    if (!this.#isReady) throw new StoreAwayError();
     return [{ address: this.address, ask: (...command) => this.#ask(command) }];
   }
 

@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../config/config.js';
-import { StoreUnavailableError } from '../../errors.js';
+import { StoreAwayError } from '../../errors.js';
 import { connectionOptions } from './ioredis-options.js';
 import type {
   BlockingConnection,
@@ -104,7 +104,7 @@ export class StandaloneDriver implements RedisDriver {
       const client = this.#commands[(this.#turn = (this.#turn + 1) % length)] as Redis;
       if (client.status === 'ready') return client;
     }
-    throw new StoreUnavailableError();
+    throw new StoreAwayError();
   }
 
   /**

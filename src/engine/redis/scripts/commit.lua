@@ -7,6 +7,8 @@
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
              board {see board.lua}
+             settles [{id, n}]              conflict records that end here
+             drained {recovered? {id: version}}   see Drained in commit.ts
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
@@ -18,7 +20,7 @@
              {'replayed', kept, claimed} {'mismatch'}   one once key, known
              {'lost' | 'cancelled' | 'unknown', 'ack', 0}   the lease is another's   {'full', queue, position}   {'too-many', id}
              {'known', position…}              several once keys, some of them known; nothing written
-             {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}   nothing written
+             {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'settled', position}   nothing written
 ]]
 local LARGEST_KEPT_STATE = 16384
 
@@ -78,14 +80,21 @@ local function refusal_of_tasks(request, acked)
   for _, id in ipairs(request.cancelTasksOf or {}) do
     if open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
   end
-  local full = request.enqueue and without_room(request.enqueue, acked)
+  local full = request.enqueue and not request.drained and without_room(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].queue, full - 1 } or nil
 end
 
 -- Deadline and time to live.
-local function life(id, ttl, record)
+local function life(id, ttl, record, drained)
   if ttl == 'never' then return false, false end
-  if ttl ~= 'keep' then return held_deadline(id, now + ttl, ttl), ttl end
+  if ttl ~= 'keep' then
+    -- What comes late must not take away the time that a later write gave.
+    if drained and record then
+      if not record.ttl then return false, false end
+      if record.deadline then ttl = math.max(ttl, record.deadline - now) end
+    end
+    return held_deadline(id, now + ttl, ttl), ttl
+  end
   if record then return held_deadline(id, record.deadline, record.ttl), record.ttl end
   return held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
@@ -107,8 +116,9 @@ local function extend_history(id, earlier, bytes, is_new)
 end
 
 -- Writes the versions of one put; `text_at` is where its states begin. Tells result(id, record, is new, state) of each.
-local function put(part, old, text_at, result)
+local function put(part, old, text_at, drained, result)
   local id, record, earlier = part.id, old, {}
+  local recovered = drained and drained.recovered and drained.recovered[id]
   local record_state = old and call.historyLimit > 0 and redis.call('GET', state_key(id)) or nil
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
@@ -116,16 +126,16 @@ local function put(part, old, text_at, result)
     if record and record_state and #record_state <= call.historyMaxBytes then
       earlier[#earlier + 1] = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about .. '\n' .. record_state
     end
-    local deadline, ttl = life(id, part.ttls[i], record)
+    local deadline, ttl = life(id, part.ttls[i], record, drained)
     record = {
       inc = record and record.inc or part.inc,
-      version = record and record.version + 1 or 1,
+      version = math.max(record and record.version or 0, recovered or 0) + 1,
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
       deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
-    result(id, record, record.version == 1, state)
+    result(id, record, not old and i == 1, state)
   end
 
   if record.deadline then redis.call('SET', state_key(id), record_state, 'PXAT', whole(record.deadline))
@@ -140,10 +150,11 @@ local function put(part, old, text_at, result)
   set_deadline(id, record.deadline, false)
   index(id, record, part.index, is_new)
   announce(old and 'workflow.updated' or 'workflow.created', id, record.version)
+  if recovered then announce('workflow.recovered', id, record.version) end
 end
 
-local function touch(part, record)
-  record.deadline, record.ttl = life(part.id, part.ttl, record)
+local function touch(part, record, drained)
+  record.deadline, record.ttl = life(part.id, part.ttl, record, drained)
   redis.call('HSET', meta_key(part.id), 'deadline', deadline_text(record.deadline), 'ttl', deadline_text(record.ttl))
   set_deadline(part.id, record.deadline, true)
   index_deadline(part.id, record.deadline)
@@ -177,6 +188,9 @@ perform.commit = function(request)
   -- 2. Every expectation.
   local current = {}
   local refused = first_refusal(request, current)
+  for i, conflict in ipairs(request.settles or {}) do
+    if not refused and not conflict_record(conflict.id, conflict.n) then refused = { 'settled', i - 1 } end
+  end
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
@@ -204,7 +218,7 @@ perform.commit = function(request)
   local results, states = {}, {}
   local function result(id, record, is_new) results[#results + 1] = { id, record, is_new } end
   for _, part in ipairs(puts) do
-    put(part, current[part.id], state_at, function(id, record, is_new, state)
+    put(part, current[part.id], state_at, request.drained, function(id, record, is_new, state)
       result(id, record, is_new)
       -- A put's state is in the request; only what a patch came to is worth keeping.
       if part.part == 'patches' then states[#results] = state end
@@ -212,13 +226,14 @@ perform.commit = function(request)
     state_at = state_at + #part.abouts
   end
   for _, part in ipairs(touches) do
-    touch(part, current[part.id])
+    touch(part, current[part.id], request.drained)
     result(part.id, current[part.id], false)
   end
   for _, part in ipairs(deletes) do
     remove(part.id)
     announce('workflow.deleted', part.id, current[part.id].version)
   end
+  for _, conflict in ipairs(request.settles or {}) do drop_conflict(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
     events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
   end

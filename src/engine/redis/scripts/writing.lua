@@ -90,3 +90,20 @@ local function remove(id)
   redis.call('DEL', state_key(id), meta_key(id), history_key(id))
   unindex(id)
 end
+
+-- Conflict records: a hash by number ("<until> <record>", 'last' counts them), and beside it a key for each state.
+local function conflicts_key(id) return prefix .. 'document_workflow_conflicts:' .. id end
+local function conflict_state_key(id, n) return prefix .. 'document_workflow_conflict:' .. id .. ':' .. whole(n) end
+
+-- Its text, if its time is not over.
+local function conflict_record(id, n)
+  local stored = redis.call('HGET', conflicts_key(id), whole(n))
+  local ends, text = string.match(stored or '', '^(%S+) (.*)$')
+  if not ends or (ends ~= '-' and tonumber(ends) <= now) then return nil end
+  return text
+end
+
+local function drop_conflict(id, n)
+  redis.call('HDEL', conflicts_key(id), whole(n))
+  redis.call('DEL', conflict_state_key(id, n))
+end

@@ -1,0 +1,421 @@
+import { Logger } from '@nestjs/common';
+import type { Board } from '../board.js';
+import type { Clock } from '../clock.js';
+import { systemClock } from '../clock.js';
+import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
+import type { ConflictDetail, ConflictPage } from '../conflicts.js';
+import {
+  Engine,
+  type Confirmation,
+  type EngineOptions,
+  type FeedEvent,
+  type Filter,
+  type ListPage,
+  type ListQuery,
+  type StorageReport,
+  type Topic,
+  type VersionLookup,
+  type VersionPage,
+} from '../engine.js';
+import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
+import { Listeners } from '../memory/listeners.js';
+import type { WorkflowRecord } from '../records.js';
+import type { WorkflowIndex } from '../workflow-index.js';
+import type { DetachedJournal } from './detached-journal.js';
+import { silentDetachedObserver, type DetachedObserver, type Mode } from './detached-observer.js';
+import { DetachedStore } from './detached-store.js';
+import { Drain, type DrainTarget } from './drain.js';
+import { FallbackTasks, onlyTheStoreKnows } from './fallback-tasks.js';
+import { HeldCopies } from './held-copies.js';
+import type { StoreLink } from './store-link.js';
+
+/** How often a store that is away is asked for, beside each time that a connection comes up. */
+const ASKED_EACH_MS = 500;
+/** How long a write waits for the end of a drain before it joins what is drained: else busy writers would keep it going for ever. */
+const HELD_BACK_MS = 1000;
+/** Entries about different workflows, under way at the same time. */
+const DRAINED_AT_ONCE = 64;
+/** A health probe must answer while the store hangs, and has a second altogether. */
+const PROBE_MS = 700;
+
+/** The engine that is the store while it can be reached. */
+export type StoreEngine = Engine &
+  DrainTarget & { storeEpoch(): Promise<string>; start(): void; close(): Promise<void> };
+
+export interface FallbackParts {
+  readonly store: StoreEngine;
+  readonly link: StoreLink;
+  readonly journal: DetachedJournal;
+  readonly options: EngineOptions;
+  readonly index: WorkflowIndex;
+  /** Bytes of copies kept for later, and of writes that may wait. */
+  readonly cacheBytes: number;
+  readonly mostBytes: number;
+  readonly editOf: (recipe: EditRecipe) => Edit;
+  /** Whether the store is fit to be worked with, however late it comes; what it throws keeps this replica on its own. */
+  readonly check?: () => Promise<void>;
+  readonly clock?: Clock;
+  readonly observer?: DetachedObserver;
+}
+
+/**
+ * The store itself while it is there; while it is away, what this replica holds. It goes over when a call finds no connection or gets
+ * no answer, and comes back when the store answers and has everything that was acknowledged meanwhile. See docs/detached.md.
+ */
+export class FallbackEngine extends Engine {
+  readonly tasks: FallbackTasks;
+  readonly #logger = new Logger('Detached');
+  readonly #parts: FallbackParts;
+  readonly #copies: HeldCopies;
+  readonly #detached: DetachedStore;
+  readonly #drain: Drain;
+  readonly #observer: DetachedObserver;
+  readonly #listeners = new Listeners();
+  readonly #waiting = new Set<() => void>();
+  #mode: Mode = 'detached';
+  #isClosed = false;
+  #watching: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+  /** As performance.now() tells it. */
+  #leftAt = performance.now();
+  #attachedAt = Infinity;
+  #trouble: string | undefined;
+
+  constructor(parts: FallbackParts) {
+    super();
+    const { store, link, journal, options, index, cacheBytes, mostBytes, editOf, clock = systemClock } = parts;
+    this.#parts = parts;
+    this.#observer = parts.observer ?? silentDetachedObserver;
+    this.#copies = new HeldCopies(cacheBytes);
+    this.#detached = new DetachedStore({
+      journal,
+      copies: this.#copies,
+      options,
+      index,
+      clock,
+      mostBytes,
+      onChange: (tenant, id) => this.#listeners.tell(tenant, `workflow ${id}`),
+    });
+    this.#drain = new Drain({ target: store, store: this.#detached, index, clock, editOf });
+    this.tasks = new FallbackTasks(store.tasks, (call) => this.#onlyAttached(call));
+    link.onLost(() => {
+      if (!link.isUsable) this.#leave();
+    });
+    link.onReady(() => this.#wake?.());
+  }
+
+  get storage(): 'redis' | 'memory' | 'detached' {
+    return this.#mode === 'attached' ? this.#parts.store.storage : 'detached';
+  }
+
+  /** An answer may have been worked out here although the store is back by now. */
+  override storageSince(startedAt: number): string {
+    if (this.#mode === 'attached' && startedAt >= this.#attachedAt) return this.#parts.store.storage;
+    return this.#detached.isVolatile ? 'detached; volatile' : 'detached';
+  }
+
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  /** Settles when it is attached, or when it is clear that the store is away: then it serves by itself and goes on asking. */
+  async start(): Promise<void> {
+    this.#parts.store.start();
+    const { entries } = this.#detached.waiting;
+    if (entries > 0) this.#logger.warn(`${entries} writes that were accepted while Redis was away wait to be drained`);
+    this.#observer.waiting(entries, this.#detached.waiting.bytes);
+    if (await this.#tryToAttach()) return;
+    this.#become('detached');
+    this.#watch();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wake?.();
+    await this.#watching;
+    const { entries } = this.#detached.waiting;
+    if (entries > 0) {
+      const fate = this.#detached.isVolatile ? 'end with this process' : 'wait on the disk for the next start';
+      this.#logger.error(`${entries} writes that Redis does not have ${fate}`);
+    }
+    await this.#detached.close();
+    await this.#parts.store.close();
+  }
+
+  async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    return this.#either(
+      async () => {
+        const record = await this.#parts.store.find(tenant, id);
+        if (record === undefined) this.#copies.forget(tenant, id);
+        else this.#copies.keep(tenant, record);
+        return record;
+      },
+      () => this.#detached.find(tenant, id),
+    );
+  }
+
+  async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    return this.#either(
+      async () => {
+        const records = await this.#parts.store.findMany(tenant, ids);
+        for (const record of records) if (record !== undefined) this.#copies.keep(tenant, record);
+        return records;
+      },
+      () => Promise.all(ids.map((id) => this.#detached.find(tenant, id))),
+    );
+  }
+
+  async commit(tenant: string, commit: Commit): Promise<Outcome> {
+    // Held back, not refused: the end of the drain is near, or the write joins it.
+    if (this.#mode === 'recovering') await this.#heldBack();
+    return this.#either(
+      async () => {
+        const outcome = await this.#parts.store.commit(tenant, commit);
+        if (!outcome.replayed) this.#remember(tenant, commit, outcome);
+        return outcome;
+      },
+      async () => {
+        const outcome = await this.#detached.commit(tenant, commit);
+        const { entries, bytes } = this.#detached.waiting;
+        this.#observer.waiting(entries, bytes);
+        return outcome;
+      },
+    );
+  }
+
+  async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
+    return this.#either(
+      () => this.#parts.store.findOutcome(tenant, key, fingerprint),
+      () => this.#detached.findOutcome(tenant, key, fingerprint),
+    );
+  }
+
+  list(tenant: string, query: ListQuery): Promise<ListPage> {
+    return this.#onlyAttached(() => this.#parts.store.list(tenant, query), onlyTheStoreHasAll);
+  }
+
+  count(tenant: string, filter: Filter): Promise<number> {
+    return this.#onlyAttached(() => this.#parts.store.count(tenant, filter), onlyTheStoreHasAll);
+  }
+
+  listVersions(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number; readonly includeState: boolean },
+  ): Promise<VersionPage | undefined> {
+    return this.#onlyAttached(() => this.#parts.store.listVersions(tenant, id, page), onlyTheStoreHasAll);
+  }
+
+  findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
+    return this.#onlyAttached(() => this.#parts.store.findVersion(tenant, id, version), onlyTheStoreHasAll);
+  }
+
+  listConflicts(
+    tenant: string,
+    id: string,
+    page: { readonly limit: number; readonly before?: number },
+  ): Promise<ConflictPage> {
+    return this.#onlyAttached(() => this.#parts.store.listConflicts(tenant, id, page), onlyTheStoreHasAll);
+  }
+
+  findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
+    return this.#onlyAttached(() => this.#parts.store.findConflict(tenant, id, n), onlyTheStoreHasAll);
+  }
+
+  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+    const stops = [this.#listeners.add(tenant, topic, listener), this.#parts.store.onChange(tenant, topic, listener)];
+    return () => stops.forEach((stop) => stop());
+  }
+
+  readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    return this.#onlyAttached(() => this.#parts.store.readFeed(tenant, after, limit), onlyTheStoreHasAll);
+  }
+
+  lastEventId(tenant: string): Promise<string | undefined> {
+    return this.#onlyAttached(() => this.#parts.store.lastEventId(tenant), onlyTheStoreHasAll);
+  }
+
+  readBoard(tenant: string, board: string): Promise<Board> {
+    return this.#onlyAttached(() => this.#parts.store.readBoard(tenant, board), onlyTheStoreHasAll);
+  }
+
+  override get unconfirmable(): string | undefined {
+    return this.#parts.store.unconfirmable;
+  }
+
+  /** What was written here is on no replica of the store until it is drained. */
+  override async confirm(tenant: string, onceKey: string): Promise<Confirmation> {
+    return this.#mode === 'attached' ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
+  }
+
+  async sweep(): Promise<number> {
+    return this.#mode === 'attached' ? this.#parts.store.sweep() : 0;
+  }
+
+  async inspect(): Promise<StorageReport> {
+    const { entries, bytes } = this.#detached.waiting;
+    const details = { mode: this.#mode, waitingEntries: entries, waitingBytes: bytes };
+    const report = await soon(this.#parts.store.inspect(), PROBE_MS);
+    if (this.#mode === 'attached' && report?.reachable === true) {
+      return { ...report, details: { ...report.details, ...details } };
+    }
+    const kept = this.#detached.isVolatile
+      ? 'what is written now ends with this process'
+      : 'what is written now is on the disk of this replica';
+    return {
+      // This replica serves, and that is what is asked.
+      reachable: true,
+      latencyMs: null,
+      durability: `${kept}, and goes into Redis when it is back`,
+      warnings: [
+        this.#mode === 'recovering'
+          ? 'Redis is back; what was written meanwhile is being brought into it'
+          : 'Redis cannot be reached; this replica serves what it knows',
+        ...(this.#trouble === undefined ? [] : [this.#trouble]),
+      ],
+      details: { ...report?.details, ...details },
+    };
+  }
+
+  /** From the store while it is there; when it turns out not to be, and nothing was sent, from here. */
+  async #either<T>(attached: () => Promise<T>, detached: () => Promise<T>): Promise<T> {
+    if (this.#mode !== 'attached') return detached();
+    try {
+      return await attached();
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) this.#leave();
+      if (!(error instanceof StoreAwayError)) throw error;
+      this.#leave();
+      return detached();
+    }
+  }
+
+  async #onlyAttached<T>(call: () => Promise<T>, refusal: () => Error = onlyTheStoreKnows): Promise<T> {
+    return this.#either(call, async () => {
+      throw refusal();
+    });
+  }
+
+  /** What was written may be needed when the store is away. */
+  #remember(tenant: string, { puts = [], deletes = [] }: Commit, { workflows }: Outcome): void {
+    workflows.forEach(({ created: _created, state, ...meta }, i) => {
+      const text = state ?? puts[i]?.state;
+      if (text === undefined) this.#copies.touched(tenant, meta);
+      else this.#copies.keep(tenant, { ...meta, state: text });
+    });
+    for (const { id } of deletes) this.#copies.forget(tenant, id);
+  }
+
+  #leave(): void {
+    if (this.#mode !== 'attached' || this.#isClosed) return;
+    this.#leftAt = performance.now();
+    this.#become('suspect');
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#watching ??= this.#attachAgain().finally(() => (this.#watching = undefined));
+  }
+
+  async #attachAgain(): Promise<void> {
+    while (!this.#isClosed) {
+      if (await this.#tryToAttach()) return;
+      if (this.#mode !== 'detached') this.#become('detached');
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ASKED_EACH_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  async #tryToAttach(): Promise<boolean> {
+    const { link } = this.#parts;
+    if (!link.isUsable || !(await link.ping()) || this.#isClosed) return false;
+    this.#become('recovering');
+    try {
+      return await this.#recover();
+    } catch (error) {
+      // Away again, most likely. Otherwise it is worth a line, and a warning until it is over.
+      const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
+      if (message !== undefined && message !== this.#trouble) this.#logger.error(message);
+      this.#trouble = message;
+      return false;
+    }
+  }
+
+  /** Drains until nothing waits. Only then, and in the same turn, does the store answer again. */
+  async #recover(): Promise<boolean> {
+    const { store, check } = this.#parts;
+    await check?.();
+    const epoch = await store.storeEpoch();
+    const hasLostData = this.#detached.epoch !== undefined && this.#detached.epoch !== epoch;
+    for (;;) {
+      if (this.#isClosed) return false;
+      const entries = this.#detached.next(DRAINED_AT_ONCE);
+      if (entries.length === 0) {
+        await this.#detached.setEpoch(epoch);
+        await this.#detached.forget();
+        await this.#detached.flushed();
+        if (!this.#detached.isEmpty) continue;
+        this.#become('attached');
+        return true;
+      }
+      const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
+      for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
+      const { waiting } = this.#detached;
+      this.#observer.waiting(waiting.entries, waiting.bytes);
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  }
+
+  async #heldBack(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, HELD_BACK_MS);
+      this.#waiting.add(done);
+    });
+  }
+
+  #become(mode: Mode): void {
+    const before = this.#mode;
+    this.#mode = mode;
+    this.#observer.mode(mode);
+    if (mode !== 'recovering') for (const go of this.#waiting) go();
+    if (mode === 'attached') {
+      this.#attachedAt = performance.now();
+      this.#trouble = undefined;
+      if (before !== 'attached') this.#tellAttached();
+    } else {
+      this.#attachedAt = Infinity;
+      if (mode === 'detached' && before !== 'recovering') {
+        this.#logger.error('Redis is away: serving what this replica knows, and keeping what is written for later');
+      }
+    }
+  }
+
+  #tellAttached(): void {
+    const seconds = Math.round((performance.now() - this.#leftAt) / 100) / 10;
+    this.#logger.log(`Redis answers again, and has all that was written meanwhile (${seconds} s)`);
+  }
+}
+
+const onlyTheStoreHasAll = () => new NotHeldError('only it has all there is');
+
+async function soon<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,68 @@
+import type { WorkflowMeta, WorkflowRecord } from '../records.js';
+
+/** What a copy costs beside its text, about. */
+const OVERHEAD_BYTES = 400;
+
+/**
+ * The workflows this replica has seen lately, as they were; for the time when the store is away. Bounded by bytes: of more, those
+ * seen longest ago go.
+ */
+export class HeldCopies {
+  readonly #copies = new Map<string, WorkflowRecord>();
+  #bytes = 0;
+
+  constructor(private readonly mostBytes: number) {}
+
+  get(tenant: string, id: string): WorkflowRecord | undefined {
+    return this.#copies.get(keyOf(tenant, id));
+  }
+
+  keep(tenant: string, record: WorkflowRecord): void {
+    const key = keyOf(tenant, record.id);
+    const held = this.#copies.get(key);
+    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state } = record;
+    // Answers may overtake each other.
+    if (held !== undefined && isLater(held, record)) return;
+    this.#drop(key, held);
+    const copy = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
+    const bytes = bytesOf(copy);
+    if (bytes > this.mostBytes) return;
+    this.#copies.set(key, copy);
+    this.#bytes += bytes;
+    for (const [oldest, old] of this.#copies) {
+      if (this.#bytes <= this.mostBytes) break;
+      this.#drop(oldest, old);
+    }
+  }
+
+  /** Its deadline was moved. */
+  touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
+    const key = keyOf(tenant, id);
+    const held = this.#copies.get(key);
+    if (held?.incarnation === incarnation && held.version === version) this.#copies.set(key, { ...held, deadlineMs });
+  }
+
+  forget(tenant: string, id: string): void {
+    const key = keyOf(tenant, id);
+    this.#drop(key, this.#copies.get(key));
+  }
+
+  #drop(key: string, held: WorkflowRecord | undefined): void {
+    if (held === undefined) return;
+    this.#copies.delete(key);
+    this.#bytes -= bytesOf(held);
+  }
+}
+
+function isLater(held: WorkflowRecord, other: WorkflowRecord): boolean {
+  return held.incarnation === other.incarnation ? held.version > other.version : held.createdAtMs > other.createdAtMs;
+}
+
+function bytesOf({ id, state }: WorkflowRecord): number {
+  return OVERHEAD_BYTES + id.length + state.length;
+}
+
+/** NUL is in no name. */
+export function keyOf(tenant: string, id: string): string {
+  return `${tenant}\0${id}`;
+}

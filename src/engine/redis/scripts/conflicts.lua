@@ -1,0 +1,27 @@
+--[[
+  conflicts: the conflict records of a workflow, newest first, or one of them with its state.
+  KEYS[1]  the state key
+  ARGV[4]  the id
+  ARGV[5]  only records below this number; '' for all
+  ARGV[6]  how many at most
+  ARGV[7]  '1': with the states
+  Returns  {next, n, record, state?, n, record, state?…}; next is the number to go on below, 0 at the end. Numbers without a record are
+           passed over, up to a bound, so a page may be short.
+]]
+local MOST_LOOKED_AT = 1000
+local id = ARGV[4]
+local below = tonumber(ARGV[5]) or (tonumber(redis.call('HGET', conflicts_key(id), 'last') or 0) + 1)
+local reply, count = { 0 }, 0
+for n = below - 1, math.max(1, below - MOST_LOOKED_AT), -1 do
+  reply[1] = n
+  local record = conflict_record(id, n)
+  if record then
+    reply[#reply + 1] = n
+    reply[#reply + 1] = record
+    reply[#reply + 1] = ARGV[7] == '1' and redis.call('GET', conflict_state_key(id, n)) or false
+    count = count + 1
+    if count == tonumber(ARGV[6]) then break end
+  end
+end
+if reply[1] == 1 then reply[1] = 0 end
+return reply

@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '../config/config.js';
+import type { About, Commit, ConflictName, Outcome, Ttl } from '../engine/commit.js';
+import type { ConflictDetail, ConflictPage } from '../engine/conflicts.js';
+import { Engine } from '../engine/engine.js';
+import { ConflictNotFoundError, WorkflowNotFoundError } from '../engine/errors.js';
+import type { WorkflowMeta } from '../engine/records.js';
+import { WorkflowIndex } from '../engine/workflow-index.js';
+import type { Write } from './document-workflow-store.js';
+import { newIncarnation } from './identifiers.js';
+
+/** What the workflow shall be: as it is, as it was acknowledged while the store was away, or something else altogether. */
+export type Resolution = 'current' | 'detached' | { readonly state: string };
+
+export interface Resolved {
+  /** What was written; undefined when nothing was, or when the workflow is gone. */
+  readonly workflow: (WorkflowMeta & { readonly state?: string }) | undefined;
+  readonly replayed: boolean;
+}
+
+/** What was acknowledged while the store was away and met a newer state: to be looked at, and to be decided on. */
+@Injectable()
+export class WorkflowConflicts {
+  constructor(
+    private readonly engine: Engine,
+    private readonly index: WorkflowIndex,
+    private readonly config: Config,
+  ) {}
+
+  list(tenant: string, id: string, page: { limit: number; before?: number }): Promise<ConflictPage> {
+    return this.engine.listConflicts(tenant, id, page);
+  }
+
+  /** @throws ConflictNotFoundError */
+  async get(tenant: string, { id, n }: ConflictName): Promise<ConflictDetail> {
+    const conflict = await this.engine.findConflict(tenant, id, n);
+    if (conflict === undefined) throw new ConflictNotFoundError({ id, n });
+    return conflict;
+  }
+
+  /** Writes what is chosen and ends the record, in one step. @throws ConflictNotFoundError */
+  async resolve(name: ConflictName, use: Resolution, ttl: Ttl | undefined, write: Write): Promise<Resolved> {
+    const { tenant, once, keyed } = write;
+    // It reads before it writes, so what it reads may be gone because it has happened.
+    const known = keyed ? await this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
+    if (known !== undefined) return { workflow: known.workflows[0], replayed: true };
+    const conflict = await this.get(tenant, name);
+    const parts = this.#partsOf(conflict, use, ttl, write);
+    const outcome = await this.#commit(tenant, { once, settles: [name], ...parts });
+    const { replayed } = outcome;
+    const [put] = parts.puts ?? [];
+    const [workflow] = outcome.workflows;
+    return { workflow: put && workflow && { ...workflow, state: put.state }, replayed: keyed && replayed };
+  }
+
+  #partsOf(conflict: ConflictDetail, use: Resolution, ttl: Ttl | undefined, write: Write): Partial<Commit> {
+    const { id, enqueue, publish } = conflict;
+    const expect = write.expect && { expect: write.expect };
+    // Nothing is written then; but whoever says what he expects wants that to be true.
+    if (use === 'current') return expect === undefined ? {} : { touches: [{ id, ttl: 'keep', ...expect }] };
+    const also = use === 'detached' ? { enqueue, publish } : {};
+    const state = use === 'detached' ? conflict.state : use.state;
+    if (state === undefined) return { deletes: [{ id, ...expect }], ...also };
+    const about: About = {
+      by: write.by,
+      cause: 'restore',
+      changed: null,
+      ...(write.note !== undefined && { note: write.note }),
+    };
+    const put = { id, incarnation: newIncarnation(), state, index: this.index.ofState(state), about, ...expect };
+    return { puts: [{ ...put, ttl: ttl === undefined ? this.#ttlOf(conflict, use) : ttl }], ...also };
+  }
+
+  /** What was acknowledged had an end; once that is over, or for another state, the policy holds. */
+  #ttlOf({ deadlineMs }: ConflictDetail, use: Resolution): Ttl {
+    if (use !== 'detached') return this.config.workflowTtlMs;
+    const left = deadlineMs === null ? null : deadlineMs - Date.now();
+    return left !== null && left <= 0 ? this.config.workflowTtlMs : left;
+  }
+
+  async #commit(tenant: string, commit: Commit): Promise<Outcome> {
+    try {
+      return await this.engine.commit(tenant, commit);
+    } catch (error) {
+      const isGone = error instanceof WorkflowNotFoundError && commit.deletes !== undefined;
+      if (!isGone) throw error;
+      // It is deleted already, and that was all there was to it.
+      const { deletes: _done, ...rest } = commit;
+      return this.engine.commit(tenant, rest);
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import { describeHang } from '../support/outage/describe-hang.js';
+
+describeHang(20_000, 120_000);

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { idOf } from '../../src/engine/detached/detached-entry.js';
+import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
+import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
+
+interface Filled {
+  readonly acknowledged: readonly string[];
+  readonly codes: readonly string[];
+}
+
+const FILLER = new URL('../support/detached-filler.mjs', import.meta.url).pathname;
+/** No file of the process can grow beyond this, which the system reports much like a full disk. In blocks of 512 or 1024 bytes. */
+const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
+
+describe('The journal of detached writes on a full disk', () => {
+  let dataDir: string;
+  let sources: CompiledSources;
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'waymark-detached-full-'));
+    sources = await compileSources();
+  });
+  afterEach(async () => {
+    await sources.remove();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it('refuses what does not fit, keeps what was acknowledged, and goes on when some of it is drained', async () => {
+    const args = ['-c', WITH_SMALL_DISK, process.execPath, FILLER, sources.url, dataDir];
+    const { stdout } = await promisify(execFile)('sh', args, { maxBuffer: 16 * 1024 * 1024 });
+    const { first, settled, second } = JSON.parse(
+      stdout.split('\n').findLast((line) => line.startsWith('{')) ?? '',
+    ) as {
+      first: Filled;
+      settled: string[];
+      second: Filled;
+    };
+    expect(first.acknowledged.length).toBeGreaterThan(200);
+    expect(new Set(first.codes)).toEqual(new Set(['STORE_FULL']));
+    expect(second.codes).toEqual([]);
+
+    const journal = await LmdbDetachedJournal.open(dataDir);
+    try {
+      const waiting = journal.read().entries.flatMap(({ parts }) => parts.map(idOf));
+      expect(waiting).toEqual([...first.acknowledged.slice(settled.length), ...second.acknowledged]);
+    } finally {
+      await journal.close();
+    }
+  }, 60_000);
+});

@@ -1,0 +1,95 @@
+import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
+import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
+import { VolatileJournal } from '../../src/engine/detached/detached-journal.js';
+import type { DrainedAs } from '../../src/engine/detached/drain.js';
+import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
+import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
+import type { Clock } from '../../src/engine/clock.js';
+import { editOf } from '../../src/workflows/edits/edit-of.js';
+import { testOptions } from '../contract/engine-under-test.js';
+import { testIndex } from './parts.js';
+import { startProxy, type TcpProxy } from './tcp-proxy.js';
+import { until } from './until.js';
+
+export interface ReplicaOptions {
+  readonly redisPort: number;
+  readonly namespace: string;
+  readonly dataDir?: string;
+  readonly clock?: Clock;
+  readonly mostBytes?: number;
+  readonly commandMs?: number;
+  /** Starts without a way to Redis. */
+  readonly isAway?: boolean;
+}
+
+/** One replica over a real Redis, with a network of its own that can be taken away. */
+export class DetachedReplica {
+  private constructor(
+    readonly engine: FallbackEngine,
+    readonly proxy: TcpProxy,
+    /** How each entry ended, in order. */
+    readonly drained: readonly DrainedAs[],
+    private readonly connections: RedisConnections,
+  ) {}
+
+  static async open(options: ReplicaOptions): Promise<DetachedReplica> {
+    const { redisPort, namespace, dataDir, clock, mostBytes = 16 * 1024 * 1024, commandMs = 5000 } = options;
+    const proxy = await startProxy(redisPort);
+    if (options.isAway === true) proxy.down();
+    const connections = new RedisConnections({
+      host: '127.0.0.1',
+      port: proxy.port,
+      username: undefined,
+      password: undefined,
+      db: 0,
+      tls: false,
+      namespace,
+      maxConnections: 2,
+      commandTimeoutMs: commandMs,
+      connectTimeoutMs: commandMs,
+      fallback: 'memory',
+      allowEviction: false,
+    });
+    await connections.open();
+    const parts = {
+      options: { ...testOptions, historyLimit: 1000, historyMaxBytes: 8 * 1024 * 1024 },
+      index: testIndex,
+    };
+    const drained: DrainedAs[] = [];
+    const engine = new FallbackEngine({
+      ...parts,
+      store: new RedisEngine(connections, { ...parts, namespace }),
+      link: connections,
+      journal: dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir),
+      cacheBytes: 1024 * 1024,
+      mostBytes,
+      editOf,
+      ...(clock && { clock }),
+      observer: { mode() {}, waiting() {}, drained: (as) => drained.push(as) },
+    });
+    await engine.start();
+    return new DetachedReplica(engine, proxy, drained, connections);
+  }
+
+  async leave(): Promise<void> {
+    this.proxy.down();
+    await until(() => this.engine.mode === 'detached', 'the replica is detached');
+  }
+
+  async comeBack(): Promise<void> {
+    this.proxy.up();
+    await until(() => this.engine.mode === 'attached', 'the replica is attached again');
+  }
+
+  #closed: Promise<void> | undefined;
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.engine.close();
+    await this.connections.close();
+    await this.proxy.close();
+  }
+}

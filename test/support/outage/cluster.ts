@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ALWAYS_ON_DISK, startRedisProcess, type RedisProcess } from '../redis-process.js';
+import { startService, type ServiceProcess } from '../service-process.js';
+import { startProxy, type TcpProxy } from '../tcp-proxy.js';
+
+export const COMMAND_MS = 1000;
+
+export interface Replied {
+  readonly status: number;
+  readonly storage: string;
+  readonly etag: string | null;
+  readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- bodies of every shape
+}
+
+/** A Redis that keeps what it acknowledges, and replicas of the built service, each with a network and a disk of its own. */
+export class Cluster {
+  readonly replicas: ServiceProcess[] = [];
+  readonly proxies: TcpProxy[] = [];
+
+  private constructor(
+    readonly redis: RedisProcess,
+    private readonly directory: string,
+    private readonly fallback: 'memory' | 'none',
+  ) {}
+
+  static async start(fallback: 'memory' | 'none', replicas: number): Promise<Cluster> {
+    const redis = await startRedisProcess(...ALWAYS_ON_DISK);
+    const cluster = new Cluster(redis, await mkdtemp(join(tmpdir(), 'waymark-outage-')), fallback);
+    for (let i = 0; i < replicas; i++) cluster.proxies.push(await startProxy(redis.port));
+    cluster.replicas.push(...(await Promise.all(cluster.proxies.map((_, i) => cluster.launch(i)))));
+    return cluster;
+  }
+
+  launch(i: number): Promise<ServiceProcess> {
+    return startService({
+      REDIS_URL: `redis://127.0.0.1:${this.proxies[i]?.port}`,
+      REDIS_FALLBACK: this.fallback,
+      REDIS_SOCKET_TIMEOUT: `${COMMAND_MS}ms`,
+      REDIS_SOCKET_CONNECT_TIMEOUT: `${COMMAND_MS}ms`,
+      WORKFLOW_HISTORY_LIMIT: '1000',
+      WORKFLOW_HISTORY_MAX_BYTES: '67108864',
+      DATA_DIR: join(this.directory, String(i)),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.redis.resume();
+    await Promise.all(this.replicas.map((replica) => replica.stop()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    await this.redis.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Undefined when there was no answer at all: the replica was killed. */
+  async call(
+    i: number,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Replied | undefined> {
+    try {
+      const answer = await fetch(`${this.replicas[i]?.url}${path}`, {
+        method,
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      return {
+        status: answer.status,
+        storage: answer.headers.get('x-waymark-storage') ?? '',
+        etag: answer.headers.get('etag'),
+        json: text.startsWith('{') ? JSON.parse(text) : undefined,
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How long it took until every replica worked with Redis again. */
+  async allAttached(withinMs: number): Promise<number> {
+    const started = performance.now();
+    for (let i = 0; i < this.replicas.length; i++) {
+      for (;;) {
+        const health = await this.call(i, 'GET', '/health');
+        const storage = health?.json?.details?.storage;
+        if (health?.status === 200 && (storage?.mode ?? 'attached') === 'attached') break;
+        if (performance.now() - started > withinMs) {
+          throw new Error(
+            `replica ${i} is not attached after ${withinMs} ms: ${JSON.stringify(health)}\n${this.replicas[i]?.log().slice(-2000)}`,
+          );
+        }
+        await sleep(20);
+      }
+    }
+    return performance.now() - started;
+  }
+}
