@@ -1,4 +1,5 @@
 import type { Commit, Outcome } from './commit.js';
+import type { Moving } from './moving/moving.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
 import type { TaskQueues } from './task-queues.js';
 
@@ -130,6 +131,8 @@ export interface FeedEvent {
 export abstract class Engine {
   abstract readonly storage: 'redis' | 'memory';
   abstract readonly tasks: TaskQueues;
+  /** Records as they are, out of this store and into it. */
+  abstract readonly moving: Moving;
 
   /** Undefined when the workflow was never created, was deleted, or has expired. */
   abstract find(tenant: string, id: string): Promise<WorkflowRecord | undefined>;

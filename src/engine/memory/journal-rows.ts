@@ -80,6 +80,7 @@ const TASK_FIELDS = [
   'keptUntilMs',
   'dedupedUntilMs',
   'heldLeaseMs',
+  'dedupeKey',
 ] as const satisfies readonly (keyof JournaledTask)[];
 
 export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];
@@ -89,5 +90,5 @@ export function taskRow(task: JournaledTask): TaskRow {
 }
 
 export function taskOf(id: string, row: TaskRow): JournaledTask {
-  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i]])]) as JournaledTask;
+  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i] ?? null])]) as JournaledTask;
 }

@@ -22,6 +22,7 @@ import { isLive, versionOf, type Entry } from './entry.js';
 import type { Journal } from './journal.js';
 import { countMatching, listPage } from './listing.js';
 import { MemoryCore } from './memory-core.js';
+import { MemoryMoving } from './memory-moving.js';
 import { CommitPlanner, metaOf } from './plan-commit.js';
 import { restoreFrom } from './restore.js';
 import { Sweeper } from './sweeper.js';
@@ -50,6 +51,7 @@ export interface MemoryEngineParts {
 export class MemoryEngine extends Engine {
   readonly storage = 'memory';
   readonly tasks: MemoryTasks;
+  readonly moving: MemoryMoving;
   readonly #core: MemoryCore;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
@@ -67,6 +69,7 @@ export class MemoryEngine extends Engine {
     this.#observer = observer;
     this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
+    this.moving = new MemoryMoving(this.#core, options, index);
     this.#sweeper = new Sweeper({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),

@@ -39,6 +39,7 @@ import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
+import { RedisMoving } from './redis-moving.js';
 import { RedisScript } from './redis-script.js';
 import { RedisTasks } from './redis-tasks.js';
 import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
@@ -66,6 +67,7 @@ export interface RedisEngineParts {
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
   readonly tasks: RedisTasks;
+  readonly moving: RedisMoving;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock | undefined;
@@ -96,6 +98,16 @@ export class RedisEngine extends Engine {
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#committer = new Committer(sender, this.#context);
     this.tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
+    this.moving = new RedisMoving({
+      reader: this.#reader,
+      context: this.#context,
+      index,
+      adopt: (tenant, id) => this.#adopt(tenant, id),
+      readFeed: (tenant, after, limit) => this.readFeed(tenant, after, limit),
+      lastEventId: (tenant) => this.lastEventId(tenant),
+      findQueue: (tenant, name) => this.tasks.findQueue(tenant, name),
+      listQueueNames: (tenant) => this.tasks.listQueues(tenant),
+    });
     this.#hints = new ChangeHints(connections, namespace);
     this.#edits = new EditQueue({
       committer: this.#committer,

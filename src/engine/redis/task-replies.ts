@@ -3,7 +3,7 @@ import type { ClaimedTask, TaskDetail, TaskFailure, TaskRecord, TaskStatus } fro
 import { listOf, textOf } from './replies.js';
 
 /** Names and values in turn, as fields_of in tasks.lua gives them. */
-function namedOf(fields: unknown): ReadonlyMap<string, string> {
+export function namedOf(fields: unknown): ReadonlyMap<string, string> {
   const list = listOf(fields).map(textOf);
   const named = new Map<string, string>();
   for (let i = 0; i < list.length; i += 2) named.set(list[i] as string, list[i + 1] as string);

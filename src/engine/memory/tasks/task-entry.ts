@@ -21,6 +21,7 @@ export interface TaskEntry extends TaskRecord {
   readonly keptUntilMs: number | null;
   /** Until when its dedupe key is kept; null without one. */
   readonly dedupedUntilMs: number | null;
+  readonly dedupeKey: string | null;
   /** Progress events so far. */
   readonly progress: number;
   /** The commit that made this entry; see `Entry`. */

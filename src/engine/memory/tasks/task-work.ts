@@ -121,6 +121,7 @@ export class TaskWork {
       heldLeaseMs: null,
       keptUntilMs: null,
       dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
+      dedupeKey: dedupe?.key ?? null,
       progress: 0,
       commit: 0,
     };

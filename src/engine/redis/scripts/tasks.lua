@@ -418,6 +418,7 @@ local function create_task(spec, payload)
     replays = 0, workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
     expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, backoff = spec.backoff, lease = spec.leaseMs, limit = spec.limitMs,
     place = is_delayed and 0 or next_place(task), deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil,
+    dedupe = spec.dedupe and spec.dedupe.key or nil,
   }, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)
