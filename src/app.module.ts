@@ -7,6 +7,7 @@ import { EngineModule } from './engine/engine.module.js';
 import { HealthModule } from './health/health.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
+import { MigrationModule } from './migration/migration.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
@@ -30,6 +31,7 @@ export class AppModule implements OnModuleDestroy {
         TasksModule,
         CommitsModule,
         HealthModule,
+        MigrationModule,
       ],
     };
   }

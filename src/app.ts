@@ -13,6 +13,7 @@ import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
+import { MIGRATION_SCHEMAS } from './migration/migration.openapi.js';
 import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
 import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
@@ -68,6 +69,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     ...WORKFLOW_SCHEMAS,
     ...TASK_SCHEMAS,
     ...HEALTH_SCHEMAS,
+    ...MIGRATION_SCHEMAS,
   });
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });

@@ -3,6 +3,7 @@
  * row there does not compile) and `docs/problems.md` its explanation (a test keeps the two equal).
  */
 export const ERROR_CODES = [
+  'ADMIN_ONLY',
   'ALREADY_EXISTS',
   'BAD_REQUEST',
   'FEED_TRIMMED',

@@ -7,6 +7,7 @@ import {
   Matches,
   Max,
   Min,
+  MinLength,
   Validate,
   ValidatorConstraint,
   type ValidatorConstraintInterface,
@@ -94,6 +95,7 @@ export class Environment {
   @Duration(MINUTE, 365 * 24 * HOUR) DEAD_TASK_TTL = 7 * 24 * HOUR;
   @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
   @IsOptional() DATA_DIR?: string;
+  @IsOptional() @MinLength(16) ADMIN_TOKEN?: string;
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';
   @Duration(100, HOUR) REQUEST_TIMEOUT = 30 * SECOND;

@@ -46,6 +46,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       mostDead: read.QUEUE_MAX_DEAD,
       waitLimitMs: read.TASK_WAIT_LIMIT,
     },
+    adminToken: read.ADMIN_TOKEN,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,

@@ -159,6 +159,14 @@ export const SETTINGS = [
     meaning: 'where the embedded engine keeps its state; empty: in memory only',
   },
   {
+    name: 'ADMIN_TOKEN',
+    default: '',
+    allowed: 'any text of 16 characters or more',
+    meaning:
+      'who sends it as Authorization: Bearer may export, import and move all state; without it only callers on the same machine may',
+    secret: true,
+  },
+  {
     name: 'LOG_LEVEL',
     default: 'info',
     allowed: 'fatal, error, warn, info, debug, trace or silent',

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../service-error.js';
 
 /** How each code looks over HTTP. A code without a row does not compile; docs/problems.md explains each to clients. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
+  ADMIN_ONLY: { status: 403, title: 'For administrators only' },
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
   FEED_TRIMMED: { status: 410, title: 'Events no longer kept' },

@@ -46,5 +46,6 @@ export const OPERATIONS = {
     'purgeDeadTasks',
   ],
   commits: ['commit'],
+  migration: ['exportAll', 'exportRecords', 'importRecords'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

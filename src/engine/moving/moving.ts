@@ -8,6 +8,10 @@ export interface Stamped {
   readonly bytes: number;
 }
 
+export interface Arrival extends ArrivalOptions {
+  readonly record: Moved;
+}
+
 /** In the order of the ids. A page may be shorter than its limit and not be the last. */
 export interface StampPage {
   readonly items: readonly Stamped[];
@@ -49,6 +53,11 @@ export abstract class Moving {
 
   /** One atomic step: the record is there as it is, or nothing has changed. Doing it again does nothing. */
   abstract put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived>;
+
+  /** Several of one tenant, each a step of its own; what became of each, in order. */
+  putAll(tenant: string, arrivals: readonly Arrival[]): Promise<Arrived[]> {
+    return Promise.all(arrivals.map(({ record, ...options }) => this.put(tenant, record, options)));
+  }
 
   /** Takes a workflow or a task away with all that belongs to it, if it still has this stamp. */
   abstract remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean>;
