@@ -1,10 +1,23 @@
+import { adoptCommand } from './adopt.command.js';
 import type { Command } from './command.js';
+import { exportCommand } from './export.command.js';
+import { importCommand } from './import.command.js';
 import { inspectCommand } from './inspect.command.js';
+import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { workerCommand } from './worker.command.js';
 
-export const COMMANDS: readonly Command[] = [workerCommand, produceCommand, inspectCommand, smokeCommand];
+export const COMMANDS: readonly Command[] = [
+  workerCommand,
+  produceCommand,
+  inspectCommand,
+  smokeCommand,
+  migrateCommand,
+  exportCommand,
+  importCommand,
+  adoptCommand,
+];
 
 const COMMON_HELP = `
   --url <url>            where the service is; WAYMARK_URL, or http://127.0.0.1:3000

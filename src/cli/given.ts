@@ -11,7 +11,7 @@ export class Given {
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
     readonly words: readonly string[],
-    private readonly env: NodeJS.ProcessEnv,
+    readonly env: NodeJS.ProcessEnv,
   ) {}
 
   /** Where the service is. @throws UsageError */
@@ -45,6 +45,14 @@ export class Given {
     const value = integer(text);
     if (value >= min && value <= max) return value;
     throw new UsageError(`--${name} ${text}: must be an integer from ${min} to ${max}`);
+  }
+
+  /** @throws UsageError */
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(name);
+    const value = allowed.find((candidate) => candidate === text);
+    if (text === undefined || value !== undefined) return value;
+    throw new UsageError(`--${name} ${text}: must be ${allowed.join(', ')}`);
   }
 
   /** In milliseconds. @throws UsageError */

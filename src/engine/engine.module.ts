@@ -1,17 +1,13 @@
 import { Global, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
-import { Engine, type EngineOptions } from './engine.js';
+import { Engine } from './engine.js';
+import { optionsOf } from './engine-options.js';
 import { MemoryEngine } from './memory/memory-engine.js';
 import { LmdbJournal } from './memory/lmdb-journal.js';
 import { RedisEngine } from './redis/redis-engine.js';
 import { RedisClient, RedisModule } from './redis/redis.module.js';
 import { WorkflowIndex } from './workflow-index.js';
-
-function optionsOf(config: Config): EngineOptions {
-  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks } = config;
-  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks };
-}
 
 /** Picks the engine by the configuration. Everybody else knows only `Engine`. */
 @Global()

@@ -23,8 +23,8 @@ import { isFull } from './room.js';
 import type { Dedupe } from './tasks/task-collection.js';
 
 /** Raised when records change their shape; a directory of another format is refused, not guessed at. */
-const FORMAT = 2;
-const FILE = 'waymark.mdb';
+export const FORMAT = 2;
+export const FILE = 'waymark.mdb';
 /** Pages that are written anew on the way to a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 

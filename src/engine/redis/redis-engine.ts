@@ -102,7 +102,7 @@ export class RedisEngine extends Engine {
       reader: this.#reader,
       context: this.#context,
       index,
-      adopt: (tenant, id) => this.#adopt(tenant, id),
+      adopt: (tenant, id) => this.adopt(tenant, id),
       readFeed: (tenant, after, limit) => this.readFeed(tenant, after, limit),
       lastEventId: (tenant) => this.lastEventId(tenant),
       findQueue: (tenant, name) => this.tasks.findQueue(tenant, name),
@@ -306,7 +306,7 @@ export class RedisEngine extends Engine {
           return verdict.outcome;
         case 'adopt':
           await this.find(tenant, verdict.id);
-          await this.#adopt(tenant, verdict.id);
+          await this.adopt(tenant, verdict.id);
           continue;
         case 'known':
         case 'fine':
@@ -385,7 +385,8 @@ export class RedisEngine extends Engine {
     return undefined;
   }
 
-  async #adopt(tenant: string, id: string): Promise<void> {
+  /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
+  async adopt(tenant: string, id: string): Promise<void> {
     const record = await this.find(tenant, id);
     if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
   }
