@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -32,6 +33,7 @@ export class AppModule implements OnModuleDestroy {
         CommitsModule,
         HealthModule,
         MigrationModule,
+        AttachModule,
       ],
     };
   }

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
+import { ATTACH_SCHEMAS } from './attach/attach.openapi.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
@@ -70,6 +71,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     ...TASK_SCHEMAS,
     ...HEALTH_SCHEMAS,
     ...MIGRATION_SCHEMAS,
+    ...ATTACH_SCHEMAS,
   });
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });

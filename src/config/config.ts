@@ -47,6 +47,8 @@ export abstract class Config {
   abstract readonly tasks: TasksConfig;
   /** What administrators prove themselves with; undefined lets callers on the same machine in. */
   abstract readonly adminToken: string | undefined;
+  /** Read again on SIGHUP. */
+  abstract readonly envFile: string;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
   /** How long a request may take to arrive: all of it, and its headers alone. */

@@ -2,6 +2,7 @@ import { Transform } from 'class-transformer';
 import {
   IsBoolean,
   IsIn,
+  IsNotEmpty,
   IsNumber,
   IsOptional,
   Matches,
@@ -96,6 +97,7 @@ export class Environment {
   @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
   @IsOptional() DATA_DIR?: string;
   @IsOptional() @MinLength(16) ADMIN_TOKEN?: string;
+  @IsNotEmpty() ENV_FILE = '.env';
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';
   @Duration(100, HOUR) REQUEST_TIMEOUT = 30 * SECOND;

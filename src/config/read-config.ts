@@ -47,6 +47,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       waitLimitMs: read.TASK_WAIT_LIMIT,
     },
     adminToken: read.ADMIN_TOKEN,
+    envFile: resolve(read.ENV_FILE),
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,

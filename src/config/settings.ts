@@ -167,6 +167,12 @@ export const SETTINGS = [
     secret: true,
   },
   {
+    name: 'ENV_FILE',
+    default: '.env',
+    allowed: 'a path',
+    meaning: 'read again on SIGHUP: when it names a Redis by now, a service in memory moves there while it serves',
+  },
+  {
     name: 'LOG_LEVEL',
     default: 'info',
     allowed: 'fatal, error, warn, info, debug, trace or silent',

@@ -1,4 +1,4 @@
-import { Global, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Global, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Engine } from './engine.js';
@@ -7,7 +7,12 @@ import { MemoryEngine } from './memory/memory-engine.js';
 import { LmdbJournal } from './memory/lmdb-journal.js';
 import { RedisEngine } from './redis/redis-engine.js';
 import { RedisClient, RedisModule } from './redis/redis.module.js';
+import { EngineSwitch, type ServingEngine } from './switching/engine-switch.js';
 import { WorkflowIndex } from './workflow-index.js';
+
+function serving(engine: MemoryEngine | RedisEngine): ServingEngine {
+  return { engine, start: () => engine.start(), close: () => engine.close() };
+}
 
 /** Picks the engine by the configuration. Everybody else knows only `Engine`. */
 @Global()
@@ -20,28 +25,30 @@ import { WorkflowIndex } from './workflow-index.js';
       useFactory: (config: Config) => new WorkflowIndex(config.workflowIndex),
     },
     {
-      provide: Engine,
+      provide: EngineSwitch,
       inject: [Config, WorkflowIndex, Metrics, RedisClient],
       useFactory: async (config: Config, index: WorkflowIndex, observer: Metrics, redis: RedisClient) => {
         const parts = { options: optionsOf(config), index, observer };
         if (redis.connections !== undefined) {
-          return new RedisEngine(redis.connections, { ...parts, namespace: redis.connections.config.namespace });
+          const { namespace } = redis.connections.config;
+          return new EngineSwitch(serving(new RedisEngine(redis.connections, { ...parts, namespace })));
         }
         const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
-        return new MemoryEngine({ ...parts, ...(journal && { journal }) });
+        return new EngineSwitch(serving(new MemoryEngine({ ...parts, ...(journal && { journal }) })));
       },
     },
+    { provide: Engine, inject: [EngineSwitch], useFactory: ({ front }: EngineSwitch) => front },
   ],
-  exports: [Engine, WorkflowIndex],
+  exports: [Engine, EngineSwitch, WorkflowIndex],
 })
 export class EngineModule implements OnModuleInit, OnModuleDestroy {
-  constructor(@Inject(Engine) private readonly engine: MemoryEngine | RedisEngine) {}
+  constructor(private readonly engines: EngineSwitch) {}
 
   async onModuleInit(): Promise<void> {
-    await this.engine.start();
+    await this.engines.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.engine.close();
+    await this.engines.close();
   }
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../service-error.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ADMIN_ONLY: { status: 403, title: 'For administrators only' },
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
+  ATTACH_REFUSED: { status: 409, title: 'Cannot be moved to that Redis' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
   FEED_TRIMMED: { status: 410, title: 'Events no longer kept' },
   IDEMPOTENCY_IN_PROGRESS: { status: 409, title: 'First request with this key is still running' },

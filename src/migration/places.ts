@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
-import type { Config, RedisConfig } from '../config/config.js';
-import { readConfig } from '../config/read-config.js';
+import type { RedisConfig } from '../config/config.js';
+import { configWith, withoutPassword } from '../config/config-with.js';
 import { optionsOf } from '../engine/engine-options.js';
 import { DirectoryMoving } from '../engine/memory/directory-moving.js';
 import { openMemoryEngine } from '../engine/memory/open-memory-engine.js';
@@ -57,7 +57,7 @@ export async function openSource(place: Place, options: PlaceOptions): Promise<O
 /** To be written. @throws Error in words for the operator */
 export async function openTarget(place: Place, options: PlaceOptions): Promise<OpenPlace> {
   if (place.kind !== 'directory') return openEither(place, options);
-  const config = configOf(options.env, {});
+  const config = configWith(options.env, {});
   const engine = await openMemoryEngine({
     options: optionsOf(config),
     index: new WorkflowIndex(config.workflowIndex),
@@ -77,7 +77,7 @@ async function openEither(place: Place, { env, namespace, token }: PlaceOptions)
 /** @throws Error in words for the operator */
 export function openRedisAt(url: string, env: NodeJS.ProcessEnv, namespace: string | undefined): Promise<OpenRedis> {
   const own = namespace === undefined ? {} : { REDIS_NAMESPACE: namespace };
-  const config = configOf(env, { REDIS_URL: url, USE_REDIS: 'true', ...own });
+  const config = configWith(env, { REDIS_URL: url, USE_REDIS: 'true', ...own });
   return openRedis(config.redis as RedisConfig, {
     options: optionsOf(config),
     index: new WorkflowIndex(config.workflowIndex),
@@ -86,21 +86,4 @@ export function openRedisAt(url: string, env: NodeJS.ProcessEnv, namespace: stri
 
 function closable(moving: DirectoryMoving | FileMoving): OpenPlace {
   return { moving, close: () => moving.close() };
-}
-
-/** The environment of the service says what is indexed, how Redis is reached and what is kept; the place itself comes from the command line. */
-function configOf(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {
-  const { REDIS_HOST: _host, REDIS_PORT: _port, REDIS_PASSWORD: _password, REDIS_DB: _db, ...others } = env;
-  return readConfig({ ...others, ...own });
-}
-
-function withoutPassword(text: string): string {
-  try {
-    const url = new URL(text);
-    url.username = '';
-    url.password = '';
-    return url.href;
-  } catch {
-    return text.replace(/\/\/[^@]*@/, '//');
-  }
 }

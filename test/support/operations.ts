@@ -47,5 +47,6 @@ export const OPERATIONS = {
   ],
   commits: ['commit'],
   migration: ['exportAll', 'exportRecords', 'importRecords'],
+  attaching: ['attach', 'getAttach'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

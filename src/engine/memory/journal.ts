@@ -77,6 +77,8 @@ export interface Journal {
   write(changes: readonly JournalChange[]): Promise<void>;
   /** Another service took the place over; what this one holds in memory may be old by now. */
   readonly isLost: boolean;
+  /** No service may begin on it any more: its state is served from there. */
+  markMoved(to: string): Promise<void>;
   /** What an operator should know, a sentence each. */
   warnings(): readonly string[];
   close(): Promise<void>;

@@ -3,10 +3,12 @@ import { StoreUnavailableError } from '../errors.js';
 import type { Arrived, ArrivalOptions } from '../moving/arrival.js';
 import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../moving/moving.js';
+import type { MovedOutcome } from '../moving/moved-outcome.js';
 import { stampOf } from '../moving/stamp.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { entriesOf } from './commit-plan.js';
 import { prefixOf, stateKey, tenantsKey } from './keys.js';
+import { keptText } from './moved-outcomes.js';
 import { movedTaskOf, movedWorkflowOf, taskFields, taskTexts, versionText } from './moved-replies.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
@@ -20,6 +22,7 @@ const workflowScript = new RedisScript('workflow', 'writing', 'moving', 'move-wo
 const queueScript = new RedisScript('workflow', 'move-queue');
 const tasksScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'moving-tasks', 'move-tasks');
 const taskScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'moving-tasks', 'move-task');
+const outcomeScript = new RedisScript('workflow', 'move-outcome');
 const MEMBERS_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
 const MOST_ROUNDS = 50;
@@ -131,6 +134,12 @@ export class RedisMoving extends Moving {
         ? await this.#run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], [id])
         : await this.#run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
     return reply === 'removed';
+  }
+
+  /** What came of a commit elsewhere, so that its repetition is known here. */
+  async putOutcome(tenant: string, moved: MovedOutcome): Promise<void> {
+    const args = [moved.key, String(moved.untilMs), keptText(moved)];
+    await this.#run(outcomeScript, 'move-outcome', tenant, args);
   }
 
   /** Ids of tasks by the sets they stand in; those that move during the walk may be missing, or come twice. */
