@@ -32,7 +32,7 @@ export async function fill(url: string, workflows: number): Promise<void> {
       const enqueue = numbers
         .filter((n) => version === 2 && n % 10 === 0)
         .map((n) => ({
-          queue: `q-${n % 5}`,
+          queue: `q-${(n / 10) % 5}`,
           payload: { n },
           workflowId: idOf(n),
           priority: n % 10,
