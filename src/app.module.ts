@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -7,6 +8,7 @@ import { EngineModule } from './engine/engine.module.js';
 import { HealthModule } from './health/health.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
+import { MigrationModule } from './migration/migration.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RoutingModule } from './routing/routing.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
@@ -32,6 +34,8 @@ export class AppModule implements OnModuleDestroy {
         CommitsModule,
         RoutingModule,
         HealthModule,
+        MigrationModule,
+        AttachModule,
       ],
     };
   }

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
+import { ATTACH_SCHEMAS } from './attach/attach.openapi.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
@@ -14,6 +15,7 @@ import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
 import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
+import { MIGRATION_SCHEMAS } from './migration/migration.openapi.js';
 import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
 import { CONFLICT_SCHEMAS } from './workflows/conflicts.openapi.js';
@@ -72,6 +74,8 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     ...TASK_SCHEMAS,
     ...ROUTING_SCHEMAS,
     ...HEALTH_SCHEMAS,
+    ...MIGRATION_SCHEMAS,
+    ...ATTACH_SCHEMAS,
   });
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });

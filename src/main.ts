@@ -1,3 +1,5 @@
+import { Attach } from './attach/attach.js';
+import { attachOnHangup } from './attach/attach-on-hangup.js';
 import { createApp } from './app.js';
 import { readConfig } from './config/read-config.js';
 import { InvalidEnvironmentError } from './config/invalid-environment.error.js';
@@ -25,6 +27,7 @@ const config = configuration();
 const logger = createLogger(config);
 try {
   const app = await createApp(config, { logger });
+  attachOnHangup(app.get(Attach), config, logger);
   shutDownOnSignal(app, app.get(Draining), config, logger);
   await app.listen(config.port, config.host);
   const url = (await app.getUrl()).replace('[::1]', 'localhost');

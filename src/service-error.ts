@@ -3,7 +3,9 @@
  * row there does not compile) and `docs/problems.md` its explanation (a test keeps the two equal).
  */
 export const ERROR_CODES = [
+  'ADMIN_ONLY',
   'ALREADY_EXISTS',
+  'ATTACH_REFUSED',
   'BAD_REQUEST',
   'DURABILITY_UNAVAILABLE',
   'CONFLICT_NOT_FOUND',

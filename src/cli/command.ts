@@ -13,6 +13,10 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Called for each SIGTERM and SIGINT, which then do not end the process. */
   onStop(listener: () => void): void;
+  /** stdin as it comes. */
+  readonly input: AsyncIterable<Uint8Array>;
+  /** One line on stderr that is written over again and again; absent where stderr is no screen. */
+  status?(line: string): void;
   /** The output is a screen, which can be cleared. */
   readonly isScreen: boolean;
 }

@@ -1,6 +1,10 @@
+import { adoptCommand } from './adopt.command.js';
 import type { Command } from './command.js';
 import { doctorCommand } from './doctor.command.js';
+import { exportCommand } from './export.command.js';
+import { importCommand } from './import.command.js';
 import { inspectCommand } from './inspect.command.js';
+import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { workerCommand } from './worker.command.js';
@@ -11,6 +15,10 @@ export const COMMANDS: readonly Command[] = [
   inspectCommand,
   smokeCommand,
   doctorCommand,
+  migrateCommand,
+  exportCommand,
+  importCommand,
+  adoptCommand,
 ];
 
 const COMMON_HELP = `

@@ -47,6 +47,14 @@ export class Given {
     throw new UsageError(`--${name} ${text}: must be an integer from ${min} to ${max}`);
   }
 
+  /** @throws UsageError */
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(name);
+    const value = allowed.find((candidate) => candidate === text);
+    if (text === undefined || value !== undefined) return value;
+    throw new UsageError(`--${name} ${text}: must be ${allowed.join(', ')}`);
+  }
+
   /** In milliseconds. @throws UsageError */
   duration(name: string, { min, max }: Range): number | undefined {
     const text = this.text(name);

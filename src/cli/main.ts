@@ -13,5 +13,10 @@ process.exitCode = await runCommand(process.argv.slice(2), process.env, {
   onStop(listener) {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, listener);
   },
+  input: process.stdin,
+  ...(process.stderr.isTTY && {
+    status: (line: string) =>
+      void process.stderr.write(`\r\u001b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`),
+  }),
   isScreen: process.stdout.isTTY,
 });

@@ -101,6 +101,10 @@ export abstract class Config {
   abstract readonly maxStateBytes: number;
   abstract readonly tasks: TasksConfig;
   abstract readonly routing: RoutingConfig;
+  /** What administrators prove themselves with; undefined lets callers on the same machine in. */
+  abstract readonly adminToken: string | undefined;
+  /** Read again on SIGHUP. */
+  abstract readonly envFile: string;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
   /** How long a request may take to arrive: all of it, and its headers alone. */

@@ -2,11 +2,13 @@ import { Transform } from 'class-transformer';
 import {
   IsBoolean,
   IsIn,
+  IsNotEmpty,
   IsNumber,
   IsOptional,
   Matches,
   Max,
   Min,
+  MinLength,
   Validate,
   ValidatorConstraint,
   type ValidatorConstraintInterface,
@@ -120,6 +122,8 @@ export class Environment {
   @IsOptional() ROUTING_AGENTS?: string;
   @Duration(SECOND, 24 * HOUR) ROUTING_STATUS_TTL = 2 * MINUTE;
   @IsOptional() DATA_DIR?: string;
+  @IsOptional() @MinLength(16) ADMIN_TOKEN?: string;
+  @IsNotEmpty() ENV_FILE = '.env';
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';
   @Duration(100, HOUR) REQUEST_TIMEOUT = 30 * SECOND;

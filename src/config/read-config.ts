@@ -53,6 +53,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       waitLimitMs: read.TASK_WAIT_LIMIT,
     },
     routing: { agents, statusTtlMs: read.ROUTING_STATUS_TTL },
+    adminToken: read.ADMIN_TOKEN,
+    envFile: resolve(read.ENV_FILE),
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,

@@ -294,6 +294,20 @@ export const SETTINGS = [
     meaning: 'where the embedded engine keeps its state; empty: in memory only',
   },
   {
+    name: 'ADMIN_TOKEN',
+    default: '',
+    allowed: 'any text of 16 characters or more',
+    meaning:
+      'who sends it as Authorization: Bearer may export, import and move all state; without it only callers on the same machine may',
+    secret: true,
+  },
+  {
+    name: 'ENV_FILE',
+    default: '.env',
+    allowed: 'a path',
+    meaning: 'read again on SIGHUP: when it names a Redis by now, a service in memory moves there while it serves',
+  },
+  {
     name: 'LOG_LEVEL',
     default: 'info',
     allowed: 'fatal, error, warn, info, debug, trace or silent',

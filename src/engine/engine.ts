@@ -2,6 +2,7 @@ import type { Board } from './board.js';
 import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
 import type { ConflictDetail, ConflictPage } from './conflicts.js';
+import type { Moving } from './moving/moving.js';
 import type { VersionRecord, WorkflowRecord } from './records.js';
 import type { TaskQueues } from './task-queues.js';
 
@@ -137,6 +138,8 @@ export abstract class Engine {
   /** Where answers come from now. */
   abstract readonly storage: 'redis' | 'memory' | 'detached';
   abstract readonly tasks: TaskQueues;
+  /** Records as they are, out of this store and into it. */
+  abstract readonly moving: Moving;
 
   /** How an answer says where it comes from, that was begun at this time (as performance.now() tells it). */
   storageSince(_startedAt: number): string {

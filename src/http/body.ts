@@ -8,7 +8,15 @@ import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMe
 export function keepBodiesRaw(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Lines are read one by one where they are wanted, and nowhere else.
+  fastify.addContentTypeParser(LINES_TYPE, (request, body, done) => {
+    if (LINES_ROUTES.includes(request.routeOptions.url ?? '')) done(null, body);
+    else done(new UnsupportedMediaTypeError(LINES_TYPE, JSON_TYPES));
+  });
 }
+
+export const LINES_TYPE = 'application/x-ndjson';
+const LINES_ROUTES: readonly string[] = ['/v1/import'];
 
 export const JSON_TYPES = ['application/json'] as const;
 

@@ -2,7 +2,9 @@ import type { ErrorCode } from '../service-error.js';
 
 /** How each code looks over HTTP. A code without a row does not compile; docs/problems.md explains each to clients. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
+  ADMIN_ONLY: { status: 403, title: 'For administrators only' },
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
+  ATTACH_REFUSED: { status: 409, title: 'Cannot be moved to that Redis' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
   DURABILITY_UNAVAILABLE: { status: 501, title: 'Durability not available' },
   CONFLICT_NOT_FOUND: { status: 404, title: 'Conflict not found' },

@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import type { Terminal } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands.js';
@@ -21,6 +21,7 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, input =
     note: (line) => notes.push(line),
     readInput: async () => input,
     onStop: () => undefined,
+    input: Readable.from([]),
     isScreen: false,
   };
   const code = await runCommand(args, env, terminal);

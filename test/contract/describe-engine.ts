@@ -6,6 +6,7 @@ import { describeExpectations } from './cases/expectations.js';
 import { describeFilters } from './cases/filters.js';
 import { describeHistory } from './cases/history.js';
 import { describeListing } from './cases/listing.js';
+import { describeMoving } from './cases/moving.js';
 import { describeOnce } from './cases/once.js';
 import { describePatches } from './cases/patches.js';
 import { describeRaces } from './cases/races.js';
@@ -85,5 +86,6 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeTaskHints(fixture);
     describeTaskFigures(fixture);
     describeTaskLists(fixture);
+    describeMoving(fixture);
   });
 }

@@ -51,7 +51,7 @@ export class Service {
     });
     const text = await response.text();
     this.checker.check(method, new URL(this.url + path).pathname, response.status, response.headers, text);
-    const isJson = (response.headers.get('content-type') ?? '').includes('json');
+    const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
     return {
       status: response.status,
       headers: response.headers,

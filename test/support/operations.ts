@@ -49,5 +49,7 @@ export const OPERATIONS = {
   commits: ['commit'],
   routing: ['testRouting', 'getRoutingStatistics', 'routeTask', 'reportAgentStatus', 'listAgents'],
   conflicts: ['listConflicts', 'getConflict', 'resolveConflict'],
+  migration: ['exportAll', 'exportRecords', 'importRecords'],
+  attaching: ['attach', 'getAttach'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

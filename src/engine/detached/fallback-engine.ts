@@ -19,6 +19,7 @@ import {
 } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
 import { Listeners } from '../memory/listeners.js';
+import type { Moving } from '../moving/moving.js';
 import type { WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { DetachedJournal } from './detached-journal.js';
@@ -102,6 +103,10 @@ export class FallbackEngine extends Engine {
       if (!link.isUsable) this.#leave();
     });
     link.onReady(() => this.#wake?.());
+  }
+
+  get moving(): Moving {
+    return this.#parts.store.moving;
   }
 
   get storage(): 'redis' | 'memory' | 'detached' {

@@ -81,6 +81,7 @@ const TASK_FIELDS = [
   'dedupedUntilMs',
   'heldLeaseMs',
   'isTimed',
+  'dedupeKey',
 ] as const satisfies readonly (keyof JournaledTask)[];
 
 export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];
@@ -90,5 +91,5 @@ export function taskRow(task: JournaledTask): TaskRow {
 }
 
 export function taskOf(id: string, row: TaskRow): JournaledTask {
-  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i]])]) as JournaledTask;
+  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i] ?? null])]) as JournaledTask;
 }

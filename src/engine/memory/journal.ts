@@ -2,7 +2,7 @@ import type { Board } from '../board.js';
 import type { About } from '../commit.js';
 import type { WorkflowMeta } from '../records.js';
 import type { ProgressEvent } from '../task-queues.js';
-import type { Entry } from './entry.js';
+import type { Earlier, Entry } from './entry.js';
 import type { Kept } from './outcomes.js';
 import type { Dedupe } from './tasks/task-collection.js';
 import type { TaskEntry } from './tasks/task-entry.js';
@@ -79,6 +79,8 @@ export interface Journal {
   write(changes: readonly JournalChange[]): Promise<void>;
   /** Another service took the place over; what this one holds in memory may be old by now. */
   readonly isLost: boolean;
+  /** No service may begin on it any more: its state is served from there. */
+  markMoved(to: string): Promise<void>;
   /** What an operator should know, a sentence each. */
   warnings(): readonly string[];
   close(): Promise<void>;
@@ -94,7 +96,7 @@ export function changesOf(
   const changes: JournalChange[] = [];
   // Not by the incarnation: a caller may use one again when the workflow it was for has expired. A write has a text of its own.
   const isTouch = next !== undefined && next.state === old?.state;
-  const isSameLife = isTouch || (old !== undefined && next?.version === old.version + 1);
+  const isSameLife = isTouch || (old !== undefined && next !== undefined && follows(old, next));
   const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
   for (const { version } of versionsOf(old)) {
     if (!kept.has(version)) changes.push({ kind: 'version', tenant, id, version, value: undefined });
@@ -106,11 +108,24 @@ export function changesOf(
   changes.push({ kind: 'workflow', tenant, id, value: meta });
   if (isTouch) return changes;
   changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
+  if (!isSameLife) {
+    for (const earlier of next.history) {
+      changes.push({ kind: 'version', tenant, id, version: earlier.version, value: journaled(earlier) });
+    }
+  }
   // What was touched has another deadline by now than in its record, and goes into the history with that.
   if (old?.isTouched === true && kept.has(old.version)) {
     changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }
   return changes;
+}
+
+/** A write of the same life: what `next` has of earlier versions, the journal has too. What was brought from elsewhere does not follow. */
+function follows(old: Entry, next: Entry): boolean {
+  const [last] = next.history;
+  return (
+    next.version === old.version + 1 && (last === undefined || last.state === old.state || old.history.includes(last))
+  );
 }
 
 /** Of a record without its states, roughly. */
@@ -145,6 +160,6 @@ function versionsOf(entry: Entry | undefined): readonly { readonly version: numb
   return entry === undefined ? [] : [entry, ...entry.history];
 }
 
-function journaled({ version, updatedAtMs, deadlineMs, about, state }: Entry): JournaledVersion {
+function journaled({ version, updatedAtMs, deadlineMs, about, state }: Earlier): JournaledVersion {
   return { version, updatedAtMs, deadlineMs, about, state: state.bytes() };
 }

@@ -24,8 +24,10 @@ import { isFull } from './room.js';
 import type { Dedupe } from './tasks/task-collection.js';
 
 /** Raised when records change their shape; a directory of another format is refused, not guessed at. */
-const FORMAT = 2;
-const FILE = 'waymark.mdb';
+export const FORMAT = 2;
+export const FILE = 'waymark.mdb';
+/** In the database of the service: where the state has gone. */
+const MOVED = 'moved';
 /** Pages that are written anew on the way to a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
@@ -48,12 +50,14 @@ export class LmdbJournal implements Journal {
   readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
   readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
   readonly #boards: Database<Board, [tenant: string, name: string]>;
+  readonly #service: Database<unknown, string>;
   #trouble: unknown;
 
   private constructor(path: string, root: RootDatabase<unknown, never>, lock: DirectoryLock) {
     this.#path = path;
     this.#root = root;
     this.#lock = lock;
+    this.#service = root.openDB({ name: 'service' });
     this.#workflows = root.openDB({ name: 'workflows' });
     this.#versions = root.openDB({ name: 'versions' });
     this.#outcomes = root.openDB({ name: 'outcomes' });
@@ -86,6 +90,7 @@ export class LmdbJournal implements Journal {
       const service = root.openDB<unknown, string>({ name: 'service' });
       lock = await DirectoryLock.take(service, directory);
       await checkFormat(service, directory);
+      checkNotMoved(service, directory);
       return new LmdbJournal(path, root, lock);
     } catch (error) {
       await lock?.release();
@@ -143,6 +148,13 @@ export class LmdbJournal implements Journal {
     }
   }
 
+  async markMoved(to: string): Promise<void> {
+    await inTransaction(this.#root, () => {
+      this.#lock.demand();
+      this.#service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
+    });
+  }
+
   warnings(): readonly string[] {
     const lost = this.isLost ? ['Another service has taken over DATA_DIR; this one must be stopped'] : [];
     const full = this.#trouble instanceof StoreFullError;
@@ -184,6 +196,20 @@ export class LmdbJournal implements Journal {
         return put(this.#boards, [change.tenant, change.name], change.value);
     }
   }
+}
+
+interface MovedMark {
+  readonly to: string;
+  readonly at: string;
+}
+
+/** @throws Error that says what to do */
+function checkNotMoved(service: Database<unknown, string>, directory: string): void {
+  const mark = service.get(MOVED) as MovedMark | undefined;
+  if (mark === undefined) return;
+  throw new Error(
+    `${directory} was moved to ${mark.to} on ${mark.at}, so what it holds is old. Start with REDIS_URL set to that Redis, or with another DATA_DIR. To serve the old state all the same: waymark migrate --from ${directory} --to <new directory>`,
+  );
 }
 
 async function checkFormat(service: Database<unknown, string>, directory: string): Promise<void> {

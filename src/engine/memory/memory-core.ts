@@ -7,7 +7,7 @@ import { journalError } from './journal-error.js';
 import { Listeners } from './listeners.js';
 import { keep, type Kept } from './outcomes.js';
 import { Tenants, type TenantData } from './tenant-data.js';
-import { Transaction } from './transaction.js';
+import { Transaction, type Touched } from './transaction.js';
 
 /** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
 const OUTCOMES_REMOVED_AT_ONCE = 2;
@@ -27,6 +27,8 @@ export class MemoryCore {
   readonly listeners = new Listeners();
   readonly #group: GroupCommit | undefined;
   #fullUntil = 0;
+  /** Told of every change as it is made, whether or not it reaches the disk. */
+  onTouched: ((tenant: string, kind: Touched, id: string) => void) | undefined;
 
   constructor(
     readonly clock: Clock,
@@ -78,6 +80,8 @@ export class MemoryCore {
       try {
         const made = work(transaction);
         if (performance.now() < this.#fullUntil && !freesRoom(transaction.changes())) throw new StoreFullError();
+        const { onTouched } = this;
+        if (onTouched !== undefined) for (const [kind, id] of transaction.touched()) onTouched(tenant, kind, id);
         return { made, done: this.#flush(tenant, transaction) };
       } catch (error) {
         transaction.undo();

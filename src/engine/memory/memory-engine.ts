@@ -18,6 +18,7 @@ import {
 } from '../engine.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError } from '../errors.js';
+import type { MovedOutcome } from '../moving/moved-outcome.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Collection } from './collection.js';
@@ -25,6 +26,7 @@ import { isLive, versionOf, type Entry } from './entry.js';
 import type { Journal } from './journal.js';
 import { countMatching, listPage } from './listing.js';
 import { MemoryCore } from './memory-core.js';
+import { MemoryMoving } from './memory-moving.js';
 import { CommitPlanner, metaOf } from './plan-commit.js';
 import { restoreFrom } from './restore.js';
 import { Sweeper } from './sweeper.js';
@@ -32,7 +34,7 @@ import { MemoryTasks } from './tasks/memory-tasks.js';
 import { claimedOf, recordOf as taskRecordOf } from './tasks/task-entry.js';
 import { TaskWork } from './tasks/task-work.js';
 import type { TenantData } from './tenant-data.js';
-import type { Transaction } from './transaction.js';
+import type { Touched, Transaction } from './transaction.js';
 
 /** What one sweep removes at most; more would hold up everybody else. */
 const SWEPT_AT_ONCE = 500;
@@ -53,6 +55,7 @@ export interface MemoryEngineParts {
 export class MemoryEngine extends Engine {
   readonly storage = 'memory';
   readonly tasks: MemoryTasks;
+  readonly moving: MemoryMoving;
   readonly #core: MemoryCore;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
@@ -70,6 +73,7 @@ export class MemoryEngine extends Engine {
     this.#observer = observer;
     this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
+    this.moving = new MemoryMoving(this.#core, options, index);
     this.#sweeper = new Sweeper({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),
@@ -92,6 +96,28 @@ export class MemoryEngine extends Engine {
   async close(): Promise<void> {
     this.#sweeper.stop();
     await this.#core.close();
+  }
+
+  /** Calls `listener` for everything that is changed from now on, perhaps before it is on the disk. Undefined ends it. */
+  onTouched(listener: ((tenant: string, kind: Touched, id: string) => void) | undefined): void {
+    this.#core.onTouched = listener;
+  }
+
+  /** What came of commits, as far as it is kept for clients; all there is, or under these keys. */
+  outcomes(tenant: string, keys?: Iterable<string>): Promise<readonly MovedOutcome[]> {
+    return this.#core.read(tenant, ({ outcomes }) => {
+      const now = this.#clock();
+      return [...(keys ?? outcomes.keys())].flatMap((key) => {
+        const kept = outcomes.get(key);
+        if (kept === undefined || !kept.isLasting || kept.untilMs <= now) return [];
+        return [{ key, fingerprint: kept.fingerprint, untilMs: kept.untilMs, outcome: kept.outcome }];
+      });
+    });
+  }
+
+  /** Its state is in another store now: a later start on the directory must not serve what is old by then. */
+  async markMoved(to: string): Promise<void> {
+    await this.#core.journal?.markMoved(to);
   }
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {

@@ -31,6 +31,10 @@ export class Outcomes {
     return kept === undefined || kept.untilMs <= now ? undefined : { ...kept.outcome, replayed: true };
   }
 
+  keys(): string[] {
+    return [...this.#kept.keys()];
+  }
+
   get(key: string): Kept | undefined {
     return this.#kept.get(key);
   }

@@ -9,6 +9,8 @@ import type { TaskEntry } from './tasks/task-entry.js';
 import { progressChangesOf, taskChangesOf } from './tasks/task-changes.js';
 import type { TenantData } from './tenant-data.js';
 
+export type Touched = 'workflow' | 'task' | 'queue' | 'outcome';
+
 /**
  * The changes of one commit: made at once, and remembered so that they can be written to the journal and, if that fails, taken
  * back. Whoever changes something checks everything before: nothing here can refuse.
@@ -87,6 +89,15 @@ export class Transaction {
     const { boards } = this.data;
     if (!this.#boards.has(name)) this.#boards.set(name, boards.get(name));
     boards.set(name, next);
+  }
+
+  /** What was changed, by its kind and id; of progress its task, of outcomes their keys. */
+  *touched(): Generator<readonly [Touched, string]> {
+    for (const id of this.#workflows.keys()) yield ['workflow', id];
+    for (const id of this.#tasks.keys()) yield ['task', id];
+    for (const id of this.#progress.keys()) yield ['task', id];
+    for (const name of this.#paused.keys()) yield ['queue', name];
+    for (const key of this.#outcomes.keys()) yield ['outcome', key];
   }
 
   undo(): void {

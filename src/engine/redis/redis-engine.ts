@@ -47,6 +47,7 @@ import { RedisConflicts, type NewConflict } from './redis-conflicts.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
+import { RedisMoving } from './redis-moving.js';
 import { RedisScript } from './redis-script.js';
 import { RedisTasks } from './redis-tasks.js';
 import { boardOf, foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
@@ -79,6 +80,7 @@ export interface RedisEngineParts {
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
   readonly tasks: TaskQueues;
+  readonly moving: RedisMoving;
   readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
   readonly #clock: Clock | undefined;
@@ -120,6 +122,16 @@ export class RedisEngine extends Engine {
     const tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
     this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
     this.#conflicts = new RedisConflicts(requests, this.#reader, this.#context);
+    this.moving = new RedisMoving({
+      reader: this.#reader,
+      context: this.#context,
+      index,
+      adopt: (tenant, id) => this.adopt(tenant, id),
+      readFeed: (tenant, after, limit) => this.readFeed(tenant, after, limit),
+      lastEventId: (tenant) => this.lastEventId(tenant),
+      findQueue: (tenant, name) => this.tasks.findQueue(tenant, name),
+      listQueueNames: (tenant) => tasks.listQueues(tenant),
+    });
     this.#edits = new EditQueue({
       committer: this.#committer,
       find: (tenant, id) => this.find(tenant, id),
@@ -360,7 +372,7 @@ export class RedisEngine extends Engine {
           return verdict.outcome;
         case 'adopt':
           await this.find(tenant, verdict.id);
-          await this.#adopt(tenant, verdict.id);
+          await this.adopt(tenant, verdict.id);
           continue;
         case 'known':
         case 'fine':
@@ -440,7 +452,8 @@ export class RedisEngine extends Engine {
     return undefined;
   }
 
-  async #adopt(tenant: string, id: string): Promise<void> {
+  /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
+  async adopt(tenant: string, id: string): Promise<void> {
     const record = await this.find(tenant, id);
     if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
   }

@@ -26,6 +26,7 @@ import {
   type Stepped,
 } from '../task-queues.js';
 import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from './keys.js';
+import { eventOf } from './moved-replies.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { keptListOf, listOf, textOf } from './replies.js';
@@ -160,11 +161,7 @@ export class RedisTasks extends TaskQueues {
     const reply = await this.#read('progress', tenant, progressScript, { id, after, limit });
     if (reply === null || reply === undefined) return undefined;
     const [isOver, oldest, entries] = listOf(reply);
-    const events = listOf(entries).map((entry) => {
-      const [number, fields] = listOf(entry);
-      const [, at, , event] = listOf(fields).map(textOf);
-      return { id: Number.parseInt(textOf(number), 10), atMs: Number(at), event: textOf(event) };
-    });
+    const events = listOf(entries).map(eventOf);
     return { events, isOver: isOver === '1', oldest: oldest === '' ? null : Number(oldest) };
   }
 

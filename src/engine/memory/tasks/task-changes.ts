@@ -23,7 +23,7 @@ export function taskChangesOf(
 
 function journaledTask(entry: TaskEntry): JournaledTask {
   const { headers, failures, backoffMs, leaseMs, limitMs, place, token, startedAtMs, progress } = entry;
-  const { keptUntilMs, dedupedUntilMs, heldLeaseMs, isTimed } = entry;
+  const { keptUntilMs, dedupedUntilMs, dedupeKey, heldLeaseMs, isTimed } = entry;
   return {
     ...recordOf(entry),
     headers,
@@ -36,6 +36,7 @@ function journaledTask(entry: TaskEntry): JournaledTask {
     startedAtMs,
     keptUntilMs,
     dedupedUntilMs,
+    dedupeKey,
     heldLeaseMs,
     isTimed,
     progress,

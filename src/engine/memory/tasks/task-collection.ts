@@ -39,6 +39,11 @@ export class TaskCollection {
     return this.#entries.get(id);
   }
 
+  /** As they are now. */
+  ids(): string[] {
+    return [...this.#entries.keys()];
+  }
+
   queue(name: string): Queue {
     let queue = this.#queues.get(name);
     if (queue === undefined) this.#queues.set(name, (queue = new Queue()));

@@ -23,6 +23,7 @@ export interface TaskEntry extends TaskRecord {
   readonly dedupedUntilMs: number | null;
   /** Its maker said until when it is worth starting; the others wait for as long as the service lets them. */
   readonly isTimed: boolean;
+  readonly dedupeKey: string | null;
   /** Progress events so far. */
   readonly progress: number;
   /** The commit that made this entry; see `Entry`. */

@@ -123,6 +123,7 @@ export class TaskWork {
       keptUntilMs: null,
       dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
       isTimed: 'atMs' in expires,
+      dedupeKey: dedupe?.key ?? null,
       progress: 0,
       commit: 0,
     };

@@ -28,6 +28,10 @@ export class HeldJournal implements Journal {
     return this.flushes.shift() as Flush;
   }
 
+  markMoved(): Promise<void> {
+    return Promise.resolve();
+  }
+
   warnings(): readonly string[] {
     return [];
   }

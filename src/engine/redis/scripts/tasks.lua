@@ -40,14 +40,14 @@ local function progress_key(id) return prefix .. 'progress:' .. id end
 local function pack_task(task)
   return cmsgpack.pack(task.queue, task.status, task.priority, task.attempt, task.max_attempts, task.releases, task.replays, task.workflow, task.created,
     task.ready, task.due, task.expires, task.is_timed, task.lease_ends, task.worker, task.cancel, task.reason, task.ended, task.token, task.backoff,
-    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until)
+    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe)
 end
 
 local function unpack_task(id, packed)
   local task = { id = id }
   task.queue, task.status, task.priority, task.attempt, task.max_attempts, task.releases, task.replays, task.workflow, task.created,
     task.ready, task.due, task.expires, task.is_timed, task.lease_ends, task.worker, task.cancel, task.reason, task.ended, task.token, task.backoff,
-    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until
+    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe
     = cmsgpack.unpack(packed)
   return task
 end
@@ -81,14 +81,17 @@ local OUTSIDE = { 'id', 'queue', 'status', 'priority', 'attempt', 'max_attempts'
 -- These stay behind when the task goes on.
 local ONLY_WHILE = { ready = 'ready', due = 'delayed', lease_ends = 'leased' }
 
-local function fields_of(task)
-  local fields = {}
-  for i, name in ipairs(OUTSIDE) do
+-- Those fields as texts, '' for none.
+local function texts_of(task, names)
+  local texts = {}
+  for i, name in ipairs(names) do
     local is_meant = not ONLY_WHILE[name] or ONLY_WHILE[name] == task.status
-    fields[i] = is_meant and task[name] and text_of(task[name]) or ''
+    texts[i] = is_meant and task[name] and text_of(task[name]) or ''
   end
-  return fields
+  return texts
 end
+
+local function fields_of(task) return texts_of(task, OUTSIDE) end
 
 local function feed(...)
   return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', ...)
@@ -509,7 +512,7 @@ local function create_task(spec, payload)
     workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
     expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, is_timed = spec.expiresAtMs and true, backoff = spec.backoff,
     lease = spec.leaseMs, limit = spec.limitMs, place = is_delayed and 0 or next_place(task),
-    deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil,
+    deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil, dedupe = spec.dedupe and spec.dedupe.key or nil,
   }, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)

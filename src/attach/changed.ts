@@ -1,0 +1,42 @@
+import type { Kind } from '../engine/moving/moved.js';
+
+/** What has changed since it was carried over last, by tenant, kind and id. */
+export class Changed {
+  #records = new Map<string, { readonly tenant: string; readonly kind: Kind; readonly ids: Set<string> }>();
+  #outcomes = new Map<string, Set<string>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  note(tenant: string, kind: Kind | 'outcome', id: string): void {
+    if (kind === 'outcome') {
+      const keys = this.#outcomes.get(tenant) ?? new Set();
+      this.#outcomes.set(tenant, keys.add(id));
+      return;
+    }
+    const name = `${kind} ${tenant}`;
+    let group = this.#records.get(name);
+    if (group === undefined) this.#records.set(name, (group = { tenant, kind, ids: new Set() }));
+    const before = group.ids.size;
+    group.ids.add(id);
+    this.#size += group.ids.size - before;
+  }
+
+  /** All of it; from here on it is empty. Tasks come before workflows, whose deadlines have the last word. */
+  take(): {
+    readonly records: readonly { readonly tenant: string; readonly kind: Kind; readonly ids: readonly string[] }[];
+    readonly outcomes: ReadonlyMap<string, ReadonlySet<string>>;
+  } {
+    const order: readonly Kind[] = ['queue', 'task', 'workflow'];
+    const records = [...this.#records.values()]
+      .map(({ tenant, kind, ids }) => ({ tenant, kind, ids: [...ids] }))
+      .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+    const outcomes = this.#outcomes;
+    this.#records = new Map();
+    this.#outcomes = new Map();
+    this.#size = 0;
+    return { records, outcomes };
+  }
+}

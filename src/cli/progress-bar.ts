@@ -1,0 +1,62 @@
+import type { Terminal } from './command.js';
+import { spanOf } from './span.js';
+
+const WIDTH = 24;
+const DRAWN_EVERY_MS = 100;
+
+/** How far a long work is: on a screen only, where it can be written over. */
+export class ProgressBar {
+  readonly #terminal: Terminal;
+  #title = '';
+  #total = 0;
+  #done = 0;
+  #startedAt = 0;
+  #drawnAt = 0;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  begin(title: string, total: number): void {
+    this.#title = title;
+    this.#total = total;
+    this.#done = 0;
+    this.#startedAt = performance.now();
+    this.#draw();
+  }
+
+  add(count: number): void {
+    this.#done += count;
+    if (performance.now() - this.#drawnAt >= DRAWN_EVERY_MS) this.#draw();
+  }
+
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Per second since the work began. */
+  get rate(): number {
+    return Math.round(this.#done / Math.max(0.001, (performance.now() - this.#startedAt) / 1000));
+  }
+
+  clear(): void {
+    this.#terminal.status?.('');
+  }
+
+  #draw(): void {
+    this.#drawnAt = performance.now();
+    this.#terminal.status?.(barOf(this.#title, this.#done, this.#total, this.rate));
+  }
+}
+
+export function barOf(title: string, done: number, total: number, rate: number): string {
+  const name = title.padEnd(10);
+  const speed = `${rate}/s`;
+  if (total === 0) return `${name}${done}  ${speed}`;
+  // What comes meanwhile may make it more than was expected.
+  const part = Math.min(1, done / total);
+  const filled = Math.round(part * WIDTH);
+  const left = rate === 0 ? null : (Math.max(0, total - done) / rate) * 1000;
+  const bar = `${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}`;
+  return `${name}[${bar}] ${Math.floor(part * 100)} %  ${done} of ${total}  ${speed}  ${spanOf(left)} left`;
+}

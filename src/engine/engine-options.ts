@@ -1,0 +1,7 @@
+import type { Config } from '../config/config.js';
+import type { EngineOptions } from './engine.js';
+
+export function optionsOf(config: Config): EngineOptions {
+  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks } = config;
+  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks };
+}

@@ -1,0 +1,43 @@
+--[[
+  move-members: ids of tasks, page by page.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  'queue': a set of a queue, in its order; 'workflows': the ended tasks of workflows, in the order of their ids
+  ARGV[5]  the key of the set, behind the prefix; '' for workflows
+  ARGV[6]  the score behind which the page begins, '-inf' from the start; '' for workflows
+  ARGV[7]  the member of that score behind which it begins, '' for all; or the id of a workflow
+  ARGV[8]  how many are looked at
+  Returns  {score, member, id…}, where the next page begins; the score is '' at the end. What does not move meanwhile is on one page.
+]]
+local limit = tonumber(ARGV[8])
+if ARGV[4] == 'workflows' then
+  local workflows = redis.call('ZRANGEBYLEX', index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
+  local reply = { #workflows == limit and '0' or '', workflows[#workflows] or '' }
+  for _, id in ipairs(workflows) do
+    for _, task in ipairs(redis.call('ZRANGEBYSCORE', workflow_tasks_key(id), '0', '+inf')) do reply[#reply + 1] = task end
+  end
+  return reply
+end
+
+-- The language's own < on strings follows the server's locale; Redis orders members as bytes.
+local function is_after(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x > y end
+  end
+  return #a > #b
+end
+
+local key, score, last = prefix .. ARGV[5], ARGV[6], ARGV[7]
+local count = limit
+while true do
+  local found = redis.call('ZRANGEBYSCORE', key, score, '+inf', 'WITHSCORES', 'LIMIT', 0, count)
+  local reply = { '', '' }
+  for i = 1, #found, 2 do
+    if found[i + 1] ~= score or is_after(found[i], last) then reply[#reply + 1] = found[i] end
+  end
+  if #found < 2 * count then return reply end
+  reply[1], reply[2] = found[#found], found[#found - 1]
+  -- More of one score than a page holds: look further, to get past those that were shown.
+  if #reply > 2 then return reply end
+  count = count * 2
+end

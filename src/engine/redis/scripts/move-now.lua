@@ -1,0 +1,6 @@
+--[[
+  move-now: what time it is for the scripts.
+  KEYS[1]  any key of the tenant, for routing
+  Returns  milliseconds
+]]
+return whole(now)

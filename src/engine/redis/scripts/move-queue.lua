@@ -1,0 +1,23 @@
+--[[
+  move-queue: pauses a queue, or lets it go on, as it was in another store. Doing it twice does nothing.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  the plan, JSON made by the service: id, isPaused, onConflict, replaces?, isDryRun   see decideQueue in src/engine/moving/arrival.ts
+  Returns  what became of it: see Arrived in arrival.ts
+]]
+local plan = cjson.decode(ARGV[4])
+local settings = prefix .. 'queue:settings:' .. plan.id
+
+local function arrival()
+  if not redis.call('ZSCORE', prefix .. 'queues', plan.id) then return 'created' end
+  local was_paused = redis.call('HGET', settings, 'paused') == '1'
+  if was_paused == plan.isPaused then return 'same' end
+  if plan.isPaused or plan.replaces == 'paused' then return 'updated' end
+  return plan.onConflict == 'fail' and 'conflict' or 'kept'
+end
+
+local arrived = arrival()
+if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
+redis.call('ZADD', prefix .. 'queues', 0, plan.id)
+redis.call('HSET', settings, 'paused', plan.isPaused and '1' or '0')
+redis.call('PUBLISH', prefix .. 'changes', 'queue ' .. plan.id)
+return arrived

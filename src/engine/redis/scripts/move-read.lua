@@ -1,0 +1,14 @@
+--[[
+  move-read: workflows with everything that belongs to them but their tasks.
+  KEYS     the state keys
+  ARGV[4+] the ids
+  Returns  for each id {line, time to live, about, state, {earlier version…}}, newest first, as commit.lua writes them; false for one that is not there
+]]
+local found = {}
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  local record = load(id)
+  found[#found + 1] = record and { line_of(record), deadline_text(record.ttl), record.about, redis.call('GET', state_key(id)),
+    redis.call('LRANGE', history_key(id), 0, -1) } or false
+end
+return found

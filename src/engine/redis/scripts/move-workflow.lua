@@ -1,0 +1,63 @@
+--[[
+  move-workflow: writes a workflow of another store as it is, or takes it away again. Doing it twice does nothing.
+  KEYS[1]  the state key
+  ARGV[4]  the plan, JSON made by the service: id; either remove, the stamp it must have; or
+             inc, version, created, updated, deadline, ttl (false is never), about, index ["field=value"], stamp
+             onConflict, replaces?, isDryRun   see decideWorkflow in src/engine/moving/arrival.ts
+  ARGV[5]  the state
+  ARGV[6+] earlier versions, newest first: "<version> <updated> <deadline> <about>\n<state>"
+  Returns  what became of it: see Arrived in arrival.ts; of a removal 'removed' or 'absent'
+]]
+local plan = cjson.decode(ARGV[4])
+local id = plan.id
+local current = load(id)
+
+if plan.remove then
+  if not current or core_of(stamp_of(id, current)) ~= core_of(plan.remove) then return 'absent' end
+  remove(id)
+  announce('workflow.deleted', id, current.version)
+  tell()
+  return 'removed'
+end
+
+local function is_ancestor()
+  if current.kind ~= 'ours' or current.inc ~= plan.inc or current.version >= plan.version then return false end
+  local wanted = whole(current.version) .. ' ' .. whole(current.updated) .. ' '
+  for i = 6, #ARGV do
+    if string.sub(ARGV[i], 1, #wanted) == wanted then return true end
+  end
+  return false
+end
+
+local function arrival()
+  if plan.deadline and plan.deadline <= now then return 'expired' end
+  if not current then return 'created' end
+  local stamp = stamp_of(id, current)
+  if stamp == plan.stamp then return 'same' end
+  if plan.replaces and core_of(plan.replaces) == core_of(stamp) then return 'updated' end
+  if is_ancestor() then return 'updated' end
+  if plan.onConflict == 'fail' then return 'conflict' end
+  return plan.onConflict == 'newer' and plan.updated > current.updated and 'updated' or 'kept'
+end
+
+local arrived = arrival()
+if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
+
+local state = ARGV[5]
+if plan.deadline then redis.call('SET', state_key(id), state, 'PXAT', whole(plan.deadline))
+else redis.call('SET', state_key(id), state) end
+redis.call('DEL', meta_key(id), history_key(id))
+local history_bytes = 0
+for i = 6, #ARGV do
+  redis.call('RPUSH', history_key(id), ARGV[i])
+  history_bytes = history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
+end
+local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
+  bytes = #state, about = plan.about }
+write_meta(id, record, history_bytes)
+set_deadline(id, plan.deadline, false)
+unindex(id)
+index(id, record, plan.index, true)
+announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, plan.version)
+tell()
+return arrived

@@ -1,0 +1,12 @@
+--[[
+  Common to the scripts that move workflows from store to store; behind workflow.lua. Stamps are those of src/engine/moving/stamp.ts.
+]]
+local function workflow_stamp(record, versions)
+  return record.inc .. '-' .. whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.ttl) .. ' ' .. whole(versions) ..
+    ' ' .. deadline_text(record.deadline)
+end
+
+-- Without the deadline.
+local function core_of(stamp) return string.match(stamp, '^(.*) [^ ]*$') or stamp end
+
+local function stamp_of(id, record) return workflow_stamp(record, redis.call('LLEN', history_key(id))) end

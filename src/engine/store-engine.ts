@@ -1,0 +1,51 @@
+import { Logger } from '@nestjs/common';
+import type { Config } from '../config/config.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { editOf } from '../workflows/edits/edit-of.js';
+import { VolatileJournal } from './detached/detached-journal.js';
+import { FallbackEngine } from './detached/fallback-engine.js';
+import { LmdbDetachedJournal } from './detached/lmdb-detached-journal.js';
+import { optionsOf } from './engine-options.js';
+import type { RedisConnections } from './redis/redis-connections.js';
+import { RedisEngine } from './redis/redis-engine.js';
+import type { WorkflowIndex } from './workflow-index.js';
+
+export interface StoreEngineParts {
+  readonly config: Config;
+  readonly index: WorkflowIndex;
+  readonly observer: Metrics;
+  /** @throws Error when that Redis is not fit to be worked with */
+  readonly check: () => Promise<void>;
+}
+
+/** The engine over a Redis, and what this replica does while that is away. */
+export async function storeEngine(
+  connections: RedisConnections,
+  { config, index, observer, check }: StoreEngineParts,
+): Promise<RedisEngine | FallbackEngine> {
+  const { breaker } = connections;
+  observer.breaker(breaker.state);
+  breaker.onChange((state) => observer.breaker(state));
+  const { fallback, namespace } = connections.config;
+  const parts = { options: optionsOf(config), index, observer };
+  const store = new RedisEngine(connections, { ...parts, namespace });
+  const { dataDir, detached } = config;
+  if (fallback === 'none') {
+    if (dataDir !== undefined) await warnOfWaiting(dataDir);
+    return store;
+  }
+  const journal = dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir);
+  return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
+}
+
+/** What was accepted before the fallback was switched off must not be forgotten in silence. */
+async function warnOfWaiting(dataDir: string): Promise<void> {
+  if (!LmdbDetachedJournal.isIn(dataDir)) return;
+  const journal = await LmdbDetachedJournal.open(dataDir);
+  const { length } = journal.read().entries;
+  await journal.close();
+  if (length === 0) return;
+  new Logger('Detached').error(
+    `${length} writes that were accepted while Redis was away wait in ${dataDir}: start with REDIS_FALLBACK=memory to bring them into Redis`,
+  );
+}

@@ -1,0 +1,32 @@
+/** Lets calls through, or lets them wait. Closing it waits for those that are under way. */
+export class Gate {
+  #opened: Promise<void> | undefined;
+  #open: () => void = () => undefined;
+  #running = 0;
+  #idle: () => void = () => undefined;
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#opened === undefined ? this.#pass(work) : this.#opened.then(() => this.run(work));
+  }
+
+  /** Settles when nothing is under way any more; from the call on, nothing begins. */
+  async close(): Promise<void> {
+    this.#opened ??= new Promise((resolve) => (this.#open = resolve));
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  open(): void {
+    this.#opened = undefined;
+    this.#open();
+  }
+
+  #pass<T>(work: () => Promise<T>): Promise<T> {
+    this.#running++;
+    const done = () => {
+      if (--this.#running === 0) this.#idle();
+    };
+    const result = work();
+    result.then(done, done);
+    return result;
+  }
+}

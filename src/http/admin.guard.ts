@@ -1,0 +1,45 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Config } from '../config/config.js';
+import { ServiceError } from '../service-error.js';
+
+export class AdminOnlyError extends ServiceError {
+  readonly code = 'ADMIN_ONLY';
+}
+
+/** What a proxy on this machine says of callers that are elsewhere. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
+/** Routes that show or change all state there is. */
+@Injectable()
+export class AdminGuard implements CanActivate {
+  constructor(private readonly config: Config) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const { adminToken } = this.config;
+    if (adminToken === undefined) {
+      const isForwarded = FORWARDED.some((name) => request.headers[name] !== undefined);
+      if (isLoopback(request.socket.remoteAddress ?? '') && !isForwarded) return true;
+      throw new AdminOnlyError(
+        'This route is served to callers on the same machine only; with the setting ADMIN_TOKEN, to everybody who sends that as Authorization: Bearer',
+      );
+    }
+    const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    if (isSame(given, adminToken)) return true;
+    throw new AdminOnlyError('This route needs Authorization: Bearer with the ADMIN_TOKEN of this service');
+  }
+}
+
+function isLoopback(address: string): boolean {
+  const ip = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+  return ip === '::1' || (isIP(ip) === 4 && ip.startsWith('127.'));
+}
+
+/** In a time that tells nothing, not even of the lengths. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

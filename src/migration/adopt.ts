@@ -1,0 +1,46 @@
+import { legacyIds } from '../engine/redis/legacy-values.js';
+import type { OpenRedis } from '../engine/redis/open-redis.js';
+import { ServiceError } from '../service-error.js';
+
+export interface AdoptObserver {
+  examined(count: number): void;
+  adopted(id: string): Promise<void>;
+  failed(id: string, reason: string): void;
+}
+
+export interface Adopted {
+  readonly adopted: number;
+  readonly failed: number;
+  readonly examined: number;
+}
+
+/** Makes workflows of all values that an older program wrote, of all tenants. */
+export async function adoptAll(
+  { engine, connections }: OpenRedis,
+  isDryRun: boolean,
+  observer: AdoptObserver,
+): Promise<Adopted> {
+  const done = { adopted: 0, failed: 0, examined: 0 };
+  const fail = (id: string, reason: string) => {
+    done.failed++;
+    observer.failed(id, reason);
+  };
+  for (const tenant of await engine.moving.listTenants()) {
+    for await (const page of legacyIds(connections, connections.config.namespace, tenant)) {
+      done.examined += page.examined;
+      observer.examined(page.examined);
+      for (const id of page.unusable) fail(id, 'this cannot be the id of a workflow');
+      for (const id of page.ids) {
+        try {
+          if (!isDryRun) await engine.adopt(tenant, id);
+          done.adopted++;
+          await observer.adopted(id);
+        } catch (error) {
+          if (!(error instanceof ServiceError) || error.code !== 'STATE_NOT_JSON') throw error;
+          fail(id, 'its value is not JSON');
+        }
+      }
+    }
+  }
+  return done;
+}

@@ -1,0 +1,102 @@
+import { digestOf } from '../engine/moving/digest.js';
+import { queueStamp } from '../engine/moving/stamp.js';
+import type { Kind } from '../engine/moving/moved.js';
+import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
+import { COUNT_OF, headerOf, textOfLine } from './lines.js';
+
+export const VIEWS = ['records', 'stamps', 'digests'] as const;
+export type View = (typeof VIEWS)[number];
+
+export const KINDS: readonly Kind[] = ['queue', 'workflow', 'task'];
+
+export interface ExportOptions {
+  readonly view: View;
+  readonly kinds: readonly Kind[];
+  /** All of them without it. */
+  readonly tenant?: string | undefined;
+  /** Only workflows that were written after it. */
+  readonly sinceMs?: number | undefined;
+  /** Workflows behind this id, and at most so many. */
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+const STAMPS_AT_ONCE = 500;
+const LINES_AT_ONCE = 200;
+
+interface Counts {
+  queues: number;
+  workflows: number;
+  tasks: number;
+}
+
+/** An export as text, a few lines at a time; nothing is read before the lines in front of it were taken. */
+export async function* exportLines(moving: Moving, options: ExportOptions): AsyncGenerator<string> {
+  const tenants = await moving.listTenants();
+  yield textOfLine(headerOf(await moving.now(), tenants));
+  const counts: Counts = { queues: 0, workflows: 0, tasks: 0 };
+  let next: string | null = null;
+  for (const tenant of options.tenant === undefined ? tenants : [options.tenant]) {
+    // Queues first: a paused one must not give out what has just arrived.
+    if (options.kinds.includes('queue')) yield* queues(moving, tenant, options, counts);
+    if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, counts);
+    if (options.kinds.includes('task')) {
+      for await (const stamps of moving.listTasks(tenant))
+        yield* marked(moving, tenant, 'task', stamps, options, counts);
+    }
+  }
+  yield textOfLine({ kind: 'end', ...counts, next });
+}
+
+async function* queues(moving: Moving, tenant: string, options: ExportOptions, counts: Counts) {
+  const all = (await moving.listQueues(tenant)).map((queue) => ({ id: queue.id, stamp: queueStamp(queue), bytes: 0 }));
+  yield* marked(moving, tenant, 'queue', all, options, counts);
+}
+
+/** Gives the id behind which an export with a limit goes on. */
+async function* workflows(moving: Moving, tenant: string, options: ExportOptions, counts: Counts) {
+  const { limit = Number.POSITIVE_INFINITY, sinceMs } = options;
+  let { after } = options;
+  for (let shown = 0; ;) {
+    const page = await moving.listWorkflows(tenant, after, Math.min(STAMPS_AT_ONCE, limit - shown));
+    const wanted = sinceMs === undefined ? page.items : page.items.filter(({ stamp }) => updatedIn(stamp) > sinceMs);
+    yield* marked(moving, tenant, 'workflow', wanted, options, counts);
+    shown += page.items.length;
+    if (page.next === undefined || shown >= limit) return page.next ?? null;
+    after = page.next;
+  }
+}
+
+async function* marked(
+  moving: Moving,
+  tenant: string,
+  kind: Kind,
+  stamps: readonly Stamped[],
+  { view }: ExportOptions,
+  counts: Counts,
+): AsyncGenerator<string> {
+  if (view === 'stamps') {
+    for (let at = 0; at < stamps.length; at += LINES_AT_ONCE) {
+      const some = stamps.slice(at, at + LINES_AT_ONCE);
+      counts[COUNT_OF[kind]] += some.length;
+      yield some.map((stamped) => textOfLine({ kind, tenant, ...stamped })).join('');
+    }
+    return;
+  }
+  for (const ids of inReads(stamps)) {
+    const lines: string[] = [];
+    for (const record of await moving.read(tenant, kind, ids)) {
+      if (record === undefined) continue;
+      counts[COUNT_OF[kind]]++;
+      const line =
+        view === 'records' ? { tenant, ...record } : { kind, tenant, id: record.id, digest: digestOf(record) };
+      lines.push(textOfLine(line));
+    }
+    if (lines.length > 0) yield lines.join('');
+  }
+}
+
+/** Stamps of workflows begin "<incarnation>-<version> <updated> ". */
+function updatedIn(stamp: string): number {
+  return Number(stamp.split(' ', 2)[1]);
+}

@@ -1,0 +1,171 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import type { Arrived } from '../engine/moving/arrival.js';
+import type { Kind, Moved, MovedQueue } from '../engine/moving/moved.js';
+import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
+import { stampOf } from '../engine/moving/stamp.js';
+import { checkedRecord } from './checked-record.js';
+import { COUNT_OF, FORMAT_VERSION, type EndLine, type HeaderLine } from './lines.js';
+import { readLines } from './read-lines.js';
+
+const STAMPS_AT_ONCE = 1000;
+const LONGEST_LINE = 512 * 1024 * 1024;
+const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
+
+interface Placed extends Stamped {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An export in a file. It is read once for where its records are, and again record by record. */
+export class FileMoving extends Moving {
+  readonly #places = new Map<string, Map<string, Placed>>();
+  #atMs = 0;
+  #sorted: readonly Placed[] | undefined;
+
+  private constructor(
+    readonly name: string,
+    private readonly file: FileHandle,
+  ) {
+    super();
+  }
+
+  /** @throws Error when the file is no export, or was cut. */
+  static async open(name: string): Promise<FileMoving> {
+    const moving = new FileMoving(name, await open(name, 'r'));
+    try {
+      await moving.#look();
+      return moving;
+    } catch (error) {
+      await moving.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  async listTenants(): Promise<readonly string[]> {
+    const tenants = [...this.#places.keys()].map((key) => key.slice(key.indexOf(' ') + 1));
+    return [...new Set(tenants)].toSorted();
+  }
+
+  async now(): Promise<number> {
+    return this.#atMs;
+  }
+
+  async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    const sorted = this.#inOrder(tenant);
+    let low = 0;
+    let high = after === undefined ? 0 : sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] as Placed).id <= (after as string)) low = middle + 1;
+      else high = middle;
+    }
+    const items = sorted.slice(low, low + limit);
+    return { items, next: low + limit < sorted.length ? items.at(-1)?.id : undefined };
+  }
+
+  async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
+    const tasks = [...this.#of('task', tenant).values()];
+    for (let at = 0; at < tasks.length; at += STAMPS_AT_ONCE) yield tasks.slice(at, at + STAMPS_AT_ONCE);
+  }
+
+  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    const queues = await this.read(tenant, 'queue', [...this.#of('queue', tenant).keys()]);
+    return queues.filter((queue) => queue !== undefined) as MovedQueue[];
+  }
+
+  read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+    const places = this.#of(kind, tenant);
+    return Promise.all(
+      ids.map(async (id) => {
+        const place = places.get(id);
+        if (place === undefined) return undefined;
+        const bytes = Buffer.alloc(place.end - place.start);
+        await this.file.read(bytes, 0, bytes.length, place.start);
+        return checkedRecord(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>, NO_LIMITS);
+      }),
+    );
+  }
+
+  put(): Promise<Arrived> {
+    return Promise.reject(new Error('a file that is read cannot be written'));
+  }
+
+  remove(): Promise<boolean> {
+    return Promise.reject(new Error('a file that is read cannot be written'));
+  }
+
+  async #look(): Promise<void> {
+    const seen = { queues: 0, workflows: 0, tasks: 0 };
+    let number = 0;
+    let at = 0;
+    let end: EndLine | undefined;
+    const stream = this.file.createReadStream({ start: 0, autoClose: false });
+    for await (const text of readLines(stream, LONGEST_LINE)) {
+      number++;
+      const start = at;
+      at += Buffer.byteLength(text) + 1;
+      if (text.trim() === '') continue;
+      const line = this.#parsed(text, number);
+      if (line['kind'] === 'header') this.#header(line as unknown as HeaderLine);
+      else if (line['kind'] === 'end') end = line as unknown as EndLine;
+      else this.#place(line, number, { start, end: start + Buffer.byteLength(text) }, seen);
+    }
+    const isWhole =
+      end !== undefined && Object.entries(seen).every(([name, count]) => end[name as keyof typeof seen] === count);
+    if (!isWhole) throw new Error(`${this.name} was cut: its end line is missing, or counts other records than it has`);
+  }
+
+  #parsed(text: string, number: number): Record<string, unknown> {
+    try {
+      const line: unknown = JSON.parse(text);
+      if (typeof line === 'object' && line !== null) return line as Record<string, unknown>;
+    } catch {
+      // Told below.
+    }
+    throw new Error(`${this.name}, line ${number}: this is no JSON object`);
+  }
+
+  #header({ version, atMs }: HeaderLine): void {
+    if (version !== FORMAT_VERSION) {
+      throw new Error(`${this.name} is of format ${version}; this version reads format ${FORMAT_VERSION}`);
+    }
+    this.#atMs = atMs;
+  }
+
+  #place(
+    line: Record<string, unknown>,
+    number: number,
+    place: { readonly start: number; readonly end: number },
+    seen: Record<'queues' | 'workflows' | 'tasks', number>,
+  ): void {
+    const { tenant = 'default' } = line;
+    let record: Moved;
+    try {
+      record = checkedRecord(line, NO_LIMITS);
+    } catch (error) {
+      throw new Error(`${this.name}, line ${number}: ${(error as Error).message}`, { cause: error });
+    }
+    const { kind, id } = record;
+    seen[COUNT_OF[kind]]++;
+    const key = `${kind} ${String(tenant)}`;
+    const places = this.#places.get(key) ?? new Map<string, Placed>();
+    this.#places.set(key, places.set(id, { id, stamp: stampOf(record), bytes: place.end - place.start, ...place }));
+  }
+
+  #of(kind: Kind, tenant: string): ReadonlyMap<string, Placed> {
+    return this.#places.get(`${kind} ${tenant}`) ?? new Map();
+  }
+
+  #sortedTenant = '';
+  #inOrder(tenant: string): readonly Placed[] {
+    if (this.#sorted === undefined || this.#sortedTenant !== tenant) {
+      this.#sorted = [...this.#of('workflow', tenant).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      this.#sortedTenant = tenant;
+    }
+    return this.#sorted;
+  }
+}

@@ -1,0 +1,215 @@
+import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
+import type { Kind, Moved, MovedQueue } from '../engine/moving/moved.js';
+import { Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
+import { problemErrorOf, ProblemError, UnreachableError, type ProblemDocument } from '../client/client-errors.js';
+import { withRetries, USUAL_RETRY } from '../client/retry.js';
+import { checkedRecord } from './checked-record.js';
+import type { ImportReport } from './import-stream.js';
+import { textOfLine, type EndLine, type HeaderLine, type MarkLine } from './lines.js';
+import { readLines } from './read-lines.js';
+
+const STAMPS_AT_ONCE = 1000;
+const LONGEST_STAMP_LINE = 64 * 1024;
+/** Of one request; far below what a service takes. */
+const IMPORT_BYTES = 8 * 1024 * 1024;
+/** For each answer to begin. */
+const TIMEOUT_MS = 60_000;
+/** The other side has its own limits; what it has given out is taken. */
+const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
+
+export interface HttpMovingOptions {
+  readonly url: string;
+  /** The ADMIN_TOKEN of the service. */
+  readonly token?: string | undefined;
+}
+
+/** A running service, by its routes for administrators. What fails and may pass is asked for again: nothing here does harm twice. */
+export class HttpMoving extends Moving {
+  readonly #url: string;
+  readonly #token: string | undefined;
+
+  constructor({ url, token }: HttpMovingOptions) {
+    super();
+    this.#url = url.replace(/\/+$/, '');
+    this.#token = token;
+  }
+
+  async listTenants(): Promise<readonly string[]> {
+    return (await this.#header()).tenants;
+  }
+
+  async now(): Promise<number> {
+    return (await this.#header()).atMs;
+  }
+
+  listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    const query = {
+      view: 'stamps',
+      kinds: 'workflow',
+      tenant,
+      limit: String(limit),
+      ...(after !== undefined && { after }),
+    };
+    return this.#again(async () => {
+      const items: Stamped[] = [];
+      const end = await this.#marks(query, (line) => items.push(line));
+      return { items, next: end.next ?? undefined };
+    });
+  }
+
+  async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
+    const items = await this.#again(async () => {
+      const found: Stamped[] = [];
+      await this.#marks({ view: 'stamps', kinds: 'task', tenant }, (line) => found.push(line));
+      return found;
+    });
+    for (let at = 0; at < items.length; at += STAMPS_AT_ONCE) yield items.slice(at, at + STAMPS_AT_ONCE);
+  }
+
+  listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    return this.#again(async () => {
+      const queues: MovedQueue[] = [];
+      await this.#marks({ view: 'stamps', kinds: 'queue', tenant }, ({ id, stamp }) =>
+        queues.push({ kind: 'queue', id, isPaused: stamp === 'paused' }),
+      );
+      return queues;
+    });
+  }
+
+  async read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+    if (ids.length === 0) return [];
+    const { items } = await this.#again(async () => {
+      const response = await this.#fetch('/v1/export', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ tenant, kind, ids }),
+      });
+      return (await response.json()) as { items: (Record<string, unknown> | null)[] };
+    });
+    return items.map((item) => (item === null ? undefined : checkedRecord(item, NO_LIMITS)));
+  }
+
+  async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
+    const [arrived] = await this.putAll(tenant, [{ record, ...options }]);
+    return arrived as Arrived;
+  }
+
+  override async putAll(tenant: string, arrivals: readonly Arrival[]): Promise<Arrived[]> {
+    const arrived: Arrived[] = [];
+    let lines: string[] = [];
+    let bytes = 0;
+    const options = arrivals[0];
+    const send = async () => {
+      if (options !== undefined && lines.length > 0) arrived.push(...(await this.#import(lines, options)));
+      lines = [];
+      bytes = 0;
+    };
+    for (const { record, replaces } of arrivals) {
+      const line = textOfLine({ tenant, ...record, ...(replaces !== undefined && { replaces }) });
+      if (bytes + line.length > IMPORT_BYTES) await send();
+      lines.push(line);
+      bytes += line.length;
+    }
+    await send();
+    return arrived;
+  }
+
+  async remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+    const line = textOfLine({ kind: 'remove', tenant, of: kind, id, stamp });
+    return (await this.#send([line], 'onConflict=fail')).counts.removed === 1;
+  }
+
+  async #import(lines: readonly string[], { onConflict, isDryRun = false }: ArrivalOptions): Promise<Arrived[]> {
+    const report = await this.#send(lines, `onConflict=${onConflict}&dryRun=${isDryRun}`);
+    const { outcomes = [], problems } = report;
+    const isKnown = outcomes.length === lines.length && !outcomes.includes('invalid');
+    if (isKnown) return outcomes as Arrived[];
+    throw new Error(`${this.#url} refuses a record: ${problems[0]?.message ?? 'it does not say why'}`);
+  }
+
+  #send(lines: readonly string[], query: string): Promise<ImportReport> {
+    return this.#again(async () => {
+      const response = await this.#fetch(`/v1/import?report=each&${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: lines.join(''),
+      });
+      return (await response.json()) as ImportReport;
+    });
+  }
+
+  #header(): Promise<HeaderLine> {
+    return this.#again(async () => {
+      const response = await this.#fetch('/v1/export?view=stamps&kinds=queue&tenant=default', {});
+      for await (const line of readLines(bodyOf(response), LONGEST_STAMP_LINE * 1024)) {
+        await response.body?.cancel().catch(() => undefined);
+        return JSON.parse(line) as HeaderLine;
+      }
+      throw new UnreachableError(`${this.#url} gave an empty export`);
+    });
+  }
+
+  /** Gives the end line; a stream without one was cut, and is asked for again. */
+  async #marks(query: Readonly<Record<string, string>>, take: (line: Stamped) => void): Promise<EndLine> {
+    const response = await this.#fetch(`/v1/export?${new URLSearchParams(query).toString()}`, {});
+    let isHeader = true;
+    for await (const text of readLines(bodyOf(response), LONGEST_STAMP_LINE * 1024)) {
+      const line = JSON.parse(text) as MarkLine | EndLine;
+      if (line.kind === 'end') return line;
+      if (!isHeader) take({ id: (line as MarkLine).id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
+      isHeader = false;
+    }
+    throw new UnreachableError(`${this.#url} cut an export`);
+  }
+
+  #again<T>(work: () => Promise<T>): Promise<T> {
+    return withRetries(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
+        if (!(error instanceof TypeError) && (error as Error).name !== 'TimeoutError') throw error;
+        const { cause } = error as { cause?: { code?: string; message?: string } };
+        throw new UnreachableError(
+          `Cannot reach ${this.#url}: ${cause?.message ?? cause?.code ?? (error as Error).message}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    }, USUAL_RETRY);
+  }
+
+  /** @throws ProblemError */
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const headers = {
+      ...(init.headers as Record<string, string> | undefined),
+      ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+    };
+    // Over once the answer has begun: a stream may take as long as it takes.
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(new DOMException('no answer in time', 'TimeoutError')), TIMEOUT_MS);
+    try {
+      const response = await fetch(this.#url + path, { ...init, headers, signal: over.signal });
+      if (response.status < 400) return response;
+      throw problemErrorOf(await problemOf(response));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function bodyOf(response: Response): AsyncIterable<Uint8Array> {
+  return (response.body ?? new Blob([]).stream()) as unknown as AsyncIterable<Uint8Array>;
+}
+
+async function problemOf(response: Response): Promise<ProblemDocument> {
+  const text = await response.text();
+  try {
+    const problem = JSON.parse(text) as ProblemDocument;
+    if (typeof problem.code === 'string') return { ...problem, status: response.status };
+  } catch {
+    // Then it is none of ours.
+  }
+  return { code: 'UNEXPECTED_ANSWER', status: response.status, detail: text.slice(0, 200) };
+}

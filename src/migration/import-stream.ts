@@ -1,0 +1,216 @@
+import type { Arrival, Moving } from '../engine/moving/moving.js';
+import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
+import { isName } from '../http/caller.js';
+import { ServiceError } from '../service-error.js';
+import { checkedRecord, InvalidLineError, type RecordLimits } from './checked-record.js';
+import { COUNT_OF, FORMAT_VERSION } from './lines.js';
+
+export interface ImportOptions extends RecordLimits {
+  readonly onConflict: OnConflict;
+  readonly isDryRun: boolean;
+  /** What became of each record is told one by one. */
+  readonly each?: boolean;
+}
+
+export interface LineProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ImportReport {
+  readonly counts: Record<Arrived | 'removed', number>;
+  readonly lines: number;
+  /** The stream ended as it said it would; what carries no header does not say. */
+  isComplete: boolean;
+  /** The first ones; `problemCount` are all. */
+  readonly problems: LineProblem[];
+  problemCount: number;
+  readonly outcomes?: string[];
+}
+
+const PROBLEMS_SHOWN = 100;
+const AT_ONCE = 64;
+const BYTES_AT_ONCE = 4 * 1024 * 1024;
+
+interface Waiting extends Arrival {
+  readonly line: number;
+  readonly place: number;
+}
+
+/** Takes lines in, a few records at a time; a line that is wrong is told and does not hold up the others. */
+export class Import {
+  readonly #moving: Moving;
+  readonly #options: ImportOptions;
+  readonly #seen = { queues: 0, workflows: 0, tasks: 0 };
+  readonly #counts: ImportReport['counts'] = {
+    created: 0,
+    updated: 0,
+    same: 0,
+    kept: 0,
+    conflict: 0,
+    expired: 0,
+    removed: 0,
+  };
+  readonly #problems: LineProblem[] = [];
+  readonly #outcomes: string[] = [];
+  #problemCount = 0;
+  #line = 0;
+  #hasHeader = false;
+  #isEnded = false;
+  #tenant = '';
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(moving: Moving, options: ImportOptions) {
+    this.#moving = moving;
+    this.#options = options;
+  }
+
+  async take(lines: AsyncIterable<string>): Promise<ImportReport> {
+    for await (const line of lines) {
+      this.#line++;
+      if (line.trim() === '') continue;
+      try {
+        await this.#take(line);
+      } catch (error) {
+        if (!(error instanceof InvalidLineError)) throw error;
+        this.#outcome('invalid');
+        this.#problem(this.#line, error.message);
+      }
+    }
+    await this.#flush();
+    if (this.#hasHeader && !this.#isEnded) this.#problem(this.#line + 1, 'the stream was cut: there is no end line');
+    return {
+      counts: this.#counts,
+      lines: this.#line,
+      isComplete: this.#isEnded || !this.#hasHeader,
+      problems: this.#problems,
+      problemCount: this.#problemCount,
+      ...(this.#options.each === true && { outcomes: this.#outcomes }),
+    };
+  }
+
+  async #take(text: string): Promise<void> {
+    const value = parsed(text);
+    if (this.#isEnded) throw new InvalidLineError('nothing may follow the end line');
+    switch (value['kind']) {
+      case 'header':
+        if (value['format'] !== 'waymark' || value['version'] !== FORMAT_VERSION) {
+          throw new InvalidLineError(
+            `this is format ${String(value['version'])}; this version reads format ${FORMAT_VERSION}`,
+          );
+        }
+        this.#hasHeader = true;
+        return;
+      case 'end':
+        this.#isEnded = true;
+        return this.#checkEnd(value);
+      case 'remove':
+        return this.#remove(value);
+      default:
+        return this.#record(value);
+    }
+  }
+
+  async #record(value: Readonly<Record<string, unknown>>): Promise<void> {
+    const tenant = tenantOf(value);
+    const record = checkedRecord(value, this.#options);
+    this.#seen[COUNT_OF[record.kind]]++;
+    // Each group is of one tenant, and an id is in it once: what is said later counts.
+    const isAgain = this.#waiting.some(({ record: other }) => other.kind === record.kind && other.id === record.id);
+    const bytes = sizeOfRecord(record);
+    const isFull = this.#waiting.length >= AT_ONCE || this.#bytes + bytes > BYTES_AT_ONCE;
+    if (tenant !== this.#tenant || isAgain || isFull) await this.#flush();
+    this.#tenant = tenant;
+    const { onConflict, isDryRun } = this.#options;
+    const { replaces } = value;
+    this.#waiting.push({
+      record,
+      onConflict,
+      isDryRun,
+      ...(typeof replaces === 'string' && { replaces }),
+      line: this.#line,
+      place: this.#outcome('invalid'),
+    });
+    this.#bytes += bytes;
+  }
+
+  async #flush(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#bytes = 0;
+    if (waiting.length === 0) return;
+    const arrivals = waiting.map(({ line: _line, place: _place, ...arrival }) => arrival);
+    const arrived = await this.#moving
+      .putAll(this.#tenant, arrivals)
+      .catch((error: unknown) => this.#oneByOne(arrivals, error));
+    arrived.forEach((one, i) => {
+      const { line, place, record } = waiting[i] as Waiting;
+      if (typeof one !== 'string') return this.#problem(line, one.message);
+      this.#counts[one]++;
+      this.#outcomes[place] = one;
+      if (one === 'conflict') this.#problem(line, `${record.kind} ${record.id} is there already, and is another one`);
+    });
+  }
+
+  /** One of them was refused; which one, and what becomes of the others? A store that is away is no fault of a line. */
+  async #oneByOne(arrivals: readonly Arrival[], first: unknown): Promise<(Arrived | ServiceError)[]> {
+    if (!(first instanceof ServiceError) || first.code.startsWith('STORE_')) throw first;
+    const arrived: (Arrived | ServiceError)[] = [];
+    for (const { record, ...options } of arrivals) {
+      try {
+        arrived.push(await this.#moving.put(this.#tenant, record, options));
+      } catch (error) {
+        if (!(error instanceof ServiceError) || error.code.startsWith('STORE_')) throw error;
+        arrived.push(error);
+      }
+    }
+    return arrived;
+  }
+
+  async #remove(value: Readonly<Record<string, unknown>>): Promise<void> {
+    const { of, id, stamp } = value;
+    if ((of !== 'workflow' && of !== 'task') || typeof id !== 'string' || typeof stamp !== 'string') {
+      throw new InvalidLineError('remove needs of (workflow or task), id and stamp');
+    }
+    await this.#flush();
+    const isRemoved = !this.#options.isDryRun && (await this.#moving.remove(tenantOf(value), of, id, stamp));
+    if (isRemoved) this.#counts.removed++;
+    this.#outcome(isRemoved ? 'removed' : 'kept');
+  }
+
+  #checkEnd(value: Readonly<Record<string, unknown>>): void {
+    for (const [name, count] of Object.entries(this.#seen)) {
+      if (value[name] !== count) {
+        throw new InvalidLineError(`the end line says ${String(value[name])} ${name}, and ${count} came`);
+      }
+    }
+  }
+
+  #outcome(outcome: string): number {
+    if (this.#options.each !== true) return 0;
+    return this.#outcomes.push(outcome) - 1;
+  }
+
+  #problem(line: number, message: string): void {
+    this.#problemCount++;
+    if (this.#problems.length < PROBLEMS_SHOWN) this.#problems.push({ line, message });
+  }
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidLineError('this is not JSON');
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new InvalidLineError('each line must be a JSON object');
+}
+
+function tenantOf({ tenant = 'default' }: Readonly<Record<string, unknown>>): string {
+  if (typeof tenant === 'string' && isName(tenant)) return tenant;
+  throw new InvalidLineError('tenant is no name');
+}

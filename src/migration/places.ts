@@ -1,0 +1,89 @@
+import { existsSync, statSync } from 'node:fs';
+import type { RedisConfig } from '../config/config.js';
+import { configWith, withoutPassword } from '../config/config-with.js';
+import { optionsOf } from '../engine/engine-options.js';
+import { DirectoryMoving } from '../engine/memory/directory-moving.js';
+import { openMemoryEngine } from '../engine/memory/open-memory-engine.js';
+import type { Moving } from '../engine/moving/moving.js';
+import { openRedis, type OpenRedis } from '../engine/redis/open-redis.js';
+import { WorkflowIndex } from '../engine/workflow-index.js';
+import { FileMoving } from './file-moving.js';
+import { HttpMoving } from './http-moving.js';
+
+export type PlaceKind = 'redis' | 'service' | 'directory' | 'file';
+
+/** Where state is, or is to be: as the command line names it. */
+export interface Place {
+  readonly kind: PlaceKind;
+  readonly text: string;
+  /** Without passwords. */
+  readonly name: string;
+}
+
+export interface OpenPlace {
+  readonly moving: Moving;
+  close(): Promise<void>;
+}
+
+export interface PlaceOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Prefix of the keys in Redis, instead of REDIS_NAMESPACE. */
+  readonly namespace?: string | undefined;
+  /** ADMIN_TOKEN of a service. */
+  readonly token?: string | undefined;
+}
+
+const FILE_NAME = /\.(ndjson|jsonl)$/;
+
+export function placeOf(text: string): Place {
+  if (/^rediss?:\/\//.test(text)) return { kind: 'redis', text, name: withoutPassword(text) };
+  if (/^https?:\/\//.test(text)) return { kind: 'service', text, name: withoutPassword(text) };
+  const isFile = existsSync(text) ? statSync(text).isFile() : FILE_NAME.test(text);
+  return { kind: isFile ? 'file' : 'directory', text, name: text };
+}
+
+/** To be read. @throws Error in words for the operator */
+export async function openSource(place: Place, options: PlaceOptions): Promise<OpenPlace> {
+  switch (place.kind) {
+    case 'directory':
+      return closable(DirectoryMoving.open(place.text));
+    case 'file':
+      return closable(await FileMoving.open(place.text));
+    default:
+      return openEither(place, options);
+  }
+}
+
+/** To be written. @throws Error in words for the operator */
+export async function openTarget(place: Place, options: PlaceOptions): Promise<OpenPlace> {
+  if (place.kind !== 'directory') return openEither(place, options);
+  const config = configWith(options.env, {});
+  const engine = await openMemoryEngine({
+    options: optionsOf(config),
+    index: new WorkflowIndex(config.workflowIndex),
+    dataDir: place.text,
+  });
+  return { moving: engine.moving, close: () => engine.close() };
+}
+
+async function openEither(place: Place, { env, namespace, token }: PlaceOptions): Promise<OpenPlace> {
+  if (place.kind === 'service') {
+    return { moving: new HttpMoving({ url: place.text, token }), close: () => Promise.resolve() };
+  }
+  const { engine, close } = await openRedisAt(place.text, env, namespace);
+  return { moving: engine.moving, close };
+}
+
+/** @throws Error in words for the operator */
+export function openRedisAt(url: string, env: NodeJS.ProcessEnv, namespace: string | undefined): Promise<OpenRedis> {
+  const own = namespace === undefined ? {} : { REDIS_NAMESPACE: namespace };
+  const config = configWith(env, { REDIS_URL: url, USE_REDIS: 'true', ...own });
+  return openRedis(config.redis as RedisConfig, {
+    options: optionsOf(config),
+    index: new WorkflowIndex(config.workflowIndex),
+  });
+}
+
+function closable(moving: DirectoryMoving | FileMoving): OpenPlace {
+  return { moving, close: () => moving.close() };
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { Moving } from '../engine/moving/moving.js';
+import { exportLines, KINDS } from './export-stream.js';
+
+export interface WrittenFile {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** All of a store in a file that is there whole or not at all. */
+export async function writeFile(from: Moving, name: string, onText: (lines: number) => void): Promise<WrittenFile> {
+  const draft = `${name}.part-${process.pid}`;
+  const hash = createHash('sha256');
+  let lines = 0;
+  let bytes = 0;
+  try {
+    const stream = createWriteStream(draft, { mode: 0o600 });
+    await once(stream, 'open');
+    const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
+    failed.catch(() => undefined);
+    for await (const text of exportLines(from, { view: 'records', kinds: KINDS })) {
+      hash.update(text);
+      bytes += Buffer.byteLength(text);
+      const count = text.split('\n').length - 1;
+      lines += count;
+      onText(count);
+      if (!stream.write(text)) await Promise.race([once(stream, 'drain'), failed]);
+    }
+    stream.end();
+    await Promise.race([once(stream, 'finish'), failed]);
+    await flush(draft);
+    await rename(draft, name);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  return { lines, bytes, sha256: hash.digest('hex') };
+}
+
+/** A name must not outlive a crash that its content does not. */
+async function flush(name: string): Promise<void> {
+  const file = await open(name, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

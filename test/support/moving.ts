@@ -1,0 +1,92 @@
+import type { Engine } from '../../src/engine/engine.js';
+import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js';
+import { digestOf } from '../../src/engine/moving/digest.js';
+import type { Kind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
+import { inReads, type Moving, type Stamped } from '../../src/engine/moving/moving.js';
+import { dump } from './tenant.js';
+
+export const FAIL: ArrivalOptions = { onConflict: 'fail' };
+
+export async function workflowStamps(moving: Moving, tenant: string, limit = 1000): Promise<Stamped[]> {
+  const stamps: Stamped[] = [];
+  let after: string | undefined;
+  do {
+    const page = await moving.listWorkflows(tenant, after, limit);
+    stamps.push(...page.items);
+    after = page.next;
+  } while (after !== undefined);
+  return stamps;
+}
+
+export async function taskStamps(moving: Moving, tenant: string): Promise<Stamped[]> {
+  const stamps = new Map<string, Stamped>();
+  for await (const page of moving.listTasks(tenant)) for (const stamped of page) stamps.set(stamped.id, stamped);
+  return [...stamps.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Everything of a tenant: queues first, so that a paused one never gives out what has just arrived. */
+export async function everythingOf({ moving }: Engine, tenant: string): Promise<Moved[]> {
+  const read = async (kind: Kind, stamps: readonly Stamped[]) => {
+    const records: Moved[] = [];
+    for (const ids of inReads(stamps)) {
+      for (const record of await moving.read(tenant, kind, ids)) if (record !== undefined) records.push(record);
+    }
+    return records;
+  };
+  return [
+    ...(await moving.listQueues(tenant)),
+    ...(await read('workflow', await workflowStamps(moving, tenant))),
+    ...(await read('task', await taskStamps(moving, tenant))),
+  ];
+}
+
+/** All of one tenant into another one, perhaps of another engine; what became of each. */
+export async function moveAll(
+  from: Engine,
+  tenant: string,
+  to: Engine,
+  target: string,
+  options = FAIL,
+): Promise<Arrived[]> {
+  const arrived: Arrived[] = [];
+  for (const record of await everythingOf(from, tenant)) arrived.push(await to.moving.put(target, record, options));
+  return arrived;
+}
+
+export async function digestsOf(engine: Engine, tenant: string): Promise<Record<string, string>> {
+  const all = await everythingOf(engine, tenant);
+  return Object.fromEntries(all.map((record) => [`${record.kind} ${record.id}`, digestOf(record)]));
+}
+
+/** What can be seen of a tenant through the ordinary doors and must be the same after a move. */
+export async function dumpMovable(engine: Engine, tenant: string, taskIds: readonly string[]): Promise<unknown> {
+  const queues = await engine.tasks.listQueues(tenant);
+  return {
+    workflows: await dump(engine, tenant),
+    queues: await Promise.all(
+      queues.map(async (name) => {
+        const {
+          totals: _totals,
+          perMinute: _rates,
+          workers: _workers,
+          ...queue
+        } = await engine.tasks.findQueue(tenant, name);
+        return { ...queue, deadTasks: await engine.tasks.listDead(tenant, name, 1000) };
+      }),
+    ),
+    tasks: await Promise.all(taskIds.map((id) => engine.tasks.find(tenant, id))),
+    progress: await Promise.all(taskIds.map((id) => engine.tasks.readProgress(tenant, id, 0, 1000))),
+  };
+}
+
+export async function readWorkflow(engine: Engine, tenant: string, id: string): Promise<MovedWorkflow> {
+  const [record] = await engine.moving.read(tenant, 'workflow', [id]);
+  if (record?.kind !== 'workflow') throw new Error(`Workflow ${id} is not there`);
+  return record;
+}
+
+export async function readTask(engine: Engine, tenant: string, id: string): Promise<MovedTask> {
+  const [record] = await engine.moving.read(tenant, 'task', [id]);
+  if (record?.kind !== 'task') throw new Error(`Task ${id} is not there`);
+  return record;
+}
