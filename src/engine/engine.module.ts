@@ -38,9 +38,15 @@ import { WorkflowIndex } from './workflow-index.js';
   exports: [Engine, EngineSwitch, WorkflowIndex],
 })
 export class EngineModule implements OnModuleInit, OnModuleDestroy {
-  constructor(private readonly engines: EngineSwitch) {}
+  constructor(
+    private readonly engines: EngineSwitch,
+    private readonly redis: RedisClient,
+  ) {
+    redis.usedUntil(() => engines.close());
+  }
 
   async onModuleInit(): Promise<void> {
+    await this.redis.opened();
     await this.engines.start();
   }
 

@@ -8,12 +8,28 @@ import { checkServer } from './server-check.js';
 export class RedisClient implements OnModuleInit, OnModuleDestroy {
   readonly connections: RedisConnections | undefined;
   #isChecked = false;
+  #opened: Promise<void> | undefined;
+  readonly #users: (() => Promise<void>)[] = [];
 
   constructor(config: Config) {
     this.connections = config.redis && new RedisConnections(config.redis);
   }
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): Promise<void> {
+    return this.opened();
+  }
+
+  /** Settles when it is clear whether Redis can be reached. Whoever begins with it need not know whose hook comes first. */
+  opened(): Promise<void> {
+    return (this.#opened ??= this.#open());
+  }
+
+  /** `end` is done with Redis before the connections close, whose hook comes first or not. */
+  usedUntil(end: () => Promise<void>): void {
+    this.#users.push(end);
+  }
+
+  async #open(): Promise<void> {
     if (this.connections === undefined) return;
     await this.connections.open();
     // A server that is away now is waited for; one that is there and unfit is refused at once.
@@ -28,6 +44,7 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    for (const end of this.#users) await end();
     await this.connections?.close();
   }
 }

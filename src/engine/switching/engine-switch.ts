@@ -35,6 +35,7 @@ export class EngineSwitch {
   readonly #gate = new Gate();
   readonly #listening = new Set<Listening>();
   #current: ServingEngine;
+  #closed: Promise<void> | undefined;
 
   constructor(current: ServingEngine) {
     this.#current = current;
@@ -51,8 +52,9 @@ export class EngineSwitch {
     await this.#current.start();
   }
 
-  async close(): Promise<void> {
-    await this.#current.close();
+  /** Once, however often it is asked for. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#current.close());
   }
 
   /**
