@@ -4,6 +4,7 @@ import type { ErrorCode } from '../service-error.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
+  FEED_RESET: { status: 410, title: 'Another feed' },
   FEED_TRIMMED: { status: 410, title: 'Events no longer kept' },
   IDEMPOTENCY_IN_PROGRESS: { status: 409, title: 'First request with this key is still running' },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'Idempotency-Key used for another request' },

@@ -52,7 +52,7 @@ export function claimedText(task: ClaimedTask): string {
   return `${head.slice(0, -1)},"payload":${task.payload},"headers":${task.headers}}`;
 }
 
-export function queueText(queue: QueueRecord, lastEventId: string | undefined, now: number): string {
+export function queueText(queue: QueueRecord, lastEventId: string, now: number): string {
   const { oldestReadyAtMs, nextDueAtMs, perMinute } = queue;
   return JSON.stringify({
     name: queue.name,
@@ -63,7 +63,7 @@ export function queueText(queue: QueueRecord, lastEventId: string | undefined, n
     pollers: queue.workers.filter(({ seenAtMs }) => seenAtMs > now - POLLING_MS).length,
     rates: { enqueuedPerMinute: perMinute.enqueued, completedPerMinute: perMinute.completed },
     totals: queue.totals,
-    lastEventId: lastEventId ?? null,
+    lastEventId,
     workers: queue.workers.map(({ name, seenAtMs, leased }) => ({ name, lastSeenAt: isoTime(seenAtMs), leased })),
   });
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import { describeChanges } from './cases/changes.js';
 import { describeDeletes } from './cases/deletes.js';
 import { describeExpectations } from './cases/expectations.js';
+import { describeFeed } from './cases/feed.js';
 import { describeFilters } from './cases/filters.js';
 import { describeHistory } from './cases/history.js';
 import { describeListing } from './cases/listing.js';
@@ -63,6 +64,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeTenants(fixture);
     describeChanges(fixture);
     describeSweeping(fixture);
+    describeFeed(fixture);
     describeTaskQueueing(fixture);
     describeTaskLeases(fixture);
     describeTaskCommits(fixture);

@@ -1,6 +1,7 @@
 import type { ProgressEvent } from '../task-queues.js';
 import type { Topic } from '../engine.js';
 import type { Entry } from './entry.js';
+import type { FeedEntry } from './feed.js';
 import { changesOf, type JournalChange } from './journal.js';
 import type { Kept } from './outcomes.js';
 import type { Dedupe } from './tasks/task-collection.js';
@@ -21,7 +22,9 @@ export class Transaction {
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
   readonly #paused = new Map<string, boolean>();
   readonly #topics = new Set<Topic>();
-  readonly #events: string[] = [];
+  readonly #events: FeedEntry[] = [];
+  /** Numbers of events that have been let go of. */
+  readonly #dropped: number[] = [];
 
   constructor(
     private readonly tenant: string,
@@ -29,6 +32,8 @@ export class Transaction {
     readonly now: number,
     /** Its number among the commits of the engine. */
     readonly number: number,
+    /** The last one that is on the disk. */
+    private readonly settled = 0,
   ) {}
 
   get topics(): ReadonlySet<Topic> {
@@ -41,9 +46,15 @@ export class Transaction {
 
   /** Returns the id of the event. */
   announce(type: string, fields: Readonly<Record<string, string>>): string {
-    const id = this.data.feed.add(this.now, type, fields);
-    this.#events.push(id);
-    return id;
+    const entry = this.data.feed.add(this.now, this.number, type, fields);
+    this.#events.push(entry);
+    this.tell('feed');
+    this.trimFeed();
+    return entry.event.id;
+  }
+
+  trimFeed(): void {
+    this.#dropped.push(...this.data.feed.trim(this.now, this.settled));
   }
 
   replaceWorkflow(id: string, next: Entry | undefined): void {
@@ -89,7 +100,8 @@ export class Transaction {
     for (const [key, before] of this.#dedupes) tasks.setDedupe(key, before);
     for (const [id, before] of this.#progress) tasks.setProgress(id, before);
     for (const [queue, before] of this.#paused) tasks.queue(queue).isPaused = before;
-    if (this.#events.length > 0) this.data.feed.remove(new Set(this.#events));
+    this.data.feed.undo(this.#events);
+    this.data.feed.keepForLater(this.#dropped);
   }
 
   /** What the journal must know, as of now. */
@@ -111,6 +123,8 @@ export class Transaction {
     for (const queue of this.#paused.keys()) {
       changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
     }
+    for (const { number, event } of this.#events) changes.push({ kind: 'event', tenant, number, value: event });
+    for (const number of this.#dropped) changes.push({ kind: 'event', tenant, number, value: undefined });
     return changes;
   }
 }

@@ -53,7 +53,12 @@ export class ChangeHints {
     const subscriber = this.connections.subscriber();
     if (!this.#isListening) {
       this.#isListening = true;
-      subscriber.on('message', (from: string, topic: string) => tell(this.#channels.get(from)?.listeners.get(topic)));
+      subscriber.on('message', (from: string, topic: string) => {
+        const listeners = this.#channels.get(from)?.listeners;
+        tell(listeners?.get(topic));
+        // Every change is an event.
+        if (topic !== 'feed') tell(listeners?.get('feed'));
+      });
       // Hints were missed while the connection was away.
       subscriber.on('ready', () => this.#tellAll());
     }

@@ -21,7 +21,7 @@ import type { ScriptContext, Sender } from './sender.js';
 import { claimedOf, enqueuedOf } from './task-replies.js';
 
 const plainScript = new RedisScript('workflow', 'writing', 'once', 'no-tasks', 'commit');
-const taskScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'commit');
+const taskScript = new RedisScript('workflow', 'writing', 'once', 'tasks', 'epoch', 'commit');
 
 /** What the script said to a plan. */
 export type Verdict =

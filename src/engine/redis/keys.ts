@@ -23,5 +23,8 @@ export const queuesKey = (prefix: string): string => `${prefix}queues`;
 export const queueSettingsKey = (prefix: string, queue: string): string => `${prefix}queue:settings:${queue}`;
 export const feedKey = (prefix: string): string => `${prefix}events`;
 
+/** The name of the feed's epoch; see scripts/epoch.lua. */
+export const epochKey = (prefix: string): string => `${prefix}events:epoch`;
+
 /** Where scripts say what has changed; a hint for those who wait, never the truth. */
 export const changesChannel = (prefix: string): string => `${prefix}changes`;

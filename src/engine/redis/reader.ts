@@ -1,6 +1,6 @@
 import type { EngineObserver } from '../engine.js';
 import { StoreUnavailableError } from '../errors.js';
-import type { ScriptContext } from './sender.js';
+import { policyOf, type ScriptContext } from './sender.js';
 import { prefixOf } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
 import { classified, LostAnswerError } from './redis-errors.js';
@@ -24,7 +24,7 @@ export class Reader {
   ): Promise<unknown> {
     const { namespace, options, now } = this.context;
     return this.#twice(name, () =>
-      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), options.defaultTtlMs, ...args]),
+      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), policyOf(options), ...args]),
     );
   }
 

@@ -35,11 +35,12 @@ import {
 } from './committer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
-import { feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { onceKey, prefixOf, stateKey } from './keys.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
+import { RedisFeed } from './redis-feed.js';
 import { RedisTasks } from './redis-tasks.js';
 import { foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { Sender, type ScriptContext } from './sender.js';
@@ -76,6 +77,7 @@ export class RedisEngine extends Engine {
   readonly #listing: Listing;
   readonly #committer: Committer;
   readonly #edits: EditQueue;
+  readonly #feed: RedisFeed;
   readonly #hints: ChangeHints;
   readonly #sweeper: Sweeper;
 
@@ -91,7 +93,8 @@ export class RedisEngine extends Engine {
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks);
+    this.#feed = new RedisFeed(this.#reader, namespace, options);
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed);
     this.#listing = new Listing(this.#reader, this.#sweeper, (tenant, id) => this.find(tenant, id));
     const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#committer = new Committer(sender, this.#context);
@@ -220,21 +223,12 @@ export class RedisEngine extends Engine {
     return this.#hints.listen(tenant, topic, listener);
   }
 
-  async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
-    const key = feedKey(prefixOf(this.#context.namespace, tenant));
-    const from = after === undefined ? '-' : `(${after}`;
-    const entries = await this.#reader.commands('feed', (client) => client.xrange(key, from, '+', 'COUNT', limit));
-    return entries.map(([id, [, type = '', ...rest]]) => {
-      const fields: Record<string, string> = {};
-      for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
-      return { id, type, fields };
-    });
+  readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    return this.#feed.read(tenant, after, limit);
   }
 
-  async lastEventId(tenant: string): Promise<string | undefined> {
-    const key = feedKey(prefixOf(this.#context.namespace, tenant));
-    const [last] = await this.#reader.commands('feed', (client) => client.xrevrange(key, '+', '-', 'COUNT', 1));
-    return last?.[0];
+  lastEventId(tenant: string): Promise<string> {
+    return this.#feed.lastId(tenant);
   }
 
   sweep(): Promise<number> {

@@ -135,7 +135,7 @@ local next_state = 5
 local function put(part)
   local id = part.id
   local old = current[id]
-  local record, earlier = old, {}
+  local record, earlier, versions = old, {}, {}
   local record_state = old and plan.historyLimit > 0 and redis.call('GET', state_key(id)) or nil
   for i, about in ipairs(part.abouts) do
     local state = ARGV[next_state]
@@ -153,6 +153,7 @@ local function put(part)
       deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
+    versions[i] = record
     result(id, record, record.version == 1)
     -- A put's state is in the request; only what a patch came to is worth keeping.
     if part.part == 'patches' then states[#results] = state end
@@ -164,6 +165,7 @@ local function put(part)
   local is_new = not old or old.kind == 'legacy'
   if is_new then
     -- What an expired or deleted life of the id left behind.
+    announce_end(id)
     unindex(id)
     redis.call('DEL', meta_key(id), history_key(id))
   end
@@ -182,7 +184,12 @@ local function put(part)
   write_meta(id, record, history_bytes)
   set_deadline(id, deadline, false)
   index(id, record, part.index, is_new)
-  announce(old and 'workflow.updated' or 'workflow.created', id, record.version)
+  -- The value of another program was a version too.
+  if old and old.kind ~= 'ours' then announce('workflow.adopted', id, old) end
+  for i, version in ipairs(versions) do
+    local is_restored = version.version > 1 and string.find(part.abouts[i], '"cause":"restore"', 1, true)
+    announce(version.version == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
+  end
 end
 for _, part in ipairs(puts) do put(part) end
 
@@ -198,11 +205,15 @@ end
 
 for _, part in ipairs(deletes) do
   remove(part.id)
-  announce('workflow.deleted', part.id, current[part.id].version)
+  announce('workflow.deleted', part.id, current[part.id])
 end
 
-for i, message in ipairs(publish) do
-  events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
+if #publish > 0 then
+  local epoch = epoch_of_feed(string.sub(plan.epoch, 1, 8))
+  for i, message in ipairs(publish) do
+    events[i] = event_id(feed('type', message.type, 'channel', message.channel, 'payload', next_text()), epoch)
+  end
+  redis.call('PUBLISH', prefix .. 'changes', 'feed')
 end
 local claimed, lent = {}, {}
 if plan.claim then

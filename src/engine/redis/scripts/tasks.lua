@@ -55,7 +55,7 @@ local function fields_of(task)
 end
 
 local function feed(...)
-  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', ...)
+  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', ...)
 end
 
 local function announce_task(event, task)

@@ -1,10 +1,17 @@
 --[[
   Common to the scripts that change workflows; behind workflow.lua.
 ]]
-local EVENTS_KEPT = 100000
+local function announce(type, id, record)
+  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. id)
+end
 
-local function announce(type, id, version)
-  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, 'id', id, 'version', whole(version))
+-- The end of a life of the id that nobody has noticed yet; what it was has gone with it. To be called before its index entries go.
+local function announce_end(id)
+  if not redis.call('ZSCORE', index_key('updated'), id) then return end
+  local deadline = tonumber(redis.call('ZSCORE', index_key('deadline'), id))
+  local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
+  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id)
   redis.call('PUBLISH', prefix .. 'changes', 'workflow ' .. id)
 end
 
