@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
+import { FEED_SCHEMAS } from './feed/feed.openapi.js';
 import { HEALTH_SCHEMAS } from './health/health-schemas.js';
 import { withSchemas } from './http/openapi.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
@@ -67,6 +68,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
     ...WORKFLOW_SCHEMAS,
     ...TASK_SCHEMAS,
+    ...FEED_SCHEMAS,
     ...HEALTH_SCHEMAS,
   });
   withIndexedFields(document, app.get(WorkflowIndex).fields);

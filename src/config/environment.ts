@@ -93,6 +93,14 @@ export class Environment {
   @Duration(MINUTE, 365 * 24 * HOUR) TASK_WAIT_LIMIT = 7 * 24 * HOUR;
   @Duration(MINUTE, 365 * 24 * HOUR) DEAD_TASK_TTL = 7 * 24 * HOUR;
   @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
+  @Integer(1000, 10_000_000) FEED_MAX_EVENTS = 100_000;
+  @Duration(MINUTE, 365 * 24 * HOUR) FEED_MAX_AGE = 24 * HOUR;
+  @Integer(1, 100_000) FEED_MAX_LISTENERS = 5000;
+  @Integer(64 * 1024, 64 * 1024 * 1024) FEED_BUFFER_BYTES = 1024 * 1024;
+  @IsOptional() @Integer(0, 65_535) WEBSOCKET_PORT?: number;
+  @Matches(/^(\*|((https?:\/\/[A-Za-z0-9.:[\]-]+|null)(\s*,\s*(https?:\/\/[A-Za-z0-9.:[\]-]+|null))*)?)$/)
+  WEBSOCKET_ORIGINS = '';
+  @Flag() EXAMPLES = false;
   @IsOptional() DATA_DIR?: string;
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
   @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';

@@ -9,8 +9,8 @@ import { RedisClient, RedisModule } from './redis/redis.module.js';
 import { WorkflowIndex } from './workflow-index.js';
 
 function optionsOf(config: Config): EngineOptions {
-  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks } = config;
-  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks };
+  const { workflowTtlMs: defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks, feed } = config;
+  return { defaultTtlMs, maxStateBytes, historyLimit, historyMaxBytes, tasks, feed };
 }
 
 /** Picks the engine by the configuration. Everybody else knows only `Engine`. */

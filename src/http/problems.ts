@@ -35,6 +35,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   TASK_CANCELLED: { status: 409, title: 'Task cancelled' },
   TASK_ENDED: { status: 409, title: 'Task has ended' },
   TASK_NOT_FOUND: { status: 404, title: 'Task not found' },
+  TOO_MANY_LISTENERS: { status: 429, title: 'Too many listeners' },
   TOO_MANY_TASKS: { status: 409, title: 'Too many open tasks' },
   TOO_MANY_WAITING: { status: 429, title: 'Too many waiting' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Media type not supported' },

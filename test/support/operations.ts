@@ -46,5 +46,6 @@ export const OPERATIONS = {
     'purgeDeadTasks',
   ],
   commits: ['commit'],
+  feed: ['readEvents', 'readWorkflowEvents', 'publishMessage'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;
