@@ -1,7 +1,7 @@
 import type { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
 import { isBehind } from '../engine/event-id.js';
 import { Batch, type EventView } from './event-view.js';
-import { anchorOf, anchorsOf, keyOf, matches, type FeedFilter } from './feed-filter.js';
+import { anchorsFor, anchorsOf, keyOf, matches, type FeedFilter } from './feed-filter.js';
 
 export type FeedLoss = FeedTrimmedError | FeedResetError;
 
@@ -46,9 +46,9 @@ export class FanOut {
     if (group === undefined) {
       group = { filter, subscribers: new Set() };
       this.#groups.set(key, group);
-      const anchor = anchorOf(filter);
-      const groups = this.#byAnchor.get(anchor) ?? new Set();
-      this.#byAnchor.set(anchor, groups.add(group));
+      for (const anchor of anchorsFor(filter)) {
+        this.#byAnchor.set(anchor, (this.#byAnchor.get(anchor) ?? new Set()).add(group));
+      }
     }
     group.subscribers.add(subscriber);
     outlet.live++;
@@ -61,10 +61,11 @@ export class FanOut {
     subscriber.outlet.live--;
     if (group.subscribers.size > 0) return;
     this.#groups.delete(key);
-    const anchor = anchorOf(group.filter);
-    const groups = this.#byAnchor.get(anchor);
-    groups?.delete(group);
-    if (groups?.size === 0) this.#byAnchor.delete(anchor);
+    for (const anchor of anchorsFor(group.filter)) {
+      const groups = this.#byAnchor.get(anchor);
+      groups?.delete(group);
+      if (groups?.size === 0) this.#byAnchor.delete(anchor);
+    }
   }
 
   /** Hands the events to all who want them, and tells how many that were. */

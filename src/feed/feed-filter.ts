@@ -12,6 +12,8 @@ export interface FeedFilter {
   readonly type?: string;
   /** Only what happens to workflows themselves. */
   readonly onlyWorkflows?: true;
+  /** And all messages of this channel, whatever the others say. */
+  readonly orChannel?: string;
 }
 
 const isMessage = ({ fields }: FeedEvent): boolean => fields['channel'] !== undefined;
@@ -23,7 +25,8 @@ function workflowOf(event: FeedEvent): string | undefined {
 }
 
 export function matches(filter: FeedFilter, event: FeedEvent): boolean {
-  const { workflow, idPrefix, task, channel, type, onlyWorkflows } = filter;
+  const { workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel } = filter;
+  if (orChannel !== undefined && event.fields['channel'] === orChannel) return true;
   if (channel !== undefined && event.fields['channel'] !== channel) return false;
   if (workflow !== undefined && workflowOf(event) !== workflow) return false;
   if (task !== undefined && !(isOfTask(event) && event.fields['id'] === task)) return false;
@@ -34,15 +37,17 @@ export function matches(filter: FeedFilter, event: FeedEvent): boolean {
 }
 
 /** The same for equal filters. */
-export function keyOf({ workflow, idPrefix, task, channel, type, onlyWorkflows }: FeedFilter): string {
-  return JSON.stringify([workflow, idPrefix, task, channel, type, onlyWorkflows]);
+export function keyOf({ workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel }: FeedFilter): string {
+  return JSON.stringify([workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel]);
 }
 
-/** The one thing that all events of the filter have in common, if there is one; so that most filters need not be tried. */
-export function anchorOf({ workflow, task, channel }: FeedFilter): string {
-  if (channel !== undefined) return `channel ${channel}`;
-  if (task !== undefined) return `task ${task}`;
-  return workflow === undefined ? '' : `workflow ${workflow}`;
+/** What the events of the filter have in common, if anything; so that most filters need not be tried. No event has two of them. */
+export function anchorsFor({ workflow, task, channel, onlyWorkflows, orChannel }: FeedFilter): string[] {
+  if (channel !== undefined) return [`channel ${channel}`];
+  const others = orChannel === undefined ? [] : [`channel ${orChannel}`];
+  if (task !== undefined) return [`task ${task}`, ...others];
+  if (workflow !== undefined) return [`workflow ${workflow}`, ...others];
+  return onlyWorkflows ? ['workflows', ...others] : [''];
 }
 
 /** The anchors under which filters may want the event. */
@@ -51,5 +56,6 @@ export function anchorsOf(event: FeedEvent): string[] {
   if (channel !== undefined) return ['', `channel ${channel}`];
   const workflow = workflowOf(event);
   const anchors = isOfTask(event) ? ['', `task ${id}`] : [''];
+  if (!isOfTask(event)) anchors.push('workflows');
   return workflow === undefined ? anchors : [...anchors, `workflow ${workflow}`];
 }

@@ -103,6 +103,14 @@ export const workflowEvents = () =>
     problems: PROBLEMS,
   });
 
+export const asyncapi = () =>
+  operation({
+    id: 'asyncapi',
+    summary: 'The messages of the WebSocket, as an AsyncAPI 3 document',
+    answers: { 200: { says: 'The document', types: { 'application/yaml': { type: 'string' } } } },
+    problems: [],
+  });
+
 export const publish = () =>
   operation({
     id: 'publishMessage',

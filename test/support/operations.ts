@@ -46,6 +46,6 @@ export const OPERATIONS = {
     'purgeDeadTasks',
   ],
   commits: ['commit'],
-  feed: ['readEvents', 'readWorkflowEvents', 'publishMessage'],
+  feed: ['readEvents', 'readWorkflowEvents', 'publishMessage', 'asyncapi'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;
