@@ -1,10 +1,19 @@
 import type { Command } from './command.js';
 import { inspectCommand } from './inspect.command.js';
 import { produceCommand } from './produce.command.js';
+import { publishCommand } from './publish.command.js';
 import { smokeCommand } from './smoke.command.js';
+import { watchCommand } from './watch.command.js';
 import { workerCommand } from './worker.command.js';
 
-export const COMMANDS: readonly Command[] = [workerCommand, produceCommand, inspectCommand, smokeCommand];
+export const COMMANDS: readonly Command[] = [
+  workerCommand,
+  produceCommand,
+  inspectCommand,
+  publishCommand,
+  watchCommand,
+  smokeCommand,
+];
 
 const COMMON_HELP = `
   --url <url>            where the service is; WAYMARK_URL, or http://127.0.0.1:3000
