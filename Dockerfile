@@ -14,6 +14,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev && npm cache clean --force
 COPY --from=build /app/dist ./dist
+COPY docs/asyncapi.yaml ./docs/
+COPY examples ./examples
 # For DATA_DIR=/data, which is off unless asked for: without a volume it would promise more than it keeps.
 RUN mkdir /data && chown node:node /data
 USER node

@@ -1,7 +1,8 @@
-// npm run bench [-- get put … | growth | tasks] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | tasks | feed] [--engine redis] [--quick] [--json file]
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchFeed } from './feed.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
@@ -18,9 +19,12 @@ const { values, positionals } = parseArgs({
 });
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-const only = positionals.filter((word) => word !== 'growth' && word !== 'tasks').map((word) => word.toLowerCase());
+const only = positionals
+  .filter((word) => !['growth', 'tasks', 'feed'].includes(word))
+  .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
 const tasks = positionals.includes('tasks');
+const feed = positionals.includes('feed');
 const all = positionals.length === 0;
 
 process.on('SIGINT', () => {
@@ -31,7 +35,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      (growth || tasks) && only.length === 0
+      (growth || tasks || feed) && only.length === 0
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -50,6 +54,10 @@ try {
             count: values.quick ? 200 : 20_000,
             waiting: values.quick ? 1000 : 1_000_000,
           })
+        : [],
+    feed:
+      feed || all
+        ? await benchFeed({ engines, perSecond: values.quick ? 100 : 1000, seconds: values.quick ? 1 : 10 })
         : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));

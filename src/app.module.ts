@@ -5,6 +5,7 @@ import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { EngineModule } from './engine/engine.module.js';
+import { FeedModule } from './feed/feed.module.js';
 import { HealthModule } from './health/health.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
@@ -33,6 +34,7 @@ export class AppModule implements OnModuleDestroy {
         TasksModule,
         CommitsModule,
         RoutingModule,
+        FeedModule,
         HealthModule,
         MigrationModule,
         AttachModule,

@@ -7,6 +7,7 @@ import { ATTACH_SCHEMAS } from './attach/attach.openapi.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
+import { FEED_SCHEMAS } from './feed/feed.openapi.js';
 import { HEALTH_SCHEMAS } from './health/health-schemas.js';
 import { withSchemas } from './http/openapi.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
@@ -73,6 +74,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     ...CONFLICT_SCHEMAS,
     ...TASK_SCHEMAS,
     ...ROUTING_SCHEMAS,
+    ...FEED_SCHEMAS,
     ...HEALTH_SCHEMAS,
     ...MIGRATION_SCHEMAS,
     ...ATTACH_SCHEMAS,

@@ -6,13 +6,17 @@ import { importCommand } from './import.command.js';
 import { inspectCommand } from './inspect.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
+import { publishCommand } from './publish.command.js';
 import { smokeCommand } from './smoke.command.js';
+import { watchCommand } from './watch.command.js';
 import { workerCommand } from './worker.command.js';
 
 export const COMMANDS: readonly Command[] = [
   workerCommand,
   produceCommand,
   inspectCommand,
+  publishCommand,
+  watchCommand,
   smokeCommand,
   doctorCommand,
   migrateCommand,

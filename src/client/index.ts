@@ -1,5 +1,6 @@
 /** What a worker is written with; docs/worker-kit.md says how. */
 export * from './client-errors.js';
+export type * from './event-types.js';
 export * from './handler.js';
 export { JsonText, toJson } from './json-text.js';
 export type { CallOptions, RequesterOptions } from './requester.js';

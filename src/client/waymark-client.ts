@@ -1,5 +1,6 @@
 import { parseDocument } from '../json/document.js';
 import { ProblemError } from './client-errors.js';
+import type { EventFilter, EventPage } from './event-types.js';
 import { JsonText } from './json-text.js';
 import { Requester, type Answer, type Call, type CallOptions, type RequesterOptions } from './requester.js';
 import type {
@@ -56,6 +57,26 @@ export class WaymarkClient {
       options,
     );
     return answer.status === 204 ? [] : claimedOf(answer);
+  }
+
+  /** A message to everybody who follows the channel. */
+  publish(
+    channel: string,
+    message: { readonly type: string; readonly payload?: unknown },
+    options?: CallOptions,
+  ): Promise<{ readonly eventId: string }> {
+    const path = `/v1/channels/${encodeURIComponent(channel)}/messages`;
+    return this.#json({ method: 'POST', path, body: message, isKeyed: true }, options);
+  }
+
+  /** What has happened behind `since`, or, after waiting, what happens next. Without `since` only `next`, the place to begin from. */
+  readEvents(
+    filter: EventFilter,
+    { since, waitS = 0, ...options }: CallOptions & { readonly since?: string; readonly waitS?: number } = {},
+  ): Promise<EventPage> {
+    const query = new URLSearchParams({ wait: String(waitS) });
+    for (const [name, value] of Object.entries({ ...filter, since })) if (value !== undefined) query.set(name, value);
+    return this.#json({ method: 'GET', path: `/v1/events?${query.toString()}`, waitMs: waitS * 1000 }, options);
   }
 
   heartbeat(

@@ -1,5 +1,4 @@
 import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
-import type { Message } from '../engine/task.js';
 import type { WorkflowIndex } from '../engine/workflow-index.js';
 import { isName, isQueueName, isWorkflowId, NAME_RULE, QUEUE_RULE, WORKFLOW_ID_RULE } from '../http/caller.js';
 import type { ObjectReader } from '../http/object-reader.js';
@@ -7,11 +6,11 @@ import { newToken } from '../tasks/claim-request.js';
 import { LEASE_MS, readNewTask, sized, type TaskLimits } from '../tasks/new-task.js';
 import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';
+import { readMessage } from './message.js';
 import { newIncarnation } from '../workflows/identifiers.js';
 import { isTtlSeconds, TTL_RULE, ttlOf } from '../workflows/ttl.js';
 
 const MOST_PARTS = 50;
-const LONGEST_TYPE = 128;
 
 /** Who commits, and the rules for what is in it. */
 export interface CommitContext {
@@ -38,7 +37,7 @@ export function readCommit(body: ObjectReader, context: CommitContext): Parts {
   const patches = body.list('patches', MOST_PARTS, (part) => readPatch(part, context, about));
   const deletes = body.list('deletes', MOST_PARTS, (part) => ({ id: idOf(part), ...expectationOf(part) }));
   const enqueue = body.list('enqueue', MOST_PARTS, (part) => readNewTask(part, limits));
-  const publish = body.list('publish', MOST_PARTS, (part) => readMessage(part, limits));
+  const publish = body.list('publish', MOST_PARTS, (part) => readMessage(part));
   const claim = body.object('claimNext', (part) => ({
     queue: part.stringRequired('queue', QUEUE_RULE, isQueueName),
     worker: part.string('worker', NAME_RULE, isName) ?? context.by,
@@ -94,18 +93,6 @@ function readPatch(part: ObjectReader, { ttlMs }: CommitContext, { by, note, tas
     ...(taskId !== undefined && { taskId }),
     ...expectationOf(part),
   };
-}
-
-function readMessage(part: ObjectReader, { maxBytes }: TaskLimits): Message {
-  return {
-    channel: part.stringRequired('channel', NAME_RULE, isName),
-    type: part.stringRequired('type', `must be 1 to ${LONGEST_TYPE} characters`, isType),
-    payload: sized(part.raw('payload') ?? 'null', maxBytes),
-  };
-}
-
-function isType(text: string): boolean {
-  return text.length >= 1 && text.length <= LONGEST_TYPE;
 }
 
 function idOf(part: ObjectReader): string {

@@ -84,6 +84,22 @@ export interface TasksConfig {
   readonly waitLimitMs: number;
 }
 
+/** Of the feed and of those who follow it. */
+export interface FeedConfig {
+  readonly mostEvents: number;
+  readonly maxAgeMs: number;
+  readonly mostListeners: number;
+  /** Waiting for one client. */
+  readonly bufferBytes: number;
+}
+
+export interface WebSocketConfig {
+  /** Where they are served at the root, beside /ws of the usual port. */
+  readonly port: number | undefined;
+  /** Other hosts' pages that may open them; '*' for all. */
+  readonly origins: readonly string[];
+}
+
 /** Everything that can be set from outside, read once at the start and valid. Also the injection token. */
 export abstract class Config {
   abstract readonly host: string;
@@ -105,6 +121,10 @@ export abstract class Config {
   abstract readonly adminToken: string | undefined;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
+  abstract readonly feed: FeedConfig;
+  abstract readonly webSocket: WebSocketConfig;
+  /** The pages of examples/ are served. */
+  abstract readonly examples: boolean;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
   /** How long a request may take to arrive: all of it, and its headers alone. */

@@ -121,6 +121,14 @@ export class Environment {
   @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
   @IsOptional() ROUTING_AGENTS?: string;
   @Duration(SECOND, 24 * HOUR) ROUTING_STATUS_TTL = 2 * MINUTE;
+  @Integer(1000, 10_000_000) FEED_MAX_EVENTS = 100_000;
+  @Duration(MINUTE, 365 * 24 * HOUR) FEED_MAX_AGE = 24 * HOUR;
+  @Integer(1, 100_000) FEED_MAX_LISTENERS = 5000;
+  @Integer(64 * 1024, 64 * 1024 * 1024) FEED_BUFFER_BYTES = 1024 * 1024;
+  @IsOptional() @Integer(0, 65_535) WEBSOCKET_PORT?: number;
+  @Matches(/^(\*|((https?:\/\/[A-Za-z0-9.:[\]-]+|null)(\s*,\s*(https?:\/\/[A-Za-z0-9.:[\]-]+|null))*)?)$/)
+  WEBSOCKET_ORIGINS = '';
+  @Flag() EXAMPLES = false;
   @IsOptional() DATA_DIR?: string;
   @IsOptional() @MinLength(16) ADMIN_TOKEN?: string;
   @IsNotEmpty() ENV_FILE = '.env';

@@ -26,6 +26,13 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       says: 'must not be longer than REQUEST_TIMEOUT',
     });
   }
+  if (read.WEBSOCKET_PORT !== undefined && read.WEBSOCKET_PORT !== 0 && read.WEBSOCKET_PORT === read.PORT) {
+    problems.push({
+      name: 'WEBSOCKET_PORT',
+      value: values['WEBSOCKET_PORT'],
+      says: 'must be another one than PORT, where WebSockets are at /ws',
+    });
+  }
   const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   const agents = readAgents(read.ROUTING_AGENTS, (says) => {
@@ -55,6 +62,19 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
     routing: { agents, statusTtlMs: read.ROUTING_STATUS_TTL },
     adminToken: read.ADMIN_TOKEN,
     envFile: resolve(read.ENV_FILE),
+    feed: {
+      mostEvents: read.FEED_MAX_EVENTS,
+      maxAgeMs: read.FEED_MAX_AGE,
+      mostListeners: read.FEED_MAX_LISTENERS,
+      bufferBytes: read.FEED_BUFFER_BYTES,
+    },
+    webSocket: {
+      port: read.WEBSOCKET_PORT,
+      origins: read.WEBSOCKET_ORIGINS.split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    },
+    examples: read.EXAMPLES,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,

@@ -288,6 +288,48 @@ export const SETTINGS = [
     meaning: 'how long the router believes what an agent has reported of itself',
   },
   {
+    name: 'FEED_MAX_EVENTS',
+    default: '100000',
+    allowed: 'an integer from 1000 to 10000000',
+    meaning: 'events kept in the feed of a tenant; who is further behind must read the state again',
+  },
+  {
+    name: 'FEED_MAX_AGE',
+    default: '24h',
+    allowed: 'a duration from 1m to 365d',
+    meaning: 'how long events are kept',
+  },
+  {
+    name: 'FEED_MAX_LISTENERS',
+    default: '5000',
+    allowed: 'an integer from 1 to 100000',
+    meaning: 'streams, waiting polls and WebSockets that this replica serves; more are refused',
+  },
+  {
+    name: 'FEED_BUFFER_BYTES',
+    default: '1048576',
+    allowed: 'an integer from 65536 to 67108864',
+    meaning: 'bytes that wait for one client that reads slowly; with more it is cut off',
+  },
+  {
+    name: 'WEBSOCKET_PORT',
+    default: '',
+    allowed: 'an integer from 0 to 65535, another one than PORT',
+    meaning: 'WebSockets at the root of this port too, beside /ws; the clients of older routers use 3001',
+  },
+  {
+    name: 'WEBSOCKET_ORIGINS',
+    default: '',
+    allowed: 'origins separated by commas, such as https://app.example.com, or *',
+    meaning: 'pages of other hosts that may open WebSockets',
+  },
+  {
+    name: 'EXAMPLES',
+    default: 'false',
+    allowed: 'true or false',
+    meaning: 'serve the pages of examples/ under /examples',
+  },
+  {
     name: 'DATA_DIR',
     default: './data with npm start, else none',
     allowed: 'a path',

@@ -102,7 +102,16 @@ export interface EngineOptions {
   readonly historyLimit: number;
   readonly historyMaxBytes: number;
   readonly tasks: TaskOptions;
+  readonly feed?: FeedOptions;
 }
+
+/** What the feed of a tenant is bounded by; engines may keep somewhat more. */
+export interface FeedOptions {
+  readonly mostEvents: number;
+  readonly maxAgeMs: number;
+}
+
+export const USUAL_FEED: FeedOptions = { mostEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
 
 export interface TaskOptions {
   /** Open tasks of one queue. */
@@ -117,14 +126,17 @@ export interface TaskOptions {
 }
 
 /** What a hint is about. */
-export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}`;
+export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}` | 'feed';
 
 /** One thing that happened, as the feed shows it. */
 export interface FeedEvent {
-  /** Unique and sortable within the tenant. */
+  /** Unique and sortable within the tenant; see event-id.ts. */
   readonly id: string;
   readonly type: string;
-  /** What it is about: of a workflow id and version, of a task its queue, of a message its channel. */
+  /**
+   * What it is about: of a workflow `id`, `version` and `inc` (its end by time has the id alone); of a task `id`, `queue` and perhaps
+   * `workflow`; of a message `channel` and `payload`, which is JSON text.
+   */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -201,16 +213,21 @@ export abstract class Engine {
 
   /**
    * Calls `listener` soon after any write, delete or expiry of the workflow, whenever a task may have become ready in the queue, or
-   * after any step of the task, or after new notices on the board, by any replica. A hint, at least once, possibly late: the
+   * after any step of the task, after new notices on the board, or after any event of the feed, by any replica. A hint, at least once, possibly late: the
    * listener reads again. Returns how to stop.
    */
   abstract onChange(tenant: string, topic: Topic, listener: () => void): () => void;
 
-  /** What happened behind `after` (from the oldest that is kept without it), in order. */
+  /**
+   * What happened behind `after` (from the oldest that is kept without it), in order. Every version, delete and expiry of a workflow,
+   * every transition of a task and every message is there once.
+   * @throws FeedTrimmedError when events behind `after` may be gone already.
+   * @throws FeedResetError when there is no such place in this feed: the store is another one, or lost its latest events.
+   */
   abstract readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]>;
 
-  /** Undefined when nothing has happened yet. */
-  abstract lastEventId(tenant: string): Promise<string | undefined>;
+  /** Where the feed ends now; reading behind it gives what happens from now on, also when nothing has happened yet. */
+  abstract lastEventId(tenant: string): Promise<string>;
 
   /** Empty when nothing was ever put on it. */
   abstract readBoard(tenant: string, board: string): Promise<Board>;

@@ -189,6 +189,26 @@ export class WriteUnconfirmedError extends ServiceError {
   }
 }
 
+/** The reader asked for what comes behind an event that is gone, so it would miss some. */
+export class FeedTrimmedError extends ServiceError {
+  readonly code = 'FEED_TRIMMED';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(readonly oldest: string | number) {
+    super(`Events before ${oldest} are no longer kept, so some may have been missed`);
+    this.extensions = { oldest };
+  }
+}
+
+/** The store is not the one that gave the place out, or has lost what was last written to it. */
+export class FeedResetError extends ServiceError {
+  readonly code = 'FEED_RESET';
+
+  constructor() {
+    super('There is no such event in this feed: the store was emptied, restored or replaced; read the state again');
+  }
+}
+
 export class TaskNotFoundError extends ServiceError {
   readonly code = 'TASK_NOT_FOUND';
 

@@ -3,6 +3,7 @@ import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunctio
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Engine } from '../engine/engine.js';
+import { FeedHealth } from '../feed/feed.health.js';
 import { operation, ref } from '../http/openapi.js';
 import { VERSION } from '../version.js';
 import { ProcessHealth } from './process.health.js';
@@ -21,6 +22,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly storage: StorageHealth,
     private readonly process: ProcessHealth,
+    private readonly feed: FeedHealth,
     private readonly engine: Engine,
   ) {}
 
@@ -44,6 +46,7 @@ export class HealthController {
       () => this.storage.storage(),
       () => this.process.memory(),
       () => this.process.eventLoop(),
+      () => this.feed.feed(),
     ]);
   }
 

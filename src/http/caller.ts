@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { InvalidHeaderError, InvalidIdError } from './http-errors.js';
 
@@ -9,7 +10,12 @@ export interface Caller {
 
 const ANYBODY: Caller = { tenant: 'default', by: 'anonymous' };
 
-export function callerOf(_request: FastifyRequest): Caller {
+export function callerOf(request: FastifyRequest): Caller {
+  return callerOfHeaders(request.headers);
+}
+
+/** For connections that are no requests of the framework's. */
+export function callerOfHeaders(_headers: IncomingHttpHeaders): Caller {
   return ANYBODY;
 }
 

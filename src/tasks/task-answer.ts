@@ -61,7 +61,7 @@ export function endText(end: TaskEnd, instance: string): string {
   return `{"id":${JSON.stringify(id)},"problem":${problemOf(error, instance).body}}`;
 }
 
-export function queueText(queue: QueueRecord, lastEventId: string | undefined, now: number): string {
+export function queueText(queue: QueueRecord, lastEventId: string, now: number): string {
   const { oldestReadyAtMs, nextDueAtMs, perMinute } = queue;
   return JSON.stringify({
     name: queue.name,
@@ -72,7 +72,7 @@ export function queueText(queue: QueueRecord, lastEventId: string | undefined, n
     pollers: queue.workers.filter(({ seenAtMs }) => seenAtMs > now - POLLING_MS).length,
     rates: { enqueuedPerMinute: perMinute.enqueued, completedPerMinute: perMinute.completed },
     totals: queue.totals,
-    lastEventId: lastEventId ?? null,
+    lastEventId,
     workers: queue.workers.map(({ name, seenAtMs, leased }) => ({ name, lastSeenAt: isoTime(seenAtMs), leased })),
   });
 }

@@ -9,14 +9,3 @@ export class TooManyWaitingError extends ServiceError {
     super(`${limit} claims wait on this replica already; try again, or ask without waitMs`);
   }
 }
-
-/** The reader asked for what comes behind an event that is gone, so it would miss some. */
-export class FeedTrimmedError extends ServiceError {
-  readonly code = 'FEED_TRIMMED';
-  override readonly extensions: Readonly<Record<string, unknown>>;
-
-  constructor(oldest: number) {
-    super(`Events before ${oldest} are no longer kept; read on from there`);
-    this.extensions = { oldest };
-  }
-}

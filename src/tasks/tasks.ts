@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import type { Enqueued, Once } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
-import { TaskNotFoundError } from '../engine/errors.js';
+import { FeedTrimmedError, TaskNotFoundError } from '../engine/errors.js';
 import {
   isOpen,
   type Ack,
@@ -18,7 +18,6 @@ import { waitForChange } from '../waiting/wait-for-change.js';
 import { newWorkflowId } from '../workflows/identifiers.js';
 import type { TaskLimits } from './new-task.js';
 import { leaseOnce } from './lease-once.js';
-import { FeedTrimmedError } from './task-errors.js';
 
 const MOST_EVENTS = 100;
 

@@ -5,6 +5,7 @@ import { increment, merge } from '../support/edits.js';
 import { claimOf, newTask, TestQueue } from '../support/tasks.js';
 import { dumpTasks, sweepAll } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
+import { eventsOf } from './cases/feed.js';
 import { newTenant, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
 const A_DAY_MS = 86_400_000;
@@ -52,6 +53,36 @@ export function describeDurability(
       const next = await tenant.patch('a', increment);
       expect(next).toMatchObject({ version: 3, incarnation: created.incarnation, state: '{"count":2}' });
       expect((await tenant.versions('a')).map(({ version }) => version)).toEqual([3, 2, 1]);
+    });
+
+    it('keeps the feed, so that readers go on where they were', async () => {
+      const start = await opened.engine.lastEventId(tenant.name);
+      await tenant.put('a', {}, { ttl: 10 });
+      const { eventIds } = await tenant.commit({ publish: [{ channel: 'c', type: 't', payload: '{"x": 1.0}' }] });
+      const before = await eventsOf(opened.engine, tenant.name);
+      await reopen();
+      expect(await eventsOf(opened.engine, tenant.name, start)).toEqual(before);
+      expect(await opened.engine.lastEventId(tenant.name)).toBe(eventIds?.[0]);
+      opened.clock.advance(10);
+      await sweepAll(opened.engine);
+      await tenant.put('b');
+      const after = await eventsOf(opened.engine, tenant.name, eventIds?.[0]);
+      expect(after.map(({ type }) => type)).toEqual(['workflow.expired', 'workflow.created']);
+      await reopen();
+      expect(await eventsOf(opened.engine, tenant.name)).toEqual([...before, ...after]);
+    });
+
+    it('keeps the bounds of the feed', async () => {
+      await opened.close();
+      opened = await open({ options: { feed: { mostEvents: 100, maxAgeMs: 1e12 } } });
+      tenant = newTenant(opened.engine);
+      const publish = Array.from({ length: 50 }, () => ({ channel: 'c', type: 't', payload: '1' }));
+      for (let i = 0; i < 10; i++) await tenant.commit({ publish });
+      await reopen();
+      const kept = await eventsOf(opened.engine, tenant.name);
+      expect(kept.length).toBeLessThan(260);
+      await tenant.commit({ publish });
+      expect(await eventsOf(opened.engine, tenant.name, kept.at(-1)?.id)).toHaveLength(50);
     });
 
     it('keeps what is found by field, prefix and time', async () => {

@@ -3,6 +3,7 @@ import { describeBoards } from './cases/boards.js';
 import { describeChanges } from './cases/changes.js';
 import { describeDeletes } from './cases/deletes.js';
 import { describeExpectations } from './cases/expectations.js';
+import { describeFeed } from './cases/feed.js';
 import { describeFilters } from './cases/filters.js';
 import { describeHistory } from './cases/history.js';
 import { describeListing } from './cases/listing.js';
@@ -66,6 +67,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeChanges(fixture);
     describeSweeping(fixture);
     describeBoards(fixture);
+    describeFeed(fixture);
     describeTaskQueueing(fixture);
     describeTaskLeases(fixture);
     describeTaskCommits(fixture);

@@ -77,8 +77,9 @@ describe('Random operations mean the same', () => {
     async () => {
       const journal = await openJournalEngine({ options: fuzzOptions });
       const { clock } = journal;
-      const other = {
+      const other: FuzzedEngine = {
         name: 'journal',
+        sweepsByItself: true,
         get engine() {
           return journal.engine;
         },

@@ -3,6 +3,7 @@ import type { Engine } from '../../src/engine/engine.js';
 import type { TestClock } from '../support/clock.js';
 import { Chooser, TENANTS } from './fuzz/choose.js';
 import type { Operation } from './fuzz/operation.js';
+import { FeedComparison } from './fuzz/feed-comparison.js';
 import { isSame, perform, type Reply } from './fuzz/perform.js';
 import { Random } from './fuzz/random.js';
 
@@ -11,6 +12,8 @@ export interface FuzzedEngine {
   readonly engine: Engine;
   /** A restart; what it must keep is compared by all that follows. */
   reopen?(): Promise<void>;
+  /** At moments that no seed repeats; then it may notice what becomes of a task by time where the other one does not. */
+  readonly sweepsByItself?: true;
 }
 
 export interface Fuzz {
@@ -43,11 +46,15 @@ export async function findDifference({
   operations,
 }: Fuzz): Promise<Difference | undefined> {
   const chooser = new Chooser(new Random(seed), reference.engine, clock);
+  const feeds = new FeedComparison(reference, other);
   for (let step = 1; step <= operations; step++) {
     const chosen: Operation[] = [await chooser.next()];
     if (step % REOPEN_EVERY === 0) chosen.push({ do: 'reopen', tenant: 'default' });
     if (step % DUMP_EVERY === 0) {
       chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'dump', tenant, tasks: chooser.tasks.known(tenant) })));
+      // What has expired is announced by whoever notices it first; after a sweep everybody has.
+      chosen.push({ do: 'sweep', tenant: 'default' });
+      chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'feed', tenant })));
     }
     for (const operation of chosen) {
       if (operation.do === 'advance') {
@@ -55,6 +62,9 @@ export async function findDifference({
       } else if (operation.do === 'reopen') {
         await reference.reopen?.();
         await other.reopen?.();
+      } else if (operation.do === 'feed') {
+        const replies = await feeds.compare(operation.tenant);
+        if (replies !== undefined) return { seed, step, operation, replies };
       } else {
         const expected = await perform(reference.engine, operation);
         const actual = await perform(other.engine, operation);

@@ -51,5 +51,6 @@ export const OPERATIONS = {
   conflicts: ['listConflicts', 'getConflict', 'resolveConflict'],
   migration: ['exportAll', 'exportRecords', 'importRecords'],
   attaching: ['attach', 'getAttach'],
+  feed: ['readEvents', 'readWorkflowEvents', 'publishMessage', 'asyncapi'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

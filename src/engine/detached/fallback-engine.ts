@@ -236,7 +236,7 @@ export class FallbackEngine extends Engine {
     return this.#onlyAttached(() => this.#parts.store.readFeed(tenant, after, limit), onlyTheStoreHasAll);
   }
 
-  lastEventId(tenant: string): Promise<string | undefined> {
+  lastEventId(tenant: string): Promise<string> {
     return this.#onlyAttached(() => this.#parts.store.lastEventId(tenant), onlyTheStoreHasAll);
   }
 

@@ -1,4 +1,5 @@
 import type { About, Cause } from '../commit.js';
+import type { FeedEvent } from '../engine.js';
 import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 
 /**
@@ -25,6 +26,8 @@ export type VersionRow = [
   state: Uint8Array,
 ];
 
+export type EventRow = [id: string, type: string, ...namesAndValues: string[]];
+
 export function workflowRow(meta: JournaledWorkflow): WorkflowRow {
   return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs, meta.ttlMs];
 }
@@ -47,6 +50,16 @@ export function versionOf(version: number, row: VersionRow): JournaledVersion {
       ? bare
       : { ...bare, ...(note !== null && { note }), ...(taskId !== null && { taskId }) };
   return { version, updatedAtMs, deadlineMs, about, state };
+}
+
+export function eventRow({ id, type, fields }: FeedEvent): EventRow {
+  return [id, type, ...Object.entries(fields).flat()];
+}
+
+export function eventOf([id, type, ...rest]: EventRow): FeedEvent {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
+  return { id, type, fields };
 }
 
 /** In this order in the row; new ones go last. */

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { Board } from '../board.js';
 import type { About } from '../commit.js';
+import type { FeedEvent } from '../engine.js';
 import type { WorkflowMeta } from '../records.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { Earlier, Entry } from './entry.js';
@@ -64,6 +66,13 @@ export type JournalChange =
       readonly value: ProgressEvent | undefined;
     }
   | {
+      readonly kind: 'event';
+      readonly tenant: string;
+      /** Its place in the order. */
+      readonly number: number;
+      readonly value: FeedEvent | undefined;
+    }
+  | {
       readonly kind: 'queue';
       readonly tenant: string;
       readonly name: string;
@@ -73,7 +82,9 @@ export type JournalChange =
 
 /** Where the embedded engine keeps its state over a restart. */
 export interface Journal {
-  /** Everything in it: workflows before their versions, tasks before their texts. */
+  /** Of the feeds in it: a name of its own for each journal. */
+  readonly epoch: string;
+  /** Everything in it: workflows before their versions, tasks before their texts, events in their order. */
   read(): Iterable<JournalChange>;
   /** Settles when all changes are on the disk; when it rejects, none of them is. */
   write(changes: readonly JournalChange[]): Promise<void>;
@@ -84,6 +95,10 @@ export interface Journal {
   /** What an operator should know, a sentence each. */
   warnings(): readonly string[];
   close(): Promise<void>;
+}
+
+export function newEpoch(): string {
+  return randomBytes(4).toString('hex');
 }
 
 /** From one entry to the next, as records. */
@@ -142,6 +157,8 @@ export function sizeOf(change: JournalChange): number {
       return SMALL + (change.value?.length ?? 0);
     case 'task':
       return 2 * SMALL + (change.value?.failures ?? []).reduce((sum, { message }) => sum + message.length, 0);
+    case 'event':
+      return SMALL + (change.value?.fields['payload']?.length ?? 0);
     case 'progress':
       return SMALL + (change.value?.event.length ?? 0);
     case 'board': {

@@ -6,14 +6,17 @@ import { StoreFullError } from '../errors.js';
 import type { ProgressEvent } from '../task-queues.js';
 import { checkFile } from './check-file.js';
 import { DirectoryLock } from './directory-lock.js';
-import { sizeOf, type Journal, type JournalChange } from './journal.js';
+import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
 import {
+  eventOf,
+  eventRow,
   taskOf,
   taskRow,
   versionOf,
   versionRow,
   workflowOf,
   workflowRow,
+  type EventRow,
   type TaskRow,
   type VersionRow,
   type WorkflowRow,
@@ -48,12 +51,18 @@ export class LmdbJournal implements Journal {
   readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
   readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
   readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
+  readonly #events: Database<EventRow, [tenant: string, number: number]>;
   readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
   readonly #boards: Database<Board, [tenant: string, name: string]>;
   readonly #service: Database<unknown, string>;
   #trouble: unknown;
 
-  private constructor(path: string, root: RootDatabase<unknown, never>, lock: DirectoryLock) {
+  private constructor(
+    path: string,
+    root: RootDatabase<unknown, never>,
+    lock: DirectoryLock,
+    readonly epoch: string,
+  ) {
     this.#path = path;
     this.#root = root;
     this.#lock = lock;
@@ -65,6 +74,7 @@ export class LmdbJournal implements Journal {
     this.#texts = root.openDB({ name: 'texts' });
     this.#progress = root.openDB({ name: 'progress' });
     this.#dedupes = root.openDB({ name: 'dedupes' });
+    this.#events = root.openDB({ name: 'events' });
     this.#queues = root.openDB({ name: 'queues' });
     this.#boards = root.openDB({ name: 'boards' });
   }
@@ -91,7 +101,7 @@ export class LmdbJournal implements Journal {
       lock = await DirectoryLock.take(service, directory);
       await checkFormat(service, directory);
       checkNotMoved(service, directory);
-      return new LmdbJournal(path, root, lock);
+      return new LmdbJournal(path, root, lock, await epochIn(service));
     } catch (error) {
       await lock?.release();
       await root.close();
@@ -125,6 +135,9 @@ export class LmdbJournal implements Journal {
     }
     for (const { key, value } of this.#dedupes.getRange()) {
       yield { kind: 'dedupe', tenant: key[0], key: key[1], value };
+    }
+    for (const { key, value } of this.#events.getRange()) {
+      yield { kind: 'event', tenant: key[0], number: key[1], value: eventOf(value) };
     }
     for (const { key, value } of this.#queues.getRange()) {
       yield { kind: 'queue', tenant: key[0], name: key[1], value };
@@ -190,6 +203,8 @@ export class LmdbJournal implements Journal {
         return put(this.#progress, [change.tenant, change.id, change.event], change.value);
       case 'dedupe':
         return put(this.#dedupes, [change.tenant, change.key], change.value);
+      case 'event':
+        return put(this.#events, [change.tenant, change.number], change.value && eventRow(change.value));
       case 'queue':
         return put(this.#queues, [change.tenant, change.name], change.value);
       case 'board':
@@ -221,6 +236,15 @@ async function checkFormat(service: Database<unknown, string>, directory: string
       `${directory} holds data of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
     );
   }
+}
+
+/** The events are in the directory, so their epoch is too. */
+async function epochIn(service: Database<unknown, string>): Promise<string> {
+  const known = service.get('epoch');
+  if (typeof known === 'string') return known;
+  const epoch = newEpoch();
+  await inTransaction(service, () => service.putSync('epoch', epoch));
+  return epoch;
 }
 
 /** Inside a transaction. */

@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.js';
 import type { Once } from '../commit.js';
+import type { FeedOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { GroupCommit } from './group-commit.js';
-import type { Journal, JournalChange } from './journal.js';
+import { newEpoch, type Journal, type JournalChange } from './journal.js';
 import { journalError } from './journal-error.js';
 import { Listeners } from './listeners.js';
 import { keep, type Kept } from './outcomes.js';
@@ -23,7 +24,7 @@ type Answer<T> = { readonly found: T } | { readonly made: T; readonly done: Prom
  * but no answer of any kind is given before the disk has what it rests on.
  */
 export class MemoryCore {
-  readonly tenants = new Tenants();
+  readonly tenants: Tenants;
   readonly listeners = new Listeners();
   readonly #group: GroupCommit | undefined;
   #fullUntil = 0;
@@ -33,7 +34,9 @@ export class MemoryCore {
   constructor(
     readonly clock: Clock,
     readonly journal: Journal | undefined,
+    feedOptions?: FeedOptions,
   ) {
+    this.tenants = new Tenants(journal?.epoch ?? newEpoch(), feedOptions);
     this.#group = journal && new GroupCommit(journal);
   }
 
@@ -76,7 +79,7 @@ export class MemoryCore {
       const now = this.clock();
       const before = known(data, now);
       if (before !== undefined) return { found: before };
-      const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0);
+      const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0, this.settled);
       try {
         const made = work(transaction);
         if (performance.now() < this.#fullUntil && !freesRoom(transaction.changes())) throw new StoreFullError();

@@ -216,7 +216,7 @@ describe('MemoryEngine with a journal', () => {
     const { engine, journal, clock, write } = journaledEngine();
     const done = engine.commit(TENANT, commitOf({ puts: [putOf('a', {})] }, { key: 'client', keepMs: DAY }));
     const flush = await journal.flush();
-    expect(flush.changes.map(({ kind }) => kind)).toEqual(['workflow', 'version', 'outcome']);
+    expect(flush.changes.map(({ kind }) => kind)).toEqual(['workflow', 'version', 'outcome', 'event']);
     flush.succeed();
     await done;
     await write(put('a', {}));

@@ -27,7 +27,7 @@ import type { Journal } from './journal.js';
 import { countMatching, listPage } from './listing.js';
 import { MemoryCore } from './memory-core.js';
 import { MemoryMoving } from './memory-moving.js';
-import { CommitPlanner, metaOf } from './plan-commit.js';
+import { CommitPlanner, metaOf, type Change } from './plan-commit.js';
 import { restoreFrom } from './restore.js';
 import { Sweeper } from './sweeper.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
@@ -66,7 +66,7 @@ export class MemoryEngine extends Engine {
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
-    this.#core = new MemoryCore(clock, journal);
+    this.#core = new MemoryCore(clock, journal, options.feed);
     this.#options = options;
     this.#index = index;
     this.#clock = clock;
@@ -198,11 +198,12 @@ export class MemoryEngine extends Engine {
   }
 
   async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
-    return this.#core.read(tenant, ({ feed }) => feed.after(after, limit));
+    // Events are shown when they are on the disk, so there is nothing to wait for.
+    return this.#core.tenant(tenant).feed.after(after, limit, this.#core.settled);
   }
 
-  async lastEventId(tenant: string): Promise<string | undefined> {
-    return this.#core.read(tenant, ({ feed }) => feed.lastId);
+  async lastEventId(tenant: string): Promise<string> {
+    return this.#core.tenant(tenant).feed.lastId(this.#core.settled);
   }
 
   async readBoard(tenant: string, board: string): Promise<Board> {
@@ -255,14 +256,12 @@ export class MemoryEngine extends Engine {
     for (const id of cancelTasksOf) work.demandFew(id);
     work.demandRoom(enqueue, acked);
 
-    for (const { id, old, next } of changes) {
-      transaction.replaceWorkflow(id, next);
-      announceWorkflow(transaction, id, old, next, now);
-    }
+    for (const { id, next } of changes) transaction.replaceWorkflow(id, next);
     if (acked !== undefined) work.finish(acked, (ack as { result: string }).result);
     for (const id of cancelTasksOf) work.cancelAllOf(id);
     const tasks = enqueue.map((task) => work.enqueue(task));
     for (const { id } of written) work.settleHold(id);
+    for (const change of changes) announceWorkflow(transaction, change);
     const eventIds = publish.map(({ channel, type, payload }) => transaction.announce(type, { channel, payload }));
     if (board !== undefined) {
       transaction.setBoard(board.board, changedBoard(data.boards.get(board.board) ?? EMPTY_BOARD, board, now));
@@ -313,10 +312,10 @@ export class MemoryEngine extends Engine {
         const { data, now } = transaction;
         const due = dueIn(data.workflows, now, most);
         for (const id of due) {
-          const old = data.workflows.get(id);
           transaction.replaceWorkflow(id, undefined);
-          transaction.announce('workflow.expired', { id, version: String(old?.version) });
+          transaction.announce('workflow.expired', { id });
         }
+        transaction.trimFeed();
         const over = data.outcomes.over(now, most);
         for (const key of over) transaction.setOutcome(key, undefined);
         const isMore = this.tasks.sweep(transaction, most);
@@ -366,18 +365,17 @@ function dueIn(workflows: Collection, now: number, most: number): string[] {
   return due;
 }
 
-function announceWorkflow(
-  transaction: Transaction,
-  id: string,
-  old: Entry | undefined,
-  next: Entry | undefined,
-  now: number,
-): void {
-  const before = old !== undefined && isLive(old, now) ? old : undefined;
-  if (next === undefined) {
-    transaction.announce('workflow.deleted', { id, version: String(before?.version) });
-  } else if (next.state !== before?.state) {
-    const type = before === undefined ? 'workflow.created' : 'workflow.updated';
-    transaction.announce(type, { id, version: String(next.version) });
-  }
+function announceWorkflow(transaction: Transaction, { id, old, next }: Change): void {
+  const before = old !== undefined && isLive(old, transaction.now) ? old : undefined;
+  // Its time was over, and no sweep had come by yet.
+  if (old !== undefined && before === undefined) transaction.announce('workflow.expired', { id });
+  const [type, entry] =
+    next === undefined ? (['workflow.deleted', before] as const) : ([typeOf(before, next), next] as const);
+  if (entry === undefined || next?.state === before?.state) return;
+  transaction.announce(type, { id, version: String(entry.version), inc: entry.incarnation });
+}
+
+function typeOf(before: Entry | undefined, { about }: Entry): string {
+  if (before === undefined) return 'workflow.created';
+  return about.cause === 'restore' ? 'workflow.restored' : 'workflow.updated';
 }

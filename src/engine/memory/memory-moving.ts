@@ -116,7 +116,7 @@ export class MemoryMoving extends Moving {
         if (entry === undefined || !isLive(entry, now)) return false;
         if (coreOf(stampedWorkflow(entry).stamp) !== coreOf(stamp)) return false;
         transaction.replaceWorkflow(id, undefined);
-        transaction.announce('workflow.deleted', { id, version: String(entry.version) });
+        transaction.announce('workflow.deleted', { id, version: String(entry.version), inc: entry.incarnation });
         return true;
       },
     );
@@ -175,6 +175,7 @@ export class MemoryMoving extends Moving {
     transaction.announce(arrived === 'created' ? 'workflow.created' : 'workflow.updated', {
       id,
       version: String(version),
+      inc: incarnation,
     });
     return arrived;
   }

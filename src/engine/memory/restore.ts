@@ -53,6 +53,9 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
       case 'dedupe':
         data.tasks.setDedupe(record.key, record.value);
         break;
+      case 'event':
+        data.feed.restore({ number: record.number, event: record.value });
+        break;
       case 'queue':
         data.tasks.queue(record.name).isPaused = record.value.isPaused;
         break;

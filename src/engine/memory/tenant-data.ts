@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Board } from '../board.js';
+import type { FeedOptions } from '../engine.js';
 import { Collection } from './collection.js';
 import { Feed } from './feed.js';
 import { Outcomes } from './outcomes.js';
@@ -19,6 +21,12 @@ export class Tenants {
   readonly texts = new TextStore();
   readonly #tenants = new Map<string, TenantData>();
 
+  constructor(
+    /** Of the feeds; kept over a restart where the events are. */
+    private readonly epoch: string,
+    private readonly feedOptions?: FeedOptions,
+  ) {}
+
   get(name: string): TenantData {
     let data = this.#tenants.get(name);
     if (data === undefined) {
@@ -26,7 +34,7 @@ export class Tenants {
         workflows: new Collection(this.texts),
         tasks: new TaskCollection(this.texts),
         outcomes: new Outcomes(),
-        feed: new Feed(),
+        feed: new Feed(epochOf(this.epoch, name), this.feedOptions),
         boards: new Map(),
       };
       this.#tenants.set(name, data);
@@ -37,4 +45,9 @@ export class Tenants {
   [Symbol.iterator](): IterableIterator<[string, TenantData]> {
     return this.#tenants[Symbol.iterator]();
   }
+}
+
+/** Of one tenant's feed, so that a place in it is none in another's. */
+function epochOf(epoch: string, tenant: string): string {
+  return createHash('sha256').update(`${epoch} ${tenant}`).digest('hex').slice(0, 8);
 }

@@ -2,6 +2,7 @@ import type { Board } from '../board.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { Topic } from '../engine.js';
 import type { Entry } from './entry.js';
+import type { FeedEntry } from './feed.js';
 import { changesOf, type JournalChange } from './journal.js';
 import type { Kept } from './outcomes.js';
 import type { Dedupe } from './tasks/task-collection.js';
@@ -25,7 +26,9 @@ export class Transaction {
   readonly #paused = new Map<string, boolean>();
   readonly #boards = new Map<string, Board | undefined>();
   readonly #topics = new Set<Topic>();
-  readonly #events: string[] = [];
+  readonly #events: FeedEntry[] = [];
+  /** Numbers of events that have been let go of. */
+  readonly #dropped: number[] = [];
 
   constructor(
     private readonly tenant: string,
@@ -33,6 +36,8 @@ export class Transaction {
     readonly now: number,
     /** Its number among the commits of the engine. */
     readonly number: number,
+    /** The last one that is on the disk. */
+    private readonly settled = 0,
   ) {}
 
   get topics(): ReadonlySet<Topic> {
@@ -45,9 +50,15 @@ export class Transaction {
 
   /** Returns the id of the event. */
   announce(type: string, fields: Readonly<Record<string, string>>): string {
-    const id = this.data.feed.add(this.now, type, fields);
-    this.#events.push(id);
-    return id;
+    const entry = this.data.feed.add(this.now, this.number, type, fields);
+    this.#events.push(entry);
+    this.tell('feed');
+    this.trimFeed();
+    return entry.event.id;
+  }
+
+  trimFeed(): void {
+    this.#dropped.push(...this.data.feed.trim(this.now, this.settled));
   }
 
   replaceWorkflow(id: string, next: Entry | undefined): void {
@@ -112,7 +123,8 @@ export class Transaction {
       if (before === undefined) boards.delete(name);
       else boards.set(name, before);
     }
-    if (this.#events.length > 0) this.data.feed.remove(new Set(this.#events));
+    this.data.feed.undo(this.#events);
+    this.data.feed.keepForLater(this.#dropped);
   }
 
   /** What the journal must know, as of now. */
@@ -135,6 +147,8 @@ export class Transaction {
       changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
     }
     for (const name of this.#boards.keys()) changes.push({ kind: 'board', tenant, name, value: boards.get(name) });
+    for (const { number, event } of this.#events) changes.push({ kind: 'event', tenant, number, value: event });
+    for (const number of this.#dropped) changes.push({ kind: 'event', tenant, number, value: undefined });
     return changes;
   }
 }

@@ -65,7 +65,9 @@ export class ChangeHints {
       this.#isListening = true;
       subscriber.onMessage((from, topics) => {
         const listeners = this.#channels.get(from)?.listeners;
-        for (const topic of topics.split('\n')) tell(listeners?.get(topic));
+        for (const topic of topics.split('\n')) if (topic !== 'feed') tell(listeners?.get(topic));
+        // Every change is an event.
+        tell(listeners?.get('feed'));
       });
       // Hints were missed while the connection was away.
       subscriber.onReady(() => this.tellAll());

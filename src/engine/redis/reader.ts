@@ -1,6 +1,6 @@
 import type { EngineObserver } from '../engine.js';
 import { StoreAwayError } from '../errors.js';
-import type { ScriptContext } from './sender.js';
+import { policyOf, type ScriptContext } from './sender.js';
 import { prefixOf } from './keys.js';
 import type { RedisCommands } from './drivers/redis-driver.js';
 import type { RedisConnections } from './redis-connections.js';
@@ -26,7 +26,7 @@ export class Reader {
   ): Promise<unknown> {
     const { namespace, options, now } = this.context;
     return this.#twice(name, () =>
-      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), options.defaultTtlMs, ...args]),
+      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), policyOf(options), ...args]),
     );
   }
 

@@ -41,7 +41,7 @@ import {
 import { Confirmer } from './confirmer.js';
 import { EditQueue } from './edit-queue.js';
 import { Fences } from './fences.js';
-import { epochKey, feedKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { epochKey, onceKey, prefixOf, stateKey } from './keys.js';
 import { changedBy, TellingTasks } from './local-hints.js';
 import { RedisConflicts, type NewConflict } from './redis-conflicts.js';
 import { Listing } from './listing.js';
@@ -49,6 +49,7 @@ import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisMoving } from './redis-moving.js';
 import { RedisScript } from './redis-script.js';
+import { RedisFeed } from './redis-feed.js';
 import { RedisTasks } from './redis-tasks.js';
 import { boardOf, foundOf, keptOf, listOf, metaOf, replayOf, versionOf, type Found } from './replies.js';
 import { Requests } from './requests.js';
@@ -94,6 +95,7 @@ export class RedisEngine extends Engine {
   readonly #committer: Committer;
   readonly #edits: EditQueue;
   readonly #conflicts: RedisConflicts;
+  readonly #feed: RedisFeed;
   readonly #hints: ChangeHints;
   readonly #sweeper: Sweeper;
 
@@ -111,7 +113,8 @@ export class RedisEngine extends Engine {
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new Reader(connections, this.#context, observer);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, () => {
+    this.#feed = new RedisFeed(this.#reader, namespace, options);
+    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed, () => {
       if (!connections.canSubscribe) this.#hints.tellAll();
     });
     this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
@@ -284,21 +287,12 @@ export class RedisEngine extends Engine {
     return this.#hints.listen(tenant, topic, listener);
   }
 
-  async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
-    const key = feedKey(prefixOf(this.#context.namespace, tenant));
-    const from = after === undefined ? '-' : `(${after}`;
-    const entries = await this.#reader.commands('feed', (client) => client.xrange(key, from, '+', 'COUNT', limit));
-    return entries.map(([id, [, type = '', ...rest]]) => {
-      const fields: Record<string, string> = {};
-      for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
-      return { id, type, fields };
-    });
+  readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    return this.#feed.read(tenant, after, limit);
   }
 
-  async lastEventId(tenant: string): Promise<string | undefined> {
-    const key = feedKey(prefixOf(this.#context.namespace, tenant));
-    const [last] = await this.#reader.commands('feed', (client) => client.xrevrange(key, '+', '-', 'COUNT', 1));
-    return last?.[0];
+  lastEventId(tenant: string): Promise<string> {
+    return this.#feed.lastId(tenant);
   }
 
   async readBoard(tenant: string, board: string): Promise<Board> {

@@ -1,5 +1,5 @@
 import type { FeedEvent } from '../engine.js';
-import { StoreUnavailableError } from '../errors.js';
+import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../errors.js';
 import type { Arrived, ArrivalOptions } from '../moving/arrival.js';
 import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../moving/moving.js';
@@ -34,8 +34,8 @@ export interface RedisMovingParts {
   readonly index: WorkflowIndex;
   /** Makes a value that another program wrote one of ours. */
   readonly adopt: (tenant: string, id: string) => Promise<void>;
-  readonly readFeed: (tenant: string, after: string | undefined, limit: number) => Promise<readonly FeedEvent[]>;
-  readonly lastEventId: (tenant: string) => Promise<string | undefined>;
+  readonly readFeed: (tenant: string, after: string, limit: number) => Promise<readonly FeedEvent[]>;
+  readonly lastEventId: (tenant: string) => Promise<string>;
   readonly findQueue: (tenant: string, name: string) => Promise<{ readonly isPaused: boolean }>;
   readonly listQueueNames: (tenant: string) => Promise<readonly string[]>;
 }
@@ -75,14 +75,19 @@ export class RedisMoving extends Moving {
     let since = await this.parts.lastEventId(tenant);
     yield* this.#standing(tenant);
     for (;;) {
-      const events = await this.parts.readFeed(tenant, since, EVENTS_AT_ONCE);
+      let events: readonly FeedEvent[];
+      try {
+        events = await this.parts.readFeed(tenant, since, EVENTS_AT_ONCE);
+      } catch (error) {
+        if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
+        // More was written than the feed keeps: it cannot tell what has moved, so everything is looked at again.
+        since = await this.parts.lastEventId(tenant);
+        yield* this.#standing(tenant);
+        continue;
+      }
       const ids = events.flatMap(({ type, fields }) => (type.startsWith('task.') ? (fields['id'] ?? []) : []));
       if (ids.length > 0) yield this.#stamps(tenant, [...new Set(ids)]);
-      const [oldest] = await this.parts.readFeed(tenant, undefined, 1);
-      const isTrimmed = since !== undefined && oldest !== undefined && isLater(oldest.id, since);
       since = events.at(-1)?.id ?? since;
-      // More was written than the feed keeps: it cannot tell what has moved, so everything is looked at again.
-      if (isTrimmed) yield* this.#standing(tenant);
       if (events.length < EVENTS_AT_ONCE) return;
     }
   }
@@ -275,11 +280,4 @@ export class RedisMoving extends Moving {
 
 function stamped(record: MovedWorkflow, bytes: number): Stamped {
   return { id: record.id, stamp: stampOf(record), bytes };
-}
-
-/** Ids of the feed: "<milliseconds>-<count>". */
-function isLater(id: string, than: string): boolean {
-  const [ms = 0, count = 0] = id.split('-').map(Number);
-  const [thanMs = 0, thanCount = 0] = than.split('-').map(Number);
-  return ms > thanMs || (ms === thanMs && count > thanCount);
 }

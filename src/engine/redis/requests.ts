@@ -13,7 +13,7 @@ const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
 const scripts = {
   workflows: new RedisScript(...common, 'no-tasks', 'commit', 'conflict', 'requests'),
-  tasks: new RedisScript(...common, 'tasks', 'board', 'commit', 'claim', 'step', 'requests'),
+  tasks: new RedisScript(...common, 'tasks', 'board', 'epoch', 'commit', 'claim', 'step', 'requests'),
   dead: new RedisScript(...common, 'tasks', 'dead', 'requests'),
 };
 export type Room = keyof typeof scripts;

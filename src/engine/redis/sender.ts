@@ -1,4 +1,4 @@
-import type { EngineObserver, EngineOptions } from '../engine.js';
+import { USUAL_FEED, type EngineObserver, type EngineOptions } from '../engine.js';
 import { OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
 import type { Fences } from './fences.js';
 import { prefixOf } from './keys.js';
@@ -9,6 +9,11 @@ import { listOf } from './replies.js';
 import { within } from './within.js';
 
 const MOST_RETRIES = 2;
+
+/** What every call of a script begins with, behind the prefix and the time: see scripts/workflow.lua. */
+export function policyOf({ defaultTtlMs, feed = USUAL_FEED }: EngineOptions): string {
+  return `${defaultTtlMs} ${feed.mostEvents}`;
+}
 
 /** What every call of a script begins with. */
 export interface ScriptContext {
@@ -78,7 +83,7 @@ export class Sender {
     const epoch = await this.#epoch(tenant);
     const { keys, args } = argumentsFor({ replica: this.fences.replica, epoch });
     const client = this.connections.atOnce();
-    return listOf(await script.run(client, keys, [prefixOf(namespace, tenant), now(), options.defaultTtlMs, ...args]));
+    return listOf(await script.run(client, keys, [prefixOf(namespace, tenant), now(), policyOf(options), ...args]));
   }
 
   /** An epoch that could not be begun is no lost answer of the commit: the commit has not been sent. */

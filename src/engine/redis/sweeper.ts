@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { EngineObserver, TaskOptions } from '../engine.js';
 import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
 import type { Reader } from './reader.js';
+import type { RedisFeed } from './redis-feed.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from './redis-script.js';
 import { listOf } from './replies.js';
@@ -26,6 +27,7 @@ export class Sweeper {
     private readonly namespace: string,
     private readonly observer: EngineObserver,
     private readonly limits: TaskOptions,
+    private readonly feed: RedisFeed,
     /** Told of every sweep that may have changed something. */
     private readonly swept: () => void = () => undefined,
   ) {}
@@ -71,6 +73,7 @@ export class Sweeper {
     const tenants = [...new Set(['default', ...known])];
     const all = await Promise.all(tenants.map((tenant) => this.sweep(tenant)));
     const queues = await Promise.all(tenants.map((tenant) => this.#sweepQueues(tenant)));
+    await Promise.all(tenants.map((tenant) => this.feed.trim(tenant)));
     this.swept();
     return {
       expired: all.reduce((sum, { expired }) => sum + expired, 0),

@@ -77,6 +77,8 @@ export type Operation = { readonly tenant: string } & (
   | { readonly do: 'sweep' }
   /** All there is, of these tasks. */
   | { readonly do: 'dump'; readonly tasks: readonly string[] }
+  /** What has happened since the last time, by both engines. */
+  | { readonly do: 'feed' }
   /** For both engines at once, they share the clock. */
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'reopen' }

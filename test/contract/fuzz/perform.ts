@@ -94,6 +94,7 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
     case 'dump':
       return { value: [await dump(engine, tenant), await dumpTasks(engine, tenant, operation.tasks)] };
     case 'advance':
+    case 'feed':
     case 'reopen':
       throw new Error('This is not for an engine alone');
   }

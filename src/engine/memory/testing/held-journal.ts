@@ -8,6 +8,7 @@ interface Flush {
 
 /** A journal whose flushes the test ends, well or badly, when it likes. */
 export class HeldJournal implements Journal {
+  readonly epoch = 'held';
   isLost = false;
   isClosed = false;
   readonly flushes: Flush[] = [];

@@ -12,6 +12,7 @@ if not record or redis.call('GET', state_key(id)) ~= ARGV[5] then return 'change
 if record.kind == 'ours' then return 'ours' end
 local is_new = record.kind == 'legacy'
 if is_new then
+  announce_end(id)
   unindex(id)
   redis.call('DEL', history_key(id))
 end
@@ -20,6 +21,6 @@ record.deadline = held_deadline(id, before, record.ttl)
 write_meta(id, record, record.history_bytes)
 set_deadline(id, record.deadline, record.deadline ~= before)
 index(id, record, cjson.decode(ARGV[6]), is_new)
-announce('workflow.adopted', id, record.version)
+announce('workflow.adopted', id, record)
 tell()
 return 'adopted'

@@ -117,7 +117,7 @@ end
 
 -- Writes the versions of one put; `text_at` is where its states begin. Tells result(id, record, is new, state) of each.
 local function put(part, old, text_at, drained, result)
-  local id, record, earlier = part.id, old, {}
+  local id, record, earlier, versions = part.id, old, {}, {}
   local recovered = drained and drained.recovered and drained.recovered[id]
   local record_state = old and call.historyLimit > 0 and redis.call('GET', state_key(id)) or nil
   for i, about in ipairs(part.abouts) do
@@ -135,6 +135,7 @@ local function put(part, old, text_at, drained, result)
       deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
     }
     record_state = state
+    versions[i] = record
     result(id, record, not old and i == 1, state)
   end
 
@@ -143,14 +144,20 @@ local function put(part, old, text_at, drained, result)
   local is_new = not old or old.kind == 'legacy'
   if is_new then
     -- What an expired or deleted life of the id left behind.
+    announce_end(id)
     unindex(id)
     redis.call('DEL', meta_key(id), history_key(id))
   end
   write_meta(id, record, extend_history(id, earlier, is_new and 0 or old.history_bytes, is_new))
   set_deadline(id, record.deadline, false)
   index(id, record, part.index, is_new)
-  announce(old and 'workflow.updated' or 'workflow.created', id, record.version)
-  if recovered then announce('workflow.recovered', id, record.version) end
+  -- The value of another program was a version too.
+  if old and old.kind ~= 'ours' then announce('workflow.adopted', id, old) end
+  for i, version in ipairs(versions) do
+    local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
+    announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
+  end
+  if recovered then announce('workflow.recovered', id, record) end
 end
 
 local function touch(part, record, drained)
@@ -231,11 +238,12 @@ perform.commit = function(request)
   end
   for _, part in ipairs(deletes) do
     remove(part.id)
-    announce('workflow.deleted', part.id, current[part.id].version)
+    announce('workflow.deleted', part.id, current[part.id])
   end
   for _, conflict in ipairs(request.settles or {}) do drop_conflict(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
-    events[i] = feed('type', message.type, 'channel', message.channel, 'payload', next_text())
+    events[i] = event_id(feed('type', message.type, 'channel', message.channel, 'payload', next_text()), epoch_of_feed(string.sub(call.epoch, 1, 8)))
+    hint('feed')
   end
   if request.board then change_board(request.board, next_text) end
   local claimed = request.claim and claim(request.claim) or {}

@@ -15,7 +15,7 @@ local current = load(id)
 if plan.remove then
   if not current or core_of(stamp_of(id, current)) ~= core_of(plan.remove) then return 'absent' end
   remove(id)
-  announce('workflow.deleted', id, current.version)
+  announce('workflow.deleted', id, current)
   tell()
   return 'removed'
 end
@@ -58,6 +58,6 @@ write_meta(id, record, history_bytes)
 set_deadline(id, plan.deadline, false)
 unindex(id)
 index(id, record, plan.index, true)
-announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, plan.version)
+announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
 tell()
 return arrived

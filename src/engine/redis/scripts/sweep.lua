@@ -9,24 +9,28 @@ local expired = 0
 local function clear(id)
   local record = load(id)
   if not record then
-    local version = redis.call('HGET', meta_key(id), 'version')
+    announce_end(id)
     remove(id)
-    return true, tonumber(version or 0)
+    return true
   end
   -- Another program has given it a new value or a longer life; what we know of the old one is over all the same.
-  if record.kind == 'legacy' then unindex(id) else index_deadline(id, record.deadline) end
+  if record.kind == 'legacy' then
+    announce_end(id)
+    unindex(id)
+  else
+    index_deadline(id, record.deadline)
+  end
   return false
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))) do
-  local gone, version = clear(id)
-  if gone then
-    expired = expired + 1
-    announce('workflow.expired', id, version)
-  end
+  if clear(id) then expired = expired + 1 end
 end
 for i = 5, #ARGV do
-  if not load(ARGV[i]) then remove(ARGV[i]) end
+  if not load(ARGV[i]) then
+    announce_end(ARGV[i])
+    remove(ARGV[i])
+  end
 end
 tell()
 local next_due = redis.call('ZRANGE', index_key('deadline'), 0, 0, 'WITHSCORES')[2]

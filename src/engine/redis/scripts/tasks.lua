@@ -94,7 +94,7 @@ end
 local function fields_of(task) return texts_of(task, OUTSIDE) end
 
 local function feed(...)
-  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', ...)
+  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', ...)
 end
 
 local function announce_task(event, task)

@@ -2,12 +2,13 @@
   Common to the scripts that know workflows; put in front of each of them.
   ARGV[1]  prefix of the tenant's keys
   ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
-  ARGV[3]  default time to live in milliseconds
+  ARGV[3]  default time to live in milliseconds, and how many events are kept
   A deadline, or a time to live, is a number of milliseconds, or false for never; as text '-' is never. A workflow with a time to live and
   no deadline is held by open tasks.
 ]]
 local prefix = ARGV[1]
-local default_ttl = tonumber(ARGV[3])
+local default_ttl, events_kept = string.match(ARGV[3], '^(%d+) (%d+)$')
+default_ttl = tonumber(default_ttl)
 
 local function server_time()
   local time = redis.call('TIME')

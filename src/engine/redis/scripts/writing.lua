@@ -1,8 +1,6 @@
 --[[
   Common to the scripts that change workflows; behind workflow.lua. Each of them calls tell() at its end.
 ]]
-local EVENTS_KEPT = 100000
-
 -- Those who wait are told when all is written, of everything at once: one message, a topic a line.
 local hints, hinted = {}, {}
 local function hint(topic)
@@ -14,8 +12,17 @@ local function tell()
   if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
 end
 
-local function announce(type, id, version)
-  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, 'id', id, 'version', whole(version))
+local function announce(type, id, record)
+  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  hint('workflow ' .. id)
+end
+
+-- The end of a life of the id that nobody has noticed yet; what it was has gone with it. To be called before its index entries go.
+local function announce_end(id)
+  if not redis.call('ZSCORE', index_key('updated'), id) then return end
+  local deadline = tonumber(redis.call('ZSCORE', index_key('deadline'), id))
+  local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
+  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id)
   hint('workflow ' .. id)
 end
 

@@ -1,0 +1,31 @@
+--[[
+  feed: what happened behind a place in the feed, or where the feed ends.
+  KEYS[1]  the stream of the tenant's events
+  ARGV[1]  prefix of the tenant's keys
+  ARGV[4]  the name of a new epoch, if there is none
+  ARGV[5]  'end', 'oldest', or the epoch of a place
+  ARGV[6]  the place: the id of an entry
+  ARGV[7]  at most so many
+  Returns  {'events', epoch, {{id, {name, value…}}…}}   {'end', epoch, id}   {'trimmed', epoch, id of the oldest entry}   {'reset'}
+]]
+local events, wanted, place, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local epoch = epoch_of_feed(ARGV[4])
+if wanted == 'end' then return { 'end', epoch, redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1][1] } end
+if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', most) } end
+if wanted ~= epoch then return { 'reset' } end
+
+-- The entry itself must be there: a store that was restored, or took over without the latest writes, goes on with other ids.
+local found = redis.call('XRANGE', events, place, '+', 'COUNT', most + 1)
+if found[1] and found[1][1] == place then
+  table.remove(found, 1)
+  return { 'events', epoch, found }
+end
+local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1][1]
+local function parts(id)
+  local ms, count = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(count)
+end
+local ms, count = parts(place)
+local oldest_ms, oldest_count = parts(oldest)
+if ms < oldest_ms or (ms == oldest_ms and count < oldest_count) then return { 'trimmed', epoch, oldest } end
+return { 'reset' }

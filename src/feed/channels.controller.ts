@@ -1,0 +1,36 @@
+import { Controller, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Engine } from '../engine/engine.js';
+import { readMessage } from '../commits/message.js';
+import { callerOf, isName, NAME_RULE } from '../http/caller.js';
+import { InvalidIdError } from '../http/http-errors.js';
+import { Idempotency } from '../http/idempotency.js';
+import { ObjectReader } from '../http/object-reader.js';
+import { refuseQuery } from '../http/query.js';
+import { sendJson } from '../http/send-json.js';
+import * as describe from './feed.openapi.js';
+
+/** Messages to everybody who follows a channel, through any replica. */
+@describe.feed()
+@Controller('v1/channels')
+export class ChannelsController {
+  constructor(
+    private readonly engine: Engine,
+    private readonly idempotency: Idempotency,
+  ) {}
+
+  @describe.publish()
+  @Post(':channel/messages')
+  async publish(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    refuseQuery(request);
+    const { tenant } = callerOf(request);
+    const { channel } = request.params as { channel: string };
+    if (!isName(channel)) throw new InvalidIdError(`The name of a channel ${NAME_RULE}`);
+    const message = ObjectReader.read(request, (body) => readMessage(body, channel));
+    const outcome = await this.idempotency.run(request, tenant, ({ once }) =>
+      this.engine.commit(tenant, { once, publish: [message] }),
+    );
+    if (outcome.replayed) reply.header('idempotency-replayed', 'true');
+    sendJson(reply, 202, JSON.stringify({ eventId: outcome.eventIds?.[0] }));
+  }
+}

@@ -1,0 +1,78 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Config } from '../config/config.js';
+import { Draining } from '../lifecycle/draining.js';
+import { withResolver } from '../waiting/wait-for-change.js';
+import { EventStream } from './event-stream.js';
+import type { FeedFilter } from './feed-filter.js';
+import { Feeds } from './feeds.js';
+
+const HEARTBEAT_MS = 15_000;
+
+/** All event streams of this replica, and one clock for their heartbeats. */
+@Injectable()
+export class EventStreams implements OnModuleDestroy {
+  readonly #streams = new Map<EventStream, () => string>();
+  readonly #timer = setInterval(() => this.beat(), HEARTBEAT_MS).unref();
+
+  constructor(
+    private readonly feeds: Feeds,
+    private readonly config: Config,
+    private readonly draining: Draining,
+  ) {
+    draining.signal.addEventListener('abort', () => {
+      for (const stream of this.#streams.keys()) stream.goAway();
+    });
+  }
+
+  beat(): void {
+    for (const [stream, place] of this.#streams) stream.beat(place());
+  }
+
+  /** @throws TooManyListenersError @throws StoreUnavailableError */
+  async open(reply: FastifyReply, tenant: string, filter: FeedFilter, since: string | undefined): Promise<void> {
+    const leave = this.feeds.enter('sse');
+    const { metrics } = this.feeds;
+    const stream = new EventStream(
+      reply.raw,
+      this.config.feed.bufferBytes,
+      () => metrics.cut('slow'),
+      () => {
+        following.stop();
+        this.#streams.delete(stream);
+        leave();
+      },
+    );
+    const started = withResolver();
+    const following = this.feeds.follow(tenant, {
+      filter,
+      since,
+      outlet: stream,
+      onStart(place) {
+        stream.start(place);
+        started.resolve();
+      },
+      onLoss(loss, next) {
+        stream.lose(loss, next);
+        started.resolve();
+      },
+    });
+    this.#streams.set(stream, following.place);
+    // Until the first read is over, a store that is away is an answer; later ones are waited out.
+    await Promise.race([started.promise, following.caughtUp]).catch((error: unknown) => {
+      stream.destroy();
+      throw error;
+    });
+    following.caughtUp.catch(() => stream.goAway());
+    reply
+      .header('content-type', 'text/event-stream; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .header('x-accel-buffering', 'no');
+    if (this.draining.hasBegun) stream.goAway();
+    await reply.send(stream);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,55 @@
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf, workflowIdOf } from '../http/caller.js';
+import { refuseKey } from '../http/idempotency.js';
+import { sendJson } from '../http/send-json.js';
+import { Patience } from '../waiting/patience.js';
+import { EventStreams } from './event-streams.js';
+import { readFeedQuery, type FeedQuery } from './feed-query.js';
+import { Feeds } from './feeds.js';
+import * as describe from './feed.openapi.js';
+import { longPoll } from './long-poll.js';
+
+/** What happens, as it happens: as a stream of Server-Sent Events, or as JSON to be asked for again and again. */
+@describe.feed()
+@Controller('v1')
+export class EventsController {
+  constructor(
+    private readonly feeds: Feeds,
+    private readonly streams: EventStreams,
+    private readonly patience: Patience,
+  ) {}
+
+  @describe.events()
+  @Get('events')
+  events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#answer(request, reply, readFeedQuery(request));
+  }
+
+  @describe.workflowEvents()
+  @Get('workflows/:id/events')
+  workflowEvents(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#answer(request, reply, readFeedQuery(request, workflowIdOf(request)));
+  }
+
+  async #answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { filter, since, limit, waitMs }: FeedQuery,
+  ): Promise<void> {
+    refuseKey(request);
+    const { tenant } = callerOf(request);
+    if (waitMs === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
+    const poll = { filter, since, limit, waitMs: waitMs ?? 0 };
+    const { events, next } = await this.patience.during(request, (over) => longPoll(this.feeds, tenant, poll, over));
+    reply.header('cache-control', 'no-store');
+    const texts = events.map(({ json }) => json).join(',');
+    sendJson(reply, 200, `{"events":[${texts}],"next":${JSON.stringify(next)}}`);
+  }
+}
+
+/** Who does not say gets a stream; who only looks at the head gets none that would never end. */
+function wantsStream({ method, headers }: FastifyRequest): boolean {
+  const accept = headers.accept ?? '*/*';
+  return method !== 'HEAD' && (accept.includes('text/event-stream') || !accept.includes('application/json'));
+}

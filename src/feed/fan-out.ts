@@ -1,0 +1,118 @@
+import type { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
+import { isBehind } from '../engine/event-id.js';
+import { Batch, type EventView } from './event-view.js';
+import { anchorsFor, anchorsOf, keyOf, matches, type FeedFilter } from './feed-filter.js';
+
+export type FeedLoss = FeedTrimmedError | FeedResetError;
+
+/** Where events go: one connection, or one answer. */
+export interface Outlet {
+  /** In order; each event once, whichever of its subscriptions wanted it. */
+  deliver(batch: Batch): void;
+  /** Settles when more can be taken; with false when the client has gone or had enough. */
+  room(): Promise<boolean>;
+  /** How many subscriptions of it are live. */
+  live: number;
+}
+
+export interface Subscriber {
+  readonly filter: FeedFilter;
+  readonly outlet: Outlet;
+  /** Has been delivered already, by reading ahead of the others. */
+  skipUntil: string | undefined;
+  /** Events may be missing: the client must read the state again, and gets what happens behind `next`. */
+  readonly onLoss: (loss: FeedLoss, next: string) => void;
+}
+
+/** All who want the same. */
+interface Group {
+  readonly filter: FeedFilter;
+  readonly subscribers: Set<Subscriber>;
+}
+
+/** Who gets which event. A filter is tried once for each event, however many want the same. */
+export class FanOut {
+  readonly #groups = new Map<string, Group>();
+  readonly #byAnchor = new Map<string, Set<Group>>();
+
+  *[Symbol.iterator](): IterableIterator<Subscriber> {
+    for (const { subscribers } of this.#groups.values()) yield* subscribers;
+  }
+
+  add(subscriber: Subscriber): void {
+    const { filter, outlet } = subscriber;
+    const key = keyOf(filter);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = { filter, subscribers: new Set() };
+      this.#groups.set(key, group);
+      for (const anchor of anchorsFor(filter)) {
+        this.#byAnchor.set(anchor, (this.#byAnchor.get(anchor) ?? new Set()).add(group));
+      }
+    }
+    group.subscribers.add(subscriber);
+    outlet.live++;
+  }
+
+  remove(subscriber: Subscriber): void {
+    const key = keyOf(subscriber.filter);
+    const group = this.#groups.get(key);
+    if (group === undefined || !group.subscribers.delete(subscriber)) return;
+    subscriber.outlet.live--;
+    if (group.subscribers.size > 0) return;
+    this.#groups.delete(key);
+    for (const anchor of anchorsFor(group.filter)) {
+      const groups = this.#byAnchor.get(anchor);
+      groups?.delete(group);
+      if (groups?.size === 0) this.#byAnchor.delete(anchor);
+    }
+  }
+
+  /** Hands the events to all who want them, and tells how many that were. */
+  distribute(views: readonly EventView[]): number {
+    const wanted = new Map<Group, EventView[]>();
+    for (const view of views) {
+      for (const group of this.#groupsFor(view)) {
+        const some = wanted.get(group);
+        if (some === undefined) wanted.set(group, [view]);
+        else some.push(view);
+      }
+    }
+    // Who has several subscriptions gets what all of them want in one order.
+    const merged = new Map<Outlet, Set<EventView>>();
+    let count = 0;
+    for (const [group, some] of wanted) {
+      const batch = new Batch(some);
+      for (const subscriber of group.subscribers) {
+        const own = unseen(subscriber, batch);
+        if (subscriber.outlet.live > 1) {
+          const all = merged.get(subscriber.outlet) ?? new Set();
+          for (const view of own.views) all.add(view);
+          merged.set(subscriber.outlet, all);
+        } else if (own.views.length > 0) {
+          count += own.views.length;
+          subscriber.outlet.deliver(own);
+        }
+      }
+    }
+    for (const [outlet, all] of merged) {
+      const batch = new Batch(views.filter((view) => all.has(view)));
+      if (batch.views.length > 0) outlet.deliver(batch);
+      count += batch.views.length;
+    }
+    return count;
+  }
+
+  *#groupsFor({ event }: EventView): Iterable<Group> {
+    for (const anchor of anchorsOf(event)) {
+      for (const group of this.#byAnchor.get(anchor) ?? []) if (matches(group.filter, event)) yield group;
+    }
+  }
+}
+
+function unseen(subscriber: Subscriber, batch: Batch): Batch {
+  const { skipUntil } = subscriber;
+  if (skipUntil === undefined) return batch;
+  if (isBehind(batch.lastId, skipUntil)) subscriber.skipUntil = undefined;
+  return new Batch(batch.views.filter(({ id }) => isBehind(id, skipUntil)));
+}

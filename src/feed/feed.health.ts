@@ -1,0 +1,21 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { FeedMetrics } from './feed-metrics.js';
+import { Feeds } from './feeds.js';
+
+/** Who follows the feed here, and how far behind they are; told, and no reason to be unhealthy. */
+@Injectable()
+export class FeedHealth {
+  constructor(
+    private readonly feeds: Feeds,
+    private readonly metrics: FeedMetrics,
+    private readonly indicators: HealthIndicatorService,
+  ) {}
+
+  async feed(): Promise<HealthIndicatorResult> {
+    const { now, lagMs } = this.metrics;
+    return this.indicators
+      .check('feed')
+      .up({ streams: now.sse, polls: now.poll, webSockets: now.websocket, readers: this.feeds.readers, lagMs });
+  }
+}

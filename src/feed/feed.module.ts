@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { HttpModule } from '../http/http.module.js';
+import { WaitingModule } from '../waiting/waiting.module.js';
+import { AsyncApiController } from './asyncapi.controller.js';
+import { ChannelsController } from './channels.controller.js';
+import { ExamplesController } from './examples.controller.js';
+import { EventStreams } from './event-streams.js';
+import { EventsController } from './events.controller.js';
+import { FeedMetrics } from './feed-metrics.js';
+import { FeedHealth } from './feed.health.js';
+import { Feeds } from './feeds.js';
+import { WebSockets } from './web-sockets.js';
+
+@Module({
+  imports: [HttpModule, WaitingModule, TerminusModule.forRoot({ logger: false })],
+  controllers: [EventsController, ChannelsController, AsyncApiController, ExamplesController],
+  providers: [Feeds, FeedMetrics, FeedHealth, EventStreams, WebSockets],
+  exports: [Feeds, FeedHealth],
+})
+export class FeedModule {}

@@ -1,0 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+/**
+ * Whether a page may open a WebSocket here. A browser sends the page's origin and asks nobody; other programs send none. Pages of the
+ * same host may, whatever their port (a front end under development has another one), and those that are allowed by name.
+ */
+export function mayConnect({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): boolean {
+  if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
+  const page = hostOf(origin);
+  const here = hostOf(`http://${host ?? ''}`);
+  if (page === undefined || here === undefined) return false;
+  return page === here || (LOOPBACK.includes(page) && LOOPBACK.includes(here));
+}
+
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname || undefined : undefined;
+}

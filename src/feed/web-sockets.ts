@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { WebSocketServer } from 'ws';
+import { Config } from '../config/config.js';
+import { callerOfHeaders } from '../http/caller.js';
+import { Draining } from '../lifecycle/draining.js';
+import { TooManyListenersError } from './feed-errors.js';
+import { Feeds } from './feeds.js';
+import { mayConnect } from './origins.js';
+import { passOn } from './pass-on.js';
+import { CLOSE, SocketClient } from './socket-client.js';
+
+const LARGEST_MESSAGE = 64 * 1024;
+const CHECK_MS = 30_000;
+
+/** WebSockets at /ws, and at the root of a port of their own when there is one. */
+@Injectable()
+export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger('WebSockets');
+  // Without compression: what is shared by all is sent as it is, and small messages cannot be made to grow.
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: LARGEST_MESSAGE, perMessageDeflate: false });
+  readonly #clients = new Set<SocketClient>();
+  readonly #timer = setInterval(() => this.#checkAll(), CHECK_MS).unref();
+  #own: Server | undefined;
+
+  constructor(
+    private readonly feeds: Feeds,
+    private readonly config: Config,
+    private readonly draining: Draining,
+    private readonly http: HttpAdapterHost,
+  ) {
+    draining.signal.addEventListener('abort', () => {
+      for (const client of this.#clients) client.end(CLOSE.goingAway, 'going away');
+    });
+  }
+
+  /** Of the port of their own. */
+  get port(): number | undefined {
+    return (this.#own?.address() as AddressInfo | null | undefined)?.port;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.#serve(this.http.httpAdapter.getHttpServer() as Server, ['/ws']);
+    const { port } = this.config.webSocket;
+    if (port === undefined) return;
+    this.#own = createServer((_request, response) => {
+      response.writeHead(426, { connection: 'Upgrade', upgrade: 'websocket', 'content-type': 'text/plain' });
+      response.end('WebSockets are served here\n');
+    });
+    this.#serve(this.#own, ['/', '/ws']);
+    this.#own.listen(port, this.config.host);
+    await once(this.#own, 'listening');
+    this.#logger.log(`serving on ws://${this.config.host}:${this.port}`);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.#timer);
+    this.#own?.close();
+    this.#own?.closeAllConnections();
+    this.#server.close();
+  }
+
+  #serve(server: Server, paths: readonly string[]): void {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') return passOn(server, request, socket, head);
+      // The library listens once it has the socket.
+      const ignore = () => undefined;
+      socket.on('error', ignore);
+      const [path = ''] = (request.url ?? '').split('?', 1);
+      if (!paths.includes(path)) return refuse(socket, '404 Not Found');
+      if (!mayConnect(request.headers, this.config.webSocket.origins)) return refuse(socket, '403 Forbidden');
+      if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable');
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+        socket.off('error', ignore);
+        const { tenant } = callerOfHeaders(request.headers);
+        let leave: () => void = () => undefined;
+        const context = { feeds: this.feeds, tenant, mostBytes: this.config.feed.bufferBytes };
+        const client = new SocketClient(webSocket, socket, context, () => {
+          this.#clients.delete(client);
+          leave();
+        });
+        this.#clients.add(client);
+        try {
+          leave = this.feeds.enter('websocket');
+        } catch (error) {
+          if (!(error instanceof TooManyListenersError)) throw error;
+          client.end(CLOSE.tryAgainLater, 'too many listeners');
+        }
+      });
+    });
+  }
+
+  #checkAll(): void {
+    for (const client of this.#clients) client.check();
+  }
+}
+
+/** Before it is a WebSocket there is only HTTP to say it with. */
+function refuse(socket: Duplex, status: string): void {
+  const retry = status.startsWith('503') ? 'Retry-After: 1\r\n' : '';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${retry}\r\n`);
+}

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Ajv, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import { WebSocket, type ClientOptions } from 'ws';
+import { parse } from 'yaml';
+
+// oxlint-disable-next-line typescript/no-explicit-any -- tests look into messages of every shape
+type Message = any;
+
+const document = parse(readFileSync(resolve(import.meta.dirname, '../../docs/asyncapi.yaml'), 'utf8')) as {
+  components: { messages: Record<string, { payload: object }>; schemas: Record<string, object> };
+};
+const ajv = new Ajv({ strict: false });
+(addFormats as unknown as (ajv: Ajv) => void)(ajv);
+for (const [name, schema] of Object.entries(document.components.schemas)) {
+  ajv.addSchema(schema, `#/components/schemas/${name}`);
+}
+const validators = new Map<string, ValidateFunction>(
+  Object.entries(document.components.messages).map(([name, { payload }]) => [name, ajv.compile(payload)]),
+);
+/** Which messages of the document the tests have met. */
+export const met = new Set<string>();
+
+/** @throws Error when the AsyncAPI document does not know the message. */
+export function checkMessage(message: Message): void {
+  const control = ['subscribed', 'unsubscribed', 'pong', 'reset', 'resync', 'error'];
+  const isControl = control.includes(message.type) && message.at === undefined;
+  const name = isControl ? message.type : message.channel === undefined ? 'event' : 'published';
+  const validate = validators.get(name) as ValidateFunction;
+  if (!validate(message)) {
+    throw new Error(`${JSON.stringify(message).slice(0, 300)} is no ${name}: ${ajv.errorsText(validate.errors)}`);
+  }
+  met.add(name);
+}
+
+/** A WebSocket client that holds every message against the AsyncAPI document. */
+export class TestSocket {
+  readonly messages: Message[] = [];
+  readonly flaws: unknown[] = [];
+  readonly #socket: WebSocket;
+  code: number | undefined;
+
+  constructor(url: string, options?: ClientOptions) {
+    this.#socket = new WebSocket(url, options);
+    this.#socket.on('message', (data) => {
+      try {
+        const message = JSON.parse(String(data)) as Message;
+        checkMessage(message);
+        this.messages.push(message);
+      } catch (error) {
+        this.flaws.push(error);
+      }
+    });
+    this.#socket.on('close', (code) => (this.code = code));
+    this.#socket.on('error', () => undefined);
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.readyState === WebSocket.CLOSED;
+  }
+
+  /** Those that are no answers. */
+  get events(): Message[] {
+    return this.messages.filter(({ at }) => at !== undefined);
+  }
+
+  async opened(): Promise<this> {
+    if (this.#socket.readyState === WebSocket.CONNECTING) await once(this.#socket, 'open');
+    return this;
+  }
+
+  send(message: Message): void {
+    this.#socket.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message));
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+}
