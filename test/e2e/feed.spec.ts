@@ -236,7 +236,8 @@ describeService('The feed', (service: Service) => {
     await until(async () => (await service.get('/health')).json.details.feed.streams === 0, 'nobody is left');
   });
 
-  it('is described', () => {
+  it('is described', async () => {
+    await service.get('/asyncapi.yaml');
     for (const operation of OPERATIONS.feed) expect([...service.checker.exercised]).toContain(operation);
   });
 });

@@ -12,7 +12,7 @@ describe('what older programs and operators see in Redis', () => {
   beforeAll(async () => {
     process = await startRedisProcess();
     redis = new Redis({ host: '127.0.0.1', port: process.port });
-    service = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}` });
+    service = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}`, REDIS_FALLBACK: 'none' });
   }, 60_000);
 
   afterAll(async () => {

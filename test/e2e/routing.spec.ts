@@ -234,7 +234,7 @@ describeService(
         const answer = await report('llama', { name: 'Llama 3', status: 'available', load: 0.25 });
         const { eventId, ...status } = answer.json;
         expect(status).toMatchObject({ agentId: 'llama', name: 'Llama 3', status: 'available', load: 0.25 });
-        expect(eventId).toMatch(/^\d+-\d+$/);
+        expect(eventId).toMatch(/^\d+-\d+-\w+$/);
         expect((await published('agent:status')).at(-1)).toEqual({ type: 'agent_status', payload: status });
         expect((await agent('llama')).lastStatus).toMatchObject({
           status: 'available',
@@ -254,9 +254,12 @@ describeService(
           expect.stringContaining('Llama is passed over: available, load 0.95'),
         ]);
         await until(async () => (await choose()).selectedAgent.id === 'llama', 'the report is too old');
-        await report('llama', { status: 'offline' });
-        await report('mistral', { status: 'offline' });
-        expect(['llama', 'mistral']).not.toContain((await choose()).selectedAgent.id);
+        // On a busy machine a report may be too old before the question.
+        await until(async () => {
+          await report('llama', { status: 'offline' });
+          await report('mistral', { status: 'offline' });
+          return !['llama', 'mistral'].includes((await choose()).selectedAgent.id);
+        }, 'nothing goes to those that are offline');
         await report('llama', { status: 'idle' });
         expect((await choose()).selectedAgent.id).toBe('llama');
       });
@@ -307,5 +310,5 @@ describeService(
       expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.routing]));
     });
   },
-  { ROUTING_STATUS_TTL: '1s', QUEUE_MAX_TASKS: '2' },
+  { ROUTING_STATUS_TTL: '2s', QUEUE_MAX_TASKS: '2' },
 );

@@ -15,7 +15,7 @@ export class RedisScript {
   readonly #inCluster: Program;
 
   constructor(...files: string[]) {
-    this.#alone = programOf(files);
+    this.#alone = programOf(['one-server', ...files]);
     this.#inCluster = programOf(['whole-slot', ...files]);
   }
 

@@ -13,8 +13,9 @@ local function epoch_of_feed(name)
   local epoch = redis.call('GET', epoch_key)
   if not epoch or not has_events then
     epoch = name
-    redis.call('SET', epoch_key, name)
-    if not has_events then redis.call('XADD', events_key, '*', 'type', 'feed.started') end
+    -- A server that is full keeps neither; whoever comes back with the name is told that the feed is another one.
+    redis.pcall('SET', epoch_key, name)
+    if not has_events then redis.pcall('XADD', events_key, '*', 'type', 'feed.started') end
   end
   known_epoch = epoch
   return epoch

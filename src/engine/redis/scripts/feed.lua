@@ -10,7 +10,8 @@
 ]]
 local events, wanted, place, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local epoch = epoch_of_feed(ARGV[4])
-if wanted == 'end' then return { 'end', epoch, redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1][1] } end
+local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
 if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', most) } end
 if wanted ~= epoch then return { 'reset' } end
 
@@ -20,7 +21,9 @@ if found[1] and found[1][1] == place then
   table.remove(found, 1)
   return { 'events', epoch, found }
 end
-local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1][1]
+local first = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
+if not first then return { 'reset' } end
+local oldest = first[1]
 local function parts(id)
   local ms, count = string.match(id, '^(%d+)-(%d+)$')
   return tonumber(ms), tonumber(count)

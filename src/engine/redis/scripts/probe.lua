@@ -16,7 +16,7 @@ local tried = {
   { 'RPOP', list }, { 'ZADD', set, '1', 'a' }, { 'ZCARD', set }, { 'ZCOUNT', set, '0', '1' }, { 'ZLEXCOUNT', set, '-', '+' },
   { 'ZRANGE', set, '0', '0' }, { 'ZRANGEBYLEX', set, '-', '+' }, { 'ZRANGEBYSCORE', set, '0', '1' }, { 'ZREVRANGE', set, '0', '0' },
   { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set }, { 'ZREMRANGEBYSCORE', set, '0', '1' },
-  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'PUBLISH', ARGV[1] .. 'changes', 'probe' },
+  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' }, { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. 'changes', 'probe' },
   { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number },
 }
 local failed = {}

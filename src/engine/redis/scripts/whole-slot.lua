@@ -4,3 +4,5 @@
   ARGV[1]  prefix of the tenant's keys
 ]]
 redis.call('EXISTS', ARGV[1] .. 'nothing', ARGV[1] .. 'nothing-else')
+-- How much later than it was told to a server may let a key go: on the way to another one a key takes along the time it has left, and the way takes time.
+local LATER_MS = 1000

@@ -28,15 +28,16 @@ local function deadline_text(deadline) return deadline and whole(deadline) or '-
 
 --[[
   When Redis itself will let a key go. PTTL and TIME are read at two moments, and the server may be held up between them, so a
-  deadline is only another one than `expected` when it lies outside of what both readings allow.
+  deadline is only another one than `expected` when it lies outside of what both readings allow; see LATER_MS.
 ]]
 local function real_deadline(key, expected)
   local before = server_time()
   local left = redis.call('PTTL', key)
   if left < 0 then return false end
-  if expected and math.abs(before + left - expected) <= 1 then return expected end
+  local later = expected and before + left - expected
+  if expected and later >= -1 and later <= LATER_MS then return expected end
   local after = server_time()
-  if expected and expected >= before + left - 1 and expected <= after + left + 1 then return expected end
+  if expected and expected >= before + left - LATER_MS and expected <= after + left + 1 then return expected end
   return after + left
 end
 
