@@ -14,10 +14,11 @@ export interface SentinelGroup extends RunningRedis {
 
 /** A master with two replicas, and three sentinels of which two must agree. */
 export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
-  const password = ['--requirepass', 'secret', '--masterauth', 'secret'];
-  const initial = await startRedisProcess(...password, ...more);
-  const replicaOf = ['--replicaof', '127.0.0.1', String(initial.port), '--repl-diskless-sync-delay', '0'];
-  const replicas = await Promise.all([1, 2].map(() => startRedisProcess(...password, ...replicaOf, ...more)));
+  const common = ['--requirepass', 'secret', '--masterauth', 'secret', '--repl-diskless-sync-delay', '0', ...more];
+  const initial = await startRedisProcess(...common);
+  const replicaOf = ['--replicaof', '127.0.0.1', String(initial.port)];
+  const replicas = await Promise.all([1, 2].map(() => startRedisProcess(...common, ...replicaOf)));
+  await Promise.all(replicas.map(({ port }) => inStep(port)));
   const servers = [initial, ...replicas];
   const sentinels = await Promise.all(
     [1, 2, 3].map(() =>
@@ -54,6 +55,13 @@ export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
       await Promise.all([...sentinels, ...servers].map((one) => one.stop()));
     },
   };
+}
+
+/** Settles when the replica has what its master has. */
+async function inStep(port: number): Promise<void> {
+  const replica = new Redis({ host: '127.0.0.1', port, password: 'secret' });
+  await until(async () => /master_link_status:up/.test(await replica.info('replication')), 'the replica is in step');
+  replica.disconnect();
 }
 
 function field(pairs: readonly string[], name: string): string | undefined {
