@@ -6,7 +6,7 @@ import { listOf, textOf } from './replies.js';
 import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js';
 
 /** Of one call; more would hold up Redis for everybody. */
-const MOST_REQUESTS = 32;
+const MOST_REQUESTS = 16;
 const MOST_CHARACTERS = 64 * 1024;
 
 const common = ['workflow', 'writing', 'once'];

@@ -22,16 +22,16 @@ end
 
 -- The reply to a request that has happened before; nil when it is to be done.
 local function happened(request)
-  local keys = {}
-  for i, once in ipairs(request.once) do keys[i] = once_key(once.key) end
-  if #keys == 1 and request.once[1].alias then keys[2] = once_key(request.once[1].alias) end
-  local found = redis.call('MGET', unpack(keys))
   if #request.once == 1 then
-    local fingerprint, kept = kept_under(found[1])
-    if kept and fingerprint ~= request.once[1].fingerprint then return { 'mismatch' } end
-    if not kept then fingerprint, kept = kept_under(found[2]) end
+    local once = request.once[1]
+    local fingerprint, kept = kept_under(redis.call('GET', once_key(once.key)))
+    if kept and fingerprint ~= once.fingerprint then return { 'mismatch' } end
+    if not kept and once.alias then fingerprint, kept = kept_under(redis.call('GET', once_key(once.alias))) end
     return kept and { 'replayed', kept }
   end
+  local keys = {}
+  for i, once in ipairs(request.once) do keys[i] = once_key(once.key) end
+  local found = redis.call('MGET', unpack(keys))
   local reply = { 'known' }
   for i = 1, #request.once do
     if kept_under(found[i]) then reply[#reply + 1] = i end

@@ -43,13 +43,16 @@ local function pack_task(task)
     task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe)
 end
 
+-- All fields at once, so that the table is made in its full size.
 local function unpack_task(id, packed)
-  local task = { id = id }
-  task.queue, task.status, task.priority, task.attempt, task.max_attempts, task.releases, task.replays, task.workflow, task.created,
-    task.ready, task.due, task.expires, task.is_timed, task.lease_ends, task.worker, task.cancel, task.reason, task.ended, task.token, task.backoff,
-    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe
+  local queue, status, priority, attempt, max_attempts, releases, replays, workflow, created, ready, due, expires, is_timed, lease_ends, worker, cancel,
+    reason, ended, token, backoff, lease, limit, place, started, held_lease, progress, has_failed, kept_until, deduped_until, dedupe
     = cmsgpack.unpack(packed)
-  return task
+  return { id = id, queue = queue, status = status, priority = priority, attempt = attempt, max_attempts = max_attempts, releases = releases,
+    replays = replays, workflow = workflow, created = created, ready = ready, due = due, expires = expires, is_timed = is_timed, lease_ends = lease_ends,
+    worker = worker, cancel = cancel, reason = reason, ended = ended, token = token, backoff = backoff, lease = lease, limit = limit, place = place,
+    started = started, held_lease = held_lease, progress = progress, has_failed = has_failed, kept_until = kept_until, deduped_until = deduped_until,
+    dedupe = dedupe }
 end
 
 -- What was ever written of a task, kept still or not.
@@ -152,7 +155,8 @@ local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead =
 
 -- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
 -- long as the service lets them, it is enough to look at the first ones: see end_overdue_heads.
-local function place_in_sets(task, old_status)
+-- `is_out`: it has been taken out of its old set already.
+local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
   if score then redis.call('ZADD', queue_key(task.status, task.queue), task[score], task.id) end
   if task.is_timed then
@@ -162,7 +166,7 @@ local function place_in_sets(task, old_status)
       redis.call('ZREM', queue_key('expiring', task.queue), task.id)
     end
   end
-  if old_status and old_status ~= task.status and SCORES[old_status] then
+  if old_status and old_status ~= task.status and SCORES[old_status] and not is_out then
     redis.call('ZREM', queue_key(old_status, task.queue), task.id)
   end
 end
@@ -182,11 +186,11 @@ local function hold_workflow(task)
 end
 
 -- Writes what `changes` say (false takes a field away) and puts the task where it belongs then.
-local function change_task(task, changes, event)
+local function change_task(task, changes, event, is_out)
   local old_status, was_open = task.status, is_open(task)
   for name, value in pairs(changes) do task[name] = value or nil end
   save_task(task)
-  place_in_sets(task, old_status)
+  place_in_sets(task, old_status, is_out)
   if was_open ~= is_open(task) then hold_workflow(task) end
   if event then announce_task(event, task) end
   return task
@@ -373,16 +377,16 @@ local function claim(request)
   local looked = 0
   while #claimed < #request.tokens and looked < #request.tokens + TIDIED_AT_ONCE do
     looked = looked + 1
-    local id = redis.call('ZRANGE', queue_key('ready', queue), 0, 0)[1]
+    local id = redis.call('ZPOPMIN', queue_key('ready', queue))[1]
     if not id then break end
-    local task = member('ready', queue, id)
+    local task = load_task(id)
     if task and task.expires <= now then
       die(task, 'EXPIRED')
     elseif task then
       tally(queue, 'claimed')
       local lease = request.leaseMs or task.lease
       change_task(task, { status = 'leased', attempt = task.attempt + 1, worker = request.worker, token = request.tokens[#claimed + 1], started = now,
-        held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed')
+        held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
       ends = math.max(ends, task.lease_ends)
     end
