@@ -205,7 +205,7 @@ perform.commit = function(request)
   -- 3. From here on only writes. When something is to be stored, the first one needs memory, so a server without any refuses all of
   -- it; a commit that only deletes or acknowledges passes even then.
   if #puts + #touches + #enqueue + #publish == 0 and not request.board then
-    if not acked then need_no_memory() end
+    need_no_memory()
   -- The end of a task frees memory first, and after that Redis would let all else through; this stores nothing, and is refused like a write.
   elseif acked or request.cancelTasksOf then redis.call('SETRANGE', prefix .. 'nothing', 0, '') end
   local state_at = request.first

@@ -88,5 +88,6 @@ if task.dedupe and task.deduped_until and task.deduped_until > now then
   end
 end
 announce_task('task.imported', task)
+finish_call()
 tell()
 return arrived

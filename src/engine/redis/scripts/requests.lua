@@ -15,6 +15,6 @@ for i, request in ipairs(call.requests) do
   if is_done then replies[i] = reply
   else replies[i] = { 'failed', type(reply) == 'table' and reply.err or tostring(reply) } end
 end
-write_tallies()
+finish_call()
 tell()
 return replies

@@ -23,10 +23,10 @@ local function consider(kind, later)
   local score = tonumber(redis.call('ZRANGE', queue_key(kind, queue), 0, 0, 'WITHSCORES')[2])
   if score and (not next or score + later < next) then next = score + later end
 end
+finish_call()
 consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
 consider('dead', call.limits.deadMs)
-write_tallies()
 tell()
 return { (math.max(too_many, overdue) >= most or (next and next <= now)) and '1' or '0', next and whole(next) or '' }

@@ -119,7 +119,55 @@ local function tally(queue, total)
   counts[total] = (counts[total] or 0) + 1
 end
 
-local function write_tallies()
+--[[
+  What a call of many requests does to the leased tasks of a queue, and the payloads it lets go of, is written once for all of them: by
+  settle_leased before somebody looks at the leased ones, and by finish_call at the end.
+]]
+local LEASED_AT_ONCE = 1000
+local leased_changes = {}
+local function settle_leased(queue)
+  local changes = leased_changes[queue]
+  if not changes then return end
+  leased_changes[queue] = nil
+  local added, removed = {}, {}
+  for id, ends in pairs(changes.ends) do
+    if ends then
+      added[#added + 1] = ends
+      added[#added + 1] = id
+    else
+      removed[#removed + 1] = id
+    end
+  end
+  if #added > 0 then redis.call('ZADD', queue_key('leased', queue), unpack(added)) end
+  if #removed > 0 then redis.call('ZREM', queue_key('leased', queue), unpack(removed)) end
+end
+
+-- `ends`: of the lease; false when it is over.
+local function note_leased(queue, id, ends)
+  local changes = leased_changes[queue]
+  if not changes then
+    changes = { count = 0, ends = {} }
+    leased_changes[queue] = changes
+  end
+  changes.ends[id] = ends
+  changes.count = changes.count + 1
+  if changes.count == LEASED_AT_ONCE then settle_leased(queue) end
+end
+
+local dropped = {}
+local function drop_payload(id) dropped[id] = true end
+
+local function finish_call()
+  for queue in pairs(leased_changes) do settle_leased(queue) end
+  local keys = {}
+  for id in pairs(dropped) do
+    keys[#keys + 1] = payload_key(id)
+    if #keys == LEASED_AT_ONCE then
+      redis.call('UNLINK', unpack(keys))
+      keys = {}
+    end
+  end
+  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
   for queue, counts in pairs(tallies) do
     for total, count in pairs(counts) do
       redis.call('HINCRBY', queue_key('settings', queue), 'total:' .. total, count)
@@ -137,7 +185,12 @@ local function next_place(task)
 end
 
 -- A server without memory lets a script go on that has begun to write with something that takes none.
-local function need_no_memory() redis.call('UNLINK', prefix .. 'nothing') end
+local has_written = false
+local function need_no_memory()
+  if has_written then return end
+  has_written = true
+  redis.call('UNLINK', prefix .. 'nothing')
+end
 
 local function settle_hold(id)
   local record = load(id)
@@ -158,7 +211,8 @@ local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead =
 -- `is_out`: it has been taken out of its old set already.
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
-  if score then redis.call('ZADD', queue_key(task.status, task.queue), task[score], task.id) end
+  if task.status == 'leased' then note_leased(task.queue, task.id, task.lease_ends)
+  elseif score then redis.call('ZADD', queue_key(task.status, task.queue), task[score], task.id) end
   if task.is_timed then
     if task.status == 'ready' or task.status == 'delayed' then
       redis.call('ZADD', queue_key('expiring', task.queue), task.expires, task.id)
@@ -166,9 +220,9 @@ local function place_in_sets(task, old_status, is_out)
       redis.call('ZREM', queue_key('expiring', task.queue), task.id)
     end
   end
-  if old_status and old_status ~= task.status and SCORES[old_status] and not is_out then
-    redis.call('ZREM', queue_key(old_status, task.queue), task.id)
-  end
+  if not old_status or old_status == task.status or not SCORES[old_status] or is_out then return end
+  if old_status == 'leased' then note_leased(task.queue, task.id, false)
+  else redis.call('ZREM', queue_key(old_status, task.queue), task.id) end
 end
 
 local function hold_workflow(task)
@@ -225,9 +279,8 @@ end
 -- Most tasks have nothing to say at their end.
 local NO_RESULT = 'null'
 
--- Its first write takes no memory; see need_no_memory.
 local function finish(task, result)
-  redis.call('UNLINK', payload_key(task.id))
+  drop_payload(task.id)
   tally(task.queue, 'completed')
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', kept_until) end
@@ -241,7 +294,7 @@ local function result_of(task)
 end
 
 local function cancel_task(task, reason)
-  redis.call('UNLINK', payload_key(task.id))
+  drop_payload(task.id)
   tally(task.queue, 'cancelled')
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   change_task(task, { token = false, status = 'cancelled', cancel = true, reason = reason or false, ended = now, kept_until = kept_until }, 'task.cancelled')
@@ -270,6 +323,7 @@ local function expire_lease(task)
 end
 
 local function due_in(kind, queue, most, upto)
+  if kind == 'leased' then settle_leased(queue) end
   return redis.call('ZRANGEBYSCORE', queue_key(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 
@@ -398,6 +452,7 @@ end
 local function next_due_in(queue)
   if is_paused(queue) then return '' end
   if redis.call('ZCARD', queue_key('ready', queue)) > 0 then return '0' end
+  settle_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
     local score = tonumber(redis.call('ZRANGE', queue_key(kind, queue), 0, 0, 'WITHSCORES')[2])
@@ -481,6 +536,7 @@ local function without_room(specs, finished)
     if is_new and not existing_task(spec) then
       local queue = spec.queue
       added[queue] = (added[queue] or 0) + 1
+      settle_leased(queue)
       local open = redis.call('ZCARD', queue_key('ready', queue)) + redis.call('ZCARD', queue_key('delayed', queue)) +
         redis.call('ZCARD', queue_key('leased', queue))
       local room = call.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
@@ -500,6 +556,7 @@ local function create_task(spec, payload)
   local due = spec.atMs or now + spec.delayMs
   local is_delayed = due > now
   redis.call('SET', payload_key(spec.id), payload)
+  dropped[spec.id] = nil
   -- What an ended life of the id left behind; a dead one may still stand in its list.
   local before = stored_task(spec.id)
   if before then redis.call('ZREM', queue_key('dead', before.queue), spec.id) end
