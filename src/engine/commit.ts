@@ -102,6 +102,8 @@ export interface Once {
   readonly memo?: string;
   /** Whether the states that patches produced are kept too, if they are small; puts need not, their state is in the request. */
   readonly keepStates?: boolean;
+  /** It is made of the lease token of `ack`: whoever knows that may be told the outcome for as long as the task is kept, if not longer. */
+  readonly isLease?: true;
   /** Another key under which the outcome is found, whatever the body: a lease token acknowledges once. */
   readonly alias?: string;
 }

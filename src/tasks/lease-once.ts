@@ -15,11 +15,14 @@ export function onceForLease(
 ): Once {
   const own = leaseOnce(kind, id, token, keepMs);
   if (keyed) return { ...once, alias: own.key };
-  renamed?.(own.key);
-  return own;
+  if (renamed === undefined) return own;
+  // Whether a replica has it too is seen by its key, so there must be one.
+  renamed(own.key);
+  const { isLease: _proven, ...kept } = own;
+  return kept;
 }
 
 /** For a request without a key. */
 export function leaseOnce(kind: string, id: string, token: string, keepMs: number): Once {
-  return { key: `${kind}:${digestOf(id, token)}`, fingerprint: '', keepMs };
+  return { key: `${kind}:${digestOf(id, token)}`, fingerprint: '', keepMs, isLease: true };
 }

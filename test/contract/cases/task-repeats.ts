@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
+import { LeaseLostError } from '../../../src/engine/errors.js';
 import type { ClaimedTask } from '../../../src/engine/task.js';
 import { increment } from '../../support/edits.js';
 import { once, patch } from '../../support/parts.js';
@@ -43,6 +44,61 @@ export function describeTaskRepeats(fixture: Fixture): void {
         ).toEqual(before);
       }
       expect((await q.look()).totals.enqueued).toBe(2);
+    });
+
+    describe('an acknowledgement under its lease alone', () => {
+      const underLease = ({ id, token }: ClaimedTask) =>
+        ({ key: `lease-${id}-${token}`, isLease: true, keepMs: HOUR }) as const;
+
+      it('is known again, with the task that was claimed next, for as long as that is the caller’s', async () => {
+        const q = queue();
+        await q.enqueueSome(3);
+        const task = await q.take();
+        const parts = { ack: { taskId: task.id, token: task.token, result: '1' }, claim: claimOf('q', 1) };
+        const first = await q.commit(parts, underLease(task));
+        expect(first.next).toBeDefined();
+        expect(await q.commit(parts, underLease(task))).toEqual({ ...first, replayed: true });
+        await q.release(first.next as ClaimedTask);
+        const { next: _gone, ...rest } = first;
+        expect(await q.commit(parts, underLease(task))).toEqual({ ...rest, replayed: true });
+        expect((await q.look()).totals).toMatchObject({ completed: 1, claimed: 2 });
+      });
+
+      it('is known to who comes with a key of his own, and ends nothing twice', async () => {
+        const q = queue();
+        await q.enqueue();
+        const task = await q.take();
+        const ack = { taskId: task.id, token: task.token, result: '1' };
+        const own = underLease(task);
+        await q.commit({ ack }, own);
+        const keyed = { key: randomUUID(), keepMs: HOUR, alias: own.key };
+        expect(await q.commit({ ack, enqueue: [newTask('q')] }, keyed)).toMatchObject({
+          replayed: true,
+          workflows: [],
+        });
+        expect(await q.depth()).toMatchObject({ ready: 0, leased: 0 });
+      });
+
+      it('is known when the first one did more', async () => {
+        const q = queue();
+        await q.enqueue();
+        const task = await q.take();
+        const ack = { taskId: task.id, token: task.token, result: '1' };
+        const first = await q.commit({ ack, enqueue: [newTask('q')] }, underLease(task));
+        expect(await q.commit({ ack }, underLease(task))).toEqual({ ...first, replayed: true });
+      });
+
+      it('is refused when the token is another’s, and after it the lease is nobody’s', async () => {
+        const q = queue();
+        await q.enqueue();
+        const task = await q.take();
+        const ack = { taskId: task.id, token: 'another', result: '1' };
+        await expect(q.commit({ ack }, underLease({ ...task, token: 'another' }))).rejects.toThrow(LeaseLostError);
+        await q.commit({ ack: { ...ack, token: task.token } }, underLease(task));
+        for (const again of [() => q.extend(task), () => q.release(task), () => q.fail(task)])
+          await expect(again()).rejects.toThrow(LeaseLostError);
+        await expect(q.commit({ ack }, underLease({ ...task, token: 'another' }))).rejects.toThrow(LeaseLostError);
+      });
     });
 
     it('a claim at the same time gives the same tasks to each (invariant 11)', async () => {

@@ -56,7 +56,7 @@ export class TaskWork {
     const entry = this.#kept(id);
     if (entry === undefined) throw new TaskNotFoundError(id, failed);
     if (entry.status === 'cancelled') throw new TaskCancelledError(id, failed);
-    if (entry.token === null || entry.token !== token) throw new LeaseLostError(id, failed);
+    if (entry.token === null || entry.token !== token || !isOpen(entry.status)) throw new LeaseLostError(id, failed);
     return entry;
   }
 

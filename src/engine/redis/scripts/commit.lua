@@ -175,21 +175,30 @@ local function line_of_result(id, record, is_new, is_claiming)
     (is_new and '1' or '0')
 end
 
+local function replay_of(request)
+  local known = happened(request)
+  if known and known[1] == 'replayed' and call.limits then known[3] = again(cjson.decode(known[2]).lent or {}) end
+  return known
+end
+
+-- Only ends a task, and perhaps claims the next: then the task itself keeps what came of it, and nothing is kept under the once key.
+local function is_alone(request)
+  return request.ack and request.once[1].isLease and not (request.puts or request.deletes or request.touches or request.enqueue or request.publish or
+    request.cancelTasksOf or request.settles or request.board)
+end
+
 perform.commit = function(request)
   local puts, deletes, touches = request.puts or {}, request.deletes or {}, request.touches or {}
   local enqueue, publish = request.enqueue or {}, request.publish or {}
 
   -- 1. What has happened before, and the lease of the task to be acknowledged.
-  local known = happened(request)
-  if known then
-    if known[1] == 'replayed' and call.limits then known[3] = again(cjson.decode(known[2]).lent or {}) end
-    return known
-  end
-  local acked
+  local is_proof = is_alone(request)
+  local known = not is_proof and replay_of(request)
+  if known then return known end
+  local acked, why
   if request.ack then
-    local why
     acked, why = leased_task(request.ack.id, request.ack.token)
-    if why then return { why, 'ack', 0 } end
+    if why then return ended_by(request.ack.id, request.ack.token) or is_proof and replay_of(request) or { why, 'ack', 0 } end
   end
 
   -- 2. Every expectation.
@@ -218,7 +227,7 @@ perform.commit = function(request)
 
   -- Tasks first: whether any of them holds a workflow must be known when that is written.
   local tasks, events = {}, {}
-  if acked then finish(acked, next_text()) end
+  if acked then finish(acked, next_text(), is_proof) end
   for _, id in ipairs(request.cancelTasksOf or {}) do cancel_all_of(id) end
   for i, spec in ipairs(enqueue) do tasks[i] = create_task(spec, next_text()) end
 
@@ -249,6 +258,13 @@ perform.commit = function(request)
   local claimed = request.claim and claim(request.claim) or {}
 
   -- 4. The outcome, beside the effect.
+  if is_proof then
+    if claimed[1] then
+      acked.lent = lent_of(claimed)[1]
+      save_task(acked)
+    end
+    return { 'done', results, tasks, events, claimed }
+  end
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
   for _, once in ipairs(request.once) do
     local kept = { memo = once.memo }

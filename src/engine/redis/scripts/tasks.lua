@@ -40,19 +40,19 @@ local function progress_key(id) return prefix .. 'progress:' .. id end
 local function pack_task(task)
   return cmsgpack.pack(task.queue, task.status, task.priority, task.attempt, task.max_attempts, task.releases, task.replays, task.workflow, task.created,
     task.ready, task.due, task.expires, task.is_timed, task.lease_ends, task.worker, task.cancel, task.reason, task.ended, task.token, task.backoff,
-    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe)
+    task.lease, task.limit, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.deduped_until, task.dedupe, task.lent)
 end
 
 -- All fields at once, so that the table is made in its full size.
 local function unpack_task(id, packed)
   local queue, status, priority, attempt, max_attempts, releases, replays, workflow, created, ready, due, expires, is_timed, lease_ends, worker, cancel,
-    reason, ended, token, backoff, lease, limit, place, started, held_lease, progress, has_failed, kept_until, deduped_until, dedupe
+    reason, ended, token, backoff, lease, limit, place, started, held_lease, progress, has_failed, kept_until, deduped_until, dedupe, lent
     = cmsgpack.unpack(packed)
   return { id = id, queue = queue, status = status, priority = priority, attempt = attempt, max_attempts = max_attempts, releases = releases,
     replays = replays, workflow = workflow, created = created, ready = ready, due = due, expires = expires, is_timed = is_timed, lease_ends = lease_ends,
     worker = worker, cancel = cancel, reason = reason, ended = ended, token = token, backoff = backoff, lease = lease, limit = limit, place = place,
     started = started, held_lease = held_lease, progress = progress, has_failed = has_failed, kept_until = kept_until, deduped_until = deduped_until,
-    dedupe = dedupe }
+    dedupe = dedupe, lent = lent }
 end
 
 -- What was ever written of a task, kept still or not.
@@ -260,7 +260,7 @@ local function leased_task(id, token)
   local task = load_task(id)
   if not task then return nil, 'unknown' end
   if task.status == 'cancelled' then return nil, 'cancelled' end
-  if task.token ~= token then return nil, 'lost' end
+  if task.token ~= token or not is_open(task) then return nil, 'lost' end
   return task
 end
 
@@ -279,12 +279,13 @@ end
 -- Most tasks have nothing to say at their end.
 local NO_RESULT = 'null'
 
-local function finish(task, result)
+-- `is_proof`: it keeps its token, which proves to whoever has that too what has become of the delivery; see ended_by.
+local function finish(task, result, is_proof)
   drop_payload(task.id)
   tally(task.queue, 'completed')
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', kept_until) end
-  change_task(task, { token = false, status = 'done', ended = now, kept_until = kept_until }, 'task.done')
+  change_task(task, { token = is_proof and task.token or false, status = 'done', ended = now, kept_until = kept_until }, 'task.done')
   end_failures(task)
   end_progress(task)
 end
@@ -393,6 +394,13 @@ local function again(lent)
     if task and task.status == 'leased' and task.token == pair[2] then claimed[#claimed + 1] = claimed_of(task) end
   end
   return claimed
+end
+
+-- The reply to whoever acknowledges a task that the same delivery has ended already; nil when it was another one, or all is kept under a once key.
+local function ended_by(id, token)
+  local task = load_task(id)
+  if not task or task.status ~= 'done' or task.token ~= token then return nil end
+  return { 'replayed', '{}', again({ task.lent }) }
 end
 
 -- Nothing in a call of many requests pauses a queue.
