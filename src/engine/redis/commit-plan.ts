@@ -165,7 +165,7 @@ function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChan
   return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
 }
 
-/** A task as create_task in tasks.lua takes it; what is null is left out, for Lua has a null of its own kind. */
+/** A task as create_task in task-entry.lua takes it; what is null is left out, for Lua has a null of its own kind. */
 function plannedTask(task: NewTask) {
   const { id, queue, priority, start, expires, maxAttempts, backoffMs, leaseMs, limitMs, dedupe, workflowId } = task;
   return {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
+/** What all scripts that know tasks build on, in this order. */
+export const TASKS = ['tasks', 'call-end', 'task-places', 'task-ends', 'task-claims', 'task-steps', 'task-entry'];
+
 /** What a script needs of a client. */
 export interface ScriptClient {
   /** Its keys may be about to move to another server. */

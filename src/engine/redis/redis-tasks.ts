@@ -28,13 +28,13 @@ import {
 import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from './keys.js';
 import { eventOf } from './moved-replies.js';
 import type { Reader } from './reader.js';
-import { RedisScript } from './redis-script.js';
+import { RedisScript, TASKS } from './redis-script.js';
 import { keptListOf, listOf, textOf } from './replies.js';
 import type { Requests, Room } from './requests.js';
 import type { ScriptContext } from './sender.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
-const script = (name: string) => new RedisScript('workflow', 'writing', 'once', 'tasks', name);
+const script = (name: string) => new RedisScript('workflow', 'writing', 'once', ...TASKS, name);
 const taskScript = script('task');
 const queueScript = script('queue');
 const progressScript = script('progress');

@@ -1,7 +1,7 @@
 import type { EngineOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { stateKey, prefixOf } from './keys.js';
-import { RedisScript } from './redis-script.js';
+import { RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js';
 
@@ -13,8 +13,8 @@ const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
 const scripts = {
   workflows: new RedisScript(...common, 'no-tasks', 'commit', 'conflict', 'requests'),
-  tasks: new RedisScript(...common, 'tasks', 'board', 'epoch', 'commit', 'claim', 'step', 'requests'),
-  dead: new RedisScript(...common, 'tasks', 'dead', 'requests'),
+  tasks: new RedisScript(...common, ...TASKS, 'board', 'epoch', 'commit', 'claim', 'step', 'requests'),
+  dead: new RedisScript(...common, ...TASKS, 'dead', 'requests'),
 };
 export type Room = keyof typeof scripts;
 

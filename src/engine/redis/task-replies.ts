@@ -35,7 +35,7 @@ export function enqueuedOf(reply: unknown): Enqueued {
   return { task: taskOf(fields), isDuplicate: isDuplicate === '1' };
 }
 
-/** See claimed_of in tasks.lua. */
+/** See claimed_of in task-claims.lua. */
 export function claimedOf(reply: unknown): ClaimedTask {
   const [id, queue, token, ends, priority, attempt, maxAttempts, workflow, created, text] = listOf(reply);
   return {

@@ -1,0 +1,102 @@
+--[[
+  Common to the scripts that know tasks: who works on what; behind task-ends.lua.
+]]
+local function lease_end(started, lease, limit)
+  if limit then return math.min(now + lease, started + limit) end
+  return now + lease
+end
+
+local function claimed_of(task)
+  return { task.id, task.queue, task.token, task.lease_ends, task.priority, task.attempt, task.max_attempts, task.workflow or '', task.created,
+    redis.call('GET', payload_key(task.id)) or '2\n{}null' }
+end
+
+-- Which task got which token.
+local function lent_of(claimed)
+  local lent = {}
+  for i, one in ipairs(claimed) do lent[i] = { one[1], one[3] } end
+  return lent
+end
+
+-- Those of them that still have that token.
+local function again(lent)
+  local claimed = {}
+  for _, pair in ipairs(lent) do
+    local task = load_task(pair[1])
+    if task and task.status == 'leased' and task.token == pair[2] then claimed[#claimed + 1] = claimed_of(task) end
+  end
+  return claimed
+end
+
+-- The reply to whoever acknowledges a task that the same delivery has ended already; nil when it was another one, or all is kept under a once key.
+local function ended_by(id, token)
+  local task = load_task(id)
+  if not task or task.status ~= 'done' or task.token ~= token then return nil end
+  return { 'replayed', '{}', again({ task.lent }) }
+end
+
+-- Nothing in a call of many requests pauses a queue.
+local paused = {}
+local function is_paused(queue)
+  if paused[queue] == nil then paused[queue] = redis.call('HGET', queue_key('settings', queue), 'paused') == '1' end
+  return paused[queue]
+end
+
+-- Names stand in `queues` from their first task on, and stay.
+local known_queues = {}
+local function is_known(queue)
+  known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. 'queues', queue) ~= false
+  return known_queues[queue]
+end
+
+local noted = {}
+local function note_worker(queue, worker)
+  local name = queue .. ' ' .. worker
+  if noted[name] then return end
+  noted[name] = true
+  local seen = tonumber(redis.call('ZSCORE', queue_key('workers', queue), worker) or 0)
+  if seen >= now - WORKER_NOTED_MS then return end
+  redis.call('ZADD', queue_key('workers', queue), whole(now), worker)
+  redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
+  redis.call('PEXPIREAT', queue_key('workers', queue), whole(now + WORKER_SEEN_MS))
+end
+
+-- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.
+local function claim(request)
+  local queue, claimed, ends = request.queue, {}, now
+  if not is_known(queue) then return claimed, ends end
+  note_worker(queue, request.worker)
+  tidy(queue)
+  if is_paused(queue) then return claimed, ends end
+  local looked = 0
+  while #claimed < #request.tokens and looked < #request.tokens + TIDIED_AT_ONCE do
+    looked = looked + 1
+    local id = redis.call('ZPOPMIN', queue_key('ready', queue))[1]
+    if not id then break end
+    local task = load_task(id)
+    if task and task.expires <= now then
+      die(task, 'EXPIRED')
+    elseif task then
+      tally(queue, 'claimed')
+      local lease = request.leaseMs or task.lease
+      change_task(task, { status = 'leased', attempt = task.attempt + 1, worker = request.worker, token = request.tokens[#claimed + 1], started = now,
+        held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed', true)
+      claimed[#claimed + 1] = claimed_of(task)
+      ends = math.max(ends, task.lease_ends)
+    end
+  end
+  return claimed, ends
+end
+
+-- How long until something may become ready by itself; '' when nothing will.
+local function next_due_in(queue)
+  if is_paused(queue) then return '' end
+  if redis.call('ZCARD', queue_key('ready', queue)) > 0 then return '0' end
+  settle_leased(queue)
+  local next
+  for _, kind in ipairs({ 'delayed', 'leased' }) do
+    local score = tonumber(redis.call('ZRANGE', queue_key(kind, queue), 0, 0, 'WITHSCORES')[2])
+    if score and (not next or score < next) then next = score end
+  end
+  return next and whole(math.max(0, next - now)) or ''
+end

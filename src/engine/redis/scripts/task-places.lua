@@ -1,0 +1,69 @@
+--[[
+  Common to the scripts that know tasks: where a task stands, and the workflow it holds; behind call-end.lua.
+]]
+local function next_place(task)
+  return task.priority * PLACES_PER_PRIORITY + redis.call('HINCRBY', queue_key('settings', task.queue), 'sequence', 1)
+end
+
+local function settle_hold(id)
+  local record = load(id)
+  if not record or record.kind ~= 'ours' then return end
+  local deadline = held_deadline(id, record.deadline, record.ttl)
+  if deadline == record.deadline then return end
+  redis.call('HSET', meta_key(id), 'deadline', deadline_text(deadline))
+  set_deadline(id, deadline, true)
+  index_deadline(id, deadline)
+  hint('workflow ' .. id)
+end
+
+-- In which set a task stands, and where.
+local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
+
+-- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
+-- long as the service lets them, it is enough to look at the first ones: see end_overdue_heads.
+-- `is_out`: it has been taken out of its old set already.
+local function place_in_sets(task, old_status, is_out)
+  local score = SCORES[task.status]
+  if task.status == 'leased' then note_leased(task.queue, task.id, task.lease_ends)
+  elseif score then redis.call('ZADD', queue_key(task.status, task.queue), task[score], task.id) end
+  if task.is_timed then
+    if task.status == 'ready' or task.status == 'delayed' then
+      redis.call('ZADD', queue_key('expiring', task.queue), task.expires, task.id)
+    elseif old_status == 'ready' or old_status == 'delayed' then
+      redis.call('ZREM', queue_key('expiring', task.queue), task.id)
+    end
+  end
+  if not old_status or old_status == task.status or not SCORES[old_status] or is_out then return end
+  if old_status == 'leased' then note_leased(task.queue, task.id, false)
+  else redis.call('ZREM', queue_key(old_status, task.queue), task.id) end
+end
+
+local function hold_workflow(task)
+  if not task.workflow then return end
+  local key = workflow_tasks_key(task.workflow)
+  redis.call('ZADD', key, is_open(task) and whole(-task.created) or whole(task.ended), task.id)
+  if is_held(task.workflow) then
+    redis.call('PERSIST', key)
+  else
+    local kept = math.max(call.limits.resultMs, call.limits.deadMs, LONGEST_DEDUPE_MS)
+    redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
+    redis.call('PEXPIREAT', key, whole(now + kept))
+  end
+  settle_hold(task.workflow)
+end
+
+-- Writes what `changes` say (false takes a field away) and puts the task where it belongs then.
+local function change_task(task, changes, event, is_out)
+  local old_status, was_open = task.status, is_open(task)
+  for name, value in pairs(changes) do task[name] = value or nil end
+  save_task(task)
+  place_in_sets(task, old_status, is_out)
+  if was_open ~= is_open(task) then hold_workflow(task) end
+  if event then announce_task(event, task) end
+  return task
+end
+
+local function with(changes, more)
+  for name, value in pairs(more) do changes[name] = value end
+  return changes
+end

@@ -1,0 +1,43 @@
+--[[
+  Common to the scripts that know tasks: what a worker says of its task on the way; behind task-claims.lua.
+]]
+-- Also takes the task back from the ready ones, if its lease had run out unnoticed. For as long as it was leased last, unless said otherwise.
+local function extend(task, lease, more)
+  local length = lease or task.held_lease or task.lease
+  local ends = lease_end(task.started or now, length, task.limit)
+  change_task(task, with({ status = 'leased', held_lease = length, lease_ends = ends }, more or {}))
+  hint('task ' .. task.id)
+  return task
+end
+
+local function release(task)
+  if task.cancel then return cancel_task(task, task.reason) end
+  local is_spent = task.releases >= MOST_RELEASES
+  if is_spent and task.attempt >= task.max_attempts then return die(task, 'RELEASED_TOO_OFTEN') end
+  return change_task(task, { token = false, status = 'ready', attempt = is_spent and task.attempt or task.attempt - 1, releases = task.releases + 1,
+    ready = now }, 'task.released')
+end
+
+-- `failure` is JSON made by the service, but for the attempt and the time in front of it.
+local function fail(task, code, is_retryable, retry_after, jitter, failure)
+  redis.call('RPUSH', failures_key(task.id), whole(task.attempt) .. ' ' .. whole(now) .. ' ' .. failure)
+  redis.call('LTRIM', failures_key(task.id), -FAILURES_KEPT, -1)
+  task.has_failed = true
+  if task.cancel then return cancel_task(task, task.reason) end
+  if not is_retryable or task.attempt >= task.max_attempts then return die(task, code) end
+  local delay = retry_after
+  if not delay then
+    local steps = {}
+    for step in string.gmatch(task.backoff or '', '%d+') do steps[#steps + 1] = tonumber(step) end
+    delay = math.floor((steps[math.min(task.attempt, #steps)] or 0) * jitter)
+  end
+  tally(task.queue, 'retried')
+  return change_task(task, { token = false, status = 'delayed', due = now + delay }, 'task.delayed')
+end
+
+local function add_progress(task, event)
+  local number = (task.progress or 0) + 1
+  redis.call('XADD', progress_key(task.id), 'MAXLEN', PROGRESS_KEPT, whole(number) .. '-0', 'at', whole(now), 'event', event)
+  extend(task, nil, { progress = number })
+  return whole(number)
+end
