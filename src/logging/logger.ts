@@ -16,12 +16,15 @@ export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 
     : pino(options);
 }
 
+/** What the framework tells of itself: a hundred lines at each start, among which ours would not be seen. */
+const FRAMEWORK = new Set(['NestFactory', 'NestApplication', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
+
 /** Nest's words for pino's. The last parameter is Nest's context, the name of who speaks. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.#write('info', message, rest);
+    this.#write(FRAMEWORK.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {

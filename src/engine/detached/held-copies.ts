@@ -20,9 +20,11 @@ export class HeldCopies {
   keep(tenant: string, record: WorkflowRecord): void {
     const key = keyOf(tenant, record.id);
     const held = this.#copies.get(key);
-    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state } = record;
     // Answers may overtake each other.
     if (held !== undefined && isLater(held, record)) return;
+    // Most reads bring what is known. Who was seen last matters only when room gets short.
+    if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
+    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state } = record;
     this.#drop(key, held);
     const copy = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
     const bytes = bytesOf(copy);
@@ -56,6 +58,12 @@ export class HeldCopies {
 
 function isLater(held: WorkflowRecord, other: WorkflowRecord): boolean {
   return held.incarnation === other.incarnation ? held.version > other.version : held.createdAtMs > other.createdAtMs;
+}
+
+function isSame(held: WorkflowRecord, other: WorkflowRecord): boolean {
+  return (
+    held.version === other.version && held.incarnation === other.incarnation && held.deadlineMs === other.deadlineMs
+  );
 }
 
 function bytesOf({ id, state }: WorkflowRecord): number {
