@@ -7,7 +7,9 @@ import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import type { OnConflict } from '../engine/moving/arrival.js';
 import { openRedis, type OpenRedis } from '../engine/redis/open-redis.js';
 import { storeEngine } from '../engine/store-engine.js';
-import type { Engine } from '../engine/engine.js';
+import { FallbackEngine } from '../engine/detached/fallback-engine.js';
+import type { Engine, ListPosition } from '../engine/engine.js';
+import type { WorkflowRecord } from '../engine/records.js';
 import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-switch.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -73,6 +75,8 @@ export class Attach implements OnModuleDestroy {
   readonly #ledgers = new Map<string, Ledger>();
   #status = NOTHING;
   #running: Promise<void> | undefined;
+  /** Of the engine that comes next, if it is one that can go on without Redis. */
+  #fallback: FallbackEngine | undefined;
   /** Carries go one after the other: one that took too long must not come behind a later one. */
   #carrying: Promise<void> = Promise.resolve();
 
@@ -143,6 +147,7 @@ export class Attach implements OnModuleDestroy {
       signal: this.#ending.signal,
     });
     this.#phase('copying');
+    if (onConflict === 'fail') await this.#lookFirst(memory, redis, name);
     this.#count(await sync.round());
     for (const tenant of await memory.moving.listTenants()) await this.#bringOutcomes(memory, redis, tenant);
     this.#phase('catching-up');
@@ -152,6 +157,21 @@ export class Attach implements OnModuleDestroy {
     if (different.length > 0) throw new Error(`${different.length} records are not the same in Redis: ${different[0]}`);
     if (counts.conflict > 0) throw conflictError(counts.conflict);
     await this.#handOver(memory, redis, sync, changed, name);
+  }
+
+  /** Before anything is written there: that Redis may be in use by somebody else. @throws Error when it has something else under an id of ours */
+  async #lookFirst(memory: MemoryEngine, redis: OpenRedis, name: string): Promise<void> {
+    const look = new Sync({
+      from: memory.moving,
+      to: redis.engine.moving,
+      ledger: this.#ledgerFor(name),
+      onConflict: 'fail',
+      isDryRun: true,
+      observer: { moved: () => undefined, compared: () => undefined },
+      signal: this.#ending.signal,
+    });
+    const { counts } = await look.round();
+    if (counts.conflict > 0) throw conflictError(counts.conflict);
   }
 
   /** Until few changes are left. Each round takes less time than the one before, so fewer are made during it. */
@@ -171,7 +191,10 @@ export class Attach implements OnModuleDestroy {
     const { records, outcomes } = changed.take();
     const round = newRound();
     try {
-      for (const { tenant, kind, ids } of records) await sync.carry(tenant, kind, ids, round);
+      for (const { tenant, kind, ids } of records) {
+        await sync.carry(tenant, kind, ids, round);
+        if (kind === 'workflow') for (const id of ids) this.#fallback?.drop(tenant, id);
+      }
       for (const [tenant, keys] of outcomes) await this.#bringOutcomes(memory, redis, tenant, keys);
     } catch (error) {
       // What was taken out and may not have arrived must be carried all the same.
@@ -184,11 +207,13 @@ export class Attach implements OnModuleDestroy {
 
   async #handOver(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed, name: string): Promise<void> {
     const next = await this.#nextEngine(redis);
+    await this.#seed(memory);
     for (let attempt = 1; ; attempt++) {
       this.#phase('handing-over');
-      await this.#catchUp(memory, redis, sync, changed);
-      const started = performance.now();
+      let started = performance.now();
       try {
+        await this.#catchUp(memory, redis, sync, changed);
+        started = performance.now();
         const before = await this.engines.to(next, {
           last: () => this.#carry(memory, redis, sync, changed),
           commit: () => memory.markMoved(`Redis at ${name}`),
@@ -215,6 +240,7 @@ export class Attach implements OnModuleDestroy {
   async #nextEngine({ connections }: OpenRedis): Promise<ServingEngine> {
     const { config, index, observer } = this;
     const engine = await storeEngine(connections, { config, index, observer, check: () => Promise.resolve() });
+    this.#fallback = engine instanceof FallbackEngine ? engine : undefined;
     return {
       engine,
       start: () => engine.start(),
@@ -223,6 +249,31 @@ export class Attach implements OnModuleDestroy {
         await connections.close();
       },
     };
+  }
+
+  /** So that Redis may go away right after: what was written last is known here, as far as there is room for it. */
+  async #seed(memory: MemoryEngine): Promise<void> {
+    let room = this.config.detached.cacheBytes;
+    for (const tenant of this.#fallback === undefined ? [] : await memory.moving.listTenants()) {
+      const newest: WorkflowRecord[] = [];
+      let after: ListPosition | undefined;
+      do {
+        const sort = '-updatedAt';
+        const page = await memory.list(tenant, {
+          filter: {},
+          sort,
+          limit: 100,
+          includeState: true,
+          ...(after && { after }),
+        });
+        for (const { state = '', ...meta } of page.items) {
+          room -= state.length;
+          if (room > 0) newest.push({ ...meta, state });
+        }
+        after = page.next;
+      } while (after !== undefined && room > 0);
+      this.#fallback?.hold(tenant, newest.toReversed());
+    }
   }
 
   /** What the service keeps for itself; additions, so that they go on top of what other replicas have brought. */

@@ -85,7 +85,9 @@ export class StateNotJsonError extends ServiceError {
   readonly code = 'STATE_NOT_JSON';
 
   constructor(id: string) {
-    super(`What is stored for workflow ${id} was written by another program and is not JSON; a PUT replaces it`);
+    super(
+      `What is stored for workflow ${id} was written by another program and is not JSON that can be served; a PUT replaces it`,
+    );
   }
 }
 
@@ -137,7 +139,7 @@ export class KeptAsConflictError extends ServiceError {
 export class ConflictNotFoundError extends ServiceError {
   readonly code = 'CONFLICT_NOT_FOUND';
 
-  constructor({ id, n }: ConflictName) {
+  constructor({ id, n }: { readonly id: string; readonly n: number | string }) {
     super(`Workflow ${id} has no conflict ${n}: there never was one, it was resolved, or its time is over`);
   }
 }

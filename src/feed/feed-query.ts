@@ -39,7 +39,8 @@ export function readFeedQuery(request: FastifyRequest, workflow?: string): FeedQ
   const wait = query.integer('wait', { min: 0, max: LONGEST_WAIT_S });
   return {
     filter: Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)),
-    since: query.text('since') ?? lastEventIdOf(request),
+    // A browser that comes back uses the address it had, and says in the header how far it has come since.
+    since: lastEventIdOf(request) ?? (query.text('since') || undefined),
     limit: query.integer('limit', { min: 1, max: MOST_EVENTS }) ?? USUAL_EVENTS,
     waitMs: wait === undefined ? undefined : wait * 1000,
   };

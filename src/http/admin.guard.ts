@@ -10,7 +10,16 @@ export class AdminOnlyError extends ServiceError {
 }
 
 /** What a proxy on this machine says of callers that are elsewhere. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+const FORWARDED = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'via',
+];
 
 /** Routes that show or change all state there is. */
 @Injectable()
@@ -22,7 +31,7 @@ export class AdminGuard implements CanActivate {
     const { adminToken } = this.config;
     if (adminToken === undefined) {
       const isForwarded = FORWARDED.some((name) => request.headers[name] !== undefined);
-      if (isLoopback(request.socket.remoteAddress ?? '') && !isForwarded) return true;
+      if (isLoopback(request.socket.remoteAddress ?? '') && !isForwarded && !isOfAPage(request)) return true;
       throw new AdminOnlyError(
         'This route is served to callers on the same machine only; with the setting ADMIN_TOKEN, to everybody who sends that as Authorization: Bearer',
       );
@@ -31,6 +40,19 @@ export class AdminGuard implements CanActivate {
     if (isSame(given, adminToken)) return true;
     throw new AdminOnlyError('This route needs Authorization: Bearer with the ADMIN_TOKEN of this service');
   }
+}
+
+/** A page of another host in a browser on this machine: it may have got this address for a name of its own. */
+function isOfAPage({ headers }: FastifyRequest): boolean {
+  const { host = '', origin } = headers;
+  const isOfOther = origin !== undefined && !isLocal(origin.replace(/^https?:\/\//, ''));
+  return isOfOther || headers['sec-fetch-site'] === 'cross-site' || !isLocal(host);
+}
+
+/** With or without a port. */
+function isLocal(host: string): boolean {
+  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return name === 'localhost' || isLoopback(name);
 }
 
 function isLoopback(address: string): boolean {

@@ -17,6 +17,10 @@ const CAUSES = ['put', 'patch', 'status', 'section', 'log', 'exhibit', 'commit',
 const STATUSES = ['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled'];
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const LONGEST_TEXT = 4096;
+/** The end of the year 9999: what is later cannot be written down. */
+const LATEST_MS = 253_402_300_799_999;
+/** Far from where numbers stop to count by one. */
+const MOST = 2 ** 52;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -213,8 +217,9 @@ function textOrNull(fields: Fields, name: string): string | null {
 
 function integer(fields: Fields, name: string, min = 0): number {
   const found = fields[name];
-  if (Number.isSafeInteger(found) && (found as number) >= min) return found as number;
-  throw new InvalidLineError(`${name} must be an integer from ${min}`);
+  const most = name.endsWith('Ms') ? LATEST_MS : MOST;
+  if (Number.isSafeInteger(found) && (found as number) >= min && (found as number) <= most) return found as number;
+  throw new InvalidLineError(`${name} must be an integer from ${min} to ${most}`);
 }
 
 function integerOrNull(fields: Fields, name: string): number | null {

@@ -102,7 +102,7 @@ export class Sync {
     round.counts.same += alike.length;
     const targets = new Map(pairs.map(({ id, target }) => [id, target]));
     await inGroups(apart, async (ids) => this.#bring(tenant, kind, ids, targets, round, verify));
-    if (verify) await inGroups(alike, async (ids) => this.#verify(tenant, kind, ids, targets, round));
+    if (verify) await inGroups(alike, async (ids) => this.#verify(tenant, kind, ids, round));
     for (const { source, target } of pairs) {
       if (source === undefined && target !== undefined) await this.#takeBack(tenant, kind, target, round);
     }
@@ -138,13 +138,7 @@ export class Sync {
     if (verify) await this.#compare(tenant, kind, carried, round);
   }
 
-  async #verify(
-    tenant: string,
-    kind: Kind,
-    ids: readonly string[],
-    _targets: ReadonlyMap<string, Stamped | undefined>,
-    round: Round,
-  ): Promise<void> {
+  async #verify(tenant: string, kind: Kind, ids: readonly string[], round: Round): Promise<void> {
     const records = (await this.parts.from.read(tenant, kind, ids)).filter((record) => record !== undefined);
     await this.#compare(tenant, kind, records, round);
   }

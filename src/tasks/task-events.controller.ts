@@ -33,7 +33,9 @@ export class TaskEventsController {
     const { tenant } = callerOf(request);
     const id = taskIdOf(request);
     const query = new Query(request, ['after', 'waitMs']);
-    const after = query.integer('after', { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? lastEventIdOf(request) ?? 0;
+    const asked = query.integer('after', { min: 0, max: Number.MAX_SAFE_INTEGER });
+    // A browser that comes back uses the address it had, and says in the header how far it has come since.
+    const after = lastEventIdOf(request) ?? asked ?? 0;
     const waitMs = query.integer('waitMs', { min: 0, max: LONGEST_WAIT_MS }) ?? 0;
     if (wantsStream(request)) return this.#stream(reply, tenant, id, after);
     const progress = await this.patience.during(request, (over) =>

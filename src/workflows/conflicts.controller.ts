@@ -76,7 +76,7 @@ function nameOf(request: FastifyRequest): ConflictName {
   const id = workflowIdOf(request);
   const { n = '' } = request.params as Record<string, string>;
   // What is no number was never the number of a conflict.
-  if (!/^[1-9]\d{0,14}$/.test(n)) throw new ConflictNotFoundError({ id, n: Number.NaN });
+  if (!/^[1-9]\d{0,14}$/.test(n)) throw new ConflictNotFoundError({ id, n });
   return { id, n: Number(n) };
 }
 

@@ -114,7 +114,7 @@ export class DetachedStore {
   commit(tenant: string, commit: Commit): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#arrived.push({ tenant, commit, resolve, reject });
-      this.#flushing ??= this.#flushAll().finally(() => (this.#flushing = undefined));
+      this.#flushing ??= this.#flushAll();
     });
   }
 
@@ -262,6 +262,8 @@ export class DetachedStore {
         for (const { reject } of batch) reject(error);
       }
     }
+    // In the turn of the last look: whoever comes next must find nobody flushing.
+    this.#flushing = undefined;
   }
 
   #accept(tenant: string, commit: Commit): { outcome: Outcome; entry?: DetachedEntry } {
@@ -303,7 +305,8 @@ export class DetachedStore {
       this.#lastN = lastN;
       this.#outcomes.delete(outcomeKey);
       for (const [key, own] of before) {
-        if (own === undefined) this.#own.delete(key);
+        // Meanwhile an earlier one may have been drained.
+        if (own === undefined || !this.#entries.has(own.n)) this.#own.delete(key);
         else this.#own.set(key, own);
       }
     };
@@ -317,9 +320,14 @@ function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
 }
 
 /** What must be drained in order: the workflows of an entry, and the queues. */
-function subjectsOf({ tenant, parts, enqueue, publish }: DetachedEntry): string[] {
+function subjectsOf({ tenant, parts, enqueue, publish, cancelTasksOf }: DetachedEntry): string[] {
+  const workflows = [
+    ...parts.map(idOf),
+    ...cancelTasksOf,
+    ...enqueue.flatMap(({ workflowId }) => (workflowId === undefined ? [] : [workflowId])),
+  ];
   return [
-    ...parts.map((part) => keyOf(tenant, `workflow ${idOf(part)}`)),
+    ...workflows.map((id) => keyOf(tenant, `workflow ${id}`)),
     ...enqueue.map(({ queue }) => keyOf(tenant, `queue ${queue}`)),
     ...publish.map(({ channel }) => keyOf(tenant, `channel ${channel}`)),
   ];

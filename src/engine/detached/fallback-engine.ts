@@ -41,7 +41,7 @@ const PROBE_MS = 700;
 
 /** The engine that is the store while it can be reached. */
 export type StoreEngine = Engine &
-  DrainTarget & { storeEpoch(): Promise<string>; start(): void; close(): Promise<void> };
+  DrainTarget & { storeEpoch(): Promise<string | undefined>; start(): void; close(): Promise<void> };
 
 export interface FallbackParts {
   readonly store: StoreEngine;
@@ -129,9 +129,23 @@ export class FallbackEngine extends Engine {
     const { entries } = this.#detached.waiting;
     if (entries > 0) this.#logger.warn(`${entries} writes that were accepted while Redis was away wait to be drained`);
     this.#observer.waiting(entries, this.#detached.waiting.bytes);
-    if (await this.#tryToAttach()) return;
+    if (await this.#tryToAttach()) {
+      // Nothing has been answered from here yet.
+      this.#attachedAt = -Infinity;
+      return;
+    }
     this.#become('detached');
     this.#watch();
+  }
+
+  /** What whoever served before has seen lately, those seen last at the end: this one may be asked for it before it has seen anything. */
+  hold(tenant: string, records: readonly WorkflowRecord[]): void {
+    for (const record of records) this.#copies.keep(tenant, record);
+  }
+
+  /** It has been written since it was held. */
+  drop(tenant: string, id: string): void {
+    this.#copies.forget(tenant, id);
   }
 
   async close(): Promise<void> {
@@ -319,12 +333,16 @@ export class FallbackEngine extends Engine {
   }
 
   #watch(): void {
-    this.#watching ??= this.#attachAgain().finally(() => (this.#watching = undefined));
+    this.#watching ??= this.#attachAgain();
   }
 
   async #attachAgain(): Promise<void> {
     while (!this.#isClosed) {
-      if (await this.#tryToAttach()) return;
+      if ((await this.#tryToAttach()) && this.#mode === 'attached') {
+        // In the turn of that check: whoever finds the store away from now on must find nobody watching.
+        this.#watching = undefined;
+        return;
+      }
       if (this.#mode !== 'detached') this.#become('detached');
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ASKED_EACH_MS);
@@ -357,12 +375,13 @@ export class FallbackEngine extends Engine {
     const { store, check } = this.#parts;
     await check?.();
     const epoch = await store.storeEpoch();
-    const hasLostData = this.#detached.epoch !== undefined && this.#detached.epoch !== epoch;
+    const { epoch: before } = this.#detached;
+    const hasLostData = before !== undefined && epoch !== undefined && before !== epoch;
     for (;;) {
       if (this.#isClosed) return false;
       const entries = this.#detached.next(DRAINED_AT_ONCE);
       if (entries.length === 0) {
-        await this.#detached.setEpoch(epoch);
+        if (epoch !== undefined) await this.#detached.setEpoch(epoch);
         await this.#detached.forget();
         await this.#detached.flushed();
         if (!this.#detached.isEmpty) continue;

@@ -70,7 +70,10 @@ export class ChangeHints {
         tell(listeners?.get('feed'));
       });
       // Hints were missed while the connection was away.
-      subscriber.onReady(() => this.tellAll());
+      subscriber.onReady(() => {
+        this.#subscribeAgain();
+        this.tellAll();
+      });
     }
     subscriber.subscribe(name).then(
       () => {
@@ -80,6 +83,11 @@ export class ChangeHints {
       },
       () => undefined,
     );
+  }
+
+  /** What was asked for while the connection was lost has failed, and nobody else repeats it. */
+  #subscribeAgain(): void {
+    for (const [name, channel] of this.#channels) if (!channel.isSubscribed) this.#subscribe(name, channel);
   }
 
   #leave(name: string): void {
@@ -95,6 +103,7 @@ export class ChangeHints {
 
   #pollUnheard(): void {
     const isAway = this.connections.subscriber()?.isReady !== true;
+    if (!isAway) this.#subscribeAgain();
     for (const channel of this.#channels.values()) {
       if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) tell(listeners);
     }

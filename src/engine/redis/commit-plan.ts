@@ -141,7 +141,7 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
     wantState,
     checkOnly,
   };
-  return { plan: request, keys, texts };
+  return { plan: request, keys, texts, claims: parts?.claim?.tokens.length ?? 0 };
 }
 
 /** What travels beside the plan, in the order in which commit.lua takes it. */

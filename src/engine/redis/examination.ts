@@ -252,7 +252,7 @@ async function schema(connections: RedisConnections): Promise<Check> {
 
 /** Names of keys behind the prefix of a tenant, as keys.ts and the scripts make them. */
 const OURS =
-  /^(document_workflow(_(meta|history|index|tasks))?:|once:|fence:|queue:|queues$|task:|payload:|result:|failures:|progress:|probe:|dedupe:|events$|tenants$|schema$|confirmed$|nothing)/;
+  /^(document_workflow(_(meta|history|index|tasks|conflicts?))?:|once:|fence:|queue:|queues$|task:|payload:|result:|failures:|progress:|probe:|dedupe:|events(:epoch)?$|epoch$|board:|tenants$|schema$|confirmed$|nothing)/;
 
 async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Check> {
   const tag = hashTagOf(name);

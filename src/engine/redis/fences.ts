@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { fenceKey, prefixOf, tenantsKey } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
+import { unlessFull } from './redis-errors.js';
+import { RedisScript } from './redis-script.js';
 
+const beginScript = new RedisScript('begin-epoch');
 /** Longer than any network holds bytes back. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -38,12 +41,12 @@ export class Fences {
 
   async #begin(tenant: string): Promise<string> {
     const client = this.connections.command();
-    const key = fenceKey(prefixOf(this.namespace, tenant), this.replica);
+    const prefix = prefixOf(this.namespace, tenant);
     // A name and not a number: a server that lost its data would count from the start, to numbers that were used before.
     const epoch = randomUUID().slice(0, 13);
-    await client.set(key, epoch, 'PX', REMEMBERED_MS);
-    // So that every replica's sweeper knows the tenant, whoever serves it.
-    await client.zadd(tenantsKey(this.namespace), Date.now(), tenant);
+    await beginScript.run(client, [fenceKey(prefix, this.replica)], [prefix, epoch, REMEMBERED_MS]);
+    // So that every replica's sweeper knows the tenant, whoever serves it. On a full server the next epoch says so.
+    await client.zadd(tenantsKey(this.namespace), Date.now(), tenant).catch(unlessFull);
     return epoch;
   }
 }

@@ -5,6 +5,7 @@ import { prefixOf, stateKey } from './keys.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { foundOf, listOf, metaOf, textOf } from './replies.js';
+import { unlessUnreadable } from './redis-workflows.js';
 import type { Sweeper } from './sweeper.js';
 
 const listScript = new RedisScript('workflow', 'list');
@@ -162,8 +163,9 @@ export class Listing {
     if (found.kind === 'ours') {
       return { score: Number(score), item: { ...metaOf(found), ...(includeState && { state: textOf(state) }) } };
     }
-    const record = await this.find(tenant, found.id);
-    if (record === undefined) return undefined;
+    const record = await this.find(tenant, found.id).catch(unlessUnreadable);
+    // What another program wrote and nobody can read hides none of the others; that it is there can still be told.
+    if (record === undefined) return includeState ? undefined : { score: Number(score), item: metaOf(found) };
     const { state: current, ...meta } = record;
     return { score: Number(score), item: includeState ? { ...meta, state: current } : meta };
   }

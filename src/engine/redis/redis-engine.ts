@@ -34,6 +34,7 @@ import { RedisConflicts, type NewConflict } from './redis-conflicts.js';
 import { Listing } from './listing.js';
 import { Reader } from './reader.js';
 import type { RedisConnections } from './redis-connections.js';
+import { unlessFull } from './redis-errors.js';
 import { RedisMoving } from './redis-moving.js';
 import { RedisCommits } from './redis-commits.js';
 import { RedisScript } from './redis-script.js';
@@ -141,7 +142,7 @@ export class RedisEngine extends Engine {
   }
 
   findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    return this.#workflows.findMany(tenant, ids);
+    return this.#workflows.findReadable(tenant, ids);
   }
 
   /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
@@ -219,14 +220,14 @@ export class RedisEngine extends Engine {
     return this.#conflicts.keep(tenant, once, conflicts);
   }
 
-  /** A name that Redis has for as long as it has its data: another one means that it lost some. */
-  storeEpoch(): Promise<string> {
+  /** A name that Redis has for as long as it has its data: another one means that it lost some. Undefined while it has no room for one. */
+  storeEpoch(): Promise<string | undefined> {
     const key = epochKey(this.#context.namespace);
     return this.#reader.commands('epoch', async (client) => {
       const known = await client.get(key);
       if (known !== null) return known;
-      await client.set(key, randomUUID(), 'NX');
-      return (await client.get(key)) ?? '';
+      await client.set(key, randomUUID(), 'NX').catch(unlessFull);
+      return (await client.get(key)) ?? undefined;
     });
   }
 

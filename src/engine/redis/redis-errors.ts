@@ -27,3 +27,8 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   }
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
 }
+
+/** For what is good to have and may wait for room. @throws the error, if it is another one */
+export function unlessFull(error: unknown): void {
+  if (!(error instanceof Error && /\bOOM\b/.test(error.message))) throw error;
+}

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { FeedEvent } from '../engine.js';
 import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../errors.js';
 import type { Arrived, ArrivalOptions } from '../moving/arrival.js';
@@ -14,6 +15,7 @@ import type { Reader } from './reader.js';
 import { RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 import type { ScriptContext } from './sender.js';
+import { unlessUnreadable } from './redis-workflows.js';
 
 const listScript = new RedisScript('workflow', 'moving', 'move-list');
 const readScript = new RedisScript('workflow', 'moving', 'move-read');
@@ -42,6 +44,7 @@ export interface RedisMovingParts {
 
 /** Records out of Redis and into it; each `put` and `remove` is one script, which does nothing when it has been done. */
 export class RedisMoving extends Moving {
+  readonly #logger = new Logger('Moving');
   readonly #introduced = new Map<string, Promise<unknown>>();
 
   constructor(private readonly parts: RedisMovingParts) {
@@ -193,7 +196,15 @@ export class RedisMoving extends Moving {
   /** A value of another program, made ours and read again; none if it has gone meanwhile. */
   async #settled(tenant: string, id: string): Promise<MovedWorkflow[]> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      await this.parts.adopt(tenant, id);
+      try {
+        await this.parts.adopt(tenant, id);
+      } catch (error) {
+        unlessUnreadable(error);
+        this.#logger.warn(
+          `workflow ${id} is left out: another program has put something under its key that is not JSON`,
+        );
+        return [];
+      }
       const [one] = listOf(await this.#run(readScript, 'move-read', tenant, [id], [id]));
       if (one === null) return [];
       const { found, record } = movedWorkflowOf(id, one);

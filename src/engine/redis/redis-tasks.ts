@@ -53,7 +53,9 @@ export class RedisTasks extends TaskQueues {
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
     // How long it is kept, the script knows: until the leases end.
     const once = { key, fingerprint: '', keepMs: 0 };
-    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', { kind: 'claim', once, claim });
+    const plan = { kind: 'claim', once, claim };
+    const claims = claim.tokens.length;
+    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', plan, [], claims);
     return {
       tasks: listOf(claimed).map(claimedOf),
       nextDueInMs: nextDueIn === '' ? null : Number(nextDueIn),
@@ -185,12 +187,13 @@ export class RedisTasks extends TaskQueues {
     room: Room,
     { once, ...plan }: { readonly kind: string; readonly once: Once; readonly [part: string]: unknown },
     texts: readonly string[] = [],
+    claims = 0,
   ): Promise<readonly unknown[]> {
     const started = performance.now();
     const tell = (outcome: 'ok' | 'refused' | 'failed') =>
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
-      const request = { plan: { ...plan, texts: texts.length, once: [once] }, texts };
+      const request = { plan: { ...plan, texts: texts.length, once: [once] }, texts, claims };
       const reply = await this.requests.send(tenant, room, request);
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();

@@ -43,6 +43,17 @@ export class RedisWorkflows {
     throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
   }
 
+  /** As findMany, but a value that is not JSON is left out and hides none of the others. */
+  async findReadable(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    try {
+      return await this.findMany(tenant, ids);
+    } catch (error) {
+      if (!(error instanceof StateNotJsonError)) throw error;
+      return Promise.all(ids.map((id) => this.find(tenant, id).catch(unlessUnreadable)));
+    }
+  }
+
+  /** @throws StateNotJsonError */
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     const prefix = prefixOf(this.namespace, tenant);
     const records: (WorkflowRecord | undefined)[] = [];
@@ -132,4 +143,10 @@ export class RedisWorkflows {
     }
     throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
   }
+}
+
+/** @throws the error, if it is another one */
+export function unlessUnreadable(error: unknown): undefined {
+  if (!(error instanceof StateNotJsonError)) throw error;
+  return undefined;
 }

@@ -8,6 +8,7 @@ import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js'
 /** Of one call; more would hold up Redis for everybody. */
 const MOST_REQUESTS = 16;
 const MOST_CHARACTERS = 64 * 1024;
+const MOST_CLAIMS = 64;
 
 const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
@@ -24,6 +25,8 @@ export interface ScriptRequest {
   /** State keys of the workflows it names. */
   readonly keys?: readonly string[];
   readonly texts?: readonly string[];
+  /** How many payloads its reply may bring. */
+  readonly claims?: number;
 }
 
 interface Waiting extends ScriptRequest {
@@ -105,9 +108,12 @@ function envelopesOf({ historyLimit, historyMaxBytes, tasks }: EngineOptions): R
 }
 
 function isLarge(gathered: readonly ScriptRequest[]): boolean {
-  let characters = 0;
-  for (const { texts = [] } of gathered) for (const { length } of texts) characters += length;
-  return characters > MOST_CHARACTERS;
+  let [characters, claimed] = [0, 0];
+  for (const { texts = [], claims = 0 } of gathered) {
+    for (const { length } of texts) characters += length;
+    claimed += claims;
+  }
+  return characters > MOST_CHARACTERS || claimed > MOST_CLAIMS;
 }
 
 /** @throws StoreFullError, StoreUnavailableError */

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { hashTagOf } from './drivers/key-slot.js';
 import { schemaKey } from './keys.js';
 import type { RedisConnections } from './redis-connections.js';
+import { unlessFull } from './redis-errors.js';
 import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
 import { ServerStates, type ServerState } from './server-state.js';
 
@@ -9,7 +10,7 @@ import { ServerStates, type ServerState } from './server-state.js';
 export class UnfitRedisError extends Error {}
 
 /** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
-export const SCHEMA = '1';
+export const SCHEMA = '2';
 
 /** Says what is in force. @throws UnfitRedisError in words for the operator. */
 export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
@@ -57,9 +58,7 @@ async function checkSchema(connections: RedisConnections): Promise<void> {
   const known = await client.get(key);
   if (known === null) {
     // A server that is full says so on every write; it is none of the start's business.
-    await client.set(key, SCHEMA, 'NX').catch((error: unknown) => {
-      if (!(error instanceof Error && error.message.startsWith('OOM'))) throw error;
-    });
+    await client.set(key, SCHEMA, 'NX').catch(unlessFull);
   } else if (known !== SCHEMA) {
     throw new UnfitRedisError(
       `The data in this Redis is of schema ${known}; this version of the service reads schema ${SCHEMA} only`,

@@ -176,8 +176,6 @@ function patient(cluster: Cluster, patienceMs: number): RedisCommands {
     zadd: (key, score, member) => cluster.zadd(key, score, member),
     zrange: (key, start, stop) => cluster.zrange(key, start, stop),
     publish: (channel, message) => cluster.publish(channel, message),
-    xrange: (key, from, to, count, limit) => cluster.xrange(key, from, to, count, limit),
-    xrevrange: (key, from, to, count, limit) => cluster.xrevrange(key, from, to, count, limit),
   };
 }
 

@@ -10,11 +10,7 @@ export interface RedisCommands extends ScriptClient {
   zadd(key: string, score: number, member: string): Promise<unknown>;
   zrange(key: string, start: string, stop: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<unknown>;
-  xrange(key: string, from: string, to: string, count: 'COUNT', limit: number): Promise<StreamEntry[]>;
-  xrevrange(key: string, from: string, to: string, count: 'COUNT', limit: number): Promise<StreamEntry[]>;
 }
-
-export type StreamEntry = [id: string, fields: string[]];
 
 /** Hears what is published. After a loss it subscribes again by itself and says that it is ready. */
 export interface RedisSubscriber {

@@ -4,7 +4,7 @@ import { ReplyError } from 'ioredis';
 import type { RedisConfig, RedisTopology } from '../../../config/config.js';
 import { StoreAwayError, StoreUnavailableError } from '../../errors.js';
 import { LostAnswerError } from '../redis-errors.js';
-import type { DriverEvents, RedisCommands, RedisDriver, ServerNode, StreamEntry } from './redis-driver.js';
+import type { DriverEvents, RedisCommands, RedisDriver, ServerNode } from './redis-driver.js';
 
 const PAUSE_MS = 500;
 
@@ -138,7 +138,5 @@ function commandsOver(ask: (...command: (string | number)[]) => Promise<unknown>
     zadd: (key, score, member) => ask('ZADD', key, score, member),
     zrange: (key, start, stop) => ask('ZRANGE', key, start, stop) as Promise<string[]>,
     publish: (channel, message) => ask('PUBLISH', channel, message),
-    xrange: (key, from, to, count, limit) => ask('XRANGE', key, from, to, count, limit) as Promise<StreamEntry[]>,
-    xrevrange: (key, from, to, count, limit) => ask('XREVRANGE', key, from, to, count, limit) as Promise<StreamEntry[]>,
   };
 }

@@ -8,7 +8,7 @@
 ]]
 local id = ARGV[4]
 local record = load(id)
-if not record or redis.call('GET', state_key(id)) ~= ARGV[5] then return 'changed' end
+if not record or text_under(state_key(id)) ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
 local is_new = record.kind == 'legacy'
 if is_new then

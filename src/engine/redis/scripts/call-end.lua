@@ -73,11 +73,3 @@ local function finish_call()
     end
   end
 end
-
--- A server without memory lets a script go on that has begun to write with something that takes none.
-local has_written = false
-local function need_no_memory()
-  if has_written then return end
-  has_written = true
-  redis.call('UNLINK', prefix .. 'nothing')
-end

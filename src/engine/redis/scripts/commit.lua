@@ -42,7 +42,7 @@ local function refusal(name, part, current, wants_state)
   current[part.id] = record
   if part.expect and not holds(part.expect, record) then
     if not record then return { 'conflict', name, part.at } end
-    local state = wants_state and redis.call('GET', state_key(part.id)) or nil
+    local state = wants_state and text_under(state_key(part.id)) or nil
     return { 'conflict', name, part.at, line_of(record), state }
   end
   if part.mustExist and not record then return { 'missing', name, part.at } end
@@ -119,7 +119,8 @@ end
 local function put(part, old, text_at, drained, result)
   local id, record, earlier, versions = part.id, old, {}, {}
   local recovered = drained and drained.recovered and drained.recovered[id]
-  local record_state = old and call.historyLimit > 0 and redis.call('GET', state_key(id)) or nil
+  local record_state = old and call.historyLimit > 0 and text_under(state_key(id)) or nil
+  if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
     -- One that is too large for the whole history is left out, and not the others with it.
@@ -211,12 +212,10 @@ perform.commit = function(request)
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
 
-  -- 3. From here on only writes. When something is to be stored, the first one needs memory, so a server without any refuses all of
-  -- it; a commit that only deletes or acknowledges passes even then.
-  if #puts + #touches + #enqueue + #publish == 0 and not request.board then
-    need_no_memory()
-  -- The end of a task frees memory first, and after that Redis would let all else through; this stores nothing, and is refused like a write.
-  elseif acked or request.cancelTasksOf then redis.call('SETRANGE', prefix .. 'nothing', 0, '') end
+  -- 3. From here on only writes. The first one of what stores something needs memory, so a server without any refuses all of it; a
+  -- commit that only deletes or acknowledges passes even then.
+  if #puts + #touches + #enqueue + #publish == 0 and not request.board then need_no_memory()
+  else need_memory() end
   local state_at = request.first
   local text_at = state_at
   for _, part in ipairs(puts) do text_at = text_at + #part.abouts end

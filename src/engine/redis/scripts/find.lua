@@ -9,6 +9,6 @@ local found = {}
 for i = 4, #ARGV do
   local record = load(ARGV[i])
   found[#found + 1] = record and line_of(record) or false
-  found[#found + 1] = record and redis.call('GET', state_key(ARGV[i])) or false
+  found[#found + 1] = record and text_under(state_key(ARGV[i])) or false
 end
 return found

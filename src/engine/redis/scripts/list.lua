@@ -44,7 +44,7 @@ local function take(id, score)
   end
   if query.after and record.updated <= query.after then return false end
   if query.before and record.updated >= query.before then return false end
-  local state = query.states and redis.call('GET', state_key(id)) or nil
+  local state = query.states and text_under(state_key(id)) or nil
   bytes = bytes + (query.states and record.bytes or 0)
   items[#items + 1] = { score, id, line_of(record), state }
   return true

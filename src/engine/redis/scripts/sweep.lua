@@ -5,6 +5,7 @@
   ARGV[5+] ids to look at as well: their states were deleted behind our back
   Returns  {number of expired workflows, when the next one is due or ''}
 ]]
+need_no_memory()
 local expired = 0
 local function clear(id)
   local record = load(id)

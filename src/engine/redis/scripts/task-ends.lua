@@ -26,12 +26,13 @@ end
 local NO_RESULT = 'null'
 
 -- `is_proof`: it keeps its token, which proves to whoever has that too what has become of the delivery; see ended_by.
+-- Its first write may be refused for want of memory, so nothing is noted before that.
 local function finish(task, result, is_proof)
-  drop_payload(task.id)
-  tally(task.queue, 'completed')
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', kept_until) end
   change_task(task, { token = is_proof and task.token or false, status = 'done', ended = now, kept_until = kept_until }, 'task.done')
+  drop_payload(task.id)
+  tally(task.queue, 'completed')
   end_failures(task)
   end_progress(task)
 end
@@ -41,18 +42,18 @@ local function result_of(task)
 end
 
 local function cancel_task(task, reason)
-  drop_payload(task.id)
-  tally(task.queue, 'cancelled')
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   change_task(task, { token = false, status = 'cancelled', cancel = true, reason = reason or false, ended = now, kept_until = kept_until }, 'task.cancelled')
+  drop_payload(task.id)
+  tally(task.queue, 'cancelled')
   end_failures(task)
   end_progress(task)
   return task
 end
 
 local function die(task, reason)
-  tally(task.queue, 'died')
   change_task(task, { token = false, status = 'dead', reason = reason, ended = now, kept_until = now + call.limits.deadMs }, 'task.dead')
+  tally(task.queue, 'died')
   end_progress(task)
   return task
 end

@@ -18,7 +18,7 @@ local function add(header, bytes, state)
 end
 if not before or record.version < before then
   local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
-  add(header, record.bytes, function() return redis.call('GET', state_key(id)) end)
+  add(header, record.bytes, function() return text_under(state_key(id)) end)
 end
 local length = redis.call('LLEN', history_key(id))
 local at = 0

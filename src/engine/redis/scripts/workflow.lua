@@ -41,7 +41,16 @@ local function real_deadline(key, expected)
   return after + left
 end
 
+-- '' when another program has put something there that is no text.
+local function text_under(key)
+  local text = redis.pcall('GET', key)
+  return type(text) == 'table' and '' or text
+end
+
 local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
+
+-- In place of the length of what is no text; no state of ours has it.
+local NO_TEXT = -1
 
 --[[
   What is known of a workflow; nil when it does not exist or has expired. `kind` tells whose it is:
@@ -50,13 +59,14 @@ local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
 ]]
 local function load(id)
   local key = state_key(id)
-  local bytes = redis.call('STRLEN', key)
+  local bytes = redis.pcall('STRLEN', key)
   if bytes == 0 then return nil end
+  if type(bytes) == 'table' then bytes = NO_TEXT end
   local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes')
   if not meta[1] then
     local deadline = real_deadline(key, false)
     local written = deadline and math.min(now, deadline - default_ttl) or now
-    local inc = 'legacy-' .. string.sub(redis.sha1hex(redis.call('GET', key)), 1, 12)
+    local inc = 'legacy-' .. string.sub(redis.sha1hex(text_under(key)), 1, 12)
     return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline,
       ttl = deadline and default_ttl, bytes = bytes, about = ADOPTED, history_bytes = 0 }
   end

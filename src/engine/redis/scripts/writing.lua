@@ -1,6 +1,23 @@
 --[[
   Common to the scripts that change workflows; behind workflow.lua. Each of them calls tell() at its end.
 ]]
+--[[
+  A full server refuses what takes memory only as the first write of a script, and lets everything through behind that. So whoever takes none
+  says so first, and is let through; and whoever stores something asks, since a request before his in the same call may have written already.
+]]
+local has_written, no_memory = false, nil
+local function need_no_memory()
+  if has_written then return end
+  has_written = true
+  -- It stores nothing, and is refused like a write.
+  local said = redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')
+  no_memory = type(said) == 'table' and said.err or nil
+  redis.call('UNLINK', prefix .. 'nothing')
+end
+local function need_memory()
+  if no_memory then error({ err = no_memory }) end
+end
+
 -- Those who wait are told when all is written, of everything at once: one message, a topic a line.
 local hints, hinted = {}, {}
 local function hint(topic)
@@ -110,7 +127,11 @@ local function conflict_record(id, n)
   return text
 end
 
+local NUMBERS_KEPT_MS = 86400000
 local function drop_conflict(id, n)
-  redis.call('HDEL', conflicts_key(id), whole(n))
+  local key = conflicts_key(id)
+  redis.call('HDEL', key, whole(n))
   redis.call('DEL', conflict_state_key(id, n))
+  -- The count of them goes too, but later: no number should soon be another record's.
+  if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, NUMBERS_KEPT_MS) end
 end
