@@ -76,6 +76,18 @@ describe('What is written while Redis is away', () => {
     );
   const eventTypes = async () => (await two.engine.readFeed(TENANT, undefined, 1000)).map(({ type }) => type);
 
+  it('keeps the order of what cancels tasks of a workflow and what enqueues new ones', async () => {
+    await a.put('w', { status: 'running' }, { ttl: HOUR });
+    await one.leave();
+    await a.commit({
+      patches: [{ id: 'w', edit: setStatusEdit({ status: 'cancelled' }), ttl: 'keep', by: 'x' }],
+      cancelTasksOf: ['w'],
+    });
+    await a.commit({ enqueue: [{ ...newTask('compensate'), workflowId: 'w' }] });
+    await one.comeBack();
+    expect((await two.engine.tasks.find(TENANT, 'compensate'))?.status).toBe('ready');
+  });
+
   it('becomes the next version where Redis has not moved on', async () => {
     const before = await a.put('w', { n: 1 }, { ttl: HOUR });
     await one.leave();

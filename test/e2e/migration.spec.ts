@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { describeService, WORKFLOWS, type Answer, type Service } from '../support/describe-service.js';
 import { OPERATIONS } from '../support/operations.js';
@@ -105,6 +106,8 @@ describeService('Moving state', (service) => {
       { ...record, version: 0 },
       { ...record, incarnation: 'a b' },
       { ...record, deadlineMs: 'soon' },
+      { ...record, createdAtMs: Number.MAX_SAFE_INTEGER },
+      { ...record, version: Number.MAX_SAFE_INTEGER },
       { ...record, history: [{ version: 7 }] },
       { ...record, tenant: 'a b' },
       { kind: 'task', id: 't', status: 'ready' },
@@ -160,6 +163,19 @@ describeService('Moving state', (service) => {
       const answer = await service.get('/v1/export', { headers: { [header]: '10.0.0.1' } });
       expect([answer.status, answer.json.code]).toEqual([403, 'ADMIN_ONLY']);
     }
+    for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+      expect((await service.get('/v1/export', { headers })).status).toBe(403);
+    }
+    expect((await service.get('/v1/export', { headers: { origin: 'http://localhost:5173' } })).status).toBe(200);
+    // A name of somebody else's that leads here, as a page of his can have it.
+    const { hostname, port } = new URL(service.url);
+    const answer = await new Promise<number | undefined>((resolve) => {
+      get({ hostname, port, path: '/v1/export', headers: { host: `evil.example:${port}` } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+    });
+    expect(answer).toBe(403);
     expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.migration]));
   });
 });

@@ -109,6 +109,32 @@ describe('what older programs and operators see in Redis', () => {
     expect((await call('PUT', '/text', '{"state":1}')).status).toBe(200);
   });
 
+  it('may be unreadable, and hides nothing else', async () => {
+    for (const id of ['good', 'bad', 'list']) await call('PUT', `/${id}`, '{"state":{"user_id":"mixed"}}');
+    await redis.set('document_workflow:bad', 'not json');
+    await redis.del('document_workflow:list');
+    await redis.rpush('document_workflow:list', 'no text at all');
+    for (const include of ['', '&include=state']) {
+      const { status, json } = await call('GET', `?user_id=mixed${include}`);
+      expect([status, json.items.map(({ id }: { id: string }) => id)]).toEqual([200, expect.arrayContaining(['good'])]);
+    }
+    const some = await call('POST', '/batch-get', '{"ids":["good","bad","list"]}');
+    expect(some.json).toMatchObject({
+      items: [{ id: 'good' }, { id: 'bad', missing: true }, { id: 'list', missing: true }],
+    });
+    const exported = await (await fetch(`${service.url}/v1/export`)).text();
+    expect(exported).toMatch(/"id":"good"[^]*"kind":"end"/);
+    for (const id of ['bad', 'list']) {
+      expect((await call('GET', `/${id}`)).json.code).toBe('STATE_NOT_JSON');
+      expect((await call('PUT', `/${id}`, '{"state":1}')).status).toBe(200);
+      expect((await call('GET', `/${id}`)).json.state).toBe(1);
+    }
+    await redis.del('document_workflow:list');
+    await redis.rpush('document_workflow:list', 'again');
+    expect((await call('DELETE', '/list')).status).toBe(204);
+    expect(await redis.exists('document_workflow:list')).toBe(0);
+  });
+
   it('is never scanned, flushed or reconfigured', async () => {
     await call('GET', '?limit=1000&include=state');
     const stats = await redis.info('commandstats');

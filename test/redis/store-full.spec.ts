@@ -1,12 +1,18 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Engine } from '../../src/engine/engine.js';
+import { once, put } from '../support/parts.js';
+import { claimOf, newTask } from '../support/tasks.js';
+import { until } from '../support/until.js';
 import { openService, type OpenService } from '../support/open-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 
 Logger.overrideLogger(false);
 
 const FULL = [503, 'STORE_FULL', '5'];
+
+const codeOf = (error: { code?: string }) => error.code;
 
 /** Far below what the server itself takes, so that it is full whatever happens at the same time. */
 const TOO_LITTLE = '1mb';
@@ -111,6 +117,37 @@ describe('a Redis without memory (invariant 19)', () => {
     expect((await call('GET', '/v1/tasks/failed')).status).toBe(404);
     expect((await call('DELETE', '/v1/workflows/a?tasks=cancel')).status).toBe(204);
     expect((await call('GET', '/v1/workflows')).json.items).toEqual([]);
+  });
+
+  it('refuses what stores something behind what does not, in one call', async () => {
+    const engine = service.app.get(Engine);
+    const commit = (parts: object) => engine.commit('default', { once: once(), ...parts }).then(() => 'done', codeOf);
+    // What comes up in one turn goes to Redis in one call, and Redis looks at the first write only.
+    const said = await Promise.all([
+      commit({ deletes: [{ id: 'b' }] }),
+      commit({ puts: [put('c', 1)] }),
+      engine.tasks.claim('default', claimOf('empty', 1), 'claim').then(() => 'done', codeOf),
+      commit({ enqueue: [newTask('q')] }),
+    ]);
+    expect(said).toEqual(['done', 'STORE_FULL', 'done', 'STORE_FULL']);
+  });
+
+  it('can be freed by a service that has only just started', async () => {
+    await direct.del('epoch');
+    for (const fallback of ['none', 'memory']) {
+      const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, REDIS_FALLBACK: fallback };
+      const fresh = await openService(env);
+      const id = fallback === 'none' ? 'a' : 'b';
+      expect((await fresh.call('DELETE', `/v1/workflows/${id}`)).status).toBe(204);
+      await fresh.close();
+    }
+  });
+
+  it('is freed by the sweep of what has expired', async () => {
+    await direct.config('SET', 'maxmemory', '0');
+    await call('PUT', '/v1/workflows/short', { state: 1, ttlSeconds: 1 });
+    await direct.config('SET', 'maxmemory', TOO_LITTLE);
+    await until(async () => (await direct.exists('document_workflow_meta:short')) === 0, 'nothing is left of it');
   });
 
   it('is said in /health', async () => {

@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DetachedStore } from '../../src/engine/detached/detached-store.js';
+import type { DetachedEntry } from '../../src/engine/detached/detached-entry.js';
+import { VolatileJournal } from '../../src/engine/detached/detached-journal.js';
+import { HeldCopies } from '../../src/engine/detached/held-copies.js';
+import { testOptions } from '../contract/engine-under-test.js';
+import { once, put, testIndex } from '../support/parts.js';
+import { until } from '../support/until.js';
+
+const TENANT = 'default';
+
+/** A disk that fills up, and takes its time to say so. */
+class FullJournal extends VolatileJournal {
+  fail: (() => void) | undefined;
+  isFull = false;
+
+  override append(): Promise<void> {
+    if (!this.isFull) return super.append();
+    return new Promise((_resolve, reject) => (this.fail = () => reject(new Error('full'))));
+  }
+}
+
+describe('What a replica accepts on its own', () => {
+  let journal: FullJournal;
+  let copies: HeldCopies;
+  let store: DetachedStore;
+
+  beforeEach(() => {
+    journal = new FullJournal();
+    copies = new HeldCopies(1_000_000);
+    store = new DetachedStore({
+      journal,
+      copies,
+      options: testOptions,
+      index: testIndex,
+      clock: Date.now,
+      mostBytes: 1_000_000,
+      onChange: () => undefined,
+    });
+  });
+  afterEach(() => store.close());
+
+  const write = (id: string, state: unknown) =>
+    store.commit(TENANT, { once: once(), puts: [put(id, state, { ttl: 3_600_000 })] });
+
+  it('is answered, whenever it comes: in the very turn in which the flush before it ends, too', async () => {
+    await write('a', 1);
+    expect((await write('b', 1)).workflows).toMatchObject([{ id: 'b' }]);
+  });
+
+  it('leaves nothing of what was drained while a flush that failed was under way', async () => {
+    await write('w', { n: 1 });
+    journal.isFull = true;
+    const refused = write('w', { n: 2 }).catch(() => 'refused');
+    await until(() => journal.fail !== undefined, 'the flush is under way');
+    const [entry] = store.next(64) as [DetachedEntry];
+    await store.settle(entry, { w: { is: 'version', incarnation: 'real', version: 1, isExact: true } }, []);
+    journal.fail?.();
+    expect(await refused).toBe('refused');
+    copies.keep(TENANT, {
+      id: 'w',
+      incarnation: 'real',
+      version: 9,
+      createdAtMs: 1,
+      updatedAtMs: 2,
+      deadlineMs: null,
+      state: '{"n":9}',
+    });
+    expect(await store.find(TENANT, 'w')).toMatchObject({ version: 9, isHeldCopy: true });
+  });
+});
