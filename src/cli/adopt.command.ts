@@ -1,6 +1,6 @@
 import type { Command } from './command.js';
 import { EXIT } from './exit-code.js';
-import { inWords, PlaceError, places } from './open-places.js';
+import { inWords, opened, places } from './open-places.js';
 import { ProgressBar } from './progress-bar.js';
 import { UsageError } from './usage-error.js';
 
@@ -32,9 +32,7 @@ they are written first, and are not in lists before. May be run at any time, and
     if (placeOf(url).kind !== 'redis') throw new UsageError(`--redis: must be like redis://127.0.0.1:6379`);
     const { adoptAll } = await import('../migration/adopt.js');
     return inWords(terminal, async () => {
-      const redis = await openRedisAt(url, given.env, given.text('namespace')).catch((error: Error) => {
-        throw new PlaceError(`${placeOf(url).name}: ${error.message}`);
-      });
+      const redis = await opened(placeOf(url), openRedisAt(url, given.env, given.text('namespace')));
       const bar = new ProgressBar(terminal);
       bar.begin('adopt', 0);
       try {

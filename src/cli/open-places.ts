@@ -15,11 +15,13 @@ export async function places(): Promise<typeof import('../migration/places.js')>
 export class PlaceError extends Error {}
 
 /** @throws PlaceError @throws ProblemError @throws UnreachableError */
-export async function opened(place: Place, open: Promise<OpenPlace>): Promise<OpenPlace> {
+export async function opened<T>(place: Pick<Place, 'name'>, open: Promise<T>): Promise<T> {
   try {
     return await open;
   } catch (error) {
     if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
+    // By its name: the class stands behind what is loaded only when it is needed.
+    if (error instanceof Error && error.name === 'UnreachableRedisError') throw new UnreachableError(error.message);
     throw new PlaceError(`${place.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

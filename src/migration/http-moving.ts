@@ -14,6 +14,7 @@ const LONGEST_STAMP_LINE = 64 * 1024;
 const IMPORT_BYTES = 8 * 1024 * 1024;
 /** For each answer to begin. */
 const TIMEOUT_MS = 60_000;
+const FIRST_ANSWER_MS = 4000;
 /** The other side has its own limits; what it has given out is taken. */
 const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
 
@@ -25,6 +26,7 @@ export interface HttpMovingOptions {
 
 /** A running service, by its routes for administrators. What fails and may pass is asked for again: nothing here does harm twice. */
 export class HttpMoving extends Moving {
+  #hasAnswered = false;
   readonly #url: string;
   readonly #token: string | undefined;
 
@@ -163,9 +165,13 @@ export class HttpMoving extends Moving {
   }
 
   #again<T>(work: () => Promise<T>): Promise<T> {
+    // One that has never answered is most likely not there at all, and nobody should have to wait long to hear so.
+    const policy = this.#hasAnswered ? USUAL_RETRY : { ...USUAL_RETRY, giveUpAfterMs: FIRST_ANSWER_MS };
     return withRetries(async () => {
       try {
-        return await work();
+        const answer = await work();
+        this.#hasAnswered = true;
+        return answer;
       } catch (error) {
         if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
         if (!(error instanceof TypeError) && (error as Error).name !== 'TimeoutError') throw error;
@@ -177,7 +183,7 @@ export class HttpMoving extends Moving {
           },
         );
       }
-    }, USUAL_RETRY);
+    }, policy);
   }
 
   /** @throws ProblemError */

@@ -3,6 +3,10 @@ import { RedisConnections } from './redis-connections.js';
 import { RedisEngine, type RedisEngineParts } from './redis-engine.js';
 import { checkServer } from './server-check.js';
 
+export class UnreachableRedisError extends Error {
+  override readonly name = 'UnreachableRedisError';
+}
+
 export interface OpenRedis {
   readonly engine: RedisEngine;
   readonly connections: RedisConnections;
@@ -15,7 +19,8 @@ export async function openRedis(config: RedisConfig, parts: Omit<RedisEnginePart
   const connections = new RedisConnections(config);
   try {
     await connections.open();
-    if (!connections.isReady) throw new Error(`Redis at ${config.host}:${config.port} cannot be reached`);
+    if (!connections.isReady)
+      throw new UnreachableRedisError(`Redis at ${config.host}:${config.port} cannot be reached`);
     await checkServer(connections);
   } catch (error) {
     await connections.close();
