@@ -12,7 +12,7 @@ Logger.overrideLogger(false);
 
 const REPLICATED = { 'waymark-durability': 'replicated' };
 
-const serve = (env: Record<string, string>) => openService({ ...env, REDIS_CONFIRM_TIMEOUT: '300ms' });
+const serve = (env: Record<string, string>) => openService({ ...env, REDIS_CONFIRM_TIMEOUT: '2s' });
 
 describe('a write that asks for a replica', () => {
   let [master, replica]: RedisProcess[] = [];
