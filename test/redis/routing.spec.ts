@@ -4,7 +4,9 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config/read-config.js';
 import { Engine } from '../../src/engine/engine.js';
+import { WebSockets } from '../../src/feed/web-sockets.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { TestSocket } from '../support/socket-client.js';
 import { until } from '../support/until.js';
 
 const TEST = '/api/routing/test';
@@ -17,7 +19,7 @@ interface Replica {
 }
 
 async function startReplica(port: number): Promise<Replica> {
-  const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_SOCKET_TIMEOUT: '5s' };
+  const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_SOCKET_TIMEOUT: '5s', WEBSOCKET_PORT: '0' };
   const app = await createApp(readConfig(env), { logger: pino({ level: 'silent' }), docs: false });
   await app.listen(0, '127.0.0.1');
   return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
@@ -69,6 +71,22 @@ describe('replicas that route over one Redis', () => {
       return seen.length > 0;
     }, 'the decision is in the feed of the other replica');
     expect(seen).toEqual([{ type: 'routing_decision', payload }]);
+  });
+
+  it('tell the clients of each other: a plain socket at the root of its own port hears of a decision made elsewhere', async () => {
+    const [one, two] = replicas;
+    const socket = await new TestSocket(`ws://localhost:${two.app.get(WebSockets).port}`).opened();
+    socket.send({ type: 'subscribe', channel: 'task:routing' });
+    await until(() => socket.messages.length > 0, 'it is subscribed');
+    const { decision } = await decide(one, 'heard elsewhere');
+    const { taskId, selectedAgent, complexityScore, reason, timestamp } = decision;
+    await until(() => socket.events.length > 0, 'the decision arrives');
+    expect(socket.events[0]).toMatchObject({
+      type: 'routing_decision',
+      payload: { taskId, agent: selectedAgent.id, complexityScore, reason, timestamp },
+    });
+    expect(socket.flaws).toEqual([]);
+    socket.terminate();
   });
 
   it('share their statistics, and lose no decision of each other', async () => {
