@@ -43,6 +43,13 @@ export function problemOf(
 function headersOf(error: ServiceError): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
   if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
+  // In the form of the draft for such headers: how much there may be, that nothing of it is left, and when to ask again.
+  const { limit } = error.extensions;
+  if (PROBLEMS[error.code].status === 429 && typeof limit === 'number') {
+    const name = error.code.toLowerCase().replaceAll('_', '-');
+    headers['ratelimit-policy'] = `"${name}";q=${limit}`;
+    headers['ratelimit'] = `"${name}";r=0;t=${error.retryAfterSeconds ?? 1}`;
+  }
   if (error instanceof KeptAsConflictError) {
     const links = error.conflicts.map(({ id, n }) => `</v1/workflows/${id}/conflicts/${n}>; rel="related"`);
     headers['link'] = links.join(', ');

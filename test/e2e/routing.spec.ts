@@ -195,6 +195,10 @@ describeService(
         const before = [await stats(), (await published('task:routing')).length];
         const refused = await service.post(ROUTING, full);
         expect([refused.status, refused.json.code, refused.json.queue]).toEqual([429, 'QUEUE_FULL', 'gemini']);
+        expect([refused.headers.get('ratelimit-policy'), refused.headers.get('ratelimit')]).toEqual([
+          '"queue-full";q=2',
+          '"queue-full";r=0;t=5',
+        ]);
         expect([await stats(), (await published('task:routing')).length]).toEqual(before);
       });
 
