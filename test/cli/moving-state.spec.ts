@@ -138,7 +138,7 @@ describe('The commands that move state', () => {
       const noSource = await waymark(['migrate', '--from', path('cut.ndjson'), '--to', url()]);
       expect([noSource.code, noSource.stderr]).toEqual([1, expect.stringContaining('was cut')]);
       expect((await waymark(['migrate', '--from', path('nowhere'), '--to', url()])).code).toBe(1);
-      expect((await waymark(['migrate', '--from', 'http://127.0.0.1:1', '--to', 'redis://127.0.0.1:1'])).code).toBe(1);
+      expect((await waymark(['migrate', '--from', 'http://127.0.0.1:1', '--to', 'redis://127.0.0.1:1'])).code).toBe(3);
       expect((await waymark(['migrate', '--from', url(), '--to', url()])).code).toBe(2);
       expect((await waymark(['migrate', '--from', url(), '--to', path('x'), '--on-conflict', 'what'])).code).toBe(2);
     },
