@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { TaskRecord } from '../task.js';
 import type { Moved, MovedQueue, MovedTask, MovedWorkflow } from './moved.js';
 
 /**
@@ -42,8 +43,9 @@ export type StampedTask = Omit<
   'kind' | 'headers' | 'payload' | 'result' | 'failures' | 'events' | 'dedupeKey' | 'isTimed'
 >;
 
-export function taskStamp(task: StampedTask): string {
-  const fields = [
+/** What a task shows of itself but its id; null where there is nothing. In the order of OUTSIDE in scripts/tasks.lua. */
+export function shownFields(task: Omit<TaskRecord, 'id'>): readonly (string | number | null)[] {
+  return [
     task.queue,
     task.status,
     task.priority,
@@ -61,6 +63,12 @@ export function taskStamp(task: StampedTask): string {
     task.cancelRequested ? '1' : null,
     task.reason,
     task.endedAtMs,
+  ];
+}
+
+export function taskStamp(task: StampedTask): string {
+  const fields = [
+    ...shownFields(task),
     task.token,
     task.place,
     task.startedAtMs,

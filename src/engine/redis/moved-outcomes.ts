@@ -1,5 +1,6 @@
 import type { CommittedWorkflow } from '../commit.js';
 import type { MovedOutcome } from '../moving/moved-outcome.js';
+import { shownFields } from '../moving/stamp.js';
 import type { TaskRecord } from '../task.js';
 
 /** The outcome as the scripts keep it: "<until> <fingerprint>\n<JSON>". */
@@ -40,27 +41,6 @@ function lineOf(workflow: CommittedWorkflow): string {
   return [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs ?? '-', created ? '1' : '0'].join(' ');
 }
 
-/** In the order of OUTSIDE in tasks.lua. */
 function fieldsOf(task: TaskRecord): string[] {
-  const fields = [
-    task.id,
-    task.queue,
-    task.status,
-    task.priority,
-    task.attempt,
-    task.maxAttempts,
-    task.releases,
-    task.replays,
-    task.workflowId,
-    task.createdAtMs,
-    task.readyAtMs,
-    task.dueAtMs,
-    task.expiresAtMs,
-    task.leaseEndsAtMs,
-    task.worker,
-    task.cancelRequested ? '1' : null,
-    task.reason,
-    task.endedAtMs,
-  ];
-  return fields.map((field) => String(field ?? ''));
+  return [task.id, ...shownFields(task)].map((field) => String(field ?? ''));
 }

@@ -74,11 +74,13 @@ export class RedisConnections {
 
   #commands(atOnce: boolean): RedisCommands {
     if (this.breaker.state === 'open') throw new StoreAwayError();
-    if (!this.isReady) {
+    try {
+      return this.#driver.commands(atOnce);
+    } catch (error) {
+      // That there is none; a driver says nothing else here.
       this.breaker.failed();
-      throw new StoreAwayError();
+      throw error;
     }
-    return this.#driver.commands(atOnce);
   }
 
   /** Where Redis is, in words for people. */

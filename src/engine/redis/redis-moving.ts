@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { FeedEvent } from '../engine.js';
-import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../errors.js';
+import { FeedResetError, FeedTrimmedError } from '../errors.js';
 import type { Arrived, ArrivalOptions } from '../moving/arrival.js';
 import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../moving/moving.js';
@@ -15,7 +15,7 @@ import type { Reader } from './reader.js';
 import { RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 import type { ScriptContext } from './sender.js';
-import { unlessUnreadable } from './redis-workflows.js';
+import { keepsChanging, unlessUnreadable } from './redis-workflows.js';
 
 const listScript = new RedisScript('workflow', 'moving', 'move-list');
 const readScript = new RedisScript('workflow', 'moving', 'move-read');
@@ -210,7 +210,7 @@ export class RedisMoving extends Moving {
       const { found, record } = movedWorkflowOf(id, one);
       if (found.kind === 'ours') return [record];
     }
-    throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+    throw keepsChanging();
   }
 
   /** So that every replica's sweeper knows the tenant. */

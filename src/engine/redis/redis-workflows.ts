@@ -40,7 +40,7 @@ export class RedisWorkflows {
       const record = await this.#settled(tenant, found, state);
       if (record !== undefined) return record;
     }
-    throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+    throw keepsChanging();
   }
 
   /** As findMany, but a value that is not JSON is left out and hides none of the others. */
@@ -141,8 +141,12 @@ export class RedisWorkflows {
       const versions = entries.map((entry) => versionOf(found, entry, includeState));
       return { current: found.version, oldest: Number(oldest), versions };
     }
-    throw new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+    throw keepsChanging();
   }
+}
+
+export function keepsChanging(): StoreUnavailableError {
+  return new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
 }
 
 /** @throws the error, if it is another one */

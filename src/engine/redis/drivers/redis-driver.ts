@@ -49,7 +49,7 @@ export interface RedisDriver {
   /** Settles when the first attempt to connect is over, however it went. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** `atOnce`: what is sent need not wait for other commands of this turn. @throws StoreUnavailableError when nothing is ready. */
+  /** `atOnce`: what is sent need not wait for other commands of this turn. @throws StoreAwayError when nothing is ready. */
   commands(atOnce?: boolean): RedisCommands;
   /** Whether there is a `subscriber` at all; where there is none, whoever waits has to look for himself. */
   readonly canSubscribe: boolean;

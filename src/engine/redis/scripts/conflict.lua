@@ -21,7 +21,7 @@ perform.conflict = function(request)
     -- The list lives as long as the last of its records.
     if not ends then redis.call('PERSIST', key)
     elseif left == -2 or (left >= 0 and server_time() + left < ends) then redis.call('PEXPIREAT', key, whole(ends)) end
-    redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
+    feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
     hint('workflow ' .. one.id)
     kept[i] = { id = one.id, n = n }
     reply[#reply + 1] = n

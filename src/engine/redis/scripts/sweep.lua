@@ -5,13 +5,16 @@
   ARGV[5+] ids to look at as well: their states were deleted behind our back
   Returns  {number of expired workflows, when the next one is due or ''}
 ]]
-need_no_memory()
 local expired = 0
+local function take_away(id)
+  announce_end(id)
+  remove(id)
+end
+
 local function clear(id)
   local record = load(id)
   if not record then
-    announce_end(id)
-    remove(id)
+    take_away(id)
     return true
   end
   -- Another program has given it a new value or a longer life; what we know of the old one is over all the same.
@@ -24,14 +27,14 @@ local function clear(id)
   return false
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))) do
+local due = redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
+-- Most sweeps find nothing, and write nothing.
+if #due > 0 or #ARGV > 4 then need_no_memory() end
+for _, id in ipairs(due) do
   if clear(id) then expired = expired + 1 end
 end
 for i = 5, #ARGV do
-  if not load(ARGV[i]) then
-    announce_end(ARGV[i])
-    remove(ARGV[i])
-  end
+  if not load(ARGV[i]) then take_away(ARGV[i]) end
 end
 tell()
 local next_due = redis.call('ZRANGE', index_key('deadline'), 0, 0, 'WITHSCORES')[2]

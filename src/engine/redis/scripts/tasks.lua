@@ -96,10 +96,6 @@ end
 
 local function fields_of(task) return texts_of(task, OUTSIDE) end
 
-local function feed(...)
-  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', ...)
-end
-
 local function announce_task(event, task)
   if task.workflow then feed('type', event, 'id', task.id, 'queue', task.queue, 'workflow', task.workflow)
   else feed('type', event, 'id', task.id, 'queue', task.queue) end

@@ -29,8 +29,13 @@ local function tell()
   if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
 end
 
+-- Names and values of an event, its type first. Returns its place in the stream.
+local function feed(...)
+  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', ...)
+end
+
 local function announce(type, id, record)
-  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
   hint('workflow ' .. id)
 end
 
@@ -39,7 +44,7 @@ local function announce_end(id)
   if not redis.call('ZSCORE', index_key('updated'), id) then return end
   local deadline = tonumber(redis.call('ZSCORE', index_key('deadline'), id))
   local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
-  redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', 'type', type, 'id', id)
+  feed('type', type, 'id', id)
   hint('workflow ' .. id)
 end
 
