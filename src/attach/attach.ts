@@ -138,40 +138,28 @@ export class Attach implements OnModuleDestroy {
   async #move(memory: MemoryEngine, redis: OpenRedis, name: string, onConflict: OnConflict): Promise<void> {
     const changed = new Changed();
     memory.onTouched((tenant, kind, id) => changed.note(tenant, kind, id));
-    const sync = new Sync({
+    const parts = {
       from: memory.moving,
       to: redis.engine.moving,
       ledger: this.#ledgerFor(name),
       onConflict,
       observer: { moved: () => undefined, compared: () => undefined },
       signal: this.#ending.signal,
-    });
+    };
+    const sync = new Sync(parts);
     this.#phase('copying');
-    if (onConflict === 'fail') await this.#lookFirst(memory, redis, name);
+    // Before anything is written there: that Redis may be in use by somebody else.
+    if (onConflict === 'fail') demandNoConflict(await new Sync({ ...parts, isDryRun: true }).round());
     this.#count(await sync.round());
     for (const tenant of await memory.moving.listTenants()) await this.#bringOutcomes(memory, redis, tenant);
     this.#phase('catching-up');
     await this.#catchUp(memory, redis, sync, changed);
     this.#phase('verifying');
-    const { different, counts } = await sync.round({ verify: true });
+    const verified = await sync.round({ verify: true });
+    const { different } = verified;
     if (different.length > 0) throw new Error(`${different.length} records are not the same in Redis: ${different[0]}`);
-    if (counts.conflict > 0) throw conflictError(counts.conflict);
+    demandNoConflict(verified);
     await this.#handOver(memory, redis, sync, changed, name);
-  }
-
-  /** Before anything is written there: that Redis may be in use by somebody else. @throws Error when it has something else under an id of ours */
-  async #lookFirst(memory: MemoryEngine, redis: OpenRedis, name: string): Promise<void> {
-    const look = new Sync({
-      from: memory.moving,
-      to: redis.engine.moving,
-      ledger: this.#ledgerFor(name),
-      onConflict: 'fail',
-      isDryRun: true,
-      observer: { moved: () => undefined, compared: () => undefined },
-      signal: this.#ending.signal,
-    });
-    const { counts } = await look.round();
-    if (counts.conflict > 0) throw conflictError(counts.conflict);
   }
 
   /** Until few changes are left. Each round takes less time than the one before, so fewer are made during it. */
@@ -207,11 +195,11 @@ export class Attach implements OnModuleDestroy {
 
   async #handOver(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed, name: string): Promise<void> {
     const next = await this.#nextEngine(redis);
-    await this.#seed(memory);
     for (let attempt = 1; ; attempt++) {
       this.#phase('handing-over');
       let started = performance.now();
       try {
+        await this.#seed(memory);
         await this.#catchUp(memory, redis, sync, changed);
         started = performance.now();
         const before = await this.engines.to(next, {
@@ -228,6 +216,7 @@ export class Attach implements OnModuleDestroy {
         return;
       } catch (error) {
         if (attempt === MOST_HAND_OVERS || error instanceof ServiceError) {
+          this.#fallback = undefined;
           await next.close();
           throw error;
         }
@@ -258,10 +247,9 @@ export class Attach implements OnModuleDestroy {
       const newest: WorkflowRecord[] = [];
       let after: ListPosition | undefined;
       do {
-        const sort = '-updatedAt';
         const page = await memory.list(tenant, {
           filter: {},
-          sort,
+          sort: '-updatedAt',
           limit: 100,
           includeState: true,
           ...(after && { after }),
@@ -307,7 +295,8 @@ export class Attach implements OnModuleDestroy {
   }
 
   /** @throws Error when something else is in Redis under an id of ours */
-  #count({ counts }: Round): void {
+  #count(round: Round): void {
+    const { counts } = round;
     const { created, updated, same, kept } = this.#status;
     this.#status = {
       ...this.#status,
@@ -316,7 +305,7 @@ export class Attach implements OnModuleDestroy {
       same: same + counts.same,
       kept: kept + counts.kept,
     };
-    if (counts.conflict > 0) throw conflictError(counts.conflict);
+    demandNoConflict(round);
   }
 
   #phase(phase: AttachPhase): void {
@@ -330,8 +319,10 @@ export class Attach implements OnModuleDestroy {
   }
 }
 
-function conflictError(count: number): Error {
-  return new Error(
-    `Redis has something else under ${count} ids of this service. Choose another Redis or REDIS_NAMESPACE, or say what to do: onConflict skip or newer`,
+/** @throws Error when something else is in Redis under an id of ours */
+function demandNoConflict({ counts: { conflict } }: Round): void {
+  if (conflict === 0) return;
+  throw new Error(
+    `Redis has something else under ${conflict} ids of this service. Choose another Redis or REDIS_NAMESPACE, or say what to do: onConflict skip or newer`,
   );
 }

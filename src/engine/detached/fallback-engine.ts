@@ -132,6 +132,7 @@ export class FallbackEngine extends Engine {
     if (await this.#tryToAttach()) {
       // Nothing has been answered from here yet.
       this.#attachedAt = -Infinity;
+      if (entries > 0) this.#tellAttached();
       return;
     }
     this.#become('detached');
@@ -341,6 +342,7 @@ export class FallbackEngine extends Engine {
       if ((await this.#tryToAttach()) && this.#mode === 'attached') {
         // In the turn of that check: whoever finds the store away from now on must find nobody watching.
         this.#watching = undefined;
+        this.#tellAttached();
         return;
       }
       if (this.#mode !== 'detached') this.#become('detached');
@@ -417,7 +419,6 @@ export class FallbackEngine extends Engine {
     if (mode === 'attached') {
       this.#attachedAt = performance.now();
       this.#trouble = undefined;
-      if (before !== 'attached') this.#tellAttached();
     } else {
       this.#attachedAt = Infinity;
       if (mode === 'detached' && before !== 'recovering') {
