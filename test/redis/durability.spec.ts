@@ -6,6 +6,7 @@ import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { startRest } from '../support/redis-kinds/rest.js';
 import { openService, type OpenService } from '../support/open-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { inStep } from '../support/in-step.js';
 import { until } from '../support/until.js';
 
 Logger.overrideLogger(false);
@@ -28,7 +29,7 @@ describe('a write that asks for a replica', () => {
     replica = await startRedisProcess('--replicaof', '127.0.0.1', String(server.port));
     direct = new Redis({ host: '127.0.0.1', port: server.port });
     toReplica = new Redis({ host: '127.0.0.1', port: replica.port });
-    await follows();
+    await inStep(toReplica);
     service = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
   });
 
@@ -40,11 +41,6 @@ describe('a write that asks for a replica', () => {
     await master?.stop();
   });
 
-  const follows = () =>
-    until(
-      async () => (await toReplica.info('replication')).includes('master_link_status:up'),
-      'the replica follows its master',
-    );
   const at = (id: string) => `/v1/workflows/${id}`;
 
   it('is answered when the replica has it', async () => {
@@ -101,7 +97,7 @@ describe('a write that asks for a replica', () => {
     // One after the other, they would take 9 s.
     expect(performance.now() - started).toBeLessThan(6000);
     replica?.resume();
-    await follows();
+    await inStep(toReplica);
   });
 
   it('is done again where a replica has taken over that never got it', async () => {

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { freePort, startRedisProcess, type RedisProcess } from '../redis-process.js';
+import { inStep } from '../in-step.js';
 import { until } from '../until.js';
 import type { RunningRedis } from './redis-kind.js';
 
@@ -41,10 +42,7 @@ export async function startCluster({ withReplicas = false, args = [] as string[]
   for (const [i, { port }] of replicas.entries()) {
     const id = String(await admin(masters[i]?.port as number).call('CLUSTER', 'MYID'));
     await admin(port).call('CLUSTER', 'REPLICATE', id);
-    await until(
-      async () => (await admin(port).info('replication')).includes('master_link_status:up'),
-      'a replica follows',
-    );
+    await inStep(admin(port));
   }
   return {
     masters,

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { startRedisProcess, startSentinelProcess, type RedisProcess } from '../redis-process.js';
+import { inStep } from '../in-step.js';
 import { until } from '../until.js';
 import type { RunningRedis } from './redis-kind.js';
 
@@ -18,7 +19,11 @@ export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
   const initial = await startRedisProcess(...common);
   const replicaOf = ['--replicaof', '127.0.0.1', String(initial.port)];
   const replicas = await Promise.all([1, 2].map(() => startRedisProcess(...common, ...replicaOf)));
-  await Promise.all(replicas.map(({ port }) => inStep(port)));
+  for (const { port } of replicas) {
+    const replica = new Redis({ host: '127.0.0.1', port, password: 'secret' });
+    await inStep(replica);
+    replica.disconnect();
+  }
   const servers = [initial, ...replicas];
   const sentinels = await Promise.all(
     [1, 2, 3].map(() =>
@@ -55,13 +60,6 @@ export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
       await Promise.all([...sentinels, ...servers].map((one) => one.stop()));
     },
   };
-}
-
-/** Settles when the replica has what its master has. */
-async function inStep(port: number): Promise<void> {
-  const replica = new Redis({ host: '127.0.0.1', port, password: 'secret' });
-  await until(async () => /master_link_status:up/.test(await replica.info('replication')), 'the replica is in step');
-  replica.disconnect();
 }
 
 function field(pairs: readonly string[], name: string): string | undefined {
