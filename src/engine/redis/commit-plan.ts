@@ -144,6 +144,23 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
   return { plan: request, keys, texts, claims: parts?.claim?.tokens.length ?? 0 };
 }
 
+/** As end.lua takes it; undefined when the plan does more than to end a task under its lease and to claim the next one. */
+export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
+  const [only] = once;
+  if (tasks?.ack === undefined || only?.isLease === undefined || checkOnly || settles !== undefined) return undefined;
+  const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
+  const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
+  if (others > 0 || board !== undefined) return undefined;
+  const plan = {
+    kind: 'end',
+    texts: 1,
+    once: [{ key: only.key, fingerprint: only.fingerprint }],
+    ack: { id: ack.taskId, token: ack.token },
+    claim,
+  };
+  return { plan, texts: [ack.result], claims: claim?.tokens.length ?? 0 };
+}
+
 /** What travels beside the plan, in the order in which commit.lua takes it. */
 function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
   return [

@@ -14,7 +14,7 @@ import {
 } from '../errors.js';
 import type { WorkflowRecord } from '../records.js';
 import { MOST_CANCELLED, type ClaimedTask } from '../task.js';
-import { requestOf, type Plan } from './commit-plan.js';
+import { endOf, requestOf, type Plan } from './commit-plan.js';
 import { prefixOf } from './keys.js';
 import type { Requests } from './requests.js';
 import { committedOf, foundOf, listOf, metaOf, replayOf, textOf } from './replies.js';
@@ -68,6 +68,8 @@ export class Committer {
 
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
   async send(tenant: string, plan: Plan): Promise<Verdict> {
+    const end = endOf(plan);
+    if (end !== undefined) return verdictOf(await this.requests.send(tenant, 'leases', end));
     const room = plan.tasks === undefined ? 'workflows' : 'tasks';
     return verdictOf(await this.requests.send(tenant, room, requestOf(prefixOf(this.namespace, tenant), plan)));
   }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** What all scripts that know tasks build on, in this order. */
-export const TASKS = ['tasks', 'call-end', 'task-places', 'task-ends', 'task-claims', 'task-steps', 'task-entry'];
+/** What scripts build on that know what workers do with tasks, in this order. */
+export const LEASES = ['tasks', 'task-values', 'call-end', 'task-places', 'task-ends', 'task-claims', 'task-steps'];
+/** And those that know how tasks come and go. */
+export const TASKS = [...LEASES, 'task-entry'];
 
 /** What a script needs of a client. */
 export interface ScriptClient {

@@ -1,7 +1,7 @@
 import type { EngineOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { stateKey, prefixOf } from './keys.js';
-import { RedisScript, TASKS } from './redis-script.js';
+import { LEASES, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js';
 
@@ -14,7 +14,8 @@ const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
 const scripts = {
   workflows: new RedisScript(...common, 'no-tasks', 'commit', 'conflict', 'requests'),
-  tasks: new RedisScript(...common, ...TASKS, 'board', 'epoch', 'commit', 'claim', 'step', 'requests'),
+  tasks: new RedisScript(...common, ...TASKS, 'board', 'epoch', 'commit', 'requests'),
+  leases: new RedisScript(...common, ...LEASES, 'claim', 'end', 'step', 'requests'),
   dead: new RedisScript(...common, ...TASKS, 'dead', 'requests'),
 };
 export type Room = keyof typeof scripts;
@@ -104,7 +105,7 @@ export class Requests {
 
 function envelopesOf({ historyLimit, historyMaxBytes, tasks }: EngineOptions): Record<Room, object> {
   const workflows = { historyLimit, historyMaxBytes };
-  return { workflows, tasks: { ...workflows, limits: tasks }, dead: { limits: tasks } };
+  return { workflows, tasks: { ...workflows, limits: tasks }, leases: { limits: tasks }, dead: { limits: tasks } };
 }
 
 function isLarge(gathered: readonly ScriptRequest[]): boolean {

@@ -176,30 +176,17 @@ local function line_of_result(id, record, is_new, is_claiming)
     (is_new and '1' or '0')
 end
 
-local function replay_of(request)
-  local known = happened(request)
-  if known and known[1] == 'replayed' and call.limits then known[3] = again(cjson.decode(known[2]).lent or {}) end
-  return known
-end
-
--- Only ends a task, and perhaps claims the next: then the task itself keeps what came of it, and nothing is kept under the once key.
-local function is_alone(request)
-  return request.ack and request.once[1].isLease and not (request.puts or request.deletes or request.touches or request.enqueue or request.publish or
-    request.cancelTasksOf or request.settles or request.board)
-end
-
 perform.commit = function(request)
   local puts, deletes, touches = request.puts or {}, request.deletes or {}, request.touches or {}
   local enqueue, publish = request.enqueue or {}, request.publish or {}
 
   -- 1. What has happened before, and the lease of the task to be acknowledged.
-  local is_proof = is_alone(request)
-  local known = not is_proof and replay_of(request)
+  local known = replay_of(request)
   if known then return known end
   local acked, why
   if request.ack then
     acked, why = leased_task(request.ack.id, request.ack.token)
-    if why then return ended_by(request.ack.id, request.ack.token) or is_proof and replay_of(request) or { why, 'ack', 0 } end
+    if why then return ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
   end
 
   -- 2. Every expectation.
@@ -212,10 +199,11 @@ perform.commit = function(request)
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
 
-  -- 3. From here on only writes. The first one of what stores something needs memory, so a server without any refuses all of it; a
-  -- commit that only deletes or acknowledges passes even then.
-  if #puts + #touches + #enqueue + #publish == 0 and not request.board then need_no_memory()
-  else need_memory() end
+  -- 3. From here on only writes. A server without memory refuses all of what stores something; a commit that only deletes or acknowledges passes
+  -- even then. Tasks are written at the end of the call, too late for the server to refuse them, so it is asked before.
+  local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
+  if call.limits or not is_storing then need_no_memory() end
+  if is_storing then need_memory() end
   local state_at = request.first
   local text_at = state_at
   for _, part in ipairs(puts) do text_at = text_at + #part.abouts end
@@ -226,7 +214,7 @@ perform.commit = function(request)
 
   -- Tasks first: whether any of them holds a workflow must be known when that is written.
   local tasks, events = {}, {}
-  if acked then finish(acked, next_text(), is_proof) end
+  if acked then finish(acked, next_text()) end
   for _, id in ipairs(request.cancelTasksOf or {}) do cancel_all_of(id) end
   for i, spec in ipairs(enqueue) do tasks[i] = create_task(spec, next_text()) end
 
@@ -257,13 +245,6 @@ perform.commit = function(request)
   local claimed = request.claim and claim(request.claim) or {}
 
   -- 4. The outcome, beside the effect.
-  if is_proof then
-    if claimed[1] then
-      acked.lent = lent_of(claimed)[1]
-      save_task(acked)
-    end
-    return { 'done', results, tasks, events, claimed }
-  end
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
   for _, once in ipairs(request.once) do
     local kept = { memo = once.memo }

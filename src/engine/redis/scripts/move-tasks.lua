@@ -17,7 +17,7 @@ for i, id in ipairs(call.ids) do
     reply[i] = { task_stamp(task), whole(bytes) }
   else
     local is_over = task.ended and task.ended + call.limits.progressMs <= now
-    reply[i] = { fields_of(task), redis.call('GET', payload_key(id)) or '', result_of(task), redis.call('LRANGE', failures_key(id), 0, -1),
+    reply[i] = { fields_of(task), payload_of(id) or '', result_of(task), redis.call('LRANGE', failures_key(id), 0, -1),
       (is_over or not task.progress) and {} or redis.call('XRANGE', progress_key(id), '-', '+'), texts_of(task, INSIDE) }
   end
 end

@@ -7,6 +7,7 @@
   Returns  {'fenced'} or the error READONLY, nothing done; or for each request its reply, or {'failed', why}
 ]]
 if is_fenced() then return { 'fenced' } end
+read_ahead()
 local replies, at = {}, 5
 for i, request in ipairs(call.requests) do
   request.first = at

@@ -8,7 +8,7 @@ end
 
 local function claimed_of(task)
   return { task.id, task.queue, task.token, task.lease_ends, task.priority, task.attempt, task.max_attempts, task.workflow or '', task.created,
-    redis.call('GET', payload_key(task.id)) or '2\n{}null' }
+    payload_of(task.id) or '2\n{}null' }
 end
 
 -- Which task got which token.
@@ -33,6 +33,13 @@ local function ended_by(id, token)
   local task = load_task(id)
   if not task or task.status ~= 'done' or task.token ~= token then return nil end
   return { 'replayed', '{}', again({ task.lent }) }
+end
+
+-- The reply to a request that has happened before, with what it had claimed; nil when it is to be done.
+local function replay_of(request)
+  local known = happened(request)
+  if known and known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end
+  return known
 end
 
 -- Nothing in a call of many requests pauses a queue.
@@ -71,7 +78,7 @@ local function claim(request)
   local looked = 0
   while #claimed < #request.tokens and looked < #request.tokens + TIDIED_AT_ONCE do
     looked = looked + 1
-    local id = redis.call('ZPOPMIN', queue_key('ready', queue))[1]
+    local id = pop(queue, #request.tokens - #claimed)
     if not id then break end
     local task = load_task(id)
     if task and task.expires <= now then
@@ -79,8 +86,10 @@ local function claim(request)
     elseif task then
       tally(queue, 'claimed')
       local lease = request.leaseMs or task.lease
-      change_task(task, { status = 'leased', attempt = task.attempt + 1, worker = request.worker, token = request.tokens[#claimed + 1], started = now,
-        held_lease = lease, lease_ends = lease_end(now, lease, task.limit) }, 'task.claimed', true)
+      local old_status = task.status
+      task.status, task.attempt, task.worker, task.token = 'leased', task.attempt + 1, request.worker, request.tokens[#claimed + 1]
+      task.started, task.held_lease, task.lease_ends = now, lease, lease_end(now, lease, task.limit)
+      task_changed(task, old_status, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
       ends = math.max(ends, task.lease_ends)
     end
@@ -91,7 +100,7 @@ end
 -- How long until something may become ready by itself; '' when nothing will.
 local function next_due_in(queue)
   if is_paused(queue) then return '' end
-  if redis.call('ZCARD', queue_key('ready', queue)) > 0 then return '0' end
+  if is_any_ready(queue) then return '0' end
   settle_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do

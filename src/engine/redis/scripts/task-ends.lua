@@ -29,8 +29,11 @@ local NO_RESULT = 'null'
 -- Its first write may be refused for want of memory, so nothing is noted before that.
 local function finish(task, result, is_proof)
   local kept_until = end_of_keeping(task, call.limits.resultMs)
-  if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', kept_until) end
-  change_task(task, { token = is_proof and task.token or false, status = 'done', ended = now, kept_until = kept_until }, 'task.done')
+  if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', whole(kept_until)) end
+  local old_status = task.status
+  task.token = is_proof and task.token or nil
+  task.status, task.ended, task.kept_until = 'done', now, kept_until
+  task_changed(task, old_status, 'task.done')
   drop_payload(task.id)
   tally(task.queue, 'completed')
   end_failures(task)
@@ -78,7 +81,7 @@ end
 -- A member of a set; when its task is gone (deleted behind our back), so is the member.
 local function member(kind, queue, id)
   local task = load_task(id)
-  if not task then redis.call('ZREM', queue_key(kind, queue), id) end
+  if not task then redis.call('ZREM', set_key(kind, queue), id) end
   return task
 end
 
@@ -106,7 +109,7 @@ local function end_overdue_heads(queue, most)
   for priority = 0, HIGHEST_PRIORITY do
     local from, to = whole(priority * PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * PLACES_PER_PRIORITY)
     while ended < most do
-      local id = redis.call('ZRANGEBYSCORE', queue_key('ready', queue), from, to, 'LIMIT', 0, 1)[1]
+      local id = redis.call('ZRANGEBYSCORE', ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
       local task = id and member('ready', queue, id)
       if not id or (task and task.expires > now) then break end
       if task then die(task, 'EXPIRED') end

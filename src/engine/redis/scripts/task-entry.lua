@@ -13,6 +13,7 @@ end
 local function remove_task(id)
   local task = stored_task(id)
   if task and task.workflow then redis.call('ZREM', workflow_tasks_key(task.workflow), id) end
+  forget_task(id)
   redis.call('UNLINK', task_key(id), payload_key(id), result_key(id), failures_key(id), progress_key(id))
 end
 
@@ -36,7 +37,7 @@ local function without_room(specs, finished)
       local queue = spec.queue
       added[queue] = (added[queue] or 0) + 1
       settle_leased(queue)
-      local open = redis.call('ZCARD', queue_key('ready', queue)) + redis.call('ZCARD', queue_key('delayed', queue)) +
+      local open = redis.call('ZCARD', ready_key(queue)) + redis.call('ZCARD', queue_key('delayed', queue)) +
         redis.call('ZCARD', queue_key('leased', queue))
       local room = call.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
       if open + added[queue] > room then return i end
@@ -54,8 +55,8 @@ local function create_task(spec, payload)
   if existing then return { '1', fields_of(existing) } end
   local due = spec.atMs or now + spec.delayMs
   local is_delayed = due > now
-  redis.call('SET', payload_key(spec.id), payload)
-  dropped[spec.id] = nil
+  made_of[spec.id] = nil
+  save_payload(spec.id, payload)
   -- What an ended life of the id left behind; a dead one may still stand in its list.
   local before = stored_task(spec.id)
   if before then redis.call('ZREM', queue_key('dead', before.queue), spec.id) end

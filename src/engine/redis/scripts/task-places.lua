@@ -17,6 +17,7 @@ local function settle_hold(id)
 end
 
 -- In which set a task stands, and where.
+local function set_key(kind, queue) return kind == 'ready' and ready_key(queue) or queue_key(kind, queue) end
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
 -- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
@@ -25,17 +26,17 @@ local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead =
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
   if task.status == 'leased' then note_leased(task.queue, task.id, task.lease_ends)
-  elseif score then redis.call('ZADD', queue_key(task.status, task.queue), task[score], task.id) end
+  elseif score then redis.call('ZADD', set_key(task.status, task.queue), whole(task[score]), task.id) end
   if task.is_timed then
     if task.status == 'ready' or task.status == 'delayed' then
-      redis.call('ZADD', queue_key('expiring', task.queue), task.expires, task.id)
+      redis.call('ZADD', queue_key('expiring', task.queue), whole(task.expires), task.id)
     elseif old_status == 'ready' or old_status == 'delayed' then
       redis.call('ZREM', queue_key('expiring', task.queue), task.id)
     end
   end
   if not old_status or old_status == task.status or not SCORES[old_status] or is_out then return end
   if old_status == 'leased' then note_leased(task.queue, task.id, false)
-  else redis.call('ZREM', queue_key(old_status, task.queue), task.id) end
+  else redis.call('ZREM', set_key(old_status, task.queue), task.id) end
 end
 
 local function hold_workflow(task)
@@ -52,15 +53,20 @@ local function hold_workflow(task)
   settle_hold(task.workflow)
 end
 
--- Writes what `changes` say (false takes a field away) and puts the task where it belongs then.
-local function change_task(task, changes, event, is_out)
-  local old_status, was_open = task.status, is_open(task)
-  for name, value in pairs(changes) do task[name] = value or nil end
+-- Keeps a task that has another status or place now, and puts it where it belongs.
+local function task_changed(task, old_status, event, is_out)
   save_task(task)
   place_in_sets(task, old_status, is_out)
-  if was_open ~= is_open(task) then hold_workflow(task) end
+  if OPEN[old_status] ~= OPEN[task.status] then hold_workflow(task) end
   if event then announce_task(event, task) end
   return task
+end
+
+-- Does what `changes` say; false takes a field away.
+local function change_task(task, changes, event)
+  local old_status = task.status
+  for name, value in pairs(changes) do task[name] = value or nil end
+  return task_changed(task, old_status, event)
 end
 
 local function with(changes, more)

@@ -8,7 +8,7 @@ local which = call.which
 local function details(id)
   local task = load_task(id)
   if not task then return false end
-  return { fields_of(task), redis.call('GET', payload_key(id)) or '', result_of(task), redis.call('LRANGE', failures_key(id), 0, -1) }
+  return { fields_of(task), payload_of(id) or '', result_of(task), redis.call('LRANGE', failures_key(id), 0, -1) }
 end
 
 local reply = {}

@@ -22,8 +22,16 @@ local function meta_key(id) return prefix .. 'document_workflow_meta:' .. id end
 local function history_key(id) return prefix .. 'document_workflow_history:' .. id end
 local function index_key(name) return prefix .. 'document_workflow_index:' .. name end
 
--- tostring would write large numbers in scientific notation.
-local function whole(number) return string.format('%.0f', number) end
+-- tostring would write large numbers in scientific notation. A call has the same few times to write over and over.
+local texts_of_numbers = {}
+local function whole(number)
+  local text = texts_of_numbers[number]
+  if not text then
+    text = string.format('%.0f', number)
+    if number == number then texts_of_numbers[number] = text end
+  end
+  return text
+end
 local function deadline_text(deadline) return deadline and whole(deadline) or '-' end
 
 --[[

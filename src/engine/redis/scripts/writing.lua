@@ -18,6 +18,13 @@ local function need_memory()
   if no_memory then error({ err = no_memory }) end
 end
 
+-- Names and values of an event, its type first. Returns its place in the stream.
+local stream, is_fed = prefix .. 'events', false
+local function feed(...)
+  is_fed = true
+  return redis.call('XADD', stream, '*', ...)
+end
+
 -- Those who wait are told when all is written, of everything at once: one message, a topic a line.
 local hints, hinted = {}, {}
 local function hint(topic)
@@ -26,12 +33,8 @@ local function hint(topic)
   hints[#hints + 1] = topic
 end
 local function tell()
+  if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
   if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
-end
-
--- Names and values of an event, its type first. Returns its place in the stream.
-local function feed(...)
-  return redis.call('XADD', prefix .. 'events', 'MAXLEN', '~', events_kept, '*', ...)
 end
 
 local function announce(type, id, record)
