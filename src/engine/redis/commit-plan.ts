@@ -154,8 +154,10 @@ export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly 
   const plan = {
     kind: 'end',
     texts: 1,
-    once: [{ key: only.key, fingerprint: only.fingerprint }],
-    ack: { id: ack.taskId, token: ack.token },
+    key: only.key,
+    fingerprint: only.fingerprint,
+    id: ack.taskId,
+    token: ack.token,
     claim,
   };
   return { plan, texts: [ack.result], claims: claim?.tokens.length ?? 0 };

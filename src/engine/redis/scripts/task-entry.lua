@@ -55,7 +55,6 @@ local function create_task(spec, payload)
   if existing then return { '1', fields_of(existing) } end
   local due = spec.atMs or now + spec.delayMs
   local is_delayed = due > now
-  made_of[spec.id] = nil
   save_payload(spec.id, payload)
   -- What an ended life of the id left behind; a dead one may still stand in its list.
   local before = stored_task(spec.id)

@@ -1,33 +1,56 @@
 --[[
   Common to the scripts that know tasks: tasks as they lie in Redis, and as a call knows them; behind tasks.lua.
-  A task is two packed lists, the one with what it was enqueued with inside the other: so a change packs only what changes. Without names, which a
-  million waiting tasks would carry a million times. New fields go last.
+  A task is a packed list, without names, which a million waiting tasks would carry a million times. Inside of it, as one text, is how it is to be
+  treated: the tasks of a queue mostly share that, so it is neither read nor packed anew for each of them. New fields go last.
 ]]
-local function pack_made(task)
-  return cmsgpack.pack(task.queue, task.priority, task.max_attempts, task.workflow, task.created, task.is_timed, task.backoff, task.lease, task.limit,
-    task.deduped_until, task.dedupe)
+local function pack_terms(task)
+  return cmsgpack.pack(task.queue, task.priority, task.max_attempts, task.backoff, task.lease, task.limit, task.is_timed, task.deduped_until, task.dedupe)
 end
 
--- By id, for a field more would make the table of every task twice as large.
-local made_of = {}
+-- By their text. A task has them as if they were its own.
+local terms_of = {}
+local function terms(text)
+  local found = terms_of[text]
+  if not found then
+    local queue, priority, max_attempts, backoff, lease, limit, is_timed, deduped_until, dedupe = cmsgpack.unpack(text)
+    found = { __index = { terms = text, queue = queue, priority = priority, max_attempts = max_attempts, backoff = backoff, lease = lease, limit = limit,
+      is_timed = is_timed, deduped_until = deduped_until, dedupe = dedupe, releases = 0, replays = 0 } }
+    terms_of[text] = found
+  end
+  return found
+end
+
+-- What few tasks have; those have it by name. Nil for the others.
+local RARE = { 'due', 'cancel', 'reason', 'progress', 'has_failed' }
+local function rare_of(task)
+  local rare
+  for _, name in ipairs(RARE) do
+    if task[name] then
+      rare = rare or {}
+      rare[name] = task[name]
+    end
+  end
+  if task.releases > 0 or task.replays > 0 then
+    rare = rare or {}
+    rare.releases, rare.replays = task.releases, task.replays
+  end
+  return rare
+end
+
 local function pack_task(task)
-  local id = task.id
-  made_of[id] = made_of[id] or pack_made(task)
-  return cmsgpack.pack(made_of[id], task.status, task.attempt, task.releases, task.replays, task.ready, task.due, task.expires, task.lease_ends, task.worker,
-    task.cancel, task.reason, task.ended, task.token, task.place, task.started, task.held_lease, task.progress, task.has_failed, task.kept_until, task.lent)
+  return cmsgpack.pack(task.terms or pack_terms(task), task.workflow, task.created, task.status, task.attempt, task.ready, task.expires, task.lease_ends,
+    task.worker, task.token, task.place, task.started, task.held_lease, task.ended, task.kept_until, task.lent, rare_of(task))
 end
 
--- All fields at once, so that the table is made in its full size (32, which is a power of two).
+-- Sixteen fields at once: the table is made in that size, a power of two, and with one more it would be twice as large.
 local function unpack_task(id, packed)
-  local made, status, attempt, releases, replays, ready, due, expires, lease_ends, worker, cancel, reason, ended, token, place, started, held_lease, progress,
-    has_failed, kept_until, lent = cmsgpack.unpack(packed)
-  local queue, priority, max_attempts, workflow, created, is_timed, backoff, lease, limit, deduped_until, dedupe = cmsgpack.unpack(made)
-  made_of[id] = made
-  return { id = id, queue = queue, status = status, priority = priority, attempt = attempt, max_attempts = max_attempts, releases = releases,
-    replays = replays, workflow = workflow, created = created, ready = ready, due = due, expires = expires, is_timed = is_timed, lease_ends = lease_ends,
-    worker = worker, cancel = cancel, reason = reason, ended = ended, token = token, backoff = backoff, lease = lease, limit = limit, place = place,
-    started = started, held_lease = held_lease, progress = progress, has_failed = has_failed, kept_until = kept_until, deduped_until = deduped_until,
-    dedupe = dedupe, lent = lent }
+  local text, workflow, created, status, attempt, ready, expires, lease_ends, worker, token, place, started, held_lease, ended, kept_until, lent, rare
+    = cmsgpack.unpack(packed)
+  local task = { id = id, workflow = workflow, created = created, status = status, attempt = attempt, ready = ready, expires = expires,
+    lease_ends = lease_ends, worker = worker, token = token, place = place, started = started, held_lease = held_lease, ended = ended,
+    kept_until = kept_until, lent = lent }
+  for name, value in pairs(rare or {}) do task[name] = value end
+  return setmetatable(task, terms(text))
 end
 
 --[[
@@ -77,7 +100,7 @@ local function drop_payload(id)
 end
 
 local function forget_task(id)
-  at_hand[id], made_of[id], payloads[id] = false, nil, false
+  at_hand[id], payloads[id] = false, false
   unsaved[id], unsaved_payloads[id] = nil, nil
 end
 
@@ -137,8 +160,7 @@ end
 local function read_ahead()
   local ids = {}
   for _, request in ipairs(call.requests) do
-    local named = request.ack or request.step
-    if named then ids[#ids + 1] = named.id end
+    ids[#ids + 1] = request.id or (request.ack or request.step or {}).id
   end
   read_tasks(ids)
 end
