@@ -105,9 +105,11 @@ describe('a Redis that is examined', () => {
   it('knows every command that the scripts send', () => {
     const folder = new URL('../../src/engine/redis/scripts/', import.meta.url);
     const text = (file: string) => readFileSync(new URL(file, folder), 'utf8');
-    const others = readdirSync(folder).filter((file) => file.endsWith('.lua') && file !== 'probe.lua');
+    const others = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.lua') && file !== 'probe.lua',
+    );
     const used = others.flatMap((file) =>
-      [...text(file).matchAll(/redis\.call\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
+      [...text(file).matchAll(/(?:redis\.call|gathering)\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
     );
     const tried = new Set([...text('probe.lua').matchAll(/\{ '([A-Z]+)'/g)].map(([, name]) => name));
     expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);

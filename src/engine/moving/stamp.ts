@@ -4,7 +4,7 @@ import type { Moved, MovedQueue, MovedTask, MovedWorkflow } from './moved.js';
 
 /**
  * A short text that is another one whenever the record is: cheap to list, so that two stores can be compared without reading their
- * states. scripts/moving.lua makes the same from what is in Redis.
+ * states. scripts/modules/moving.lua makes the same from what is in Redis.
  */
 export function stampOf(record: Moved): string {
   switch (record.kind) {
@@ -43,7 +43,7 @@ export type StampedTask = Omit<
   'kind' | 'headers' | 'payload' | 'result' | 'failures' | 'events' | 'dedupeKey' | 'isTimed'
 >;
 
-/** What a task shows of itself but its id; null where there is nothing. In the order of OUTSIDE in scripts/tasks.lua. */
+/** What a task shows of itself but its id; null where there is nothing. In the order of OUTSIDE in scripts/modules/tasks.lua. */
 export function shownFields(task: Omit<TaskRecord, 'id'>): readonly (string | number | null)[] {
   return [
     task.queue,

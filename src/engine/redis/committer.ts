@@ -69,7 +69,7 @@ export class Committer {
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
   async send(tenant: string, plan: Plan): Promise<Verdict> {
     const end = endOf(plan);
-    if (end !== undefined) return verdictOf(await this.requests.send(tenant, 'leases', end));
+    if (end !== undefined) return verdictOf(await this.requests.send(tenant, 'tasks', end));
     const room = plan.tasks === undefined ? 'workflows' : 'tasks';
     return verdictOf(await this.requests.send(tenant, room, requestOf(prefixOf(this.namespace, tenant), plan)));
   }

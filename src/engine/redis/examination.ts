@@ -9,7 +9,7 @@ import { SCHEMA } from './server-check.js';
 import { durabilityOf, factsOf, findingsOf, fullnessOf, type Finding } from './server-judgement.js';
 import { ServerStates, type ServerState } from './server-state.js';
 
-const probeScript = new RedisScript('probe');
+const probeScript = new RedisScript([], 'probe');
 
 export interface Check {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { RedisConnections } from './redis-connections.js';
 import { unlessFull } from './redis-errors.js';
 import { RedisScript } from './redis-script.js';
 
-const beginScript = new RedisScript('begin-epoch');
+const beginScript = new RedisScript([], 'begin-epoch');
 /** Longer than any network holds bytes back. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 

@@ -33,7 +33,7 @@ export const fenceKey = (prefix: string, replica: string): string => `${prefix}f
 /** Names of the queues there are, all with score 0. */
 export const queuesKey = (prefix: string): string => `${prefix}queues`;
 export const queueSettingsKey = (prefix: string, queue: string): string => `${prefix}queue:settings:${queue}`;
-/** Beside it, `events:epoch` has the name of its epoch: see scripts/epoch.lua. */
+/** Beside it, `events:epoch` has the name of its epoch: see scripts/modules/feed-epoch.lua. */
 export const feedKey = (prefix: string): string => `${prefix}events`;
 
 /** Where scripts say what has changed; a hint for those who wait, never the truth. */

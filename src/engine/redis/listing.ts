@@ -3,13 +3,13 @@ import { FEW_IDS, fitting, LAST_ID, PAGE_BYTES } from '../page.js';
 import type { WorkflowRecord } from '../records.js';
 import { prefixOf, stateKey } from './keys.js';
 import type { Reader } from './reader.js';
-import { RedisScript } from './redis-script.js';
+import { RECORDS, RedisScript } from './redis-script.js';
 import { foundOf, listOf, metaOf, textOf } from './replies.js';
 import { unlessUnreadable } from './redis-workflows.js';
 import type { Sweeper } from './sweeper.js';
 
-const listScript = new RedisScript('workflow', 'list');
-const countScript = new RedisScript('workflow', 'count');
+const listScript = new RedisScript(RECORDS, 'list');
+const countScript = new RedisScript(RECORDS, 'count');
 
 type Item = ListPage['items'][number];
 

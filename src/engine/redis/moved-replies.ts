@@ -72,7 +72,7 @@ export function eventOf(entry: unknown): ProgressEvent {
   return { id: Number.parseInt(textOf(number), 10), atMs: Number(at), event: textOf(event) };
 }
 
-/** The task as tasks.lua would have written it; what is null is not there. */
+/** The task as task-store.lua would have written it; what is null is not there. */
 export function taskFields(task: MovedTask): Readonly<Record<string, unknown>> {
   const fields = {
     queue: task.queue,

@@ -8,7 +8,7 @@ import { listOf, replayOf, textOf } from './replies.js';
 import type { Requests } from './requests.js';
 import type { ScriptContext } from './sender.js';
 
-const readScript = new RedisScript('workflow', 'writing', 'conflicts');
+const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
 
 /** A record that has no number yet. `keepMs` is null for ever. */
 export interface NewConflict {

@@ -37,7 +37,7 @@ import type { RedisConnections } from './redis-connections.js';
 import { unlessFull } from './redis-errors.js';
 import { RedisMoving } from './redis-moving.js';
 import { RedisCommits } from './redis-commits.js';
-import { RedisScript } from './redis-script.js';
+import { RedisScript, WRITING } from './redis-script.js';
 import { RedisWorkflows } from './redis-workflows.js';
 import { RedisFeed } from './redis-feed.js';
 import { RedisTasks } from './redis-tasks.js';
@@ -48,7 +48,7 @@ import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
 import { ServerStates } from './server-state.js';
 import { Sweeper } from './sweeper.js';
 
-const boardScript = new RedisScript('workflow', 'board', 'read-board');
+const boardScript = new RedisScript([...WRITING, 'board'], 'read-board');
 
 export interface RedisEngineParts {
   readonly options: EngineOptions;

@@ -7,8 +7,8 @@ import type { Reader } from './reader.js';
 import { RedisScript } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 
-const feedScript = new RedisScript('workflow', 'epoch', 'feed');
-const trimScript = new RedisScript('workflow', 'trim-feed');
+const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
+const trimScript = new RedisScript(['base'], 'trim-feed');
 /** The entry with which the stream of an epoch begins; a place, and nothing that happened. */
 const STARTED = 'feed.started';
 

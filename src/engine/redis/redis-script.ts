@@ -1,10 +1,24 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** What scripts build on that know what workers do with tasks, in this order. */
-export const LEASES = ['tasks', 'task-values', 'call-end', 'task-places', 'task-ends', 'task-claims', 'task-steps'];
-/** And those that know how tasks come and go. */
-export const TASKS = [...LEASES, 'task-entry'];
+/** The modules that scripts build on, each list in the order in which they build on each other. */
+export const RECORDS = ['base', 'workflows'];
+export const WRITING = [...RECORDS, 'writing'];
+/** Scripts that are told what to do as JSON. */
+export const CALLS = [...WRITING, 'call', 'once-keys'];
+export const TASKS = [
+  ...CALLS,
+  'tasks',
+  'task-keys',
+  'task-store',
+  'task-heads',
+  'call-end',
+  'task-places',
+  'task-ends',
+  'task-claims',
+  'task-steps',
+  'task-entry',
+];
 
 /** What a script needs of a client. */
 export interface ScriptClient {
@@ -14,14 +28,14 @@ export interface ScriptClient {
   eval(source: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
 }
 
-/** A Lua script in a file beside the code, with the libraries it builds on in front of it. */
+/** A Lua script in a file beside the code, behind the modules it builds on. With several files the last one runs, and calls the others. */
 export class RedisScript {
   readonly #alone: Program;
   readonly #inCluster: Program;
 
-  constructor(...files: string[]) {
-    this.#alone = programOf(['one-server', ...files]);
-    this.#inCluster = programOf(['whole-slot', ...files]);
+  constructor(modules: readonly string[], ...files: string[]) {
+    this.#alone = programOf(['one-server', ...modules], files);
+    this.#inCluster = programOf(['whole-slot', ...modules], files);
   }
 
   async run(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
@@ -41,8 +55,23 @@ interface Program {
   readonly sha: string;
 }
 
-function programOf(files: readonly string[]): Program {
-  const texts = files.map((file) => readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8'));
-  const source = texts.join('\n');
+function programOf(modules: readonly string[], files: readonly string[]): Program {
+  const parts = files.map((file) => textOf(file));
+  const last = parts.pop() ?? '';
+  const source = [...modules.map(moduleOf), ...parts.map((text) => `do\n${text}end`), last].join('\n');
   return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+/**
+ * A module that returns a table gets that as a local of its name; one that does not leaves its own locals to all that follow. All else of a
+ * module is shut away: not only for tidiness, but because a server makes every function of a script anew at each call, and looks up
+ * each local that one of them uses among all that are open then.
+ */
+function moduleOf(name: string): string {
+  const text = textOf(`modules/${name}`);
+  return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;
+}
+
+function textOf(file: string): string {
+  return readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8');
 }

@@ -34,7 +34,7 @@ import type { Requests, Room } from './requests.js';
 import type { ScriptContext } from './sender.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
-const script = (name: string) => new RedisScript('workflow', 'writing', 'once', ...TASKS, name);
+const script = (name: string) => new RedisScript(TASKS, name);
 const taskScript = script('task');
 const queueScript = script('queue');
 const progressScript = script('progress');
@@ -55,7 +55,7 @@ export class RedisTasks extends TaskQueues {
     const once = { key, fingerprint: '', keepMs: 0 };
     const plan = { kind: 'claim', once, claim };
     const claims = claim.tokens.length;
-    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'leases', plan, [], claims);
+    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', plan, [], claims);
     return {
       tasks: listOf(claimed).map(claimedOf),
       nextDueInMs: nextDueIn === '' ? null : Number(nextDueIn),
@@ -65,7 +65,7 @@ export class RedisTasks extends TaskQueues {
 
   async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
     const { planned, text } = plannedStep(step);
-    const reply = await this.#send(step.kind, tenant, 'leases', { kind: 'step', once, step: planned }, [text]);
+    const reply = await this.#send(step.kind, tenant, 'tasks', { kind: 'step', once, step: planned }, [text]);
     switch (reply[0]) {
       case 'done':
         return steppedOf(reply[1], reply[2], false);

@@ -6,12 +6,12 @@ import type { WorkflowIndex } from '../workflow-index.js';
 import { entriesOf } from './commit-plan.js';
 import { prefixOf, stateKey } from './keys.js';
 import type { Reader } from './reader.js';
-import { RedisScript } from './redis-script.js';
+import { RECORDS, RedisScript, WRITING } from './redis-script.js';
 import { foundOf, listOf, metaOf, versionOf, type Found } from './replies.js';
 
-const findScript = new RedisScript('workflow', 'find');
-const adoptScript = new RedisScript('workflow', 'writing', 'adopt');
-const versionsScript = new RedisScript('workflow', 'versions');
+const findScript = new RedisScript(RECORDS, 'find');
+const adoptScript = new RedisScript(WRITING, 'adopt');
+const versionsScript = new RedisScript(RECORDS, 'versions');
 /** States of one reply; a hundred large ones at once would hold up Redis for everybody. */
 const FOUND_AT_ONCE = 10;
 const MOST_ROUNDS = 50;

@@ -4,7 +4,7 @@ import type { VersionRecord, WorkflowMeta } from '../records.js';
 import { KeptAsConflictError, StoreUnavailableError } from '../errors.js';
 import { enqueuedOf } from './task-replies.js';
 
-/** Whose value it is; see load in scripts/workflow.lua. */
+/** Whose value it is; see load in scripts/modules/workflows.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
 
 export interface Found extends WorkflowMeta {

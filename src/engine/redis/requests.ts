@@ -1,7 +1,7 @@
 import type { EngineOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { stateKey, prefixOf } from './keys.js';
-import { LEASES, RedisScript, TASKS } from './redis-script.js';
+import { CALLS, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './replies.js';
 import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js';
 
@@ -10,13 +10,18 @@ const MOST_REQUESTS = 16;
 const MOST_CHARACTERS = 64 * 1024;
 const MOST_CLAIMS = 64;
 
-const common = ['workflow', 'writing', 'once'];
 /** Requests that share a script go out together. */
 const scripts = {
-  workflows: new RedisScript(...common, 'no-tasks', 'commit', 'conflict', 'requests'),
-  tasks: new RedisScript(...common, ...TASKS, 'board', 'epoch', 'commit', 'requests'),
-  leases: new RedisScript(...common, ...LEASES, 'claim', 'end', 'step', 'requests'),
-  dead: new RedisScript(...common, ...TASKS, 'dead', 'requests'),
+  workflows: new RedisScript([...CALLS, 'conflict-records', 'no-tasks'], 'commit', 'conflict', 'requests'),
+  tasks: new RedisScript(
+    [...TASKS, 'conflict-records', 'board', 'feed-epoch'],
+    'commit',
+    'claim',
+    'end',
+    'step',
+    'requests',
+  ),
+  dead: new RedisScript(TASKS, 'dead', 'requests'),
 };
 export type Room = keyof typeof scripts;
 
@@ -105,7 +110,7 @@ export class Requests {
 
 function envelopesOf({ historyLimit, historyMaxBytes, tasks }: EngineOptions): Record<Room, object> {
   const workflows = { historyLimit, historyMaxBytes };
-  return { workflows, tasks: { ...workflows, limits: tasks }, leases: { limits: tasks }, dead: { limits: tasks } };
+  return { workflows, tasks: { ...workflows, limits: tasks }, dead: { limits: tasks } };
 }
 
 function isLarge(gathered: readonly ScriptRequest[]): boolean {

@@ -10,7 +10,7 @@ import { within } from './within.js';
 
 const MOST_RETRIES = 2;
 
-/** What every call of a script begins with, behind the prefix and the time: see scripts/workflow.lua. */
+/** What every call of a script begins with, behind the prefix and the time: see scripts/modules/base.lua. */
 export function policyOf({ defaultTtlMs, feed = USUAL_FEED }: EngineOptions): string {
   return `${defaultTtlMs} ${feed.mostEvents}`;
 }

@@ -4,11 +4,11 @@ import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
 import type { Reader } from './reader.js';
 import type { RedisFeed } from './redis-feed.js';
 import type { RedisConnections } from './redis-connections.js';
-import { RedisScript, TASKS } from './redis-script.js';
+import { RedisScript, TASKS, WRITING } from './redis-script.js';
 import { listOf } from './replies.js';
 
-const sweepScript = new RedisScript('workflow', 'writing', 'sweep');
-const queueScript = new RedisScript('workflow', 'writing', 'once', ...TASKS, 'sweep-queue');
+const sweepScript = new RedisScript(WRITING, 'sweep');
+const queueScript = new RedisScript(TASKS, 'sweep-queue');
 const SWEPT_AT_ONCE = 100;
 const QUEUES_AT_ONCE = 20;
 const SHORTEST_MS = 1000;

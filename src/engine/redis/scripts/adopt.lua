@@ -7,20 +7,20 @@
   Returns  'adopted', 'ours' or 'changed'
 ]]
 local id = ARGV[4]
-local record = load(id)
-if not record or text_under(state_key(id)) ~= ARGV[5] then return 'changed' end
+local record = workflows.load(id)
+if not record or workflows.text_under(workflows.state_key(id)) ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
 local is_new = record.kind == 'legacy'
 if is_new then
-  announce_end(id)
-  unindex(id)
-  redis.call('DEL', history_key(id))
+  writing.announce_end(id)
+  writing.unindex(id)
+  redis.call('DEL', workflows.history_key(id))
 end
 local before = record.deadline
-record.deadline = held_deadline(id, before, record.ttl)
-write_meta(id, record, record.history_bytes)
-set_deadline(id, record.deadline, record.deadline ~= before)
-index(id, record, cjson.decode(ARGV[6]), is_new)
-announce('workflow.adopted', id, record)
-tell()
+record.deadline = workflows.held_deadline(id, before, record.ttl)
+writing.write_meta(id, record, record.history_bytes)
+writing.set_deadline(id, record.deadline, record.deadline ~= before)
+writing.index(id, record, cjson.decode(ARGV[6]), is_new)
+writing.announce('workflow.adopted', id, record)
+writing.tell()
 return 'adopted'

@@ -14,7 +14,7 @@
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
   Its texts  the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages;
              what is put on the board
-  The call   see once.lua; historyLimit, historyMaxBytes; limits, see tasks.lua, when any of its requests is about tasks
+  The call   see call.lua; historyLimit, historyMaxBytes; limits, see tasks.lua, when any of its requests is about tasks
   Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the call knows tasks
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
              {'replayed', kept, claimed} {'mismatch'}   one once key, known
@@ -38,12 +38,12 @@ end
 
 -- The refusal of one part, if its expectation does not hold. Notes in `current` what there is.
 local function refusal(name, part, current, wants_state)
-  local record = load(part.id)
+  local record = workflows.load(part.id)
   current[part.id] = record
   if part.expect and not holds(part.expect, record) then
     if not record then return { 'conflict', name, part.at } end
-    local state = wants_state and text_under(state_key(part.id)) or nil
-    return { 'conflict', name, part.at, line_of(record), state }
+    local state = wants_state and workflows.text_under(workflows.state_key(part.id)) or nil
+    return { 'conflict', name, part.at, workflows.line_of(record), state }
   end
   if part.mustExist and not record then return { 'missing', name, part.at } end
   return nil
@@ -69,18 +69,19 @@ local function first_refusal(request, current)
   return nil
 end
 
+local MOST_CANCELLED = 1000
 local function refusal_of_tasks(request, acked)
   -- A task that would hold a value of another program must wait for its adoption, too.
   for _, task in ipairs(request.enqueue or {}) do
-    local record = task.workflow and load(task.workflow)
+    local record = task.workflow and workflows.load(task.workflow)
     local is_written = false
     for _, part in ipairs(request.puts or {}) do is_written = is_written or part.id == task.workflow end
     if record and record.kind ~= 'ours' and not is_written then return { 'adopt', task.workflow } end
   end
   for _, id in ipairs(request.cancelTasksOf or {}) do
-    if open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
+    if task_entry.open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
   end
-  local full = request.enqueue and not request.drained and without_room(request.enqueue, acked)
+  local full = request.enqueue and not request.drained and task_entry.without_room(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].queue, full - 1 } or nil
 end
 
@@ -93,15 +94,15 @@ local function life(id, ttl, record, drained)
       if not record.ttl then return false, false end
       if record.deadline then ttl = math.max(ttl, record.deadline - now) end
     end
-    return held_deadline(id, now + ttl, ttl), ttl
+    return workflows.held_deadline(id, now + ttl, ttl), ttl
   end
-  if record then return held_deadline(id, record.deadline, record.ttl), record.ttl end
-  return held_deadline(id, now + default_ttl, default_ttl), default_ttl
+  if record then return workflows.held_deadline(id, record.deadline, record.ttl), record.ttl end
+  return workflows.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
 -- Adds entries to the history, newest last, and drops what is too much. Returns the bytes it holds then.
 local function extend_history(id, earlier, bytes, is_new)
-  local key, count = history_key(id), nil
+  local key, count = workflows.history_key(id), nil
   for _, entry in ipairs(earlier) do
     count = redis.call('LPUSH', key, entry)
     bytes = bytes + #entry - string.find(entry, '\n', 1, true)
@@ -119,13 +120,14 @@ end
 local function put(part, old, text_at, drained, result)
   local id, record, earlier, versions = part.id, old, {}, {}
   local recovered = drained and drained.recovered and drained.recovered[id]
-  local record_state = old and call.historyLimit > 0 and text_under(state_key(id)) or nil
+  local record_state = old and call.historyLimit > 0 and workflows.text_under(workflows.state_key(id)) or nil
   if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
     -- One that is too large for the whole history is left out, and not the others with it.
     if record and record_state and #record_state <= call.historyMaxBytes then
-      earlier[#earlier + 1] = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about .. '\n' .. record_state
+      local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
+      earlier[#earlier + 1] = header .. '\n' .. record_state
     end
     local deadline, ttl = life(id, part.ttls[i], record, drained)
     record = {
@@ -140,38 +142,38 @@ local function put(part, old, text_at, drained, result)
     result(id, record, not old and i == 1, state)
   end
 
-  if record.deadline then redis.call('SET', state_key(id), record_state, 'PXAT', whole(record.deadline))
-  else redis.call('SET', state_key(id), record_state) end
+  if record.deadline then redis.call('SET', workflows.state_key(id), record_state, 'PXAT', whole(record.deadline))
+  else redis.call('SET', workflows.state_key(id), record_state) end
   local is_new = not old or old.kind == 'legacy'
   if is_new then
     -- What an expired or deleted life of the id left behind.
-    announce_end(id)
-    unindex(id)
-    redis.call('DEL', meta_key(id), history_key(id))
+    writing.announce_end(id)
+    writing.unindex(id)
+    redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
   end
-  write_meta(id, record, extend_history(id, earlier, is_new and 0 or old.history_bytes, is_new))
-  set_deadline(id, record.deadline, false)
-  index(id, record, part.index, is_new)
+  writing.write_meta(id, record, extend_history(id, earlier, is_new and 0 or old.history_bytes, is_new))
+  writing.set_deadline(id, record.deadline, false)
+  writing.index(id, record, part.index, is_new)
   -- The value of another program was a version too.
-  if old and old.kind ~= 'ours' then announce('workflow.adopted', id, old) end
+  if old and old.kind ~= 'ours' then writing.announce('workflow.adopted', id, old) end
   for i, version in ipairs(versions) do
     local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
-    announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
+    writing.announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
   end
-  if recovered then announce('workflow.recovered', id, record) end
+  if recovered then writing.announce('workflow.recovered', id, record) end
 end
 
 local function touch(part, record, drained)
   record.deadline, record.ttl = life(part.id, part.ttl, record, drained)
-  redis.call('HSET', meta_key(part.id), 'deadline', deadline_text(record.deadline), 'ttl', deadline_text(record.ttl))
-  set_deadline(part.id, record.deadline, true)
-  index_deadline(part.id, record.deadline)
-  hint('workflow ' .. part.id)
+  redis.call('HSET', workflows.meta_key(part.id), 'deadline', deadline_text(record.deadline), 'ttl', deadline_text(record.ttl))
+  writing.set_deadline(part.id, record.deadline, true)
+  writing.index_deadline(part.id, record.deadline)
+  writing.hint('workflow ' .. part.id)
 end
 
 local function line_of_result(id, record, is_new, is_claiming)
   -- What a claim puts right on its way can end the last task that held the workflow.
-  local deadline = is_claiming and redis.call('HGET', meta_key(id), 'deadline') or deadline_text(record.deadline)
+  local deadline = is_claiming and redis.call('HGET', workflows.meta_key(id), 'deadline') or deadline_text(record.deadline)
   return id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
     (is_new and '1' or '0')
 end
@@ -181,19 +183,19 @@ perform.commit = function(request)
   local enqueue, publish = request.enqueue or {}, request.publish or {}
 
   -- 1. What has happened before, and the lease of the task to be acknowledged.
-  local known = replay_of(request)
+  local known = task_claims.replay_of(request)
   if known then return known end
   local acked, why
   if request.ack then
-    acked, why = leased_task(request.ack.id, request.ack.token)
-    if why then return ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
+    acked, why = task_ends.leased_task(request.ack.id, request.ack.token)
+    if why then return task_claims.ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
   end
 
   -- 2. Every expectation.
   local current = {}
   local refused = first_refusal(request, current)
   for i, conflict in ipairs(request.settles or {}) do
-    if not refused and not conflict_record(conflict.id, conflict.n) then refused = { 'settled', i - 1 } end
+    if not refused and not conflict_records.read(conflict.id, conflict.n) then refused = { 'settled', i - 1 } end
   end
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
   if refused then return refused end
@@ -202,8 +204,8 @@ perform.commit = function(request)
   -- 3. From here on only writes. A server without memory refuses all of what stores something; a commit that only deletes or acknowledges passes
   -- even then. Tasks are written at the end of the call, too late for the server to refuse them, so it is asked before.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
-  if call.limits or not is_storing then need_no_memory() end
-  if is_storing then need_memory() end
+  if call.limits or not is_storing then writing.need_no_memory() end
+  if is_storing then writing.need_memory() end
   local state_at = request.first
   local text_at = state_at
   for _, part in ipairs(puts) do text_at = text_at + #part.abouts end
@@ -213,10 +215,10 @@ perform.commit = function(request)
   end
 
   -- Tasks first: whether any of them holds a workflow must be known when that is written.
-  local tasks, events = {}, {}
-  if acked then finish(acked, next_text()) end
-  for _, id in ipairs(request.cancelTasksOf or {}) do cancel_all_of(id) end
-  for i, spec in ipairs(enqueue) do tasks[i] = create_task(spec, next_text()) end
+  local made, events = {}, {}
+  if acked then task_ends.finish(acked, next_text()) end
+  for _, id in ipairs(request.cancelTasksOf or {}) do task_entry.cancel_all_of(id) end
+  for i, spec in ipairs(enqueue) do made[i] = task_entry.create(spec, next_text()) end
 
   local results, states = {}, {}
   local function result(id, record, is_new) results[#results + 1] = { id, record, is_new } end
@@ -233,32 +235,33 @@ perform.commit = function(request)
     result(part.id, current[part.id], false)
   end
   for _, part in ipairs(deletes) do
-    remove(part.id)
-    announce('workflow.deleted', part.id, current[part.id])
+    writing.remove(part.id)
+    writing.announce('workflow.deleted', part.id, current[part.id])
   end
-  for _, conflict in ipairs(request.settles or {}) do drop_conflict(conflict.id, conflict.n) end
+  for _, conflict in ipairs(request.settles or {}) do conflict_records.drop(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
-    events[i] = event_id(feed('type', message.type, 'channel', message.channel, 'payload', next_text()), epoch_of_feed(string.sub(call.epoch, 1, 8)))
-    hint('feed')
+    local place = writing.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
+    events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(call.epoch, 1, 8)))
+    writing.hint('feed')
   end
-  if request.board then change_board(request.board, next_text) end
-  local claimed = request.claim and claim(request.claim) or {}
+  if request.board then board.change(request.board, next_text) end
+  local claimed = request.claim and task_claims.claim(request.claim) or {}
 
   -- 4. The outcome, beside the effect.
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
   for _, once in ipairs(request.once) do
     local kept = { memo = once.memo }
     if call.limits then
-      kept.tasks, kept.events = tasks[1] and tasks, events[1] and events
-      kept.lent = claimed[1] and lent_of(claimed)
+      kept.tasks, kept.events = made[1] and made, events[1] and events
+      kept.lent = claimed[1] and task_claims.lent_of(claimed)
     end
     if results[1] then kept.results, kept.states = {}, {} end
     for i = once.first or 1, once.last or #results do
       kept.results[#kept.results + 1] = results[i]
       if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= LARGEST_KEPT_STATE and states[i] or '' end
     end
-    keep(once, kept)
+    once_keys.keep(once, kept)
   end
   if not call.limits then return { 'done', unpack(results) } end
-  return { 'done', results, tasks, events, claimed }
+  return { 'done', results, made, events, claimed }
 end

@@ -5,27 +5,27 @@
   Its reply  {'kept', n…}, or {'replayed', kept} {'mismatch'}
 ]]
 perform.conflict = function(request)
-  local known = happened(request)
+  local known = once_keys.happened(request)
   if known then return known end
 
   local reply, kept = { 'kept' }, {}
   for i, one in ipairs(request.conflicts) do
-    local key = conflicts_key(one.id)
+    local key = conflict_records.key(one.id)
     local left = redis.call('PTTL', key)
     local ends = one.keepMs and now + one.keepMs or false
     local state = ARGV[request.first + i - 1]
     local n = redis.call('HINCRBY', key, 'last', 1)
-    if one.hasState and ends then redis.call('SET', conflict_state_key(one.id, n), state, 'PXAT', whole(ends))
-    elseif one.hasState then redis.call('SET', conflict_state_key(one.id, n), state) end
+    if one.hasState and ends then redis.call('SET', conflict_records.state_key(one.id, n), state, 'PXAT', whole(ends))
+    elseif one.hasState then redis.call('SET', conflict_records.state_key(one.id, n), state) end
     redis.call('HSET', key, whole(n), deadline_text(ends) .. ' ' .. one.record)
     -- The list lives as long as the last of its records.
     if not ends then redis.call('PERSIST', key)
     elseif left == -2 or (left >= 0 and server_time() + left < ends) then redis.call('PEXPIREAT', key, whole(ends)) end
-    feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
-    hint('workflow ' .. one.id)
+    writing.feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
+    writing.hint('workflow ' .. one.id)
     kept[i] = { id = one.id, n = n }
     reply[#reply + 1] = n
   end
-  keep(request.once[1], { conflicts = kept })
+  once_keys.keep(request.once[1], { conflicts = kept })
   return reply
 end

@@ -10,15 +10,15 @@
 ]]
 local MOST_LOOKED_AT = 1000
 local id = ARGV[4]
-local below = tonumber(ARGV[5]) or (tonumber(redis.call('HGET', conflicts_key(id), 'last') or 0) + 1)
+local below = tonumber(ARGV[5]) or (tonumber(redis.call('HGET', conflict_records.key(id), 'last') or 0) + 1)
 local reply, count = { 0 }, 0
 for n = below - 1, math.max(1, below - MOST_LOOKED_AT), -1 do
   reply[1] = n
-  local record = conflict_record(id, n)
+  local record = conflict_records.read(id, n)
   if record then
     reply[#reply + 1] = n
     reply[#reply + 1] = record
-    reply[#reply + 1] = ARGV[7] == '1' and redis.call('GET', conflict_state_key(id, n)) or false
+    reply[#reply + 1] = ARGV[7] == '1' and redis.call('GET', conflict_records.state_key(id, n)) or false
     count = count + 1
     if count == tonumber(ARGV[6]) then break end
   end

@@ -8,11 +8,11 @@
 ]]
 local MOST_DUE = 1000
 local kind, value, from, to = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local set = kind == 'field' and index_key('by:' .. value) or index_key('updated')
-local due = redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MOST_DUE)
+local set = kind == 'field' and workflows.index_key('by:' .. value) or workflows.index_key('updated')
+local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MOST_DUE)
 if #due == MOST_DUE then return 'sweep' end
 local count
-if kind == 'prefix' then count = redis.call('ZLEXCOUNT', index_key('ids'), '[' .. value, '(' .. value .. '\127')
+if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\127')
 elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)
 else count = redis.call('ZCOUNT', set, from, to) end
 

@@ -1,47 +1,47 @@
 --[[
   dead: what an operator does with dead tasks.
-  The request: see once.lua and tasks.lua; dead {action 'replay' or 'purge', queue, ids? or max, resetAttempts?, spreadMs?}
+  The request: see call.lua and tasks.lua; dead {action 'replay' or 'purge', queue, ids? or max, resetAttempts?, spreadMs?}
   Its reply  {'done', {id…}}   {'replayed', kept}   {'mismatch'}
 ]]
 perform.dead = function(asked)
   local request = asked.dead
-  local known = happened(asked)
+  local known = once_keys.happened(asked)
   if known then return known end
   local ids = {}
   if request.max then
     -- A range that ends at -1 would be all of them.
-    if request.max > 0 then ids = redis.call('ZRANGE', queue_key('dead', request.queue), 0, request.max - 1) end
+    if request.max > 0 then ids = redis.call('ZRANGE', task_keys.queue('dead', request.queue), 0, request.max - 1) end
   else
     local seen = {}
     for _, id in ipairs(request.ids) do
-      if not seen[id] and redis.call('ZSCORE', queue_key('dead', request.queue), id) then ids[#ids + 1] = id end
+      if not seen[id] and redis.call('ZSCORE', task_keys.queue('dead', request.queue), id) then ids[#ids + 1] = id end
       seen[id] = true
     end
   end
 
-  need_no_memory()
+  writing.need_no_memory()
   -- What is kept no longer is left to the sweep.
   local kept = {}
   for _, id in ipairs(ids) do
-    if load_task(id) then kept[#kept + 1] = id end
+    if task_store.load(id) then kept[#kept + 1] = id end
   end
   ids = kept
   for i, id in ipairs(ids) do
-    local task = member('dead', request.queue, id)
+    local task = task_ends.member('dead', request.queue, id)
     if request.action == 'purge' then
-      redis.call('ZREM', queue_key('dead', request.queue), id)
-      remove_task(id)
+      redis.call('ZREM', task_keys.queue('dead', request.queue), id)
+      task_entry.remove(id)
     elseif task then
-      redis.call('UNLINK', progress_key(id))
+      redis.call('UNLINK', task_keys.progress(id))
       local due = now + math.floor(request.spreadMs * (i - 1) / #ids)
       local more = {
         attempt = request.resetAttempts and 0 or math.min(task.attempt, task.max_attempts - 1), releases = 0, replays = task.replays + 1,
         reason = false, ended = false, kept_until = false, expires = math.max(task.expires, due + task.expires - task.created),
       }
-      if due > now then change_task(task, with({ status = 'delayed', due = due }, more), 'task.replayed')
-      else make_ready(task, more, 'task.replayed') end
+      if due > now then task_places.change(task, task_places.with({ status = 'delayed', due = due }, more), 'task.replayed')
+      else task_ends.make_ready(task, more, 'task.replayed') end
     end
   end
-  keep(asked.once[1], { ids = ids })
+  once_keys.keep(asked.once[1], { ids = ids })
   return { 'done', ids }
 end

@@ -5,13 +5,17 @@
   Its text   the result
   Its reply  as that of a commit, see commit.lua
 ]]
+local NOTHING = {}
 perform['end'] = function(request)
   local id, token = request.id, request.token
-  local task, why = leased_task(id, token)
-  if why then return ended_by(id, token) or replay_of({ once = { { key = request.key, fingerprint = request.fingerprint } } }) or { why, 'ack', 0 } end
-  need_no_memory()
-  finish(task, ARGV[request.first], true)
-  local claimed = request.claim and claim(request.claim) or {}
-  task.lent = lent_of(claimed)[1]
-  return { 'done', {}, {}, {}, claimed }
+  local task, why = task_ends.leased_task(id, token)
+  if why then
+    local once = { { key = request.key, fingerprint = request.fingerprint } }
+    return task_claims.ended_by(id, token) or task_claims.replay_of({ once = once }) or { why, 'ack', 0 }
+  end
+  writing.need_no_memory()
+  task_ends.finish(task, ARGV[request.first], true)
+  local claimed = request.claim and task_claims.claim(request.claim) or {}
+  if claimed[1] then task.lent, task.lent_token = claimed[1][1], claimed[1][3] end
+  return { 'done', NOTHING, NOTHING, NOTHING, claimed }
 end

@@ -9,7 +9,7 @@
   Returns  {'events', epoch, {{id, {name, value…}}…}}   {'end', epoch, id}   {'trimmed', epoch, id of the oldest entry}   {'reset'}
 ]]
 local events, wanted, place, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
-local epoch = epoch_of_feed(ARGV[4])
+local epoch = feed_epoch.current(ARGV[4])
 local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
 if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', most) } end

@@ -3,12 +3,12 @@
   KEYS     the state keys
   ARGV[4+] the ids
   Returns  for each id a line and a state, or false twice. The line is
-           "<incarnation> <version> <created> <updated> <deadline> <kind>", see load in workflow.lua
+           "<incarnation> <version> <created> <updated> <deadline> <kind>", see load in workflows.lua
 ]]
 local found = {}
 for i = 4, #ARGV do
-  local record = load(ARGV[i])
-  found[#found + 1] = record and line_of(record) or false
-  found[#found + 1] = record and text_under(state_key(ARGV[i])) or false
+  local record = workflows.load(ARGV[i])
+  found[#found + 1] = record and workflows.line_of(record) or false
+  found[#found + 1] = record and workflows.text_under(workflows.state_key(ARGV[i])) or false
 end
 return found

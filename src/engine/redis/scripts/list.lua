@@ -8,7 +8,7 @@
            on behind (score, id). newest is the latest time of all.
 ]]
 local query = cjson.decode(ARGV[4])
-local base = index_key(query.order)
+local base = workflows.index_key(query.order)
 
 -- The smallest set that holds all that match leads the walk; the others are asked about each.
 local driver, others = base, {}
@@ -16,13 +16,13 @@ if #query.fields > 0 then
   local by = query.order == 'updated' and 'by:' or 'created-by:'
   local smallest
   for i, field in ipairs(query.fields) do
-    local size = redis.call('ZCARD', index_key(by .. field))
-    if not smallest or size < smallest then smallest, driver = size, index_key(by .. field) end
-    others[i] = index_key('by:' .. field)
+    local size = redis.call('ZCARD', workflows.index_key(by .. field))
+    if not smallest or size < smallest then smallest, driver = size, workflows.index_key(by .. field) end
+    others[i] = workflows.index_key('by:' .. field)
   end
 end
 
-local newest = redis.call('ZRANGE', index_key('updated'), -1, -1, 'WITHSCORES')[2]
+local newest = redis.call('ZRANGE', workflows.index_key('updated'), -1, -1, 'WITHSCORES')[2]
 local stale, items = {}, {}
 local bytes = 0
 
@@ -37,16 +37,16 @@ end
 -- True when the item is part of the page; the caller has seen to the order.
 local function take(id, score)
   if not matches(id) then return false end
-  local record = load(id)
+  local record = workflows.load(id)
   if not record then
-    if redis.call('EXISTS', state_key(id)) == 0 then stale[#stale + 1] = id end
+    if redis.call('EXISTS', workflows.state_key(id)) == 0 then stale[#stale + 1] = id end
     return false
   end
   if query.after and record.updated <= query.after then return false end
   if query.before and record.updated >= query.before then return false end
-  local state = query.states and text_under(state_key(id)) or nil
+  local state = query.states and workflows.text_under(workflows.state_key(id)) or nil
   bytes = bytes + (query.states and record.bytes or 0)
-  items[#items + 1] = { score, id, line_of(record), state }
+  items[#items + 1] = { score, id, workflows.line_of(record), state }
   return true
 end
 
@@ -68,9 +68,9 @@ end
 local position = query.position
 
 -- Few ids with the prefix: take them all and put them in order, rather than looking for them in the whole set.
-if query.prefix and redis.call('ZLEXCOUNT', index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
+if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
   local found = {}
-  for _, id in ipairs(redis.call('ZRANGEBYLEX', index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127')) do
+  for _, id in ipairs(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127')) do
     local score = redis.call('ZSCORE', driver, id)
     if score then found[#found + 1] = { score = tonumber(score), text = score, id = id } end
   end

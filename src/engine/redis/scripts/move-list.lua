@@ -3,13 +3,13 @@
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  behind which id, '' from the start
   ARGV[5]  how many are examined at most
-  Returns  {the last id examined or '' at the end, {id, stamp, bytes, kind}…}; see load in workflow.lua
+  Returns  {the last id examined or '' at the end, {id, stamp, bytes, kind}…}; see load in workflows.lua
 ]]
 local limit = tonumber(ARGV[5])
-local ids = redis.call('ZRANGEBYLEX', index_key('ids'), ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, limit)
+local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, limit)
 local reply = { #ids == limit and ids[#ids] or '' }
 for _, id in ipairs(ids) do
-  local record = load(id)
-  if record then reply[#reply + 1] = { id, stamp_of(id, record), whole(record.bytes + (record.history_bytes or 0)), record.kind } end
+  local record = workflows.load(id)
+  if record then reply[#reply + 1] = { id, moving.stamp_of(id, record), whole(record.bytes + (record.history_bytes or 0)), record.kind } end
 end
 return reply

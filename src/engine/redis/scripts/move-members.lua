@@ -10,10 +10,10 @@
 ]]
 local limit = tonumber(ARGV[8])
 if ARGV[4] == 'workflows' then
-  local workflows = redis.call('ZRANGEBYLEX', index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
-  local reply = { #workflows == limit and '0' or '', workflows[#workflows] or '' }
-  for _, id in ipairs(workflows) do
-    for _, task in ipairs(redis.call('ZRANGEBYSCORE', workflow_tasks_key(id), '0', '+inf')) do reply[#reply + 1] = task end
+  local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
+  local reply = { #ids == limit and '0' or '', ids[#ids] or '' }
+  for _, id in ipairs(ids) do
+    for _, task in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(id), '0', '+inf')) do reply[#reply + 1] = task end
   end
   return reply
 end

@@ -3,7 +3,7 @@
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the once key, behind the prefix and 'once:'
   ARGV[5]  until when, in milliseconds
-  ARGV[6]  what is kept: see keep in once.lua
+  ARGV[6]  what is kept: see keep in once-keys.lua
   Returns  'kept' or 'known'
 ]]
 if tonumber(ARGV[5]) <= now then return 'known' end

@@ -8,19 +8,19 @@
   Returns  what became of it: see Arrived in arrival.ts; of a removal 'removed' or 'absent'
 ]]
 local id = call.id
-local current = load_task(id)
-local stamp = current and task_stamp(current)
+local current = task_store.load(id)
+local stamp = current and moving_tasks.stamp_of(current)
 
 local function take_out(task)
-  for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring' }) do redis.call('ZREM', queue_key(kind, task.queue), id) end
-  remove_task(id)
+  for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring' }) do redis.call('ZREM', task_keys.queue(kind, task.queue), id) end
+  task_entry.remove(id)
 end
 
 if call.remove then
   if stamp ~= call.remove then return 'absent' end
   take_out(current)
-  hint('task ' .. id)
-  tell()
+  writing.hint('task ' .. id)
+  writing.tell()
   return 'removed'
 end
 
@@ -32,7 +32,7 @@ local function last_moment(one) return math.max(one.created, one.status == 'read
 local function arrival()
   if task.kept_until and task.kept_until <= now then return 'expired' end
   if not current then return 'created' end
-  if stamp == task_stamp(task) then return 'same' end
+  if stamp == moving_tasks.stamp_of(task) then return 'same' end
   if call.replaces == stamp then return 'updated' end
   if call.onConflict == 'fail' then return 'conflict' end
   return call.onConflict == 'newer' and last_moment(task) > last_moment(current) and 'updated' or 'kept'
@@ -41,53 +41,53 @@ end
 local arrived = arrival()
 if call.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
-local before = stored_task(id)
+local before = task_store.stored(id)
 if before then take_out(before) end
 local texts = 4
 local function next_text()
   texts = texts + 1
   return ARGV[texts]
 end
-if call.hasPayload then redis.call('SET', payload_key(id), next_text()) end
-if call.hasResult then redis.call('SET', result_key(id), next_text()) end
-for _ = 1, call.failures do redis.call('RPUSH', failures_key(id), next_text()) end
+if call.hasPayload then redis.call('SET', task_keys.payload(id), next_text()) end
+if call.hasResult then redis.call('SET', task_keys.result(id), next_text()) end
+for _ = 1, call.failures do redis.call('RPUSH', task_keys.failures(id), next_text()) end
 for _, event in ipairs(call.events) do
-  redis.call('XADD', progress_key(id), whole(event[1]) .. '-0', 'at', whole(event[2]), 'event', next_text())
+  redis.call('XADD', task_keys.progress(id), whole(event[1]) .. '-0', 'at', whole(event[2]), 'event', next_text())
 end
 task.has_failed = call.failures > 0 or nil
-save_task(task)
+task_store.save(task)
 redis.call('ZADD', prefix .. 'queues', 0, task.queue)
-local settings = queue_key('settings', task.queue)
-local sequence = task.place % PLACES_PER_PRIORITY
+local settings = task_keys.queue('settings', task.queue)
+local sequence = task.place % tasks.PLACES_PER_PRIORITY
 if tonumber(redis.call('HGET', settings, 'sequence') or 0) < sequence then redis.call('HSET', settings, 'sequence', whole(sequence)) end
-place_in_sets(task, nil)
+task_places.put(task, nil)
 
 if task.workflow then
-  local key = workflow_tasks_key(task.workflow)
-  redis.call('ZADD', key, is_open(task) and whole(-task.created) or whole(task.ended), id)
+  local key = workflows.tasks_key(task.workflow)
+  redis.call('ZADD', key, tasks.is_open(task) and whole(-task.created) or whole(task.ended), id)
   -- The workflow's own record says the deadline it has without tasks; an open task only ever takes it away.
-  if is_open(task) then
+  if tasks.is_open(task) then
     redis.call('PERSIST', key)
-    settle_hold(task.workflow)
-  elseif not is_held(task.workflow) then
-    redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, LONGEST_DEDUPE_MS)))
+    task_places.settle_hold(task.workflow)
+  elseif not workflows.is_held(task.workflow) then
+    redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, tasks.LONGEST_DEDUPE_MS)))
   end
 end
 if task.ended then
   if task.status ~= 'dead' then
-    if call.hasResult then redis.call('PEXPIREAT', result_key(id), whole(task.kept_until)) end
-    end_failures(task)
+    if call.hasResult then redis.call('PEXPIREAT', task_keys.result(id), whole(task.kept_until)) end
+    task_ends.end_failures(task)
   end
-  redis.call('PEXPIREAT', progress_key(id), whole(task.ended + call.limits.progressMs))
+  redis.call('PEXPIREAT', task_keys.progress(id), whole(task.ended + call.limits.progressMs))
 end
 if task.dedupe and task.deduped_until and task.deduped_until > now then
   local key = prefix .. 'dedupe:' .. task.dedupe
   local ends, other = string.match(redis.call('GET', key) or '', '^(%d+) (.+)$')
-  if not other or tonumber(ends) <= now or not load_task(other) then
+  if not other or tonumber(ends) <= now or not task_store.load(other) then
     redis.call('SET', key, whole(task.deduped_until) .. ' ' .. id, 'PXAT', whole(task.deduped_until))
   end
 end
-announce_task('task.imported', task)
-finish_call()
-tell()
+tasks.announce('task.imported', task)
+call_end.finish()
+writing.tell()
 return arrived

@@ -10,13 +10,13 @@
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
-local current = load(id)
+local current = workflows.load(id)
 
 if plan.remove then
-  if not current or core_of(stamp_of(id, current)) ~= core_of(plan.remove) then return 'absent' end
-  remove(id)
-  announce('workflow.deleted', id, current)
-  tell()
+  if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
+  writing.remove(id)
+  writing.announce('workflow.deleted', id, current)
+  writing.tell()
   return 'removed'
 end
 
@@ -32,9 +32,9 @@ end
 local function arrival()
   if plan.deadline and plan.deadline <= now then return 'expired' end
   if not current then return 'created' end
-  local stamp = stamp_of(id, current)
+  local stamp = moving.stamp_of(id, current)
   if stamp == plan.stamp then return 'same' end
-  if plan.replaces and core_of(plan.replaces) == core_of(stamp) then return 'updated' end
+  if plan.replaces and moving.core_of(plan.replaces) == moving.core_of(stamp) then return 'updated' end
   if is_ancestor() then return 'updated' end
   if plan.onConflict == 'fail' then return 'conflict' end
   return plan.onConflict == 'newer' and plan.updated > current.updated and 'updated' or 'kept'
@@ -44,20 +44,20 @@ local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
 local state = ARGV[5]
-if plan.deadline then redis.call('SET', state_key(id), state, 'PXAT', whole(plan.deadline))
-else redis.call('SET', state_key(id), state) end
-redis.call('DEL', meta_key(id), history_key(id))
+if plan.deadline then redis.call('SET', workflows.state_key(id), state, 'PXAT', whole(plan.deadline))
+else redis.call('SET', workflows.state_key(id), state) end
+redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
 local history_bytes = 0
 for i = 6, #ARGV do
-  redis.call('RPUSH', history_key(id), ARGV[i])
+  redis.call('RPUSH', workflows.history_key(id), ARGV[i])
   history_bytes = history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
 end
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
   bytes = #state, about = plan.about }
-write_meta(id, record, history_bytes)
-set_deadline(id, plan.deadline, false)
-unindex(id)
-index(id, record, plan.index, true)
-announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
-tell()
+writing.write_meta(id, record, history_bytes)
+writing.set_deadline(id, plan.deadline, false)
+writing.unindex(id)
+writing.index(id, record, plan.index, true)
+writing.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
+writing.tell()
 return arrived

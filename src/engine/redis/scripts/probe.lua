@@ -9,14 +9,18 @@ local own = ARGV[1] .. 'probe:' .. ARGV[2] .. ':'
 local text, hash, list, set, stream, number = own .. 'text', own .. 'hash', own .. 'list', own .. 'set', own .. 'stream', own .. 'number'
 local later = '99999999999999'
 local tried = {
-  { 'TIME' }, { 'EXISTS', text, hash }, { 'SET', text, 'x', 'PX', '60000' }, { 'GET', text }, { 'MGET', text, number }, { 'STRLEN', text }, { 'SETRANGE', text, '0', '' },
+  { 'TIME' }, { 'EXISTS', text, hash }, { 'SET', text, 'x', 'PX', '60000' }, { 'GET', text }, { 'MGET', text, number }, { 'MSET', text, 'x' },
+   { 'STRLEN', text }, { 'SETRANGE', text, '0', '' },
   { 'PTTL', text }, { 'PERSIST', text }, { 'PEXPIREAT', text, later }, { 'PEXPIRE', text, '60000' }, { 'INCRBY', number, '2' },
-  { 'HSET', hash, 'a', '1' }, { 'HGET', hash, 'a' }, { 'HMGET', hash, 'a' }, { 'HGETALL', hash }, { 'HINCRBY', hash, 'a', '1' }, { 'HDEL', hash, 'b' }, { 'HLEN', hash },
+  { 'HSET', hash, 'a', '1' }, { 'HGET', hash, 'a' }, { 'HMGET', hash, 'a' }, { 'HGETALL', hash },
+  { 'HINCRBY', hash, 'a', '1' }, { 'HDEL', hash, 'b' }, { 'HLEN', hash },
   { 'LPUSH', list, 'a' }, { 'RPUSH', list, 'b' }, { 'LRANGE', list, '0', '0' }, { 'LINDEX', list, '0' }, { 'LLEN', list }, { 'LTRIM', list, '0', '9' },
   { 'RPOP', list }, { 'ZADD', set, '1', 'a' }, { 'ZCARD', set }, { 'ZCOUNT', set, '0', '1' }, { 'ZLEXCOUNT', set, '-', '+' },
   { 'ZRANGE', set, '0', '0' }, { 'ZRANGEBYLEX', set, '-', '+' }, { 'ZRANGEBYSCORE', set, '0', '1' }, { 'ZREVRANGE', set, '0', '0' },
-  { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set }, { 'ZREMRANGEBYSCORE', set, '0', '1' },
-  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' }, { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. 'changes', 'probe' },
+  { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set },
+  { 'ZREMRANGEBYSCORE', set, '0', '1' }, { 'ZREMRANGEBYRANK', set, '0', '0' },
+  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
+  { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. 'changes', 'probe' },
   { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number },
 }
 local failed = {}

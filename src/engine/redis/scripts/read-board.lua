@@ -4,12 +4,12 @@
   ARGV[4]  its name
   Returns  {{name, count…}, {name, end, text…}, {entry…}}
 ]]
-local board = ARGV[4]
+local name = ARGV[4]
 local notices = {}
-local live = redis.call('ZRANGEBYSCORE', board_key('ends', board), '(' .. whole(now), '+inf', 'WITHSCORES')
+local live = redis.call('ZRANGEBYSCORE', board.key('ends', name), '(' .. whole(now), '+inf', 'WITHSCORES')
 for i = 1, #live, 2 do
   notices[#notices + 1] = live[i]
   notices[#notices + 1] = live[i + 1]
-  notices[#notices + 1] = redis.call('HGET', board_key('notices', board), live[i])
+  notices[#notices + 1] = redis.call('HGET', board.key('notices', name), live[i])
 end
-return { redis.call('HGETALL', board_key('counts', board)), notices, redis.call('LRANGE', board_key('entries', board), 0, -1) }
+return { redis.call('HGETALL', board.key('counts', name)), notices, redis.call('LRANGE', board.key('entries', name), 0, -1) }

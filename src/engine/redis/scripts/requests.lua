@@ -2,12 +2,12 @@
   requests: carries out what has gathered in one turn of the service, each request for itself: all of it or nothing, whatever becomes of
   the others. Behind the files that say how.
   KEYS     keys of the tenant, for routing
-  ARGV[4]  the call: see once.lua; requests [{kind, texts: how many of the arguments that follow are its own, …}]
+  ARGV[4]  the call: see call.lua; requests [{kind, texts: how many of the arguments that follow are its own, …}]
   ARGV[5+] the texts of the requests, in turn
   Returns  {'fenced'} or the error READONLY, nothing done; or for each request its reply, or {'failed', why}
 ]]
-if is_fenced() then return { 'fenced' } end
-read_ahead()
+if once_keys.is_fenced() then return { 'fenced' } end
+task_store.read_ahead()
 local replies, at = {}, 5
 for i, request in ipairs(call.requests) do
   request.first = at
@@ -22,6 +22,6 @@ for i, request in ipairs(call.requests) do
     replies[i] = { 'failed', why }
   end
 end
-finish_call()
-tell()
+call_end.finish()
+writing.tell()
 return replies

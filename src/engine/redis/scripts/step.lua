@@ -1,34 +1,34 @@
 --[[
   step: what happens to one task outside of a commit.
-  The request: see once.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?};
+  The request: see call.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?};
   its text is the event of a progress, the failure of a fail
   Its reply  {'done', task, event id or ''}   {'replayed', kept}
              {'lost' | 'cancelled' | 'unknown'}   {'ended', status}   nothing written   {'mismatch'}
 ]]
 perform.step = function(request)
   local step, text = request.step, ARGV[request.first]
-  local known = happened(request)
+  local known = once_keys.happened(request)
   if known then return known end
   local task, why
   if step.kind == 'cancel' then
-    task = load_task(step.id)
+    task = task_store.load(step.id)
     if not task then return { 'unknown' } end
-    if not is_open(task) then return { 'ended', task.status } end
+    if not tasks.is_open(task) then return { 'ended', task.status } end
   else
-    task, why = leased_task(step.id, step.token)
+    task, why = task_ends.leased_task(step.id, step.token)
     if why then return { why } end
   end
 
-  need_no_memory()
+  writing.need_no_memory()
   local event = ''
-  if step.kind == 'extend' then extend(task, step.leaseMs)
-  elseif step.kind == 'progress' then event = add_progress(task, text)
-  elseif step.kind == 'release' then release(task)
-  elseif step.kind == 'fail' then fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
-  elseif task.status ~= 'leased' or step.isForced then cancel_task(task, step.reason)
-  else change_task(task, { cancel = true, reason = step.reason or false }, 'task.cancel-requested') end
+  if step.kind == 'extend' then task_steps.extend(task, step.leaseMs)
+  elseif step.kind == 'progress' then event = task_steps.add_progress(task, text)
+  elseif step.kind == 'release' then task_steps.release(task)
+  elseif step.kind == 'fail' then task_steps.fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
+  elseif task.status ~= 'leased' or step.isForced then task_ends.cancel(task, step.reason)
+  else task_places.change(task, { cancel = true, reason = step.reason or false }, 'task.cancel-requested') end
 
-  local fields = fields_of(task)
-  keep(request.once[1], { task = fields, event = event })
+  local fields = tasks.fields_of(task)
+  once_keys.keep(request.once[1], { task = fields, event = event })
   return { 'done', fields, event }
 end

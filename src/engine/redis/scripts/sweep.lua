@@ -7,35 +7,35 @@
 ]]
 local expired = 0
 local function take_away(id)
-  announce_end(id)
-  remove(id)
+  writing.announce_end(id)
+  writing.remove(id)
 end
 
 local function clear(id)
-  local record = load(id)
+  local record = workflows.load(id)
   if not record then
     take_away(id)
     return true
   end
   -- Another program has given it a new value or a longer life; what we know of the old one is over all the same.
   if record.kind == 'legacy' then
-    announce_end(id)
-    unindex(id)
+    writing.announce_end(id)
+    writing.unindex(id)
   else
-    index_deadline(id, record.deadline)
+    writing.index_deadline(id, record.deadline)
   end
   return false
 end
 
-local due = redis.call('ZRANGEBYSCORE', index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
+local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
 -- Most sweeps find nothing, and write nothing.
-if #due > 0 or #ARGV > 4 then need_no_memory() end
+if #due > 0 or #ARGV > 4 then writing.need_no_memory() end
 for _, id in ipairs(due) do
   if clear(id) then expired = expired + 1 end
 end
 for i = 5, #ARGV do
-  if not load(ARGV[i]) then take_away(ARGV[i]) end
+  if not workflows.load(ARGV[i]) then take_away(ARGV[i]) end
 end
-tell()
-local next_due = redis.call('ZRANGE', index_key('deadline'), 0, 0, 'WITHSCORES')[2]
+writing.tell()
+local next_due = redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]
 return { expired, next_due or '' }

@@ -6,9 +6,9 @@
 ]]
 local which = call.which
 local function details(id)
-  local task = load_task(id)
+  local task = task_store.load(id)
   if not task then return false end
-  return { fields_of(task), payload_of(id) or '', result_of(task), redis.call('LRANGE', failures_key(id), 0, -1) }
+  return { tasks.fields_of(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1) }
 end
 
 local reply = {}
@@ -16,15 +16,15 @@ if which.ids then
   for i, id in ipairs(which.ids) do reply[i] = details(id) end
 elseif which.dead then
   -- A range that ends at -1 would be all of them.
-  local ids = which.dead.limit > 0 and redis.call('ZREVRANGE', queue_key('dead', which.dead.queue), 0, which.dead.limit - 1) or {}
+  local ids = which.dead.limit > 0 and redis.call('ZREVRANGE', task_keys.queue('dead', which.dead.queue), 0, which.dead.limit - 1) or {}
   for i, id in ipairs(ids) do reply[i] = details(id) end
 else
-  local key = workflow_tasks_key(which.workflow.id)
+  local key = workflows.tasks_key(which.workflow.id)
   local function show(ids)
     for _, id in ipairs(ids) do
-      local task = load_task(id)
+      local task = task_store.load(id)
       -- The id may have been used again since, for a task of another workflow.
-      if task and task.workflow == which.workflow.id then reply[#reply + 1] = { fields_of(task) }
+      if task and task.workflow == which.workflow.id then reply[#reply + 1] = { tasks.fields_of(task) }
       else redis.call('ZREM', key, id) end
     end
   end

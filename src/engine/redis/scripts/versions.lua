@@ -9,21 +9,21 @@
            "<version> <updated> <deadline> <about>", see commit.lua
 ]]
 local id, before, limit = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local record = load(id)
+local record = workflows.load(id)
 if not record then return nil end
-local oldest = redis.call('LINDEX', history_key(id), -1)
-local reply = { line_of(record), oldest and string.match(oldest, '^%d+') or whole(record.version) }
+local oldest = redis.call('LINDEX', workflows.history_key(id), -1)
+local reply = { workflows.line_of(record), oldest and string.match(oldest, '^%d+') or whole(record.version) }
 local function add(header, bytes, state)
   reply[#reply + 1] = { header, bytes, ARGV[7] == '1' and state() or '' }
 end
 if not before or record.version < before then
   local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
-  add(header, record.bytes, function() return text_under(state_key(id)) end)
+  add(header, record.bytes, function() return workflows.text_under(workflows.state_key(id)) end)
 end
-local length = redis.call('LLEN', history_key(id))
+local length = redis.call('LLEN', workflows.history_key(id))
 local at = 0
 while at < length and #reply < limit + 2 do
-  local entry = redis.call('LINDEX', history_key(id), at)
+  local entry = redis.call('LINDEX', workflows.history_key(id), at)
   local stop = string.find(entry, '\n', 1, true)
   local version = tonumber(string.match(entry, '^%d+'))
   if not before or version < before then

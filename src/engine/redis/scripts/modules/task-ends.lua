@@ -1,12 +1,12 @@
 --[[
-  Common to the scripts that know tasks: how a task ends, and what time does to it; behind task-places.lua.
+  How a task ends, and what time does to it.
 ]]
 -- The task, if the token is that of its current delivery; else nil and why not.
 local function leased_task(id, token)
-  local task = load_task(id)
+  local task = task_store.load(id)
   if not task then return nil, 'unknown' end
   if task.status == 'cancelled' then return nil, 'cancelled' end
-  if task.token ~= token or not is_open(task) then return nil, 'lost' end
+  if task.token ~= token or not tasks.is_open(task) then return nil, 'lost' end
   return task
 end
 
@@ -15,73 +15,73 @@ local function end_of_keeping(task, ms) return math.max(now + ms, task.deduped_u
 
 -- What else there is of an ended task goes when the task goes.
 local function end_failures(task)
-  if task.has_failed then redis.call('PEXPIREAT', failures_key(task.id), task.kept_until) end
+  if task.has_failed then redis.call('PEXPIREAT', task_keys.failures(task.id), task.kept_until) end
 end
 
 local function end_progress(task)
-  if task.progress then redis.call('PEXPIREAT', progress_key(task.id), now + call.limits.progressMs) end
+  if task.progress then redis.call('PEXPIREAT', task_keys.progress(task.id), now + call.limits.progressMs) end
 end
 
 -- Most tasks have nothing to say at their end.
 local NO_RESULT = 'null'
 
 -- `is_proof`: it keeps its token, which proves to whoever has that too what has become of the delivery; see ended_by.
--- Its first write may be refused for want of memory, so nothing is noted before that.
 local function finish(task, result, is_proof)
   local kept_until = end_of_keeping(task, call.limits.resultMs)
-  if result ~= NO_RESULT then redis.call('SET', result_key(task.id), result, 'PXAT', whole(kept_until)) end
+  if result ~= NO_RESULT then redis.call('SET', task_keys.result(task.id), result, 'PXAT', whole(kept_until)) end
   local old_status = task.status
   task.token = is_proof and task.token or nil
   task.status, task.ended, task.kept_until = 'done', now, kept_until
-  task_changed(task, old_status, 'task.done')
-  drop_payload(task.id)
-  tally(task.queue, 'completed')
+  task_places.changed(task, old_status, 'task.done')
+  task_store.drop_payload(task.id)
+  call_end.tally(task.queue, 'completed')
   end_failures(task)
   end_progress(task)
 end
 
 local function result_of(task)
-  return task.status == 'done' and (redis.call('GET', result_key(task.id)) or NO_RESULT)
+  return task.status == 'done' and (redis.call('GET', task_keys.result(task.id)) or NO_RESULT)
 end
 
 local function cancel_task(task, reason)
   local kept_until = end_of_keeping(task, call.limits.resultMs)
-  change_task(task, { token = false, status = 'cancelled', cancel = true, reason = reason or false, ended = now, kept_until = kept_until }, 'task.cancelled')
-  drop_payload(task.id)
-  tally(task.queue, 'cancelled')
+  local changes = { token = false, status = 'cancelled', cancel = true, reason = reason or false, ended = now, kept_until = kept_until }
+  task_places.change(task, changes, 'task.cancelled')
+  task_store.drop_payload(task.id)
+  call_end.tally(task.queue, 'cancelled')
   end_failures(task)
   end_progress(task)
   return task
 end
 
-local function die(task, reason)
-  change_task(task, { token = false, status = 'dead', reason = reason, ended = now, kept_until = now + call.limits.deadMs }, 'task.dead')
-  tally(task.queue, 'died')
+local function die(task, reason, is_out)
+  task_places.change(task, { token = false, status = 'dead', reason = reason, ended = now, kept_until = now + call.limits.deadMs }, 'task.dead', is_out)
+  call_end.tally(task.queue, 'died')
   end_progress(task)
   return task
 end
 
 -- Joins the tail: a retry or a task that was planned for later does not jump the queue.
 local function make_ready(task, more, event)
-  change_task(task, with({ status = 'ready', ready = now, place = next_place(task) }, more or {}), event or 'task.ready')
+  task_places.change(task, task_places.with({ status = 'ready', ready = now, place = task_places.next(task) }, more or {}), event or 'task.ready')
 end
 
 -- The delivery is spent. Its token stays good until somebody else claims the task.
 local function expire_lease(task)
   if task.cancel then cancel_task(task, task.reason)
   elseif task.attempt >= task.max_attempts then die(task, 'LEASE_EXPIRED')
-  else change_task(task, { status = 'ready', ready = now }, 'task.lease-expired') end
+  else task_places.change(task, { status = 'ready', ready = now }, 'task.lease-expired') end
 end
 
 local function due_in(kind, queue, most, upto)
-  if kind == 'leased' then settle_leased(queue) end
-  return redis.call('ZRANGEBYSCORE', queue_key(kind, queue), '-inf', upto, 'LIMIT', 0, most)
+  if kind == 'leased' then call_end.settle_leased(queue) end
+  return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 
 -- A member of a set; when its task is gone (deleted behind our back), so is the member.
 local function member(kind, queue, id)
-  local task = load_task(id)
-  if not task then redis.call('ZREM', set_key(kind, queue), id) end
+  local task = task_store.load(id)
+  if not task then redis.call('ZREM', task_places.set_key(kind, queue), id) end
   return task
 end
 
@@ -99,17 +99,18 @@ local tidied = {}
 local function tidy(queue)
   if tidied[queue] then return end
   tidied[queue] = true
-  each_due('delayed', queue, TIDIED_AT_ONCE, now, function(task) make_ready(task) end)
-  each_due('leased', queue, TIDIED_AT_ONCE, now, expire_lease)
+  each_due('delayed', queue, tasks.TIDIED_AT_ONCE, now, function(task) make_ready(task) end)
+  each_due('leased', queue, tasks.TIDIED_AT_ONCE, now, expire_lease)
 end
 
+local HIGHEST_PRIORITY = 9
 -- Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were.
 local function end_overdue_heads(queue, most)
   local ended = 0
   for priority = 0, HIGHEST_PRIORITY do
-    local from, to = whole(priority * PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * PLACES_PER_PRIORITY)
+    local from, to = whole(priority * tasks.PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * tasks.PLACES_PER_PRIORITY)
     while ended < most do
-      local id = redis.call('ZRANGEBYSCORE', ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
+      local id = redis.call('ZRANGEBYSCORE', task_heads.ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
       local task = id and member('ready', queue, id)
       if not id or (task and task.expires > now) then break end
       if task then die(task, 'EXPIRED') end
@@ -118,3 +119,6 @@ local function end_overdue_heads(queue, most)
   end
   return ended
 end
+
+return { leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
+  make_ready = make_ready, due_in = due_in, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }

@@ -1,5 +1,5 @@
 --[[
-  Common to the scripts that change workflows; behind workflow.lua. Each of them calls tell() at its end.
+  What every script needs that changes something. Each of them calls tell() at its end.
 ]]
 --[[
   A full server refuses what takes memory only as the first write of a script, and lets everything through behind that. So whoever takes none
@@ -44,8 +44,8 @@ end
 
 -- The end of a life of the id that nobody has noticed yet; what it was has gone with it. To be called before its index entries go.
 local function announce_end(id)
-  if not redis.call('ZSCORE', index_key('updated'), id) then return end
-  local deadline = tonumber(redis.call('ZSCORE', index_key('deadline'), id))
+  if not redis.call('ZSCORE', workflows.index_key('updated'), id) then return end
+  local deadline = tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))
   local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
   feed('type', type, 'id', id)
   hint('workflow ' .. id)
@@ -53,22 +53,22 @@ end
 
 -- The entries "field=value" under which a workflow is indexed now. Ours, not a user's JSON.
 local function indexed_under(id)
-  local stored = redis.call('HGET', index_key('values'), id)
+  local stored = redis.call('HGET', workflows.index_key('values'), id)
   return stored and cjson.decode(stored) or {}
 end
 
 local function unindex(id)
   for _, entry in ipairs(indexed_under(id)) do
-    redis.call('ZREM', index_key('by:' .. entry), id)
-    redis.call('ZREM', index_key('created-by:' .. entry), id)
+    redis.call('ZREM', workflows.index_key('by:' .. entry), id)
+    redis.call('ZREM', workflows.index_key('created-by:' .. entry), id)
   end
-  redis.call('HDEL', index_key('values'), id)
-  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do redis.call('ZREM', index_key(name), id) end
+  redis.call('HDEL', workflows.index_key('values'), id)
+  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
 end
 
 local function index_deadline(id, deadline)
-  if deadline then redis.call('ZADD', index_key('deadline'), whole(deadline), id)
-  else redis.call('ZREM', index_key('deadline'), id) end
+  if deadline then redis.call('ZADD', workflows.index_key('deadline'), whole(deadline), id)
+  else redis.call('ZREM', workflows.index_key('deadline'), id) end
 end
 
 -- `is_new`: nothing of an earlier life of the id is indexed.
@@ -79,67 +79,50 @@ local function index(id, record, entries, is_new)
     for _, entry in ipairs(indexed_under(id)) do
       had[entry] = true
       if not wanted[entry] then
-        redis.call('ZREM', index_key('by:' .. entry), id)
-        redis.call('ZREM', index_key('created-by:' .. entry), id)
+        redis.call('ZREM', workflows.index_key('by:' .. entry), id)
+        redis.call('ZREM', workflows.index_key('created-by:' .. entry), id)
       end
     end
   end
   local changed = is_new
   for _, entry in ipairs(entries) do
-    redis.call('ZADD', index_key('by:' .. entry), whole(record.updated), id)
+    redis.call('ZADD', workflows.index_key('by:' .. entry), whole(record.updated), id)
     if not had[entry] then
       changed = true
-      redis.call('ZADD', index_key('created-by:' .. entry), whole(record.created), id)
+      redis.call('ZADD', workflows.index_key('created-by:' .. entry), whole(record.created), id)
     end
     had[entry] = nil
   end
-  if changed or next(had) then redis.call('HSET', index_key('values'), id, cjson.encode(entries)) end
-  redis.call('ZADD', index_key('updated'), whole(record.updated), id)
+  if changed or next(had) then redis.call('HSET', workflows.index_key('values'), id, cjson.encode(entries)) end
+  redis.call('ZADD', workflows.index_key('updated'), whole(record.updated), id)
   if is_new then
-    redis.call('ZADD', index_key('created'), whole(record.created), id)
-    redis.call('ZADD', index_key('ids'), 0, id)
+    redis.call('ZADD', workflows.index_key('created'), whole(record.created), id)
+    redis.call('ZADD', workflows.index_key('ids'), 0, id)
   end
   index_deadline(id, record.deadline)
 end
 
 -- All keys of a workflow end together.
 local function set_deadline(id, deadline, with_state)
-  local keys = { meta_key(id), history_key(id) }
-  if with_state then keys[3] = state_key(id) end
+  local keys = { workflows.meta_key(id), workflows.history_key(id) }
+  if with_state then keys[3] = workflows.state_key(id) end
   for _, key in ipairs(keys) do
     if deadline then redis.call('PEXPIREAT', key, whole(deadline)) else redis.call('PERSIST', key) end
   end
 end
 
 local function write_meta(id, record, history_bytes)
-  redis.call('HSET', meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
+  redis.call('HSET', workflows.meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
     'updated', whole(record.updated), 'deadline', deadline_text(record.deadline),
     'ttl', deadline_text(record.ttl), 'bytes', whole(record.bytes),
     'about', record.about, 'history_bytes', whole(history_bytes))
 end
 
 local function remove(id)
-  redis.call('DEL', state_key(id), meta_key(id), history_key(id))
+  redis.call('DEL', workflows.state_key(id), workflows.meta_key(id), workflows.history_key(id))
   unindex(id)
 end
 
--- Conflict records: a hash by number ("<until> <record>", 'last' counts them), and beside it a key for each state.
-local function conflicts_key(id) return prefix .. 'document_workflow_conflicts:' .. id end
-local function conflict_state_key(id, n) return prefix .. 'document_workflow_conflict:' .. id .. ':' .. whole(n) end
-
--- Its text, if its time is not over.
-local function conflict_record(id, n)
-  local stored = redis.call('HGET', conflicts_key(id), whole(n))
-  local ends, text = string.match(stored or '', '^(%S+) (.*)$')
-  if not ends or (ends ~= '-' and tonumber(ends) <= now) then return nil end
-  return text
-end
-
-local NUMBERS_KEPT_MS = 86400000
-local function drop_conflict(id, n)
-  local key = conflicts_key(id)
-  redis.call('HDEL', key, whole(n))
-  redis.call('DEL', conflict_state_key(id, n))
-  -- The count of them goes too, but later: no number should soon be another record's.
-  if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, NUMBERS_KEPT_MS) end
-end
+return { need_no_memory = need_no_memory, need_memory = need_memory, feed = feed, hint = hint, tell = tell, announce = announce,
+  announce_end = announce_end, unindex = unindex, index_deadline = index_deadline, index = index, set_deadline = set_deadline,
+  write_meta = write_meta, remove = remove }

@@ -1,23 +1,23 @@
 --[[
-  Common to the scripts that know tasks: where a task stands, and the workflow it holds; behind call-end.lua.
+  Where a task stands, and the workflow it holds.
 ]]
 local function next_place(task)
-  return task.priority * PLACES_PER_PRIORITY + redis.call('HINCRBY', queue_key('settings', task.queue), 'sequence', 1)
+  return task.priority * tasks.PLACES_PER_PRIORITY + redis.call('HINCRBY', task_keys.queue('settings', task.queue), 'sequence', 1)
 end
 
 local function settle_hold(id)
-  local record = load(id)
+  local record = workflows.load(id)
   if not record or record.kind ~= 'ours' then return end
-  local deadline = held_deadline(id, record.deadline, record.ttl)
+  local deadline = workflows.held_deadline(id, record.deadline, record.ttl)
   if deadline == record.deadline then return end
-  redis.call('HSET', meta_key(id), 'deadline', deadline_text(deadline))
-  set_deadline(id, deadline, true)
-  index_deadline(id, deadline)
-  hint('workflow ' .. id)
+  redis.call('HSET', workflows.meta_key(id), 'deadline', deadline_text(deadline))
+  writing.set_deadline(id, deadline, true)
+  writing.index_deadline(id, deadline)
+  writing.hint('workflow ' .. id)
 end
 
 -- In which set a task stands, and where.
-local function set_key(kind, queue) return kind == 'ready' and ready_key(queue) or queue_key(kind, queue) end
+local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
 -- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
@@ -25,28 +25,28 @@ local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead =
 -- `is_out`: it has been taken out of its old set already.
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
-  if task.status == 'leased' then note_leased(task.queue, task.id, task.lease_ends)
+  if task.status == 'leased' then call_end.note_leased(task.queue, task.id, task.lease_ends)
   elseif score then redis.call('ZADD', set_key(task.status, task.queue), whole(task[score]), task.id) end
   if task.is_timed then
     if task.status == 'ready' or task.status == 'delayed' then
-      redis.call('ZADD', queue_key('expiring', task.queue), whole(task.expires), task.id)
+      redis.call('ZADD', task_keys.queue('expiring', task.queue), whole(task.expires), task.id)
     elseif old_status == 'ready' or old_status == 'delayed' then
-      redis.call('ZREM', queue_key('expiring', task.queue), task.id)
+      redis.call('ZREM', task_keys.queue('expiring', task.queue), task.id)
     end
   end
   if not old_status or old_status == task.status or not SCORES[old_status] or is_out then return end
-  if old_status == 'leased' then note_leased(task.queue, task.id, false)
+  if old_status == 'leased' then call_end.note_leased(task.queue, task.id, false)
   else redis.call('ZREM', set_key(old_status, task.queue), task.id) end
 end
 
 local function hold_workflow(task)
   if not task.workflow then return end
-  local key = workflow_tasks_key(task.workflow)
-  redis.call('ZADD', key, is_open(task) and whole(-task.created) or whole(task.ended), task.id)
-  if is_held(task.workflow) then
+  local key = workflows.tasks_key(task.workflow)
+  redis.call('ZADD', key, tasks.is_open(task) and whole(-task.created) or whole(task.ended), task.id)
+  if workflows.is_held(task.workflow) then
     redis.call('PERSIST', key)
   else
-    local kept = math.max(call.limits.resultMs, call.limits.deadMs, LONGEST_DEDUPE_MS)
+    local kept = math.max(call.limits.resultMs, call.limits.deadMs, tasks.LONGEST_DEDUPE_MS)
     redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
     redis.call('PEXPIREAT', key, whole(now + kept))
   end
@@ -55,21 +55,24 @@ end
 
 -- Keeps a task that has another status or place now, and puts it where it belongs.
 local function task_changed(task, old_status, event, is_out)
-  save_task(task)
+  task_store.save(task)
   place_in_sets(task, old_status, is_out)
-  if OPEN[old_status] ~= OPEN[task.status] then hold_workflow(task) end
-  if event then announce_task(event, task) end
+  if tasks.OPEN[old_status] ~= tasks.OPEN[task.status] then hold_workflow(task) end
+  if event then tasks.announce(event, task) end
   return task
 end
 
 -- Does what `changes` say; false takes a field away.
-local function change_task(task, changes, event)
+local function change_task(task, changes, event, is_out)
   local old_status = task.status
   for name, value in pairs(changes) do task[name] = value or nil end
-  return task_changed(task, old_status, event)
+  return task_changed(task, old_status, event, is_out)
 end
 
 local function with(changes, more)
   for name, value in pairs(more) do changes[name] = value end
   return changes
 end
+
+return { next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed, change = change_task,
+  with = with }

@@ -1,5 +1,5 @@
 --[[
-  Common to the scripts that know boards; behind writing.lua. What becomes of a board is the same, step for step, in src/engine/board.ts.
+  Boards. What becomes of a board is the same, step for step, in src/engine/board.ts.
   A change is {board, add {name: number}, notices [{name, keepMs}], entries (how many)}; the texts of notices and entries, in that order, come from
   `next_text`: they are never looked into.
 ]]
@@ -23,8 +23,10 @@ local function change_board(change, next_text)
       redis.call('HDEL', notices, redis.call('ZPOPMIN', ends)[1])
       over = over - 1
     end
-    hint('board ' .. board)
+    writing.hint('board ' .. board)
   end
   for _ = 1, change.entries do redis.call('LPUSH', board_key('entries', board), next_text()) end
   if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, ENTRIES_KEPT - 1) end
 end
+
+return { key = board_key, change = change_board }

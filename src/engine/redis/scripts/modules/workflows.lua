@@ -1,38 +1,12 @@
 --[[
-  Common to the scripts that know workflows; put in front of each of them.
-  ARGV[1]  prefix of the tenant's keys
-  ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
-  ARGV[3]  default time to live in milliseconds, and how many events are kept
+  Workflows as they lie in Redis.
   A deadline, or a time to live, is a number of milliseconds, or false for never; as text '-' is never. A workflow with a time to live and
   no deadline is held by open tasks.
 ]]
-local prefix = ARGV[1]
-local default_ttl, events_kept = string.match(ARGV[3], '^(%d+) (%d+)$')
-default_ttl = tonumber(default_ttl)
-
-local function server_time()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
-
 local function state_key(id) return prefix .. 'document_workflow:' .. id end
 local function meta_key(id) return prefix .. 'document_workflow_meta:' .. id end
 local function history_key(id) return prefix .. 'document_workflow_history:' .. id end
 local function index_key(name) return prefix .. 'document_workflow_index:' .. name end
-
--- tostring would write large numbers in scientific notation. A call has the same few times to write over and over.
-local texts_of_numbers = {}
-local function whole(number)
-  local text = texts_of_numbers[number]
-  if not text then
-    text = string.format('%.0f', number)
-    if number == number then texts_of_numbers[number] = text end
-  end
-  return text
-end
-local function deadline_text(deadline) return deadline and whole(deadline) or '-' end
 
 --[[
   When Redis itself will let a key go. PTTL and TIME are read at two moments, and the server may be held up between them, so a
@@ -110,3 +84,6 @@ local function line_of(record)
   return record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
     deadline_text(record.deadline) .. ' ' .. record.kind
 end
+
+return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, text_under = text_under, load = load,
+  tasks_key = workflow_tasks_key, is_held = is_held, held_deadline = held_deadline, line_of = line_of }

@@ -1,5 +1,5 @@
 --[[
-  Common to the scripts that know tasks: tasks as they lie in Redis, and as a call knows them; behind tasks.lua.
+  Tasks as they lie in Redis, and as a call knows them.
   A task is a packed list, without names, which a million waiting tasks would carry a million times. Inside of it, as one text, is how it is to be
   treated: the tasks of a queue mostly share that, so it is neither read nor packed anew for each of them. New fields go last.
 ]]
@@ -39,17 +39,21 @@ end
 
 local function pack_task(task)
   return cmsgpack.pack(task.terms or pack_terms(task), task.workflow, task.created, task.status, task.attempt, task.ready, task.expires, task.lease_ends,
-    task.worker, task.token, task.place, task.started, task.held_lease, task.ended, task.kept_until, task.lent, rare_of(task))
+    task.worker, task.token, task.place, task.started, task.held_lease, task.ended, task.kept_until, task.lent, task.lent_token,
+    rare_of(task))
 end
 
--- Sixteen fields at once: the table is made in that size, a power of two, and with one more it would be twice as large.
+-- Up to sixteen fields at once: the table is made in that size, a power of two, and with one more it would be twice as large.
 local function unpack_task(id, packed)
-  local text, workflow, created, status, attempt, ready, expires, lease_ends, worker, token, place, started, held_lease, ended, kept_until, lent, rare
-    = cmsgpack.unpack(packed)
+  local text, workflow, created, status, attempt, ready, expires, lease_ends, worker, token, place, started, held_lease, ended, kept_until, lent, lent_token,
+    rare = cmsgpack.unpack(packed)
   local task = { id = id, workflow = workflow, created = created, status = status, attempt = attempt, ready = ready, expires = expires,
     lease_ends = lease_ends, worker = worker, token = token, place = place, started = started, held_lease = held_lease, ended = ended,
-    kept_until = kept_until, lent = lent }
-  for name, value in pairs(rare or {}) do task[name] = value end
+    kept_until = kept_until }
+  if lent then task.lent, task.lent_token = lent, lent_token end
+  if rare then
+    for name, value in pairs(rare) do task[name] = value end
+  end
   return setmetatable(task, terms(text))
 end
 
@@ -68,7 +72,7 @@ end
 
 -- What was ever written of a task, kept still or not.
 local function stored_task(id)
-  if at_hand[id] == nil then return unpacked(id, redis.call('GET', task_key(id))) end
+  if at_hand[id] == nil then return unpacked(id, redis.call('GET', task_keys.task(id))) end
   return at_hand[id] or nil
 end
 
@@ -85,7 +89,7 @@ local function save_task(task)
 end
 
 local function payload_of(id)
-  if payloads[id] == nil then payloads[id] = redis.call('GET', payload_key(id)) end
+  if payloads[id] == nil then payloads[id] = redis.call('GET', task_keys.payload(id)) end
   return payloads[id]
 end
 
@@ -110,7 +114,7 @@ local function read_tasks(ids)
   for _, id in ipairs(ids) do
     if at_hand[id] == nil then
       missing[#missing + 1] = id
-      keys[#keys + 1] = task_key(id)
+      keys[#keys + 1] = task_keys.task(id)
     end
   end
   if #keys < 2 then return end
@@ -120,7 +124,7 @@ end
 
 local function read_payloads(ids)
   local keys = {}
-  for i, id in ipairs(ids) do keys[i] = payload_key(id) end
+  for i, id in ipairs(ids) do keys[i] = task_keys.payload(id) end
   local texts = redis.call('MGET', unpack(keys))
   for i, id in ipairs(ids) do
     if payloads[id] == nil then payloads[id] = texts[i] end
@@ -146,11 +150,11 @@ local function write_tasks()
   local unlink, unlink_rest = gathering('UNLINK')
   for id in pairs(unsaved) do
     local task = at_hand[id]
-    if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_key(id), pack_task(task), 'PXAT', whole(task.kept_until))
-    else set(task_key(id), pack_task(task)) end
+    if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_keys.task(id), pack_task(task), 'PXAT', whole(task.kept_until))
+    else set(task_keys.task(id), pack_task(task)) end
   end
   for id in pairs(unsaved_payloads) do
-    if payloads[id] then set(payload_key(id), payloads[id]) else unlink(payload_key(id)) end
+    if payloads[id] then set(task_keys.payload(id), payloads[id]) else unlink(task_keys.payload(id)) end
   end
   set_rest()
   unlink_rest()
@@ -164,3 +168,6 @@ local function read_ahead()
   end
   read_tasks(ids)
 end
+
+return { AT_ONCE = AT_ONCE, stored = stored_task, load = load_task, save = save_task, payload_of = payload_of, save_payload = save_payload,
+  drop_payload = drop_payload, forget = forget_task, read = read_tasks, read_payloads = read_payloads, write = write_tasks, read_ahead = read_ahead }

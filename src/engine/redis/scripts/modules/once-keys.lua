@@ -1,10 +1,7 @@
 --[[
-  Common to the scripts that are called for tasks or for what happens once; behind workflow.lua.
-  ARGV[4]  the call, JSON made by the service. For what happens once: replica, epoch (which connection sends it; another epoch than the
-           latest is refused), and requests, each with once [{key, fingerprint, keepMs, alias?}]
+  What happens once. The call has for that: replica, epoch (which connection sends it; another epoch than the latest is refused), and requests, each
+  with once [{key, fingerprint, keepMs, alias?}].
 ]]
-local call = cjson.decode(ARGV[4])
-
 local function once_key(key) return prefix .. 'once:' .. key end
 
 local function is_fenced()
@@ -46,5 +43,4 @@ local function keep(once, kept)
   if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
 end
 
--- How each kind of request is carried out; filled by the files that follow.
-local perform = {}
+return { is_fenced = is_fenced, happened = happened, keep = keep }

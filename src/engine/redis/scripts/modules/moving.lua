@@ -1,5 +1,5 @@
 --[[
-  Common to the scripts that move workflows from store to store; behind workflow.lua. Stamps are those of src/engine/moving/stamp.ts.
+  What moves workflows from store to store. Stamps are those of src/engine/moving/stamp.ts.
 ]]
 local function workflow_stamp(record, versions)
   return record.inc .. '-' .. whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.ttl) .. ' ' .. whole(versions) ..
@@ -9,4 +9,6 @@ end
 -- Without the deadline.
 local function core_of(stamp) return string.match(stamp, '^(.*) [^ ]*$') or stamp end
 
-local function stamp_of(id, record) return workflow_stamp(record, redis.call('LLEN', history_key(id))) end
+local function stamp_of(id, record) return workflow_stamp(record, redis.call('LLEN', workflows.history_key(id))) end
+
+return { core_of = core_of, stamp_of = stamp_of }

@@ -26,3 +26,5 @@ local function event_id(stream_id, epoch)
   local ms, count = string.match(stream_id, '^(%d+)-(%d+)$')
   return string.format('%s-%06d-%s', ms, tonumber(count), epoch)
 end
+
+return { current = epoch_of_feed, event_id = event_id }

@@ -1,5 +1,5 @@
 --[[
-  Common to the scripts that know tasks: who works on what; behind task-ends.lua.
+  Who works on what.
 ]]
 local function lease_end(started, lease, limit)
   if limit then return math.min(now + lease, started + limit) end
@@ -8,7 +8,7 @@ end
 
 local function claimed_of(task)
   return { task.id, task.queue, task.token, task.lease_ends, task.priority, task.attempt, task.max_attempts, task.workflow or '', task.created,
-    payload_of(task.id) or '2\n{}null' }
+    task_store.payload_of(task.id) or '2\n{}null' }
 end
 
 -- Which task got which token.
@@ -22,7 +22,7 @@ end
 local function again(lent)
   local claimed = {}
   for _, pair in ipairs(lent) do
-    local task = load_task(pair[1])
+    local task = task_store.load(pair[1])
     if task and task.status == 'leased' and task.token == pair[2] then claimed[#claimed + 1] = claimed_of(task) end
   end
   return claimed
@@ -30,14 +30,14 @@ end
 
 -- The reply to whoever acknowledges a task that the same delivery has ended already; nil when it was another one, or all is kept under a once key.
 local function ended_by(id, token)
-  local task = load_task(id)
+  local task = task_store.load(id)
   if not task or task.status ~= 'done' or task.token ~= token then return nil end
-  return { 'replayed', '{}', again({ task.lent }) }
+  return { 'replayed', '{}', again(task.lent and { { task.lent, task.lent_token } } or {}) }
 end
 
 -- The reply to a request that has happened before, with what it had claimed; nil when it is to be done.
 local function replay_of(request)
-  local known = happened(request)
+  local known = once_keys.happened(request)
   if known and known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end
   return known
 end
@@ -45,7 +45,7 @@ end
 -- Nothing in a call of many requests pauses a queue.
 local paused = {}
 local function is_paused(queue)
-  if paused[queue] == nil then paused[queue] = redis.call('HGET', queue_key('settings', queue), 'paused') == '1' end
+  if paused[queue] == nil then paused[queue] = redis.call('HGET', task_keys.queue('settings', queue), 'paused') == '1' end
   return paused[queue]
 end
 
@@ -56,16 +56,18 @@ local function is_known(queue)
   return known_queues[queue]
 end
 
+local WORKER_NOTED_MS = 5000
 local noted = {}
 local function note_worker(queue, worker)
-  local name = queue .. ' ' .. worker
-  if noted[name] then return end
-  noted[name] = true
-  local seen = tonumber(redis.call('ZSCORE', queue_key('workers', queue), worker) or 0)
+  local workers = noted[queue] or {}
+  noted[queue] = workers
+  if workers[worker] then return end
+  workers[worker] = true
+  local seen = tonumber(redis.call('ZSCORE', task_keys.queue('workers', queue), worker) or 0)
   if seen >= now - WORKER_NOTED_MS then return end
-  redis.call('ZADD', queue_key('workers', queue), whole(now), worker)
-  redis.call('ZREMRANGEBYSCORE', queue_key('workers', queue), '-inf', whole(now - WORKER_SEEN_MS))
-  redis.call('PEXPIREAT', queue_key('workers', queue), whole(now + WORKER_SEEN_MS))
+  redis.call('ZADD', task_keys.queue('workers', queue), whole(now), worker)
+  redis.call('ZREMRANGEBYSCORE', task_keys.queue('workers', queue), '-inf', whole(now - tasks.WORKER_SEEN_MS))
+  redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + tasks.WORKER_SEEN_MS))
 end
 
 -- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.
@@ -73,23 +75,23 @@ local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
   if not is_known(queue) then return claimed, ends end
   note_worker(queue, request.worker)
-  tidy(queue)
+  task_ends.tidy(queue)
   if is_paused(queue) then return claimed, ends end
   local looked = 0
-  while #claimed < #request.tokens and looked < #request.tokens + TIDIED_AT_ONCE do
+  while #claimed < #request.tokens and looked < #request.tokens + tasks.TIDIED_AT_ONCE do
     looked = looked + 1
-    local id = pop(queue, #request.tokens - #claimed)
+    local id = task_heads.take_first(queue, #request.tokens - #claimed)
     if not id then break end
-    local task = load_task(id)
+    local task = task_store.load(id)
     if task and task.expires <= now then
-      die(task, 'EXPIRED')
+      task_ends.die(task, 'EXPIRED', true)
     elseif task then
-      tally(queue, 'claimed')
+      call_end.tally(queue, 'claimed')
       local lease = request.leaseMs or task.lease
       local old_status = task.status
       task.status, task.attempt, task.worker, task.token = 'leased', task.attempt + 1, request.worker, request.tokens[#claimed + 1]
       task.started, task.held_lease, task.lease_ends = now, lease, lease_end(now, lease, task.limit)
-      task_changed(task, old_status, 'task.claimed', true)
+      task_places.changed(task, old_status, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
       ends = math.max(ends, task.lease_ends)
     end
@@ -100,12 +102,15 @@ end
 -- How long until something may become ready by itself; '' when nothing will.
 local function next_due_in(queue)
   if is_paused(queue) then return '' end
-  if is_any_ready(queue) then return '0' end
-  settle_leased(queue)
+  if task_heads.is_any_ready(queue) then return '0' end
+  call_end.settle_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
-    local score = tonumber(redis.call('ZRANGE', queue_key(kind, queue), 0, 0, 'WITHSCORES')[2])
+    local score = tonumber(redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES')[2])
     if score and (not next or score < next) then next = score end
   end
   return next and whole(math.max(0, next - now)) or ''
 end
+
+return { lease_end = lease_end, lent_of = lent_of, again = again, ended_by = ended_by, replay_of = replay_of, is_paused = is_paused,
+  known_queues = known_queues, is_known = is_known, claim = claim, next_due_in = next_due_in }

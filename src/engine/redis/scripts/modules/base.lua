@@ -1,0 +1,29 @@
+--[[
+  Put in front of every script that knows the time.
+  ARGV[1]  prefix of the tenant's keys
+  ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
+  ARGV[3]  default time to live in milliseconds, and how many events are kept
+]]
+local prefix = ARGV[1]
+local default_ttl, events_kept = string.match(ARGV[3], '^(%d+) (%d+)$')
+default_ttl = tonumber(default_ttl)
+
+local function server_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
+
+-- tostring would write large numbers in scientific notation. A call has the same few times to write over and over.
+local texts_of_numbers = {}
+local function whole(number)
+  local text = texts_of_numbers[number]
+  if not text then
+    text = string.format('%.0f', number)
+    if number == number then texts_of_numbers[number] = text end
+  end
+  return text
+end
+local function deadline_text(deadline) return deadline and whole(deadline) or '-' end
+

@@ -1,0 +1,64 @@
+--[[
+  The first tasks of a queue. The claims of a call look at them together: `heads` are those tasks, of which the first `taken` are taken. Those leave the
+  set of ready tasks together too, when somebody else looks into it or changes it, or the call ends.
+]]
+local heads = {}
+local function settle_ready(queue)
+  local seen = heads[queue]
+  if not seen then return end
+  heads[queue] = nil
+  if seen.taken > 0 then redis.call('ZREMRANGEBYRANK', task_keys.queue('ready', queue), 0, seen.taken - 1) end
+end
+
+local function ready_key(queue)
+  settle_ready(queue)
+  return task_keys.queue('ready', queue)
+end
+
+-- Nobody looks ahead for the others when a request of the call may put tasks into queues: that would make a new head of what he puts there.
+local looks_ahead
+local function wanted_from(queue, least)
+  if looks_ahead == nil then
+    looks_ahead = call.requests ~= nil
+    for _, request in ipairs(call.requests or {}) do
+      if not request.claim or request.enqueue or request.cancelTasksOf then looks_ahead = false end
+    end
+  end
+  if not looks_ahead then return least end
+  local count = 0
+  for _, request in ipairs(call.requests) do
+    if request.claim.queue == queue then count = count + #request.claim.tokens end
+  end
+  return count
+end
+
+local function look(queue, count)
+  settle_ready(queue)
+  local seen = { taken = 0, ids = redis.call('ZRANGE', task_keys.queue('ready', queue), 0, count - 1) }
+  heads[queue] = seen
+  if #seen.ids > 1 then
+    task_store.read(seen.ids)
+    task_store.read_payloads(seen.ids)
+  end
+  return seen
+end
+
+-- The id of the first of the ready tasks, which is ready no longer; nil when there is none. `wanted`: how many the caller may take.
+local function take_first(queue, wanted)
+  local seen = heads[queue]
+  if not seen or seen.taken == #seen.ids then seen = look(queue, wanted_from(queue, wanted)) end
+  if #seen.ids == 0 then return nil end
+  seen.taken = seen.taken + 1
+  return seen.ids[seen.taken]
+end
+
+local function is_any_ready(queue)
+  local seen = heads[queue]
+  return seen and seen.taken < #seen.ids or redis.call('ZCARD', ready_key(queue)) > 0
+end
+
+local function settle_heads()
+  for queue in pairs(heads) do settle_ready(queue) end
+end
+
+return { settle = settle_heads, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
