@@ -74,7 +74,7 @@ describe('a Redis that is examined', () => {
     await direct.mset('session:1', 'x', 'document_workflow:old', '{}', 'schema', '99');
     const { of } = await examined({ REDIS_URL: url() });
     expect(of('keys')).toMatchObject({ status: 'warn', says: '3 keys: 1 are of other programs' });
-    expect(of('schema')).toMatchObject({ status: 'fail', says: '99, and this version reads 2 only' });
+    expect(of('schema')).toMatchObject({ status: 'fail', says: '99, and this version reads 3 only' });
     expect((await examined({ REDIS_URL: url(), REDIS_NAMESPACE: 'own' })).of('keys').status).toBe('ok');
     await direct.flushall();
   });

@@ -10,7 +10,7 @@ import { ServerStates, type ServerState } from './server-state.js';
 export class UnfitRedisError extends Error {}
 
 /** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
-export const SCHEMA = '2';
+export const SCHEMA = '3';
 
 /** Says what is in force. @throws UnfitRedisError in words for the operator. */
 export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
