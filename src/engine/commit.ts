@@ -104,6 +104,8 @@ export interface Once {
   readonly keepStates?: boolean;
   /** It is made of the lease token of `ack`: whoever knows that may be told the outcome for as long as the task is kept, if not longer. */
   readonly isLease?: true;
+  /** The outcome must be found under the key, even if it could be told without. */
+  readonly isKept?: true;
   /** Another key under which the outcome is found, whatever the body: a lease token acknowledges once. */
   readonly alias?: string;
 }

@@ -18,8 +18,7 @@ export function onceForLease(
   if (renamed === undefined) return own;
   // Whether a replica has it too is seen by its key, so there must be one.
   renamed(own.key);
-  const { isLease: _proven, ...kept } = own;
-  return kept;
+  return { ...own, isKept: true };
 }
 
 /** For a request without a key. */

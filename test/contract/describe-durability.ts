@@ -143,6 +143,17 @@ export function describeDurability(
       expect((await tenant.commit({ patches: [patch('a', increment)] }, name)).replayed).toBe(false);
     });
 
+    it('knows which tasks have been ended under their lease, however short that is kept', async () => {
+      const q = new TestQueue(opened.engine, tenant.name);
+      await q.enqueue();
+      const { id, token } = await q.take();
+      const own = { key: `lease-${id}`, isLease: true, keepMs: 1000 } as const;
+      await q.commit({ ack: { taskId: id, token, result: '1' } }, own);
+      await reopen();
+      const again = new TestQueue(opened.engine, tenant.name);
+      expect(await again.commit({ ack: { taskId: id, token, result: '1' } }, own)).toMatchObject({ replayed: true });
+    });
+
     it('does not bring back what was deleted', async () => {
       await tenant.put('a', { status: 'x' });
       await tenant.put('a', { status: 'y' });

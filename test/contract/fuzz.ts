@@ -66,8 +66,7 @@ export async function findDifference({
         const replies = await feeds.compare(operation.tenant);
         if (replies !== undefined) return { seed, step, operation, replies };
       } else {
-        const expected = await perform(reference.engine, operation);
-        const actual = await perform(other.engine, operation);
+        const [expected, actual] = await both(operation, reference.engine, other.engine);
         chooser.learn(operation, expected);
         if (!isSame(expected, actual) && !isLeftOpen(operation, expected, actual)) {
           return { seed, step, operation, replies: { [reference.name]: expected, [other.name]: actual } };
@@ -76,6 +75,14 @@ export async function findDifference({
     }
   }
   return undefined;
+}
+
+async function both(operation: Operation, reference: Engine, other: Engine): Promise<[Reply, Reply]> {
+  if (operation.do !== 'together') return [await perform(reference, operation), await perform(other, operation)];
+  const expected: Reply[] = [];
+  for (const one of operation.operations) expected.push(await perform(reference, one));
+  const actual = await Promise.all(operation.operations.map((one) => perform(other, one)));
+  return [{ value: expected }, { value: actual }];
 }
 
 /**

@@ -69,10 +69,10 @@ export class Outcomes {
 
 /** What is kept of an outcome: the states that patches produced only when the request asked for it. */
 export function keep(
-  { fingerprint, keepMs, keepStates }: Once,
+  { fingerprint, keepMs, keepStates, isLease }: Once,
   outcome: Kept['outcome'],
   now: number,
-  isLasting = keepMs > RETRY_WINDOW_MS,
+  isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
 ): Kept {
   const workflows = outcome.workflows.map(({ state, ...workflow }) => {
     const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= LARGEST_KEPT_STATE;

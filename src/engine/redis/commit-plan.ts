@@ -147,7 +147,8 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
 /** As end.lua takes it; undefined when the plan does more than to end a task under its lease and to claim the next one. */
 export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
   const [only] = once;
-  if (tasks?.ack === undefined || only?.isLease === undefined || checkOnly || settles !== undefined) return undefined;
+  if (tasks?.ack === undefined || checkOnly || settles !== undefined) return undefined;
+  if (only?.isLease === undefined || only.isKept) return undefined;
   const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
   const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
   if (others > 0 || board !== undefined) return undefined;

@@ -79,6 +79,26 @@ export function describeTaskRepeats(fixture: Fixture): void {
         expect(await q.depth()).toMatchObject({ ready: 0, leased: 0 });
       });
 
+      it('is no answer to another commit, which has never been', async () => {
+        const q = queue();
+        await q.enqueue();
+        const task = await q.take();
+        const ack = { taskId: task.id, token: task.token, result: '1' };
+        await q.commit({ ack }, underLease(task));
+        const another = q.commit({ ack, enqueue: [newTask('q')] }, { key: randomUUID(), keepMs: HOUR });
+        await expect(another).rejects.toThrow(LeaseLostError);
+        expect(await q.depth()).toMatchObject({ ready: 0, leased: 0 });
+      });
+
+      it('is found under its key when it must be', async () => {
+        const q = queue();
+        await q.enqueue();
+        const task = await q.take();
+        const own = underLease(task);
+        await q.commit({ ack: { taskId: task.id, token: task.token, result: '1' } }, { ...own, isKept: true });
+        expect(await fixture.engine.findOutcome(q.tenant, own.key, 'fingerprint')).toMatchObject({ replayed: true });
+      });
+
       it('is known when the first one did more', async () => {
         const q = queue();
         await q.enqueue();

@@ -11,6 +11,9 @@ const WORKFLOWS = ['a', 'b', 'B', 'nobody'];
 const WORKERS = ['w1', 'w2'];
 const LEASES = [1, 10, 1000, 30_000];
 
+/** As in fuzzOptions. */
+const RESULTS_KEPT_MS = 8000;
+
 interface Lease {
   readonly tenant: string;
   readonly id: string;
@@ -23,6 +26,8 @@ export class TaskChooser {
   readonly #leases: Lease[] = [];
   readonly #claimKeys: string[] = [];
   readonly #steps: { readonly tenant: string; readonly step: TaskStep; readonly once: Once }[] = [];
+  /** Tasks that are kept for longer, and with them the proof that they have ended. */
+  readonly #deduped = new Set<string>();
   #made = 0;
 
   constructor(
@@ -36,7 +41,12 @@ export class TaskChooser {
     return [...new Set(this.#ids.filter((one) => one.tenant === tenant).map(({ id }) => id))];
   }
 
-  learn({ tenant }: Operation, { value }: Reply): void {
+  learn(operation: Operation, { value }: Reply): void {
+    if (operation.do === 'together') {
+      operation.operations.forEach((one, i) => this.learn(one, (value as readonly Reply[])[i] ?? {}));
+      return;
+    }
+    const { tenant } = operation;
     const { tasks, next } = (value ?? {}) as { tasks?: readonly ClaimedTask[]; next?: ClaimedTask };
     for (const task of [...(tasks ?? []), ...(next ? [next] : [])]) {
       if (typeof task.token === 'string') remember(this.#leases, { tenant, id: task.id, token: task.token }, 12);
@@ -96,6 +106,47 @@ export class TaskChooser {
     }
   }
 
+  /** Of one tenant, so that they meet in one call. */
+  together(tenant: string): Operation {
+    const { random } = this;
+    const operations = Array.from({ length: 2 + random.below(11) }, () => this.#oneOfMany(tenant));
+    const own = operations.filter((one) => one.tenant === tenant);
+    // Engines take a little longer to begin with a commit, so there is one order that all of them keep.
+    const [commits, others] = [own.filter((one) => one.do === 'commit'), own.filter((one) => one.do !== 'commit')];
+    return { do: 'together', tenant, operations: [...others, ...commits] };
+  }
+
+  #oneOfMany(tenant: string): Operation {
+    const { random } = this;
+    switch (random.weighted({ claim: 3, end: 4, step: 3, commit: 2 })) {
+      case 'claim':
+        return {
+          do: 'claim',
+          tenant,
+          claim: this.#claim(random.pick(QUEUES), 1 + random.below(3)),
+          key: `claim-${++this.#made}`,
+        };
+      case 'end':
+        return { do: 'commit', tenant, commit: this.#end(tenant) };
+      case 'step':
+        return { do: 'step', ...this.#step(tenant), once: this.once() };
+      case 'commit':
+        return { do: 'commit', tenant, commit: { once: this.once(), ...this.parts(tenant) } };
+    }
+  }
+
+  /** What workers do most: end a task under its lease, and get the next one. */
+  #end(tenant: string): CommitSpec {
+    const { random } = this;
+    const { id, token } = this.#lease(tenant) ?? { id: 'unknown', token: 'unknown' };
+    const lease = { key: `ack-${token}`, fingerprint: '', keepMs: RESULTS_KEPT_MS, isLease: true as const };
+    return {
+      once: this.#deduped.has(id) ? this.once() : lease,
+      ack: { taskId: id, token, result: random.pick(['null', '{"done":[]}']) },
+      ...(random.chance(0.7) && { claim: this.#claim(random.pick(QUEUES), 1) }),
+    };
+  }
+
   /** Parts of a commit that are about tasks. */
   parts(tenant: string): Omit<CommitSpec, 'once'> {
     const { random } = this;
@@ -136,6 +187,8 @@ export class TaskChooser {
     const { random, clock } = this;
     const id = random.chance(0.1) ? this.#task(tenant).id : `task-${++this.#made}`;
     remember(this.#ids, { tenant, id }, 40);
+    const isDeduped = random.chance(0.3);
+    if (isDeduped) this.#deduped.add(id);
     return {
       id,
       queue: random.pick(QUEUES),
@@ -155,7 +208,7 @@ export class TaskChooser {
       leaseMs: random.pick(LEASES),
       limitMs: random.chance(0.2) ? random.pick([5, 5000]) : null,
       expires: random.pick([{ afterDueMs: 10_000 }, { afterDueMs: 600_000 }, { atMs: clock.ms + 200 }]),
-      ...(random.chance(0.3) && { dedupe: { key: `d${random.below(4)}`, keepMs: random.pick([100, 60_000]) } }),
+      ...(isDeduped && { dedupe: { key: `d${random.below(4)}`, keepMs: random.pick([100, 60_000]) } }),
       ...(random.chance(0.5) && { workflowId: random.pick(WORKFLOWS) }),
     };
   }

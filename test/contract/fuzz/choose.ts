@@ -101,6 +101,8 @@ export class Chooser {
         return { do: 'sweep', tenant };
       case 'task':
         return this.tasks.next(tenant);
+      case 'together':
+        return this.tasks.together(tenant);
       case 'taskCommit':
         return this.#commit(tenant, {
           ...(random.chance(0.5) && (await this.#several(tenant))),
@@ -130,6 +132,7 @@ export class Chooser {
       sweep: 2,
       task: 60,
       taskCommit: 30,
+      together: 12,
     });
     const needsOne = kind === 'patch' || kind === 'delete' || kind === 'touch' || kind === 'burst';
     return needsOne && (await this.#isMissing(tenant, id)) ? 'put' : kind;

@@ -41,6 +41,8 @@ export type Operation = { readonly tenant: string } & (
   | { readonly do: 'commit'; readonly commit: CommitSpec }
   /** Commits that are all under way at the same time. */
   | { readonly do: 'burst'; readonly commits: readonly CommitSpec[] }
+  /** Of tasks. The reference does one after the other, the other engine all at the same time: on Redis they share a call. */
+  | { readonly do: 'together'; readonly operations: readonly Operation[] }
   | { readonly do: 'findOutcome'; readonly key: string; readonly fingerprint: string }
   | { readonly do: 'find'; readonly id: string }
   | { readonly do: 'findMany'; readonly ids: readonly string[] }

@@ -93,6 +93,7 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
       return { value: await engine.tasks.readProgress(tenant, operation.id, operation.after, operation.limit) };
     case 'dump':
       return { value: [await dump(engine, tenant), await dumpTasks(engine, tenant, operation.tasks)] };
+    case 'together':
     case 'advance':
     case 'feed':
     case 'reopen':

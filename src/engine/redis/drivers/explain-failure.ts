@@ -2,7 +2,8 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address, RedisConfig } from '../../../config/config.js';
 
-const PATIENCE_MS = 1000;
+/** A busy machine may take its time for a handshake; a server that does not understand says so, or hangs up, at once. */
+const PATIENCE_MS = 3000;
 
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [

@@ -178,6 +178,12 @@ local function line_of_result(id, record, is_new, is_claiming)
     (is_new and '1' or '0')
 end
 
+-- Whether it is known by the token of the task that it acknowledges: then the same token has never done anything else.
+local function is_of_lease(request)
+  local once = request.once[1]
+  return once.isLease or once.alias ~= nil
+end
+
 perform.commit = function(request)
   local puts, deletes, touches = request.puts or {}, request.deletes or {}, request.touches or {}
   local enqueue, publish = request.enqueue or {}, request.publish or {}
@@ -188,7 +194,7 @@ perform.commit = function(request)
   local acked, why
   if request.ack then
     acked, why = task_ends.leased_task(request.ack.id, request.ack.token)
-    if why then return task_claims.ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
+    if why then return is_of_lease(request) and task_claims.ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
   end
 
   -- 2. Every expectation.

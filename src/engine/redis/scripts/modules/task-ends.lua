@@ -94,11 +94,9 @@ local function each_due(kind, queue, most, upto, act)
   return #ids
 end
 
--- Once for a queue is enough in one call: time stands still in it.
-local tidied = {}
 local function tidy(queue)
-  if tidied[queue] then return end
-  tidied[queue] = true
+  if task_places.tidy_queues[queue] then return end
+  task_places.tidy_queues[queue] = true
   each_due('delayed', queue, tasks.TIDIED_AT_ONCE, now, function(task) make_ready(task) end)
   each_due('leased', queue, tasks.TIDIED_AT_ONCE, now, expire_lease)
 end

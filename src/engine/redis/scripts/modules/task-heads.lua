@@ -15,21 +15,24 @@ local function ready_key(queue)
   return task_keys.queue('ready', queue)
 end
 
--- Nobody looks ahead for the others when a request of the call may put tasks into queues: that would make a new head of what he puts there.
+-- How many tasks of a queue the requests of this call would like to have. Only as many as the one that asks where another may put tasks into queues:
+-- after each of those the heads would have to be looked at again.
 local looks_ahead
 local function wanted_from(queue, least)
+  local requests = call.requests or {}
   if looks_ahead == nil then
-    looks_ahead = call.requests ~= nil
-    for _, request in ipairs(call.requests or {}) do
-      if not request.claim or request.enqueue or request.cancelTasksOf then looks_ahead = false end
+    looks_ahead = true
+    for _, request in ipairs(requests) do
+      if request.enqueue or request.cancelTasksOf or request.step then looks_ahead = false end
     end
   end
   if not looks_ahead then return least end
   local count = 0
-  for _, request in ipairs(call.requests) do
-    if request.claim.queue == queue then count = count + #request.claim.tokens end
+  for _, request in ipairs(requests) do
+    local claim = request.claim
+    if claim and claim.queue == queue then count = count + #claim.tokens end
   end
-  return count
+  return math.max(count, least)
 end
 
 local function look(queue, count)

@@ -20,11 +20,15 @@ end
 local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
+-- Queues in which time has done all it can: it stands still in one call. Not so where something is due at once that was not before.
+local tidy_queues = {}
+
 -- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
 -- long as the service lets them, it is enough to look at the first ones: see end_overdue_heads.
 -- `is_out`: it has been taken out of its old set already.
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
+  if (task.status == 'delayed' and task.due <= now) or (task.status == 'leased' and task.lease_ends <= now) then tidy_queues[task.queue] = nil end
   if task.status == 'leased' then call_end.note_leased(task.queue, task.id, task.lease_ends)
   elseif score then redis.call('ZADD', set_key(task.status, task.queue), whole(task[score]), task.id) end
   if task.is_timed then
@@ -74,5 +78,5 @@ local function with(changes, more)
   return changes
 end
 
-return { next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed, change = change_task,
+return { tidy_queues = tidy_queues, next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed, change = change_task,
   with = with }
