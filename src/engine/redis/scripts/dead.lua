@@ -23,15 +23,15 @@ perform.dead = function(asked)
   -- What is kept no longer is left to the sweep.
   local kept = {}
   for _, id in ipairs(ids) do
-    if task_store.load(id) then kept[#kept + 1] = id end
+    if task_store.load(id) and task_ends.member('dead', request.queue, id) then kept[#kept + 1] = id end
   end
   ids = kept
   for i, id in ipairs(ids) do
-    local task = task_ends.member('dead', request.queue, id)
+    local task = task_store.load(id)
     if request.action == 'purge' then
       redis.call('ZREM', task_keys.queue('dead', request.queue), id)
       task_entry.remove(id)
-    elseif task then
+    else
       redis.call('UNLINK', task_keys.progress(id))
       local due = now + math.floor(request.spreadMs * (i - 1) / #ids)
       local more = {

@@ -5,25 +5,35 @@
   Returns  {'1' when there may be more, when something is due next or ''}
 ]]
 local queue, most = call.queue, call.most
-writing.need_no_memory()
-task_ends.tidy(queue)
-local overdue = task_ends.each_due('expiring', queue, most, now, function(task) task_ends.die(task, 'EXPIRED') end) + task_ends.end_overdue_heads(queue, most)
+local too_many, overdue = 0, 0
+
+-- Of a dead task. The id may have been used again since.
 local function remove(id)
+  local task = task_store.stored(id)
   redis.call('ZREM', task_keys.queue('dead', queue), id)
-  task_entry.remove(id)
+  if not task or (task.status == 'dead' and task.queue == queue) then task_entry.remove(id) end
 end
-for _, id in ipairs(task_ends.due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
-local too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.mostDead, most)
-if too_many > 0 then
-  for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
+
+local function sweep()
+  writing.need_no_memory()
+  task_ends.tidy(queue)
+  overdue = task_ends.each_due('expiring', queue, most, now, function(task) task_ends.die(task, 'EXPIRED') end) + task_ends.end_overdue_heads(queue, most)
+  for _, id in ipairs(task_ends.due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
+  too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.mostDead, most)
+  if too_many > 0 then
+    for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
+  end
 end
+-- What it has begun with is brought to its end, whatever comes between.
+local is_done, why = pcall(sweep)
+call_end.finish()
+if not is_done then error(why) end
 
 local next
 local function consider(kind, later)
   local score = tonumber(redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES')[2])
   if score and (not next or score + later < next) then next = score + later end
 end
-call_end.finish()
 consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)

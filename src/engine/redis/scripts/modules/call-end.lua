@@ -47,20 +47,29 @@ local function note_leased(queue, id, ends)
   if changes.count == task_store.AT_ONCE then settle_leased(queue) end
 end
 
-local function finish_call()
-  task_store.write()
-  task_heads.settle()
-  for queue in pairs(leased_changes) do settle_leased(queue) end
-  for queue, counts in pairs(tallies) do
-    for total, count in pairs(counts) do
-      redis.call('HINCRBY', task_keys.queue('settings', queue), 'total:' .. total, count)
-      if RATES[total] then
-        local key = rate_key(queue, total, math.floor(now / MINUTE_MS))
-        redis.call('INCRBY', key, count)
-        redis.call('PEXPIREAT', key, whole(now + 3 * MINUTE_MS))
-      end
+local function write_tallies(queue, counts)
+  for total, count in pairs(counts) do
+    redis.call('HINCRBY', task_keys.queue('settings', queue), 'total:' .. total, count)
+    if RATES[total] then
+      local key = rate_key(queue, total, math.floor(now / MINUTE_MS))
+      redis.call('INCRBY', key, count)
+      redis.call('PEXPIREAT', key, whole(now + 3 * MINUTE_MS))
     end
   end
+end
+
+-- A queue whose keys are not what they should be must not take the others along, so whatever can be written is, before anything is said of it.
+local function finish_call()
+  local is_fine, why = true, nil
+  local function try(...)
+    local is_done, said = pcall(...)
+    if is_fine and not is_done then is_fine, why = false, said end
+  end
+  try(task_store.write)
+  for queue in pairs(task_heads.heads) do try(task_heads.settle, queue) end
+  for queue in pairs(leased_changes) do try(settle_leased, queue) end
+  for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
+  if not is_fine then error(why) end
 end
 
 return { MINUTE_MS = MINUTE_MS, rate_key = rate_key, tally = tally, settle_leased = settle_leased, note_leased = note_leased, finish = finish_call }

@@ -78,11 +78,12 @@ local function due_in(kind, queue, most, upto)
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 
--- A member of a set; when its task is gone (deleted behind our back), so is the member.
+-- The task that stands in a set. If it has no business there (it was deleted behind our back, or its id has another task now), it is taken out.
 local function member(kind, queue, id)
-  local task = task_store.load(id)
-  if not task then redis.call('ZREM', task_places.set_key(kind, queue), id) end
-  return task
+  local task = task_store.stored(id)
+  if task and task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed')) then return task end
+  redis.call('ZREM', task_places.set_key(kind, queue), id)
+  return nil
 end
 
 local function each_due(kind, queue, most, upto, act)

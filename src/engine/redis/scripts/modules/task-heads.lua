@@ -35,13 +35,16 @@ local function wanted_from(queue, least)
   return math.max(count, least)
 end
 
+local SMALL_PAYLOAD = 4096
 local function look(queue, count)
   settle_ready(queue)
   local seen = { taken = 0, ids = redis.call('ZRANGE', task_keys.queue('ready', queue), 0, count - 1) }
   heads[queue] = seen
   if #seen.ids > 1 then
     task_store.read(seen.ids)
-    task_store.read_payloads(seen.ids)
+    -- The payloads of a queue are mostly alike. Large ones are better read one by one: together they would be copied too often.
+    local payload = task_store.payload_of(seen.ids[1])
+    if payload and #payload <= SMALL_PAYLOAD then task_store.read_payloads(seen.ids) end
   end
   return seen
 end
@@ -60,8 +63,4 @@ local function is_any_ready(queue)
   return seen and seen.taken < #seen.ids or redis.call('ZCARD', ready_key(queue)) > 0
 end
 
-local function settle_heads()
-  for queue in pairs(heads) do settle_ready(queue) end
-end
-
-return { settle = settle_heads, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
+return { heads = heads, settle = settle_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }

@@ -65,14 +65,19 @@ local at_hand, unsaved = {}, {}
 local payloads, unsaved_payloads = {}, {}
 local AT_ONCE = 1000
 
+-- What is no task of ours is as if it was not there: it must not stand in the way of the others.
 local function unpacked(id, packed)
-  at_hand[id] = packed and unpack_task(id, packed)
-  return at_hand[id] or nil
+  at_hand[id] = false
+  if not packed then return nil end
+  local is_packed, task = pcall(unpack_task, id, packed)
+  if not is_packed or type(task.status) ~= 'string' then return nil end
+  at_hand[id] = task
+  return task
 end
 
 -- What was ever written of a task, kept still or not.
 local function stored_task(id)
-  if at_hand[id] == nil then return unpacked(id, redis.call('GET', task_keys.task(id))) end
+  if at_hand[id] == nil then return unpacked(id, redis.pcall('GET', task_keys.task(id))) end
   return at_hand[id] or nil
 end
 

@@ -8,11 +8,11 @@
 local has_written, no_memory = false, nil
 local function need_no_memory()
   if has_written then return end
-  has_written = true
   -- It stores nothing, and is refused like a write.
   local said = redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')
   no_memory = type(said) == 'table' and said.err or nil
   redis.call('UNLINK', prefix .. 'nothing')
+  has_written = true
 end
 local function need_memory()
   if no_memory then error({ err = no_memory }) end

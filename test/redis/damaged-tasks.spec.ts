@@ -1,0 +1,104 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { claimOf, TestQueue } from '../support/tasks.js';
+import { openRedisEngine } from '../contract/redis-under-test.js';
+
+type Opened = Awaited<ReturnType<typeof openRedisEngine>>;
+
+// What shares a call with something damaged, or a queue with it, must not suffer from it.
+describe('tasks that are damaged behind our back', () => {
+  let redis: RedisProcess;
+  let direct: Redis;
+  let opened: Opened;
+
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+    direct = new Redis({ host: '127.0.0.1', port: redis.port });
+  });
+  afterAll(async () => {
+    direct.disconnect();
+    await redis.stop();
+  });
+  beforeEach(async () => {
+    await direct.flushall();
+    opened = await openRedisEngine(redis.port);
+  });
+  afterEach(() => opened.close());
+
+  const queue = (name = 'q') => new TestQueue(opened.engine, 'default', name);
+  const keyOf = async (end: string) => {
+    const [key, ...others] = (await direct.keys('*')).filter((name) => name.endsWith(end));
+    if (key === undefined || others.length > 0) throw new Error(`which key ends in ${end}?`);
+    return key;
+  };
+  const membersOf = async (kind: string, name = 'q') => {
+    const key = (await direct.keys('*')).find((one) => one.endsWith(`queue:${kind}:${name}`));
+    return key === undefined ? [] : direct.zrange(key, '0', '-1');
+  };
+  const DAMAGES: readonly [string, (key: string) => Promise<unknown>][] = [
+    ['is empty', (key) => direct.set(key, '')],
+    ['is another program’s text', (key) => direct.set(key, 'hello')],
+    ['is no packed list', (key) => direct.set(key, Buffer.from([0xc1, 0xff]))],
+    ['has another type', (key) => direct.multi().del(key).rpush(key, 'x').exec()],
+  ];
+
+  it.each(DAMAGES)('a value that %s is as if it was not there, to the others nothing', async (_what, damage) => {
+    const q = queue();
+    await q.enqueueSome(4);
+    const [first, second] = [await q.take(), await q.take()];
+    await damage(await keyOf(`task:${second.id}`));
+    const end = ({ id, token }: { id: string; token: string }) => q.commit({ ack: { taskId: id, token, result: '1' } });
+    const claim = opened.engine.tasks.claim('default', claimOf('q', 1), 'a claim');
+    const [one, two, three] = await Promise.allSettled([end(first), end(second), claim]);
+    expect(one).toMatchObject({ status: 'fulfilled' });
+    expect(two).toMatchObject({ status: 'rejected', reason: { code: 'TASK_NOT_FOUND' } });
+    expect(three).toMatchObject({ status: 'fulfilled', value: { tasks: [{ queue: 'q' }] } });
+  });
+
+  it.each(DAMAGES)('a head of a queue whose value %s holds up nobody', async (_what, damage) => {
+    const q = queue();
+    const [head, ...others] = await q.enqueueSome(3);
+    await damage(await keyOf(`task:${head}`));
+    const all = await Promise.all([q.takeIds(1), q.takeIds(1)]);
+    expect(all.flat().toSorted()).toEqual(others.toSorted());
+    expect(await membersOf('ready')).toEqual([]);
+  });
+
+  it('a sweep ends what it has begun', async () => {
+    const q = queue();
+    const [spent, open] = [await q.enqueue({ maxAttempts: 1, leaseMs: 100 }), await q.enqueue({ leaseMs: 100 })];
+    const damaged = await q.enqueue({ leaseMs: 100 });
+    await q.takeIds(3);
+    const later = await q.enqueue({ start: { delayMs: 50 } });
+    await direct.set(await keyOf(`task:${damaged}`), '');
+    opened.clock.advance(1000);
+    await opened.engine.sweep();
+    expect((await q.get(spent)).status).toBe('dead');
+    expect(await membersOf('dead')).toEqual([spent]);
+    expect((await membersOf('ready')).toSorted()).toEqual([open, later].toSorted());
+    expect(await membersOf('leased')).toEqual([]);
+    for (const id of [open, later]) expect((await q.get(id)).status).toBe('ready');
+  });
+
+  it('a queue whose keys are something else takes no other queue along', async () => {
+    const [bad, good] = [queue('bad'), queue('good')];
+    await Promise.all([bad.enqueue(), good.enqueueSome(2)]);
+    const [held, done] = [await bad.take(), await good.take()];
+    const key = await keyOf('queue:leased:bad');
+    await direct.set(key, 'x');
+    await Promise.allSettled([bad.extend(held), good.release(done)]);
+    expect((await good.get(done.id)).status).toBe('ready');
+    expect(await membersOf('leased', 'good')).toEqual([]);
+    expect(await membersOf('ready', 'good')).toHaveLength(2);
+  });
+
+  it('a task that was deleted, and whose id is used again for another queue, is delivered once', async () => {
+    const [one, two] = [queue('one'), queue('two')];
+    const id = await one.enqueue();
+    await direct.del(await keyOf(`task:${id}`));
+    await two.enqueue({ id });
+    const taken = await Promise.all([one.takeIds(1), two.takeIds(1)]);
+    expect(taken).toEqual([[], [id]]);
+  });
+});
