@@ -303,12 +303,7 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
           await one.engine.sweep();
         },
       );
-      let task!: ClaimedTask;
-      await hears(
-        'a claim',
-        () => ofTask,
-        async () => (task = await one.take()),
-      );
+      const task = await one.take();
       await hears(
         'progress',
         () => ofTask,

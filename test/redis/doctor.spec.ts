@@ -109,7 +109,7 @@ describe('a Redis that is examined', () => {
       (file) => file.endsWith('.lua') && file !== 'probe.lua',
     );
     const used = others.flatMap((file) =>
-      [...text(file).matchAll(/(?:redis\.call|gathering)\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
+      [...text(file).matchAll(/(?:redis\.call|in_chunks)\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
     );
     const tried = new Set([...text('probe.lua').matchAll(/\{ '([A-Z]+)'/g)].map(([, name]) => name));
     expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);

@@ -152,16 +152,18 @@ export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly 
   const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
   const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
   if (others > 0 || board !== undefined) return undefined;
+  // Most tasks have nothing to say at their end.
+  const texts = ack.result === 'null' ? [] : [ack.result];
   const plan = {
     kind: 'end',
-    texts: 1,
+    texts: texts.length,
     key: only.key,
-    fingerprint: only.fingerprint,
+    fingerprint: only.fingerprint === '' ? undefined : only.fingerprint,
     id: ack.taskId,
     token: ack.token,
     claim,
   };
-  return { plan, texts: [ack.result], claims: claim?.tokens.length ?? 0 };
+  return { plan, texts, claims: claim?.tokens.length ?? 0 };
 }
 
 /** What travels beside the plan, in the order in which commit.lua takes it. */

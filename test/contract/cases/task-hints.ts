@@ -50,7 +50,7 @@ export function describeTaskHints(fixture: Fixture): void {
       expect(hints).toBe(after);
     });
 
-    it('comes to those who wait for a task with every step of it', async () => {
+    it('comes to those who wait for a task with every step of it that may be what they wait for', async () => {
       const q = queue();
       const id = 'one';
       let hints = 0;
@@ -67,15 +67,13 @@ export function describeTaskHints(fixture: Fixture): void {
         fixture.clock.advance(10);
         await sweepAll(fixture.engine);
       });
-      await hinted('a claim', () => take());
+      await take();
       await hinted('a renewal', () => q.extend(task));
       await hinted('progress', () => q.progress(task));
       await hinted('a release', () => q.release(task));
       await take();
       await hinted('a failure', () => q.fail(task, { retryAfterMs: 0 }));
-      await hinted('a claim within a commit', async () => {
-        task = (await q.commit({ claim: claimOf('q', 1, { leaseMs: 10 }) })).next as ClaimedTask;
-      });
+      task = (await q.commit({ claim: claimOf('q', 1, { leaseMs: 10 }) })).next as ClaimedTask;
       await hinted('a lease that ran out', async () => {
         fixture.clock.advance(10);
         await sweepAll(fixture.engine);
@@ -83,6 +81,19 @@ export function describeTaskHints(fixture: Fixture): void {
       await take();
       await hinted('a wish to cancel it', () => q.cancel(id));
       await hinted('its end', () => q.release(task));
+      stop();
+    });
+
+    it('comes to readers of the feed with a claim, too', async () => {
+      const q = queue();
+      await q.enqueueSome(2);
+      let hints = 0;
+      const stop = fixture.engine.onChange(q.tenant, 'feed', () => hints++);
+      const task = await q.take();
+      await until(() => hints > 0, 'a hint comes for a claim');
+      const before = hints;
+      await q.commit({ ack: { taskId: task.id, token: task.token, result: '1' }, claim: claimOf('q', 1) });
+      await until(() => hints > before, 'a hint comes for an end');
       stop();
     });
 

@@ -119,5 +119,5 @@ local function end_overdue_heads(queue, most)
   return ended
 end
 
-return { leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
+return { NO_RESULT = NO_RESULT, leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
   make_ready = make_ready, due_in = due_in, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }

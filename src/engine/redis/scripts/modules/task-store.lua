@@ -20,21 +20,13 @@ local function terms(text)
   return found
 end
 
--- What few tasks have; those have it by name. Nil for the others.
-local RARE = { 'due', 'cancel', 'reason', 'progress', 'has_failed' }
+-- What few tasks have; those have it by name.
 local function rare_of(task)
-  local rare
-  for _, name in ipairs(RARE) do
-    if task[name] then
-      rare = rare or {}
-      rare[name] = task[name]
-    end
+  if task.due or task.cancel or task.reason or task.progress or task.has_failed or task.releases > 0 or task.replays > 0 then
+    return { due = task.due, cancel = task.cancel, reason = task.reason, progress = task.progress, has_failed = task.has_failed, releases = task.releases,
+      replays = task.replays }
   end
-  if task.releases > 0 or task.replays > 0 then
-    rare = rare or {}
-    rare.releases, rare.replays = task.releases, task.replays
-  end
-  return rare
+  return nil
 end
 
 local function pack_task(task)
@@ -136,33 +128,29 @@ local function read_payloads(ids)
   end
 end
 
--- Commands of many keys, sent when there are enough of them.
-local function gathering(command)
-  local rest = {}
-  local function send()
-    if #rest > 0 then redis.call(command, unpack(rest)) end
-    rest = {}
-  end
-  return function(...)
-    for i = 1, select('#', ...) do rest[#rest + 1] = select(i, ...) end
-    if #rest >= AT_ONCE then send() end
-  end, send
+local function in_chunks(command, list)
+  for i = 1, #list, AT_ONCE do redis.call(command, unpack(list, i, math.min(i + AT_ONCE - 1, #list))) end
 end
 
 -- One that has ended goes by itself; a dead one waits for somebody to look at it, or for the sweep.
 local function write_tasks()
-  local set, set_rest = gathering('MSET')
-  local unlink, unlink_rest = gathering('UNLINK')
+  local set, gone = {}, {}
   for id in pairs(unsaved) do
     local task = at_hand[id]
     if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_keys.task(id), pack_task(task), 'PXAT', whole(task.kept_until))
-    else set(task_keys.task(id), pack_task(task)) end
+    else
+      set[#set + 1] = task_keys.task(id)
+      set[#set + 1] = pack_task(task)
+    end
   end
   for id in pairs(unsaved_payloads) do
-    if payloads[id] then set(task_keys.payload(id), payloads[id]) else unlink(task_keys.payload(id)) end
+    if payloads[id] then
+      set[#set + 1] = task_keys.payload(id)
+      set[#set + 1] = payloads[id]
+    else gone[#gone + 1] = task_keys.payload(id) end
   end
-  set_rest()
-  unlink_rest()
+  in_chunks('MSET', set)
+  in_chunks('UNLINK', gone)
 end
 
 -- The tasks that the requests of this call name.

@@ -35,7 +35,8 @@ local function fields_of(task) return texts_of(task, OUTSIDE) end
 local function announce_task(event, task)
   if task.workflow then writing.feed('type', event, 'id', task.id, 'queue', task.queue, 'workflow', task.workflow)
   else writing.feed('type', event, 'id', task.id, 'queue', task.queue) end
-  writing.hint('task ' .. task.id)
+  -- Nobody waits for a claim.
+  if event ~= 'task.claimed' then writing.hint('task ' .. task.id) end
   if task.status == 'ready' or task.status == 'delayed' then writing.hint('queue ' .. task.queue) end
 end
 

@@ -34,6 +34,8 @@ local function hint(topic)
 end
 local function tell()
   if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
+  -- Every change is told to readers of the feed, of those that are only events there is nothing else to tell.
+  if is_fed and #hints == 0 then hint('feed') end
   if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
 end
 
