@@ -50,7 +50,7 @@ try {
     tasks:
       tasks || all
         ? await benchTasks({
-            rounds,
+            rounds: values.rounds === undefined && !values.quick ? 7 : rounds,
             count: values.quick ? 200 : 20_000,
             waiting: values.quick ? 1000 : 1_000_000,
           })

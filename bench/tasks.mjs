@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { median as medianOf } from './measure.mjs';
 import { residentBytes, root, startRedis, startService } from './processes.mjs';
 
+const PEER = 'BullMQ: worker';
 const AT_ONCE = 32;
 const BATCH = 50;
 const PAYLOAD = JSON.stringify({ text: 'x'.repeat(245) });
@@ -306,7 +307,7 @@ async function million(engine, redis, count) {
     await engine.tasks.findQueue('default', 'million');
   }
   await engine.sweep();
-  const slow = await watcher.slowlog('LEN');
+  const slow = (await watcher.slowlog('GET', 128)).map(([, , micros]) => Math.round(micros / 1000));
   await watcher.quit();
   return { bytes, slow };
 }
@@ -317,14 +318,15 @@ export async function benchTasks({ rounds, count, waiting }) {
   redis.url = `redis://127.0.0.1:${redis.port}`;
   const { engine, close } = await openEngine(redis.port);
   const service = await startService({ REDIS_URL: redis.url, QUEUE_MAX_TASKS: '10000000' });
+  // In this order, so that what is compared most closely runs one after the other.
   const plans = {
     'engine: complete + claim the next': () => throughEngine(engine, count),
+    [PEER]: () => bullWorker(redis.port, count),
     'engine: claim, then complete': () => byHand(engine, count),
+    'BullMQ: by hand': () => bullManual(redis.port, count),
     'engine: step commits': () => stepCommits(engine, count),
     'HTTP: claims and completions of 50': () => overHttp(service, engine, count, true),
     'HTTP: claims of 50, completed singly': () => overHttp(service, engine, count, false),
-    'BullMQ: worker': () => bullWorker(redis.port, count),
-    'BullMQ: by hand': () => bullManual(redis.port, count),
   };
   const rates = Object.fromEntries(Object.keys(plans).map((name) => [name, []]));
   const cleaner = bullConnection(redis.port);
@@ -337,18 +339,21 @@ export async function benchTasks({ rounds, count, waiting }) {
       if (round > 0) rates[name].push(rate);
     }
   }
-  const peer = medianOf(rates['BullMQ: worker']);
   const results = [];
   for (const [name, measured] of Object.entries(rates)) {
     const rate = medianOf(measured);
-    results.push({ name, rate, ratio: rate / peer });
+    // Of the same round, for the machine changes its speed from one to the next.
+    const ratios = measured.map((one, i) => one / rates[PEER][i]).toSorted((x, y) => x - y);
+    const ratio = medianOf(ratios);
+    results.push({ name, rate, ratio });
+    const range = `${ratios.at(0).toFixed(2)} to ${ratios.at(-1).toFixed(2)}`;
     process.stdout.write(
-      `tasks    ${name.padEnd(36)} ${Math.round(rate)} per second  ${(rate / peer).toFixed(2)} × BullMQ's worker\n`,
+      `tasks    ${name.padEnd(36)} ${Math.round(rate)} per second  ${ratio.toFixed(2)} × BullMQ's worker (${range})\n`,
     );
   }
   const { bytes, slow } = await million(engine, redis, waiting);
   process.stdout.write(
-    `tasks    ${waiting} waiting, 256 B of payload: ${Math.round(bytes)} B of Redis each; ${slow} calls over 10 ms; ` +
+    `tasks    ${waiting} waiting, 256 B of payload: ${Math.round(bytes)} B of Redis each; ${slow.length} calls over 10 ms${slow.length > 0 ? ` (${slow.join(', ')})` : ''}; ` +
       `resident ${Math.round(residentBytes(redis.pid) / 1024 / 1024)} MB\n`,
   );
   for (const redisOfPeer of lent) redisOfPeer.disconnect();
