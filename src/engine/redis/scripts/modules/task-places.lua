@@ -16,8 +16,9 @@ local function settle_hold(id)
   writing.hint('workflow ' .. id)
 end
 
--- In which set a task stands, and where.
 local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
+
+-- In which set a task stands, and where.
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
 -- Queues in which time has done all it can: it stands still in one call. Not so where something is due at once that was not before.
@@ -78,5 +79,5 @@ local function with(changes, more)
   return changes
 end
 
-return { tidy_queues = tidy_queues, next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed, change = change_task,
-  with = with }
+return { tidy_queues = tidy_queues, next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed,
+  change = change_task, with = with }
