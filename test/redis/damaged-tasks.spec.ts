@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from 'ioredis';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { claimOf, TestQueue } from '../support/tasks.js';
+import { until } from '../support/until.js';
 import { openRedisEngine } from '../contract/redis-under-test.js';
 
 type Opened = Awaited<ReturnType<typeof openRedisEngine>>;
@@ -87,7 +88,13 @@ describe('tasks that are damaged behind our back', () => {
     const [held, done] = [await bad.take(), await good.take()];
     const key = await keyOf('queue:leased:bad');
     await direct.set(key, 'x');
+    let heard = 0;
+    const stop = opened.engine.onChange('default', 'queue good', () => heard++);
+    await until(() => heard > 0, 'hints are heard of');
+    const before = heard;
     await Promise.allSettled([bad.extend(held), good.release(done)]);
+    await until(() => heard > before, 'a hint comes for the queue that has something again');
+    stop();
     expect((await good.get(done.id)).status).toBe('ready');
     expect(await membersOf('leased', 'good')).toEqual([]);
     expect(await membersOf('ready', 'good')).toHaveLength(2);

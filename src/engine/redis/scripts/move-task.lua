@@ -89,5 +89,4 @@ if task.dedupe and task.deduped_until and task.deduped_until > now then
 end
 tasks.announce('task.imported', task)
 call_end.finish()
-writing.tell()
 return arrived

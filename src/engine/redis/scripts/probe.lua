@@ -10,7 +10,7 @@ local text, hash, list, set, stream, number = own .. 'text', own .. 'hash', own 
 local later = '99999999999999'
 local tried = {
   { 'TIME' }, { 'EXISTS', text, hash }, { 'SET', text, 'x', 'PX', '60000' }, { 'GET', text }, { 'MGET', text, number }, { 'MSET', text, 'x' },
-   { 'STRLEN', text }, { 'SETRANGE', text, '0', '' },
+  { 'STRLEN', text }, { 'SETRANGE', text, '0', '' },
   { 'PTTL', text }, { 'PERSIST', text }, { 'PEXPIREAT', text, later }, { 'PEXPIRE', text, '60000' }, { 'INCRBY', number, '2' },
   { 'HSET', hash, 'a', '1' }, { 'HGET', hash, 'a' }, { 'HMGET', hash, 'a' }, { 'HGETALL', hash },
   { 'HINCRBY', hash, 'a', '1' }, { 'HDEL', hash, 'b' }, { 'HLEN', hash },

@@ -23,5 +23,4 @@ for i, request in ipairs(call.requests) do
   end
 end
 call_end.finish()
-writing.tell()
 return replies

@@ -7,11 +7,11 @@
 local queue, most = call.queue, call.most
 local too_many, overdue = 0, 0
 
--- Of a dead task. The id may have been used again since.
+-- A dead task with all that is left of it.
 local function remove(id)
   local task = task_store.stored(id)
   redis.call('ZREM', task_keys.queue('dead', queue), id)
-  if not task or (task.status == 'dead' and task.queue == queue) then task_entry.remove(id) end
+  if not task or task_ends.belongs(task, 'dead', queue) then task_entry.remove(id) end
 end
 
 local function sweep()
@@ -38,5 +38,4 @@ consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
 consider('dead', call.limits.deadMs)
-writing.tell()
 return { (math.max(too_many, overdue) >= most or (next and next <= now)) and '1' or '0', next and whole(next) or '' }

@@ -1,5 +1,5 @@
 --[[
-  What is written once for all the requests of a call.
+  What is written once for all the requests of a call, and told.
 ]]
 local MINUTE_MS = 60000
 local function rate_key(queue, total, minute) return task_keys.queue('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
@@ -69,6 +69,7 @@ local function finish_call()
   for queue in pairs(task_heads.heads) do try(task_heads.settle, queue) end
   for queue in pairs(leased_changes) do try(settle_leased, queue) end
   for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
+  try(writing.tell)
   if not is_fine then error(why) end
 end
 

@@ -83,8 +83,7 @@ local function claim(request)
     local id = task_heads.take_first(queue, #request.tokens - #claimed)
     if not id then break end
     local task = task_store.load(id)
-    -- Its key may have been deleted behind our back, and the id be used for another one since.
-    if task and (task.status ~= 'ready' or task.queue ~= queue) then task = nil end
+    if task and not task_ends.belongs(task, 'ready', queue) then task = nil end
     if task and task.expires <= now then
       task_ends.die(task, 'EXPIRED', true)
     elseif task then

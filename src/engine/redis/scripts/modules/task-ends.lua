@@ -78,10 +78,15 @@ local function due_in(kind, queue, most, upto)
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 
--- The task that stands in a set. If it has no business there (it was deleted behind our back, or its id has another task now), it is taken out.
+-- Whether a set is where the task belongs. Its key may have been deleted behind our back, and the id have another task since.
+local function belongs(task, kind, queue)
+  return task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed'))
+end
+
+-- The task that stands in a set. If it does not belong there, it is taken out.
 local function member(kind, queue, id)
   local task = task_store.stored(id)
-  if task and task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed')) then return task end
+  if task and belongs(task, kind, queue) then return task end
   redis.call('ZREM', task_places.set_key(kind, queue), id)
   return nil
 end
@@ -120,4 +125,4 @@ local function end_overdue_heads(queue, most)
 end
 
 return { NO_RESULT = NO_RESULT, leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
-  make_ready = make_ready, due_in = due_in, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }
+  make_ready = make_ready, due_in = due_in, belongs = belongs, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }
