@@ -46,7 +46,7 @@ async function fill(engine, index, from, to) {
 }
 
 async function onRedis() {
-  const { RedisConnections } = await built('redis/redis-connections.js');
+  const { RedisConnections } = await built('redis/connection/redis-connections.js');
   const { RedisEngine } = await built('redis/redis-engine.js');
   const redis = await startRedis();
   const config = {

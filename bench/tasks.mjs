@@ -47,7 +47,7 @@ async function perSecond(count, run) {
 const onceOf = (key, keepMs = 30_000) => ({ key, fingerprint: '', keepMs });
 
 async function openEngine(port) {
-  const { RedisConnections } = await built('redis/redis-connections.js');
+  const { RedisConnections } = await built('redis/connection/redis-connections.js');
   const { RedisEngine } = await built('redis/redis-engine.js');
   const { WorkflowIndex } = await built('workflow-index.js');
   const connections = new RedisConnections({

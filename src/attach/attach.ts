@@ -5,7 +5,7 @@ import { Config, type RedisConfig } from '../config/config.js';
 import { optionsOf } from '../engine/engine-options.js';
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import type { OnConflict } from '../engine/moving/arrival.js';
-import { openRedis, type OpenRedis } from '../engine/redis/open-redis.js';
+import { openRedis, type OpenRedis } from '../engine/redis/connection/open-redis.js';
 import { storeEngine } from '../engine/store-engine.js';
 import { FallbackEngine } from '../engine/detached/fallback-engine.js';
 import type { Engine, ListPosition } from '../engine/engine.js';

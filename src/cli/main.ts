@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
-import { Output } from './output.js';
-import { runCommand } from './run-command.js';
+import { Output } from './command-line/output.js';
+import { runCommand } from './command-line/run-command.js';
 
 // A stderr that nobody reads any more is no reason to fail.
 process.stderr.on('error', () => undefined);

@@ -4,7 +4,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { Engine } from './engine.js';
 import { optionsOf } from './engine-options.js';
 import { MemoryEngine } from './memory/memory-engine.js';
-import { LmdbJournal } from './memory/lmdb-journal.js';
+import { LmdbJournal } from './memory/journal/lmdb-journal.js';
 import { RedisClient, RedisModule } from './redis/redis.module.js';
 import { storeEngine } from './store-engine.js';
 import { EngineSwitch, servingBy } from './switching/engine-switch.js';

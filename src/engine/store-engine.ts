@@ -6,7 +6,7 @@ import { VolatileJournal } from './detached/detached-journal.js';
 import { FallbackEngine } from './detached/fallback-engine.js';
 import { LmdbDetachedJournal } from './detached/lmdb-detached-journal.js';
 import { optionsOf } from './engine-options.js';
-import type { RedisConnections } from './redis/redis-connections.js';
+import type { RedisConnections } from './redis/connection/redis-connections.js';
 import { RedisEngine } from './redis/redis-engine.js';
 import type { WorkflowIndex } from './workflow-index.js';
 

@@ -1,5 +1,5 @@
-import { legacyIds } from '../engine/redis/legacy-values.js';
-import type { OpenRedis } from '../engine/redis/open-redis.js';
+import { legacyIds } from '../engine/redis/workflows/legacy-values.js';
+import type { OpenRedis } from '../engine/redis/connection/open-redis.js';
 import { ServiceError } from '../service-error.js';
 
 export interface AdoptObserver {

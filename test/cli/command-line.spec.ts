@@ -1,9 +1,9 @@
 import { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import type { Terminal } from '../../src/cli/command.js';
-import { COMMANDS } from '../../src/cli/commands.js';
-import { Output } from '../../src/cli/output.js';
-import { runCommand } from '../../src/cli/run-command.js';
+import type { Terminal } from '../../src/cli/command-line/command.js';
+import { COMMANDS } from '../../src/cli/commands/commands.js';
+import { Output } from '../../src/cli/command-line/output.js';
+import { runCommand } from '../../src/cli/command-line/run-command.js';
 import { FakeService, ok, problem } from './fake-service.js';
 
 /** Runs a command line in this process; what it writes is what comes back. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../src/config/config.js';
 import { readConfig } from '../../src/config/read-config.js';
-import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
+import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine, type RedisEngineParts } from '../../src/engine/redis/redis-engine.js';
 import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { usualBreaker } from '../../src/engine/redis/circuit-breaker.js';
-import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
+import { usualBreaker } from '../../src/engine/redis/connection/circuit-breaker.js';
+import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { testOptions } from '../contract/engine-under-test.js';
 import { once, put, testIndex } from '../support/parts.js';

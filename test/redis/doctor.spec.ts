@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config/read-config.js';
-import { examine, type Check } from '../../src/engine/redis/examination.js';
+import { examine, type Check } from '../../src/engine/redis/doctor/doctor.js';
 import { REDIS_KINDS, type RedisKind } from '../support/redis-kinds/kinds.js';
 import { rightsOf, startAcl } from '../support/redis-kinds/acl.js';
 import { startTls } from '../support/redis-kinds/tls.js';
@@ -106,12 +106,12 @@ describe('a Redis that is examined', () => {
     const folder = new URL('../../src/engine/redis/scripts/', import.meta.url);
     const text = (file: string) => readFileSync(new URL(file, folder), 'utf8');
     const others = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-      (file) => file.endsWith('.lua') && file !== 'probe.lua',
+      (file) => file.endsWith('.lua') && !file.endsWith('probe.lua'),
     );
     const used = others.flatMap((file) =>
       [...text(file).matchAll(/(?:redis\.call|in_chunks)\([^']*'([A-Z]+)'/g)].map(([, name]) => name),
     );
-    const tried = new Set([...text('probe.lua').matchAll(/\{ '([A-Z]+)'/g)].map(([, name]) => name));
+    const tried = new Set([...text('call/probe.lua').matchAll(/\{ '([A-Z]+)'/g)].map(([, name]) => name));
     expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);
   });
 });

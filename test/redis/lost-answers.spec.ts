@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { silentObserver } from '../../src/engine/engine.js';
-import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
+import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { testOptions } from '../contract/engine-under-test.js';
 import { append } from '../support/edits.js';

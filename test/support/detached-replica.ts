@@ -1,4 +1,4 @@
-import { RedisConnections } from '../../src/engine/redis/redis-connections.js';
+import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { VolatileJournal } from '../../src/engine/detached/detached-journal.js';
 import type { DrainedAs } from '../../src/engine/detached/drain.js';

@@ -18,7 +18,7 @@ import {
   type VersionPage,
 } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
-import { Listeners } from '../memory/listeners.js';
+import { Listeners } from '../memory/feed/listeners.js';
 import type { Moving } from '../moving/moving.js';
 import type { WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';

@@ -2,11 +2,11 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
-import { checkFile } from '../memory/check-file.js';
-import { DirectoryInUseError, DirectoryLock } from '../memory/directory-lock.js';
-import { journalError } from '../memory/journal-error.js';
-import { inTransaction } from '../memory/lmdb-transaction.js';
-import { isFull } from '../memory/room.js';
+import { checkFile } from '../memory/directory/check-file.js';
+import { DirectoryInUseError, DirectoryLock } from '../memory/directory/directory-lock.js';
+import { journalError } from '../memory/journal/journal-error.js';
+import { inTransaction } from '../memory/journal/lmdb-transaction.js';
+import { isFull } from '../memory/directory/room.js';
 import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 

@@ -2,13 +2,13 @@ import type { Clock } from '../clock.js';
 import type { Once } from '../commit.js';
 import type { FeedOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
-import { GroupCommit } from './group-commit.js';
-import { newEpoch, type Journal, type JournalChange } from './journal.js';
-import { journalError } from './journal-error.js';
-import { Listeners } from './listeners.js';
-import { keep, type Kept } from './outcomes.js';
+import { GroupCommit } from './journal/group-commit.js';
+import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
+import { journalError } from './journal/journal-error.js';
+import { Listeners } from './feed/listeners.js';
+import { keep, type Kept } from './commits/outcomes.js';
 import { Tenants, type TenantData } from './tenant-data.js';
-import { Transaction, type Touched } from './transaction.js';
+import { Transaction, type Touched } from './commits/transaction.js';
 
 /** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
 const OUTCOMES_REMOVED_AT_ONCE = 2;

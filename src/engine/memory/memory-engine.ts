@@ -21,20 +21,20 @@ import { ConflictNotFoundError } from '../errors.js';
 import type { MovedOutcome } from '../moving/moved-outcome.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import type { Collection } from './collection.js';
-import { isLive, versionOf, type Entry } from './entry.js';
-import type { Journal } from './journal.js';
-import { countMatching, listPage } from './listing.js';
+import type { Collection } from './workflows/collection.js';
+import { isLive, versionOf, type Entry } from './workflows/entry.js';
+import type { Journal } from './journal/journal.js';
+import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore } from './memory-core.js';
-import { MemoryMoving } from './memory-moving.js';
-import { CommitPlanner, metaOf, type Change } from './plan-commit.js';
-import { restoreFrom } from './restore.js';
+import { MemoryMoving } from './moving/memory-moving.js';
+import { CommitPlanner, metaOf, type Change } from './commits/plan-commit.js';
+import { restoreFrom } from './journal/restore.js';
 import { Sweeper } from './sweeper.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
 import { claimedOf, recordOf as taskRecordOf } from './tasks/task-entry.js';
 import { TaskWork } from './tasks/task-work.js';
 import type { TenantData } from './tenant-data.js';
-import type { Touched, Transaction } from './transaction.js';
+import type { Touched, Transaction } from './commits/transaction.js';
 
 /** What one sweep removes at most; more would hold up everybody else. */
 const SWEPT_AT_ONCE = 500;

@@ -1,4 +1,4 @@
-import { LmdbJournal } from './lmdb-journal.js';
+import { LmdbJournal } from './journal/lmdb-journal.js';
 import { MemoryEngine, type MemoryEngineParts } from './memory-engine.js';
 
 export interface OpenParts extends Omit<MemoryEngineParts, 'journal'> {

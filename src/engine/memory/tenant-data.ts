@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Board } from '../board.js';
 import type { FeedOptions } from '../engine.js';
-import { Collection } from './collection.js';
-import { Feed } from './feed.js';
-import { Outcomes } from './outcomes.js';
+import { Collection } from './workflows/collection.js';
+import { Feed } from './feed/feed.js';
+import { Outcomes } from './commits/outcomes.js';
 import { TaskCollection } from './tasks/task-collection.js';
-import { TextStore } from './text-store.js';
+import { TextStore } from './journal/text-store.js';
 
 /** Everything of one tenant. */
 export interface TenantData {

@@ -1,4 +1,4 @@
-import { hashTagOf } from './drivers/key-slot.js';
+import { hashTagOf } from './connection/drivers/key-slot.js';
 
 /**
  * Prefix of all keys of a tenant. Names of tenants hold no braces, so the tag of another tenant cannot be forged. A Cluster goes by the

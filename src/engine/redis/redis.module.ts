@@ -1,7 +1,7 @@
 import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../../config/config.js';
-import { RedisConnections } from './redis-connections.js';
-import { checkServer } from './server-check.js';
+import { RedisConnections } from './connection/redis-connections.js';
+import { checkServer } from './connection/server-check.js';
 
 /** Opens and closes the connections of the process; nobody else does. Without Redis there is nothing to open. */
 @Injectable()

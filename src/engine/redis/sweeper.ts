@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { EngineObserver, TaskOptions } from '../engine.js';
 import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
-import type { Reader } from './reader.js';
-import type { RedisFeed } from './redis-feed.js';
-import type { RedisConnections } from './redis-connections.js';
-import { RedisScript, TASKS, WRITING } from './redis-script.js';
-import { listOf } from './replies.js';
+import type { Reader } from './workflows/reader.js';
+import type { RedisFeed } from './feed/redis-feed.js';
+import type { RedisConnections } from './connection/redis-connections.js';
+import { RedisScript, TASKS, WRITING } from './scripts/redis-script.js';
+import { listOf } from './commits/replies.js';
 
 const sweepScript = new RedisScript(WRITING, 'sweep');
 const queueScript = new RedisScript(TASKS, 'sweep-queue');

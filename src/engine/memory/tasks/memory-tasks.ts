@@ -15,7 +15,7 @@ import {
 } from '../../task-queues.js';
 import type { MemoryCore } from '../memory-core.js';
 import type { SortedSet } from '../sorted-set.js';
-import type { Transaction } from '../transaction.js';
+import type { Transaction } from '../commits/transaction.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
 import { claimedOf, detailOf, isForgotten, recordOf, type TaskEntry } from './task-entry.js';

@@ -1,4 +1,4 @@
-import type { JournalChange, JournaledTask } from '../journal.js';
+import type { JournalChange, JournaledTask } from '../journal/journal.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { recordOf, type TaskEntry } from './task-entry.js';
 

@@ -1,5 +1,5 @@
 import { SortedSet } from '../sorted-set.js';
-import type { TextStore } from '../text-store.js';
+import type { TextStore } from '../journal/text-store.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { Queue } from './queue.js';
 import { holdsWorkflow, textsOfTask, type TaskEntry } from './task-entry.js';

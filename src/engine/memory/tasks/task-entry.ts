@@ -1,5 +1,5 @@
 import { isOpen, type ClaimedTask, type TaskDetail, type TaskFailure, type TaskRecord } from '../../task.js';
-import type { StoredText } from '../text-store.js';
+import type { StoredText } from '../journal/text-store.js';
 
 /** Everything about one task. Never changed, only replaced, like an `Entry`. */
 export interface TaskEntry extends TaskRecord {

@@ -25,8 +25,8 @@ import {
 } from '../../task.js';
 import type { DeadSelection, QueueTotal } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
-import type { TextStore } from '../text-store.js';
-import type { Transaction } from '../transaction.js';
+import type { TextStore } from '../journal/text-store.js';
+import type { Transaction } from '../commits/transaction.js';
 import { claimedOf, isForgotten, type TaskEntry } from './task-entry.js';
 
 /** What every task looks like that nobody has in hand. */

@@ -1,0 +1,72 @@
+import { durationMs, integer } from '../../config/units.js';
+import { UsageError } from './usage-error.js';
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What a command line says, checked as it is asked for. */
+export class Given {
+  constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    readonly words: readonly string[],
+    readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  /** Where the service is. @throws UsageError */
+  get url(): string {
+    const url = this.text('url') ?? (this.env['WAYMARK_URL'] || 'http://127.0.0.1:3000');
+    if (URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol)) return url;
+    throw new UsageError(`--url ${url}: must be like http://127.0.0.1:3000`);
+  }
+
+  flag(name: string): boolean {
+    return this.values[name] === true;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.values[name];
+    if (value === '') throw new UsageError(`--${name}: must not be empty`);
+    return value as string | undefined;
+  }
+
+  /** @throws UsageError */
+  textRequired(name: string): string {
+    const value = this.text(name);
+    if (value === undefined) throw new UsageError(`--${name} is missing`);
+    return value;
+  }
+
+  /** @throws UsageError */
+  integer(name: string, { min, max }: Range): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = integer(text);
+    if (value >= min && value <= max) return value;
+    throw new UsageError(`--${name} ${text}: must be an integer from ${min} to ${max}`);
+  }
+
+  /** @throws UsageError */
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(name);
+    const value = allowed.find((candidate) => candidate === text);
+    if (text === undefined || value !== undefined) return value;
+    throw new UsageError(`--${name} ${text}: must be ${allowed.join(', ')}`);
+  }
+
+  /** In milliseconds. @throws UsageError */
+  duration(name: string, { min, max }: Range): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = durationMs(text);
+    if (value >= min && value <= max) return value;
+    throw new UsageError(`--${name} ${text}: must be a duration such as 500ms, 30s or 5m, from ${min} to ${max} ms`);
+  }
+
+  /** @throws UsageError when there are words that nobody asked for */
+  noWords(from = 0): void {
+    const word = this.words[from];
+    if (word !== undefined) throw new UsageError(`${word}: not expected here`);
+  }
+}

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTransient, type Queue, type WaymarkClient } from '../../client/index.js';
+import type { Command, Terminal } from '../command-line/command.js';
+import { connect } from '../command-line/connect.js';
+import { EXIT, type ExitCode } from '../command-line/exit-code.js';
+import type { Given } from '../command-line/given.js';
+import { queuePage, queuesTable } from './queue-tables.js';
+import { warningsOf } from './queue-warnings.js';
+import { UsageError } from '../command-line/usage-error.js';
+
+const DAY_MS = 86_400_000;
+const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+
+export const inspectCommand: Command = {
+  name: 'inspect',
+  summary: 'See how queues are doing',
+  usage: 'waymark inspect queues | queue <name> [--watch] [--json] [--fail-on warn]',
+  help: `Tasks by state, how long the oldest has been ready, when the next is due, and which workers have what in hand.
+Warnings go to stderr: dead tasks, a paused queue with tasks, tasks that no worker asks for, a task ready for too long.
+
+  --json                 JSON as the service gives it, each look on one line
+  --watch                look again and again, until SIGINT
+  --interval <duration>  between two looks, 100ms to 1d; 2s by default
+  --fail-on warn         end with 1 when there is a warning; with --watch, at the first one
+  --max-wait <duration>  what is ready for longer is a warning; 5m by default`,
+  options: {
+    json: { type: 'boolean' },
+    watch: { type: 'boolean' },
+    interval: { type: 'string' },
+    'fail-on': { type: 'string' },
+    'max-wait': { type: 'string' },
+  },
+
+  async run(given, terminal) {
+    const look = lookOf(given.words, connect(given, terminal));
+    const intervalMs = given.duration('interval', { min: 100, max: DAY_MS }) ?? 2000;
+    const maxWaitMs = given.duration('max-wait', { min: 0, max: 365 * DAY_MS }) ?? 300_000;
+    const failOn = given.text('fail-on');
+    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: can only be warn`);
+    const show = async (seen: Seen): Promise<ExitCode> => {
+      await terminal.output.text(textOf(seen, given, terminal));
+      const warnings = seen.queues.flatMap((queue) =>
+        warningsOf(queue, maxWaitMs).map((warning) => `warning: ${queue.name}: ${warning}`),
+      );
+      for (const warning of warnings) terminal.note(warning);
+      return failOn === 'warn' && warnings.length > 0 ? EXIT.failed : EXIT.ok;
+    };
+    const code = await show(await look());
+    if (!given.flag('watch') || code !== EXIT.ok) return code;
+    const stopped = new AbortController();
+    terminal.onStop(() => stopped.abort());
+    return watch(look, show, intervalMs, stopped.signal, terminal);
+  },
+};
+
+/** Until it is stopped, or a look ends it. An outage is waited for. */
+async function watch(
+  look: () => Promise<Seen>,
+  show: (seen: Seen) => Promise<ExitCode>,
+  intervalMs: number,
+  stopped: AbortSignal,
+  { note }: Terminal,
+): Promise<ExitCode> {
+  for (;;) {
+    await sleep(intervalMs, undefined, { signal: stopped }).catch(() => undefined);
+    if (stopped.aborted) return EXIT.ok;
+    try {
+      const code = await show(await look());
+      if (code !== EXIT.ok) return code;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      note((error as Error).message);
+    }
+  }
+}
+
+/** Looks that follow each other overwrite each other on a screen, and are set apart elsewhere. */
+function textOf({ json, table }: Seen, given: Given, { isScreen }: Terminal): string {
+  if (given.flag('json')) return `${JSON.stringify(json)}\n`;
+  if (!given.flag('watch')) return `${table}\n`;
+  return isScreen ? `${CLEAR_SCREEN}${table}\n` : `${table}\n\n`;
+}
+
+interface Seen {
+  readonly queues: readonly Queue[];
+  readonly table: string;
+  readonly json: unknown;
+}
+
+function lookOf(words: readonly string[], client: WaymarkClient): () => Promise<Seen> {
+  const [what, name] = words;
+  if (what === 'queues' && words.length === 1) {
+    return async () => {
+      const items = await client.listQueues();
+      return { queues: items, table: queuesTable(items), json: { items } };
+    };
+  }
+  if (what === 'queue' && name !== undefined && words.length === 2) {
+    return async () => {
+      const queue = await client.getQueue(name);
+      return { queues: [queue], table: queuePage(queue), json: queue };
+    };
+  }
+  throw new UsageError('must be: inspect queues, or: inspect queue <name>');
+}

@@ -1,0 +1,27 @@
+import type { Command } from '../command-line/command.js';
+import { connect } from '../command-line/connect.js';
+import { EXIT } from '../command-line/exit-code.js';
+import { readPayload } from '../command-line/payload.js';
+import { UsageError } from '../command-line/usage-error.js';
+
+export const publishCommand: Command = {
+  name: 'publish',
+  summary: 'Tell everybody who follows a channel',
+  usage: 'waymark publish <channel> --type <type> [--payload <json | file | ->]',
+  help: `Prints {"eventId"} on stdout. A repeated request makes no second message.
+
+  --type <type>          what the message is, such as routing_decision
+  --payload <payload>    JSON, the name of a file with JSON, or - for stdin; {} by default`,
+  options: { type: { type: 'string' }, payload: { type: 'string' } },
+
+  async run(given, terminal) {
+    const [channel] = given.words;
+    if (channel === undefined) throw new UsageError('the name of a channel is missing');
+    given.noWords(1);
+    const type = given.textRequired('type');
+    const client = connect(given, terminal);
+    const payload = await readPayload(given.text('payload'), terminal);
+    await terminal.output.line(JSON.stringify(await client.publish(channel, { type, payload })));
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LeaseLostError, ProblemError, TaskNotFoundError, WorkflowNotFoundError } from '../../client/index.js';
+import type { ClaimedTask, WaymarkClient } from '../../client/index.js';
+
+/** One promise of the service, tried out. Throws when it does not hold, and leaves nothing behind either way. */
+export interface SmokeCheck {
+  readonly name: string;
+  run(client: WaymarkClient): Promise<void>;
+}
+
+const TTL_PATIENCE_MS = 10_000;
+const QUEUE_PATIENCE_MS = 10_000;
+
+/** Always the same one: the name of a queue stays known for ever. Others may be at work in it at the same time. */
+const QUEUE = 'waymark-smoke';
+
+export const SMOKE_CHECKS: readonly SmokeCheck[] = [
+  {
+    name: 'WRITE',
+    run: (client) =>
+      withWorkflow(client, async (id) => {
+        const state = { text: 'ä€😀\u0000', list: [], nothing: null };
+        await client.putWorkflow(id, state, { ttlSeconds: 60 });
+        const { state: read, version } = await client.getWorkflow(id);
+        demand(JSON.stringify(read) === JSON.stringify(state), `another state was read back: ${JSON.stringify(read)}`);
+        demand(version === 1, `the first write made version ${version}`);
+      }),
+  },
+  {
+    name: 'CAS',
+    run: (client) =>
+      withWorkflow(client, async (id) => {
+        const { etag } = await client.putWorkflow(id, 0, { ttlSeconds: 60 });
+        const race = [1, 2, 3].map((state) => client.putWorkflow(id, state, { ifMatch: etag }).catch(refusal));
+        const codes = (await Promise.all(race)).map((outcome) => (typeof outcome === 'string' ? outcome : 'won'));
+        const isRight = codes.toSorted().join() === 'VERSION_CONFLICT,VERSION_CONFLICT,won';
+        demand(isRight, `three writers over one version ended as ${codes.join(', ')}`);
+      }),
+  },
+  {
+    name: 'TTL',
+    run: (client) =>
+      withWorkflow(client, async (id) => {
+        await client.putWorkflow(id, 'soon gone', { ttlSeconds: 1 });
+        await client.getWorkflow(id);
+        const end = Date.now() + TTL_PATIENCE_MS;
+        while (!(await isGone(() => client.getWorkflow(id)))) {
+          demand(Date.now() < end, `a workflow with one second to live was there after ${TTL_PATIENCE_MS} ms`);
+          await sleep(50);
+        }
+      }),
+  },
+  { name: 'QUEUE', run: workOnTask },
+];
+
+/** Ended as dead, because dead tasks can be removed; a done one is kept for those who wait for its result. */
+async function workOnTask(client: WaymarkClient): Promise<void> {
+  const expiresAt = new Date(Date.now() + 60_000).toISOString();
+  const { id } = await client.enqueue(QUEUE, { payload: { smoke: true }, maxAttempts: 1, expiresAt });
+  let isDead = false;
+  try {
+    const task = await claimOne(client, id);
+    demand(JSON.stringify(task.payload) === '{"smoke":true}', 'another payload was delivered');
+    await client.heartbeat(task, 10_000);
+    const foreign = { id, leaseToken: `not-${task.leaseToken}` };
+    const answer = await client.complete(foreign, null).catch((error: unknown) => error);
+    demand(answer instanceof LeaseLostError, 'a lease token that was never given out was taken');
+    const { status } = await client.fail(task, { code: 'SMOKE', message: 'as planned', retryable: false });
+    isDead = status === 'dead';
+    demand(isDead, `a failure for good left the task ${status}`);
+  } finally {
+    if (isDead) await client.purgeDead(QUEUE, { ids: [id] });
+    else await client.cancel(id, { force: true }).catch(() => undefined);
+  }
+  demand(await isGone(() => client.getTask(id)), 'a removed task was still there');
+}
+
+/** Tasks of others who try the same thing at the same time go back to their place. */
+async function claimOne(client: WaymarkClient, id: string): Promise<ClaimedTask> {
+  const claim = { worker: 'waymark-smoke', max: 50, leaseMs: 10_000, waitMs: 1000 };
+  for (const end = Date.now() + QUEUE_PATIENCE_MS; Date.now() < end;) {
+    const tasks = await client.claim(QUEUE, { ...claim, claimId: crypto.randomUUID() });
+    const others = tasks.filter((task) => task.id !== id);
+    await Promise.all(others.map((task) => client.release(task).catch(() => undefined)));
+    const mine = tasks.find((task) => task.id === id);
+    if (mine !== undefined) return mine;
+  }
+  throw new Error(`an enqueued task was not delivered within ${QUEUE_PATIENCE_MS} ms`);
+}
+
+async function withWorkflow(client: WaymarkClient, work: (id: string) => Promise<void>): Promise<void> {
+  const id = `waymark-smoke-${crypto.randomUUID()}`;
+  try {
+    await work(id);
+  } finally {
+    await client.deleteWorkflow(id).catch((error: unknown) => {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    });
+  }
+}
+
+async function isGone(read: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await read();
+    return false;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || error instanceof TaskNotFoundError) return true;
+    throw error;
+  }
+}
+
+function refusal(error: unknown): string {
+  if (error instanceof ProblemError) return error.code;
+  throw error;
+}
+
+function demand(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}

@@ -1,0 +1,132 @@
+import type { Commit, Patch, Put, Touch, Ttl } from '../../commit.js';
+import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
+import type { EngineOptions } from '../../engine.js';
+import { asPart } from '../../errors.js';
+import { demand } from '../../expectation.js';
+import type { WorkflowMeta } from '../../records.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
+import { historyAfter, isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
+import { HotDocuments } from '../workflows/hot-documents.js';
+import type { TenantData } from '../tenant-data.js';
+import type { TextStore } from '../journal/text-store.js';
+
+/** What is done to one workflow. */
+export interface Change {
+  readonly id: string;
+  readonly old: Entry | undefined;
+  readonly next: Entry | undefined;
+}
+
+/** What a commit will do to workflows, worked out and checked, nothing of it done yet. */
+export interface Plan {
+  readonly changes: readonly Change[];
+  /** One for each put, then patch, then touch. */
+  readonly written: readonly Written[];
+}
+
+export interface Written {
+  readonly id: string;
+  readonly isCreated: boolean;
+  /** What a patch produced. */
+  readonly state?: string;
+}
+
+/** When a commit takes place: its time, and its number among the commits of the engine. */
+export interface Moment {
+  readonly now: number;
+  readonly commit: number;
+}
+
+/** Works out what becomes of the workflows a commit names. Pure but for its memory of documents. */
+export class CommitPlanner {
+  readonly #documents = new HotDocuments();
+
+  constructor(
+    private readonly options: EngineOptions,
+    private readonly index: WorkflowIndex,
+    private readonly texts: TextStore,
+  ) {}
+
+  /** @throws what `Engine.commit` throws for a refusal */
+  plan({ workflows }: TenantData, commit: Commit, moment: Moment): Plan {
+    const { puts = [], patches = [], deletes = [], touches = [] } = commit;
+    const { now } = moment;
+    const live = (id: string) => {
+      const entry = workflows.get(id);
+      return entry !== undefined && isLive(entry, now) ? entry : undefined;
+    };
+    puts.forEach((put, i) => demand('puts', i, put, live(put.id)));
+    patches.forEach((patch, i) => demand('patches', i, patch, live(patch.id)));
+    deletes.forEach((part, i) => demand('deletes', i, part, live(part.id)));
+    touches.forEach((touch, i) => demand('touches', i, touch, live(touch.id)));
+
+    const changes: Change[] = [];
+    const written: Written[] = [];
+    const change = (id: string, next: Entry | undefined, result?: { state: string }) => {
+      // An expired entry that is still there is replaced with everything that belongs to it.
+      changes.push({ id, old: workflows.get(id), next });
+      if (next !== undefined) written.push({ id, isCreated: live(id) === undefined, ...result });
+    };
+    for (const put of puts) change(put.id, this.#put(put, live(put.id), moment));
+    patches.forEach((patch, i) => {
+      const { next, state } = asPart('patches', i, () => this.#patch(patch, live(patch.id) as Entry, moment));
+      change(patch.id, next, { state });
+    });
+    for (const { id } of deletes) change(id, undefined);
+    for (const touch of touches) change(touch.id, this.#touch(touch, live(touch.id) as Entry, moment));
+    return { changes, written };
+  }
+
+  /** @throws StateTooLargeError */
+  demandSizes({ puts = [] }: Commit): void {
+    checkSizes(puts, this.options.maxStateBytes);
+  }
+
+  #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, { now, commit }: Moment): Entry {
+    const { deadlineMs, ttlMs } = this.#life(ttl, old, now);
+    return {
+      id,
+      incarnation: old?.incarnation ?? incarnation,
+      version: (old?.version ?? 0) + 1,
+      createdAtMs: old?.createdAtMs ?? now,
+      // A clock that is set back must not make a later version look older.
+      updatedAtMs: Math.max(now, old?.updatedAtMs ?? now),
+      deadlineMs,
+      ttlMs,
+      state: this.texts.add(state),
+      about,
+      index,
+      isTouched: false,
+      commit,
+      history: old === undefined ? NO_HISTORY : historyAfter(old, this.options),
+    };
+  }
+
+  #patch(patch: Patch, old: Entry, moment: Moment): { next: Entry; state: string } {
+    const { id, edit, ttl } = patch;
+    const { document, changed } = edit.apply(this.#documents.take(old), new Date(moment.now));
+    const { state, index } = resultOf(document, this.index, this.options.maxStateBytes);
+    const about = aboutPatch(patch, changed);
+    const next = this.#put({ id, incarnation: old.incarnation, state, index, ttl, about }, old, moment);
+    this.#documents.keep(next, document);
+    return { next, state };
+  }
+
+  #touch({ ttl }: Touch, old: Entry, { now, commit }: Moment): Entry {
+    return { ...old, ...this.#life(ttl, old, now), isTouched: true, commit };
+  }
+
+  /** Without regard to open tasks, which may take the deadline away again. */
+  #life(ttl: Ttl, old: Entry | undefined, now: number): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
+    if (ttl === null) return { deadlineMs: null, ttlMs: null };
+    if (ttl !== 'keep') return { deadlineMs: now + ttl, ttlMs: ttl };
+    const { defaultTtlMs } = this.options;
+    return old === undefined
+      ? { deadlineMs: now + defaultTtlMs, ttlMs: defaultTtlMs }
+      : { deadlineMs: old.deadlineMs, ttlMs: old.ttlMs };
+  }
+}
+
+export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: Entry): WorkflowMeta {
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+}

@@ -1,0 +1,154 @@
+import type { Board } from '../../board.js';
+import type { ProgressEvent } from '../../task-queues.js';
+import type { Topic } from '../../engine.js';
+import type { Entry } from '../workflows/entry.js';
+import type { FeedEntry } from '../feed/feed.js';
+import { changesOf, type JournalChange } from '../journal/journal.js';
+import type { Kept } from './outcomes.js';
+import type { Dedupe } from '../tasks/task-collection.js';
+import type { TaskEntry } from '../tasks/task-entry.js';
+import { progressChangesOf, taskChangesOf } from '../tasks/task-changes.js';
+import type { TenantData } from '../tenant-data.js';
+
+export type Touched = 'workflow' | 'task' | 'queue' | 'outcome';
+
+/**
+ * The changes of one commit: made at once, and remembered so that they can be written to the journal and, if that fails, taken
+ * back. Whoever changes something checks everything before: nothing here can refuse.
+ */
+export class Transaction {
+  // What each thing was before; undefined stands for nothing there.
+  readonly #workflows = new Map<string, Entry | undefined>();
+  readonly #tasks = new Map<string, TaskEntry | undefined>();
+  readonly #outcomes = new Map<string, Kept | undefined>();
+  readonly #dedupes = new Map<string, Dedupe | undefined>();
+  readonly #progress = new Map<string, readonly ProgressEvent[]>();
+  readonly #paused = new Map<string, boolean>();
+  readonly #boards = new Map<string, Board | undefined>();
+  readonly #topics = new Set<Topic>();
+  readonly #events: FeedEntry[] = [];
+  /** Numbers of events that have been let go of. */
+  readonly #dropped: number[] = [];
+
+  constructor(
+    private readonly tenant: string,
+    readonly data: TenantData,
+    readonly now: number,
+    /** Its number among the commits of the engine. */
+    readonly number: number,
+    /** The last one that is on the disk. */
+    private readonly settled = 0,
+  ) {}
+
+  get topics(): ReadonlySet<Topic> {
+    return this.#topics;
+  }
+
+  tell(topic: Topic): void {
+    this.#topics.add(topic);
+  }
+
+  /** Returns the id of the event. */
+  announce(type: string, fields: Readonly<Record<string, string>>): string {
+    const entry = this.data.feed.add(this.now, this.number, type, fields);
+    this.#events.push(entry);
+    this.tell('feed');
+    this.trimFeed();
+    return entry.event.id;
+  }
+
+  trimFeed(): void {
+    this.#dropped.push(...this.data.feed.trim(this.now, this.settled));
+  }
+
+  replaceWorkflow(id: string, next: Entry | undefined): void {
+    const old = this.data.workflows.get(id);
+    if (!this.#workflows.has(id)) this.#workflows.set(id, old);
+    this.data.workflows.replace(id, old, next);
+    this.tell(`workflow ${id}`);
+  }
+
+  replaceTask(id: string, next: TaskEntry | undefined): void {
+    const old = this.data.tasks.get(id);
+    if (!this.#tasks.has(id)) this.#tasks.set(id, old);
+    this.data.tasks.replace(id, old, next);
+    this.tell(`task ${id}`);
+  }
+
+  setOutcome(key: string, next: Kept | undefined): void {
+    if (!this.#outcomes.has(key)) this.#outcomes.set(key, this.data.outcomes.get(key));
+    this.data.outcomes.set(key, next);
+  }
+
+  setDedupe(key: string, next: Dedupe | undefined): void {
+    if (!this.#dedupes.has(key)) this.#dedupes.set(key, this.data.tasks.dedupe(key));
+    this.data.tasks.setDedupe(key, next);
+  }
+
+  setProgress(id: string, next: readonly ProgressEvent[] | undefined): void {
+    if (!this.#progress.has(id)) this.#progress.set(id, this.data.tasks.progressOf(id));
+    this.data.tasks.setProgress(id, next);
+  }
+
+  pause(queue: string, isPaused: boolean): void {
+    const { isPaused: before } = this.data.tasks.queue(queue);
+    if (!this.#paused.has(queue)) this.#paused.set(queue, before);
+    this.data.tasks.queue(queue).isPaused = isPaused;
+  }
+
+  setBoard(name: string, next: Board): void {
+    const { boards } = this.data;
+    if (!this.#boards.has(name)) this.#boards.set(name, boards.get(name));
+    boards.set(name, next);
+  }
+
+  /** What was changed, by its kind and id; of progress its task, of outcomes their keys. */
+  *touched(): Generator<readonly [Touched, string]> {
+    for (const id of this.#workflows.keys()) yield ['workflow', id];
+    for (const id of this.#tasks.keys()) yield ['task', id];
+    for (const id of this.#progress.keys()) yield ['task', id];
+    for (const name of this.#paused.keys()) yield ['queue', name];
+    for (const key of this.#outcomes.keys()) yield ['outcome', key];
+  }
+
+  undo(): void {
+    const { workflows, tasks, outcomes, boards } = this.data;
+    for (const [id, before] of this.#workflows) workflows.replace(id, workflows.get(id), before);
+    for (const [id, before] of this.#tasks) tasks.replace(id, tasks.get(id), before);
+    for (const [key, before] of this.#outcomes) outcomes.set(key, before);
+    for (const [key, before] of this.#dedupes) tasks.setDedupe(key, before);
+    for (const [id, before] of this.#progress) tasks.setProgress(id, before);
+    for (const [queue, before] of this.#paused) tasks.queue(queue).isPaused = before;
+    for (const [name, before] of this.#boards) {
+      if (before === undefined) boards.delete(name);
+      else boards.set(name, before);
+    }
+    this.data.feed.undo(this.#events);
+    this.data.feed.keepForLater(this.#dropped);
+  }
+
+  /** What the journal must know, as of now. */
+  changes(): JournalChange[] {
+    const { tenant } = this;
+    const { workflows, tasks, outcomes, boards } = this.data;
+    const changes: JournalChange[] = [];
+    for (const [id, before] of this.#workflows) changes.push(...changesOf(tenant, id, before, workflows.get(id)));
+    for (const [id, before] of this.#tasks) changes.push(...taskChangesOf(tenant, before, tasks.get(id), id));
+    for (const [key, before] of this.#outcomes) {
+      const value = outcomes.get(key);
+      if ((value ?? before)?.isLasting === true) changes.push({ kind: 'outcome', tenant, key, value });
+    }
+    for (const key of this.#dedupes.keys()) {
+      changes.push({ kind: 'dedupe', tenant, key, value: tasks.dedupe(key) });
+    }
+    for (const [id, before] of this.#progress)
+      changes.push(...progressChangesOf(tenant, id, before, tasks.progressOf(id)));
+    for (const queue of this.#paused.keys()) {
+      changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
+    }
+    for (const name of this.#boards.keys()) changes.push({ kind: 'board', tenant, name, value: boards.get(name) });
+    for (const { number, event } of this.#events) changes.push({ kind: 'event', tenant, number, value: event });
+    for (const number of this.#dropped) changes.push({ kind: 'event', tenant, number, value: undefined });
+    return changes;
+  }
+}

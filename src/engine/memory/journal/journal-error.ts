@@ -1,0 +1,13 @@
+import { ServiceError } from '../../../service-error.js';
+import { StoreFullError, StoreUnavailableError } from '../../errors.js';
+
+const NO_ROOM = /ENOSPC|EFBIG|EDQUOT|MDB_MAP_FULL/;
+
+/** What a failed flush means to the client: nothing of its commit is on the disk. */
+export function journalError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return NO_ROOM.test(`${String(code)} ${String(message)}`)
+    ? new StoreFullError({ cause: error })
+    : new StoreUnavailableError({ cause: error });
+}

@@ -1,0 +1,108 @@
+import type { About, Cause } from '../../commit.js';
+import type { FeedEvent } from '../../engine.js';
+import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
+
+/**
+ * The frequent records as lists: what is stored a million times should not carry the names of its members each time, and objects
+ * that are read back from names get a shape of their own each.
+ */
+export type WorkflowRow = [
+  incarnation: string,
+  version: number,
+  createdAtMs: number,
+  updatedAtMs: number,
+  deadlineMs: number | null,
+  ttlMs: number | null,
+];
+
+export type VersionRow = [
+  updatedAtMs: number,
+  deadlineMs: number | null,
+  by: string,
+  cause: Cause,
+  changed: readonly string[] | null,
+  note: string | null,
+  taskId: string | null,
+  state: Uint8Array,
+];
+
+export type EventRow = [id: string, type: string, ...namesAndValues: string[]];
+
+export function workflowRow(meta: JournaledWorkflow): WorkflowRow {
+  return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs, meta.ttlMs];
+}
+
+export function workflowOf(id: string, row: WorkflowRow): JournaledWorkflow {
+  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs] = row;
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
+}
+
+export function versionRow({ updatedAtMs, deadlineMs, about, state }: JournaledVersion): VersionRow {
+  const { by, cause, changed, note = null, taskId = null } = about;
+  return [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state];
+}
+
+export function versionOf(version: number, row: VersionRow): JournaledVersion {
+  const [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state] = row;
+  const bare: About = { by, cause, changed };
+  const about =
+    note === null && taskId === null
+      ? bare
+      : { ...bare, ...(note !== null && { note }), ...(taskId !== null && { taskId }) };
+  return { version, updatedAtMs, deadlineMs, about, state };
+}
+
+export function eventRow({ id, type, fields }: FeedEvent): EventRow {
+  return [id, type, ...Object.entries(fields).flat()];
+}
+
+export function eventOf([id, type, ...rest]: EventRow): FeedEvent {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
+  return { id, type, fields };
+}
+
+/** In this order in the row; new ones go last. */
+const TASK_FIELDS = [
+  'queue',
+  'status',
+  'priority',
+  'attempt',
+  'maxAttempts',
+  'releases',
+  'replays',
+  'workflowId',
+  'createdAtMs',
+  'readyAtMs',
+  'dueAtMs',
+  'expiresAtMs',
+  'leaseEndsAtMs',
+  'worker',
+  'cancelRequested',
+  'reason',
+  'endedAtMs',
+  'headers',
+  'failures',
+  'backoffMs',
+  'leaseMs',
+  'limitMs',
+  'place',
+  'token',
+  'startedAtMs',
+  'progress',
+  'keptUntilMs',
+  'dedupedUntilMs',
+  'heldLeaseMs',
+  'isTimed',
+  'dedupeKey',
+] as const satisfies readonly (keyof JournaledTask)[];
+
+export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];
+
+export function taskRow(task: JournaledTask): TaskRow {
+  return TASK_FIELDS.map((field) => task[field]);
+}
+
+export function taskOf(id: string, row: TaskRow): JournaledTask {
+  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i] ?? null])]) as JournaledTask;
+}

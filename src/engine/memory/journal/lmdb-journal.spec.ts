@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { open } from 'lmdb';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DirectoryInUseError } from '../directory/directory-lock.js';
+import type { JournalChange } from './journal.js';
+import { LmdbJournal } from './lmdb-journal.js';
+import { openMemoryEngine } from '../open-memory-engine.js';
+import {
+  appending,
+  engineOptions,
+  patch,
+  put,
+  putOf,
+  commitOf,
+  TENANT,
+  touch,
+  workflowIndex,
+} from '../testing/commits.js';
+
+const metaOf = (tenant: string, id: string): JournalChange => ({
+  kind: 'workflow',
+  tenant,
+  id,
+  value: {
+    id,
+    incarnation: `${tenant}/${id}`,
+    version: 1,
+    createdAtMs: 1,
+    updatedAtMs: 2,
+    deadlineMs: null,
+    ttlMs: null,
+  },
+});
+
+describe('LmdbJournal', () => {
+  let directory: string;
+  const opened: { close(): Promise<void> }[] = [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'waymark-journal-'));
+  });
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function openJournal(): Promise<LmdbJournal> {
+    const journal = await LmdbJournal.open(directory);
+    opened.push(journal);
+    return journal;
+  }
+  async function openEngine(options = engineOptions) {
+    const engine = await openMemoryEngine({ dataDir: directory, options, index: workflowIndex });
+    opened.push(engine);
+    return engine;
+  }
+  async function closeAll(): Promise<void> {
+    for (const one of opened.splice(0)) await one.close();
+  }
+
+  it('keeps the names of tenants and workflows apart, whatever is in them', async () => {
+    const pairs = [
+      ['a', 'b:c'],
+      ['a:b', 'c'],
+      ['a', 'b'],
+      ['ab', 'c'],
+      ['a', 'bc'],
+      ['~', '~'],
+      ['1', '2'],
+      ['x'.repeat(128), 'y'.repeat(200)],
+    ] as const;
+    const changes = pairs.map(([tenant, id]) => metaOf(tenant, id));
+    await (await openJournal()).write(changes);
+    await closeAll();
+    const read = [...(await openJournal()).read()];
+    expect(read).toHaveLength(pairs.length);
+    expect(read).toEqual(expect.arrayContaining(changes));
+  });
+
+  it('writes all changes of a group or none', async () => {
+    const journal = await openJournal();
+    // No record can have so long a key, which shows only after the first change.
+    await expect(journal.write([metaOf('t', 'first'), metaOf('t', 'x'.repeat(5000))])).rejects.toThrow();
+    expect([...journal.read()]).toEqual([]);
+    expect(journal.warnings()).toHaveLength(1);
+    await journal.write([metaOf('t', 'second')]);
+    expect([...journal.read()]).toHaveLength(1);
+    expect(journal.warnings()).toEqual([]);
+  });
+
+  it('brings back what was touched and what it was before, exactly', async () => {
+    let engine = await openEngine();
+    await engine.commit(TENANT, put('a', { log: [] }));
+    await engine.commit(TENANT, touch('a', 5_000_000));
+    for (let n = 0; n < 3; n++) await engine.commit(TENANT, patch('a', appending(n)));
+    await engine.commit(TENANT, touch('a', null));
+    const all = () => engine.listVersions(TENANT, 'a', { limit: 100, includeState: true });
+    const [found, versions] = [await engine.find(TENANT, 'a'), await all()];
+    await closeAll();
+    engine = await openEngine();
+    expect(await engine.find(TENANT, 'a')).toEqual(found);
+    expect(await all()).toEqual(versions);
+    // The touched one goes into the history with its last deadline, also when that came from the disk.
+    await engine.commit(TENANT, patch('a', appending(3)));
+    const later = await all();
+    expect(later?.versions[1]).toEqual(versions?.versions[0]);
+    await closeAll();
+    engine = await openEngine();
+    expect(await all()).toEqual(later);
+  });
+
+  it('brings back the new life of an id that had expired, though it came with the incarnation of the old one', async () => {
+    const clock = { now: 1_000_000 };
+    const open = async () => {
+      const parts = { dataDir: directory, options: engineOptions, index: workflowIndex, clock: () => clock.now };
+      const engine = await openMemoryEngine(parts);
+      opened.push(engine);
+      return engine;
+    };
+    const engine = await open();
+    for (const n of [1, 2]) await engine.commit(TENANT, put('a', { life: 1, n }, { ttl: 1000, incarnation: 'same' }));
+    clock.now += 1000;
+    await engine.commit(TENANT, put('a', { life: 2 }, { ttl: 1000, incarnation: 'same' }));
+    const found = await engine.find(TENANT, 'a');
+    await closeAll();
+    expect(await (await open()).find(TENANT, 'a')).toEqual(found);
+    expect(found).toMatchObject({ version: 1, state: '{"life":2}' });
+  });
+
+  it('takes no more room for overwriting again and again', async () => {
+    const engine = await openEngine({ ...engineOptions, historyLimit: 3 });
+    const sizes: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 100; i++) {
+        const puts = Array.from({ length: 50 }, (_, j) =>
+          putOf(`w-${(i * 50 + j) % 100}`, { round, pad: 'x'.repeat(2000) }),
+        );
+        await engine.commit(TENANT, commitOf({ puts }));
+      }
+      sizes.push((await stat(join(directory, 'waymark.mdb'))).size);
+    }
+    // 30,000 writes, 60 MB of states; 100 workflows with 4 versions each are 0.8 MB.
+    expect(Math.max(...sizes)).toBeLessThan(20_000_000);
+    expect(sizes.at(-1)).toBeLessThan(2 * (sizes[1] as number));
+  }, 60_000);
+
+  it('lets nobody else read the files', async () => {
+    const own = join(directory, 'own');
+    const journal = await LmdbJournal.open(own);
+    opened.push(journal);
+    expect((await stat(own)).mode & 0o777).toBe(0o700);
+    for (const file of ['waymark.mdb', 'waymark.mdb-lock']) {
+      expect((await stat(join(own, file))).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it('refuses a second service, and opens again when the first one is closed', async () => {
+    const first = await openJournal();
+    const refusal = await LmdbJournal.open(directory).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(DirectoryInUseError);
+    expect((refusal as Error).message).toContain(`process ${process.pid} on `);
+    await first.write([metaOf('t', 'a')]);
+    await closeAll();
+    expect([...(await openJournal()).read()]).toHaveLength(1);
+  });
+
+  it('writes nothing more when another service has taken the directory over', async () => {
+    const journal = await openJournal();
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+    root.openDB<unknown, string>({ name: 'service' }).putSync('owner', { token: 'other', pid: 1, host: 'elsewhere' });
+    await expect(journal.write([metaOf('t', 'a')])).rejects.toThrow('process 1 on elsewhere');
+    expect([...journal.read()]).toEqual([]);
+    expect(journal.isLost).toBe(true);
+    expect(journal.warnings()[0]).toContain('Another service has taken over');
+    await root.close();
+  });
+
+  it('refuses a directory of another format, and one that holds something else', async () => {
+    await openJournal();
+    await closeAll();
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+    await root.openDB<unknown, string>({ name: 'service' }).put('format', 3);
+    await root.close();
+    await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 3');
+    for (const text of ['short', 'long enough for a database, but none'.repeat(500)]) {
+      await writeFile(join(directory, 'waymark.mdb'), text);
+      await expect(LmdbJournal.open(directory)).rejects.toThrow('is damaged or no journal of this service');
+    }
+  });
+});

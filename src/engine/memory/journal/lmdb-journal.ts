@@ -1,0 +1,258 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import type { Board } from '../../board.js';
+import { StoreFullError } from '../../errors.js';
+import type { ProgressEvent } from '../../task-queues.js';
+import { checkFile } from '../directory/check-file.js';
+import { DirectoryLock } from '../directory/directory-lock.js';
+import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
+import {
+  eventOf,
+  eventRow,
+  taskOf,
+  taskRow,
+  versionOf,
+  versionRow,
+  workflowOf,
+  workflowRow,
+  type EventRow,
+  type TaskRow,
+  type VersionRow,
+  type WorkflowRow,
+} from './journal-rows.js';
+import { inTransaction } from './lmdb-transaction.js';
+import type { Kept } from '../commits/outcomes.js';
+import { isFull } from '../directory/room.js';
+import type { Dedupe } from '../tasks/task-collection.js';
+
+/** Raised when records change their shape; a directory of another format is refused, not guessed at. */
+export const FORMAT = 2;
+export const FILE = 'waymark.mdb';
+/** In the database of the service: where the state has gone. */
+const MOVED = 'moved';
+/** Pages that are written anew on the way to a small record. */
+const OVERHEAD_BYTES = 256 * 1024;
+
+/**
+ * One record per workflow, version and outcome. lmdb writes pages anew, flushes them, and only then switches its root, so a crash
+ * in the middle leaves the state before. Pages that nothing points to any more are used again: overwriting does not let the
+ * file grow, and there is no log that would need compaction.
+ */
+export class LmdbJournal implements Journal {
+  readonly #path: string;
+  readonly #root: RootDatabase<unknown, never>;
+  readonly #lock: DirectoryLock;
+  // Keys are lists, which lmdb encodes so that no two of them are alike, whatever is in the names.
+  readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
+  readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
+  readonly #outcomes: Database<Kept, [tenant: string, key: string]>;
+  readonly #tasks: Database<TaskRow, [tenant: string, id: string]>;
+  readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
+  readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
+  readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
+  readonly #events: Database<EventRow, [tenant: string, number: number]>;
+  readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
+  readonly #boards: Database<Board, [tenant: string, name: string]>;
+  readonly #service: Database<unknown, string>;
+  #trouble: unknown;
+
+  private constructor(
+    path: string,
+    root: RootDatabase<unknown, never>,
+    lock: DirectoryLock,
+    readonly epoch: string,
+  ) {
+    this.#path = path;
+    this.#root = root;
+    this.#lock = lock;
+    this.#service = root.openDB({ name: 'service' });
+    this.#workflows = root.openDB({ name: 'workflows' });
+    this.#versions = root.openDB({ name: 'versions' });
+    this.#outcomes = root.openDB({ name: 'outcomes' });
+    this.#tasks = root.openDB({ name: 'tasks' });
+    this.#texts = root.openDB({ name: 'texts' });
+    this.#progress = root.openDB({ name: 'progress' });
+    this.#dedupes = root.openDB({ name: 'dedupes' });
+    this.#events = root.openDB({ name: 'events' });
+    this.#queues = root.openDB({ name: 'queues' });
+    this.#boards = root.openDB({ name: 'boards' });
+  }
+
+  /** @throws DirectoryInUseError when another service has the directory. */
+  static async open(directory: string): Promise<LmdbJournal> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, FILE);
+    // lmdb would make its files readable for all; it takes them as it finds them.
+    for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
+    checkFile(path);
+    const root = open<unknown, never>({
+      path,
+      noSubdir: true,
+      maxDbs: 16,
+      // A commit counts when it is flushed: one whose flush fails must leave nothing behind.
+      overlappingSync: false,
+      // With it on, a commit that fails also rejects a promise nobody can reach, which would end the process.
+      eventTurnBatching: false,
+    });
+    let lock: DirectoryLock | undefined;
+    try {
+      const service = root.openDB<unknown, string>({ name: 'service' });
+      lock = await DirectoryLock.take(service, directory);
+      await checkFormat(service, directory);
+      checkNotMoved(service, directory);
+      return new LmdbJournal(path, root, lock, await epochIn(service));
+    } catch (error) {
+      await lock?.release();
+      await root.close();
+      throw error;
+    }
+  }
+
+  get isLost(): boolean {
+    return this.#lock.isLost;
+  }
+
+  *read(): Iterable<JournalChange> {
+    for (const { key, value } of this.#workflows.getRange()) {
+      yield { kind: 'workflow', tenant: key[0], id: key[1], value: workflowOf(key[1], value) };
+    }
+    for (const { key, value } of this.#versions.getRange()) {
+      const [tenant, id, version] = key;
+      yield { kind: 'version', tenant, id, version, value: versionOf(version, value) };
+    }
+    for (const { key, value } of this.#outcomes.getRange()) {
+      yield { kind: 'outcome', tenant: key[0], key: key[1], value };
+    }
+    for (const { key, value } of this.#tasks.getRange()) {
+      yield { kind: 'task', tenant: key[0], id: key[1], value: taskOf(key[1], value) };
+    }
+    for (const { key, value } of this.#texts.getRange()) {
+      yield { kind: 'text', tenant: key[0], id: key[1], which: key[2], value };
+    }
+    for (const { key, value } of this.#progress.getRange()) {
+      yield { kind: 'progress', tenant: key[0], id: key[1], event: key[2], value };
+    }
+    for (const { key, value } of this.#dedupes.getRange()) {
+      yield { kind: 'dedupe', tenant: key[0], key: key[1], value };
+    }
+    for (const { key, value } of this.#events.getRange()) {
+      yield { kind: 'event', tenant: key[0], number: key[1], value: eventOf(value) };
+    }
+    for (const { key, value } of this.#queues.getRange()) {
+      yield { kind: 'queue', tenant: key[0], name: key[1], value };
+    }
+    for (const { key, value } of this.#boards.getRange()) {
+      yield { kind: 'board', tenant: key[0], name: key[1], value };
+    }
+  }
+
+  async write(changes: readonly JournalChange[]): Promise<void> {
+    try {
+      await inTransaction(this.#root, () => {
+        this.#lock.demand();
+        for (const change of changes) this.#apply(change);
+      });
+      this.#trouble = undefined;
+    } catch (error) {
+      const bytes = changes.reduce((total, change) => total + 2 * sizeOf(change), OVERHEAD_BYTES);
+      this.#trouble = (await isFull(this.#path, bytes)) ? new StoreFullError({ cause: error }) : error;
+      throw this.#trouble;
+    }
+  }
+
+  async markMoved(to: string): Promise<void> {
+    await inTransaction(this.#root, () => {
+      this.#lock.demand();
+      this.#service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
+    });
+  }
+
+  warnings(): readonly string[] {
+    const lost = this.isLost ? ['Another service has taken over DATA_DIR; this one must be stopped'] : [];
+    const full = this.#trouble instanceof StoreFullError;
+    const trouble = full ? 'The disk under DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
+    return this.#trouble === undefined ? lost : [...lost, trouble];
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#lock.release();
+    } finally {
+      await this.#root.close();
+    }
+  }
+
+  #apply(change: JournalChange): void {
+    switch (change.kind) {
+      case 'workflow':
+        return put(this.#workflows, [change.tenant, change.id], change.value && workflowRow(change.value));
+      case 'version':
+        return put(
+          this.#versions,
+          [change.tenant, change.id, change.version],
+          change.value && versionRow(change.value),
+        );
+      case 'outcome':
+        return put(this.#outcomes, [change.tenant, change.key], change.value);
+      case 'task':
+        return put(this.#tasks, [change.tenant, change.id], change.value && taskRow(change.value));
+      case 'text':
+        return put(this.#texts, [change.tenant, change.id, change.which], change.value);
+      case 'progress':
+        return put(this.#progress, [change.tenant, change.id, change.event], change.value);
+      case 'dedupe':
+        return put(this.#dedupes, [change.tenant, change.key], change.value);
+      case 'event':
+        return put(this.#events, [change.tenant, change.number], change.value && eventRow(change.value));
+      case 'queue':
+        return put(this.#queues, [change.tenant, change.name], change.value);
+      case 'board':
+        return put(this.#boards, [change.tenant, change.name], change.value);
+    }
+  }
+}
+
+interface MovedMark {
+  readonly to: string;
+  readonly at: string;
+}
+
+/** @throws Error that says what to do */
+function checkNotMoved(service: Database<unknown, string>, directory: string): void {
+  const mark = service.get(MOVED) as MovedMark | undefined;
+  if (mark === undefined) return;
+  throw new Error(
+    `${directory} was moved to ${mark.to} on ${mark.at}, so what it holds is old. Start with REDIS_URL set to that Redis, or with another DATA_DIR. To serve the old state all the same: waymark migrate --from ${directory} --to <new directory>`,
+  );
+}
+
+async function checkFormat(service: Database<unknown, string>, directory: string): Promise<void> {
+  const format = service.get('format');
+  if (format === undefined) {
+    await inTransaction(service, () => service.putSync('format', FORMAT));
+  } else if (format !== FORMAT) {
+    throw new Error(
+      `${directory} holds data of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
+    );
+  }
+}
+
+/** The events are in the directory, so their epoch is too. */
+async function epochIn(service: Database<unknown, string>): Promise<string> {
+  const known = service.get('epoch');
+  if (typeof known === 'string') return known;
+  const epoch = newEpoch();
+  await inTransaction(service, () => service.putSync('epoch', epoch));
+  return epoch;
+}
+
+/** Inside a transaction. */
+function put<K extends [string, ...(string | number)[]], V>(
+  database: Database<V, K>,
+  key: K,
+  value: V | undefined,
+): void {
+  if (value === undefined) database.removeSync(key);
+  else database.putSync(key, value);
+}

@@ -1,0 +1,109 @@
+import type { WorkflowIndex } from '../../workflow-index.js';
+import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
+import type { Journal, JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
+import { sequenceOf } from '../../task.js';
+import type { TaskEntry } from '../tasks/task-entry.js';
+import type { TenantData, Tenants } from '../tenant-data.js';
+import type { StoredText, TextStore } from './text-store.js';
+
+interface RestoredWorkflow {
+  readonly data: TenantData;
+  readonly meta: JournaledWorkflow;
+  readonly versions: Earlier[];
+}
+
+interface RestoredTask {
+  readonly data: TenantData;
+  readonly task: JournaledTask;
+  readonly texts: { payload?: StoredText; result?: StoredText };
+}
+
+/**
+ * Fills empty collections with what a journal holds; what has expired meanwhile too, for the sweep removes it with its records.
+ * Index values are worked out anew: which fields are indexed may have changed since.
+ */
+export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Tenants): void {
+  const { texts } = tenants;
+  const workflows = new Map<string, RestoredWorkflow>();
+  const tasks = new Map<string, RestoredTask>();
+  for (const record of journal.read()) {
+    if (record.value === undefined) continue;
+    const data = tenants.get(record.tenant);
+    switch (record.kind) {
+      case 'workflow':
+        workflows.set(keyOf(record), { data, meta: record.value, versions: [] });
+        break;
+      case 'version':
+        workflows.get(keyOf(record))?.versions.push(earlierOf(record.value, texts));
+        break;
+      case 'outcome':
+        data.outcomes.set(record.key, record.value);
+        break;
+      case 'task':
+        tasks.set(keyOf(record), { data, task: record.value, texts: {} });
+        break;
+      case 'text': {
+        const restored = tasks.get(keyOf(record));
+        if (restored !== undefined) restored.texts[record.which] = texts.addBytes(record.value);
+        break;
+      }
+      case 'progress':
+        data.tasks.setProgress(record.id, [...data.tasks.progressOf(record.id), record.value]);
+        break;
+      case 'dedupe':
+        data.tasks.setDedupe(record.key, record.value);
+        break;
+      case 'event':
+        data.feed.restore({ number: record.number, event: record.value });
+        break;
+      case 'queue':
+        data.tasks.queue(record.name).isPaused = record.value.isPaused;
+        break;
+      case 'board':
+        data.boards.set(record.name, record.value);
+    }
+  }
+  for (const { data, meta, versions } of workflows.values()) {
+    data.workflows.replace(meta.id, undefined, entryOf(meta, versions, index));
+  }
+  for (const restored of tasks.values()) restoreTask(restored);
+}
+
+function entryOf(meta: JournaledWorkflow, versions: Earlier[], index: WorkflowIndex): Entry {
+  const [current, ...history] = versions.sort((a, b) => b.version - a.version);
+  if (current?.version !== meta.version) {
+    throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
+  }
+  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
+  // Spelled out: objects made by spreading get a shape of their own each, and there may be a million.
+  return {
+    id,
+    incarnation,
+    version,
+    createdAtMs,
+    updatedAtMs,
+    deadlineMs,
+    ttlMs,
+    state: current.state,
+    about: current.about,
+    index: index.ofState(current.state.toString()),
+    isTouched: current.deadlineMs !== deadlineMs,
+    commit: 0,
+    history: history.length === 0 ? NO_HISTORY : history,
+  };
+}
+
+function earlierOf({ version, updatedAtMs, deadlineMs, about, state }: JournaledVersion, texts: TextStore): Earlier {
+  return { version, updatedAtMs, deadlineMs, about, state: texts.addBytes(state) };
+}
+
+function restoreTask({ data, task, texts }: RestoredTask): void {
+  const entry: TaskEntry = { ...task, payload: texts.payload, result: texts.result, commit: 0 };
+  data.tasks.replace(entry.id, undefined, entry);
+  const queue = data.tasks.queue(entry.queue);
+  queue.sequence = Math.max(queue.sequence, sequenceOf(entry.place));
+}
+
+function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string }): string {
+  return `${tenant}\0${id}`;
+}

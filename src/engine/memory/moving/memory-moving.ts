@@ -1,0 +1,231 @@
+import type { EngineOptions } from '../../engine.js';
+import {
+  decideQueue,
+  decideTask,
+  decideWorkflow,
+  isWritten,
+  type Arrived,
+  type ArrivalOptions,
+} from '../../moving/arrival.js';
+import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
+import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
+import { isOpen, sequenceOf } from '../../task.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
+import { isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
+import type { MemoryCore } from '../memory-core.js';
+import { movedTask, movedWorkflow } from './moved-entries.js';
+import { isForgotten, type TaskEntry } from '../tasks/task-entry.js';
+import { TaskWork } from '../tasks/task-work.js';
+import type { TenantData } from '../tenant-data.js';
+import type { Transaction } from '../commits/transaction.js';
+
+const STAMPS_AT_ONCE = 1000;
+
+/** Records out of the maps and into them; each `put` and `remove` is one transaction. */
+export class MemoryMoving extends Moving {
+  constructor(
+    private readonly core: MemoryCore,
+    private readonly options: EngineOptions,
+    private readonly index: WorkflowIndex,
+  ) {
+    super();
+  }
+
+  async listTenants(): Promise<readonly string[]> {
+    return [...new Set(['default', ...[...this.core.tenants].map(([name]) => name)])].toSorted();
+  }
+
+  async now(): Promise<number> {
+    return this.core.clock();
+  }
+
+  listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    return this.core.read(tenant, ({ workflows }) => {
+      const items: Stamped[] = [];
+      const now = this.core.clock();
+      let last: string | undefined;
+      let examined = 0;
+      for (const { id } of workflows.ids.ascending(after === undefined ? undefined : { score: 0, id: after })) {
+        if (examined++ === limit) return { items, next: last };
+        last = id;
+        const entry = workflows.get(id) as Entry;
+        if (isLive(entry, now)) items.push(stampedWorkflow(entry));
+      }
+      return { items, next: undefined };
+    });
+  }
+
+  async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
+    // One look at the names; what is added later was not there throughout.
+    const ids = await this.core.read(tenant, ({ tasks }) => tasks.ids());
+    for (let at = 0; at < ids.length; at += STAMPS_AT_ONCE) {
+      const some = ids.slice(at, at + STAMPS_AT_ONCE);
+      yield await this.core.read(tenant, (data) =>
+        some.flatMap((id) => {
+          const entry = this.#task(data, id);
+          return entry === undefined ? [] : [stampedTask(entry, data)];
+        }),
+      );
+    }
+  }
+
+  listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    return this.core.read(tenant, ({ tasks }) =>
+      [...tasks.queues]
+        .map(([id, { isPaused }]): MovedQueue => ({ kind: 'queue', id, isPaused }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+  }
+
+  read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+    return this.core.read(tenant, (data) => ids.map((id) => this.#record(data, kind, id)));
+  }
+
+  put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
+    return this.core.change(
+      tenant,
+      () => undefined,
+      (transaction): Arrived => {
+        switch (record.kind) {
+          case 'workflow':
+            return this.#putWorkflow(transaction, record, options);
+          case 'task':
+            return this.#putTask(transaction, record, options);
+          case 'queue':
+            return putQueue(transaction, record, options);
+        }
+      },
+    );
+  }
+
+  remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+    return this.core.change(
+      tenant,
+      () => undefined,
+      (transaction) => {
+        const { data, now } = transaction;
+        if (kind === 'task') {
+          const entry = this.#task(data, id);
+          if (entry === undefined || taskStamp(entry) !== stamp) return false;
+          transaction.setProgress(id, undefined);
+          transaction.replaceTask(id, undefined);
+          return true;
+        }
+        const entry = data.workflows.get(id);
+        if (entry === undefined || !isLive(entry, now)) return false;
+        if (coreOf(stampedWorkflow(entry).stamp) !== coreOf(stamp)) return false;
+        transaction.replaceWorkflow(id, undefined);
+        transaction.announce('workflow.deleted', { id, version: String(entry.version), inc: entry.incarnation });
+        return true;
+      },
+    );
+  }
+
+  #record(data: TenantData, kind: Kind, id: string): Moved | undefined {
+    const now = this.core.clock();
+    switch (kind) {
+      case 'workflow': {
+        const entry = data.workflows.get(id);
+        return entry === undefined || !isLive(entry, now) ? undefined : movedWorkflow(entry);
+      }
+      case 'task': {
+        const entry = this.#task(data, id);
+        if (entry === undefined) return undefined;
+        const isOver = entry.endedAtMs !== null && entry.endedAtMs + this.options.tasks.progressMs <= now;
+        return movedTask(entry, isOver ? [] : data.tasks.progressOf(id));
+      }
+      case 'queue': {
+        const queue = data.tasks.queues.get(id);
+        return queue && { kind, id, isPaused: queue.isPaused };
+      }
+    }
+  }
+
+  #task({ tasks }: TenantData, id: string): TaskEntry | undefined {
+    const entry = tasks.get(id);
+    return entry === undefined || isForgotten(entry, this.core.clock()) ? undefined : entry;
+  }
+
+  #putWorkflow(transaction: Transaction, record: MovedWorkflow, options: ArrivalOptions): Arrived {
+    const { data, now, number } = transaction;
+    const { id } = record;
+    const found = data.workflows.get(id);
+    const old = found !== undefined && isLive(found, now) ? found : undefined;
+    const arrived = decideWorkflow(record, old && { ...old, stamp: stampedWorkflow(old).stamp }, options, now);
+    if (!isWritten(arrived) || options.isDryRun === true) return arrived;
+    const { texts } = this.core.tenants;
+    const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
+    transaction.replaceWorkflow(id, {
+      id,
+      incarnation,
+      version,
+      createdAtMs,
+      updatedAtMs,
+      deadlineMs,
+      ttlMs,
+      about,
+      state: texts.add(state),
+      index: this.index.ofState(state),
+      isTouched: false,
+      commit: number,
+      history:
+        history.length === 0 ? NO_HISTORY : history.map((earlier) => ({ ...earlier, state: texts.add(earlier.state) })),
+    });
+    transaction.announce(arrived === 'created' ? 'workflow.created' : 'workflow.updated', {
+      id,
+      version: String(version),
+      inc: incarnation,
+    });
+    return arrived;
+  }
+
+  #putTask(transaction: Transaction, record: MovedTask, options: ArrivalOptions): Arrived {
+    const { data, now, number } = transaction;
+    const { id, queue, workflowId, dedupeKey, dedupedUntilMs } = record;
+    const arrived = decideTask(record, this.#task(data, id), options, now);
+    if (!isWritten(arrived) || options.isDryRun === true) return arrived;
+    const { texts } = this.core.tenants;
+    const { kind: _kind, payload, result, events, ...fields } = record;
+    transaction.replaceTask(id, {
+      ...fields,
+      payload: payload === null ? undefined : texts.add(payload),
+      result: result === null ? undefined : texts.add(result),
+      commit: number,
+    });
+    transaction.setProgress(id, events.length === 0 ? undefined : events);
+    if (dedupeKey !== null && dedupedUntilMs !== null && dedupedUntilMs > now) {
+      const earlier = data.tasks.dedupe(dedupeKey);
+      const isTaken = earlier !== undefined && earlier.untilMs > now && this.#task(data, earlier.taskId) !== undefined;
+      if (!isTaken) transaction.setDedupe(dedupeKey, { taskId: id, untilMs: dedupedUntilMs });
+    }
+    const sets = data.tasks.queue(queue);
+    sets.sequence = Math.max(sets.sequence, sequenceOf(record.place));
+    transaction.announce('task.imported', { id, queue, ...(workflowId !== null && { workflow: workflowId }) });
+    transaction.tell(`queue ${queue}`);
+    if (isOpen(record.status) && workflowId !== null) {
+      new TaskWork(transaction, this.options.tasks, texts).settleHold(workflowId);
+    }
+    return arrived;
+  }
+}
+
+function putQueue(transaction: Transaction, { id, isPaused }: MovedQueue, options: ArrivalOptions): Arrived {
+  const known = transaction.data.tasks.queues.get(id);
+  const arrived = decideQueue(isPaused, known?.isPaused, options);
+  if (!isWritten(arrived) || options.isDryRun === true) return arrived;
+  transaction.pause(id, isPaused);
+  transaction.tell(`queue ${id}`);
+  return arrived;
+}
+
+function stampedWorkflow(entry: Entry): Stamped {
+  const bytes = entry.history.reduce((sum, { state }) => sum + state.length, entry.state.length);
+  return { id: entry.id, stamp: workflowStamp(entry, entry.history.length), bytes };
+}
+
+function stampedTask(entry: TaskEntry, { tasks }: TenantData): Stamped {
+  const texts = (entry.payload?.length ?? 0) + (entry.result?.length ?? 0);
+  const bytes = tasks.progressOf(entry.id).reduce((sum, { event }) => sum + event.length, texts);
+  return { id: entry.id, stamp: taskStamp(entry), bytes };
+}

@@ -1,0 +1,56 @@
+import type { Entry } from './entry.js';
+import { SortedSet } from '../sorted-set.js';
+
+/** The two orders a listing can have. */
+export type Order = 'updated' | 'created';
+
+/** Up to here they are put in order when somebody asks. */
+const FEW = 32;
+
+/**
+ * The workflows that have one value of an indexed field. Most values (case ids, users) belong to a few workflows, and there may
+ * be a million of them: few are a plain list of ids, many are kept in both orders.
+ */
+export class Members {
+  #few: string[] | undefined = [];
+  #ordered: Readonly<Record<Order, SortedSet>> | undefined;
+
+  constructor(private readonly entries: ReadonlyMap<string, Entry>) {}
+
+  get size(): number {
+    return this.#few?.length ?? this.#ordered?.updated.size ?? 0;
+  }
+
+  /** Not to be changed by the caller, nor to be kept. */
+  in(order: Order): SortedSet {
+    return this.#ordered?.[order] ?? inOrder(order, this.#few ?? [], this.entries);
+  }
+
+  /** After the entry itself was replaced. */
+  replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
+    if (this.#ordered !== undefined) {
+      this.#ordered.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);
+      this.#ordered.created.move(id, old?.createdAtMs, next?.createdAtMs);
+    } else if (next === undefined) {
+      this.#few = this.#few?.filter((other) => other !== id);
+    } else if (old === undefined) {
+      this.#few = [...(this.#few ?? []), id];
+      if (this.#few.length <= FEW) return;
+      const ids = this.#few;
+      this.#few = undefined;
+      this.#ordered = {
+        updated: inOrder('updated', ids, this.entries),
+        created: inOrder('created', ids, this.entries),
+      };
+    }
+  }
+}
+
+export function inOrder(order: Order, ids: Iterable<string>, entries: ReadonlyMap<string, Entry>): SortedSet {
+  const set = new SortedSet();
+  for (const id of ids) {
+    const entry = entries.get(id) as Entry;
+    set.add(order === 'updated' ? entry.updatedAtMs : entry.createdAtMs, id);
+  }
+  return set;
+}

@@ -1,0 +1,206 @@
+import type { BoardChange } from '../../board.js';
+import type {
+  Commit,
+  ConflictName,
+  Delete,
+  Drained,
+  Expect,
+  IndexValues,
+  Once,
+  Part,
+  Put,
+  Touch,
+  Ttl,
+} from '../../commit.js';
+import type { Ack, Claim, Message, NewTask } from '../../task.js';
+import { stateKey } from '../keys.js';
+import type { ScriptRequest } from './requests.js';
+import { parcel, wellFormed } from '../tasks/task-replies.js';
+
+/** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
+export interface PlannedPut {
+  readonly part: Extract<Part, 'puts' | 'patches'>;
+  readonly at: number;
+  readonly id: string;
+  readonly expect: Expect | undefined;
+  readonly mustExist: boolean;
+  readonly inc: string;
+  readonly index: readonly string[];
+  /** One of each for each version, oldest first. */
+  readonly ttls: readonly (number | 'never' | 'keep')[];
+  readonly abouts: readonly string[];
+  readonly states: readonly string[];
+}
+
+/** Which results a once key stands for, counted from 1; all of them when it does not say. */
+export interface PlannedOnce extends Once {
+  readonly first?: number;
+  readonly last?: number;
+}
+
+/** The parts of a commit that are about tasks, the feed and boards. */
+export interface TaskParts {
+  readonly ack: Ack | undefined;
+  readonly enqueue: readonly NewTask[];
+  readonly publish: readonly Message[];
+  readonly cancelTasksOf: readonly string[];
+  readonly claim: Claim | undefined;
+  readonly board: BoardChange | undefined;
+}
+
+export function taskPartsOf(commit: Commit): TaskParts | undefined {
+  const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
+  const count = enqueue.length + publish.length + cancelTasksOf.length;
+  if (ack === undefined && claim === undefined && board === undefined && count === 0) return undefined;
+  return { ack, enqueue, publish, cancelTasksOf, claim, board };
+}
+
+export interface Plan {
+  readonly once: readonly PlannedOnce[];
+  readonly puts: readonly PlannedPut[];
+  readonly deletes: readonly Delete[];
+  readonly touches: readonly Touch[];
+  /** Undefined when there are none: then a shorter script does. */
+  readonly tasks?: TaskParts | undefined;
+  readonly settles?: readonly ConflictName[] | undefined;
+  readonly drained?: Drained | undefined;
+  /** A conflict brings the current state. */
+  readonly wantState?: boolean;
+  /** Nothing is written; the verdict is 'fine' or the refusal. */
+  readonly checkOnly?: boolean;
+}
+
+export function plannedTtl(ttl: Ttl): number | 'never' | 'keep' {
+  return ttl ?? 'never';
+}
+
+export function entriesOf(index: IndexValues): string[] {
+  return Object.entries(index).map(([field, value]) => `${field}=${value}`);
+}
+
+export function plannedPut({ id, expect, incarnation, state, index, ttl, about }: Put, at: number): PlannedPut {
+  return {
+    part: 'puts',
+    at,
+    id,
+    expect,
+    mustExist: false,
+    inc: incarnation,
+    index: entriesOf(index),
+    ttls: [plannedTtl(ttl)],
+    abouts: [JSON.stringify(about)],
+    states: [state],
+  };
+}
+
+/** The plan of a commit whose patches have been worked out as puts. */
+export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
+  const { once, deletes = [], touches = [] } = commit;
+  return {
+    once: [once],
+    puts,
+    deletes,
+    touches,
+    tasks: taskPartsOf(commit),
+    settles: commit.settles,
+    drained: commit.drained,
+  };
+}
+
+/** As commit.lua takes it. Members that are undefined are left out; so nothing is copied for the sake of leaving it out. */
+export function requestOf(prefix: string, plan: Plan): ScriptRequest {
+  const { once, puts, deletes, touches, wantState, checkOnly, tasks: parts } = plan;
+  const keys: string[] = [];
+  const texts: string[] = [];
+  for (const part of puts) {
+    keys.push(stateKey(prefix, part.id));
+    texts.push(...part.states);
+  }
+  for (const { id } of deletes) keys.push(stateKey(prefix, id));
+  for (const { id } of touches) keys.push(stateKey(prefix, id));
+  if (parts !== undefined) texts.push(...textsOf(parts));
+  const request = {
+    kind: 'commit',
+    texts: texts.length,
+    once,
+    puts: puts.length === 0 ? undefined : puts.map(withoutStates),
+    deletes: deletes.length === 0 ? undefined : deletes.map(({ id, expect }, at) => ({ at, id, expect })),
+    touches:
+      touches.length === 0
+        ? undefined
+        : touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
+    ack: parts?.ack && { id: parts.ack.taskId, token: parts.ack.token },
+    enqueue: parts && parts.enqueue.length > 0 ? parts.enqueue.map(plannedTask) : undefined,
+    publish:
+      parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
+    cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
+    claim: parts?.claim,
+    board: parts?.board && plannedBoard(parts.board),
+    settles: plan.settles,
+    drained: plan.drained,
+    wantState,
+    checkOnly,
+  };
+  return { plan: request, keys, texts, claims: parts?.claim?.tokens.length ?? 0 };
+}
+
+/** As end.lua takes it; undefined when the plan does more than to end a task under its lease and to claim the next one. */
+export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
+  const [only] = once;
+  if (tasks?.ack === undefined || checkOnly || settles !== undefined) return undefined;
+  if (only?.isLease === undefined || only.isKept) return undefined;
+  const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
+  const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
+  if (others > 0 || board !== undefined) return undefined;
+  // Most tasks have nothing to say at their end.
+  const texts = ack.result === 'null' ? [] : [ack.result];
+  const plan = {
+    kind: 'end',
+    texts: texts.length,
+    key: only.key,
+    fingerprint: only.fingerprint === '' ? undefined : only.fingerprint,
+    id: ack.taskId,
+    token: ack.token,
+    claim,
+  };
+  return { plan, texts, claims: claim?.tokens.length ?? 0 };
+}
+
+/** What travels beside the plan, in the order in which commit.lua takes it. */
+function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
+  return [
+    ...(ack === undefined ? [] : [ack.result]),
+    ...enqueue.map(({ headers, payload }) => parcel(headers, payload)),
+    ...publish.map(({ payload }) => payload),
+    ...(board?.notices ?? []).map(({ text }) => text),
+    ...(board?.entries ?? []),
+  ];
+}
+
+/** States travel beside the plan, as the texts they are. Spelled out, since a rest pattern here costs every write a microsecond. */
+function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
+  return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
+}
+
+/** A change as board.lua takes it. */
+function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChange) {
+  return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
+}
+
+/** A task as create_task in task-entry.lua takes it; what is null is left out, for Lua has a null of its own kind. */
+function plannedTask(task: NewTask) {
+  const { id, queue, priority, start, expires, maxAttempts, backoffMs, leaseMs, limitMs, dedupe, workflowId } = task;
+  return {
+    id,
+    queue,
+    priority,
+    ...start,
+    ...('atMs' in expires ? { expiresAtMs: expires.atMs } : { expiresAfterMs: expires.afterDueMs }),
+    maxAttempts,
+    backoff: backoffMs.join(','),
+    leaseMs,
+    limitMs: limitMs ?? undefined,
+    dedupe: dedupe && { ...dedupe, key: wellFormed(dedupe.key) },
+    workflow: workflowId,
+  };
+}

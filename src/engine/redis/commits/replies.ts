@@ -1,0 +1,131 @@
+import { shownBoard, type Board, type Notice } from '../../board.js';
+import type { About, CommittedWorkflow, ConflictName, Outcome } from '../../commit.js';
+import type { VersionRecord, WorkflowMeta } from '../../records.js';
+import { KeptAsConflictError, StoreUnavailableError } from '../../errors.js';
+import { enqueuedOf } from '../tasks/task-replies.js';
+
+/** Whose value it is; see load in scripts/modules/workflows.lua. */
+export type Kind = 'ours' | 'legacy' | 'foreign';
+
+export interface Found extends WorkflowMeta {
+  readonly kind: Kind;
+}
+
+/** Redis is another program's output: what does not look as it must is no reason to crash, and none to guess. */
+function unexpected(): never {
+  throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : unexpected();
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : unexpected();
+}
+
+function numberOf(text: string | undefined): number {
+  const value = Number(text);
+  return text !== undefined && Number.isFinite(value) ? value : unexpected();
+}
+
+function deadlineOf(text: string | undefined): number | null {
+  return text === '-' ? null : numberOf(text);
+}
+
+/** From `line_of`: "<incarnation> <version> <created> <updated> <deadline> <kind>" */
+export function foundOf(id: string, line: unknown): Found {
+  const words = textOf(line).split(' ');
+  return {
+    id,
+    incarnation: words[0] as string,
+    version: numberOf(words[1]),
+    createdAtMs: numberOf(words[2]),
+    updatedAtMs: numberOf(words[3]),
+    deadlineMs: deadlineOf(words[4]),
+    kind: words[5] as Kind,
+  };
+}
+
+export function metaOf({ kind: _kind, ...meta }: Found): WorkflowMeta {
+  return meta;
+}
+
+/** From a result of commit.lua: "<id> <incarnation> <version> <created> <updated> <deadline> <1 when created>" */
+export function committedOf(result: unknown): CommittedWorkflow {
+  const line = textOf(result);
+  const stop = line.indexOf(' ');
+  const { kind, ...meta } = foundOf(line.slice(0, stop), line.slice(stop + 1));
+  return { ...meta, created: (kind as string) === '1' };
+}
+
+/** From an entry of versions.lua: header "<version> <updated> <deadline> <about>", bytes, state. */
+export function versionOf(found: Found, entry: unknown, includeState: boolean): VersionRecord {
+  const [header, bytes, state] = listOf(entry);
+  const [, version, updated, deadline, about] = /^(\d+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
+  return {
+    id: found.id,
+    incarnation: found.incarnation,
+    createdAtMs: found.createdAtMs,
+    version: numberOf(version),
+    updatedAtMs: numberOf(updated),
+    deadlineMs: deadlineOf(deadline),
+    about: JSON.parse(about ?? unexpected()) as About,
+    bytes: Number(bytes),
+    ...(includeState && { state: textOf(state) }),
+  };
+}
+
+/** What is kept under a once key: "<until> <fingerprint>\n<outcome>". */
+export function keptOf(text: string): {
+  readonly untilMs: number;
+  readonly fingerprint: string;
+  readonly outcome: string;
+} {
+  const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
+  return { untilMs: numberOf(until), fingerprint, outcome };
+}
+
+/** An empty list of Lua is written as an empty object. */
+export function keptListOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+/**
+ * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.
+ * @throws KeptAsConflictError when conflict.lua wrote it
+ */
+export function replayOf(json: string): Outcome {
+  const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
+    memo?: string;
+  };
+  if (conflicts !== undefined) throw new KeptAsConflictError(conflicts as ConflictName[]);
+  const kept = keptListOf(states);
+  const workflows = keptListOf(results).map((result, i) => {
+    const state = kept[i];
+    return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
+  });
+  const enqueued = keptListOf(tasks).map(enqueuedOf);
+  const eventIds = keptListOf(events).map(textOf);
+  return {
+    replayed: true,
+    workflows,
+    ...(enqueued.length > 0 && { tasks: enqueued }),
+    ...(eventIds.length > 0 && { eventIds }),
+    ...(memo !== undefined && { memo }),
+  };
+}
+
+/** From read-board.lua, which has left out what is over. */
+export function boardOf(reply: readonly unknown[]): Board {
+  const [counted, noticed, entries] = reply.map((part) => listOf(part).map(textOf));
+  if (counted === undefined || noticed === undefined || entries === undefined) return unexpected();
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < counted.length; i += 2) counts[counted[i] as string] = numberOf(counted[i + 1]);
+  const notices: Notice[] = [];
+  for (let i = 0; i < noticed.length; i += 3) {
+    const [name, until, text] = noticed.slice(i, i + 3) as [string, string, string];
+    notices.push({ name, text, untilMs: numberOf(until) });
+  }
+  return shownBoard({ counts, notices, entries }, 0);
+}

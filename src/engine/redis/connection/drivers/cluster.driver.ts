@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, Redis, type ClusterOptions } from 'ioredis';
+import type { Address, RedisConfig } from '../../../../config/config.js';
+import { StoreAwayError } from '../../../errors.js';
+import { connectionOptions, pauseBefore, tlsOptions } from './ioredis-options.js';
+import type {
+  BlockingConnection,
+  DriverEvents,
+  RedisCommands,
+  RedisDriver,
+  RedisSubscriber,
+  ServerNode,
+} from './redis-driver.js';
+import { blockingOf } from './standalone.driver.js';
+import { keySlot } from './key-slot.js';
+
+const PAUSE_MS = 50;
+
+/** What a node says that has not carried out a script, and that another node, or the same one soon, will carry out. */
+const MOVING = /non local key|^CLUSTERDOWN|^TRYAGAIN|^MASTERDOWN/;
+
+/** All masters of a Cluster. A tenant's keys share a slot, so each script finds all it needs on one of them. */
+export class ClusterDriver implements RedisDriver {
+  readonly address: string;
+  readonly canSubscribe = true;
+  readonly #clusters: Cluster[];
+  readonly #commands: RedisCommands[];
+  readonly #blocking = new Map<string, { readonly client: Redis; readonly connection: BlockingConnection }>();
+  #subscriber: RedisSubscriber | undefined;
+  #turn = 0;
+
+  constructor(
+    private readonly config: RedisConfig,
+    nodes: readonly Address[],
+    private readonly events: DriverEvents,
+  ) {
+    this.address = `the Cluster of ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
+    this.#clusters = Array.from({ length: config.maxConnections - 1 }, () => this.#cluster(nodes));
+    this.#commands = this.#clusters.map((cluster) => patient(cluster, config.commandTimeoutMs));
+  }
+
+  get isReady(): boolean {
+    return this.#clusters.some(({ status }) => status === 'ready');
+  }
+
+  async open(): Promise<void> {
+    await Promise.allSettled(this.#clusters.map((cluster) => cluster.connect()));
+  }
+
+  async close(): Promise<void> {
+    for (const cluster of this.#clusters) {
+      if (cluster.status === 'ready') await cluster.quit().catch(() => undefined);
+      cluster.disconnect();
+    }
+    for (const { client } of this.#blocking.values()) client.disconnect();
+  }
+
+  commands(): RedisCommands {
+    const { length } = this.#clusters;
+    for (let i = 0; i < length; i++) {
+      const turn = (this.#turn = (this.#turn + 1) % length);
+      if (this.#clusters[turn]?.status === 'ready') return this.#commands[turn] as RedisCommands;
+    }
+    throw new StoreAwayError();
+  }
+
+  async nodes(): Promise<readonly ServerNode[]> {
+    const nodes = this.#ready().nodes('master');
+    return nodes.map((node) => ({
+      address: `${node.options.host}:${node.options.port}`,
+      ask: (command, ...args) => node.call(command, ...args),
+    }));
+  }
+
+  /** Any node will do: what is published on one is heard on all. */
+  subscriber(): RedisSubscriber {
+    return (this.#subscriber ??= subscriberOf(this.#clusters[0] as Cluster));
+  }
+
+  /** To the node that is the master of the key's slot now; one that has left is forgotten. */
+  async blocking(key: string): Promise<BlockingConnection> {
+    const cluster = this.#ready();
+    const master = cluster.slots[keySlot(key)]?.[0];
+    const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master);
+    if (master === undefined || node === undefined) throw new StoreAwayError();
+    const known = this.#blocking.get(master);
+    if (known !== undefined) return known.connection;
+    const { host, port } = node.options;
+    const { socketTimeout, ...options } = nodeOptions(this.config);
+    const client = new Redis({
+      ...options,
+      ...(host !== undefined && { host }),
+      ...(port !== undefined && { port }),
+      enableOfflineQueue: true,
+      retryStrategy: null,
+      socketTimeout: socketTimeout + (this.config.confirmTimeoutMs ?? 0),
+    });
+    client.on('error', () => undefined);
+    client.on('end', () => this.#blocking.delete(master));
+    client.connect().catch(() => undefined);
+    const connection = blockingOf(client);
+    this.#blocking.set(master, { client, connection });
+    return connection;
+  }
+
+  #ready(): Cluster {
+    const cluster = this.#clusters.find(({ status }) => status === 'ready');
+    if (cluster === undefined) throw new StoreAwayError();
+    return cluster;
+  }
+
+  #cluster(nodes: readonly Address[]): Cluster {
+    const cluster = new Cluster(
+      nodes.map(({ host, port }) => ({ host, port })),
+      {
+        redisOptions: nodeOptions(this.config),
+        lazyConnect: true,
+        // While a connection to a node is being made, what is meant for it waits for that, and fails with it.
+        enableOfflineQueue: true,
+        scaleReads: 'master',
+        // With a delay here, the client sends again what a lost node may have carried out.
+        retryDelayOnFailover: 0,
+        retryDelayOnClusterDown: 0,
+        retryDelayOnTryAgain: PAUSE_MS,
+        slotsRefreshTimeout: this.config.connectTimeoutMs,
+        slotsRefreshInterval: 5000,
+        clusterRetryStrategy: pauseBefore,
+        maxRedirections: 16,
+      } satisfies ClusterOptions,
+    );
+    for (const event of ['ready', 'close', 'end']) cluster.on(event, () => this.events.changed());
+    cluster.on('error', (error: Error) => this.events.failed(error));
+    cluster.on('node error', (error: Error) => this.events.failed(error));
+    cluster.on('+node', (node: Redis) => node.on('close', () => this.events.lost()));
+    return cluster;
+  }
+}
+
+/** A Cluster has one database, and its nodes are known by address. */
+function nodeOptions(config: RedisConfig) {
+  const {
+    db: _one,
+    tls: _named,
+    retryStrategy: _theyComeAndGo,
+    enableOfflineQueue: _own,
+    ...options
+  } = connectionOptions(config);
+  return { ...options, ...(config.tls && { tls: tlsOptions(config.tls) }) };
+}
+
+/**
+ * While a slot moves, and while a replica takes over, nodes refuse scripts without carrying them out. That is over soon, so it is
+ * asked again for as long as a command may take.
+ */
+function patient(cluster: Cluster, patienceMs: number): RedisCommands {
+  const again = async (send: () => Promise<unknown>): Promise<unknown> => {
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        return await send();
+      } catch (error) {
+        if (!(error instanceof Error && MOVING.test(error.message)) || performance.now() > until) throw error;
+        await sleep(PAUSE_MS);
+      }
+    }
+  };
+  return {
+    isCluster: true,
+    evalsha: (...call) => again(() => cluster.evalsha(...call)),
+    eval: (...call) => again(() => cluster.eval(...call)),
+    ping: () => cluster.ping(),
+    get: (key) => cluster.get(key),
+    set: (key: string, value: string, ...how: ['PX', number] | ['NX']) =>
+      how[0] === 'PX' ? cluster.set(key, value, 'PX', how[1]) : cluster.set(key, value, 'NX'),
+    hset: (key, field, value) => cluster.hset(key, field, value),
+    zadd: (key, score, member) => cluster.zadd(key, score, member),
+    zrange: (key, start, stop) => cluster.zrange(key, start, stop),
+    publish: (channel, message) => cluster.publish(channel, message),
+  };
+}
+
+/** The client keeps a connection for it, to another node when its own has gone. It does not say when, so the slots' refresh is taken for it. */
+function subscriberOf(cluster: Cluster): RedisSubscriber {
+  return {
+    get isReady() {
+      return cluster.status === 'ready';
+    },
+    subscribe: (channel) => cluster.subscribe(channel),
+    unsubscribe: (channel) => cluster.unsubscribe(channel),
+    onMessage: (listener) => void cluster.on('message', listener),
+    onReady: (listener) => {
+      cluster.on('ready', listener);
+      cluster.on('-node', listener);
+      cluster.on('+node', listener);
+    },
+  };
+}

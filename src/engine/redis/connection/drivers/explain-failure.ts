@@ -1,0 +1,77 @@
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Address, RedisConfig } from '../../../../config/config.js';
+
+/** A busy machine may take its time for a handshake; a server that does not understand says so, or hangs up, at once. */
+const PATIENCE_MS = 3000;
+
+const KNOWN: readonly (readonly [RegExp, string])[] = [
+  [
+    /self.signed certificate|unable to verify|unable to get (local )?issuer/i,
+    'its certificate is of an authority that is not trusted here; name it in REDIS_TLS_CA',
+  ],
+  [
+    /altnames|Hostname\/IP does not match/i,
+    'its certificate bears another name than it was reached by; say which in REDIS_TLS_SERVERNAME',
+  ],
+  [/certificate has expired/i, 'its certificate has expired'],
+  [/WRONGPASS|invalid password|invalid username-password/i, 'it refuses the user or password'],
+  [/NOAUTH/, 'it wants a password'],
+  [/Unauthorized/i, 'it refuses the token'],
+];
+
+/** Why Redis cannot be reached, in words for the operator; '' when nothing is known but that. */
+export async function explain(config: RedisConfig, failure: Error | undefined): Promise<string> {
+  const text = failure === undefined ? '' : textOf(failure);
+  const known = KNOWN.find(([pattern]) => pattern.test(text))?.[1];
+  if (known !== undefined) return known;
+  return (await wrongProtocol(config)) ?? text;
+}
+
+function textOf(error: Error): string {
+  const cause = (error as { lastNodeError?: unknown }).lastNodeError ?? error.cause;
+  if (cause instanceof Error) return textOf(cause);
+  return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0].message : error.message;
+}
+
+/** A client without TLS at a server with it, or the other way round, sees nothing but a closed connection. So it is tried out. */
+async function wrongProtocol(config: RedisConfig): Promise<string | undefined> {
+  const address = addressOf(config);
+  if (address === undefined) return undefined;
+  const { host, port } = address;
+  if (config.tls === false) {
+    const speaksTls = await tried(connectTls({ host, port, rejectUnauthorized: false }), 'secureConnect');
+    return speaksTls ? 'it speaks TLS on this port: use rediss:// or REDIS_TLS=true' : undefined;
+  }
+  const socket = connectPlain({ host, port });
+  socket.write('PING\r\n');
+  const speaksPlain = await tried(socket, 'data', (data) => /^[+-]/.test(data));
+  return speaksPlain ? 'it speaks no TLS on this port: use redis:// or REDIS_TLS=false' : undefined;
+}
+
+function addressOf({ topology, host, port }: RedisConfig): Address | undefined {
+  switch (topology?.kind) {
+    case undefined:
+      return { host, port };
+    case 'sentinel':
+      return topology.sentinels[0];
+    case 'cluster':
+      return topology.nodes[0];
+    case 'rest':
+      return undefined;
+  }
+}
+
+function tried(socket: Socket, event: string, isRight: (data: string) => boolean = () => true): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(end, PATIENCE_MS, false);
+    socket.once(event, (data?: Buffer) => end(isRight(String(data ?? ''))));
+    socket.on('error', () => end(false));
+    socket.once('close', () => end(false));
+  });
+}

@@ -1,0 +1,43 @@
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import type { RedisOptions } from 'ioredis';
+import type { RedisConfig } from '../../../../config/config.js';
+
+/** Options after experiments with cut, hung and half-open connections. */
+export function connectionOptions(config: RedisConfig) {
+  return {
+    db: config.db,
+    ...(config.username !== undefined && { username: config.username }),
+    ...(config.password !== undefined && { password: config.password }),
+    ...(config.tls && { tls: tlsOptions(config.tls, config.host) }),
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // The deadline of every command: answers come in the order of the commands, so a connection that says nothing for so long
+    // has answered none of them. It is given up, since later commands would fare no better. (A timer for each command, which
+    // the client offers too, would add nothing but its cost.)
+    socketTimeout: config.commandTimeoutMs,
+    connectTimeout: config.connectTimeoutMs,
+    keepAlive: 5000,
+    enableReadyCheck: true,
+    maxLoadingRetryTime: 1000,
+    disableClientInfo: true,
+    retryStrategy: pauseBefore,
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
+  } satisfies RedisOptions;
+}
+
+/** Capped, jittered, without end. */
+export function pauseBefore(attempt: number): number {
+  return Math.min(25 * 2 ** Math.min(attempt - 1, 10), 500) + Math.random() * 50;
+}
+
+/** `host` is who the certificate must be for; without one, whoever is connected to. An address is no name to ask for. */
+export function tlsOptions(
+  { ca, rejectUnauthorized, servername }: Exclude<RedisConfig['tls'], false>,
+  host?: string,
+): ConnectionOptions {
+  const name = servername ?? (host !== undefined && isIP(host) === 0 ? host : undefined);
+  return { rejectUnauthorized, ...(ca !== undefined && { ca }), ...(name !== undefined && { servername: name }) };
+}

@@ -1,0 +1,120 @@
+import type { Topic } from '../../engine.js';
+import { changesChannel, prefixOf } from '../keys.js';
+import type { RedisConnections } from '../connection/redis-connections.js';
+
+/** When hints cannot be had, whoever waits looks for himself this often. */
+const POLL_MS = 2000;
+
+interface Channel {
+  readonly listeners: Map<string, Set<() => void>>;
+  isSubscribed: boolean;
+}
+
+/** Tells waiting requests that something has changed, whichever replica changed it. One subscription per tenant that somebody waits in. */
+export class ChangeHints {
+  readonly #channels = new Map<string, Channel>();
+  #timer: NodeJS.Timeout | undefined;
+  #isListening = false;
+
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly namespace: string,
+    private readonly pollMs = POLL_MS,
+  ) {}
+
+  listen(tenant: string, topic: Topic, listener: () => void): () => void {
+    const name = changesChannel(prefixOf(this.namespace, tenant));
+    const channel = this.#channel(name);
+    const listeners = channel.listeners.get(topic) ?? new Set();
+    channel.listeners.set(topic, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && channel.listeners.get(topic) === listeners) channel.listeners.delete(topic);
+      if (channel.listeners.size === 0 && this.#channels.get(name) === channel) this.#leave(name);
+    };
+  }
+
+  /** Of what this replica has changed itself: heard at once where nothing can be subscribed to. Without topics it may be anything. */
+  tell(tenant: string, topics: readonly Topic[] | undefined): void {
+    const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
+    if (channel === undefined) return;
+    for (const topic of topics ?? channel.listeners.keys()) tell(channel.listeners.get(topic));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#channels.clear();
+  }
+
+  #channel(name: string): Channel {
+    let channel = this.#channels.get(name);
+    if (channel === undefined) {
+      channel = { listeners: new Map(), isSubscribed: false };
+      this.#channels.set(name, channel);
+      this.#subscribe(name, channel);
+    }
+    return channel;
+  }
+
+  #subscribe(name: string, channel: Channel): void {
+    this.#timer ??= setInterval(() => this.#pollUnheard(), this.pollMs).unref();
+    const subscriber = this.connections.subscriber();
+    if (subscriber === undefined) return;
+    if (!this.#isListening) {
+      this.#isListening = true;
+      subscriber.onMessage((from, topics) => {
+        const listeners = this.#channels.get(from)?.listeners;
+        for (const topic of topics.split('\n')) if (topic !== 'feed') tell(listeners?.get(topic));
+        // Every change is an event.
+        tell(listeners?.get('feed'));
+      });
+      // Hints were missed while the connection was away.
+      subscriber.onReady(() => {
+        this.#subscribeAgain();
+        this.tellAll();
+      });
+    }
+    subscriber.subscribe(name).then(
+      () => {
+        channel.isSubscribed = true;
+        // A change between the caller's call and this moment went by unheard.
+        for (const listeners of channel.listeners.values()) tell(listeners);
+      },
+      () => undefined,
+    );
+  }
+
+  /** What was asked for while the connection was lost has failed, and nobody else repeats it. */
+  #subscribeAgain(): void {
+    for (const [name, channel] of this.#channels) if (!channel.isSubscribed) this.#subscribe(name, channel);
+  }
+
+  #leave(name: string): void {
+    this.#channels.delete(name);
+    this.connections
+      .subscriber()
+      ?.unsubscribe(name)
+      .catch(() => undefined);
+    if (this.#channels.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #pollUnheard(): void {
+    const isAway = this.connections.subscriber()?.isReady !== true;
+    if (!isAway) this.#subscribeAgain();
+    for (const channel of this.#channels.values()) {
+      if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) tell(listeners);
+    }
+  }
+
+  /** That anything may have changed, in any tenant. */
+  tellAll(): void {
+    for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) tell(some);
+  }
+}
+
+function tell(listeners: ReadonlySet<() => void> | undefined): void {
+  listeners?.forEach((listener) => listener());
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { USUAL_FEED, type EngineOptions, type FeedEvent } from '../../engine.js';
+import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../../errors.js';
+import { eventIdOf, placeOf } from '../../event-id.js';
+import { feedKey, prefixOf } from '../keys.js';
+import type { Reader } from '../workflows/reader.js';
+import { RedisScript } from '../scripts/redis-script.js';
+import { listOf, textOf } from '../commits/replies.js';
+
+const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
+const trimScript = new RedisScript(['base'], 'trim-feed');
+/** The entry with which the stream of an epoch begins; a place, and nothing that happened. */
+const STARTED = 'feed.started';
+
+/** The stream of a tenant's events. */
+export class RedisFeed {
+  constructor(
+    private readonly reader: Reader,
+    private readonly namespace: string,
+    private readonly options: Pick<EngineOptions, 'feed'>,
+  ) {}
+
+  /** @throws FeedTrimmedError @throws FeedResetError */
+  async read(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    const place = after === undefined ? undefined : placeOf(after);
+    if (after !== undefined && place === undefined) throw new FeedResetError();
+    const from = place === undefined ? ['oldest', ''] : [place.epoch, `${place.ms}-${place.count}`];
+    const [word, epoch, found] = await this.#ask(tenant, [...from, String(limit)]);
+    if (word === 'reset') throw new FeedResetError();
+    if (word === 'trimmed') throw new FeedTrimmedError(idOf(found, textOf(epoch)));
+    const events = listOf(found).map((entry) => eventOf(entry, textOf(epoch)));
+    return events[0]?.type === STARTED ? events.slice(1) : events;
+  }
+
+  async lastId(tenant: string): Promise<string> {
+    const [, epoch, last] = await this.#ask(tenant, ['end', '', '0']);
+    return idOf(last, textOf(epoch));
+  }
+
+  /** Lets go of what is too old. */
+  async trim(tenant: string): Promise<void> {
+    const { maxAgeMs } = this.options.feed ?? USUAL_FEED;
+    const keys = [feedKey(prefixOf(this.namespace, tenant))];
+    await this.reader.run(trimScript, 'trim-feed', tenant, keys, [String(maxAgeMs)]);
+  }
+
+  async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {
+    const keys = [feedKey(prefixOf(this.namespace, tenant))];
+    // Only the first one to ask gives the epoch its name.
+    const name = randomBytes(4).toString('hex');
+    return listOf(await this.reader.run(feedScript, 'feed', tenant, keys, [name, ...args]));
+  }
+}
+
+function eventOf(entry: unknown, epoch: string): FeedEvent {
+  const [id, values] = listOf(entry);
+  const [, type, ...rest] = listOf(values).map(textOf);
+  const fields: Record<string, string> = {};
+  for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
+  return { id: idOf(id, epoch), type: textOf(type), fields };
+}
+
+function idOf(streamId: unknown, epoch: string): string {
+  const [ms, count] = textOf(streamId).split('-');
+  if (ms === undefined || count === undefined) {
+    throw new StoreUnavailableError({ cause: new Error('an id in the stream of events has an unexpected shape') });
+  }
+  return eventIdOf({ ms: Number(ms), count: Number(count), epoch });
+}

@@ -1,0 +1,296 @@
+import { Logger } from '@nestjs/common';
+import type { FeedEvent } from '../../engine.js';
+import { FeedResetError, FeedTrimmedError } from '../../errors.js';
+import type { Arrived, ArrivalOptions } from '../../moving/arrival.js';
+import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
+import type { MovedOutcome } from '../../moving/moved-outcome.js';
+import { stampOf } from '../../moving/stamp.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
+import { entriesOf } from '../commits/commit-plan.js';
+import { prefixOf, stateKey, tenantsKey } from '../keys.js';
+import { keptText } from './moved-outcomes.js';
+import { movedTaskOf, movedWorkflowOf, taskFields, taskTexts, versionText } from './moved-replies.js';
+import type { Reader } from '../workflows/reader.js';
+import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
+import { listOf, textOf } from '../commits/replies.js';
+import type { ScriptContext } from '../commits/sender.js';
+import { keepsChanging, unlessUnreadable } from '../workflows/redis-workflows.js';
+
+const MOVING = [...RECORDS, 'moving'];
+const MOVING_TASKS = [...TASKS, 'moving-tasks'];
+const listScript = new RedisScript(MOVING, 'move-list');
+const readScript = new RedisScript(MOVING, 'move-read');
+const membersScript = new RedisScript(RECORDS, 'move-members');
+const workflowScript = new RedisScript([...WRITING, 'moving'], 'move-workflow');
+const queueScript = new RedisScript(['base'], 'move-queue');
+const tasksScript = new RedisScript(MOVING_TASKS, 'move-tasks');
+const taskScript = new RedisScript(MOVING_TASKS, 'move-task');
+const outcomeScript = new RedisScript(['base'], 'move-outcome');
+const nowScript = new RedisScript(['base'], 'move-now');
+const MEMBERS_AT_ONCE = 500;
+const EVENTS_AT_ONCE = 1000;
+const MOST_ROUNDS = 50;
+
+export interface RedisMovingParts {
+  readonly reader: Reader;
+  readonly context: ScriptContext;
+  readonly index: WorkflowIndex;
+  /** Makes a value that another program wrote one of ours. */
+  readonly adopt: (tenant: string, id: string) => Promise<void>;
+  readonly readFeed: (tenant: string, after: string, limit: number) => Promise<readonly FeedEvent[]>;
+  readonly lastEventId: (tenant: string) => Promise<string>;
+  readonly findQueue: (tenant: string, name: string) => Promise<{ readonly isPaused: boolean }>;
+  readonly listQueueNames: (tenant: string) => Promise<readonly string[]>;
+}
+
+/** Records out of Redis and into it; each `put` and `remove` is one script, which does nothing when it has been done. */
+export class RedisMoving extends Moving {
+  readonly #logger = new Logger('Moving');
+  readonly #introduced = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly parts: RedisMovingParts) {
+    super();
+  }
+
+  async listTenants(): Promise<readonly string[]> {
+    const { reader, context } = this.parts;
+    const known = await reader.commands('tenants', (client) => client.zrange(tenantsKey(context.namespace), '0', '-1'));
+    return [...new Set(['default', ...known])].toSorted();
+  }
+
+  async now(): Promise<number> {
+    return Number(textOf(await this.#run(nowScript, 'move-now', 'default', [])));
+  }
+
+  async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    const reply = listOf(await this.#run(listScript, 'move-list', tenant, [after ?? '', String(limit)]));
+    const [last, ...entries] = reply;
+    const items: Stamped[] = [];
+    for (const entry of entries) {
+      const [id, stamp, bytes, kind] = listOf(entry).map(textOf) as [string, string, string, string];
+      if (kind === 'ours') items.push({ id, stamp, bytes: Number(bytes) });
+      else items.push(...(await this.#settled(tenant, id)).map((record) => stamped(record, Number(bytes))));
+    }
+    return { items, next: last === '' ? undefined : textOf(last) };
+  }
+
+  /** What moves from one set to another during the walk says so in the feed; those are shown behind the others. */
+  async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
+    let since = await this.parts.lastEventId(tenant);
+    yield* this.#standing(tenant);
+    for (;;) {
+      let events: readonly FeedEvent[];
+      try {
+        events = await this.parts.readFeed(tenant, since, EVENTS_AT_ONCE);
+      } catch (error) {
+        if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
+        // More was written than the feed keeps: it cannot tell what has moved, so everything is looked at again.
+        since = await this.parts.lastEventId(tenant);
+        yield* this.#standing(tenant);
+        continue;
+      }
+      const ids = events.flatMap(({ type, fields }) => (type.startsWith('task.') ? (fields['id'] ?? []) : []));
+      if (ids.length > 0) yield this.#stamps(tenant, [...new Set(ids)]);
+      since = events.at(-1)?.id ?? since;
+      if (events.length < EVENTS_AT_ONCE) return;
+    }
+  }
+
+  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    const names = await this.parts.listQueueNames(tenant);
+    return (await this.read(tenant, 'queue', names)) as MovedQueue[];
+  }
+
+  async read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+    if (ids.length === 0) return [];
+    switch (kind) {
+      case 'workflow':
+        return this.#readWorkflows(tenant, ids);
+      case 'task':
+        return listOf(await this.#tasks(tenant, { ids, whole: true })).map(movedTaskOf);
+      case 'queue': {
+        const known = new Set(await this.parts.listQueueNames(tenant));
+        return Promise.all(
+          ids.map(async (id): Promise<MovedQueue | undefined> => {
+            if (!known.has(id)) return undefined;
+            return { kind, id, isPaused: (await this.parts.findQueue(tenant, id)).isPaused };
+          }),
+        );
+      }
+    }
+  }
+
+  async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
+    await this.#introduce(tenant);
+    switch (record.kind) {
+      case 'workflow':
+        return this.#putWorkflow(tenant, record, options);
+      case 'task':
+        return this.#putTask(tenant, record, options);
+      case 'queue': {
+        const { kind: _kind, ...plan } = record;
+        return this.#arrived(queueScript, tenant, '', [JSON.stringify({ ...plan, ...options })]);
+      }
+    }
+  }
+
+  async remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+    const plan = { id, remove: stamp };
+    const reply =
+      kind === 'workflow'
+        ? await this.#run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], [id])
+        : await this.#run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
+    return reply === 'removed';
+  }
+
+  /** What came of a commit elsewhere, so that its repetition is known here. */
+  async putOutcome(tenant: string, moved: MovedOutcome): Promise<void> {
+    const args = [moved.key, String(moved.untilMs), keptText(moved)];
+    await this.#run(outcomeScript, 'move-outcome', tenant, args);
+  }
+
+  /** Ids of tasks by the sets they stand in; those that move during the walk may be missing, or come twice. */
+  async *#standing(tenant: string): AsyncGenerator<readonly Stamped[]> {
+    for (const queue of await this.parts.listQueueNames(tenant)) {
+      for (const status of ['delayed', 'ready', 'leased', 'dead']) {
+        yield* this.#walk(tenant, ['queue', `queue:${status}:${queue}`], '-inf');
+      }
+    }
+    yield* this.#walk(tenant, ['workflows', ''], '');
+  }
+
+  async *#walk(tenant: string, set: readonly string[], from: string): AsyncGenerator<readonly Stamped[]> {
+    let score = from;
+    let member = '';
+    do {
+      const args = [...set, score, member, String(MEMBERS_AT_ONCE)];
+      const reply = listOf(await this.#run(membersScript, 'move-members', tenant, args)).map(textOf);
+      const [nextScore = '', nextMember = '', ...ids] = reply;
+      score = nextScore;
+      member = nextMember;
+      for (let at = 0; at < ids.length; at += MEMBERS_AT_ONCE) {
+        yield this.#stamps(tenant, ids.slice(at, at + MEMBERS_AT_ONCE));
+      }
+    } while (score !== '');
+  }
+
+  async #stamps(tenant: string, ids: readonly string[]): Promise<readonly Stamped[]> {
+    const reply = listOf(await this.#tasks(tenant, { ids }));
+    return reply.flatMap((one, i) => {
+      if (one === null) return [];
+      const [stamp, bytes] = listOf(one).map(textOf);
+      return [{ id: ids[i] as string, stamp: stamp as string, bytes: Number(bytes) }];
+    });
+  }
+
+  async #readWorkflows(tenant: string, ids: readonly string[]): Promise<(MovedWorkflow | undefined)[]> {
+    const reply = listOf(await this.#run(readScript, 'move-read', tenant, ids, ids));
+    return Promise.all(
+      reply.map(async (one, i) => {
+        if (one === null) return undefined;
+        const { found, record } = movedWorkflowOf(ids[i] as string, one);
+        return found.kind === 'ours' ? record : (await this.#settled(tenant, found.id))[0];
+      }),
+    );
+  }
+
+  /** A value of another program, made ours and read again; none if it has gone meanwhile. */
+  async #settled(tenant: string, id: string): Promise<MovedWorkflow[]> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      try {
+        await this.parts.adopt(tenant, id);
+      } catch (error) {
+        unlessUnreadable(error);
+        this.#logger.warn(
+          `workflow ${id} is left out: another program has put something under its key that is not JSON`,
+        );
+        return [];
+      }
+      const [one] = listOf(await this.#run(readScript, 'move-read', tenant, [id], [id]));
+      if (one === null) return [];
+      const { found, record } = movedWorkflowOf(id, one);
+      if (found.kind === 'ours') return [record];
+    }
+    throw keepsChanging();
+  }
+
+  /** So that every replica's sweeper knows the tenant. */
+  #introduce(tenant: string): Promise<unknown> {
+    let introduced = this.#introduced.get(tenant);
+    if (introduced === undefined) {
+      const key = tenantsKey(this.parts.context.namespace);
+      introduced = this.parts.reader.commands('tenants', (client) => client.zadd(key, Date.now(), tenant));
+      this.#introduced.set(tenant, introduced);
+      introduced.catch(() => this.#introduced.delete(tenant));
+    }
+    return introduced;
+  }
+
+  #putWorkflow(tenant: string, record: MovedWorkflow, options: ArrivalOptions): Promise<Arrived> {
+    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
+    const plan = {
+      id,
+      inc: incarnation,
+      version,
+      created: createdAtMs,
+      updated: updatedAtMs,
+      deadline: deadlineMs ?? false,
+      ttl: ttlMs ?? false,
+      about: JSON.stringify(about),
+      index: entriesOf(this.parts.index.ofState(state)),
+      stamp: stampOf(record),
+      ...options,
+    };
+    return this.#arrived(workflowScript, tenant, id, [JSON.stringify(plan), state, ...history.map(versionText)]);
+  }
+
+  #putTask(tenant: string, record: MovedTask, options: ArrivalOptions): Promise<Arrived> {
+    const { id, payload, result, failures, events } = record;
+    const plan = this.#taskPlan({
+      id,
+      fields: taskFields(record),
+      failures: failures.length,
+      events: events.map((event) => [event.id, event.atMs]),
+      hasPayload: payload !== null,
+      hasResult: result !== null,
+      ...options,
+    });
+    return this.#arrived(taskScript, tenant, '', [plan, ...taskTexts(record)]);
+  }
+
+  #taskPlan(plan: object): string {
+    return JSON.stringify({ limits: this.parts.context.options.tasks, ...plan });
+  }
+
+  #tasks(tenant: string, plan: { readonly ids: readonly string[]; readonly whole?: boolean }): Promise<unknown> {
+    return this.#run(tasksScript, 'move-tasks', tenant, [this.#taskPlan(plan)]);
+  }
+
+  async #arrived(script: RedisScript, tenant: string, id: string, args: readonly string[]): Promise<Arrived> {
+    return textOf(await this.#run(script, 'move-put', tenant, args, [id])) as Arrived;
+  }
+
+  /** Whatever is run here may be run twice. */
+  #run(
+    script: RedisScript,
+    name: string,
+    tenant: string,
+    args: readonly string[],
+    ids: readonly string[] = [''],
+  ): Promise<unknown> {
+    const { reader, context } = this.parts;
+    const prefix = prefixOf(context.namespace, tenant);
+    return reader.run(
+      script,
+      name,
+      tenant,
+      ids.map((id) => stateKey(prefix, id)),
+      args,
+    );
+  }
+}
+
+function stamped(record: MovedWorkflow, bytes: number): Stamped {
+  return { id: record.id, stamp: stampOf(record), bytes };
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** The modules that scripts build on, each list in the order in which they build on each other. */
+export const RECORDS = ['base', 'workflows'];
+export const WRITING = [...RECORDS, 'writing'];
+/** Scripts that are told what to do as JSON. */
+export const CALLS = [...WRITING, 'call', 'once-keys'];
+export const TASKS = [
+  ...CALLS,
+  'tasks',
+  'task-keys',
+  'task-store',
+  'task-heads',
+  'call-end',
+  'task-places',
+  'task-ends',
+  'task-claims',
+  'task-steps',
+  'task-entry',
+];
+
+/** What a script needs of a client. */
+export interface ScriptClient {
+  /** Its keys may be about to move to another server. */
+  readonly isCluster: boolean;
+  evalsha(sha: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
+  eval(source: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
+}
+
+/** A Lua script in a file beside the code, behind the modules it builds on. With several files the last one runs, and calls the others. */
+export class RedisScript {
+  readonly #alone: Program;
+  readonly #inCluster: Program;
+
+  constructor(modules: readonly string[], ...files: string[]) {
+    this.#alone = programOf(['one-server', ...modules], files);
+    this.#inCluster = programOf(['whole-slot', ...modules], files);
+  }
+
+  async run(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const { source, sha } = client.isCluster ? this.#inCluster : this.#alone;
+    try {
+      return await client.evalsha(sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      // A restarted server has an empty script cache, so send the source again. It did not run, so this is no second run.
+      return client.eval(source, keys.length, ...keys, ...args);
+    }
+  }
+}
+
+interface Program {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function programOf(modules: readonly string[], files: readonly string[]): Program {
+  const parts = files.map((file) => textOf(file));
+  const last = parts.pop() ?? '';
+  const source = [...modules.map(moduleOf), ...parts.map((text) => `do\n${text}end`), last].join('\n');
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+/**
+ * A module that returns a table gets that as a local of its name; one that does not leaves its own locals to all that follow. All else of a
+ * module is shut away: not only for tidiness, but because a server makes every function of a script anew at each call, and looks up
+ * each local that one of them uses among all that are open then.
+ */
+function moduleOf(name: string): string {
+  const text = textOf(name);
+  return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;
+}
+
+/** Path of each Lua file in the rooms of this folder, by its name. Names are unique across rooms. */
+const FILES = new Map(
+  readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.lua'))
+    .map((file) => [basename(file, '.lua'), file.replaceAll('\\', '/')]),
+);
+
+function textOf(name: string): string {
+  const file = FILES.get(name);
+  if (file === undefined) throw new Error(`There is no Lua file "${name}.lua"`);
+  return readFileSync(new URL(`./${file}`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,240 @@
+import { ServiceError } from '../../../service-error.js';
+import type { Once } from '../../commit.js';
+import type { EngineObserver } from '../../engine.js';
+import {
+  IdempotencyMismatchError,
+  LeaseLostError,
+  StoreUnavailableError,
+  TaskCancelledError,
+  TaskEndedError,
+  TaskNotFoundError,
+} from '../../errors.js';
+import { openFirst } from '../../task-order.js';
+import type { Claim, TaskDetail, TaskRecord, TaskStatus, TaskStep } from '../../task.js';
+import {
+  perMinute,
+  QUEUE_RATES,
+  QUEUE_TOTALS,
+  TaskQueues,
+  type Chosen,
+  type Claimed,
+  type DeadSelection,
+  type Progress,
+  type QueueRecord,
+  type QueueRate,
+  type QueueTotal,
+  type Stepped,
+} from '../../task-queues.js';
+import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from '../keys.js';
+import { eventOf } from '../moving/moved-replies.js';
+import type { Reader } from '../workflows/reader.js';
+import { RedisScript, TASKS } from '../scripts/redis-script.js';
+import { keptListOf, listOf, textOf } from '../commits/replies.js';
+import type { Requests, Room } from '../commits/requests.js';
+import type { ScriptContext } from '../commits/sender.js';
+import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
+
+const script = (name: string) => new RedisScript(TASKS, name);
+const taskScript = script('task');
+const queueScript = script('queue');
+const progressScript = script('progress');
+
+/** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
+export class RedisTasks extends TaskQueues {
+  constructor(
+    private readonly requests: Requests,
+    private readonly reader: Reader,
+    private readonly context: ScriptContext,
+    private readonly observer: EngineObserver,
+  ) {
+    super();
+  }
+
+  async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
+    // How long it is kept, the script knows: until the leases end.
+    const once = { key, fingerprint: '', keepMs: 0 };
+    const plan = { kind: 'claim', once, claim };
+    const claims = claim.tokens.length;
+    const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', plan, [], claims);
+    return {
+      tasks: listOf(claimed).map(claimedOf),
+      nextDueInMs: nextDueIn === '' ? null : Number(nextDueIn),
+      isPaused: isPaused === '1',
+    };
+  }
+
+  async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
+    const { planned, text } = plannedStep(step);
+    const reply = await this.#send(step.kind, tenant, 'tasks', { kind: 'step', once, step: planned }, [text]);
+    switch (reply[0]) {
+      case 'done':
+        return steppedOf(reply[1], reply[2], false);
+      case 'replayed': {
+        const { task, event } = JSON.parse(textOf(reply[1])) as { task: unknown; event: unknown };
+        return steppedOf(task, event, true);
+      }
+      case 'unknown':
+        throw new TaskNotFoundError(step.id);
+      case 'cancelled':
+        throw new TaskCancelledError(step.id);
+      case 'lost':
+        throw new LeaseLostError(step.id);
+      default:
+        throw new TaskEndedError(step.id, textOf(reply[1]) as TaskStatus);
+    }
+  }
+
+  async find(tenant: string, id: string): Promise<TaskDetail | undefined> {
+    const reply = await this.#read('task', tenant, taskScript, { which: { ids: [id] } });
+    return detailOf(listOf(reply)[0]);
+  }
+
+  async listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
+    const which = { workflow: { id: workflowId, limit } };
+    const reply = listOf(await this.#read('task', tenant, taskScript, { which }));
+    const tasks = reply.flatMap((one) => (one === null || one === undefined ? [] : [taskOf(listOf(one)[0])]));
+    return openFirst(tasks, limit);
+  }
+
+  async listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]> {
+    const reply = await this.#read('task', tenant, taskScript, { which: { dead: { queue, limit } } });
+    return listOf(reply).flatMap((one) => detailOf(one) ?? []);
+  }
+
+  replayDead(
+    tenant: string,
+    queue: string,
+    which: DeadSelection,
+    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
+    once: Once,
+  ): Promise<Chosen> {
+    return this.#dead(tenant, once, { action: 'replay', queue, ...which, ...options });
+  }
+
+  purgeDead(tenant: string, queue: string, which: DeadSelection, once: Once): Promise<Chosen> {
+    return this.#dead(tenant, once, { action: 'purge', queue, ...which });
+  }
+
+  async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
+    const prefix = prefixOf(this.context.namespace, tenant);
+    await this.reader.commands('pause', async (client) => {
+      await client.zadd(queuesKey(prefix), 0, queue);
+      await client.hset(queueSettingsKey(prefix, queue), 'paused', isPaused ? '1' : '0');
+      await client.publish(changesChannel(prefix), `queue ${queue}`);
+    });
+  }
+
+  async listQueues(tenant: string): Promise<readonly string[]> {
+    const key = queuesKey(prefixOf(this.context.namespace, tenant));
+    return this.reader.commands('queues', (client) => client.zrange(key, '0', '-1'));
+  }
+
+  async findQueue(tenant: string, name: string): Promise<QueueRecord> {
+    const reply = listOf(
+      await this.#read('queue', tenant, queueScript, { queue: name, totals: QUEUE_TOTALS, rates: QUEUE_RATES }),
+    );
+    const [isPaused, ready, delayed, leased, dead, oldest, nextDue, nextLeaseEnd, totals, seen, inHand, lately, now] =
+      reply;
+    const numbers = listOf(totals).map(Number);
+    const counts = listOf(lately).map(Number);
+    const timeOf = (value: unknown) => (value === '' || value === null ? null : Number(value));
+    return {
+      name,
+      isPaused: isPaused === '1',
+      ready: Number(ready),
+      delayed: Number(delayed),
+      leased: Number(leased),
+      dead: Number(dead),
+      oldestReadyAtMs: timeOf(oldest),
+      nextDueAtMs: timeOf(nextDue),
+      nextLeaseEndsAtMs: timeOf(nextLeaseEnd),
+      totals: Object.fromEntries(QUEUE_TOTALS.map((total, i) => [total, numbers[i] ?? 0])) as Record<
+        QueueTotal,
+        number
+      >,
+      perMinute: Object.fromEntries(
+        QUEUE_RATES.map((rate, i) => [rate, perMinute(counts[2 * i] ?? 0, counts[2 * i + 1] ?? 0, Number(now))]),
+      ) as Record<QueueRate, number>,
+      workers: workersOf(listOf(seen).map(textOf), listOf(inHand).map(textOf)),
+    };
+  }
+
+  async readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
+    const reply = await this.#read('progress', tenant, progressScript, { id, after, limit });
+    if (reply === null || reply === undefined) return undefined;
+    const [isOver, oldest, entries] = listOf(reply);
+    const events = listOf(entries).map(eventOf);
+    return { events, isOver: isOver === '1', oldest: oldest === '' ? null : Number(oldest) };
+  }
+
+  async #dead(tenant: string, once: Once, dead: object): Promise<Chosen> {
+    const reply = await this.#send('dead', tenant, 'dead', { kind: 'dead', once, dead });
+    if (reply[0] === 'done') return { ids: listOf(reply[1]).map(textOf), replayed: false };
+    const { ids } = JSON.parse(textOf(reply[1])) as { ids: unknown };
+    return { ids: keptListOf(ids).map(textOf), replayed: true };
+  }
+
+  #read(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {
+    const { namespace, options } = this.context;
+    const message = JSON.stringify({ limits: options.tasks, ...call });
+    return this.reader.run(from, name, tenant, [stateKey(prefixOf(namespace, tenant), '')], [message]);
+  }
+
+  /** @throws IdempotencyMismatchError */
+  async #send(
+    name: string,
+    tenant: string,
+    room: Room,
+    { once, ...plan }: { readonly kind: string; readonly once: Once; readonly [part: string]: unknown },
+    texts: readonly string[] = [],
+    claims = 0,
+  ): Promise<readonly unknown[]> {
+    const started = performance.now();
+    const tell = (outcome: 'ok' | 'refused' | 'failed') =>
+      this.observer.command(name, (performance.now() - started) / 1000, outcome);
+    try {
+      const request = { plan: { ...plan, texts: texts.length, once: [once] }, texts, claims };
+      const reply = await this.requests.send(tenant, room, request);
+      if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
+      if (typeof reply[0] !== 'string') throw new StoreUnavailableError();
+      tell(reply[0] === 'done' || reply[0] === 'replayed' ? 'ok' : 'refused');
+      return reply;
+    } catch (error) {
+      tell(error instanceof ServiceError && error.code === 'IDEMPOTENCY_MISMATCH' ? 'refused' : 'failed');
+      throw error;
+    }
+  }
+}
+
+/** A step as step.lua takes it, and the text that travels beside it. */
+function plannedStep(step: TaskStep): { planned: object; text: string } {
+  switch (step.kind) {
+    case 'progress': {
+      const { event, ...planned } = step;
+      return { planned, text: event };
+    }
+    case 'fail': {
+      const { error, ...planned } = step;
+      return { planned: { ...planned, code: error.code }, text: JSON.stringify(error) };
+    }
+    case 'cancel':
+      return { planned: { ...step, reason: step.reason && wellFormed(step.reason) }, text: '' };
+    default:
+      return { planned: step, text: '' };
+  }
+}
+
+function steppedOf(fields: unknown, event: unknown, replayed: boolean): Stepped {
+  const eventId = textOf(event);
+  return { task: taskOf(fields), ...(eventId !== '' && { eventId }), replayed };
+}
+
+/** `seen` are names and times in turn. */
+function workersOf(seen: readonly string[], inHand: readonly string[]): QueueRecord['workers'] {
+  const workers: { name: string; seenAtMs: number; leased: number }[] = [];
+  for (let i = 0; i < seen.length; i += 2) {
+    const name = seen[i] as string;
+    workers.push({ name, seenAtMs: Number(seen[i + 1]), leased: inHand.filter((holder) => holder === name).length });
+  }
+  return workers;
+}

@@ -1,0 +1,91 @@
+import type { ConflictDetail, ConflictPage, ConflictRecord } from '../../conflicts.js';
+import type { Once } from '../../commit.js';
+import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
+import { prefixOf, stateKey } from '../keys.js';
+import type { Reader } from './reader.js';
+import { RedisScript } from '../scripts/redis-script.js';
+import { listOf, replayOf, textOf } from '../commits/replies.js';
+import type { Requests } from '../commits/requests.js';
+import type { ScriptContext } from '../commits/sender.js';
+
+const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
+
+/** A record that has no number yet. `keepMs` is null for ever. */
+export interface NewConflict {
+  readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
+  readonly keepMs: number | null;
+  readonly state: string | undefined;
+}
+
+/** What is kept of a record beside its number and its end. */
+type Stored = Omit<ConflictRecord, 'n'>;
+
+/** Conflict records in Redis: small ones in a list of their workflow, their states each under a key of its own. */
+export class RedisConflicts {
+  constructor(
+    private readonly requests: Requests,
+    private readonly reader: Reader,
+    private readonly context: ScriptContext,
+  ) {}
+
+  /** @throws KeptAsConflictError when they are kept already @throws IdempotencyMismatchError */
+  async keep(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void> {
+    const keptAtMs = Date.now();
+    const plan = {
+      kind: 'conflict',
+      texts: conflicts.length,
+      once: [once],
+      conflicts: conflicts.map(({ record, keepMs, state }) => {
+        const untilMs = keepMs === null ? null : keptAtMs + keepMs;
+        return {
+          id: record.id,
+          record: JSON.stringify({ ...record, keptAtMs, untilMs } satisfies Stored),
+          keepMs: keepMs ?? undefined,
+          hasState: state !== undefined,
+        };
+      }),
+    };
+    const keys = [stateKey(prefixOf(this.context.namespace, tenant), conflicts[0]?.record.id ?? '')];
+    const texts = conflicts.map(({ state = '' }) => state);
+    const [word, kept] = await this.requests.send(tenant, 'workflows', { plan, keys, texts });
+    if (word === 'replayed') replayOf(textOf(kept));
+    if (word === 'mismatch') throw new IdempotencyMismatchError();
+    if (word !== 'kept' && word !== 'replayed') throw new StoreUnavailableError();
+  }
+
+  async list(
+    tenant: string,
+    id: string,
+    { limit, before }: { readonly limit: number; readonly before?: number },
+  ): Promise<ConflictPage> {
+    const [next, ...entries] = await this.#read(tenant, id, before, limit, false);
+    return { conflicts: entries.map(([record]) => record), nextBefore: next === 0 ? null : next };
+  }
+
+  async find(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
+    const [, entry] = await this.#read(tenant, id, n + 1, 1, true);
+    if (entry === undefined || entry[0].n !== n) return undefined;
+    const [record, state] = entry;
+    // Both end together, but not in the same instant.
+    return record.is === 'state' && state === undefined ? undefined : { ...record, state };
+  }
+
+  async #read(
+    tenant: string,
+    id: string,
+    before: number | undefined,
+    limit: number,
+    withStates: boolean,
+  ): Promise<[next: number, ...entries: [ConflictRecord, string | undefined][]]> {
+    const key = stateKey(prefixOf(this.context.namespace, tenant), id);
+    const args = [id, before === undefined ? '' : String(before), String(limit), withStates ? '1' : '0'];
+    const [next, ...rest] = listOf(await this.reader.run(readScript, 'conflicts', tenant, [key], args));
+    const entries: [ConflictRecord, string | undefined][] = [];
+    for (let i = 0; i < rest.length; i += 3) {
+      const state = rest[i + 2];
+      const record = { ...(JSON.parse(textOf(rest[i + 1])) as Stored), n: Number(rest[i]) };
+      entries.push([record, typeof state === 'string' ? state : undefined]);
+    }
+    return [Number(next), ...entries];
+  }
+}

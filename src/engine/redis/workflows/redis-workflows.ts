@@ -1,0 +1,156 @@
+import { InvalidJsonError } from '../../../json/invalid-json-error.js';
+import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
+import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
+import type { VersionRecord, WorkflowRecord } from '../../records.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
+import { entriesOf } from '../commits/commit-plan.js';
+import { prefixOf, stateKey } from '../keys.js';
+import type { Reader } from './reader.js';
+import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
+import { foundOf, listOf, metaOf, versionOf, type Found } from '../commits/replies.js';
+
+const findScript = new RedisScript(RECORDS, 'find');
+const adoptScript = new RedisScript(WRITING, 'adopt');
+const versionsScript = new RedisScript(RECORDS, 'versions');
+/** States of one reply; a hundred large ones at once would hold up Redis for everybody. */
+const FOUND_AT_ONCE = 10;
+const MOST_ROUNDS = 50;
+
+/** Workflows as they are and were. A value that another program wrote is shown, and becomes one of ours when that is needed. */
+export class RedisWorkflows {
+  constructor(
+    private readonly reader: Reader,
+    private readonly namespace: string,
+    private readonly index: WorkflowIndex,
+    private readonly observer: EngineObserver,
+  ) {}
+
+  async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    const prefix = prefixOf(this.namespace, tenant);
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const reply = listOf(await this.reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
+      const line = reply[0];
+      const state = reply[1];
+      if (typeof line !== 'string' || typeof state !== 'string') return undefined;
+      const found = foundOf(id, line);
+      if (found.kind === 'ours') {
+        this.observer.read(1);
+        return { ...metaOf(found), state };
+      }
+      const record = await this.#settled(tenant, found, state);
+      if (record !== undefined) return record;
+    }
+    throw keepsChanging();
+  }
+
+  /** As findMany, but a value that is not JSON is left out and hides none of the others. */
+  async findReadable(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    try {
+      return await this.findMany(tenant, ids);
+    } catch (error) {
+      if (!(error instanceof StateNotJsonError)) throw error;
+      return Promise.all(ids.map((id) => this.find(tenant, id).catch(unlessUnreadable)));
+    }
+  }
+
+  /** @throws StateNotJsonError */
+  async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    const prefix = prefixOf(this.namespace, tenant);
+    const records: (WorkflowRecord | undefined)[] = [];
+    for (let at = 0; at < ids.length; at += FOUND_AT_ONCE) {
+      const some = ids.slice(at, at + FOUND_AT_ONCE);
+      const keys = some.map((id) => stateKey(prefix, id));
+      const reply = listOf(await this.reader.run(findScript, 'find', tenant, keys, some));
+      for (const [i, id] of some.entries()) {
+        const [line, state] = [reply[2 * i], reply[2 * i + 1]];
+        if (typeof line !== 'string' || typeof state !== 'string') {
+          records.push(undefined);
+          continue;
+        }
+        const found = foundOf(id, line);
+        records.push(found.kind === 'ours' ? { ...metaOf(found), state } : await this.find(tenant, id));
+      }
+    }
+    this.observer.read(records.filter((record) => record !== undefined).length);
+    return records;
+  }
+
+  async listVersions(
+    tenant: string,
+    id: string,
+    { limit, before, includeState }: { limit: number; before?: number; includeState: boolean },
+  ): Promise<VersionPage | undefined> {
+    const kept = await this.#versions(tenant, id, before, limit + 1, includeState);
+    if (kept === undefined) return undefined;
+    const versions = kept.versions.slice(0, limit);
+    return { versions, nextBefore: kept.versions.length > limit ? (versions.at(-1)?.version ?? null) : null };
+  }
+
+  async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
+    const kept = await this.#versions(tenant, id, version + 1, 1, true);
+    if (kept === undefined) return { found: 'no-workflow' };
+    if (version > kept.current || version < 1) return { found: 'no-version' };
+    const [newest] = kept.versions;
+    if (newest?.version !== version) return { found: 'pruned', oldest: kept.oldest };
+    return { found: 'version', version: newest as VersionRecord & { state: string } };
+  }
+
+  /** What to show of a value that another program wrote; undefined when it must be read again. */
+  async #settled(tenant: string, found: Found, state: string): Promise<WorkflowRecord | undefined> {
+    const index = this.#indexOf(found.id, state);
+    if (found.kind === 'legacy') {
+      this.observer.read(1);
+      return { ...metaOf(found), state };
+    }
+    await this.#runAdopt(tenant, found.id, state, index);
+    return undefined;
+  }
+
+  /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
+  async adopt(tenant: string, id: string): Promise<void> {
+    const record = await this.find(tenant, id);
+    if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
+  }
+
+  async #runAdopt(tenant: string, id: string, state: string, index: readonly string[]): Promise<void> {
+    const prefix = prefixOf(this.namespace, tenant);
+    await this.reader.run(adoptScript, 'adopt', tenant, [stateKey(prefix, id)], [id, state, JSON.stringify(index)]);
+  }
+
+  #indexOf(id: string, state: string): readonly string[] {
+    try {
+      return entriesOf(this.index.ofState(state));
+    } catch (error) {
+      if (error instanceof InvalidJsonError) throw new StateNotJsonError(id);
+      throw error;
+    }
+  }
+
+  async #versions(tenant: string, id: string, before: number | undefined, limit: number, includeState: boolean) {
+    const prefix = prefixOf(this.namespace, tenant);
+    const args = [id, before === undefined ? '' : String(before), String(limit), includeState ? '1' : '0'];
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const reply = await this.reader.run(versionsScript, 'versions', tenant, [stateKey(prefix, id)], args);
+      if (reply === null || reply === undefined) return undefined;
+      const [line, oldest, ...entries] = listOf(reply);
+      const found = foundOf(id, line);
+      if (found.kind === 'foreign') {
+        await this.find(tenant, id);
+        continue;
+      }
+      const versions = entries.map((entry) => versionOf(found, entry, includeState));
+      return { current: found.version, oldest: Number(oldest), versions };
+    }
+    throw keepsChanging();
+  }
+}
+
+export function keepsChanging(): StoreUnavailableError {
+  return new StoreUnavailableError({ cause: new Error('another program keeps overwriting this workflow') });
+}
+
+/** @throws the error, if it is another one */
+export function unlessUnreadable(error: unknown): undefined {
+  if (!(error instanceof StateNotJsonError)) throw error;
+  return undefined;
+}
