@@ -1,11 +1,190 @@
-import { describeOutages } from '../support/outage/describe-outages.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Random } from '../contract/fuzz/random.js';
+import { client, Seen, worker, type Load } from './outage-clients.js';
+import { Cluster, COMMAND_MS } from '../support/deployment.js';
+import { History } from './outage-history.js';
+import { scaled } from '../support/scale.js';
 
-describeOutages({ fallback: 'none', faults: ['kill redis'], count: 20, clients: 12, patienceMs: 300_000 });
-describeOutages({ fallback: 'memory', faults: ['kill redis'], count: 20, clients: 12, patienceMs: 300_000 });
-describeOutages({
-  fallback: 'memory',
-  faults: ['kill redis', 'hang redis', 'cut', 'silence', 'latency', 'kill replica'],
-  count: 36,
-  clients: 12,
-  patienceMs: 600_000,
+type Fault = 'kill redis' | 'hang redis' | 'cut' | 'silence' | 'latency' | 'kill replica';
+
+interface Outages {
+  readonly fallback: 'memory' | 'none';
+  readonly faults: readonly Fault[];
+  readonly count: number;
+  readonly clients: number;
+  readonly timeoutMs: number;
+}
+
+const REPLICAS = 3;
+const HOT = Array.from({ length: 12 }, (_, n) => `hot-${n}`);
+const COLD = Array.from({ length: 300 }, (_, n) => `cold-${n}`);
+const CHAINS = Array.from({ length: 4 }, (_, n) => `chain-${n}`);
+const RECOVERY_MS = 30_000;
+/** One command, a write that was held back by a drain, and a machine that is busy with something else. */
+const DEADLINE_MS = 2 * COMMAND_MS + 3000;
+
+const OUTAGES = scaled<readonly Outages[]>({
+  short: [
+    { fallback: 'none', faults: ['kill redis'], count: 4, clients: 6, timeoutMs: 90_000 },
+    {
+      fallback: 'memory',
+      faults: ['kill redis', 'kill replica', 'silence', 'cut'],
+      count: 6,
+      clients: 6,
+      timeoutMs: 90_000,
+    },
+  ],
+  long: [
+    { fallback: 'none', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000 },
+    { fallback: 'memory', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000 },
+    {
+      fallback: 'memory',
+      faults: ['kill redis', 'hang redis', 'cut', 'silence', 'latency', 'kill replica'],
+      count: 36,
+      clients: 12,
+      timeoutMs: 600_000,
+    },
+  ],
 });
+
+/** Replicas under load while things break; afterwards every acknowledged write is looked for. */
+describe.each(OUTAGES)(
+  `${REPLICAS} replicas with REDIS_FALLBACK=$fallback, $count times: $faults`,
+  ({ fallback, faults, count, clients, timeoutMs }) => {
+    let cluster: Cluster;
+    beforeAll(async () => {
+      cluster = await Cluster.start(fallback, REPLICAS);
+    }, 60_000);
+    afterAll(async () => {
+      await cluster.stop();
+    }, 60_000);
+
+    it(
+      'keep every acknowledged write, fork no version, take no step twice, and answer in time',
+      async () => {
+        const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
+        const random = new Random(seed);
+        const load: Load = {
+          cluster,
+          history: new History(),
+          seen: new Seen(),
+          random,
+          hot: HOT,
+          cold: COLD,
+          isOver: false,
+        };
+        await prepare(cluster);
+        const ends = Promise.allSettled([
+          ...Array.from({ length: clients }, () => client(load)),
+          ...CHAINS.map(() => worker(load, CHAINS)),
+        ]);
+        const done: Record<string, number> = {};
+        let slowestRecovery = 0;
+        for (let round = 0; round < count; round++) {
+          const fault = faults[round % faults.length] as Fault;
+          await sleep(150 + random.below(300));
+          await inflict(cluster, fault, random);
+          slowestRecovery = Math.max(slowestRecovery, await cluster.allAttached(RECOVERY_MS));
+          done[fault] = (done[fault] ?? 0) + 1;
+        }
+        await sleep(500);
+        load.isOver = true;
+        const failed = (await ends).filter((end) => end.status === 'rejected');
+        await cluster.allAttached(RECOVERY_MS);
+
+        const { history, seen } = load;
+        await history.check(cluster, HOT);
+        const steps = await stepsTaken(cluster);
+        const { violations, conflicts, detached, acknowledged, versions } = history;
+        console.log(
+          JSON.stringify({
+            seed,
+            faults: done,
+            answers: seen.answers,
+            slowestMs: Math.round(seen.slowestMs),
+            slowestRecoveryMs: Math.round(slowestRecovery),
+            checked: { acknowledged: acknowledged.length, detached, versions, conflicts, steps, violations },
+          }),
+        );
+        expect(failed).toEqual([]);
+        expect(violations).toEqual([]);
+        expect(seen.lies).toEqual([]);
+        expect(seen.slowestMs).toBeLessThan(DEADLINE_MS);
+        expect(acknowledged.length).toBeGreaterThan(20 * count);
+        expect(steps).toBeGreaterThan(0);
+        if (fallback === 'memory') expect(detached).toBeGreaterThan(count);
+        else expect([detached, conflicts]).toEqual([0, 0]);
+      },
+      timeoutMs,
+    );
+  },
+);
+
+async function prepare(cluster: Cluster): Promise<void> {
+  const puts = [
+    ...HOT.map((id) => ({ id, state: { seen: [] }, ttlSeconds: null })),
+    ...COLD.map((id) => ({ id, state: {}, ttlSeconds: null })),
+    ...CHAINS.map((id) => ({ id, state: { steps: [] }, ttlSeconds: null })),
+  ];
+  for (let at = 0; at < puts.length; at += 50) {
+    const answer = await cluster.call(0, 'POST', '/v1/commits', { puts: puts.slice(at, at + 50) });
+    expect(answer?.status).toBe(200);
+  }
+  const enqueue = CHAINS.map((workflowId) => ({
+    queue: 'chains',
+    payload: { step: 0 },
+    workflowId,
+    maxAttempts: 1000,
+    backoffMs: [10],
+  }));
+  expect((await cluster.call(0, 'POST', '/v1/commits', { enqueue }))?.status).toBe(200);
+}
+
+/** Each fault ends, and has had its time. */
+async function inflict(cluster: Cluster, fault: Fault, random: Random): Promise<void> {
+  const lastsMs = 200 + random.below(600);
+  const proxy = random.pick(cluster.proxies);
+  switch (fault) {
+    case 'kill redis':
+      await cluster.redis.kill();
+      await sleep(lastsMs);
+      return cluster.redis.restart();
+    case 'hang redis':
+      cluster.redis.pause();
+      await sleep(COMMAND_MS + lastsMs);
+      return cluster.redis.resume();
+    case 'cut':
+      return proxy.cut();
+    case 'silence':
+      proxy.silence();
+      await sleep(COMMAND_MS + lastsMs);
+      return proxy.up();
+    case 'latency':
+      proxy.delay(50 + random.below(400));
+      await sleep(lastsMs);
+      return proxy.up();
+    case 'kill replica': {
+      // While it is on its own, so that what it has acknowledged is nowhere else.
+      const i = random.below(cluster.replicas.length);
+      cluster.proxies[i]?.down();
+      await sleep(lastsMs);
+      cluster.replicas[i]?.child.kill('SIGKILL');
+      cluster.proxies[i]?.up();
+      cluster.replicas[i] = await cluster.launch(i);
+    }
+  }
+}
+
+/** All steps of the chains, each taken once and in its order. */
+async function stepsTaken(cluster: Cluster): Promise<number> {
+  let taken = 0;
+  for (const id of CHAINS) {
+    const answer = await cluster.call(0, 'GET', `/v1/workflows/${id}`);
+    if (answer?.status !== 200) throw new Error(`${id} cannot be read`);
+    const { steps } = answer.json.state as { steps: number[] };
+    expect(steps).toEqual(Array.from({ length: steps.length }, (_, n) => n));
+    taken += steps.length;
+  }
+  return taken;
+}

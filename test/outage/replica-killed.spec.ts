@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { Cluster } from '../support/outage/cluster.js';
+import { Cluster } from '../support/deployment.js';
 import { until } from '../support/until.js';
 
 const WRITES = 60;

@@ -21,7 +21,7 @@ interface Told {
   readonly second: Filled;
 }
 
-const FILLER = new URL('../support/disk-filler.mjs', import.meta.url).pathname;
+const FILLER = new URL('./disk-filler.mjs', import.meta.url).pathname;
 /** No file of the process can grow beyond this, which the system reports much like a full disk. In blocks of 512 or 1024 bytes. */
 const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
 

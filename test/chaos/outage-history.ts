@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.js';
+import type { Cluster } from '../support/deployment.js';
 
 /** A state that lists the marks of all writes it has seen; each write adds its own. */
 export interface Marked {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { until } from './until.js';
-import { startService, type ServiceProcess } from './service-process.js';
+import { until } from '../support/until.js';
+import { startService, type ServiceProcess } from '../support/service-process.js';
 
 const WRITERS = 12;
 const RECOVERED_WITHIN_MS = 30_000;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../contract/fuzz/random.js';
-import type { Cluster, Replied } from './cluster.js';
-import type { History, Marked } from './history.js';
+import type { Random } from '../contract/fuzz/random.js';
+import type { Cluster, Replied } from '../support/deployment.js';
+import type { History, Marked } from './outage-history.js';
 
 /** What clients have seen of the service: how often it answered what, and how long that took. */
 export class Seen {

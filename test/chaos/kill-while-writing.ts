@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openMemoryEngine } from '../../src/engine/memory/open-memory-engine.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
-import { compileSources } from './compiled-sources.js';
+import { compileSources } from '../support/compiled-sources.js';
 
 interface Begun {
   readonly begins: number;

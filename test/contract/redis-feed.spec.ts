@@ -4,9 +4,9 @@ import { Redis } from 'ioredis';
 import { refusalOf } from '../support/refusal.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
-import { eventsOf } from '../contract/cases/feed.js';
-import { openReplica, type Replica } from '../contract/redis-under-test.js';
-import { testOptions } from '../contract/engine-under-test.js';
+import { eventsOf } from './cases/feed.js';
+import { openReplica, type Replica } from './redis-under-test.js';
+import { testOptions } from './engine-under-test.js';
 import { testIndex } from '../support/parts.js';
 
 describe('the feed in Redis', () => {

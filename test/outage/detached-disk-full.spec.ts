@@ -13,7 +13,7 @@ interface Filled {
   readonly codes: readonly string[];
 }
 
-const FILLER = new URL('../support/detached-filler.mjs', import.meta.url).pathname;
+const FILLER = new URL('./detached-filler.mjs', import.meta.url).pathname;
 /** No file of the process can grow beyond this, which the system reports much like a full disk. In blocks of 512 or 1024 bytes. */
 const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
 

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { claimOf, TestQueue } from '../support/tasks.js';
 import { until } from '../support/until.js';
-import { openRedisEngine } from '../contract/redis-under-test.js';
+import { openRedisEngine } from './redis-under-test.js';
 
 type Opened = Awaited<ReturnType<typeof openRedisEngine>>;
 

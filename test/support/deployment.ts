@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ALWAYS_ON_DISK, startRedisProcess, type RedisProcess } from '../redis-process.js';
-import { startService, type ServiceProcess } from '../service-process.js';
-import { startProxy, type TcpProxy } from '../tcp-proxy.js';
+import { ALWAYS_ON_DISK, startRedisProcess, type RedisProcess } from './redis-process.js';
+import { startService, type ServiceProcess } from './service-process.js';
+import { startProxy, type TcpProxy } from './tcp-proxy.js';
 
 export const COMMAND_MS = 1000;
 

@@ -1,10 +1,10 @@
 import { ServiceError } from '../../src/service-error.js';
 import { jsonPatchEdit } from '../../src/workflows/edits/json-patch-edit.js';
 import { etagOf, type WorkflowRecord } from '../../src/engine/records.js';
-import type { DetachedReplica } from './detached-replica.js';
-import { once, patch, put, remove } from './parts.js';
+import type { DetachedReplica } from '../support/detached-replica.js';
+import { once, patch, put, remove } from '../support/parts.js';
 import { Random } from '../contract/fuzz/random.js';
-import { TestTenant } from './tenant.js';
+import { TestTenant } from '../support/tenant.js';
 
 const TENANT = 'default';
 const IDS = ['a', 'b', 'c', 'd'];

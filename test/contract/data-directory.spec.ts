@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
 
-const HOLDER = new URL('../support/directory-holder.mjs', import.meta.url).pathname;
+const HOLDER = new URL('./directory-holder.mjs', import.meta.url).pathname;
 
 interface Holder {
   readonly child: ChildProcess;

@@ -1,4 +1,4 @@
-import type { ClusterNodes } from './redis-kinds/cluster.js';
+import type { ClusterNodes } from '../support/redis-kinds/cluster.js';
 
 /** Moves the slot of a hash tag on to the next master, key by key, so many times. */
 export async function migrateSlots({ masters, admin }: ClusterNodes, tag: string, times: number): Promise<void> {
