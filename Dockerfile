@@ -1,5 +1,5 @@
-# Two stages: what builds does not ship.
-FROM node:20-bookworm-slim AS build
+# Two stages: build tools stay out of the image.
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -8,7 +8,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -16,7 +16,8 @@ RUN npm ci --omit=dev && npm cache clean --force
 COPY --from=build /app/dist ./dist
 COPY docs/asyncapi.yaml ./docs/
 COPY examples ./examples
-# For DATA_DIR=/data, which is off unless asked for: without a volume it would promise more than it keeps.
+COPY LICENSE ./
+# For DATA_DIR=/data on a volume. Not set by default: without a volume the data ends with the container.
 RUN mkdir /data && chown node:node /data
 USER node
 EXPOSE 3000

@@ -1,9 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { parse } from 'yaml';
 import { environmentExample, settingsTable } from '../../src/config/describe-settings.js';
 import { readConfig } from '../../src/config/read-config.js';
 import { SETTINGS, type Setting } from '../../src/config/settings.js';
+import { freePort } from '../support/redis-process.js';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const names = (SETTINGS as readonly Setting[]).flatMap(({ name, aliases = [] }) => [name, ...aliases]);
@@ -28,10 +34,17 @@ describe('what operators read', () => {
 
 describe('containers', () => {
   interface Compose {
-    services: Record<
-      string,
-      { environment?: Record<string, string>; ports?: string[]; command?: string[]; profiles?: string[] }
-    >;
+    services: Record<string, ComposeService>;
+  }
+  interface ComposeService {
+    environment?: Record<string, string>;
+    env_file?: { path: string }[];
+    ports?: string[];
+    command?: string[];
+    profiles?: string[];
+    user?: string;
+    cap_add?: string[];
+    cap_drop?: string[];
   }
   const compose = parse(read('docker-compose.yml')) as Compose;
 
@@ -43,14 +56,12 @@ describe('containers', () => {
   });
 
   it('make a configuration that starts', () => {
-    const env = {
-      ...compose.services['api']?.environment,
-      REDIS_PASSWORD: 'p@ss',
-      REDIS_NAMESPACE: '',
-      WORKFLOW_STATE_TTL: '86400',
-      LOG_LEVEL: 'info',
-    };
+    const env = { ...compose.services['api']?.environment, REDIS_PASSWORD: 'p@ss' };
     expect(readConfig(env).redis).toMatchObject({ host: 'redis', password: 'p@ss' });
+  });
+
+  it('take every setting from .env', () => {
+    expect(compose.services['api']?.env_file).toEqual([{ path: '.env', required: false }]);
   });
 
   it('publish ports on loopback only, and let the API be scaled', () => {
@@ -66,4 +77,36 @@ describe('containers', () => {
     expect(command).toContain('--maxmemory-policy noeviction');
     expect(compose.services['redis-insight']?.profiles).toEqual(['development']);
   });
+
+  it('start Redis as a user without capabilities, behind its password', async () => {
+    const { user, cap_add, cap_drop, command = [] } = compose.services['redis'] ?? {};
+    expect({ user, cap_add, cap_drop }).toEqual({ user: 'redis', cap_add: undefined, cap_drop: ['ALL'] });
+    const [shell = '', flag = '', line = ''] = command;
+    const port = await freePort();
+    const program = process.env['REDIS_SERVER_BIN'] ?? 'redis-server';
+    const script = `${line.replaceAll('$$', '$').replace('redis-server', program)} --port ${port} --bind 127.0.0.1`;
+    const directory = mkdtempSync(join(tmpdir(), 'waymark-compose-'));
+    // Root becomes another user, as in the container, and loses all capabilities with that.
+    const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    if (nobody.uid !== undefined) chownSync(directory, nobody.uid, nobody.gid);
+    const password = 'p@ss "word"';
+    const env = { ...process.env, REDIS_PASSWORD: password };
+    const child = spawn(shell, [flag, script], { cwd: directory, env, stdio: 'ignore', ...nobody });
+    const ended = once(child, 'exit');
+    const redis = new Redis({ port, password, retryStrategy: () => 50, maxRetriesPerRequest: null });
+    redis.on('error', () => undefined);
+    try {
+      const written = redis.set('a', '1').then(() => redis.config('GET', 'appendonly'));
+      expect(await Promise.race([written, ended])).toEqual(['appendonly', 'yes']);
+      const stranger = new Redis({ port, lazyConnect: true });
+      stranger.on('error', () => undefined);
+      await expect(stranger.get('a')).rejects.toThrow('NOAUTH');
+      stranger.disconnect();
+    } finally {
+      redis.disconnect();
+      child.kill('SIGKILL');
+      await ended;
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }, 60_000);
 });
