@@ -44,7 +44,7 @@ describe('The embedded engine on a full disk', () => {
     expect(first.acknowledged.length).toBeGreaterThan(200);
     expect(new Set(first.codes)).toEqual(new Set(['STORE_FULL']));
     expect(countWhenFull).toBe(first.acknowledged.length);
-    expect(warnings).toEqual(['The disk under DATA_DIR is full: writes are refused']);
+    expect(warnings).toEqual(['The disk of DATA_DIR is full: writes are refused']);
     expect(deleted).toHaveLength(100);
     expect(second.codes).toEqual([]);
 

@@ -95,7 +95,7 @@ export class FallbackEngine extends Engine {
       index,
       clock,
       mostBytes,
-      onChange: (tenant, id) => this.#listeners.tell(tenant, `workflow ${id}`),
+      onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
     this.#drain = new Drain({ target: store, store: this.#detached, index, clock, editOf });
     this.tasks = new FallbackTasks(store.tasks, (call) => this.#onlyAttached(call));

@@ -2,11 +2,11 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
-import { checkFile } from '../memory/directory/check-file.js';
+import { checkJournalFile } from '../memory/directory/check-journal-file.js';
 import { DirectoryInUseError, DirectoryLock } from '../memory/directory/directory-lock.js';
 import { journalError } from '../memory/journal/journal-error.js';
 import { inTransaction } from '../memory/journal/lmdb-transaction.js';
-import { isFull } from '../memory/directory/room.js';
+import { isDiskFull } from '../memory/directory/disk-space.js';
 import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 
@@ -72,7 +72,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
   static async #openFile(directory: string, path: string): Promise<LmdbDetachedJournal> {
     // States of clients are in there; lmdb takes files as it finds them.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-    checkFile(path);
+    checkJournalFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,
@@ -144,11 +144,11 @@ export class LmdbDetachedJournal implements DetachedJournal {
   async #write(bytes: number, action: () => void): Promise<void> {
     try {
       await inTransaction(this.root, () => {
-        this.lock.demand();
+        this.lock.assertOwned();
         action();
       });
     } catch (error) {
-      throw (await isFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : journalError(error);
+      throw (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : journalError(error);
     }
   }
 }

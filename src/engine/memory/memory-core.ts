@@ -6,29 +6,29 @@ import { GroupCommit } from './journal/group-commit.js';
 import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal-error.js';
 import { Listeners } from './feed/listeners.js';
-import { keep, type Kept } from './commits/outcomes.js';
+import { keptOutcome, type KeptOutcome } from './commits/outcomes.js';
 import { Tenants, type TenantData } from './tenant-data.js';
 import { Transaction, type Touched } from './commits/transaction.js';
 
-/** Each commit adds one outcome; removing up to two that are over keeps their number bounded under any load. */
-const OUTCOMES_REMOVED_AT_ONCE = 2;
+/** Each commit adds one outcome, so removing up to two expired ones bounds their number under any load. */
+const OUTCOMES_REMOVED_PER_COMMIT = 2;
 
-/** After the disk was found full: so long only what frees some of it is tried, so that it does not go down with what cannot succeed. */
-const FULL_MS = 1000;
+/** After the disk was full, refuse writes that free no space for this long instead of trying and failing each one. */
+const DISK_FULL_PAUSE_MS = 1000;
 
-/** An answer that was found, or one that was made and is `done` when the disk has what it rests on. */
+/** Either found in memory, or made by a change; `done` resolves when that change is on the disk. */
 type Answer<T> = { readonly found: T } | { readonly made: T; readonly done: Promise<void> };
 
 /**
- * The data in memory, and the rule that goes with it: memory may be ahead of the disk by a flush. Later commits build on that,
- * but no answer of any kind is given before the disk has what it rests on.
+ * The data in memory. Memory may be ahead of the disk by one flush: later commits build on it, but no answer leaves before the
+ * disk has everything that the answer depends on.
  */
 export class MemoryCore {
   readonly tenants: Tenants;
   readonly listeners = new Listeners();
   readonly #group: GroupCommit | undefined;
-  #fullUntil = 0;
-  /** Told of every change as it is made, whether or not it reaches the disk. */
+  #diskFullUntil = 0;
+  /** Called for every change as it is made, whether or not it reaches the disk. */
   onTouched: ((tenant: string, kind: Touched, id: string) => void) | undefined;
 
   constructor(
@@ -40,34 +40,34 @@ export class MemoryCore {
     this.#group = journal && new GroupCommit(journal);
   }
 
-  /** All commits up to this number are on the disk, or undone. */
-  get settled(): number {
-    return this.#group?.settled ?? 0;
+  /** Number of the last commit that is flushed or undone, as are all before it. */
+  get lastFinished(): number {
+    return this.#group?.lastFinished ?? 0;
   }
 
-  /** Lets what is under way reach the disk. */
+  /** Flushes pending commits first. */
   async close(): Promise<void> {
     await this.#group?.caughtUp();
     await this.journal?.close();
   }
 
-  /** @throws StoreUnavailableError when another service has the data by now */
+  /** @throws StoreUnavailableError when another service has taken the directory over */
   tenant(name: string): TenantData {
     if (this.journal?.isLost === true) throw new StoreUnavailableError();
     return this.tenants.get(name);
   }
 
   /**
-   * Reads from memory and answers, or refuses, when the disk has caught up with that. If some of it was undone instead, it
-   * may never have been true, so it is read again.
+   * Reads from memory, and answers or refuses when the disk has caught up with what was read. Reads again if a flush failed
+   * meanwhile, because what was read may have been undone.
    */
   async read<T>(tenant: string, read: (data: TenantData) => T | Promise<T>): Promise<T> {
-    return settled(await this.#onceOnDisk(async () => ({ found: await read(this.tenant(tenant)) })));
+    return whenDone(await this.#onceOnDisk(async () => ({ found: await read(this.tenant(tenant)) })));
   }
 
   /**
-   * Makes the changes of `work` in one turn, and settles when they are on the disk; rejects with everything as it was. `known` is
-   * asked first: what it finds is the answer, and nothing is done.
+   * Runs `work` as one atomic change. Resolves when it is on the disk; a rejection leaves everything unchanged. If `known`
+   * returns an answer, that one is given and `work` does not run.
    */
   async change<T>(
     tenant: string,
@@ -79,10 +79,10 @@ export class MemoryCore {
       const now = this.clock();
       const before = known(data, now);
       if (before !== undefined) return { found: before };
-      const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0, this.settled);
+      const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0, this.lastFinished);
       try {
         const made = work(transaction);
-        if (performance.now() < this.#fullUntil && !freesRoom(transaction.changes())) throw new StoreFullError();
+        if (performance.now() < this.#diskFullUntil && !freesSpace(transaction.changes())) throw new StoreFullError();
         const { onTouched } = this;
         if (onTouched !== undefined) for (const [kind, id] of transaction.touched()) onTouched(tenant, kind, id);
         return { made, done: this.#flush(tenant, transaction) };
@@ -91,14 +91,14 @@ export class MemoryCore {
         throw error;
       }
     });
-    return settled(answer);
+    return whenDone(answer);
   }
 
-  /** Remembers what came of a commit; over a restart too if it is kept for longer than the service's own retries, or said to be. */
-  keep(transaction: Transaction, once: Once, outcome: Kept['outcome'], isLasting?: boolean): void {
+  /** Keeps the outcome of a commit under its once key. See `keptOutcome` for `isLasting`. */
+  keepOutcome(transaction: Transaction, once: Once, outcome: KeptOutcome['outcome'], isLasting?: boolean): void {
     const { now, data } = transaction;
-    for (const key of data.outcomes.over(now, OUTCOMES_REMOVED_AT_ONCE)) transaction.setOutcome(key, undefined);
-    const kept = keep(once, outcome, now, isLasting);
+    for (const key of data.outcomes.expired(now, OUTCOMES_REMOVED_PER_COMMIT)) transaction.setOutcome(key, undefined);
+    const kept = keptOutcome(once, outcome, now, isLasting);
     transaction.setOutcome(once.key, kept);
     if (once.alias !== undefined) transaction.setOutcome(once.alias, kept);
   }
@@ -110,13 +110,13 @@ export class MemoryCore {
         await this.#group
           .submit(changes, () => transaction.undo())
           .catch((error: unknown) => {
-            if (error instanceof StoreFullError) this.#fullUntil = performance.now() + FULL_MS;
+            if (error instanceof StoreFullError) this.#diskFullUntil = performance.now() + DISK_FULL_PAUSE_MS;
             throw journalError(error);
           });
-        if (freesRoom(changes)) this.#fullUntil = 0;
+        if (freesSpace(changes)) this.#diskFullUntil = 0;
       }
     }
-    for (const topic of transaction.topics) this.listeners.tell(tenant, topic);
+    for (const topic of transaction.topics) this.listeners.notify(tenant, topic);
   }
 
   async #onceOnDisk<T>(ask: () => Answer<T> | Promise<Answer<T>>): Promise<Answer<T>> {
@@ -127,7 +127,7 @@ export class MemoryCore {
       let answer: () => Answer<T>;
       try {
         const result = await ask();
-        // What was made has its own flush to wait for.
+        // A change waits for its own flush.
         if ('done' in result) return result;
         answer = () => result;
       } catch (error) {
@@ -141,14 +141,14 @@ export class MemoryCore {
   }
 }
 
-async function settled<T>(answer: Answer<T>): Promise<T> {
+async function whenDone<T>(answer: Answer<T>): Promise<T> {
   if ('found' in answer) return answer.found;
   await answer.done;
   return answer.made;
 }
 
-/** Takes states or payloads away and adds none. */
-function freesRoom(changes: readonly JournalChange[]): boolean {
+/** True when states or payloads are removed and none is added. */
+function freesSpace(changes: readonly JournalChange[]): boolean {
   const large = changes.filter(({ kind }) => kind === 'version' || kind === 'text' || kind === 'progress');
   return large.length > 0 && large.every(({ value }) => value === undefined);
 }

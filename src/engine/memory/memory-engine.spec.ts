@@ -13,16 +13,16 @@ import {
   touch,
   workflowIndex,
 } from './testing/commits.js';
-import { HeldJournal } from './testing/held-journal.js';
+import { ManualJournal } from './testing/manual-journal.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { MemoryEngine } from './memory-engine.js';
 
 const START = 1_700_000_000_000;
 const DAY = 86_400_000;
 
-/** With a journal whose flushes the test ends by hand. */
+/** An engine with a `ManualJournal`. */
 function journaledEngine() {
-  const journal = new HeldJournal();
+  const journal = new ManualJournal();
   const clock = { now: START };
   const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now, journal });
   const write = async (commit: Parameters<MemoryEngine['commit']>[1]) => {
@@ -33,15 +33,15 @@ function journaledEngine() {
   return { engine, journal, clock, write };
 }
 
-/** Whether a promise is still pending after everything that could have settled it had its turn. */
+/** Whether a promise is still pending after everything that could have resolved it had its turn. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const late = new Promise((resolve) => setTimeout(resolve, 20, 'late'));
   return (await Promise.race([promise.catch(() => undefined), late])) === 'late';
 }
 
-// What every engine promises is in test/contract; here is what only this one has.
+// The promises of every engine are tested in test/contract; this file tests what only this engine has.
 describe('MemoryEngine', () => {
-  it('never lets the time of a later version go back', async () => {
+  it('never gives a later version an earlier time', async () => {
     const clock = { now: START };
     const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now });
     await engine.commit(TENANT, put('a', {}));
@@ -50,7 +50,7 @@ describe('MemoryEngine', () => {
     expect((await engine.find(TENANT, 'a'))?.updatedAtMs).toBe(START);
   });
 
-  it('sweeps at most so much at a time, over all tenants', async () => {
+  it('limits the removals of one sweep over all tenants', async () => {
     const clock = { now: START };
     const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now });
     for (let i = 0; i < 600; i++) await engine.commit(i % 2 === 0 ? TENANT : 'other', put(`w-${i}`, {}, { ttl: 1000 }));
@@ -58,9 +58,9 @@ describe('MemoryEngine', () => {
     expect([await engine.sweep(), await engine.sweep(), await engine.sweep()]).toEqual([500, 100, 0]);
   });
 
-  it('holds no more outcomes than are still kept', async () => {
+  it('removes expired outcomes with each commit', async () => {
     const clock = { now: START };
-    const journal = new HeldJournal();
+    const journal = new ManualJournal();
     const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => clock.now, journal });
     for (const key of ['k1', 'k2', 'k3']) {
       const done = engine.commit(TENANT, commitOf({ puts: [putOf(key, {})] }, { key, keepMs: DAY }));
@@ -68,7 +68,7 @@ describe('MemoryEngine', () => {
       await done;
     }
     clock.now += DAY;
-    // Each commit takes two along whose time is over, so that the sweep need not keep pace with the writers.
+    // Each commit removes two expired outcomes, so the sweep need not keep pace with writers.
     const done = engine.commit(TENANT, put('a', {}));
     const { changes, succeed } = await journal.flush();
     expect(changes.flatMap((change) => (change.kind === 'outcome' ? [change.key] : []))).toEqual(['k1', 'k2']);
@@ -76,7 +76,7 @@ describe('MemoryEngine', () => {
     await done;
   });
 
-  it('says in its report that nothing outlives it without a journal', async () => {
+  it('warns in its report when there is no journal', async () => {
     const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex });
     const report = await engine.inspect();
     expect(report.reachable).toBe(true);
@@ -85,7 +85,7 @@ describe('MemoryEngine', () => {
 });
 
 describe('MemoryEngine with a journal', () => {
-  it('acknowledges, shows and tells nothing before the flush', async () => {
+  it('acknowledges, shows and notifies nothing before the flush', async () => {
     const { engine, journal } = journaledEngine();
     let told = 0;
     engine.onChange(TENANT, 'workflow a', () => told++);
@@ -113,7 +113,7 @@ describe('MemoryEngine with a journal', () => {
     expect(told).toBe(1);
   });
 
-  it('lets deletes through while the disk is full, and refuses what cannot succeed without trying', async () => {
+  it('tries only deletes while the disk is full, and refuses other writes at once', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('a', { n: 1 }));
     await write(put('b', { n: 1 }));
@@ -124,12 +124,12 @@ describe('MemoryEngine with a journal', () => {
     expect(journal.flushes).toHaveLength(0);
     await write(remove('a'));
     expect(await engine.find(TENANT, 'a')).toBeUndefined();
-    // There is room again.
+    // The delete has freed space.
     await write(put('d', {}));
     expect(await engine.find(TENANT, 'd')).toBeDefined();
   });
 
-  it('answers at once about a workflow that nobody is writing', async () => {
+  it('answers at once for a workflow without an unflushed write', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('quiet', {}));
     const done = engine.commit(TENANT, put('busy', {}));
@@ -150,7 +150,7 @@ describe('MemoryEngine with a journal', () => {
     expect((await engine.find(TENANT, 'a'))?.version).toBe(11);
   });
 
-  it('takes everything back that a failed flush did not write, and goes on from there', async () => {
+  it('undoes everything that a failed flush did not write, and continues', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('a', { status: 'kept' }));
     await write(put('gone', { status: 'kept' }));
@@ -171,7 +171,7 @@ describe('MemoryEngine with a journal', () => {
       expect(status).toBe('rejected');
       expect((rest as PromiseRejectedResult).reason).toBeInstanceOf(StoreFullError);
     }
-    // It would have been a replay of something that in the end was not.
+    // Without the undo it would have replayed a commit that never happened.
     (await journal.flush()).succeed();
     expect((await replay).replayed).toBe(false);
     expect(await engine.find(TENANT, 'gone')).toBeDefined();
@@ -181,7 +181,7 @@ describe('MemoryEngine with a journal', () => {
     expect(await engine.find(TENANT, 'a')).toMatchObject({ version: 2, deadlineMs: START + DAY });
   });
 
-  it('reads again when what a reader saw was taken back', async () => {
+  it('reads again when what was read is undone', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('a', { n: 'kept' }));
     const lost = engine.commit(TENANT, put('a', { n: 'lost' }));
@@ -192,19 +192,19 @@ describe('MemoryEngine with a journal', () => {
     for (const read of reads) expect(await read).toMatchObject({ version: 1, state: '{"n":"kept"}' });
   });
 
-  it('says unavailable when a flush fails for another reason than room', async () => {
+  it('throws StoreUnavailableError when a flush fails for another reason than a full disk', async () => {
     const { engine, journal } = journaledEngine();
     const done = engine.commit(TENANT, put('a', {}));
     (await journal.flush()).fail(new Error('broken'));
     await expect(done).rejects.toBeInstanceOf(StoreUnavailableError);
   });
 
-  it('judges a refusal by what the disk has in the end', async () => {
+  it('decides a refusal by what is on the disk in the end', async () => {
     const { engine, journal, write } = journaledEngine();
     await write(put('a', {}));
     const lost = engine.commit(TENANT, put('a', {}));
     const flush = await journal.flush();
-    // Against the version in memory this one is stale; that version then turns out not to be.
+    // The condition fails against the version in memory, which is then undone.
     const conditional = engine.commit(TENANT, put('a', {}, { expect: { version: 1 } }));
     flush.fail(new Error('broken'));
     await expect(lost).rejects.toBeInstanceOf(StoreUnavailableError);
@@ -212,7 +212,7 @@ describe('MemoryEngine with a journal', () => {
     expect((await conditional).workflows[0]?.version).toBe(2);
   });
 
-  it('journals the outcome of a client key, and of its own keys nothing', async () => {
+  it('journals outcomes under client keys, but not under its own keys', async () => {
     const { engine, journal, clock, write } = journaledEngine();
     const done = engine.commit(TENANT, commitOf({ puts: [putOf('a', {})] }, { key: 'client', keepMs: DAY }));
     const flush = await journal.flush();
@@ -230,8 +230,8 @@ describe('MemoryEngine with a journal', () => {
     await swept;
   });
 
-  it('writes each state once, and removes what falls out of the history', async () => {
-    const journal = new HeldJournal();
+  it('writes each state once, and removes versions that leave the history', async () => {
+    const journal = new ManualJournal();
     const options = { ...engineOptions, historyLimit: 1 };
     const engine = new MemoryEngine({ options, index: workflowIndex, journal });
     const versions: (readonly [number, boolean])[][] = [];
@@ -265,7 +265,7 @@ describe('MemoryEngine with a journal', () => {
     expect((await engine.inspect()).reachable).toBe(false);
   });
 
-  it('closes the journal only when everything under way is on the disk', async () => {
+  it('closes the journal only when pending commits are on the disk', async () => {
     const { engine, journal } = journaledEngine();
     const done = engine.commit(TENANT, put('a', {}));
     const flush = await journal.flush();

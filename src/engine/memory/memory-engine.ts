@@ -21,36 +21,36 @@ import { ConflictNotFoundError } from '../errors.js';
 import type { MovedOutcome } from '../moving/moved-outcome.js';
 import type { VersionRecord, WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import type { Collection } from './workflows/collection.js';
-import { isLive, versionOf, type Entry } from './workflows/entry.js';
+import type { WorkflowCollection } from './workflows/workflow-collection.js';
+import { isLive, metaOf, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore } from './memory-core.js';
 import { MemoryMoving } from './moving/memory-moving.js';
-import { CommitPlanner, metaOf, type Change } from './commits/plan-commit.js';
+import { CommitPlanner, type WorkflowChange } from './commits/commit-planner.js';
 import { restoreFrom } from './journal/restore.js';
-import { Sweeper } from './sweeper.js';
+import { SweepTimer } from './sweep-timer.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
 import { claimedOf, recordOf as taskRecordOf } from './tasks/task-entry.js';
 import { TaskWork } from './tasks/task-work.js';
 import type { TenantData } from './tenant-data.js';
 import type { Touched, Transaction } from './commits/transaction.js';
 
-/** What one sweep removes at most; more would hold up everybody else. */
-const SWEPT_AT_ONCE = 500;
+/** More removals in one sweep would delay requests. */
+const MAX_SWEPT = 500;
 
 export interface MemoryEngineParts {
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
   readonly clock?: Clock;
   readonly observer?: EngineObserver;
-  /** Without one, everything ends with the process. */
+  /** Without a journal, all data is lost when the process ends. */
   readonly journal?: Journal;
 }
 
 /**
- * Everything in maps. A commit is atomic because it runs in one turn: it checks everything, which may refuse, and then makes its
- * changes, which cannot.
+ * Keeps everything in maps. A commit is atomic because it runs in one turn of the event loop: all checks, which may throw, come
+ * before the first change, and changes cannot fail.
  */
 export class MemoryEngine extends Engine {
   readonly storage = 'memory';
@@ -62,7 +62,7 @@ export class MemoryEngine extends Engine {
   readonly #clock: Clock;
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
-  readonly #sweeper: Sweeper;
+  readonly #sweepTimer: SweepTimer;
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
@@ -74,36 +74,36 @@ export class MemoryEngine extends Engine {
     this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
     this.moving = new MemoryMoving(this.#core, options, index);
-    this.#sweeper = new Sweeper({
+    this.#sweepTimer = new SweepTimer({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),
       failed: () => observer.command('sweep', 0, 'failed'),
     });
   }
 
-  /** Takes over what the journal holds and begins to sweep. */
+  /** Restores from the journal and starts the sweep timer. */
   start(): void {
     this.restore();
-    this.#sweeper.start();
+    this.#sweepTimer.start();
   }
 
-  /** Brings back what the journal holds; an engine that is only restored does not sweep by itself. */
+  /** Restores from the journal without starting the sweep timer. */
   restore(): void {
     const { journal, tenants } = this.#core;
     if (journal !== undefined) restoreFrom(journal, this.#index, tenants);
   }
 
   async close(): Promise<void> {
-    this.#sweeper.stop();
+    this.#sweepTimer.stop();
     await this.#core.close();
   }
 
-  /** Calls `listener` for everything that is changed from now on, perhaps before it is on the disk. Undefined ends it. */
+  /** Calls `listener` for every change, which may not be on the disk yet. Undefined removes the listener. */
   onTouched(listener: ((tenant: string, kind: Touched, id: string) => void) | undefined): void {
     this.#core.onTouched = listener;
   }
 
-  /** What came of commits, as far as it is kept for clients; all there is, or under these keys. */
+  /** Outcomes kept for clients: all of them, or those under `keys`. */
   outcomes(tenant: string, keys?: Iterable<string>): Promise<readonly MovedOutcome[]> {
     return this.#core.read(tenant, ({ outcomes }) => {
       const now = this.#clock();
@@ -115,7 +115,7 @@ export class MemoryEngine extends Engine {
     });
   }
 
-  /** Its state is in another store now: a later start on the directory must not serve what is old by then. */
+  /** Marks the directory as moved, so that a later start does not serve outdated state. */
   async markMoved(to: string): Promise<void> {
     await this.#core.journal?.markMoved(to);
   }
@@ -184,7 +184,7 @@ export class MemoryEngine extends Engine {
     }
   }
 
-  /** This engine is never away, so nothing is ever kept apart. */
+  /** Always empty: this engine is never detached, so no write is set aside as a conflict. */
   async listConflicts(): Promise<ConflictPage> {
     return { conflicts: [], nextBefore: null };
   }
@@ -198,12 +198,12 @@ export class MemoryEngine extends Engine {
   }
 
   async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
-    // Events are shown when they are on the disk, so there is nothing to wait for.
-    return this.#core.tenant(tenant).feed.after(after, limit, this.#core.settled);
+    // Only events on the disk are shown, so there is no flush to wait for.
+    return this.#core.tenant(tenant).feed.after(after, limit, this.#core.lastFinished);
   }
 
   async lastEventId(tenant: string): Promise<string> {
-    return this.#core.tenant(tenant).feed.lastId(this.#core.settled);
+    return this.#core.tenant(tenant).feed.lastId(this.#core.lastFinished);
   }
 
   async readBoard(tenant: string, board: string): Promise<Board> {
@@ -223,9 +223,9 @@ export class MemoryEngine extends Engine {
       latencyMs: 0,
       durability:
         journal === undefined
-          ? 'everything ends with the process'
-          : 'nothing acknowledged is lost: flushed to disk before the answer',
-      warnings: journal?.warnings() ?? ['No DATA_DIR: all state is lost when this process ends'],
+          ? 'none: all data is lost when the process ends'
+          : 'every acknowledged write is on disk: flushed before the answer',
+      warnings: journal?.warnings() ?? ['DATA_DIR is not set: all state is lost when this process ends'],
       details: { engine: 'memory', journal: journal !== undefined, workflows },
     };
   }
@@ -244,7 +244,7 @@ export class MemoryEngine extends Engine {
     return outcome;
   }
 
-  /** Checks everything, then changes everything. */
+  /** Runs all checks, then all changes. */
   #make(transaction: Transaction, commit: Commit): Outcome {
     const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
     const { data, now } = transaction;
@@ -280,11 +280,11 @@ export class MemoryEngine extends Engine {
       ...(next && { next }),
       ...(once.memo !== undefined && { memo: once.memo }),
     };
-    this.#core.keep(transaction, once, outcome);
+    this.#core.keepOutcome(transaction, once, outcome);
     return { replayed: false, ...outcome };
   }
 
-  /** A task that was claimed then is given again only while the lease is still the caller's. */
+  /** A replay returns the claimed task only while the caller still has its lease. */
   #replayed(data: TenantData, { next, ...outcome }: Outcome): Outcome {
     const entry = next && data.tasks.get(next.id);
     const isHeld = entry?.status === 'leased' && entry.token === next?.token;
@@ -295,13 +295,13 @@ export class MemoryEngine extends Engine {
     let swept = 0;
     let isMore = false;
     for (const [tenant] of this.#core.tenants) {
-      const done = await this.#sweepTenant(tenant, SWEPT_AT_ONCE - swept);
+      const done = await this.#sweepTenant(tenant, MAX_SWEPT - swept);
       swept += done.swept;
       isMore ||= done.isMore;
-      if (swept >= SWEPT_AT_ONCE) break;
+      if (swept >= MAX_SWEPT) break;
     }
     if (swept > 0) this.#observer.expired(swept);
-    return { swept, isMore: isMore || swept >= SWEPT_AT_ONCE };
+    return { swept, isMore: isMore || swept >= MAX_SWEPT };
   }
 
   #sweepTenant(tenant: string, most: number): Promise<{ swept: number; isMore: boolean }> {
@@ -316,10 +316,10 @@ export class MemoryEngine extends Engine {
           transaction.announce('workflow.expired', { id });
         }
         transaction.trimFeed();
-        const over = data.outcomes.over(now, most);
-        for (const key of over) transaction.setOutcome(key, undefined);
+        const expired = data.outcomes.expired(now, most);
+        for (const key of expired) transaction.setOutcome(key, undefined);
         const isMore = this.tasks.sweep(transaction, most);
-        return { swept: due.length, isMore: isMore || over.length >= most };
+        return { swept: due.length, isMore: isMore || expired.length >= most };
       },
     );
   }
@@ -327,22 +327,22 @@ export class MemoryEngine extends Engine {
   #nextEndMs(): number {
     let next = Infinity;
     for (const [, { workflows, outcomes, tasks }] of this.#core.tenants) {
-      next = Math.min(next, workflows.deadlines.first?.score ?? Infinity, outcomes.nextEndMs ?? Infinity);
+      next = Math.min(next, workflows.deadlines.first?.score ?? Infinity, outcomes.nextExpiryMs ?? Infinity);
       next = Math.min(next, this.tasks.nextEndMs(tasks));
     }
     return next;
   }
 
-  /** The workflow as the disk has it. */
+  /** The workflow as it is on the disk. */
   async #current(tenant: string, id: string): Promise<Entry | undefined> {
     const { workflows } = this.#core.tenant(tenant);
     const entry = this.#live(workflows, id);
-    // By far the most common case, and it costs no turn: nobody is writing this workflow just now.
-    if (entry !== undefined && entry.commit <= this.#core.settled) return entry;
+    // The common case, without a turn of the event loop: no unflushed write to this workflow.
+    if (entry !== undefined && entry.commit <= this.#core.lastFinished) return entry;
     return this.#core.read(tenant, (data) => this.#live(data.workflows, id));
   }
 
-  #live(workflows: Collection, id: string): Entry | undefined {
+  #live(workflows: WorkflowCollection, id: string): Entry | undefined {
     const entry = workflows.get(id);
     return entry !== undefined && isLive(entry, this.#clock()) ? entry : undefined;
   }
@@ -350,13 +350,12 @@ export class MemoryEngine extends Engine {
   #recordOf(entry: Entry | undefined): WorkflowRecord | undefined {
     if (entry === undefined) return undefined;
     this.#observer.read(1);
-    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = entry;
-    return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state: entry.state.toString() };
+    return { ...metaOf(entry), state: entry.state.toString() };
   }
 }
 
-/** Workflows whose end has come, the longest ago first. */
-function dueIn(workflows: Collection, now: number, most: number): string[] {
+/** Expired workflows, oldest deadline first. */
+function dueIn(workflows: WorkflowCollection, now: number, most: number): string[] {
   const due: string[] = [];
   for (const { score, id } of workflows.deadlines.ascending()) {
     if (score > now || due.length === most) break;
@@ -365,9 +364,9 @@ function dueIn(workflows: Collection, now: number, most: number): string[] {
   return due;
 }
 
-function announceWorkflow(transaction: Transaction, { id, old, next }: Change): void {
+function announceWorkflow(transaction: Transaction, { id, old, next }: WorkflowChange): void {
   const before = old !== undefined && isLive(old, transaction.now) ? old : undefined;
-  // Its time was over, and no sweep had come by yet.
+  // Expired, not swept yet.
   if (old !== undefined && before === undefined) transaction.announce('workflow.expired', { id });
   const [type, entry] =
     next === undefined ? (['workflow.deleted', before] as const) : ([typeOf(before, next), next] as const);

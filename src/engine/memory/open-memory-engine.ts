@@ -3,11 +3,11 @@ import { MemoryEngine, type MemoryEngineParts } from './memory-engine.js';
 
 export interface OpenParts extends Omit<MemoryEngineParts, 'journal'> {
   readonly dataDir?: string | undefined;
-  /** An engine that sweeps by itself does so at moments that nobody can repeat. */
+  /** False in tests that call `sweep` themselves, to be repeatable. */
   readonly sweeps?: boolean;
 }
 
-/** An engine that serves; durable when it has a directory. @throws DirectoryInUseError */
+/** A started engine; durable when `dataDir` is given. @throws DirectoryInUseError */
 export async function openMemoryEngine({ dataDir, sweeps = true, ...parts }: OpenParts): Promise<MemoryEngine> {
   const journal = dataDir === undefined ? undefined : await LmdbJournal.open(dataDir);
   const engine = new MemoryEngine({ ...parts, ...(journal && { journal }) });

@@ -9,12 +9,12 @@ interface Block {
   readonly ids: string[];
 }
 
-/** Small enough that an insertion moves little, large enough that a million entries make few blocks. */
+/** Small blocks make insertions cheap; large ones keep the list of blocks short for a million entries. */
 const BLOCK_SIZE = 512;
 
 /**
- * Ids in the order of their scores, as a list of sorted blocks: binary search finds the block and the place in it.
- * Ids are ASCII, so the order of the language is the order of bytes, as in Redis.
+ * Ids ordered by score, as a list of sorted blocks; binary search finds the block and the place in it.
+ * Ids are ASCII, so comparing strings orders them by bytes, as Redis does.
  */
 export class SortedSet {
   readonly #blocks: Block[] = [];
@@ -41,7 +41,7 @@ export class SortedSet {
       this.#blocks.push({ scores: [score], ids: [id] });
       return;
     }
-    // Behind the last entry of all there is no block whose end is greater: it goes into the last one.
+    // An entry behind all others has no block of its own and goes into the last one.
     const at = Math.min(this.#blockOf(score, id), this.#blocks.length - 1);
     const block = this.#blocks[at] as Block;
     const place = placeIn(block, score, id);
@@ -63,14 +63,14 @@ export class SortedSet {
     return true;
   }
 
-  /** From one score to another; undefined stands for not being in the set. */
+  /** Moves an id to another score; undefined means not in the set. */
   move(id: string, from: number | undefined, to: number | undefined): void {
     if (from === to) return;
     if (from !== undefined) this.delete(from, id);
     if (to !== undefined) this.add(to, id);
   }
 
-  /** How many entries come before (score, id). */
+  /** Number of entries before (score, id). */
   rank(score: number, id: string): number {
     const at = this.#blockOf(score, id);
     let before = 0;
@@ -79,7 +79,7 @@ export class SortedSet {
     return block === undefined ? before : before + placeIn(block, score, id);
   }
 
-  /** Entries behind `after` (from the start without it), upwards. The set must not change during the walk. */
+  /** Entries behind `after`, or all, in rising order. The set must not change during the iteration. */
   *ascending(after?: Scored): Generator<Scored> {
     let at = after === undefined ? 0 : this.#blockOf(after.score, after.id);
     let place = 0;
@@ -94,7 +94,7 @@ export class SortedSet {
     }
   }
 
-  /** Entries before `before` (from the end without it), downwards. The set must not change during the walk. */
+  /** Entries before `before`, or all, in falling order. The set must not change during the iteration. */
   *descending(before?: Scored): Generator<Scored> {
     let at =
       before === undefined

@@ -1,28 +1,28 @@
 import { createHash } from 'node:crypto';
 import type { Board } from '../board.js';
 import type { FeedOptions } from '../engine.js';
-import { Collection } from './workflows/collection.js';
-import { Feed } from './feed/feed.js';
+import { WorkflowCollection } from './workflows/workflow-collection.js';
+import { MemoryFeed } from './feed/memory-feed.js';
 import { Outcomes } from './commits/outcomes.js';
 import { TaskCollection } from './tasks/task-collection.js';
 import { TextStore } from './journal/text-store.js';
 
-/** Everything of one tenant. */
+/** All data of one tenant. */
 export interface TenantData {
-  readonly workflows: Collection;
+  readonly workflows: WorkflowCollection;
   readonly tasks: TaskCollection;
   readonly outcomes: Outcomes;
-  readonly feed: Feed;
+  readonly feed: MemoryFeed;
   readonly boards: Map<string, Board>;
 }
 
-/** The tenants there are; one that is asked for is there, if empty. */
+/** All tenants; `get` creates a tenant on first use. */
 export class Tenants {
   readonly texts = new TextStore();
   readonly #tenants = new Map<string, TenantData>();
 
   constructor(
-    /** Of the feeds; kept over a restart where the events are. */
+    /** Epoch of the feeds; kept in the journal, like the events. */
     private readonly epoch: string,
     private readonly feedOptions?: FeedOptions,
   ) {}
@@ -31,10 +31,10 @@ export class Tenants {
     let data = this.#tenants.get(name);
     if (data === undefined) {
       data = {
-        workflows: new Collection(this.texts),
+        workflows: new WorkflowCollection(this.texts),
         tasks: new TaskCollection(this.texts),
         outcomes: new Outcomes(),
-        feed: new Feed(epochOf(this.epoch, name), this.feedOptions),
+        feed: new MemoryFeed(epochOf(this.epoch, name), this.feedOptions),
         boards: new Map(),
       };
       this.#tenants.set(name, data);
@@ -47,7 +47,7 @@ export class Tenants {
   }
 }
 
-/** Of one tenant's feed, so that a place in it is none in another's. */
+/** Epoch of one tenant's feed, so that an event id of one tenant is not valid in the feed of another. */
 function epochOf(epoch: string, tenant: string): string {
   return createHash('sha256').update(`${epoch} ${tenant}`).digest('hex').slice(0, 8);
 }

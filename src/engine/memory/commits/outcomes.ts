@@ -2,17 +2,17 @@ import { LARGEST_KEPT_STATE, RETRY_WINDOW_MS, type Once, type Outcome } from '..
 import { IdempotencyMismatchError } from '../../errors.js';
 import { SortedSet } from '../sorted-set.js';
 
-/** What came of a commit, by its once key. */
-export interface Kept {
+/** The outcome of a commit, kept under its once key. */
+export interface KeptOutcome {
   readonly fingerprint: string;
   readonly untilMs: number;
-  /** Outlives a restart. What is kept for the service's own retries need not: they end with the process. */
+  /** Journaled. Outcomes for the service's own retries are not: those retries end with the process. */
   readonly isLasting: boolean;
   readonly outcome: Omit<Outcome, 'replayed'>;
 }
 
 export class Outcomes {
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, KeptOutcome>();
   readonly #byEnd = new SortedSet();
 
   /** @throws IdempotencyMismatchError */
@@ -23,7 +23,7 @@ export class Outcomes {
     return { ...kept.outcome, replayed: true };
   }
 
-  /** What came of the commit that has this key, or had a part that is known by its alias. */
+  /** Outcome of the commit with this key or, failing that, with this alias. */
   findOnce({ key, fingerprint, alias }: Once, now: number): Outcome | undefined {
     const found = this.find(key, fingerprint, now);
     if (found !== undefined || alias === undefined) return found;
@@ -35,12 +35,12 @@ export class Outcomes {
     return [...this.#kept.keys()];
   }
 
-  get(key: string): Kept | undefined {
+  get(key: string): KeptOutcome | undefined {
     return this.#kept.get(key);
   }
 
-  /** Undefined removes. */
-  set(key: string, next: Kept | undefined): void {
+  /** Undefined removes the outcome. */
+  set(key: string, next: KeptOutcome | undefined): void {
     const old = this.#kept.get(key);
     if (old !== undefined) this.#byEnd.delete(old.untilMs, key);
     if (next === undefined) {
@@ -51,29 +51,29 @@ export class Outcomes {
     }
   }
 
-  /** Up to `most` keys whose time is over. */
-  over(now: number, most: number): string[] {
+  /** Up to `limit` expired keys. */
+  expired(now: number, limit: number): string[] {
     const keys: string[] = [];
     for (const { score, id } of this.#byEnd.ascending()) {
-      if (score > now || keys.length === most) break;
+      if (score > now || keys.length === limit) break;
       keys.push(id);
     }
     return keys;
   }
 
-  /** When the next one's time is over. */
-  get nextEndMs(): number | undefined {
+  /** When the next outcome expires. */
+  get nextExpiryMs(): number | undefined {
     return this.#byEnd.first?.score;
   }
 }
 
-/** What is kept of an outcome: the states that patches produced only when the request asked for it. */
-export function keep(
+/** An outcome as it is kept: states that patches produced only when the request asks for them, and only up to a limit. */
+export function keptOutcome(
   { fingerprint, keepMs, keepStates, isLease }: Once,
-  outcome: Kept['outcome'],
+  outcome: KeptOutcome['outcome'],
   now: number,
   isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
-): Kept {
+): KeptOutcome {
   const workflows = outcome.workflows.map(({ state, ...workflow }) => {
     const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= LARGEST_KEPT_STATE;
     return isKept ? { ...workflow, state } : workflow;

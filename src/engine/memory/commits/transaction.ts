@@ -2,9 +2,9 @@ import type { Board } from '../../board.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import type { Topic } from '../../engine.js';
 import type { Entry } from '../workflows/entry.js';
-import type { FeedEntry } from '../feed/feed.js';
+import type { FeedEntry } from '../feed/memory-feed.js';
 import { changesOf, type JournalChange } from '../journal/journal.js';
-import type { Kept } from './outcomes.js';
+import type { KeptOutcome } from './outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import { progressChangesOf, taskChangesOf } from '../tasks/task-changes.js';
@@ -13,42 +13,43 @@ import type { TenantData } from '../tenant-data.js';
 export type Touched = 'workflow' | 'task' | 'queue' | 'outcome';
 
 /**
- * The changes of one commit: made at once, and remembered so that they can be written to the journal and, if that fails, taken
- * back. Whoever changes something checks everything before: nothing here can refuse.
+ * The changes of one commit. Each is applied to memory at once and recorded, so that it can be written to the journal and undone
+ * if that fails. Nothing here refuses: callers check first.
  */
 export class Transaction {
-  // What each thing was before; undefined stands for nothing there.
+  // The value before the first change; undefined means absent.
   readonly #workflows = new Map<string, Entry | undefined>();
   readonly #tasks = new Map<string, TaskEntry | undefined>();
-  readonly #outcomes = new Map<string, Kept | undefined>();
+  readonly #outcomes = new Map<string, KeptOutcome | undefined>();
   readonly #dedupes = new Map<string, Dedupe | undefined>();
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
   readonly #paused = new Map<string, boolean>();
   readonly #boards = new Map<string, Board | undefined>();
   readonly #topics = new Set<Topic>();
   readonly #events: FeedEntry[] = [];
-  /** Numbers of events that have been let go of. */
+  /** Numbers of feed events trimmed by this commit. */
   readonly #dropped: number[] = [];
 
   constructor(
     private readonly tenant: string,
     readonly data: TenantData,
     readonly now: number,
-    /** Its number among the commits of the engine. */
+    /** Number of this commit among those of the engine. */
     readonly number: number,
-    /** The last one that is on the disk. */
-    private readonly settled = 0,
+    /** Number of the last commit that is flushed or undone. */
+    private readonly lastFinished = 0,
   ) {}
 
   get topics(): ReadonlySet<Topic> {
     return this.#topics;
   }
 
+  /** Notifies listeners of the topic when the commit is on the disk. */
   tell(topic: Topic): void {
     this.#topics.add(topic);
   }
 
-  /** Returns the id of the event. */
+  /** Adds an event to the feed and returns its id. */
   announce(type: string, fields: Readonly<Record<string, string>>): string {
     const entry = this.data.feed.add(this.now, this.number, type, fields);
     this.#events.push(entry);
@@ -58,7 +59,7 @@ export class Transaction {
   }
 
   trimFeed(): void {
-    this.#dropped.push(...this.data.feed.trim(this.now, this.settled));
+    this.#dropped.push(...this.data.feed.trim(this.now, this.lastFinished));
   }
 
   replaceWorkflow(id: string, next: Entry | undefined): void {
@@ -75,7 +76,7 @@ export class Transaction {
     this.tell(`task ${id}`);
   }
 
-  setOutcome(key: string, next: Kept | undefined): void {
+  setOutcome(key: string, next: KeptOutcome | undefined): void {
     if (!this.#outcomes.has(key)) this.#outcomes.set(key, this.data.outcomes.get(key));
     this.data.outcomes.set(key, next);
   }
@@ -102,7 +103,7 @@ export class Transaction {
     boards.set(name, next);
   }
 
-  /** What was changed, by its kind and id; of progress its task, of outcomes their keys. */
+  /** Kind and id of everything that was changed; progress counts as its task, an outcome has its key as id. */
   *touched(): Generator<readonly [Touched, string]> {
     for (const id of this.#workflows.keys()) yield ['workflow', id];
     for (const id of this.#tasks.keys()) yield ['task', id];
@@ -124,10 +125,10 @@ export class Transaction {
       else boards.set(name, before);
     }
     this.data.feed.undo(this.#events);
-    this.data.feed.keepForLater(this.#dropped);
+    this.data.feed.requeueDropped(this.#dropped);
   }
 
-  /** What the journal must know, as of now. */
+  /** The records to write to the journal. */
   changes(): JournalChange[] {
     const { tenant } = this;
     const { workflows, tasks, outcomes, boards } = this.data;

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DirectoryInUseError, DirectoryLock } from './directory-lock.js';
-import { processWorld, startOf } from './process-identity.js';
+import { pidNamespace, processStartTime } from './process-identity.js';
 
 const timing = { beatMs: 20, silenceMs: 150 };
 
@@ -40,25 +40,25 @@ describe('DirectoryLock', () => {
     locks.push(lock);
     return lock;
   }
-  it('lets one of two win that start at once', async () => {
+  it('lets one of two services that start at once win', async () => {
     const outcomes = await Promise.allSettled([take(), take()]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
-  it('refuses at once while the owner runs in the same world', async () => {
-    const running = { pid: process.pid, startedAt: startOf(process.pid), world: processWorld() };
+  it('refuses at once while the owner runs in the same pid namespace', async () => {
+    const running = { pid: process.pid, startedAt: processStartTime(process.pid), world: pidNamespace() };
     service.putSync('owner', owner(running));
     await expect(take()).rejects.toThrow(`process ${process.pid} on elsewhere`);
   });
 
-  it('takes over at once from one that is gone, though its pid be in use again', async () => {
-    service.putSync('owner', owner({ pid: process.pid, startedAt: '1', world: processWorld() }));
+  it('takes over at once from a dead owner whose pid is in use again', async () => {
+    service.putSync('owner', owner({ pid: process.pid, startedAt: '1', world: pidNamespace() }));
     const started = performance.now();
     await take();
     expect(performance.now() - started).toBeLessThan(timing.silenceMs);
   });
 
-  it('refuses while an owner in another world is heard', async () => {
+  it('refuses while an owner in another pid namespace has a heartbeat', async () => {
     let beat = 0;
     service.putSync('owner', owner({ beat }));
     const timer = setInterval(() => service.putSync('owner', owner({ beat: ++beat })), timing.beatMs);
@@ -66,13 +66,13 @@ describe('DirectoryLock', () => {
     clearInterval(timer);
   });
 
-  it('takes over from an owner in another world that is silent', async () => {
+  it('takes over from an owner in another pid namespace without a heartbeat', async () => {
     service.putSync('owner', owner({ beat: 7 }));
     const lock = await take();
-    await root.transaction(() => lock.demand());
+    await root.transaction(() => lock.assertOwned());
   });
 
-  it('is heard itself', async () => {
+  it('writes heartbeats', async () => {
     await take();
     let beat = 0;
     while (beat < 3) {
@@ -81,11 +81,11 @@ describe('DirectoryLock', () => {
     }
   });
 
-  it('notices that another one has taken over, and leaves that one alone', async () => {
+  it('notices a takeover, and leaves the record of the new owner alone', async () => {
     const lock = await take();
     service.putSync('owner', owner({}));
     while (!lock.isLost) await new Promise((resolve) => setTimeout(resolve, timing.beatMs));
-    await expect(root.transaction(() => lock.demand())).rejects.toBeInstanceOf(DirectoryInUseError);
+    await expect(root.transaction(() => lock.assertOwned())).rejects.toBeInstanceOf(DirectoryInUseError);
     await lock.release();
     expect(service.get('owner')).toEqual(owner({}));
   });

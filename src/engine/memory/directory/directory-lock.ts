@@ -3,27 +3,28 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'lmdb';
 import { inTransaction } from '../journal/lmdb-transaction.js';
-import { processWorld, startOf } from './process-identity.js';
+import { pidNamespace, processStartTime } from './process-identity.js';
 
 const KEY = 'owner';
 
 interface Timing {
   readonly beatMs: number;
-  /** An owner whose beat has not changed for so long is gone. */
+  /** An owner without a heartbeat for this long is gone. */
   readonly silenceMs: number;
 }
 
-const usualTiming: Timing = { beatMs: 1000, silenceMs: 3500 };
+const DEFAULT_TIMING: Timing = { beatMs: 1000, silenceMs: 3500 };
 
-/** Who serves from the directory. */
+/** Record of the service that owns the directory. */
 interface Owner {
   readonly token: string;
   readonly pid: number;
   readonly host: string;
-  /** Tells a process apart from a later one with the same pid; empty where the system does not say. */
+  /** Start time of the process, because pids are reused; empty where the system has no /proc. */
   readonly startedAt: string;
-  /** Only within the same one does a pid name the same process. */
+  /** `pidNamespace()`: only within the same namespace does a pid name the same process. */
   readonly world: string;
+  /** Counts heartbeats. */
   readonly beat: number;
 }
 
@@ -32,17 +33,17 @@ type Service = Database<unknown, string>;
 export class DirectoryInUseError extends Error {
   constructor(directory: string, { pid, host }: Pick<Owner, 'pid' | 'host'>) {
     super(
-      `${directory} is in use by another service (process ${pid} on ${host}). One embedded service owns a directory: stop the other one, choose another DATA_DIR, or use Redis for several replicas`,
+      `${directory} is in use by another service (process ${pid} on ${host}). A data directory serves one process: stop the other one, choose another DATA_DIR, or use Redis for several replicas`,
     );
     this.name = 'DirectoryInUseError';
   }
 }
 
 /**
- * Keeps a second service off a directory. The owner is a record in the database itself, taken in an exclusive transaction, so of
- * two that start at once one wins. An owner that died without letting go is recognised at once where its process can be looked
- * up, and elsewhere (another container on the same volume) by its silence. One that was only asleep (stopped, a stalled
- * disk) finds on waking that it is the owner no more: every write asks in its own transaction.
+ * Keeps a second service off a directory. The owner is a record in the database itself, written in an exclusive transaction, so
+ * of two services that start at once one wins. A dead owner is detected at once where its process can be looked up, and
+ * elsewhere (another container on the same volume) by missing heartbeats. An owner that was only suspended (stopped, a stalled
+ * disk) learns that it has lost the directory at its next write: every write checks the owner in its own transaction.
  */
 export class DirectoryLock {
   readonly #service: Service;
@@ -56,28 +57,28 @@ export class DirectoryLock {
     this.#service = service;
     this.#owner = owner;
     this.#directory = directory;
-    this.#timer = setInterval(() => this.#sayAlive(), beatMs).unref();
+    this.#timer = setInterval(() => this.#heartbeat(), beatMs).unref();
   }
 
   /** @throws DirectoryInUseError */
   static async take(
     service: Service,
     directory: string,
-    { beatMs, silenceMs }: Timing = usualTiming,
+    { beatMs, silenceMs }: Timing = DEFAULT_TIMING,
   ): Promise<DirectoryLock> {
     const self: Owner = {
       token: randomUUID(),
       pid: process.pid,
       host: hostname(),
-      startedAt: startOf(process.pid) ?? '',
-      world: processWorld(),
+      startedAt: processStartTime(process.pid) ?? '',
+      world: pidNamespace(),
       beat: 0,
     };
     let owner = tryToTake(service, self, undefined);
     while (owner !== undefined) {
       if (owner.world === self.world && owner.startedAt !== '') {
-        // The same world: its process either runs or does not.
-        if (startOf(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
+        // Same pid namespace: the process can be looked up.
+        if (processStartTime(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
       } else {
         await sleep(silenceMs);
         const later = currentOwner(service);
@@ -88,13 +89,13 @@ export class DirectoryLock {
     return new DirectoryLock(service, self, directory, beatMs);
   }
 
-  /** Somebody else is the owner by now. */
+  /** Another service owns the directory. */
   get isLost(): boolean {
     return this.#isLost;
   }
 
-  /** To be called inside each transaction that writes. @throws DirectoryInUseError */
-  demand(): void {
+  /** Called inside each transaction that writes. @throws DirectoryInUseError */
+  assertOwned(): void {
     const owner = this.#service.get(KEY) as Owner | undefined;
     if (owner?.token === this.#owner.token) return;
     this.#isLost = true;
@@ -104,32 +105,32 @@ export class DirectoryLock {
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await inTransaction(this.#service, () => {
-      this.demand();
+      this.assertOwned();
       this.#service.removeSync(KEY);
-    }).catch(() => undefined); // Lost, or a full disk: then the next service to start finds a dead owner.
+    }).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
   }
 
-  #sayAlive(): void {
+  #heartbeat(): void {
     inTransaction(this.#service, () => {
-      this.demand();
+      this.assertOwned();
       this.#service.putSync(KEY, { ...this.#owner, beat: ++this.#beat });
     }).catch(() => {
-      // Lost: `isLost` says so, and everything is refused from now on. Not written (disk full): the next beat tries again, and
-      // the journal's own writes report the trouble.
+      // Lost: `isLost` is set and all requests are refused. Not written (disk full): the next heartbeat retries, and the journal's
+      // own writes report the problem.
       if (this.#isLost) clearInterval(this.#timer);
     });
   }
 }
 
 /**
- * In a writing transaction: a reading one takes a place that belongs to its pid, and would wait for ever while another container's
- * process with the same pid (1, usually) has it.
+ * Reads in a write transaction: lmdb's reader slots belong to a pid, and a read would wait forever while a process of another
+ * container with the same pid (usually 1) has the slot.
  */
 function currentOwner(service: Service): Owner | undefined {
   return service.transactionSync(() => service.get(KEY) as Owner | undefined);
 }
 
-/** Becomes the owner when there is none, or when it still is the `dead` one; else returns the one there is. */
+/** Becomes the owner if there is none or it is still `dead`; else returns the current owner. */
 function tryToTake(service: Service, self: Owner, dead: Owner | undefined): Owner | undefined {
   return service.transactionSync(() => {
     const owner = service.get(KEY) as Owner | undefined;

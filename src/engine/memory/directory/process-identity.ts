@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** When a process started, in ticks since the boot; undefined when there is no such process, or no /proc. */
-export function startOf(pid: number): string | undefined {
+/** Start time of a process, in ticks since boot; undefined without such a process or without /proc. */
+export function processStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold anything; the fields are counted from behind it.
+    // The process name, in parentheses, may contain anything, so fields are counted from behind it.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent has not looked yet.
+    // A zombie has ended, but its parent has not reaped it.
     return state === 'Z' || state === 'X' ? undefined : fields[18];
   } catch {
     return undefined;
   }
 }
 
-/** Boot and pid namespace; its own each time where the system does not tell, so that it equals nobody else's. */
-export function processWorld(): string {
+/** Boot id and pid namespace; random where the system has no /proc, so that it matches no other process. */
+export function pidNamespace(): string {
   try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {

@@ -1,6 +1,6 @@
 import type { Topic } from '../../engine.js';
 
-/** Who wants to know when something changes. */
+/** Callbacks by tenant and topic. */
 export class Listeners {
   readonly #byTopic = new Map<string, Set<() => void>>();
 
@@ -14,14 +14,14 @@ export class Listeners {
     };
   }
 
-  /** In a turn of its own, so that no listener runs inside somebody's commit. */
-  tell(tenant: string, topic: Topic): void {
+  /** Calls listeners in a turn of their own, never inside a commit. */
+  notify(tenant: string, topic: Topic): void {
     const listeners = this.#byTopic.get(keyOf(tenant, topic));
     if (listeners !== undefined) setImmediate(() => listeners.forEach((listener) => listener()));
   }
 }
 
-/** NUL is in no name. */
+/** Names contain no NUL. */
 function keyOf(tenant: string, topic: Topic): string {
   return `${tenant}\0${topic}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { HeldJournal } from '../testing/held-journal.js';
+import { ManualJournal } from '../testing/manual-journal.js';
 import { GroupCommit } from './group-commit.js';
 import type { JournalChange } from './journal.js';
 
@@ -20,17 +20,17 @@ const idsOf = (changes: readonly JournalChange[]) => changes.map((one) => ('id' 
 const nothing = () => undefined;
 
 describe('GroupCommit', () => {
-  it('writes what comes while a flush is under way in the next one', async () => {
-    const journal = new HeldJournal();
+  it('writes commits that arrive during a flush in the next one', async () => {
+    const journal = new ManualJournal();
     const group = new GroupCommit(journal);
     const first = [group.submit([change('a')], nothing), group.submit([change('b')], nothing)];
     const flush = await journal.flush();
     expect(idsOf(flush.changes)).toEqual(['a', 'b']);
     const later = [group.submit([change('c')], nothing), group.submit([change('d')], nothing)];
-    expect(group.settled).toBe(0);
+    expect(group.lastFinished).toBe(0);
     flush.succeed();
     await Promise.all(first);
-    expect(group.settled).toBe(2);
+    expect(group.lastFinished).toBe(2);
     const next = await journal.flush();
     expect(idsOf(next.changes)).toEqual(['c', 'd']);
     next.succeed();
@@ -38,8 +38,8 @@ describe('GroupCommit', () => {
     expect(group.isIdle).toBe(true);
   });
 
-  it('undoes all that is not on the disk when a flush fails, newest first, and goes on', async () => {
-    const journal = new HeldJournal();
+  it('undoes everything unflushed when a flush fails, newest first, and continues', async () => {
+    const journal = new ManualJournal();
     const group = new GroupCommit(journal);
     const undone: string[] = [];
     const submit = (id: string) => group.submit([change(id)], () => undone.push(id));
@@ -61,8 +61,8 @@ describe('GroupCommit', () => {
     expect(undone).toHaveLength(3);
   });
 
-  it('cuts a group that is too large for one flush', async () => {
-    const journal = new HeldJournal();
+  it('splits a group that is too large for one flush', async () => {
+    const journal = new ManualJournal();
     const group = new GroupCommit(journal);
     const submitted = ['a', 'b', 'c'].map((id) => group.submit([change(id, 5_000_000)], nothing));
     for (const id of ['a', 'b', 'c']) {
@@ -73,8 +73,8 @@ describe('GroupCommit', () => {
     await Promise.all(submitted);
   });
 
-  it('lets a reader wait for what is there now, not for what comes later', async () => {
-    const journal = new HeldJournal();
+  it('lets a reader wait for earlier commits only', async () => {
+    const journal = new ManualJournal();
     const group = new GroupCommit(journal);
     void group.submit([change('a')], nothing);
     const flush = await journal.flush();

@@ -1,85 +1,85 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sizeOf, type Journal, type JournalChange } from './journal.js';
 
-/** A flush of more than this takes so long that everybody else's commits would wait for it. */
-const MOST_BYTES_AT_ONCE = 8 * 1024 * 1024;
+/** A larger flush would delay the commits that wait behind it. */
+const MAX_FLUSH_BYTES = 8 * 1024 * 1024;
 
 interface Waiting {
   readonly number: number;
   readonly bytes: number;
   readonly changes: readonly JournalChange[];
   readonly undo: () => void;
-  readonly settle: (error?: unknown) => void;
+  readonly finish: (error?: unknown) => void;
 }
 
 /**
- * Gathers what is committed while a flush is under way into the next one, so that one flush serves many writers.
- * Commits are applied in memory before they are flushed, and build on each other. So when a flush fails, everything that is
- * not on the disk is undone, newest first, and refused; what comes after starts from what the disk has.
+ * Collects the commits that arrive during a flush into the next one, so that one flush serves many writers.
+ * Commits are applied in memory before they are flushed, and build on each other. When a flush fails, all commits that are
+ * not on the disk are undone, newest first, and refused; memory then equals the disk again.
  */
 export class GroupCommit {
   #waiting: Waiting[] = [];
   #isRunning = false;
   #submitted = 0;
-  #settled = 0;
+  #lastFinished = 0;
   #timesUndone = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly journal: Journal) {}
 
-  /** The number that the next commit gets; they count from 1. */
+  /** Number of the next commit; the first is 1. */
   get next(): number {
     return this.#submitted + 1;
   }
 
-  /** All commits up to this number are on the disk, or undone. */
-  get settled(): number {
-    return this.#settled;
+  /** Number of the last commit that is flushed or undone, as are all before it. */
+  get lastFinished(): number {
+    return this.#lastFinished;
   }
 
   get isIdle(): boolean {
-    return this.#settled === this.#submitted;
+    return this.#lastFinished === this.#submitted;
   }
 
-  /** How often commits had to be undone: when it has grown, what was read in between may never have been on the disk. */
+  /** Number of failed flushes. If it grew during a read, what was read may have been undone. */
   get timesUndone(): number {
     return this.#timesUndone;
   }
 
-  /** Settles when the changes are on the disk; rejects when they are not and `undo` has been called. */
+  /** Resolves when the changes are on the disk; rejects after `undo` was called. */
   submit(changes: readonly JournalChange[], undo: () => void): Promise<void> {
     const flushed = new Promise<void>((resolve, reject) => {
-      const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error));
+      const finish = (error?: unknown) => (error === undefined ? resolve() : reject(error));
       const bytes = changes.reduce((total, change) => total + sizeOf(change), 0);
-      this.#waiting.push({ number: ++this.#submitted, bytes, changes, undo, settle });
+      this.#waiting.push({ number: ++this.#submitted, bytes, changes, undo, finish });
     });
     this.#last = flushed.catch(() => undefined);
     if (!this.#isRunning) void this.#run();
     return flushed;
   }
 
-  /** Settles when everything submitted so far is on the disk, or undone. */
+  /** Resolves when everything submitted so far is flushed or undone. */
   async caughtUp(): Promise<void> {
     await this.#last;
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    // Requests that arrived together with this one join its flush.
+    // Lets requests of the same turn join this flush.
     await nextTurn();
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
       try {
         await this.journal.write(group.flatMap(({ changes }) => changes));
-        this.#settled = (group.at(-1) as Waiting).number;
-        for (const { settle } of group) settle();
+        this.#lastFinished = (group.at(-1) as Waiting).number;
+        for (const { finish } of group) finish();
       } catch (error) {
         const lost = [...group, ...this.#waiting];
         this.#waiting = [];
         for (const { undo } of lost.toReversed()) undo();
         this.#timesUndone++;
-        this.#settled = this.#submitted;
-        for (const { settle } of lost) settle(error);
+        this.#lastFinished = this.#submitted;
+        for (const { finish } of lost) finish(error);
       }
     }
     this.#isRunning = false;
@@ -87,7 +87,7 @@ export class GroupCommit {
 
   #takeGroup(): Waiting[] {
     let bytes = 0;
-    const end = this.#waiting.findIndex((waiting) => (bytes += waiting.bytes) > MOST_BYTES_AT_ONCE);
+    const end = this.#waiting.findIndex((waiting) => (bytes += waiting.bytes) > MAX_FLUSH_BYTES);
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(end, 1));
   }
 }

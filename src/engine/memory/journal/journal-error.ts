@@ -3,7 +3,7 @@ import { StoreFullError, StoreUnavailableError } from '../../errors.js';
 
 const NO_ROOM = /ENOSPC|EFBIG|EDQUOT|MDB_MAP_FULL/;
 
-/** What a failed flush means to the client: nothing of its commit is on the disk. */
+/** The error for the client after a failed flush: nothing of its commit is on the disk. */
 export function journalError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };

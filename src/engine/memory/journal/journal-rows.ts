@@ -3,8 +3,8 @@ import type { FeedEvent } from '../../engine.js';
 import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 
 /**
- * The frequent records as lists: what is stored a million times should not carry the names of its members each time, and objects
- * that are read back from names get a shape of their own each.
+ * Frequent records are stored as lists, without the names of their members, to save space; and objects decoded from named members
+ * would each get a hidden class of their own.
  */
 export type WorkflowRow = [
   incarnation: string,

@@ -4,14 +4,14 @@ import type { About } from '../../commit.js';
 import type { FeedEvent } from '../../engine.js';
 import type { WorkflowMeta } from '../../records.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import type { Earlier, Entry } from '../workflows/entry.js';
-import type { Kept } from '../commits/outcomes.js';
+import { metaOf, type Earlier, type Entry } from '../workflows/entry.js';
+import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 
 /**
- * One version of a workflow, whole. The current one is a record like the earlier ones: the next write leaves it where it is and
- * adds its own, so no state is written twice.
+ * One complete version of a workflow. The current version is a record like the earlier ones: the next write adds a record and
+ * leaves it in place, so no state is written twice.
  */
 export interface JournaledVersion {
   readonly version: number;
@@ -22,13 +22,13 @@ export interface JournaledVersion {
   readonly state: Uint8Array;
 }
 
-/** A workflow apart from its versions. */
+/** A workflow without its versions. */
 export interface JournaledWorkflow extends WorkflowMeta {
-  /** What its last writer asked for; null is never. */
+  /** Time to live of the last write; null means it never expires. */
   readonly ttlMs: number | null;
 }
 
-/** A task apart from its texts. */
+/** A task without payload and result. */
 export type JournaledTask = Omit<TaskEntry, 'payload' | 'result' | 'commit'>;
 
 /** One change of one record. A value of undefined removes it. */
@@ -46,7 +46,7 @@ export type JournalChange =
       readonly version: number;
       readonly value: JournaledVersion | undefined;
     }
-  | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: Kept | undefined }
+  | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: KeptOutcome | undefined }
   | { readonly kind: 'task'; readonly tenant: string; readonly id: string; readonly value: JournaledTask | undefined }
   | {
       readonly kind: 'text';
@@ -61,14 +61,14 @@ export type JournalChange =
       readonly kind: 'progress';
       readonly tenant: string;
       readonly id: string;
-      /** Its number. */
+      /** Id of the progress event. */
       readonly event: number;
       readonly value: ProgressEvent | undefined;
     }
   | {
       readonly kind: 'event';
       readonly tenant: string;
-      /** Its place in the order. */
+      /** Place of the event in the feed. */
       readonly number: number;
       readonly value: FeedEvent | undefined;
     }
@@ -80,19 +80,19 @@ export type JournalChange =
     }
   | { readonly kind: 'board'; readonly tenant: string; readonly name: string; readonly value: Board | undefined };
 
-/** Where the embedded engine keeps its state over a restart. */
+/** Storage of the embedded engine over restarts. */
 export interface Journal {
-  /** Of the feeds in it: a name of its own for each journal. */
+  /** Epoch of the feeds, different for each journal. */
   readonly epoch: string;
-  /** Everything in it: workflows before their versions, tasks before their texts, events in their order. */
+  /** All records: workflows before their versions, tasks before their texts, events in order. */
   read(): Iterable<JournalChange>;
-  /** Settles when all changes are on the disk; when it rejects, none of them is. */
+  /** Resolves when all changes are on the disk; a rejection means that none is. */
   write(changes: readonly JournalChange[]): Promise<void>;
-  /** Another service took the place over; what this one holds in memory may be old by now. */
+  /** Another service has taken the journal over, so memory may be outdated. */
   readonly isLost: boolean;
-  /** No service may begin on it any more: its state is served from there. */
+  /** Records that the state is served from `to` now; no service starts on this journal again. */
   markMoved(to: string): Promise<void>;
-  /** What an operator should know, a sentence each. */
+  /** Sentences for the operator. */
   warnings(): readonly string[];
   close(): Promise<void>;
 }
@@ -101,7 +101,7 @@ export function newEpoch(): string {
   return randomBytes(4).toString('hex');
 }
 
-/** From one entry to the next, as records. */
+/** The records that change when `next` replaces `old`. */
 export function changesOf(
   tenant: string,
   id: string,
@@ -109,7 +109,7 @@ export function changesOf(
   next: Entry | undefined,
 ): JournalChange[] {
   const changes: JournalChange[] = [];
-  // Not by the incarnation: a caller may use one again when the workflow it was for has expired. A write has a text of its own.
+  // Comparing incarnations is not enough: a caller may reuse one after the workflow expired. A write has a text of its own.
   const isTouch = next !== undefined && next.state === old?.state;
   const isSameLife = isTouch || (old !== undefined && next !== undefined && follows(old, next));
   const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
@@ -118,9 +118,8 @@ export function changesOf(
   }
   if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
 
-  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = next;
-  const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
-  changes.push({ kind: 'workflow', tenant, id, value: meta });
+  const { version, ttlMs } = next;
+  changes.push({ kind: 'workflow', tenant, id, value: { ...metaOf(next), ttlMs } });
   if (isTouch) return changes;
   changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
   if (!isSameLife) {
@@ -128,14 +127,14 @@ export function changesOf(
       changes.push({ kind: 'version', tenant, id, version: earlier.version, value: journaled(earlier) });
     }
   }
-  // What was touched has another deadline by now than in its record, and goes into the history with that.
+  // A touch changed the deadline but not the record; the history needs the last deadline.
   if (old?.isTouched === true && kept.has(old.version)) {
     changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }
   return changes;
 }
 
-/** A write of the same life: what `next` has of earlier versions, the journal has too. What was brought from elsewhere does not follow. */
+/** True for a write to the same workflow: the journal has the history of `next` already. False for an imported workflow. */
 function follows(old: Entry, next: Entry): boolean {
   const [last] = next.history;
   return (
@@ -143,10 +142,10 @@ function follows(old: Entry, next: Entry): boolean {
   );
 }
 
-/** Of a record without its states, roughly. */
+/** Rough bytes of a record without its states. */
 const SMALL = 200;
 
-/** About how many bytes a change writes. */
+/** Rough number of bytes that a change writes. */
 export function sizeOf(change: JournalChange): number {
   switch (change.kind) {
     case 'workflow':

@@ -90,7 +90,7 @@ describe('LmdbJournal', () => {
     expect(journal.warnings()).toEqual([]);
   });
 
-  it('brings back what was touched and what it was before, exactly', async () => {
+  it('restores a touched workflow and its history exactly', async () => {
     let engine = await openEngine();
     await engine.commit(TENANT, put('a', { log: [] }));
     await engine.commit(TENANT, touch('a', 5_000_000));
@@ -102,7 +102,7 @@ describe('LmdbJournal', () => {
     engine = await openEngine();
     expect(await engine.find(TENANT, 'a')).toEqual(found);
     expect(await all()).toEqual(versions);
-    // The touched one goes into the history with its last deadline, also when that came from the disk.
+    // The touched version enters the history with its last deadline, also when that deadline came from the disk.
     await engine.commit(TENANT, patch('a', appending(3)));
     const later = await all();
     expect(later?.versions[1]).toEqual(versions?.versions[0]);
@@ -111,7 +111,7 @@ describe('LmdbJournal', () => {
     expect(await all()).toEqual(later);
   });
 
-  it('brings back the new life of an id that had expired, though it came with the incarnation of the old one', async () => {
+  it('restores a workflow that replaced an expired one under the same id and incarnation', async () => {
     const clock = { now: 1_000_000 };
     const open = async () => {
       const parts = { dataDir: directory, options: engineOptions, index: workflowIndex, clock: () => clock.now };
@@ -129,7 +129,7 @@ describe('LmdbJournal', () => {
     expect(found).toMatchObject({ version: 1, state: '{"life":2}' });
   });
 
-  it('takes no more room for overwriting again and again', async () => {
+  it('does not let the file grow with overwrites', async () => {
     const engine = await openEngine({ ...engineOptions, historyLimit: 3 });
     const sizes: number[] = [];
     for (let round = 0; round < 6; round++) {
@@ -146,7 +146,7 @@ describe('LmdbJournal', () => {
     expect(sizes.at(-1)).toBeLessThan(2 * (sizes[1] as number));
   }, 60_000);
 
-  it('lets nobody else read the files', async () => {
+  it('creates files that only their owner can read', async () => {
     const own = join(directory, 'own');
     const journal = await LmdbJournal.open(own);
     opened.push(journal);
@@ -156,7 +156,7 @@ describe('LmdbJournal', () => {
     }
   });
 
-  it('refuses a second service, and opens again when the first one is closed', async () => {
+  it('refuses a second service, and opens again when the first is closed', async () => {
     const first = await openJournal();
     const refusal = await LmdbJournal.open(directory).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(DirectoryInUseError);
@@ -166,7 +166,7 @@ describe('LmdbJournal', () => {
     expect([...(await openJournal()).read()]).toHaveLength(1);
   });
 
-  it('writes nothing more when another service has taken the directory over', async () => {
+  it('writes nothing once another service has taken the directory over', async () => {
     const journal = await openJournal();
     const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
     root.openDB<unknown, string>({ name: 'service' }).putSync('owner', { token: 'other', pid: 1, host: 'elsewhere' });
@@ -186,7 +186,7 @@ describe('LmdbJournal', () => {
     await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 3');
     for (const text of ['short', 'long enough for a database, but none'.repeat(500)]) {
       await writeFile(join(directory, 'waymark.mdb'), text);
-      await expect(LmdbJournal.open(directory)).rejects.toThrow('is damaged or no journal of this service');
+      await expect(LmdbJournal.open(directory)).rejects.toThrow('is damaged or not a journal of this service');
     }
   });
 });

@@ -4,7 +4,7 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import type { Board } from '../../board.js';
 import { StoreFullError } from '../../errors.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { checkFile } from '../directory/check-file.js';
+import { checkJournalFile } from '../directory/check-journal-file.js';
 import { DirectoryLock } from '../directory/directory-lock.js';
 import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
 import {
@@ -22,31 +22,31 @@ import {
   type WorkflowRow,
 } from './journal-rows.js';
 import { inTransaction } from './lmdb-transaction.js';
-import type { Kept } from '../commits/outcomes.js';
-import { isFull } from '../directory/room.js';
+import type { KeptOutcome } from '../commits/outcomes.js';
+import { isDiskFull } from '../directory/disk-space.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 
-/** Raised when records change their shape; a directory of another format is refused, not guessed at. */
+/** Raised when records change their shape; a directory of another format is refused. */
 export const FORMAT = 2;
 export const FILE = 'waymark.mdb';
-/** In the database of the service: where the state has gone. */
+/** Key of the mark that says where the state was moved to. */
 const MOVED = 'moved';
-/** Pages that are written anew on the way to a small record. */
+/** Bytes of the pages that lmdb rewrites for one small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
 /**
- * One record per workflow, version and outcome. lmdb writes pages anew, flushes them, and only then switches its root, so a crash
- * in the middle leaves the state before. Pages that nothing points to any more are used again: overwriting does not let the
- * file grow, and there is no log that would need compaction.
+ * One record per workflow, version, task and so on. lmdb writes to free pages, flushes them and only then switches its root, so a
+ * crash in between leaves the previous state. Pages that are no longer referenced are reused: overwriting does not let the
+ * file grow, and there is no log to compact.
  */
 export class LmdbJournal implements Journal {
   readonly #path: string;
   readonly #root: RootDatabase<unknown, never>;
   readonly #lock: DirectoryLock;
-  // Keys are lists, which lmdb encodes so that no two of them are alike, whatever is in the names.
+  // Keys are lists, which lmdb encodes without collisions, whatever the names contain.
   readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
   readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
-  readonly #outcomes: Database<Kept, [tenant: string, key: string]>;
+  readonly #outcomes: Database<KeptOutcome, [tenant: string, key: string]>;
   readonly #tasks: Database<TaskRow, [tenant: string, id: string]>;
   readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
   readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
@@ -83,16 +83,16 @@ export class LmdbJournal implements Journal {
   static async open(directory: string): Promise<LmdbJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, FILE);
-    // lmdb would make its files readable for all; it takes them as it finds them.
+    // lmdb would create files that all users can read; it keeps the mode of existing ones.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-    checkFile(path);
+    checkJournalFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,
       maxDbs: 16,
-      // A commit counts when it is flushed: one whose flush fails must leave nothing behind.
+      // A commit whose flush fails must leave nothing behind.
       overlappingSync: false,
-      // With it on, a commit that fails also rejects a promise nobody can reach, which would end the process.
+      // When true, a failed commit also rejects a promise that is out of reach, which would end the process.
       eventTurnBatching: false,
     });
     let lock: DirectoryLock | undefined;
@@ -150,28 +150,28 @@ export class LmdbJournal implements Journal {
   async write(changes: readonly JournalChange[]): Promise<void> {
     try {
       await inTransaction(this.#root, () => {
-        this.#lock.demand();
+        this.#lock.assertOwned();
         for (const change of changes) this.#apply(change);
       });
       this.#trouble = undefined;
     } catch (error) {
       const bytes = changes.reduce((total, change) => total + 2 * sizeOf(change), OVERHEAD_BYTES);
-      this.#trouble = (await isFull(this.#path, bytes)) ? new StoreFullError({ cause: error }) : error;
+      this.#trouble = (await isDiskFull(this.#path, bytes)) ? new StoreFullError({ cause: error }) : error;
       throw this.#trouble;
     }
   }
 
   async markMoved(to: string): Promise<void> {
     await inTransaction(this.#root, () => {
-      this.#lock.demand();
+      this.#lock.assertOwned();
       this.#service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
     });
   }
 
   warnings(): readonly string[] {
-    const lost = this.isLost ? ['Another service has taken over DATA_DIR; this one must be stopped'] : [];
+    const lost = this.isLost ? ['Another service has taken over DATA_DIR: stop this one'] : [];
     const full = this.#trouble instanceof StoreFullError;
-    const trouble = full ? 'The disk under DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
+    const trouble = full ? 'The disk of DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
     return this.#trouble === undefined ? lost : [...lost, trouble];
   }
 
@@ -218,12 +218,12 @@ interface MovedMark {
   readonly at: string;
 }
 
-/** @throws Error that says what to do */
+/** @throws Error */
 function checkNotMoved(service: Database<unknown, string>, directory: string): void {
   const mark = service.get(MOVED) as MovedMark | undefined;
   if (mark === undefined) return;
   throw new Error(
-    `${directory} was moved to ${mark.to} on ${mark.at}, so what it holds is old. Start with REDIS_URL set to that Redis, or with another DATA_DIR. To serve the old state all the same: waymark migrate --from ${directory} --to <new directory>`,
+    `${directory} was moved to ${mark.to} on ${mark.at}, so its state is outdated. Start with REDIS_URL set to that Redis, or with another DATA_DIR. To serve the outdated state anyway: waymark migrate --from ${directory} --to <new directory>`,
   );
 }
 
@@ -232,13 +232,11 @@ async function checkFormat(service: Database<unknown, string>, directory: string
   if (format === undefined) {
     await inTransaction(service, () => service.putSync('format', FORMAT));
   } else if (format !== FORMAT) {
-    throw new Error(
-      `${directory} holds data of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
-    );
+    throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
   }
 }
 
-/** The events are in the directory, so their epoch is too. */
+/** The epoch is stored beside the events. */
 async function epochIn(service: Database<unknown, string>): Promise<string> {
   const known = service.get('epoch');
   if (typeof known === 'string') return known;
@@ -247,7 +245,7 @@ async function epochIn(service: Database<unknown, string>): Promise<string> {
   return epoch;
 }
 
-/** Inside a transaction. */
+/** Called inside a transaction. */
 function put<K extends [string, ...(string | number)[]], V>(
   database: Database<V, K>,
   key: K,

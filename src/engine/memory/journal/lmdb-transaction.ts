@@ -3,9 +3,9 @@ import type { Database } from 'lmdb';
 type Transacting = Pick<Database, 'childTransaction'>;
 
 /**
- * Runs `action` in a transaction; settles when it is on the disk. As a child transaction, because only that one is rolled back
- * when its action throws. Of a commit that fails, lmdb rejects with an error that says nothing, and tells why in a promise of
- * its own; left alone, that one would end the process as an unhandled rejection.
+ * Runs `action` in a transaction and resolves when it is on the disk. lmdb rolls back only a child transaction when its action
+ * throws. When a commit fails, lmdb rejects with an empty error and puts the reason into a second promise, `commitError`, which
+ * must be handled or it ends the process.
  */
 export async function inTransaction<T>(database: Transacting, action: () => T): Promise<T> {
   try {

@@ -19,8 +19,8 @@ interface RestoredTask {
 }
 
 /**
- * Fills empty collections with what a journal holds; what has expired meanwhile too, for the sweep removes it with its records.
- * Index values are worked out anew: which fields are indexed may have changed since.
+ * Fills empty collections from a journal. Expired workflows are restored too: the sweep then removes their records.
+ * Index values are computed again, because the indexed fields may have changed.
  */
 export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Tenants): void {
   const { texts } = tenants;
@@ -75,7 +75,7 @@ function entryOf(meta: JournaledWorkflow, versions: Earlier[], index: WorkflowIn
     throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
   }
   const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
-  // Spelled out: objects made by spreading get a shape of their own each, and there may be a million.
+  // No spread: each spread object would get a hidden class of its own, and there may be a million.
   return {
     id,
     incarnation,

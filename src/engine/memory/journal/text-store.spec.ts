@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { TextStore, type StoredText } from './text-store.js';
 
-/** Everything that is held, in slabs; a slab may be half empty, and one is open. */
+/** Total bytes of the slabs that these texts are in. */
 function slabBytes(texts: Iterable<StoredText>): number {
   return [...new Set([...texts].map(({ slab }) => slab))].reduce((sum, { buffer }) => sum + buffer.length, 0);
 }
@@ -18,15 +18,15 @@ describe('TextStore', () => {
     }
   });
 
-  it('keeps every held text readable while others come and go, and little more room than they need', () => {
+  it('keeps retained texts readable while others come and go, in at most about twice their bytes', () => {
     const store = new TextStore();
     const held = new Map<number, StoredText>();
     const textOf = (n: number) => `${n}:${'ä'.repeat((n * 7919) % 3000)}`;
     for (let n = 0; n < 30_000; n++) {
       const text = store.add(textOf(n));
-      store.hold(text);
+      store.retain(text);
       held.set(n, text);
-      // All but each hundredth live for a while only; those few must not keep everybody's slab.
+      // One in a hundred is retained for good; these few must not keep all slabs alive.
       const old = held.get(n - 500);
       if (old !== undefined && (n - 500) % 100 !== 0) {
         store.release(old);
@@ -42,38 +42,38 @@ describe('TextStore', () => {
     expect(slabBytes(held.values())).toBeLessThan(2 * bytes + 2 * 1024 * 1024);
   });
 
-  it('takes back what was let go, and what nobody held when its slab was given up', () => {
+  it('retains a released text, and one not retained yet, after their slab was abandoned', () => {
     const store = new TextStore();
     const released = store.add('released');
-    const never = store.add('never held');
-    store.hold(released);
+    const never = store.add('never retained');
+    store.retain(released);
     store.release(released);
     const old = released.slab;
-    // Fills the slab and the next with what nobody wants.
+    // Fills this slab and the next with texts that are not retained.
     for (let i = 0; i < 200; i++) store.add('x'.repeat(10_000));
     for (const text of [released, never]) {
-      store.hold(text);
+      store.retain(text);
       expect(text.slab).not.toBe(old);
     }
-    expect([String(released), String(never)]).toEqual(['released', 'never held']);
-    expect(released.slab.heldBytes).toBe('released'.length + 'never held'.length);
+    expect([String(released), String(never)]).toEqual(['released', 'never retained']);
+    expect(released.slab.retainedBytes).toBe('released'.length + 'never retained'.length);
   });
 
-  it('counts holders, so that one who lets go takes nothing from another', () => {
+  it('counts references, so that one release takes nothing from another owner', () => {
     const store = new TextStore();
     const text = store.add('shared');
-    store.hold(text);
-    store.hold(text);
+    store.retain(text);
+    store.retain(text);
     store.release(text);
-    expect(text.slab.heldBytes).toBe('shared'.length);
+    expect(text.slab.retainedBytes).toBe('shared'.length);
     store.release(text);
-    expect(text.slab.heldBytes).toBe(0);
+    expect(text.slab.retainedBytes).toBe(0);
   });
 
-  it('shows a view that stays as it is when the text moves', () => {
+  it('gives a view that stays valid when the text moves', () => {
     const store = new TextStore();
     const text = store.add('moved');
-    store.hold(text);
+    store.retain(text);
     const view = text.bytes();
     const old = text.slab;
     for (let i = 0; i < 200; i++) store.add('x'.repeat(10_000));

@@ -1,26 +1,26 @@
-/** Large enough that a million states make few, small enough that one is moved in a moment. */
+/** Large slabs are few, small ones are copied quickly. */
 const SLAB_BYTES = 1024 * 1024;
-/** What is longer gets a slab of its own; it would leave too much of a common one unused. */
+/** A longer text gets a slab of its own; it would waste too much of a shared one. */
 const LARGE_BYTES = SLAB_BYTES / 8;
 
 interface Slab {
   readonly buffer: Buffer;
   used: number;
-  /** Bytes of texts that somebody holds. */
-  heldBytes: number;
-  /** What is in it, held or not; undefined once what was held has been moved elsewhere. */
+  /** Bytes of retained texts. */
+  retainedBytes: number;
+  /** All texts of the slab; undefined once the retained ones were moved to another slab. */
   texts: StoredText[] | undefined;
-  /** Nothing is added any more. */
+  /** True when full: no text is added. */
   isClosed: boolean;
 }
 
 /**
- * A text in UTF-8, outside the heap of the language: a million strings there would cost two bytes for each character as soon as
- * one of them is not Latin, and the collector would walk around them again and again.
+ * A text in UTF-8 outside the JavaScript heap. On the heap, a text with one non-Latin character takes two bytes for each
+ * character, and the garbage collector would visit millions of strings again and again.
  */
 export class StoredText {
-  /** How many hold it, and where it is: for the store alone. */
-  holders = 0;
+  /** Used by the store only, like `slab` and `start`. */
+  references = 0;
 
   constructor(
     public slab: Slab,
@@ -32,16 +32,16 @@ export class StoredText {
     return this.slab.buffer.toString('utf8', this.start, this.start + this.length);
   }
 
-  /** A view that stays as it is, also when the text is moved or let go. */
+  /** A view that stays valid when the text is moved or released. */
   bytes(): Buffer {
     return this.slab.buffer.subarray(this.start, this.start + this.length);
   }
 }
 
 /**
- * Texts side by side in slabs. Nothing is ever written over, so whoever has a text can read it, held or not; the collector frees
- * a slab when no text is in it any more. Holding only says which texts will stay: when less than half of a full slab is held,
- * that is moved to another one.
+ * Texts side by side in slabs. Nothing is overwritten, so a text stays readable without being retained; the garbage collector
+ * frees a slab when no text refers to it. Retaining marks the texts that stay: when less than half of a full slab is retained,
+ * those texts are moved to another slab and the old one can be freed.
  */
 export class TextStore {
   #open = newSlab(0);
@@ -58,16 +58,16 @@ export class TextStore {
     return added;
   }
 
-  hold(text: StoredText): void {
-    if (text.holders++ > 0) return;
-    // Its slab was given up while nobody held it: by the texts that came after it, or before an undo brought it back.
+  retain(text: StoredText): void {
+    if (text.references++ > 0) return;
+    // The slab was abandoned while the text was not retained: before it was first retained, or before an undo.
     if (text.slab.texts === undefined) this.#move(text);
-    text.slab.heldBytes += text.length;
+    text.slab.retainedBytes += text.length;
   }
 
   release(text: StoredText): void {
-    if (--text.holders > 0) return;
-    text.slab.heldBytes -= text.length;
+    if (--text.references > 0) return;
+    text.slab.retainedBytes -= text.length;
     this.#tidy(text.slab);
   }
 
@@ -92,19 +92,19 @@ export class TextStore {
     if (slab.used + length <= slab.buffer.length) return slab;
     this.#open = newSlab(SLAB_BYTES);
     slab.isClosed = true;
-    // Puts less than half a slab into the new one, so there is room for the text.
+    // Moves less than half a slab into the new one, so the text still fits.
     this.#tidy(slab);
     return this.#open;
   }
 
   #tidy(slab: Slab): void {
-    if (!slab.isClosed || slab.heldBytes * 2 >= slab.used) return;
+    if (!slab.isClosed || slab.retainedBytes * 2 >= slab.used) return;
     const { texts = [] } = slab;
     slab.texts = undefined;
     for (const text of texts) {
-      if (text.holders === 0) continue;
+      if (text.references === 0) continue;
       this.#move(text);
-      text.slab.heldBytes += text.length;
+      text.slab.retainedBytes += text.length;
     }
   }
 }
@@ -115,6 +115,6 @@ function enter(slab: Slab, text: StoredText): void {
 }
 
 function newSlab(size: number): Slab {
-  // Not from the pool of small buffers, and not zeroed: only what was written is ever read.
-  return { buffer: Buffer.allocUnsafeSlow(size), used: 0, heldBytes: 0, texts: [], isClosed: false };
+  // Not from the shared pool, and not zeroed: only written bytes are read.
+  return { buffer: Buffer.allocUnsafeSlow(size), used: 0, retainedBytes: 0, texts: [], isClosed: false };
 }

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import type { Arrived } from '../../moving/arrival.js';
+import { sizeOfRecord, type Arrived } from '../../moving/arrival.js';
 import type { Kind, Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { taskStamp, workflowStamp } from '../../moving/stamp.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { systemClock } from '../../clock.js';
-import { checkFile } from '../directory/check-file.js';
+import { checkJournalFile } from '../directory/check-journal-file.js';
 import {
   taskOf,
   versionOf,
@@ -19,12 +19,12 @@ import {
 import { FILE, FORMAT } from '../journal/lmdb-journal.js';
 
 const STAMPS_AT_ONCE = 1000;
-/** Behind every string in lmdb's order of keys. */
+/** Sorts behind every string in lmdb's order of keys. */
 const LAST = '\uffff';
 
 type Texts = 'payload' | 'result';
 
-/** A data directory as it is on the disk, read only: also while a service has it. What it has not flushed it has not acknowledged either. */
+/** Reads a data directory, also while a service uses it: unflushed writes are not acknowledged, so nothing is missed. */
 export class DirectoryMoving extends Moving {
   readonly #root: RootDatabase<unknown, never>;
   readonly #workflows: Database<WorkflowRow, [string, string]>;
@@ -45,11 +45,11 @@ export class DirectoryMoving extends Moving {
     this.#queues = root.openDB({ name: 'queues' });
   }
 
-  /** @throws Error that says what is wrong with the directory */
+  /** @throws Error */
   static open(directory: string): DirectoryMoving {
     const path = join(directory, FILE);
-    if (!existsSync(path)) throw new Error(`${directory} is no data directory: it has no ${FILE}`);
-    checkFile(path);
+    if (!existsSync(path)) throw new Error(`${directory} is not a data directory: it has no ${FILE}`);
+    checkJournalFile(path);
     const root = open<unknown, never>({ path, noSubdir: true, maxDbs: 16, readOnly: true });
     const format = root.openDB<unknown, string>({ name: 'service' }).get('format');
     if (format === FORMAT) return new DirectoryMoving(root);
@@ -67,7 +67,7 @@ export class DirectoryMoving extends Moving {
       unknown,
       [string, string]
     >[]) {
-      // From each tenant right to the next one, however much the tenants have.
+      // Jumps from each tenant to the next, however many records a tenant has.
       let start: [string, string] | undefined;
       for (;;) {
         const [key] = [...database.getKeys({ limit: 1, ...(start && { start }) })];
@@ -114,7 +114,7 @@ export class DirectoryMoving extends Moving {
       for (const { key } of this.#tasks.getRange({ ...range, start: [...range.start], end: [...range.end] })) {
         last = key[1];
         const record = key[1] === after ? undefined : this.#task(tenant, key[1]);
-        if (record !== undefined) page.push({ id: key[1], stamp: taskStamp(record), bytes: sizeOf(record) });
+        if (record !== undefined) page.push({ id: key[1], stamp: taskStamp(record), bytes: sizeOfRecord(record) });
       }
       yield page;
       if (last === undefined || last === after) return;
@@ -147,12 +147,12 @@ export class DirectoryMoving extends Moving {
     }
   }
 
-  put(): Promise<Arrived> {
-    return Promise.reject(new Error('a directory that is read cannot be written'));
+  async put(): Promise<Arrived> {
+    throw new Error('The data directory is open read-only');
   }
 
-  remove(): Promise<boolean> {
-    return Promise.reject(new Error('a directory that is read cannot be written'));
+  async remove(): Promise<boolean> {
+    throw new Error('The data directory is open read-only');
   }
 
   #workflow(tenant: string, id: string): MovedWorkflow | undefined {
@@ -195,9 +195,4 @@ export class DirectoryMoving extends Moving {
 
 function rangeOf(tenant: string, id: string): { start: [string, string, number]; end: [string, string, number] } {
   return { start: [tenant, id, 0], end: [tenant, id, Number.MAX_SAFE_INTEGER] };
-}
-
-function sizeOf({ payload, result, events }: MovedTask): number {
-  const texts = (payload?.length ?? 0) + (result?.length ?? 0);
-  return events.reduce((sum, { event }) => sum + event.length, texts);
 }

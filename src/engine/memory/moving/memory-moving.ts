@@ -14,7 +14,7 @@ import { isOpen, sequenceOf } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
-import { movedTask, movedWorkflow } from './moved-entries.js';
+import { movedTask, movedWorkflow } from './moved-records.js';
 import { isForgotten, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
@@ -22,7 +22,7 @@ import type { Transaction } from '../commits/transaction.js';
 
 const STAMPS_AT_ONCE = 1000;
 
-/** Records out of the maps and into them; each `put` and `remove` is one transaction. */
+/** Moves records out of the maps and into them; each `put` and `remove` is one transaction. */
 export class MemoryMoving extends Moving {
   constructor(
     private readonly core: MemoryCore,
@@ -57,7 +57,7 @@ export class MemoryMoving extends Moving {
   }
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    // One look at the names; what is added later was not there throughout.
+    // Ids are read once; a task added later was not there throughout.
     const ids = await this.core.read(tenant, ({ tasks }) => tasks.ids());
     for (let at = 0; at < ids.length; at += STAMPS_AT_ONCE) {
       const some = ids.slice(at, at + STAMPS_AT_ONCE);

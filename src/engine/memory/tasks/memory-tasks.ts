@@ -59,7 +59,7 @@ export class MemoryTasks extends TaskQueues {
             const memo = JSON.stringify(tasks.map(({ id, token }) => [id, token]));
             const keepMs = Math.max(...tasks.map(({ leaseEndsAtMs }) => leaseEndsAtMs)) - now;
             // A worker that lost the answer to a restart asks again, too.
-            this.core.keep(transaction, { key, fingerprint: '', keepMs }, { workflows: [], memo }, true);
+            this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { workflows: [], memo }, true);
           }
           return { tasks, nextDueInMs: nextDueIn(queue, now), isPaused: queue.isPaused };
         },
@@ -221,7 +221,7 @@ export class MemoryTasks extends TaskQueues {
         },
         (transaction) => {
           const result = work(transaction);
-          this.core.keep(transaction, once, { workflows: [], memo: JSON.stringify(result) });
+          this.core.keepOutcome(transaction, once, { workflows: [], memo: JSON.stringify(result) });
           return result;
         },
       ),

@@ -54,7 +54,7 @@ export class TaskCollection {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
     // What both have must not be let go in between.
-    for (const text of textsOfTask(next)) this.texts.hold(text);
+    for (const text of textsOfTask(next)) this.texts.retain(text);
     for (const text of textsOfTask(old)) this.texts.release(text);
     if (old !== undefined && old.queue !== next?.queue) this.queue(old.queue).move(id, old, undefined);
     if (next !== undefined) this.queue(next.queue).move(id, old?.queue === next.queue ? old : undefined, next);

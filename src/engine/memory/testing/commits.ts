@@ -17,7 +17,7 @@ export const engineOptions: EngineOptions = {
 
 export const workflowIndex = new WorkflowIndex(['/status', '/user_id']);
 
-/** A commit with a key of its own, as the service makes one for each request. */
+/** A commit with a random once key, as the service makes one for each request. */
 export function commitOf(parts: Omit<Commit, 'once'>, once: Partial<Once> = {}): Commit {
   return { once: { key: randomUUID(), fingerprint: 'same', keepMs: RETRY_WINDOW_MS, ...once }, ...parts };
 }

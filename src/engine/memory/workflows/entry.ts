@@ -3,44 +3,44 @@ import type { EngineOptions } from '../../engine.js';
 import type { VersionRecord, WorkflowMeta } from '../../records.js';
 import type { StoredText } from '../journal/text-store.js';
 
-/** An earlier version, whole. */
+/** A complete earlier version. */
 export interface Earlier {
   readonly version: number;
   readonly updatedAtMs: number;
-  /** As it was last, touches included. */
+  /** The last deadline of this version, touches included. */
   readonly deadlineMs: number | null;
   readonly about: About;
   readonly state: StoredText;
 }
 
-/** Everything about one workflow. Never changed, only replaced: whoever holds one holds a snapshot, and undoing is putting it back. */
+/** All data of one workflow. Immutable: a reference is a snapshot, and an undo puts the old entry back. */
 export interface Entry extends WorkflowMeta {
   readonly about: About;
   readonly state: StoredText;
   readonly index: IndexValues;
   /**
-   * What the last writer asked for; null is never. An entry with a time to live and no deadline is held by open tasks: when the
-   * last of them ends, the time begins anew.
+   * Time to live of the last write; null means it never expires. With a time to live but no deadline, open tasks hold the
+   * workflow: the time starts again when the last of them ends.
    */
   readonly ttlMs: number | null;
-  /** The deadline was moved since this version was written. */
+  /** The deadline was changed after this version was written. */
   readonly isTouched: boolean;
-  /** The commit that made this entry, as `GroupCommit` counts them; 0 for what was there at the start. */
+  /** Number of the commit that made this entry, as `GroupCommit` counts; 0 for a restored entry. */
   readonly commit: number;
   /** Newest first. */
   readonly history: readonly Earlier[];
 }
 
-/** One for all, as most workflows of a large store may have none. */
+/** Shared: in a large store, most workflows may have no history. */
 export const NO_HISTORY: readonly never[] = [];
 
-/** The history of the version that follows `entry`: entry itself in front, as far as count and bytes allow. */
+/** History of the version after `entry`: `entry` itself first, within the limits of count and bytes. */
 export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: EngineOptions): readonly Earlier[] {
   const { version, updatedAtMs, deadlineMs, about, state } = entry;
   const kept: Earlier[] = [];
   let total = 0;
   for (const earlier of [{ version, updatedAtMs, deadlineMs, about, state }, ...entry.history]) {
-    // One that alone is over the limit is left out, rather than taking all the others with it.
+    // A version that alone exceeds the limit is left out, so that smaller ones remain.
     if (earlier.state.length > historyMaxBytes) continue;
     total += earlier.state.length;
     if (kept.length >= historyLimit || total > historyMaxBytes) break;
@@ -53,16 +53,23 @@ export function isLive({ deadlineMs }: Entry, at: number): boolean {
   return deadlineMs === null || deadlineMs > at;
 }
 
-/** All texts that the entry keeps. */
+/** All texts of the entry. */
 export function* textsOf(entry: Entry | undefined): Generator<StoredText> {
   if (entry === undefined) return;
   yield entry.state;
   for (const { state } of entry.history) yield state;
 }
 
+export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: WorkflowMeta): WorkflowMeta {
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+}
+
 export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {
-  const { id, incarnation, createdAtMs } = entry;
-  const { version, updatedAtMs, deadlineMs, about, state } = earlier;
-  const meta = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
-  return { ...meta, about, bytes: state.length, ...(includeState && { state: state.toString() }) };
+  const { about, state } = earlier;
+  return {
+    ...metaOf({ ...entry, ...earlier }),
+    about,
+    bytes: state.length,
+    ...(includeState && { state: state.toString() }),
+  };
 }

@@ -8,7 +8,7 @@ const texts = new TextStore();
 const entryOf = (state: string) => ({ state: texts.add(state) }) as Partial<Entry> as Entry;
 
 describe('HotDocuments', () => {
-  it('gives a document that was kept once, and takes the state apart otherwise', () => {
+  it('gives a cached document once, and parses the state otherwise', () => {
     const documents = new HotDocuments();
     const entry = entryOf('{"a":1}');
     const document = parseDocument(entry.state.toString());
@@ -19,7 +19,7 @@ describe('HotDocuments', () => {
     expect(again.text).toBe('{"a":1}');
   });
 
-  it('forgets the oldest when their texts become too long', () => {
+  it('removes the oldest documents when the texts become too long', () => {
     const documents = new HotDocuments();
     const entries = Array.from({ length: 6 }, (_, i) => entryOf(JSON.stringify(`${i}`.repeat(1024 * 1024))));
     const kept = entries.map((entry) => parseDocument(entry.state.toString()));

@@ -1,15 +1,15 @@
 import { parseDocument, type JsonNode } from '../../../json/document.js';
 import type { Entry } from './entry.js';
 
-/** Length of all texts together; a document taken apart takes several times the room of its text. */
-const MOST_TEXT = 4 * 1024 * 1024;
+/** Total length of the texts; a parsed document takes several times the memory of its text. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 
-/** The documents of the latest edits: a workflow that is edited again and again need not be taken apart each time. */
+/** Cache of the documents of recent edits, so that a workflow under many edits is not parsed for each. */
 export class HotDocuments {
   readonly #documents = new Map<Entry, JsonNode>();
   #text = 0;
 
-  /** The document of an entry that is about to be replaced. */
+  /** Returns the document of an entry that is about to be replaced, and removes it from the cache. */
   take(entry: Entry): JsonNode {
     const known = this.#documents.get(entry);
     if (known === undefined) return parseDocument(entry.state.toString());
@@ -21,7 +21,7 @@ export class HotDocuments {
     this.#documents.set(entry, document);
     this.#text += entry.state.length;
     for (const oldest of this.#documents.keys()) {
-      if (this.#text <= MOST_TEXT) break;
+      if (this.#text <= MAX_TEXT_BYTES) break;
       this.#forget(oldest);
     }
   }

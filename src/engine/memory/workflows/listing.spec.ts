@@ -71,7 +71,7 @@ describe('listing', () => {
     }
   });
 
-  it('leaves out of every count what has expired and is not swept', async () => {
+  it('counts no expired workflow, swept or not', async () => {
     for (let i = 0; i < 10; i++) await write(`w-${i}`, { status: 'x' });
     await engine.commit(TENANT, touch('w-3', 10));
     await engine.commit(TENANT, touch('w-4', 20));
@@ -82,7 +82,7 @@ describe('listing', () => {
     expect((await walk({ sort: 'createdAt' })).flat()).not.toContain('w-3');
   });
 
-  it('lets others have their turn while it looks through many', async () => {
+  it('yields to the event loop while it examines many', async () => {
     for (let i = 0; i < 12_000; i++) await write(`w-${i}`, { user_id: 'u' });
     const filter = { idPrefix: 'w-', fields: { user_id: 'u' } };
     const counted = engine.count(TENANT, filter);

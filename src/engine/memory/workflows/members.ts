@@ -1,15 +1,15 @@
 import type { Entry } from './entry.js';
 import { SortedSet } from '../sorted-set.js';
 
-/** The two orders a listing can have. */
+/** The two orders of a list. */
 export type Order = 'updated' | 'created';
 
-/** Up to here they are put in order when somebody asks. */
+/** Up to this number, members are sorted on demand. */
 const FEW = 32;
 
 /**
- * The workflows that have one value of an indexed field. Most values (case ids, users) belong to a few workflows, and there may
- * be a million of them: few are a plain list of ids, many are kept in both orders.
+ * The workflows with one value of an indexed field. There may be a million values (case ids, users) with a few workflows each,
+ * so few members are a plain list of ids; many are kept sorted in both orders.
  */
 export class Members {
   #few: string[] | undefined = [];
@@ -21,12 +21,12 @@ export class Members {
     return this.#few?.length ?? this.#ordered?.updated.size ?? 0;
   }
 
-  /** Not to be changed by the caller, nor to be kept. */
+  /** The caller must neither change nor keep the set. */
   in(order: Order): SortedSet {
     return this.#ordered?.[order] ?? inOrder(order, this.#few ?? [], this.entries);
   }
 
-  /** After the entry itself was replaced. */
+  /** Called after the entry itself was replaced. */
   replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
     if (this.#ordered !== undefined) {
       this.#ordered.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);

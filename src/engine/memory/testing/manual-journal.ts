@@ -6,9 +6,9 @@ interface Flush {
   readonly fail: (error: Error) => void;
 }
 
-/** A journal whose flushes the test ends, well or badly, when it likes. */
-export class HeldJournal implements Journal {
-  readonly epoch = 'held';
+/** A journal whose flushes succeed or fail when the test says so. */
+export class ManualJournal implements Journal {
+  readonly epoch = 'manual';
   isLost = false;
   isClosed = false;
   readonly flushes: Flush[] = [];
@@ -23,7 +23,7 @@ export class HeldJournal implements Journal {
     });
   }
 
-  /** The next flush that is under way, as soon as it is. */
+  /** Waits for the next flush. */
   async flush(): Promise<Flush> {
     if (this.flushes.length === 0) await new Promise<void>((resolve) => this.#arrivals.push(resolve));
     return this.flushes.shift() as Flush;

@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Sweeper } from './sweeper.js';
+import { SweepTimer } from './sweep-timer.js';
 
-describe('Sweeper', () => {
+describe('SweepTimer', () => {
   let sweeps = 0;
   let failures = 0;
   let dueInMs = 0;
   let sweep: () => Promise<boolean>;
-  let sweeper: Sweeper;
+  let timer: SweepTimer;
 
   beforeEach(() => {
     jest.useFakeTimers();
     [sweeps, failures, dueInMs] = [0, 0, 0];
     sweep = async () => false;
-    sweeper = new Sweeper({
+    timer = new SweepTimer({
       sweep: () => {
         sweeps++;
         return sweep();
@@ -22,13 +22,13 @@ describe('Sweeper', () => {
     });
   });
   afterEach(() => {
-    sweeper.stop();
+    timer.stop();
     jest.useRealTimers();
   });
 
-  it('sweeps when the next thing is due, but not more often than once a second', async () => {
+  it('sweeps when a record expires, but not more often than once a second', async () => {
     dueInMs = 5000;
-    sweeper.start();
+    timer.start();
     await jest.advanceTimersByTimeAsync(4999);
     expect(sweeps).toBe(0);
     dueInMs = -100;
@@ -40,35 +40,35 @@ describe('Sweeper', () => {
     expect(sweeps).toBe(2);
   });
 
-  it('looks every half minute even when nothing is due', async () => {
+  it('sweeps every half minute even when nothing expires', async () => {
     dueInMs = Infinity;
-    sweeper.start();
+    timer.start();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(sweeps).toBe(2);
   });
 
-  it('goes on at once when a sweep left something over', async () => {
+  it('continues at once when a sweep left something over', async () => {
     sweep = async () => sweeps < 5;
-    sweeper.start();
+    timer.start();
     await jest.advanceTimersByTimeAsync(1100);
     expect(sweeps).toBe(5);
   });
 
-  it('tries again after a sweep that failed', async () => {
+  it('retries after a failed sweep', async () => {
     sweep = async () => {
       throw new Error('disk full');
     };
-    sweeper.start();
+    timer.start();
     await jest.advanceTimersByTimeAsync(3000);
     expect([sweeps, failures]).toEqual([3, 3]);
   });
 
-  it('stops, also when a sweep is under way', async () => {
+  it('stops, also during a sweep', async () => {
     let finish: (isMore: boolean) => void = () => undefined;
     sweep = () => new Promise((resolve) => (finish = resolve));
-    sweeper.start();
+    timer.start();
     await jest.advanceTimersByTimeAsync(1000);
-    sweeper.stop();
+    timer.stop();
     finish(true);
     await jest.advanceTimersByTimeAsync(60_000);
     expect(sweeps).toBe(1);

@@ -3,41 +3,40 @@ import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
 import { asPart } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import type { WorkflowMeta } from '../../records.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { historyAfter, isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
 import { HotDocuments } from '../workflows/hot-documents.js';
 import type { TenantData } from '../tenant-data.js';
 import type { TextStore } from '../journal/text-store.js';
 
-/** What is done to one workflow. */
-export interface Change {
+/** The change of one workflow; undefined means no workflow. */
+export interface WorkflowChange {
   readonly id: string;
   readonly old: Entry | undefined;
   readonly next: Entry | undefined;
 }
 
-/** What a commit will do to workflows, worked out and checked, nothing of it done yet. */
-export interface Plan {
-  readonly changes: readonly Change[];
-  /** One for each put, then patch, then touch. */
-  readonly written: readonly Written[];
+/** The checked changes of a commit, not applied yet. */
+export interface WorkflowPlan {
+  readonly changes: readonly WorkflowChange[];
+  /** One entry for each put, then each patch, then each touch. */
+  readonly written: readonly WrittenWorkflow[];
 }
 
-export interface Written {
+export interface WrittenWorkflow {
   readonly id: string;
   readonly isCreated: boolean;
-  /** What a patch produced. */
+  /** The state that a patch produced. */
   readonly state?: string;
 }
 
-/** When a commit takes place: its time, and its number among the commits of the engine. */
+/** Time of a commit, and its number among the commits of the engine. */
 export interface Moment {
   readonly now: number;
   readonly commit: number;
 }
 
-/** Works out what becomes of the workflows a commit names. Pure but for its memory of documents. */
+/** Computes the changes of the workflows of a commit. Pure except for its cache of parsed documents. */
 export class CommitPlanner {
   readonly #documents = new HotDocuments();
 
@@ -47,8 +46,8 @@ export class CommitPlanner {
     private readonly texts: TextStore,
   ) {}
 
-  /** @throws what `Engine.commit` throws for a refusal */
-  plan({ workflows }: TenantData, commit: Commit, moment: Moment): Plan {
+  /** @throws the refusals of `Engine.commit` */
+  plan({ workflows }: TenantData, commit: Commit, moment: Moment): WorkflowPlan {
     const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
     const live = (id: string) => {
@@ -60,10 +59,10 @@ export class CommitPlanner {
     deletes.forEach((part, i) => demand('deletes', i, part, live(part.id)));
     touches.forEach((touch, i) => demand('touches', i, touch, live(touch.id)));
 
-    const changes: Change[] = [];
-    const written: Written[] = [];
+    const changes: WorkflowChange[] = [];
+    const written: WrittenWorkflow[] = [];
     const change = (id: string, next: Entry | undefined, result?: { state: string }) => {
-      // An expired entry that is still there is replaced with everything that belongs to it.
+      // `old` may be expired but not swept; it is replaced as a whole.
       changes.push({ id, old: workflows.get(id), next });
       if (next !== undefined) written.push({ id, isCreated: live(id) === undefined, ...result });
     };
@@ -89,7 +88,7 @@ export class CommitPlanner {
       incarnation: old?.incarnation ?? incarnation,
       version: (old?.version ?? 0) + 1,
       createdAtMs: old?.createdAtMs ?? now,
-      // A clock that is set back must not make a later version look older.
+      // If the clock is set back, a later version must not look older.
       updatedAtMs: Math.max(now, old?.updatedAtMs ?? now),
       deadlineMs,
       ttlMs,
@@ -116,7 +115,7 @@ export class CommitPlanner {
     return { ...old, ...this.#life(ttl, old, now), isTouched: true, commit };
   }
 
-  /** Without regard to open tasks, which may take the deadline away again. */
+  /** Ignores open tasks; `TaskWork` removes the deadline again while there are any. */
   #life(ttl: Ttl, old: Entry | undefined, now: number): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
     if (ttl === null) return { deadlineMs: null, ttlMs: null };
     if (ttl !== 'keep') return { deadlineMs: now + ttl, ttlMs: ttl };
@@ -125,8 +124,4 @@ export class CommitPlanner {
       ? { deadlineMs: now + defaultTtlMs, ttlMs: defaultTtlMs }
       : { deadlineMs: old.deadlineMs, ttlMs: old.ttlMs };
   }
-}
-
-export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: Entry): WorkflowMeta {
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
 }

@@ -2,33 +2,33 @@ import { USUAL_FEED, type FeedEvent, type FeedOptions } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import { eventIdOf, eventTimeMs, isBehind, placeOf } from '../../event-id.js';
 
-/** Payloads of messages count against the heap; of more than this the oldest go first, whatever their number. */
-const MOST_BYTES = 128 * 1024 * 1024;
-/** So that no commit has to take a flood of old records off the disk. */
-const DROPPED_AT_ONCE = 100;
-/** Places at the front that are given up before the others are moved. */
-const GAP = 4096;
+/** Limit of all payloads together, because they are on the heap; the oldest events are trimmed first. */
+const MAX_BYTES = 128 * 1024 * 1024;
+/** Bounds the removals that one commit adds to its journal write. */
+const DROPPED_PER_COMMIT = 100;
+/** Trimmed places at the front of the array before it is copied. */
+const MIN_GAP = 4096;
 
 export interface FeedEntry {
   readonly event: FeedEvent;
-  /** Counts up without gaps, over restarts too. */
+  /** Counts up without gaps, also over restarts. */
   readonly number: number;
-  /** The number of its commit among those of the engine: shown when that is on the disk. */
+  /** Number of the commit that made the event; readers see it once that commit is on the disk. */
   readonly commit: number;
 }
 
-/** What happened lately to one tenant, in order. */
-export class Feed {
-  /** Those before `#first` have been dropped. */
+/** Recent events of one tenant, in order. */
+export class MemoryFeed {
+  /** Entries before `#first` are trimmed. */
   #entries: (FeedEntry | undefined)[] = [];
   #first = 0;
-  /** The newest of those: nothing is missing behind it. */
+  /** Id of the newest trimmed event: a reader behind it misses nothing. */
   #lastDropped: string | undefined;
   #bytes = 0;
   #lastMs = 0;
   #count = 0;
   #number = 0;
-  /** Dropped here, and still in the journal. */
+  /** Numbers of trimmed events that are still in the journal. */
   #dropped: number[] = [];
 
   constructor(
@@ -36,9 +36,9 @@ export class Feed {
     private readonly options: FeedOptions = USUAL_FEED,
   ) {}
 
-  /** Of what is on the disk; the place before the first event when there is none. */
-  lastId(settled: number): string {
-    return this.#newest(settled)?.event.id ?? this.#origin;
+  /** Id of the newest event on the disk, or of the place before the first event. */
+  lastId(lastFinished: number): string {
+    return this.#newestFinished(lastFinished)?.event.id ?? this.#origin;
   }
 
   add(now: number, commit: number, type: string, fields: Readonly<Record<string, string>>): FeedEntry {
@@ -52,7 +52,7 @@ export class Feed {
     return entry;
   }
 
-  /** For a commit that did not reach the disk; commits are undone newest first, so its events are the last ones. */
+  /** Removes the events of a commit that did not reach the disk. Commits are undone newest first, so these are the last. */
   undo(entries: readonly FeedEntry[]): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = this.#entries.pop();
@@ -62,7 +62,7 @@ export class Feed {
     }
   }
 
-  /** What came back from the journal, oldest first. */
+  /** Adds events of the journal, oldest first. */
   restore({ number, event }: Omit<FeedEntry, 'commit'>): void {
     const place = placeOf(event.id);
     this.#lastMs = place?.ms ?? 0;
@@ -72,38 +72,38 @@ export class Feed {
   }
 
   /**
-   * Drops what is beyond the bounds and on the disk, but never the newest event: it is the place from which readers go on. Returns
-   * the numbers of some of those that the journal need not keep any longer.
+   * Drops events beyond the limits that are on the disk, but never the newest event: readers resume behind it. Returns the numbers
+   * of some dropped events, for the caller to remove from the journal.
    */
-  trim(now: number, settled: number): number[] {
+  trim(now: number, lastFinished: number): number[] {
     const { mostEvents, maxAgeMs } = this.options;
     for (;;) {
       const [entry, next] = [this.#entries[this.#first], this.#entries[this.#first + 1]];
-      if (entry === undefined || next === undefined || next.commit > settled) break;
-      const isTooMany = this.#entries.length - this.#first > mostEvents || this.#bytes > MOST_BYTES;
+      if (entry === undefined || next === undefined || next.commit > lastFinished) break;
+      const isTooMany = this.#entries.length - this.#first > mostEvents || this.#bytes > MAX_BYTES;
       if (!isTooMany && eventTimeMs(entry.event.id) > now - maxAgeMs) break;
       this.#bytes -= bytesOf(entry);
       this.#entries[this.#first++] = undefined;
       this.#lastDropped = entry.event.id;
       this.#dropped.push(entry.number);
     }
-    if (this.#first > Math.max(GAP, this.#entries.length / 2)) {
+    if (this.#first > Math.max(MIN_GAP, this.#entries.length / 2)) {
       this.#entries = this.#entries.slice(this.#first);
       this.#first = 0;
     }
-    return this.#dropped.splice(0, DROPPED_AT_ONCE);
+    return this.#dropped.splice(0, DROPPED_PER_COMMIT);
   }
 
-  /** When the removal of their records did not reach the disk. */
-  keepForLater(dropped: readonly number[]): void {
+  /** Called when the removal of these records did not reach the disk. */
+  requeueDropped(dropped: readonly number[]): void {
     this.#dropped.unshift(...dropped);
   }
 
   /** @throws FeedTrimmedError @throws FeedResetError */
-  after(id: string | undefined, limit: number, settled: number): readonly FeedEvent[] {
+  after(id: string | undefined, limit: number, lastFinished: number): readonly FeedEvent[] {
     const from = id === undefined ? this.#first : this.#behind(id);
     const some = this.#entries.slice(from, from + limit) as FeedEntry[];
-    const end = some.findIndex(({ commit }) => commit > settled);
+    const end = some.findIndex(({ commit }) => commit > lastFinished);
     return (end === -1 ? some : some.slice(0, end)).map(({ event }) => event);
   }
 
@@ -129,10 +129,10 @@ export class Feed {
     this.#bytes += bytesOf(entry);
   }
 
-  #newest(settled: number): FeedEntry | undefined {
+  #newestFinished(lastFinished: number): FeedEntry | undefined {
     for (let i = this.#entries.length - 1; i >= this.#first; i--) {
       const entry = this.#entries[i] as FeedEntry;
-      if (entry.commit <= settled) return entry;
+      if (entry.commit <= lastFinished) return entry;
     }
     return undefined;
   }
@@ -142,7 +142,7 @@ export class Feed {
   }
 }
 
-/** Only payloads can be large. */
+/** Counts payloads only: nothing else can be large. */
 function bytesOf({ event }: FeedEntry): number {
   return event.fields['payload']?.length ?? 0;
 }

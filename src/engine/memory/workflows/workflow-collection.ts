@@ -3,13 +3,13 @@ import { Members } from './members.js';
 import { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 
-/** The workflows of one tenant, their indexes and the hold on their texts, which `replace` alone keeps in step. */
-export class Collection {
+/** Workflows of one tenant with their indexes and retained texts. Only `replace` changes them, so they agree. */
+export class WorkflowCollection {
   readonly updated = new SortedSet();
   readonly created = new SortedSet();
-  /** Only workflows that end. */
+  /** Only workflows with a deadline. */
   readonly deadlines = new SortedSet();
-  /** All with score 0, so in the order of their ids. */
+  /** All scores are 0, so the order is that of the ids. */
   readonly ids = new SortedSet();
   readonly #entries = new Map<string, Entry>();
   readonly #fields = new Map<string, Map<string, Members>>();
@@ -20,17 +20,17 @@ export class Collection {
     return this.#entries;
   }
 
-  /** The entry as it is stored, expired or not. */
+  /** Returns expired entries too. */
   get(id: string): Entry | undefined {
     return this.#entries.get(id);
   }
 
-  /** Puts `next` where `old` was; undefined stands for nothing there. */
+  /** Replaces `old` by `next`; undefined means absent. */
   replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    // What both have must not be let go in between.
-    for (const text of textsOf(next)) this.texts.hold(text);
+    // Retain first: texts in both entries must not be released in between.
+    for (const text of textsOf(next)) this.texts.retain(text);
     for (const text of textsOf(old)) this.texts.release(text);
     this.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);
     this.created.move(id, old?.createdAtMs, next?.createdAtMs);
@@ -55,7 +55,7 @@ export class Collection {
     let members = values.get(value);
     if (members === undefined) values.set(value, (members = new Members(this.#entries)));
     members.replace(id, old, next);
-    // Values come and go; one that nobody has any more must not take room for ever.
+    // Removes unused values, or the map would grow forever.
     if (members.size === 0) values.delete(value);
   }
 }

@@ -1,26 +1,26 @@
-const SHORTEST_MS = 1000;
-const LONGEST_MS = 30_000;
-/** After a sweep that left something over; others get their turn between. */
+const MIN_MS = 1000;
+const MAX_MS = 30_000;
+/** Pause after a sweep that left something over, so that requests are served in between. */
 const CATCHING_UP_MS = 10;
 
 interface Sweeping {
-  /** Removes up to a bound; true when there may be more. */
+  /** Removes a bounded number of records; true when there may be more. */
   sweep(): Promise<boolean>;
-  /** How long until the next thing is due; Infinity when nothing ever is. */
+  /** Time until the next record expires; Infinity when none does. */
   dueInMs(): number;
   failed(error: unknown): void;
 }
 
-/** Sweeps when something is due, at most once a second, and keeps no process alive. */
-export class Sweeper {
+/** Sweeps when a record has expired, at most once a second. The timer does not keep the process alive. */
+export class SweepTimer {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(private readonly sweeping: Sweeping) {}
 
   start(): void {
-    // Deadlines that are set meanwhile may be nearer, hence the upper bound.
-    this.#in(Math.max(SHORTEST_MS, Math.min(this.sweeping.dueInMs(), LONGEST_MS)));
+    // Upper bound: a deadline set meanwhile may be nearer.
+    this.#in(Math.max(MIN_MS, Math.min(this.sweeping.dueInMs(), MAX_MS)));
   }
 
   stop(): void {
@@ -37,7 +37,7 @@ export class Sweeper {
     try {
       isMore = await this.sweeping.sweep();
     } catch (error) {
-      // A sweep that fails (disk full) has changed nothing; the next one tries again.
+      // A failed sweep (disk full) has changed nothing; the next one retries.
       this.sweeping.failed(error);
     }
     if (isMore) this.#in(CATCHING_UP_MS);
