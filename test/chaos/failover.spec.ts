@@ -52,7 +52,7 @@ const FAILOVERS = {
       await cluster.stop();
     }
   },
-  'slots of a Cluster that move': async () => {
+  'slots of a Cluster that move (invariant 20)': async () => {
     const cluster = await startCluster();
     try {
       return await failOver(cluster.env, { strike: () => migrateSlots(cluster, 'test', 3), mayLose: false });
@@ -64,7 +64,7 @@ const FAILOVERS = {
 
 type Failover = keyof typeof FAILOVERS;
 const NAMES = scaled<readonly Failover[]>({
-  short: ['a Sentinel master that is killed', 'slots of a Cluster that move'],
+  short: ['a Sentinel master that is killed', 'slots of a Cluster that move (invariant 20)'],
   long: Object.keys(FAILOVERS) as Failover[],
 });
 

@@ -94,7 +94,7 @@ describe(`${workflows * stepsEach} step commits on ${REPLICAS} replicas, of whic
   }
 
   it(
-    'take effect once each: none is lost, none is taken twice',
+    'take effect once each: none is lost, none is taken twice (invariant 2)',
     async () => {
       const ids = Array.from({ length: workflows }, (_, n) => `flow-${n}`);
       for (const id of ids) {
