@@ -13,6 +13,7 @@ import { MigrationModule } from './migration/migration.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RoutingModule } from './routing/routing.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { EditsModule } from './workflows/edits/edits.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
 @Module({})
@@ -29,6 +30,7 @@ export class AppModule implements OnModuleDestroy {
         ConfigModule.with(config),
         LifecycleModule,
         MetricsModule,
+        EditsModule,
         EngineModule,
         WorkflowsModule,
         TasksModule,

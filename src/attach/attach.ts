@@ -6,13 +6,14 @@ import { optionsOf } from '../engine/engine-options.js';
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import type { OnConflict } from '../engine/moving/arrival.js';
 import { openRedis, type OpenRedis } from '../engine/redis/connection/open-redis.js';
+import { EditMaker } from '../engine/edit-maker.js';
 import { storeEngine } from '../engine/store-engine.js';
+import { StoreObserver } from '../engine/store-observer.js';
 import { FallbackEngine } from '../engine/detached/fallback-engine.js';
 import type { Engine, ListPosition } from '../engine/engine.js';
 import type { WorkflowRecord } from '../engine/records.js';
 import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-switch.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
-import { Metrics } from '../metrics/metrics.js';
 import { Ledger } from '../migration/ledger.js';
 import { newRound, Sync, type Round } from '../migration/sync.js';
 import { BOARD as ROUTING_BOARD } from '../routing/decision.js';
@@ -84,7 +85,8 @@ export class Attach implements OnModuleDestroy {
     private readonly engines: EngineSwitch,
     private readonly config: Config,
     private readonly index: WorkflowIndex,
-    private readonly observer: Metrics,
+    private readonly observer: StoreObserver,
+    private readonly edits: EditMaker,
   ) {}
 
   get status(): AttachStatus {
@@ -227,8 +229,8 @@ export class Attach implements OnModuleDestroy {
 
   /** The engine that serves from now on; while Redis is away, as the configuration says. */
   async #nextEngine({ connections }: OpenRedis): Promise<ServingEngine> {
-    const { config, index, observer } = this;
-    const engine = await storeEngine(connections, { config, index, observer, check: () => Promise.resolve() });
+    const { config, index, observer, edits } = this;
+    const engine = await storeEngine(connections, { config, index, observer, edits, check: () => Promise.resolve() });
     this.#fallback = engine instanceof FallbackEngine ? engine : undefined;
     return {
       engine,

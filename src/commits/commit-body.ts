@@ -1,12 +1,13 @@
 import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
 import type { WorkflowIndex } from '../engine/workflow-index.js';
-import { isName, isQueueName, isWorkflowId, NAME_RULE, QUEUE_RULE, WORKFLOW_ID_RULE } from '../http/caller.js';
+import { isName, isQueueName, isWorkflowId, NAME_RULE, QUEUE_RULE, WORKFLOW_ID_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
+import { sized } from '../http/sized.js';
 import { newToken } from '../tasks/claim-request.js';
-import { LEASE_MS, readNewTask, sized, type TaskLimits } from '../tasks/new-task.js';
+import { LEASE_MS, readNewTask, type TaskLimits } from '../tasks/new-task.js';
 import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';
-import { readMessage } from './message.js';
+import { readMessage } from '../feed/message.js';
 import { newIncarnation } from '../workflows/identifiers.js';
 import { isTtlSeconds, TTL_RULE, ttlOf } from '../workflows/ttl.js';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isQueueName, QUEUE_RULE } from '../http/caller.js';
+import { isQueueName, QUEUE_RULE } from '../engine/names.js';
 import { USUAL_AGENTS, type Agent } from '../routing/agent.js';
 
 const MOST_AGENTS = 100;

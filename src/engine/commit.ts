@@ -1,6 +1,6 @@
 import type { JsonNode } from '../json/document.js';
 import type { BoardChange } from './board.js';
-import type { WorkflowMeta } from './records.js';
+import type { About, Cause, WorkflowMeta } from './records.js';
 import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './task.js';
 
 /**
@@ -15,19 +15,6 @@ export type Expect =
 
 /** Milliseconds from the commit on; null is never; 'keep' leaves the deadline as it is (for a new workflow: the policy). */
 export type Ttl = number | null | 'keep';
-
-export type Cause =
-  'put' | 'patch' | 'status' | 'section' | 'log' | 'exhibit' | 'commit' | 'restore' | 'fork' | 'import' | 'adopt';
-
-/** Who wrote a version and why; kept with the version in the history. */
-export interface About {
-  readonly by: string;
-  readonly cause: Cause;
-  readonly note?: string;
-  readonly taskId?: string;
-  /** Up to 20 JSON Pointers where the writer knows them, else null. */
-  readonly changed: readonly string[] | null;
-}
 
 /** Text of each indexed field that the state carries: `{ status: 'generating' }`. */
 export type IndexValues = Readonly<Record<string, string>>;

@@ -1,12 +1,13 @@
 import { Global, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import { Metrics } from '../metrics/metrics.js';
 import { Engine } from './engine.js';
+import { EditMaker } from './edit-maker.js';
 import { optionsOf } from './engine-options.js';
 import { MemoryEngine } from './memory/memory-engine.js';
 import { LmdbJournal } from './memory/journal/lmdb-journal.js';
 import { RedisClient, RedisModule } from './redis/redis.module.js';
 import { storeEngine } from './store-engine.js';
+import { StoreObserver } from './store-observer.js';
 import { EngineSwitch, servingBy } from './switching/engine-switch.js';
 import { WorkflowIndex } from './workflow-index.js';
 
@@ -22,11 +23,18 @@ import { WorkflowIndex } from './workflow-index.js';
     },
     {
       provide: EngineSwitch,
-      inject: [Config, WorkflowIndex, Metrics, RedisClient],
-      useFactory: async (config: Config, index: WorkflowIndex, observer: Metrics, redis: RedisClient) => {
+      inject: [Config, WorkflowIndex, StoreObserver, EditMaker, RedisClient],
+      useFactory: async (
+        config: Config,
+        index: WorkflowIndex,
+        observer: StoreObserver,
+        edits: EditMaker,
+        redis: RedisClient,
+      ) => {
         if (redis.connections !== undefined) {
           const check = () => redis.check();
-          return new EngineSwitch(servingBy(await storeEngine(redis.connections, { config, index, observer, check })));
+          const parts = { config, index, observer, edits, check };
+          return new EngineSwitch(servingBy(await storeEngine(redis.connections, parts)));
         }
         const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
         const parts = { options: optionsOf(config), index, observer };

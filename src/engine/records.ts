@@ -1,5 +1,3 @@
-import type { About } from './commit.js';
-
 /**
  * What is known of a workflow apart from its state. `incarnation` is new each time the id is created and `version` grows
  * by exactly 1 per write, so the pair names one state for ever.
@@ -19,6 +17,19 @@ export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;
   /** The store is away: this is how the replica saw it last, and it may have changed since. */
   readonly isHeldCopy?: true;
+}
+
+export type Cause =
+  'put' | 'patch' | 'status' | 'section' | 'log' | 'exhibit' | 'commit' | 'restore' | 'fork' | 'import' | 'adopt';
+
+/** Who wrote a version and why; kept with the version in the history. */
+export interface About {
+  readonly by: string;
+  readonly cause: Cause;
+  readonly note?: string;
+  readonly taskId?: string;
+  /** Up to 20 JSON Pointers where the writer knows them, else null. */
+  readonly changed: readonly string[] | null;
 }
 
 /** One version as it was, or the current one. */

@@ -1,19 +1,21 @@
 import { Logger } from '@nestjs/common';
 import type { Config } from '../config/config.js';
-import type { Metrics } from '../metrics/metrics.js';
-import { editOf } from '../workflows/edits/edit-of.js';
+import type { EditRecipe } from './commit.js';
 import { VolatileJournal } from './detached/detached-journal.js';
 import { FallbackEngine } from './detached/fallback-engine.js';
 import { LmdbDetachedJournal } from './detached/lmdb-detached-journal.js';
 import { optionsOf } from './engine-options.js';
+import type { EditMaker } from './edit-maker.js';
 import type { RedisConnections } from './redis/connection/redis-connections.js';
 import { RedisEngine } from './redis/redis-engine.js';
+import type { StoreObserver } from './store-observer.js';
 import type { WorkflowIndex } from './workflow-index.js';
 
 export interface StoreEngineParts {
   readonly config: Config;
   readonly index: WorkflowIndex;
-  readonly observer: Metrics;
+  readonly observer: StoreObserver;
+  readonly edits: EditMaker;
   /** @throws Error when that Redis is not fit to be worked with */
   readonly check: () => Promise<void>;
 }
@@ -21,7 +23,7 @@ export interface StoreEngineParts {
 /** The engine over a Redis, and what this replica does while that is away. */
 export async function storeEngine(
   connections: RedisConnections,
-  { config, index, observer, check }: StoreEngineParts,
+  { config, index, observer, edits, check }: StoreEngineParts,
 ): Promise<RedisEngine | FallbackEngine> {
   const { breaker } = connections;
   observer.breaker(breaker.state);
@@ -35,6 +37,7 @@ export async function storeEngine(
     return store;
   }
   const journal = dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir);
+  const editOf = (recipe: EditRecipe) => edits.editOf(recipe);
   return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
 }
 

@@ -1,8 +1,9 @@
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Engine } from '../engine/engine.js';
-import { readMessage } from '../commits/message.js';
-import { callerOf, isName, NAME_RULE } from '../http/caller.js';
+import { readMessage } from './message.js';
+import { isName, NAME_RULE } from '../engine/names.js';
+import { callerOf } from '../http/caller.js';
 import { InvalidIdError } from '../http/http-errors.js';
 import { Idempotency } from '../http/idempotency.js';
 import { ObjectReader } from '../http/object-reader.js';

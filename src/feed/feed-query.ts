@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { isIdPrefix, isName, isWorkflowId, NAME_RULE, WORKFLOW_ID_RULE } from '../http/caller.js';
+import { isIdPrefix, isName, isWorkflowId, NAME_RULE, WORKFLOW_ID_RULE } from '../engine/names.js';
 import { InvalidQueryError } from '../http/http-errors.js';
 import { Query } from '../http/query.js';
 import type { FeedFilter } from './feed-filter.js';

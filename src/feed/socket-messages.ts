@@ -1,4 +1,4 @@
-import { isName, isTaskId, isWorkflowId } from '../http/caller.js';
+import { isName, isTaskId, isWorkflowId } from '../engine/names.js';
 import type { FeedFilter } from './feed-filter.js';
 
 export type ClientMessage =

@@ -47,6 +47,13 @@ export function textOf(request: FastifyRequest): string {
   return body.toString('utf8');
 }
 
+/** The text of a body that is a JSON object. */
+export function objectTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): string {
+  const text = jsonTextOf(request, accepted);
+  if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
+  return text;
+}
+
 export function jsonTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): string {
   mediaTypeOf(request, accepted);
   return textOf(request);

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { DetachedObserver, Mode } from '../engine/detached/detached-observer.js';
+import type { Mode } from '../engine/detached/detached-observer.js';
 import type { DrainedAs } from '../engine/detached/drain.js';
-import type { EngineObserver } from '../engine/engine.js';
+import type { StoreObserver } from '../engine/store-observer.js';
 import { VERSION } from '../version.js';
 import { Tally, Timings, type Timing } from './timings.js';
 
@@ -12,7 +12,7 @@ type BreakerState = (typeof BREAKER_STATES)[number];
 
 /** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
 @Injectable()
-export class Metrics implements EngineObserver, DetachedObserver {
+export class Metrics implements StoreObserver {
   readonly registry = new Registry();
   readonly #requests = new Timings('waymark_http_request_duration_seconds', 'Requests by route', [
     'method',

@@ -1,5 +1,5 @@
-import { isQueueName, isTaskId, isWorkflowId } from '../http/caller.js';
-import type { About, Cause } from '../engine/commit.js';
+import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
+import type { About, Cause } from '../engine/records.js';
 import type { Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
 import { FAILURES_KEPT, PROGRESS_KEPT, type TaskFailure, type TaskStatus } from '../engine/task.js';
 import type { ProgressEvent } from '../engine/task-queues.js';

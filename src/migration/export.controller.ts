@@ -6,7 +6,7 @@ import type { Kind } from '../engine/moving/moved.js';
 import { READ_AT_ONCE } from '../engine/moving/moving.js';
 import { AdminGuard } from '../http/admin.guard.js';
 import { jsonTextOf, LINES_TYPE, readObject } from '../http/body.js';
-import { isName, isTaskId } from '../http/caller.js';
+import { isName, isTaskId } from '../engine/names.js';
 import { InvalidQueryError } from '../http/http-errors.js';
 import { refuseKey } from '../http/idempotency.js';
 import { Query, refuseQuery } from '../http/query.js';

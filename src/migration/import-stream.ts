@@ -1,6 +1,6 @@
 import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
-import { isName } from '../http/caller.js';
+import { isName } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
 import { checkedRecord, InvalidLineError, type RecordLimits } from './checked-record.js';
 import { COUNT_OF, FORMAT_VERSION } from './lines.js';

@@ -4,7 +4,6 @@ import { newWorkflowId } from '../workflows/identifiers.js';
 import type { Agent } from './agent.js';
 import type { Choice } from './choose-agent.js';
 import { complexityOf, type ComplexityScore, type TextReading } from './complexity.js';
-import type { Posting } from './outbox.js';
 
 /** Where the service keeps what all replicas know of routing. */
 export const BOARD = 'routing';
@@ -21,6 +20,15 @@ export interface Decision {
   readonly complexityScore: ComplexityScore;
   readonly reason: string;
   readonly timestamp: string;
+}
+
+/** What a decision leaves behind in the store. */
+export interface Posting {
+  readonly message: Message;
+  /** Of the newest decisions, which the statistics show. */
+  readonly entry: string;
+  /** Names of the counts it adds one to. */
+  readonly counts: readonly string[];
 }
 
 export function decisionOf({ agent, reason }: Choice, reading: TextReading, taskId: string | undefined): Decision {

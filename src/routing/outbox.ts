@@ -1,20 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Message } from '../engine/task.js';
 import type { Engine } from '../engine/engine.js';
 import { ServiceError } from '../service-error.js';
 import { firstOf, withResolver } from '../waiting/wait-for-change.js';
 import { ENTRIES_KEPT } from '../engine/board.js';
-import { BOARD } from './decision.js';
-
-/** What a decision leaves behind in the store. */
-export interface Posting {
-  readonly message: Message;
-  /** Of the newest decisions, which the statistics show. */
-  readonly entry: string;
-  /** Names of the counts it adds one to. */
-  readonly counts: readonly string[];
-}
+import { BOARD, type Posting } from './decision.js';
 
 /** Why something was never published. */
 export type Loss = 'full' | 'in-doubt' | 'refused' | 'shutdown';

@@ -1,7 +1,8 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
-import { Outbox, type Loss, type OutboxObserver, type Posting } from './outbox.js';
+import type { Posting } from './decision.js';
+import { Outbox, type Loss, type OutboxObserver } from './outbox.js';
 import { RoutingMetrics } from './routing-metrics.js';
 
 const SAYS: Readonly<Record<Loss, string>> = {

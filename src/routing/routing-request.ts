@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ObjectReader } from '../http/object-reader.js';
-import { readNewTask, sized, type TaskLimits } from '../tasks/new-task.js';
+import { sized } from '../http/sized.js';
+import { readNewTask, type TaskLimits } from '../tasks/new-task.js';
 import { readText, type TextReading } from './complexity.js';
 import type { RoutedTask } from './task-router.js';
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { callerOf, isName, NAME_RULE, queueNameOf } from '../http/caller.js';
+import { isName, NAME_RULE } from '../engine/names.js';
+import { callerOf, queueNameOf } from '../http/caller.js';
 import { InvalidHeaderError } from '../http/http-errors.js';
 import { ObjectReader } from '../http/object-reader.js';
 import { digestOf, LEASE_MS } from './new-task.js';

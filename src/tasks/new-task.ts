@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { StateTooLargeError } from '../engine/errors.js';
 import type { NewTask } from '../engine/task.js';
-import { isQueueName, isTaskId, QUEUE_RULE } from '../http/caller.js';
+import { isQueueName, isTaskId, QUEUE_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
+import { sized } from '../http/sized.js';
 import { parseTime } from '../http/times.js';
 
 const DAY_MS = 86_400_000;
@@ -48,13 +48,6 @@ export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: stri
     ...(dedupeKey !== undefined && { dedupe: { key: digestOf(named, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
     ...(workflowId !== undefined && { workflowId }),
   };
-}
-
-/** @throws StateTooLargeError */
-export function sized(text: string, maxBytes: number): string {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxBytes) throw new StateTooLargeError(maxBytes, bytes);
-  return text;
 }
 
 /** A short name for any texts; length-prefixed, so that no two lists run into the same bytes. */

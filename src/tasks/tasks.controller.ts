@@ -1,6 +1,7 @@
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, isTaskId, taskIdOf, workflowIdOf } from '../http/caller.js';
+import { isTaskId } from '../engine/names.js';
+import { callerOf, taskIdOf, workflowIdOf } from '../http/caller.js';
 import { refuseDurability } from '../http/durability.js';
 import { Idempotency, refuseKey, type OnceRequest } from '../http/idempotency.js';
 import { ObjectReader } from '../http/object-reader.js';
@@ -11,7 +12,8 @@ import type { TaskStep } from '../engine/task.js';
 import type { Stepped } from '../engine/task-queues.js';
 import { Patience } from '../waiting/patience.js';
 import { onceForLease } from './lease-once.js';
-import { LEASE_MS, sized } from './new-task.js';
+import { sized } from '../http/sized.js';
+import { LEASE_MS } from './new-task.js';
 import { detailText, endText, taskText } from './task-answer.js';
 import { Tasks } from './tasks.js';
 import * as describe from './tasks.openapi.js';

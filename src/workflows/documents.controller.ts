@@ -1,7 +1,7 @@
 import { Controller, Patch, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Edit } from '../engine/commit.js';
-import { JSON_TYPES, jsonTextOf, readObject } from '../http/body.js';
+import { JSON_TYPES, jsonTextOf, objectTextOf, readObject } from '../http/body.js';
 import { workflowIdOf } from '../http/caller.js';
 import { Query } from '../http/query.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
@@ -51,19 +51,19 @@ export class DocumentsController {
   @Patch('sections/:sectionId')
   async mergeSection(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { sectionId } = request.params as { sectionId: string };
-    await this.#edit(request, reply, mergeSectionEdit(sectionId, jsonTextOf(request, SECTION_TYPES)));
+    await this.#edit(request, reply, mergeSectionEdit(sectionId, objectTextOf(request, SECTION_TYPES)));
   }
 
   @describe.appendLog()
   @Post('logs')
   async appendLog(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#edit(request, reply, appendLogEdit(jsonTextOf(request)));
+    await this.#edit(request, reply, appendLogEdit(objectTextOf(request)));
   }
 
   @describe.appendExhibit()
   @Post('exhibits')
   async appendExhibit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#edit(request, reply, appendExhibitEdit(jsonTextOf(request)));
+    await this.#edit(request, reply, appendExhibitEdit(objectTextOf(request)));
   }
 
   async #edit(request: FastifyRequest, reply: FastifyReply, edit: Edit): Promise<void> {

@@ -3,7 +3,8 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Filter, ListPosition, ListQuery, SortKey } from '../engine/engine.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
-import { callerOf, isIdPrefix } from '../http/caller.js';
+import { isIdPrefix } from '../engine/names.js';
+import { callerOf } from '../http/caller.js';
 import { InvalidCursorError, InvalidQueryError } from '../http/http-errors.js';
 import { Query } from '../http/query.js';
 

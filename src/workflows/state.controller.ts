@@ -1,6 +1,6 @@
 import { Controller, Get, Patch, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { mediaTypeOf, textOf } from '../http/body.js';
+import { mediaTypeOf, scanBody, textOf } from '../http/body.js';
 import { workflowIdOf } from '../http/caller.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { jsonPatchEdit } from './edits/json-patch-edit.js';
@@ -48,6 +48,7 @@ export class StateController {
     const id = workflowIdOf(request);
     const type = mediaTypeOf(request, [MERGE_PATCH, JSON_PATCH]);
     const text = textOf(request);
+    scanBody(text);
     const edit = type === MERGE_PATCH ? mergePatchEdit(text) : jsonPatchEdit(text);
     const ttl = ttlOfQuery(request);
     sendWritten(request, reply, await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write)));

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import type { About, Commit, ConflictName, Outcome, Ttl } from '../engine/commit.js';
+import type { Commit, ConflictName, Outcome, Ttl } from '../engine/commit.js';
+import type { About, WorkflowMeta } from '../engine/records.js';
 import type { ConflictDetail, ConflictPage } from '../engine/conflicts.js';
 import { Engine } from '../engine/engine.js';
 import { ConflictNotFoundError, WorkflowNotFoundError } from '../engine/errors.js';
-import type { WorkflowMeta } from '../engine/records.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import type { Write } from './document-workflow-store.js';
 import { newIncarnation } from './identifiers.js';

@@ -1,5 +1,5 @@
-import type { Cause, EditRecipe, Once, Outcome, Patch, Put, Touch } from '../commit.js';
-import type { WorkflowMeta, WorkflowRecord } from '../records.js';
+import type { EditRecipe, Once, Outcome, Patch, Put, Touch } from '../commit.js';
+import type { Cause, WorkflowMeta, WorkflowRecord } from '../records.js';
 import type { Message, NewTask } from '../task.js';
 
 /**

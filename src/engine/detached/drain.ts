@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
-import type { About, Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
+import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
+import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../records.js';
 import type { ConflictBase, ConflictRecord } from '../conflicts.js';
 import { KeptAsConflictError, VersionConflictError } from '../errors.js';
-import { etagOf, type WorkflowMeta, type WorkflowRecord } from '../records.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, stateAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';

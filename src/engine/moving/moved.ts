@@ -1,5 +1,4 @@
-import type { About } from '../commit.js';
-import type { WorkflowMeta } from '../records.js';
+import type { About, WorkflowMeta } from '../records.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { TaskFailure, TaskRecord } from '../task.js';
 

@@ -1,22 +1,21 @@
-import type { Cause, Edit } from '../../engine/commit.js';
-import { scanBody } from '../../http/body.js';
-import { InvalidBodyError } from '../../http/http-errors.js';
+import type { Edit } from '../../engine/commit.js';
+import type { Cause } from '../../engine/records.js';
 import { arrayNode, fromValue, parseDocument, type JsonNode } from '../../json/document.js';
 import { itemsOf, objectOf } from './shape.js';
 
-const NEWEST_LOGS = 100;
+const MAX_LOGS = 100;
 
-/** Appends to `state.logs`, of which the newest 100 are kept; an entry without a time gets one. */
+/** Appends a JSON object to `state.logs`, of which the newest 100 are kept; an entry without a timestamp gets one. */
 export function appendLogEdit(entryText: string): Edit {
-  const entry = entryOf(entryText);
-  return appendEdit('log', entryText, 'logs', NEWEST_LOGS, (at) =>
+  const entry = parseDocument(entryText);
+  return appendEdit('log', entryText, 'logs', MAX_LOGS, (at) =>
     entry.get('timestamp') === undefined ? stamped(entry, 'timestamp', at) : entry,
   );
 }
 
-/** Appends to `state.exhibits`; the time of the upload is ours. */
+/** Appends a JSON object to `state.exhibits`; `uploaded_at` is set by the service. */
 export function appendExhibitEdit(exhibitText: string): Edit {
-  const exhibit = entryOf(exhibitText);
+  const exhibit = parseDocument(exhibitText);
   return appendEdit('exhibit', exhibitText, 'exhibits', Number.POSITIVE_INFINITY, (at) =>
     stamped(exhibit, 'uploaded_at', at),
   );
@@ -39,11 +38,6 @@ function appendEdit(
       return { document: state.withMember(list, arrayNode(kept)), changed: [`/${list}/${kept.length - 1}`] };
     },
   };
-}
-
-function entryOf(text: string): JsonNode {
-  if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
-  return parseDocument(text);
 }
 
 function stamped(entry: JsonNode, name: string, at: Date): JsonNode {

@@ -1,12 +1,10 @@
 import type { Edit } from '../../engine/commit.js';
-import { scanBody } from '../../http/body.js';
 import { parseDocument } from '../../json/document.js';
 import { applyJsonPatch, PatchInvalidError, PatchTestFailedError } from '../../json/json-patch.js';
 import { PatchFailedError, PatchNotApplicableError } from '../workflow-errors.js';
 
-/** RFC 6902: a list of operations, all of them or none. */
+/** RFC 6902: a list of operations, all of them or none. `patchText` is valid JSON. */
 export function jsonPatchEdit(patchText: string): Edit {
-  scanBody(patchText);
   const patch = parseDocument(patchText);
   return {
     cause: 'patch',

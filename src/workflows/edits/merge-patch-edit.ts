@@ -1,11 +1,9 @@
 import type { Edit } from '../../engine/commit.js';
-import { scanBody } from '../../http/body.js';
 import { parseDocument } from '../../json/document.js';
 import { applyMergePatch } from '../../json/merge-patch.js';
 
-/** RFC 7396: members of the patch replace those of the state, null removes them. */
+/** RFC 7396: members of the patch replace those of the state, null removes them. `patchText` is valid JSON. */
 export function mergePatchEdit(patchText: string): Edit {
-  scanBody(patchText);
   const patch = parseDocument(patchText);
   return {
     cause: 'patch',

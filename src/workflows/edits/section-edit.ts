@@ -1,15 +1,11 @@
 import type { Edit } from '../../engine/commit.js';
-import { scanBody } from '../../http/body.js';
-import { InvalidBodyError } from '../../http/http-errors.js';
 import { arrayNode, fromValue, parseDocument, type JsonNode } from '../../json/document.js';
 import { applyMergePatch } from '../../json/merge-patch.js';
 import { SectionNotFoundError } from '../workflow-errors.js';
 import { itemsOf, objectOf } from './shape.js';
 
-/** Merges fields into the entry of `state.sections` with this `id` or `section_id`, and stamps its `updated_at`. */
+/** Merges the members of a JSON object into the entry of `state.sections` with this `id` or `section_id`, and stamps its `updated_at`. */
 export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
-  if (scanBody(fieldsText).kind !== 'object')
-    throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
   const fields = parseDocument(fieldsText);
   return {
     cause: 'section',

@@ -1,4 +1,4 @@
-import type { About, Cause } from '../../commit.js';
+import type { About, Cause } from '../../records.js';
 import type { FeedEvent } from '../../engine.js';
 import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Board } from '../../board.js';
-import type { About } from '../../commit.js';
+import type { About, WorkflowMeta } from '../../records.js';
 import type { FeedEvent } from '../../engine.js';
-import type { WorkflowMeta } from '../../records.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { metaOf, type Earlier, type Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';

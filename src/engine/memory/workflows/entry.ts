@@ -1,6 +1,6 @@
-import type { About, IndexValues } from '../../commit.js';
+import type { IndexValues } from '../../commit.js';
+import type { About, VersionRecord, WorkflowMeta } from '../../records.js';
 import type { EngineOptions } from '../../engine.js';
-import type { VersionRecord, WorkflowMeta } from '../../records.js';
 import type { StoredText } from '../journal/text-store.js';
 
 /** A complete earlier version. */

@@ -17,7 +17,8 @@ import { MOST_CANCELLED, type ClaimedTask } from '../../task.js';
 import { endOf, requestOf, type Plan } from './commit-plan.js';
 import { prefixOf } from '../keys.js';
 import type { Requests } from './requests.js';
-import { committedOf, foundOf, listOf, metaOf, replayOf, textOf } from './replies.js';
+import { committedOf, foundOf, listOf, metaOf, textOf } from './replies.js';
+import { replayOf } from './replay.js';
 import { claimedOf, enqueuedOf } from '../tasks/task-replies.js';
 
 /** What the script said to a plan. */

@@ -1,8 +1,7 @@
 import { shownBoard, type Board, type Notice } from '../../board.js';
-import type { About, CommittedWorkflow, ConflictName, Outcome } from '../../commit.js';
-import type { VersionRecord, WorkflowMeta } from '../../records.js';
-import { KeptAsConflictError, StoreUnavailableError } from '../../errors.js';
-import { enqueuedOf } from '../tasks/task-replies.js';
+import type { CommittedWorkflow } from '../../commit.js';
+import type { About, VersionRecord, WorkflowMeta } from '../../records.js';
+import { StoreUnavailableError } from '../../errors.js';
 
 /** Whose value it is; see load in scripts/modules/workflows.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
@@ -89,31 +88,6 @@ export function keptOf(text: string): {
 /** An empty list of Lua is written as an empty object. */
 export function keptListOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
-}
-
-/**
- * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.
- * @throws KeptAsConflictError when conflict.lua wrote it
- */
-export function replayOf(json: string): Outcome {
-  const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
-    memo?: string;
-  };
-  if (conflicts !== undefined) throw new KeptAsConflictError(conflicts as ConflictName[]);
-  const kept = keptListOf(states);
-  const workflows = keptListOf(results).map((result, i) => {
-    const state = kept[i];
-    return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
-  });
-  const enqueued = keptListOf(tasks).map(enqueuedOf);
-  const eventIds = keptListOf(events).map(textOf);
-  return {
-    replayed: true,
-    workflows,
-    ...(enqueued.length > 0 && { tasks: enqueued }),
-    ...(eventIds.length > 0 && { eventIds }),
-    ...(memo !== undefined && { memo }),
-  };
 }
 
 /** From read-board.lua, which has left out what is over. */

@@ -1,4 +1,4 @@
-import type { About } from '../../commit.js';
+import type { About } from '../../records.js';
 import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { foundOf, listOf, metaOf, textOf, type Found } from '../commits/replies.js';

@@ -1,4 +1,4 @@
-import { isWorkflowId } from '../../../http/caller.js';
+import { isWorkflowId } from '../../names.js';
 import { prefixOf, stateKey } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { listOf, textOf } from '../commits/replies.js';

@@ -4,7 +4,8 @@ import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js
 import { prefixOf, stateKey } from '../keys.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
-import { listOf, replayOf, textOf } from '../commits/replies.js';
+import { replayOf } from '../commits/replay.js';
+import { listOf, textOf } from '../commits/replies.js';
 import type { Requests } from '../commits/requests.js';
 import type { ScriptContext } from '../commits/sender.js';
 

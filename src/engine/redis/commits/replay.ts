@@ -1,0 +1,29 @@
+import type { ConflictName, Outcome } from '../../commit.js';
+import { KeptAsConflictError } from '../../errors.js';
+import { enqueuedOf } from '../tasks/task-replies.js';
+import { committedOf, keptListOf, textOf } from './replies.js';
+
+/**
+ * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.
+ * @throws KeptAsConflictError when conflict.lua wrote it
+ */
+export function replayOf(json: string): Outcome {
+  const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
+    memo?: string;
+  };
+  if (conflicts !== undefined) throw new KeptAsConflictError(conflicts as ConflictName[]);
+  const kept = keptListOf(states);
+  const workflows = keptListOf(results).map((result, i) => {
+    const state = kept[i];
+    return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
+  });
+  const enqueued = keptListOf(tasks).map(enqueuedOf);
+  const eventIds = keptListOf(events).map(textOf);
+  return {
+    replayed: true,
+    workflows,
+    ...(enqueued.length > 0 && { tasks: enqueued }),
+    ...(eventIds.length > 0 && { eventIds }),
+    ...(memo !== undefined && { memo }),
+  };
+}

@@ -1,0 +1,16 @@
+import type { DetachedObserver } from './detached/detached-observer.js';
+import type { EngineObserver } from './engine.js';
+
+/** Told what the engine, the detached mode and the circuit breaker do. Metrics implement it. Also the injection token. */
+export abstract class StoreObserver implements EngineObserver, DetachedObserver {
+  abstract readonly command: EngineObserver['command'];
+  abstract readonly written: EngineObserver['written'];
+  abstract readonly read: EngineObserver['read'];
+  abstract readonly expired: EngineObserver['expired'];
+  abstract readonly conflict: EngineObserver['conflict'];
+  abstract readonly retried: EngineObserver['retried'];
+  abstract readonly mode: DetachedObserver['mode'];
+  abstract readonly waiting: DetachedObserver['waiting'];
+  abstract readonly drained: DetachedObserver['drained'];
+  abstract readonly breaker: (state: 'closed' | 'open' | 'half-open') => void;
+}
