@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { Engine, type StorageReport } from '../engine/engine.js';
 import { Draining } from '../lifecycle/draining.js';
+import { withTimeout } from '../with-timeout.js';
 
 /** A probe must answer while the store hangs. */
 const PATIENCE_MS = 1000;
@@ -31,15 +32,11 @@ export class StorageHealth {
   }
 
   async #report(): Promise<StorageReport | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS, undefined)));
     try {
-      return await Promise.race([this.engine.inspect(), late]);
+      return await withTimeout(this.engine.inspect(), PATIENCE_MS, () => undefined);
     } catch {
-      // Whatever the reason, it cannot be reached; the engine has logged it.
+      // The engine has logged the reason.
       return undefined;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RETRY_WINDOW_MS, type Once } from '../engine/commit.js';
+import { shortDigest } from '../short-digest.js';
 import { Durability, refuseDurability } from './durability.js';
 import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
 
@@ -70,8 +71,8 @@ function keyed(request: FastifyRequest, tenant: string, given: string | string[]
     throw new InvalidHeaderError('Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
   const [path = '', query = ''] = request.url.split('?', 2);
   return {
-    key: digest([tenant, request.method, decodeURIComponent(path), key]),
-    fingerprint: digest([query, (request.body as Buffer | undefined) ?? '']),
+    key: shortDigest(tenant, request.method, decodeURIComponent(path), key),
+    fingerprint: shortDigest(query, (request.body as Buffer | undefined) ?? ''),
     keepMs: CLIENT_KEY_KEEP_MS,
     keepStates: true,
   };
@@ -80,11 +81,4 @@ function keyed(request: FastifyRequest, tenant: string, given: string | string[]
 /** The draft standard's quoted form is the same key as the bare one. */
 function unquoted(given: string): string {
   return /^"[^"]*"$/.test(given) ? given.slice(1, -1) : given;
-}
-
-/** Length-prefixed, so that no two lists of parts run into the same bytes. */
-function digest(parts: readonly (string | Buffer)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return hash.digest('base64url').slice(0, 32);
 }

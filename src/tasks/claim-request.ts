@@ -4,7 +4,8 @@ import { isName, NAME_RULE } from '../engine/names.js';
 import { callerOf, queueNameOf } from '../http/caller.js';
 import { InvalidHeaderError } from '../http/http-errors.js';
 import { ObjectReader } from '../http/object-reader.js';
-import { digestOf, LEASE_MS } from './new-task.js';
+import { shortDigest } from '../short-digest.js';
+import { LEASE_MS } from './new-task.js';
 import type { WaitingClaim } from './waiting-claims.js';
 
 const MOST_CLAIMED = 50;
@@ -35,7 +36,7 @@ export function claimRequestOf(request: FastifyRequest): ClaimRequest {
           leaseMs: body.integer('leaseMs', LEASE_MS),
           tokens: Array.from({ length: max }, newToken),
         },
-        key: `claim:${digestOf(queue, claimId ?? newToken())}`,
+        key: `claim:${shortDigest(queue, claimId ?? newToken())}`,
         waitMs: body.integer('waitMs', { min: 0, max: LONGEST_WAIT_MS }) ?? 0,
       };
     },

@@ -1,6 +1,6 @@
 import type { Once } from '../engine/commit.js';
 import type { OnceRequest } from '../http/idempotency.js';
-import { digestOf } from './new-task.js';
+import { shortDigest } from '../short-digest.js';
 
 /**
  * What ends a delivery happens once for its lease token, whoever asks and however often: a worker that lost the answer asks again
@@ -23,5 +23,5 @@ export function onceForLease(
 
 /** For a request without a key. */
 export function leaseOnce(kind: string, id: string, token: string, keepMs: number): Once {
-  return { key: `${kind}:${digestOf(id, token)}`, fingerprint: '', keepMs, isLease: true };
+  return { key: `${kind}:${shortDigest(id, token)}`, fingerprint: '', keepMs, isLease: true };
 }

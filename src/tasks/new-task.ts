@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { NewTask } from '../engine/task.js';
 import { isQueueName, isTaskId, QUEUE_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
 import { sized } from '../http/sized.js';
 import { parseTime } from '../http/times.js';
+import { shortDigest } from '../short-digest.js';
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -45,16 +45,9 @@ export function readNewTask(body: ObjectReader, limits: TaskLimits, queue?: stri
     leaseMs: body.integer('leaseMs', LEASE_MS) ?? USUAL_LEASE_MS,
     limitMs: body.integer('deadlineMs', { min: 1000, max: 30 * DAY_MS }) ?? null,
     expires: expiryOf(body, limits.waitLimitMs),
-    ...(dedupeKey !== undefined && { dedupe: { key: digestOf(named, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
+    ...(dedupeKey !== undefined && { dedupe: { key: shortDigest(named, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
     ...(workflowId !== undefined && { workflowId }),
   };
-}
-
-/** A short name for any texts; length-prefixed, so that no two lists run into the same bytes. */
-export function digestOf(...parts: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return hash.digest('base64url').slice(0, 32);
 }
 
 function startOf(body: ObjectReader): NewTask['start'] {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Engine } from '../engine/engine.js';
 import type { Claim } from '../engine/task.js';
 import type { Claimed } from '../engine/task-queues.js';
+import { tenantKey } from '../engine/tenant-key.js';
 import { TooManyWaitingError } from './task-errors.js';
 
 const MOST_WAITING = 5000;
@@ -50,7 +51,7 @@ export class WaitingClaims {
   }
 
   #line(tenant: string, queue: string): Line {
-    const key = `${tenant}\0${queue}`;
+    const key = tenantKey(tenant, queue);
     let line = this.#lines.get(key);
     if (line === undefined) {
       line = new Line(this.engine, tenant, queue, () => this.#lines.delete(key));

@@ -5,11 +5,12 @@ import type { Commit, Outcome } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
 import { DetachedFullError, IdempotencyMismatchError, NotHeldError } from '../errors.js';
 import { etagOf, type WorkflowRecord } from '../records.js';
+import { tenantKey } from '../tenant-key.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { acceptCommit, baseEtagOf, type Held } from './accept-commit.js';
 import { idOf, sizeOf, type DetachedEntry, type DetachedPart } from './detached-entry.js';
 import type { DetachedJournal, Fates } from './detached-journal.js';
-import { keyOf, type HeldCopies } from './held-copies.js';
+import type { HeldCopies } from './held-copies.js';
 
 /** Commits that one flush serves. */
 const MOST_AT_ONCE = 128;
@@ -138,7 +139,7 @@ export class DetachedStore {
   /** Whether a later write here was made on this one. */
   hasFollower({ n, tenant, parts }: DetachedEntry): boolean {
     return parts.some((part) => {
-      const own = this.#own.get(keyOf(tenant, idOf(part)));
+      const own = this.#own.get(tenantKey(tenant, idOf(part)));
       return own !== undefined && own.n > n;
     });
   }
@@ -156,7 +157,7 @@ export class DetachedStore {
     this.#entries.delete(n);
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
-      const key = keyOf(tenant, idOf(part));
+      const key = tenantKey(tenant, idOf(part));
       // What a later write stands on is still only here.
       if (this.#own.get(key)?.n !== n) continue;
       this.#own.delete(key);
@@ -211,7 +212,7 @@ export class DetachedStore {
   #held(tenant: string, id: string): Held {
     const now = this.parts.clock();
     const isOver = (record: WorkflowRecord) => record.deadlineMs !== null && record.deadlineMs <= now;
-    const own = this.#own.get(keyOf(tenant, id));
+    const own = this.#own.get(tenantKey(tenant, id));
     if (own !== undefined) {
       const { n, record, baseEtag } = own;
       const base = { on: 'commit', n, etag: record === undefined ? null : etagOf(record) } as const;
@@ -226,7 +227,7 @@ export class DetachedStore {
   }
 
   #known(tenant: string, key: string, fingerprint: string): Outcome | undefined {
-    const known = this.#outcomes.get(keyOf(tenant, key));
+    const known = this.#outcomes.get(tenantKey(tenant, key));
     if (known === undefined) return undefined;
     if (known.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
     return { ...known.outcome, replayed: true };
@@ -287,7 +288,9 @@ export class DetachedStore {
   /** Returns how to take it back. */
   #add(entry: DetachedEntry): () => void {
     const { n, tenant, parts, once, outcome } = entry;
-    const before = parts.map((part) => [keyOf(tenant, idOf(part)), this.#own.get(keyOf(tenant, idOf(part)))] as const);
+    const before = parts.map(
+      (part) => [tenantKey(tenant, idOf(part)), this.#own.get(tenantKey(tenant, idOf(part)))] as const,
+    );
     const lastN = this.#lastN;
     this.#lastN = Math.max(lastN, n);
     this.#entries.set(n, entry);
@@ -297,7 +300,7 @@ export class DetachedStore {
       const baseEtag = own?.baseEtag ?? baseEtagOf(part.base);
       this.#own.set(key, { n, baseEtag, record: recordAfter(part) });
     });
-    const outcomeKey = keyOf(tenant, once.key);
+    const outcomeKey = tenantKey(tenant, once.key);
     this.#outcomes.set(outcomeKey, { fingerprint: once.fingerprint, outcome: { ...outcome, replayed: true } });
     return () => {
       this.#entries.delete(n);
@@ -327,8 +330,8 @@ function subjectsOf({ tenant, parts, enqueue, publish, cancelTasksOf }: Detached
     ...enqueue.flatMap(({ workflowId }) => (workflowId === undefined ? [] : [workflowId])),
   ];
   return [
-    ...workflows.map((id) => keyOf(tenant, `workflow ${id}`)),
-    ...enqueue.map(({ queue }) => keyOf(tenant, `queue ${queue}`)),
-    ...publish.map(({ channel }) => keyOf(tenant, `channel ${channel}`)),
+    ...workflows.map((id) => tenantKey(tenant, `workflow ${id}`)),
+    ...enqueue.map(({ queue }) => tenantKey(tenant, `queue ${queue}`)),
+    ...publish.map(({ channel }) => tenantKey(tenant, `channel ${channel}`)),
   ];
 }

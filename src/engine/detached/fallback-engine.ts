@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { withTimeout } from '../../with-timeout.js';
 import type { Board } from '../board.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock.js';
@@ -275,7 +276,7 @@ export class FallbackEngine extends Engine {
   async inspect(): Promise<StorageReport> {
     const { entries, bytes } = this.#detached.waiting;
     const details = { mode: this.#mode, waitingEntries: entries, waitingBytes: bytes };
-    const report = await soon(this.#parts.store.inspect(), PROBE_MS);
+    const report = await withTimeout(this.#parts.store.inspect(), PROBE_MS, () => undefined);
     if (this.#mode === 'attached' && report?.reachable === true) {
       return { ...report, details: { ...report.details, ...details } };
     }
@@ -434,13 +435,3 @@ export class FallbackEngine extends Engine {
 }
 
 const onlyTheStoreHasAll = () => new NotHeldError('only it has all there is');
-
-async function soon<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

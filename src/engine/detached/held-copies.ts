@@ -1,4 +1,5 @@
 import type { WorkflowMeta, WorkflowRecord } from '../records.js';
+import { tenantKey } from '../tenant-key.js';
 
 /** What a copy costs beside its text, about. */
 const OVERHEAD_BYTES = 400;
@@ -14,11 +15,11 @@ export class HeldCopies {
   constructor(private readonly mostBytes: number) {}
 
   get(tenant: string, id: string): WorkflowRecord | undefined {
-    return this.#copies.get(keyOf(tenant, id));
+    return this.#copies.get(tenantKey(tenant, id));
   }
 
   keep(tenant: string, record: WorkflowRecord): void {
-    const key = keyOf(tenant, record.id);
+    const key = tenantKey(tenant, record.id);
     const held = this.#copies.get(key);
     // Answers may overtake each other.
     if (held !== undefined && isLater(held, record)) return;
@@ -39,13 +40,13 @@ export class HeldCopies {
 
   /** Its deadline was moved. */
   touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
-    const key = keyOf(tenant, id);
+    const key = tenantKey(tenant, id);
     const held = this.#copies.get(key);
     if (held?.incarnation === incarnation && held.version === version) this.#copies.set(key, { ...held, deadlineMs });
   }
 
   forget(tenant: string, id: string): void {
-    const key = keyOf(tenant, id);
+    const key = tenantKey(tenant, id);
     this.#drop(key, this.#copies.get(key));
   }
 
@@ -68,9 +69,4 @@ function isSame(held: WorkflowRecord, other: WorkflowRecord): boolean {
 
 function bytesOf({ id, state }: WorkflowRecord): number {
   return OVERHEAD_BYTES + id.length + state.length;
-}
-
-/** NUL is in no name. */
-export function keyOf(tenant: string, id: string): string {
-  return `${tenant}\0${id}`;
 }

@@ -1,4 +1,5 @@
 import type { Engine, Topic } from '../engine.js';
+import { withTimeout } from '../../with-timeout.js';
 import { Gate } from './gate.js';
 
 /** An engine with what it needs to serve. */
@@ -66,7 +67,9 @@ export class EngineSwitch {
     { last, commit, withinMs }: { last: () => Promise<void>; commit: () => Promise<void>; withinMs: number },
   ): Promise<ServingEngine> {
     try {
-      await inTime(this.#gate.close().then(last), withinMs);
+      await withTimeout(this.#gate.close().then(last), withinMs, () => {
+        throw new Error(`the last changes took longer than ${withinMs} ms`);
+      });
       await commit();
       const before = this.#current;
       await next.start();
@@ -123,16 +126,4 @@ function isStream(name: PropertyKey): boolean {
 
 function call(target: object, name: PropertyKey, args: unknown[]): unknown {
   return Reflect.apply(Reflect.get(target, name) as (...args: unknown[]) => unknown, target, args);
-}
-
-async function inTime(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`the last changes took longer than ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,11 +1,12 @@
 import type { Topic } from '../../engine.js';
+import { tenantKey } from '../../tenant-key.js';
 
 /** Callbacks by tenant and topic. */
 export class Listeners {
   readonly #byTopic = new Map<string, Set<() => void>>();
 
   add(tenant: string, topic: Topic, listener: () => void): () => void {
-    const key = keyOf(tenant, topic);
+    const key = tenantKey(tenant, topic);
     const listeners = this.#byTopic.get(key) ?? new Set();
     this.#byTopic.set(key, listeners.add(listener));
     return () => {
@@ -16,12 +17,7 @@ export class Listeners {
 
   /** Calls listeners in a turn of their own, never inside a commit. */
   notify(tenant: string, topic: Topic): void {
-    const listeners = this.#byTopic.get(keyOf(tenant, topic));
+    const listeners = this.#byTopic.get(tenantKey(tenant, topic));
     if (listeners !== undefined) setImmediate(() => listeners.forEach((listener) => listener()));
   }
-}
-
-/** Names contain no NUL. */
-function keyOf(tenant: string, topic: Topic): string {
-  return `${tenant}\0${topic}`;
 }

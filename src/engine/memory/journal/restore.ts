@@ -2,6 +2,7 @@ import type { WorkflowIndex } from '../../workflow-index.js';
 import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
 import type { Journal, JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 import { sequenceOf } from '../../task.js';
+import { tenantKey } from '../../tenant-key.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import type { TenantData, Tenants } from '../tenant-data.js';
 import type { StoredText, TextStore } from './text-store.js';
@@ -31,19 +32,19 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
     const data = tenants.get(record.tenant);
     switch (record.kind) {
       case 'workflow':
-        workflows.set(keyOf(record), { data, meta: record.value, versions: [] });
+        workflows.set(tenantKey(record.tenant, record.id), { data, meta: record.value, versions: [] });
         break;
       case 'version':
-        workflows.get(keyOf(record))?.versions.push(earlierOf(record.value, texts));
+        workflows.get(tenantKey(record.tenant, record.id))?.versions.push(earlierOf(record.value, texts));
         break;
       case 'outcome':
         data.outcomes.set(record.key, record.value);
         break;
       case 'task':
-        tasks.set(keyOf(record), { data, task: record.value, texts: {} });
+        tasks.set(tenantKey(record.tenant, record.id), { data, task: record.value, texts: {} });
         break;
       case 'text': {
-        const restored = tasks.get(keyOf(record));
+        const restored = tasks.get(tenantKey(record.tenant, record.id));
         if (restored !== undefined) restored.texts[record.which] = texts.addBytes(record.value);
         break;
       }
@@ -102,8 +103,4 @@ function restoreTask({ data, task, texts }: RestoredTask): void {
   data.tasks.replace(entry.id, undefined, entry);
   const queue = data.tasks.queue(entry.queue);
   queue.sequence = Math.max(queue.sequence, sequenceOf(entry.place));
-}
-
-function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string }): string {
-  return `${tenant}\0${id}`;
 }

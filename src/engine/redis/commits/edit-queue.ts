@@ -6,6 +6,7 @@ import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { asPart, IdempotencyMismatchError, StoreUnavailableError, VersionConflictError } from '../../errors.js';
 import { demand } from '../../expectation.js';
 import type { WorkflowRecord } from '../../records.js';
+import { tenantKey } from '../../tenant-key.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { entriesOf, plannedTtl, type Plan } from './commit-plan.js';
 import { isRefusal, jitter, refusalOf, type Committer } from './committer.js';
@@ -67,7 +68,7 @@ export class EditQueue {
 
   run(tenant: string, edit: QueuedEdit): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const key = `${tenant}\0${edit.patch.id}`;
+      const key = tenantKey(tenant, edit.patch.id);
       const waiting = this.#waiting.get(key);
       if (waiting !== undefined) {
         waiting.push({ ...edit, resolve, reject });

@@ -3,10 +3,10 @@ import { OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../.
 import type { Fences } from '../connection/fences.js';
 import { prefixOf } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { classified, LostAnswerError } from '../connection/redis-errors.js';
+import { withTimeout } from '../../../with-timeout.js';
+import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import type { RedisScript } from '../scripts/redis-script.js';
 import { listOf } from './replies.js';
-import { within } from '../connection/within.js';
 
 const MOST_RETRIES = 2;
 
@@ -57,7 +57,7 @@ export class Sender {
       try {
         const sent = this.#attempt(tenant, script, argumentsFor);
         // The first attempt ends by itself: its connection is given up when it says nothing for so long.
-        const reply = await (attempt === 0 ? sent : within(deadline - performance.now(), sent));
+        const reply = await (attempt === 0 ? sent : withTimeout(sent, deadline - performance.now(), lostAnswer));
         this.connections.breaker.succeeded();
         if (reply[0] !== 'fenced') return reply;
         // Another connection of this replica was lost in between; this attempt at least has done nothing.

@@ -5,6 +5,11 @@ import { ServiceError } from '../../../service-error.js';
 /** The command may or may not have been carried out. */
 export class LostAnswerError extends Error {}
 
+/** @throws LostAnswerError */
+export function lostAnswer(): never {
+  throw new LostAnswerError('no answer in time');
+}
+
 /** Words of ioredis for a command that it never wrote to a socket. */
 const NOT_SENT =
   /Stream isn't writeable|enableOfflineQueue|ECONNREFUSED|ENOTFOUND|ETIMEDOUT.*connect|connect ETIMEDOUT/i;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisConfig } from '../../../config/config.js';
+import { withTimeout } from '../../../with-timeout.js';
 import { hashTagOf } from '../connection/drivers/key-slot.js';
 import type { ServerNode } from '../connection/drivers/redis-driver.js';
 import { changesChannel, prefixOf, schemaKey, stateKey } from '../keys.js';
@@ -207,16 +208,11 @@ async function subscriptions(connections: RedisConnections): Promise<Check> {
       says: 'none over HTTP: whoever waits hears of other replicas within 2 s',
     };
   const channel = changesChannel(prefixOf(connections.config.namespace, 'default'));
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, SUBSCRIBED_WITHIN_MS, 'no answer')));
-  const refused = await Promise.race([
-    subscriber.subscribe(channel).then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    ),
-    late,
-  ]);
-  clearTimeout(timer);
+  const asked = subscriber.subscribe(channel).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  const refused = await withTimeout(asked, SUBSCRIBED_WITHIN_MS, () => 'no answer');
   if (refused === undefined) return { name: 'subscriptions', status: 'ok', says: 'changes can be heard of' };
   return {
     name: 'subscriptions',

@@ -4,8 +4,8 @@ import { policyOf, type ScriptContext } from '../commits/sender.js';
 import { prefixOf } from '../keys.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { classified, LostAnswerError } from '../connection/redis-errors.js';
-import { within } from '../connection/within.js';
+import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import { withTimeout } from '../../../with-timeout.js';
 import type { RedisScript } from '../scripts/redis-script.js';
 
 /** Runs scripts and commands that may safely run twice: a lost answer is asked for once more, if there is time left for it. */
@@ -57,7 +57,7 @@ export class Reader {
       const left = this.connections.config.commandTimeoutMs - (performance.now() - started);
       try {
         await this.connections.ready(left);
-        const answer = await within(left, ask());
+        const answer = await withTimeout(ask(), left, lostAnswer);
         this.observer.command(name, (performance.now() - started) / 1000, 'ok');
         return answer;
       } catch (error) {
