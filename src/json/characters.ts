@@ -1,4 +1,4 @@
-/** UTF-16 code units JSON is made of. */
+/** UTF-16 code units of JSON syntax. */
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 export const COMMA = 0x2c;
@@ -10,7 +10,7 @@ export const CLOSE_BRACE = 0x7d;
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 
-/** What a value is, from its first character. */
+/** Kind of a value, by its first character. */
 export function kindOf(firstCharacter: number): JsonKind {
   switch (firstCharacter) {
     case OPEN_BRACE:

@@ -1,37 +1,37 @@
 import type { JsonNode } from './document.js';
-import { hasSameText, jsonEqual } from './equal.js';
+import { hasSameText, jsonEqual } from './json-equal.js';
 import { matchItems } from './match-items.js';
 import { escapeToken } from './pointer.js';
 import { rearrange } from './rearrange.js';
-import { countParts } from './slices.js';
+import { countParts } from './visit-parts.js';
 
 export interface DiffLimits {
   readonly maxOperations?: number;
-  /** In characters read, so that the outcome does not depend on the machine. Bounds the time for any two documents. */
+  /** Bounds the time. Counted in characters read, so that the result does not depend on the machine. */
   readonly maxWork?: number;
 }
 
 export interface Diff {
-  /** JSON text of an RFC 6902 patch that leads from the one document to the other. */
+  /** JSON text of an RFC 6902 patch that turns the first document into the second. */
   readonly operations: string;
-  /** There was too much to list; the patch replaces the whole document. */
+  /** True when the changes exceed a limit and the patch replaces the whole document. */
   readonly truncated: boolean;
 }
 
-/** So small a patch shows each change, even where replacing the parts would be shorter. */
+/** Below this length each change is listed, even where replacing a whole part would be shorter. */
 const ALWAYS_DETAILED = 1024;
 
-/** Work is counted in characters read once. By measurement, these take as long as so many characters. */
+/** Measured costs, as the number of characters that can be read in the same time. */
 const WORK_PER_CONTAINER = 200;
 const WORK_PER_PART = 100;
 const WORK_PER_OPERATION = 400;
 
-const COUNTED_BEFORE = 256 * 1024;
+/** Containers longer than this are counted before they are split, because parts take memory. */
+const LARGE_LENGTH = 256 * 1024;
 
 /**
- * What changed between two documents. Values that are equal by `jsonEqual` count as unchanged however they are written;
- * values in the patch have the exact text of `b`. A part for which the list of changes gets longer than the part itself is
- * replaced.
+ * The changes from `a` to `b`. Values equal by `jsonEqual` count as unchanged, however they are written. Values in the patch have
+ * the exact text of `b`. A part is replaced where the list of its changes would be longer than the part itself.
  */
 export function diffDocuments(a: JsonNode, b: JsonNode, limits: DiffLimits = {}): Diff {
   const { maxOperations = 10_000, maxWork = 24_000_000 } = limits;
@@ -54,7 +54,7 @@ function replacement(b: JsonNode): Diff {
 class TooMuchWork extends Error {}
 
 class Differences {
-  /** Texts of operations, to be applied in this order. */
+  /** JSON texts of the operations, in order. */
   readonly operations: string[] = [];
   replacesRootForBrevity = false;
   #length = 0;
@@ -95,7 +95,7 @@ class Differences {
     }
   }
 
-  /** First the order, so that the changes inside of items find them in their final places. */
+  /** Rearranges first, so that changes inside items use their final indexes. */
   #betweenArrays(a: JsonNode, b: JsonNode, path: string): void {
     this.#open(a, b);
     const before = a.items();
@@ -123,10 +123,10 @@ class Differences {
     this.operations.push(operation);
   }
 
-  /** Pays for taking two containers apart. Large ones are counted before: that is cheap, and parts take memory. */
+  /** Spends the cost of splitting containers. */
   #open(...containers: readonly JsonNode[]): void {
     for (const container of containers) {
-      const isLarge = container.length > COUNTED_BEFORE;
+      const isLarge = container.length > LARGE_LENGTH;
       this.#spend(container.length * (isLarge ? 2 : 1) + WORK_PER_CONTAINER);
       this.#spend((isLarge ? countParts(container.text) : container.size) * WORK_PER_PART);
     }

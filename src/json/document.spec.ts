@@ -6,11 +6,11 @@ const AWKWARD =
   '{ "10":1.0, "9" :-0,\n"__proto__":{"x":9007199254740993},"\\u0061\\/":[ 1 , "\\u00e9" , [] ],"e":1E5 }';
 
 describe('A document', () => {
-  it('has the text it was made of', () => {
+  it('keeps its text', () => {
     expect(parseDocument(` ${AWKWARD}\n`).text).toBe(AWKWARD);
   });
 
-  it('is looked into by unescaped names and by indexes', () => {
+  it('finds members by unescaped name and items by index', () => {
     const document = parseDocument(AWKWARD);
     expect([...document.members()].map(([name, node]) => [name, node.kind, node.text])).toEqual([
       ['10', 'number', '1.0'],
@@ -32,7 +32,7 @@ describe('A document', () => {
     expect(['a/', 'e', '__proto__'].map((name) => document.get(name)?.size)).toEqual([3, 0, 1]);
   });
 
-  it('keeps the exact text of everything a change does not touch', () => {
+  it('keeps the exact text of unchanged parts', () => {
     const document = parseDocument(AWKWARD);
     const list = document.get('a/') as JsonNode;
     const changed = document.withMember('a/', list.withInserted(1, fromValue('new'))).withMember('z"', fromValue(null));
@@ -45,7 +45,7 @@ describe('A document', () => {
     expect(document.text).toBe(AWKWARD);
   });
 
-  it('changes items without changing the array it came from', () => {
+  it('changes items without changing the original array', () => {
     const array = parseDocument('[1, 2, 3]');
     expect(array.withItem(1, fromValue('b')).text).toBe('[1,"b",3]');
     expect(array.withoutItem(0).withoutItem(0).withoutItem(0).text).toBe('[]');
@@ -67,7 +67,7 @@ describe('A document', () => {
     expect(() => fromValue(undefined)).toThrow(TypeError);
   });
 
-  it('knows the length and the levels of a changed text without making it', () => {
+  it('knows length and levels of a changed document without building its text', () => {
     const random = new RandomJson(99);
     let checked = 0;
     for (let round = 0; round < 2000; round++) {
@@ -91,7 +91,7 @@ describe('A document', () => {
     expect(['1', '[]', '{"a":[{}],"b":[]}'].map((text) => parseDocument(text).levels)).toEqual([0, 1, 3]);
   });
 
-  it('takes many single edits of a wide object and a long array', () => {
+  it('handles many single edits of a wide object and a long array', () => {
     const started = performance.now();
     let node = parseDocument(`{${Array.from({ length: 20_000 }, (_, i) => `"k${i}":${i}`).join(',')}}`);
     let list = parseDocument(`[${Array.from({ length: 50_000 }, () => '1').join(',')}]`);

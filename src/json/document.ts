@@ -2,10 +2,10 @@ import { kindOf, type JsonKind } from './characters.js';
 import { PersistentList } from './persistent-list.js';
 import { PersistentMap } from './persistent-map.js';
 import { arrayIndex } from './pointer.js';
-import { levelsOf, visitItems, visitMembers } from './slices.js';
+import { levelsOf, visitItems, visitMembers } from './visit-parts.js';
 import { unescape } from './string-token.js';
 
-/** The members of an object. Names written with escapes keep that spelling; the others are their own text. */
+/** Members of an object. `spellings` has the original text of names that were written with escapes. */
 interface Members {
   readonly byName: PersistentMap<JsonNode>;
   readonly spellings: ReadonlyMap<string, string>;
@@ -17,26 +17,26 @@ const NO_MEMBERS: Members = { byName: PersistentMap.of(new Map()), spellings: NO
 const NO_ITEMS: PersistentList<JsonNode> = PersistentList.of([]);
 
 /**
- * A JSON value as the text it is. A container is taken apart one level at a time, when somebody looks into it; a changed one
- * is put together again from the texts of its parts. So whatever nobody touches keeps its exact text, however it was written,
- * and only the layout around the parts of a changed container is lost.
+ * A JSON value, kept as its text. A container is split into parts lazily, one level at a time; the text of a changed container is
+ * joined from the texts of its parts. So unchanged values keep their exact text, and a changed container loses only the
+ * whitespace between its parts.
  *
- * Immutable: a change makes a new node, which shares all untouched parts with the old one.
+ * Immutable: a change makes a new node that shares all unchanged parts with the old one.
  */
 export class JsonNode {
-  /** Holds the text from `#start` on; undefined when the node was changed and nobody has asked for its text yet. */
+  /** Contains the text at `#start`; undefined for a changed node whose text was not built yet. */
   #source: string | undefined;
   readonly #start: number;
   #levels: number;
   #isExact = false;
   #members: Members | undefined = undefined;
   #items: PersistentList<JsonNode> | undefined = undefined;
-  /** Length of what is inside the brackets, without commas and layout. */
+  /** Length of all parts, without brackets, commas and whitespace. */
   #contentLength = UNKNOWN;
 
   private constructor(
     readonly kind: JsonKind,
-    /** Length of `text`, known without making it. */
+    /** Length of `text`, known without building it. */
     readonly length: number,
     levels: number,
     source?: string,
@@ -77,8 +77,7 @@ export class JsonNode {
   }
 
   /**
-   * How many containers lie inside each other, 0 for a scalar. After changes it is an upper bound: what made the value deep
-   * may have been removed.
+   * Depth of nested containers, 0 for a scalar. An upper bound after changes, because the deepest part may have been removed.
    */
   get levels(): number {
     if (this.#levels === UNKNOWN) {
@@ -88,7 +87,7 @@ export class JsonNode {
     return this.#levels;
   }
 
-  /** The exact number. It takes a walk over the text, but only once for a node. */
+  /** Exact depth. Reads the whole text, once per node. */
   exactLevels(): number {
     if (!this.#isExact) {
       this.#levels = levelsOf(this.text);
@@ -97,22 +96,22 @@ export class JsonNode {
     return this.#levels;
   }
 
-  /** How many members or items there are; none in a scalar. */
+  /** Number of members or items; 0 for a scalar. */
   get size(): number {
     return this.kind === 'object' ? this.#parts().byName.size : this.#list().size;
   }
 
-  /** The value in the language. Numbers become doubles, so compare those by `jsonEqual`. */
+  /** The JavaScript value. Numbers become doubles; compare with `jsonEqual` instead. */
   value(): unknown {
     return JSON.parse(this.text);
   }
 
-  /** The items of an array; none for anything else. */
+  /** Items of an array; empty for any other kind. */
   items(): readonly JsonNode[] {
     return this.#list().toArray();
   }
 
-  /** Unescaped names and values of an object, in order; none for anything else. */
+  /** Unescaped names and values of an object, in order; empty for any other kind. */
   members(): IterableIterator<[string, JsonNode]> {
     return this.#parts().byName.entries();
   }
@@ -128,7 +127,7 @@ export class JsonNode {
     return tokens.reduce<JsonNode | undefined>((node, token) => node?.get(token), this);
   }
 
-  /** In its old place when the name is there already, else last. */
+  /** Keeps the place of an existing name; a new name goes last. */
   withMember(name: string, node: JsonNode): JsonNode {
     return this.withMembers(new Map([[name, node]]));
   }
@@ -164,7 +163,7 @@ export class JsonNode {
     return this.#withSpliced(index, 1, node);
   }
 
-  /** Before the item at the index, or last. */
+  /** Inserts before the item at the index; `index` = size appends. */
   withInserted(index: number, node: JsonNode): JsonNode {
     return this.#withSpliced(index, 0, node);
   }
@@ -178,7 +177,7 @@ export class JsonNode {
     const list = this.#list();
     const old = removed === 0 ? undefined : list.get(index);
     if (index < 0 || index > list.size || (removed === 1 && old === undefined)) {
-      throw new RangeError(`There is no place ${index} in an array of ${list.size}`);
+      throw new RangeError(`Index ${index} is out of range in an array of ${list.size} items`);
     }
     const items = node === undefined ? list.spliced(index, removed) : list.spliced(index, removed, node);
     const contentLength = this.#lengthOfContent() - (old?.length ?? 0) + (node?.length ?? 0);
@@ -186,7 +185,7 @@ export class JsonNode {
     return JsonNode.ofItems(items, contentLength, levels);
   }
 
-  /** Appends the text in pieces, so that a deep change copies the texts below it once and not once per level. */
+  /** Appends the text in pieces, so that a deep change copies each text once, not once per level. */
   #write(pieces: string[]): void {
     if (this.#source !== undefined) {
       pieces.push(this.text);
@@ -228,24 +227,24 @@ export class JsonNode {
   }
 
   #require(kind: JsonKind): void {
-    if (this.kind !== kind) throw new TypeError(`An ${kind} is needed, this is of kind ${this.kind}`);
+    if (this.kind !== kind) throw new TypeError(`Expected an ${kind}, this is of kind ${this.kind}`);
   }
 }
 
-/** A document for a text that is known to be valid; anything else gives nonsense, so scan it first. */
+/** The document of a valid text. The text is not checked: call `scanJson` first. */
 export function parseDocument(text: string): JsonNode {
   const source = text.trim();
   return JsonNode.ofSlice(source, 0, source.length);
 }
 
-/** A node for a value of the language: a string, number, boolean, null, or plain arrays and objects of these. */
+/** The node of a JavaScript value. */
 export function fromValue(value: unknown): JsonNode {
   const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw new TypeError(`There is no JSON for a value of type ${typeof value}`);
+  if (text === undefined) throw new TypeError(`A value of type ${typeof value} has no JSON`);
   return parseDocument(text);
 }
 
-/** Takes the array over: it must not change any more. */
+/** The array is not copied; the caller must not change it afterwards. */
 export function arrayNode(nodes: readonly JsonNode[]): JsonNode {
   const items = PersistentList.of(nodes);
   return JsonNode.ofItems(items, lengthOfItems(items), levelsAbove(nodes));
@@ -276,7 +275,7 @@ function splitObject(text: string, start: number): Members {
   return { byName: PersistentMap.of(byName), spellings };
 }
 
-/** A name as it stands in the text. Any escape makes that longer than the name; without one, quotes are all it takes. */
+/** A name as written in the text. Names without escapes have no entry in `spellings`. */
 function spelling(spellings: ReadonlyMap<string, string>, name: string): string {
   return spellings.get(name) ?? JSON.stringify(name);
 }
@@ -293,7 +292,7 @@ function lengthOfMembers({ byName, spellings }: Members): number {
   return length;
 }
 
-/** The brackets and the commas. */
+/** Length of brackets and commas. */
 function layoutLength(size: number): number {
   return 2 + Math.max(0, size - 1);
 }

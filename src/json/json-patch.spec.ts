@@ -91,7 +91,7 @@ describe('A JSON Patch', () => {
     expect(patched(target, patch)).toEqual({ text, changed });
   });
 
-  it('fails where a test does not hold (A.9, A.15)', () => {
+  it('fails where a test fails (A.9, A.15)', () => {
     expect(failure('{"baz":"qux"}', '[{"op":"test","path":"/baz","value":"bar"}]')).toEqual(
       new PatchTestFailedError(0, '/baz'),
     );
@@ -103,7 +103,7 @@ describe('A JSON Patch', () => {
     });
   });
 
-  it('fails where an operation has no place to go (A.12)', () => {
+  it('fails where the parent of the target does not exist (A.12)', () => {
     expect(failure('{"foo":"bar"}', '[{"op":"add","path":"/baz/bat","value":"qux"}]')).toMatchObject({
       name: 'PatchInvalidError',
       index: 0,
@@ -111,7 +111,7 @@ describe('A JSON Patch', () => {
     });
   });
 
-  // A.13 has two members "op": refused before anybody takes it for a patch.
+  // A.13 has two members "op", which the JSON scan refuses.
   it('with a duplicate name is not accepted as JSON (A.13)', () => {
     expect(() => scanJson('[{"op":"add","path":"/baz","value":"qux","op":"remove"}]')).toThrow('duplicate key "op"');
   });
@@ -181,7 +181,7 @@ describe('A JSON Patch', () => {
     expect(failure('{"a":{},"l":[1,2],"s":"text"}', patch)).toBeInstanceOf(PatchInvalidError);
   });
 
-  it('names the operation at fault, or none', () => {
+  it('names the failed operation, or none when the whole patch is wrong', () => {
     expect(failure('{}', '[{"op":"add","path":"/a","value":1},{"op":"remove","path":"/b"}]')).toMatchObject({
       index: 1,
       pointer: '/b',
@@ -189,21 +189,21 @@ describe('A JSON Patch', () => {
     expect(failure('{}', '{}')).toMatchObject({ index: null });
   });
 
-  it('compares numbers to the last digit, and nothing equals what is not there', () => {
+  it('compares numbers exactly, and a missing value equals nothing', () => {
     expect(patched('{"n":9007199254740993}', testOf('9007199254740993.0')).changed).toEqual([]);
     expect(failure('{"n":9007199254740993}', testOf('9007199254740992'))).toBeInstanceOf(PatchTestFailedError);
     expect(failure('{"n":1}', testOf('null', '/m'))).toBeInstanceOf(PatchTestFailedError);
     expect(failure('{"n":[]}', testOf('null', '/n/-'))).toBeInstanceOf(PatchTestFailedError);
   });
 
-  it('leaves the document as it was when it fails half-way', () => {
+  it('leaves the document unchanged when it fails half-way', () => {
     const target = parseDocument('{ "a" : [1] }');
     const patch = parseDocument('[{"op":"add","path":"/a/-","value":2},{"op":"test","path":"/a","value":[1]}]');
     expect(() => applyJsonPatch(target, patch)).toThrow(PatchTestFailedError);
     expect(target.text).toBe('{ "a" : [1] }');
   });
 
-  it('leaves what it does not name as it was written', () => {
+  it('keeps the text of values that it does not name', () => {
     const target = '{"10":1.0,"9":-0, "\\u0061":{ "x" : 9007199254740993 , "y":[ 1,1e2 ]},"__proto__":[ ]}';
     expect(patched(target, '[{"op":"add","path":"/a/y/1","value":{ "v":1.0 }}]').text).toBe(
       '{"10":1.0,"9":-0,"\\u0061":{"x":9007199254740993,"y":[1,{ "v":1.0 },1e2]},"__proto__":[ ]}',
@@ -216,7 +216,7 @@ describe('A JSON Patch', () => {
     expect(parseDocument(patched('[]', patch, { maxOperations: 2000 }).text).size).toBe(1001);
   });
 
-  it('names at most 20 places', () => {
+  it('reports at most 20 pointers', () => {
     const { changed } = patched(
       '[]',
       repeated(30, (i) => `{"op":"add","path":"/-","value":${i}}`),
@@ -247,13 +247,13 @@ describe('A JSON Patch', () => {
     });
   });
 
-  it('does not hold depth against a document that is gone again', () => {
+  it('allows deep values again once an earlier deep part is removed', () => {
     const deep =
       '[{"op":"add","path":"/a","value":[[[]]]},{"op":"remove","path":"/a/0"},{"op":"copy","from":"/a","path":"/b/c"}]';
     expect(patched('{"b":{}}', deep, { maxDepth: 4 }).text).toBe('{"b":{"c":[]},"a":[]}');
   });
 
-  it('never reaches the prototype of anything', () => {
+  it('never reaches a prototype', () => {
     const random = new RandomJson(4711);
     const names = ['__proto__', 'constructor', 'prototype', 'polluted', 'toString'];
     const before = Object.getOwnPropertyNames(Object.prototype).join(',');

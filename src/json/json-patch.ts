@@ -1,6 +1,6 @@
 import { ChangedPointers } from './changed-pointers.js';
 import type { JsonNode } from './document.js';
-import { jsonEqual } from './equal.js';
+import { jsonEqual } from './json-equal.js';
 import type { PatchResult } from './merge-patch.js';
 import { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
 import { readOperation, type PatchOperation } from './patch-operation.js';
@@ -10,21 +10,21 @@ export { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
 
 export interface PatchLimits {
   readonly maxOperations?: number;
-  /** Of the document after each operation, in characters: a few copies can double it many times. */
+  /** Maximum characters of the document after each operation: each copy can double it. */
   readonly maxLength?: number;
-  /** Of the document after each operation, in containers inside each other. */
+  /** Maximum depth of the document after each operation. */
   readonly maxDepth?: number;
 }
 
 type Tokens = readonly string[];
 
 /**
- * RFC 6902, all or nothing: nodes do not change, so a patch that fails half-way has changed nothing.
+ * Applies an RFC 6902 patch completely or not at all: nodes are immutable, so a failed patch has changed nothing.
  * @throws PatchTestFailedError or PatchInvalidError
  */
 export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchLimits = {}): PatchResult {
   const { maxOperations = 1000, maxLength = 16 * 1024 * 1024, maxDepth = 100 } = limits;
-  if (patch.kind !== 'array') throw new PatchInvalidError(null, 'a JSON Patch is an array of operations');
+  if (patch.kind !== 'array') throw new PatchInvalidError(null, 'a JSON Patch must be an array of operations');
   if (patch.size > maxOperations) throw new PatchInvalidError(null, `more than ${maxOperations} operations`);
   const changed = new ChangedPointers();
   let node = target;
@@ -38,7 +38,7 @@ export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchL
   return { node, changed: changed.list() };
 }
 
-/** One operation at work on the document the earlier ones have left. */
+/** Applies one operation to the result of the earlier ones. */
 class Step {
   constructor(
     private readonly document: JsonNode,
@@ -100,7 +100,7 @@ class Step {
     return this.#add(this.#remove(this.document, from), path, value);
   }
 
-  /** Makes the change in the container of the place and carries it up to the root; the root itself becomes `whole`. */
+  /** Changes the container of the last token and rebuilds its ancestors; an empty path gives `whole`. */
   #edit(
     document: JsonNode,
     path: Tokens,
@@ -115,14 +115,14 @@ class Step {
     const containers = [document];
     for (const step of path.slice(0, -1)) {
       const next = containers.at(-1)?.get(step);
-      if (next === undefined) this.#fail('there is nothing to put it into', path);
+      if (next === undefined) this.#fail('the parent of this path does not exist', path);
       containers.push(next);
     }
     const container = containers.pop() ?? document;
     if (container.kind !== 'object' && container.kind !== 'array') {
-      this.#fail(`the place is inside a ${container.kind}`, path);
+      this.#fail(`the parent of this path is a ${container.kind}, not an object or array`, path);
     }
-    // An item that was appended has the index it got, not "-", when somebody looks for it later.
+    // Report an appended item by its index, not as "-".
     const index = token === '-' && container.kind === 'array' ? String(container.size) : token;
     this.changed.add([...path.slice(0, -1), index]);
     return containers.reduceRight(
@@ -132,10 +132,10 @@ class Step {
   }
 
   #present(path: Tokens): JsonNode {
-    return this.#find(path) ?? this.#fail('there is nothing at this place', path);
+    return this.#find(path) ?? this.#fail('there is no value at this path', path);
   }
 
-  /** An index that is none is a mistake in the patch, whatever the document holds. */
+  /** An invalid array index fails the patch, whatever the document contains. */
   #find(path: Tokens): JsonNode | undefined {
     let node: JsonNode | undefined = this.document;
     for (const token of path) {
@@ -150,14 +150,14 @@ class Step {
   #indexIn(array: JsonNode, token: string, path: Tokens): number {
     const index = arrayIndex(token);
     if (index === undefined) this.#fail(`${JSON.stringify(token)} is not an array index`, path);
-    if (index > array.size) this.#fail(`the array has ${array.size} items, so ${index} is beyond its end`, path);
+    if (index > array.size) this.#fail(`index ${index} is beyond the end: the array has ${array.size} items`, path);
     return index;
   }
 
-  /** Limits the stack that whoever walks the result will need. */
+  /** Bounds the stack of recursive readers of the result. */
   #checkDepth(path: Tokens, value: JsonNode): void {
     const { maxDepth } = this;
-    // The levels of a value are an upper bound after changes.
+    // `levels` may be too high after changes, so check the exact depth before failing.
     if (path.length + value.levels > maxDepth && path.length + value.exactLevels() > maxDepth) {
       this.#fail(`the document would be more than ${maxDepth} levels deep`, path);
     }
@@ -168,7 +168,7 @@ class Step {
   }
 }
 
-/** `token` names a part that is there. */
+/** `token` names an existing part. */
 function withPart(container: JsonNode, token: string, node: JsonNode): JsonNode {
   return container.kind === 'object' ? container.withMember(token, node) : container.withItem(Number(token), node);
 }

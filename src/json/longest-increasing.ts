@@ -1,6 +1,6 @@
 /**
- * Positions of a longest strictly increasing subsequence, in n log n. `tails[k]` is where the lowest possible end of a
- * subsequence of k + 1 values stands; each value remembers what came before it in the best one that ends there.
+ * Positions of a longest strictly increasing subsequence, in O(n log n). `tails[k]` is the position of the lowest possible end of a
+ * subsequence of k + 1 values; `previous` links each value to the one before it in the best subsequence that ends with it.
  */
 export function longestIncreasing(values: readonly number[]): number[] {
   const tails: number[] = [];
@@ -8,7 +8,7 @@ export function longestIncreasing(values: readonly number[]): number[] {
   values.forEach((value, position) => {
     let low = 0;
     let high = tails.length;
-    // Mostly a value is the greatest so far, and needs no search.
+    // Fast path: most values are the greatest so far.
     if (high > 0 && (values[tails[high - 1] as number] as number) < value) low = high;
     while (low < high) {
       const middle = (low + high) >> 1;

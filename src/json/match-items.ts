@@ -1,19 +1,19 @@
 import type { JsonNode } from './document.js';
-import { hasSameText } from './equal.js';
+import { hasSameText } from './json-equal.js';
 import { longestIncreasing } from './longest-increasing.js';
-import { canonicalNumber } from './number.js';
+import { canonicalNumber } from './canonical-number.js';
 
-/** For each item of the new array the index of the old item it continues, -1 when it is new. */
+/** For each item of the new array, the index of its old item; -1 when it is new. */
 export type Matches = number[];
 
 type Items = readonly JsonNode[];
 
-/** Where more items than these differ, hashing them all would take too long, and nobody reads the outcome. */
-const MOST_KEYS = 20_000;
+/** Above this number of different items, hashing takes too long and items are matched by index. */
+const MAX_HASHED_ITEMS = 20_000;
 
 /**
- * Finds out which items live on. Objects with ids are matched by id, wherever they went and however they changed. Other
- * items are matched by what they say, and what is left between two matches by its place. All of it takes n log n.
+ * Matches the items of two arrays in O(n log n). Objects with unique ids are matched by id, even when moved and changed. Other
+ * items are matched by their text, and the rest between two matches by position.
  */
 export function matchItems(before: Items, after: Items): Matches {
   const matches: Matches = Array.from(after, () => -1);
@@ -31,7 +31,7 @@ export function matchItems(before: Items, after: Items): Matches {
   return matches;
 }
 
-/** The places in the new array of as many matched items as possible that kept their order. */
+/** Indexes in the new array of the largest set of matched items that kept their order. */
 export function orderedMatches(matches: Matches): number[] {
   const places: number[] = [];
   matches.forEach((i, j) => {
@@ -42,11 +42,11 @@ export function orderedMatches(matches: Matches): number[] {
 
 function matchMiddle(before: Items, after: Items): Matches {
   if (before.length === 0 || after.length === 0) return Array.from(after, () => -1);
-  if (before.length + after.length > MOST_KEYS) return Array.from(after, (_, j) => (j < before.length ? j : -1));
+  if (before.length + after.length > MAX_HASHED_ITEMS) return Array.from(after, (_, j) => (j < before.length ? j : -1));
   const idsBefore = uniqueIds(before);
   const idsAfter = idsBefore && uniqueIds(after);
   if (idsBefore !== undefined && idsAfter !== undefined) return matchKeys(idsBefore, idsAfter);
-  const matches = matchKeys(numbered(before), numbered(after));
+  const matches = matchKeys(occurrenceKeys(before), occurrenceKeys(after));
   pairByPlace(before.length, matches);
   return matches;
 }
@@ -56,7 +56,7 @@ function matchKeys(before: readonly string[], after: readonly string[]): Matches
   return after.map((key) => places.get(key) ?? -1);
 }
 
-/** A key from the `id` of each item; undefined unless all are objects and all of these ids are scalars and differ. */
+/** The `id` of each item as a key; undefined unless all items are objects with different scalar ids. */
 function uniqueIds(items: Items): string[] | undefined {
   const keys = new Set<string>();
   for (const item of items) {
@@ -67,8 +67,8 @@ function uniqueIds(items: Items): string[] | undefined {
   return keys.size === items.length ? [...keys] : undefined;
 }
 
-/** The text of each item, and for one that occurs again the how manieth it is: so the second of one array is the second of the other. */
-function numbered(items: Items): string[] {
+/** The text of each item, plus its occurrence number when repeated: the second of one array matches the second of the other. */
+function occurrenceKeys(items: Items): string[] {
   const seen = new Map<string, number>();
   return items.map(({ text }) => {
     const count = (seen.get(text) ?? 0) + 1;
@@ -77,7 +77,7 @@ function numbered(items: Items): string[] {
   });
 }
 
-/** Between two items that stayed in order, unmatched ones in the same place are taken for one item that was edited. */
+/** Pairs unmatched items at the same position between two ordered matches, as edits of one item. */
 function pairByPlace(size: number, matches: Matches): void {
   const anchors = orderedMatches(matches);
   const isTaken = new Uint8Array(size);

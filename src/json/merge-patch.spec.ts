@@ -29,7 +29,7 @@ describe('A merge patch', () => {
     expect(merged(target, patch)).toEqual({ text, changed });
   });
 
-  it('leaves what it does not name as it was written', () => {
+  it('keeps the text of values that it does not name', () => {
     const { text } = merged(
       '{"10":1.0,"9":-0, "\\u0061":{ "x" : 9007199254740993 , "y":1},"__proto__":[ ]}',
       '{"a":{"y":2}}',
@@ -37,17 +37,17 @@ describe('A merge patch', () => {
     expect(text).toBe('{"10":1.0,"9":-0,"\\u0061":{"x":9007199254740993,"y":2},"__proto__":[ ]}');
   });
 
-  it('changes nothing when it names nothing', () => {
+  it('changes nothing when it is empty', () => {
     expect(merged('{ "a" : 1 }', '{}')).toEqual({ text: '{ "a" : 1 }', changed: [] });
     expect(merged('{"a":{"b":1}}', '{"a":{},"x":null}')).toEqual({ text: '{"a":{"b":1}}', changed: [] });
     expect(merged('{"a":1}', '{"a":1}').changed).toEqual([]);
   });
 
-  it('takes nulls inside of arrays as they are', () => {
+  it('keeps nulls inside arrays', () => {
     expect(merged('{}', '{"a":[null,{"b":null}]}').text).toBe('{"a":[null,{"b":null}]}');
   });
 
-  it('names at most 20 places, escaped', () => {
+  it('reports at most 20 pointers, escaped', () => {
     const patch = `{"a/b~":1,${Array.from({ length: 30 }, (_, i) => `"k${i}":1`).join(',')}}`;
     const { changed } = merged('{}', patch);
     expect(changed).toHaveLength(20);

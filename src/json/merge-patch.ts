@@ -1,14 +1,14 @@
 import { ChangedPointers } from './changed-pointers.js';
 import { objectNode, type JsonNode } from './document.js';
-import { hasSameText } from './equal.js';
+import { hasSameText } from './json-equal.js';
 
 export interface PatchResult {
   readonly node: JsonNode;
-  /** JSON Pointers to what was set or removed, the first 20 of them; the empty one when the whole document was replaced. */
+  /** JSON Pointers to what was set or removed, at most 20; the empty pointer when the whole document was replaced. */
   readonly changed: string[];
 }
 
-/** RFC 7396: members of the patch replace those of the target, null removes them. It always applies. */
+/** RFC 7396: members of the patch replace those of the target, null removes them. Never fails. */
 export function applyMergePatch(target: JsonNode, patch: JsonNode): PatchResult {
   const changed = new ChangedPointers();
   return { node: merge(target, patch, [], changed), changed: changed.list() };
@@ -37,7 +37,7 @@ function merge(target: JsonNode, patch: JsonNode, place: readonly string[], chan
   return changes.size === 0 ? target : target.withMembers(changes);
 }
 
-/** What a patch makes of nothing: its own members, except those it would have removed. Arrays are taken as they are. */
+/** The result of a patch on a missing target: its members without nulls. Arrays are kept unchanged. */
 function withoutNulls(patch: JsonNode): JsonNode {
   if (patch.kind !== 'object') return patch;
   const members: [string, JsonNode][] = [];

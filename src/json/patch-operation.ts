@@ -4,15 +4,15 @@ import { PatchInvalidError } from './patch-errors.js';
 
 type Tokens = readonly string[];
 
-/** One operation of a JSON Patch, well-formed by itself. */
+/** One well-formed operation of a JSON Patch. */
 export type PatchOperation =
   | { readonly op: 'add' | 'replace' | 'test'; readonly path: Tokens; readonly value: JsonNode }
   | { readonly op: 'remove'; readonly path: Tokens }
   | { readonly op: 'move' | 'copy'; readonly path: Tokens; readonly from: Tokens };
 
-/** Reads the operation at `index` of a patch. Members it does not define are ignored, as RFC 6902 §4 demands. */
+/** Reads the operation at `index` of a patch. Unknown members are ignored, as RFC 6902 §4 requires. */
 export function readOperation(node: JsonNode, index: number): PatchOperation {
-  if (node.kind !== 'object') throw new PatchInvalidError(index, 'an operation is an object');
+  if (node.kind !== 'object') throw new PatchInvalidError(index, 'an operation must be an object');
   const op = textMember(node, 'op', index);
   switch (op) {
     case 'add':
@@ -29,7 +29,7 @@ export function readOperation(node: JsonNode, index: number): PatchOperation {
     case 'copy':
       return { op, path: pointerMember(node, 'path', index), from: pointerMember(node, 'from', index) };
     default:
-      throw new PatchInvalidError(index, `${JSON.stringify(op.slice(0, 64))} is not an operation`);
+      throw new PatchInvalidError(index, `unknown "op" ${JSON.stringify(op.slice(0, 64))}`);
   }
 }
 

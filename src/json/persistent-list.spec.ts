@@ -11,7 +11,7 @@ describe('PersistentList', () => {
     for (let edit = 0; edit < 4000; edit++) {
       const removed = expected.length === 0 ? 0 : random.integer(2);
       const index = random.integer(expected.length + 1 - removed);
-      // Mostly insertions, then mostly removals, so that chunks are split and emptied.
+      // First mostly insertions, then mostly removals, so that chunks are split and emptied.
       const inserted = removed === 0 || random.integer(4) === 0 ? [-edit] : [];
       const kept = edit < 2000 ? [-edit] : inserted;
       expected.splice(index, removed, ...kept);

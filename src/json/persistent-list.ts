@@ -1,14 +1,14 @@
-const CHUNK = 512;
+const CHUNK_SIZE = 512;
 
 /**
- * A list of which every version stays valid: an edit copies one chunk and the list of chunks, not the items. So a long list
- * takes many single edits, at any place, without a quadratic cost.
+ * An immutable list with cheap edits: an edit copies one chunk and the list of chunks, not all items. So many single edits of a
+ * long list do not cost quadratic time.
  */
 export class PersistentList<T> {
   readonly size: number;
-  /** All items in one array, where somebody asked for it or the list was made from one. */
+  /** All items in one array; undefined until it is needed. */
   #flat: readonly T[] | undefined;
-  /** None is longer than two chunks; undefined until the first edit. */
+  /** At most 2 * CHUNK_SIZE items each; undefined until the first edit. */
   #chunks: readonly (readonly T[])[] | undefined;
 
   private constructor(size: number, flat: readonly T[] | undefined, chunks: readonly (readonly T[])[] | undefined) {
@@ -17,7 +17,7 @@ export class PersistentList<T> {
     this.#chunks = chunks;
   }
 
-  /** Takes the array over: it must not change any more. */
+  /** The array is not copied; the caller must not change it afterwards. */
   static of<T>(items: readonly T[]): PersistentList<T> {
     return new PersistentList(items.length, items, undefined);
   }
@@ -38,13 +38,13 @@ export class PersistentList<T> {
     const chunks = this.#split().slice();
     const { chunk, offset } = this.#locate(index);
     const edited = (chunks[chunk] ?? []).toSpliced(offset, removed, ...items);
-    if (edited.length > 2 * CHUNK) chunks.splice(chunk, 1, edited.slice(0, CHUNK), edited.slice(CHUNK));
+    if (edited.length > 2 * CHUNK_SIZE) chunks.splice(chunk, 1, edited.slice(0, CHUNK_SIZE), edited.slice(CHUNK_SIZE));
     else if (edited.length === 0) chunks.splice(chunk, 1);
     else chunks[chunk] = edited;
     return new PersistentList(this.size - removed + items.length, undefined, chunks);
   }
 
-  /** The chunk and the place in it; an index behind the last item belongs to the last chunk. */
+  /** Chunk of an index and the offset in it; an index behind the last item belongs to the last chunk. */
   #locate(index: number): { chunk: number; offset: number } {
     const chunks = this.#split();
     let offset = index;
@@ -63,8 +63,8 @@ export class PersistentList<T> {
 }
 
 function chunked<T>(items: readonly T[]): readonly (readonly T[])[] {
-  if (items.length <= 2 * CHUNK) return [items];
+  if (items.length <= 2 * CHUNK_SIZE) return [items];
   const chunks: (readonly T[])[] = [];
-  for (let start = 0; start < items.length; start += CHUNK) chunks.push(items.slice(start, start + CHUNK));
+  for (let start = 0; start < items.length; start += CHUNK_SIZE) chunks.push(items.slice(start, start + CHUNK_SIZE));
   return chunks;
 }

@@ -3,7 +3,7 @@ import { PersistentMap } from './persistent-map.js';
 import { RandomJson } from './testing/random-json.js';
 
 describe('PersistentMap', () => {
-  it('does what a map does, through many edits', () => {
+  it('behaves like a Map through many edits', () => {
     const random = new RandomJson(1);
     const expected = new Map(Array.from({ length: 300 }, (_, i) => [`k${i}`, i]));
     let map = PersistentMap.of(new Map(expected));
@@ -22,7 +22,7 @@ describe('PersistentMap', () => {
     expect(first.get('k7')).toBe(7);
   });
 
-  it('keeps the place of a name that gets a new value and puts new names last', () => {
+  it('keeps the place of a changed name and puts new names last', () => {
     const map = PersistentMap.of(new Map([...'abc'].map((name) => [name, 1])));
     const edited = map.with(
       new Map<string, number | undefined>([

@@ -1,11 +1,11 @@
 /**
- * A map by name of which every version stays valid. Edits lie on top of a shared base until there are too many to copy each
- * time; so a wide object takes many single edits without a quadratic cost. It keeps the order of insertion.
+ * An immutable map with cheap edits, in insertion order. Edits are kept apart from a shared base until there are too many to copy
+ * for each edit. So many single edits of a wide object do not cost quadratic time.
  */
 export class PersistentMap<V> {
   readonly size: number;
   readonly #base: ReadonlyMap<string, V>;
-  /** Undefined stands for a name of the base that is gone. */
+  /** Undefined marks a removed name of the base. */
   readonly #edits: ReadonlyMap<string, V | undefined>;
 
   private constructor(base: ReadonlyMap<string, V>, edits: ReadonlyMap<string, V | undefined>, size: number) {
@@ -14,7 +14,7 @@ export class PersistentMap<V> {
     this.#edits = edits;
   }
 
-  /** Takes the map over: it must not change any more. */
+  /** The map is not copied; the caller must not change it afterwards. */
   static of<V>(entries: ReadonlyMap<string, V>): PersistentMap<V> {
     return new PersistentMap(entries, new Map(), entries.size);
   }
@@ -25,7 +25,7 @@ export class PersistentMap<V> {
 
   /** Sets the names of `changes` that have a value and removes the others. */
   with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
-    // A name that comes back after it was removed goes last, and not to the place that the base has for it.
+    // A name added again after its removal goes last, not to its place in the base.
     const isGone = (name: string) => this.#edits.has(name) && this.#edits.get(name) === undefined;
     if ([...changes].some(([name, value]) => value !== undefined && isGone(name))) {
       return PersistentMap.of(new Map(this.entries())).with(changes);
@@ -39,7 +39,7 @@ export class PersistentMap<V> {
       else edits.delete(name);
     }
     const version = new PersistentMap(this.#base, edits, size);
-    // About the square root: copying the edits then costs as much, over time, as making a new base.
+    // At about the square root of the size, copying edits costs as much over time as making a new base.
     return edits.size ** 2 <= this.#base.size + 256 ? version : PersistentMap.of(new Map(version.entries()));
   }
 

@@ -1,22 +1,22 @@
 import { arrayIndex } from './pointer.js';
 
-/** One step into a document, shared by all the pointers that begin with it. */
+/** One token, shared by all pointers with the same beginning. */
 export interface PointerStep {
   readonly token: string;
   /** The token as an array index, -1 when it cannot be one. */
   readonly index: number;
-  /** Which of the compiled pointers end here. */
+  /** Numbers of the pointers that end here. */
   readonly ends: readonly number[];
   readonly next: readonly PointerStep[];
 }
 
-/** Pointers ready to be looked for; made once, used for every document. */
+/** A compiled set of pointers, reusable for many documents. */
 export interface PointerSet {
   readonly size: number;
   readonly root: PointerStep;
 }
 
-/** Merges pointers into a tree, so that a scan follows all of them at once and parts with none of them cost nothing. */
+/** Merges pointers into a tree, so that one scan follows all of them and skips parts without any. */
 export function compilePointers(pointers: readonly (readonly string[])[]): PointerSet {
   const root = new Step('');
   pointers.forEach((tokens, number) => {
@@ -30,7 +30,7 @@ export function compilePointers(pointers: readonly (readonly string[])[]): Point
 class Step implements PointerStep {
   readonly index: number;
   readonly ends: number[] = [];
-  // A list: sets are small, and comparing a handful of short names is cheaper than hashing one.
+  // A list, because comparing a few short names is cheaper than hashing one.
   readonly next: Step[] = [];
 
   constructor(readonly token: string) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { rearrange } from './rearrange.js';
 import { RandomJson } from './testing/random-json.js';
 
-/** The array after the steps, with new items as negative numbers, and how many moves it took. */
+/** The array after the steps, with new items as negative numbers, and the number of moves. */
 function rearranged(size: number, matches: number[]): { items: number[]; moves: number } {
   const items = Array.from({ length: size }, (_, i) => i);
   let moves = 0;
@@ -26,7 +26,7 @@ describe('rearrange', () => {
     expect(rearranged(5, [1, 2, 3, 4, 0])).toEqual({ items: [1, 2, 3, 4, 0], moves: 1 });
   });
 
-  it('reaches any order, with no more moves than items that cannot stay', () => {
+  it('reaches any order with at most one move for each item that cannot stay', () => {
     const random = new RandomJson(5);
     for (let round = 0; round < 3000; round++) {
       const size = random.integer(9);

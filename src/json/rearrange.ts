@@ -1,20 +1,20 @@
 import { orderedMatches, type Matches } from './match-items.js';
 
-/** Steps that turn one array into another; each index counts in the array the earlier steps have left. */
+/** Steps that turn one array into another; indexes refer to the result of the earlier steps. */
 export interface ArraySteps {
   remove(index: number): void;
   move(from: number, to: number): void;
-  /** `item` is the index in the new array, which is not yet the place it is put at. */
+  /** `item` is the final index in the new array; `index` is where to insert it now. */
   add(index: number, item: number): void;
 }
 
 /**
- * Brings the items of an array of `size` into the order of `matches`. What is gone is removed from the end on, so no index
- * shifts. As many items as possible stay where they are (a longest increasing subsequence); the others are moved, and new
- * ones added, each to right behind the item it follows in the new array.
+ * Brings the items of an array of `size` into the order of `matches`. Missing items are removed from the end first, so no index
+ * shifts. As many items as possible stay (a longest increasing subsequence). The others are moved, and new items added, each right
+ * behind its predecessor in the new array.
  *
- * All places an item can have meanwhile are known beforehand and lie on one line. With `S` for the items that stay, `m` for
- * the old places of those to be moved and `t` for the targets of moved and new ones, in `t t m S t m m S m`: an index is the
+ * All places that an item can have in between are laid out on one line beforehand. For example `t t m S t m m S m`, with `S` for
+ * items that stay, `m` for old places of moved items and `t` for targets of moved and new items. The index of a place is the
  * number of occupied places before it.
  */
 export function rearrange(size: number, matches: Matches, steps: ArraySteps): void {
@@ -58,7 +58,7 @@ export function rearrange(size: number, matches: Matches, steps: ArraySteps): vo
       const from = oldPlace[old] as number;
       const index = line.countBefore(from);
       line.change(from, -1);
-      // An item that others have been moved past may stand where it belongs by now.
+      // Other moves may have brought the item into its place already.
       const newIndex = line.countBefore(to);
       if (newIndex !== index) steps.move(index, newIndex);
     }
@@ -66,14 +66,14 @@ export function rearrange(size: number, matches: Matches, steps: ArraySteps): vo
   });
 }
 
-/** 1 for each item of the new array that need not be moved. */
+/** 1 for each item of the new array that stays. */
 function staying(matches: Matches): Uint8Array {
   const stays = new Uint8Array(matches.length);
   for (const j of orderedMatches(matches)) stays[j] = 1;
   return stays;
 }
 
-/** Counts what is before a place while places are taken and left, in log n each: a Fenwick tree. */
+/** Fenwick tree: counts occupied places before a place, and changes one, in O(log n). */
 class CountingLine {
   readonly #sums: Int32Array;
 

@@ -26,7 +26,7 @@ function parses(text: string): boolean {
   }
 }
 
-/** Why the scan refuses a text, undefined when it does not. */
+/** The refusal of a text; undefined when the scan accepts it. */
 function verdict(text: string): string | undefined {
   try {
     scanJson(text);
@@ -38,7 +38,7 @@ function verdict(text: string): string | undefined {
 }
 
 describe('scanJson', () => {
-  it('says what the document is and where it begins and ends', () => {
+  it('returns kind, start and end of the document', () => {
     expect(scanJson(' \n{"a":[1]} \t')).toMatchObject({ kind: 'object', start: 2, end: 11 });
     expect(['[]', '"a"', '-1.5e+3', 'true', 'false', 'null'].map((text) => scanJson(text).kind)).toEqual([
       'array',
@@ -77,7 +77,7 @@ describe('scanJson', () => {
     ]);
   });
 
-  it('takes pointers that were compiled once', () => {
+  it('accepts compiled pointers', () => {
     const find = compilePointers([['a'], ['a', 'b']]);
     expect(scanJson('{"a":{"b":1}}', { find }).found).toEqual([
       { kind: 'object', start: 5, end: 12 },
@@ -103,7 +103,7 @@ describe('scanJson', () => {
     expect(refusal(text)).toMatchObject({ reason: 'syntax', message, pointer });
   });
 
-  it('counts levels of containers and stops at the first one too deep', () => {
+  it('counts levels of containers and stops at the first that is too deep', () => {
     expect(scanJson(nested(100)).kind).toBe('array');
     expect(refusal(nested(102))).toMatchObject({
       reason: 'depth',
@@ -113,7 +113,7 @@ describe('scanJson', () => {
     expect(refusal('[[]]', { maxDepth: 1 })).toMatchObject({ reason: 'depth', pointer: '/0', offset: 1 });
   });
 
-  it('answers a million brackets fast', () => {
+  it('refuses a million brackets fast', () => {
     const started = performance.now();
     expect(refusal('['.repeat(1_000_000)).reason).toBe('depth');
     expect(refusal('{"a":'.repeat(1_000_000)).reason).toBe('depth');
@@ -173,7 +173,7 @@ describe('scanJson', () => {
     expect(refusal('{"a":{"b":1}}', { maxKeys: 1 })).toMatchObject({ reason: 'too-many-keys', pointer: '/a' });
   });
 
-  it('accepts what JSON.parse accepts, apart from its own rules, and nothing else', () => {
+  it('accepts exactly what JSON.parse accepts, except for its stricter rules', () => {
     const random = new RandomJson(20_261_120);
     const inserts = [
       ...'{}[]",:\\/-+.eE0129tfnu \t\n\u0000\u00a0\ufeff\u2028',
@@ -194,7 +194,7 @@ describe('scanJson', () => {
       }
       const reason = verdict(text);
       if (reason === undefined) accepted++;
-      // A text that breaks one of our own rules may be no JSON further on.
+      // Behind a violation of a stricter rule, the text may also be invalid JSON.
       const agrees = reason === undefined ? parses(text) : reason !== 'syntax' || !parses(text);
       if (!agrees) throw new Error(`${reason ?? 'accepted'}: ${JSON.stringify(text)}`);
     }

@@ -11,7 +11,7 @@ import {
   type JsonKind,
 } from './characters.js';
 import { InvalidJsonError, type JsonRefusal } from './invalid-json-error.js';
-import { pointerAt } from './locate.js';
+import { pointerAt } from './pointer-at.js';
 import { escapeToken } from './pointer.js';
 import { compilePointers, type PointerSet, type PointerStep } from './pointer-set.js';
 
@@ -23,24 +23,24 @@ export interface JsonSlice {
 }
 
 export interface JsonScan extends JsonSlice {
-  /** The names of the root object's members, unescaped and in order; empty when the root is no object. */
+  /** Unescaped member names of the root object, in order; empty when the root is not an object. */
   readonly memberNames: string[];
-  /** One for each pointer that was looked for, in that order. */
+  /** One entry for each pointer of `find`, in order. */
   readonly found: (JsonSlice | undefined)[];
 }
 
 export interface ScanOptions {
-  /** The root container is level 1. The scan recurses, so this also bounds its use of the stack. */
+  /** The root container is level 1. Also bounds the stack of the recursive scan. */
   readonly maxDepth?: number;
-  /** Of all objects together. */
+  /** Limit for all objects together. */
   readonly maxKeys?: number;
-  /** Reference tokens of the values to find; pass a compiled set where the same ones are wanted often. */
+  /** Reference tokens of the values to find; a compiled set is faster for many texts. */
   readonly find?: PointerSet | readonly (readonly string[])[];
 }
 
 /**
- * Checks a text and finds values in it, in one pass that builds nothing. Beyond RFC 8259 it refuses what would not come
- * back as it was sent or is not safe to handle: duplicate names, numbers beyond a double, lone surrogates, deep nesting.
+ * Validates a text and finds values in it, in one pass that builds no objects. Stricter than RFC 8259: refuses duplicate names,
+ * numbers beyond a double, lone surrogates and deep nesting, which cannot be kept exactly or handled safely.
  * @throws InvalidJsonError
  */
 export function scanJson(text: string, { maxDepth = 100, maxKeys = 50_000, find }: ScanOptions = {}): JsonScan {
@@ -50,15 +50,15 @@ export function scanJson(text: string, { maxDepth = 100, maxKeys = 50_000, find 
 
 const NO_POINTERS = compilePointers([]);
 
-/** Up to here a new name is compared with the others of its object one by one; beyond it a set is faster. */
-const SMALL_OBJECT = 24;
+/** In objects with more names, a set finds duplicates faster than comparing one by one. */
+const MAX_LINEAR_NAMES = 24;
 
 class Scanner {
   #position = 0;
   #keys = 0;
-  /** Whether the string read last has an escape. */
+  /** True when the last string has an escape. */
   #hasEscape = false;
-  /** The names of all objects that are still open, the innermost one's last. */
+  /** Names of all open objects, those of the innermost last. */
   readonly #names: string[] = [];
   readonly #memberNames: string[] = [];
   readonly #found: (JsonSlice | undefined)[];
@@ -81,7 +81,7 @@ class Scanner {
     return { kind, start, end, memberNames: this.#memberNames, found: this.#found };
   }
 
-  /** Reads the value at the position. `step` is where the wanted pointers are, undefined when none leads here. */
+  /** Reads the value at the position. `step` is the matching node of the pointer set, if any. */
   #value(depth: number, step: PointerStep | undefined): void {
     const start = this.#position;
     const first = this.text.charCodeAt(start);
@@ -121,12 +121,12 @@ class Scanner {
       this.#string();
       const raw = text.slice(start + 1, this.#position - 1);
       const name = this.#hasEscape ? (JSON.parse(`"${raw}"`) as string) : raw;
-      if (++this.#keys > this.maxKeys) this.#fail('too-many-keys', `more than ${this.maxKeys} keys in all`, start);
-      if (seen === undefined && this.#names.length - firstName === SMALL_OBJECT) {
+      if (++this.#keys > this.maxKeys) this.#fail('too-many-keys', `more than ${this.maxKeys} keys in total`, start);
+      if (seen === undefined && this.#names.length - firstName === MAX_LINEAR_NAMES) {
         seen = new Set(this.#names.slice(firstName));
       }
       if (seen === undefined ? this.#names.includes(name, firstName) : seen.has(name)) {
-        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(abridge(name))}`, start, name);
+        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(shorten(name))}`, start, name);
       }
       if (seen === undefined) this.#names.push(name);
       else seen.add(name);
@@ -181,7 +181,7 @@ class Scanner {
       } else if (character < 0x20) {
         this.#fail('syntax', 'a control character in a string must be escaped', i);
       } else if (character >= 0xd800 && character < 0xe000) {
-        // A pair is two units of the text, so the second is skipped; an escaped half cannot complete a literal one.
+        // Skips the second unit of a pair. An escaped half cannot complete a literal one.
         if (character >= 0xdc00 || !isLowSurrogate(text.charCodeAt(i + 1))) this.#failSurrogate(i);
         i++;
       }
@@ -189,7 +189,7 @@ class Scanner {
     this.#failSyntax(length);
   }
 
-  /** Reads the escape whose backslash is at `offset` and returns the offset of its last character. */
+  /** Reads the escape whose backslash is at `offset`; returns the offset of its last character. */
   #escape(offset: number): number {
     const { text } = this;
     const letter = text.charAt(offset + 1);
@@ -218,7 +218,7 @@ class Scanner {
     const firstDigit = i;
     i = this.#digits(i);
     if (i > firstDigit + 1 && text.charCodeAt(firstDigit) === 0x30) this.#failSyntax(firstDigit + 1);
-    // Only an exponent or more digits than the largest double has can lead out of range.
+    // Only an exponent, or more digits than the largest double has, can overflow.
     let mayOverflow = i - firstDigit > 308;
     if (text.charCodeAt(i) === 0x2e) i = this.#digits(i + 1);
     const letter = text.charCodeAt(i);
@@ -228,12 +228,12 @@ class Scanner {
       i = this.#digits(sign === 0x2b || sign === 0x2d ? i + 2 : i + 1);
     }
     if (mayOverflow && !Number.isFinite(Number(text.slice(start, i)))) {
-      this.#fail('number', `number ${abridge(text.slice(start, i))} does not fit a double`, start);
+      this.#fail('number', `number ${shorten(text.slice(start, i))} does not fit a double`, start);
     }
     this.#position = i;
   }
 
-  /** Reads one digit or more and returns the offset behind them. */
+  /** Reads one or more digits; returns the offset behind them. */
   #digits(start: number): number {
     const { text } = this;
     let i = start;
@@ -303,7 +303,7 @@ function describe(text: string, offset: number): string {
   return `unexpected character ${JSON.stringify(String.fromCodePoint(character))}`;
 }
 
-/** Keeps a message short, and whole characters whole. */
-function abridge(text: string): string {
+/** Cuts a text for a message without splitting a surrogate pair. */
+function shorten(text: string): string {
   return text.length <= 64 ? text : `${text.slice(0, 64).replace(/[\ud800-\udbff]$/, '')}…`;
 }

@@ -1,7 +1,7 @@
 import { BACKSLASH } from './characters.js';
 
 /**
- * The offset of the quote that ends a string of well-formed JSON, or -1 when the text ends first.
+ * Offset of the closing quote of a string in well-formed JSON, or -1 when the text ends first.
  * `start` is the offset behind the opening quote.
  */
 export function closingQuote(text: string, start: number): number {
@@ -10,14 +10,14 @@ export function closingQuote(text: string, start: number): number {
   return quote;
 }
 
-/** A character is escaped by an odd run of backslashes before it. */
+/** An odd number of backslashes before a character escapes it. */
 function isEscaped(text: string, start: number, offset: number): boolean {
   let run = offset;
   while (run > start && text.charCodeAt(run - 1) === BACKSLASH) run--;
   return (offset - run) % 2 === 1;
 }
 
-/** What the string token (with its quotes) at [start, end) says. */
+/** Value of the string token, with quotes, at [start, end). */
 export function unescape(text: string, start: number, end: number): string {
   const inner = text.slice(start + 1, end - 1);
   return inner.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : inner;

@@ -1,4 +1,4 @@
-/** Texts of random JSON documents for tests, the same ones for the same seed. */
+/** Random JSON documents for tests, repeatable by seed. */
 export class RandomJson {
   #state: number;
 
@@ -6,7 +6,7 @@ export class RandomJson {
     this.#state = seed;
   }
 
-  /** From 0 to below `limit`. A linear congruential generator, its weak low bits mixed with the others. */
+  /** From 0 to below `limit`. A linear congruential generator; mixing improves its weak low bits. */
   integer(limit: number): number {
     this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) | 0;
     const mixed = Math.imul(this.#state ^ (this.#state >>> 15), 0x2c1b3c6d);
@@ -17,7 +17,7 @@ export class RandomJson {
     return choices[this.integer(choices.length)] as T;
   }
 
-  /** Up to four levels, of few and awkward names and values, so that two documents have much in common. */
+  /** Up to four levels. Names and values are few and awkward, so that two documents have much in common. */
   document(level = 0): string {
     switch (level > 3 ? 0 : this.integer(5)) {
       case 0:
@@ -40,7 +40,7 @@ export class RandomJson {
     }
   }
 
-  /** An array of objects with ids of their own; another one has many of the same, in another order. */
+  /** An array of objects with unique ids; two such arrays share many ids in different order. */
   itemsWithIds(level = 0): string {
     const ids = IDS.filter(() => this.integer(3) > 0).toSorted(() => this.integer(3) - 1);
     return this.#list(
@@ -50,7 +50,7 @@ export class RandomJson {
     );
   }
 
-  /** A random selection; some are escaped, and some mean something to objects of the language. */
+  /** A random selection; some names are escaped, and some are special in JavaScript, like `__proto__`. */
   names(): string[] {
     return NAMES.filter(() => this.integer(3) === 0);
   }

@@ -1,7 +1,7 @@
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, isWhitespace, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './characters.js';
 import { closingQuote } from './string-token.js';
 
-/** `levels` counts the containers of the value that lie inside each other: 0 for a scalar, 1 for `[]`. */
+/** `levels` is the depth of nested containers: 0 for a scalar, 1 for `[]`. */
 export type ItemVisitor = (start: number, end: number, levels: number) => void;
 export type MemberVisitor = (nameStart: number, nameEnd: number, start: number, end: number, levels: number) => void;
 
@@ -33,7 +33,7 @@ export function visitMembers(text: string, start: number, visit: MemberVisitor):
   }
 }
 
-/** How many items or members the container has that starts at the beginning of a valid text. */
+/** Number of items or members of the container that a valid text consists of. */
 export function countParts(text: string): number {
   let count = 0;
   const visit = () => {
@@ -44,21 +44,21 @@ export function countParts(text: string): number {
   return count;
 }
 
-/** How many containers of a valid text lie inside each other. */
+/** Depth of nested containers in a valid text. */
 export function levelsOf(text: string): number {
   const cursor = new Cursor(text, 0);
   cursor.skipTo();
   return cursor.skipValue();
 }
 
-/** Steps over a text known to be valid, so that brackets outside of strings always match. */
+/** Skips over parts of a valid text; brackets outside strings always match. */
 class Cursor {
   constructor(
     private readonly text: string,
     public position: number,
   ) {}
 
-  /** Goes to the next character that is no whitespace, and returns it. */
+  /** Skips whitespace and returns the next character. */
   skipTo(): number {
     let character = this.text.charCodeAt(this.position);
     while (isWhitespace(character)) character = this.text.charCodeAt(++this.position);
@@ -69,7 +69,7 @@ class Cursor {
     this.position = closingQuote(this.text, this.position + 1) + 1;
   }
 
-  /** Goes behind the value and returns how many levels it has. */
+  /** Skips a value and returns its levels. */
   skipValue(): number {
     const first = this.text.charCodeAt(this.position);
     if (first === OPEN_BRACE || first === OPEN_BRACKET) return this.#skipContainer();
@@ -85,7 +85,7 @@ class Cursor {
     for (let i = this.position; ; i++) {
       const character = text.charCodeAt(i);
       if (character === QUOTE) i = closingQuote(text, i + 1);
-      // Digits, commas and whitespace come before all brackets.
+      // Fast path: digits, commas and whitespace have lower codes than brackets.
       if (character < OPEN_BRACKET) continue;
       if (character === OPEN_BRACE || character === OPEN_BRACKET) {
         if (++open > levels) levels = open;
@@ -96,7 +96,7 @@ class Cursor {
     }
   }
 
-  /** A number or a literal: ends where the text does or where something follows that it cannot contain. */
+  /** Skips a number or a literal. */
   #skipWord(): void {
     const { text } = this;
     let i = this.position + 1;

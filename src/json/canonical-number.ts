@@ -1,6 +1,6 @@
 /**
- * One text for all spellings of a number, exact for any size: its significant digits and the power of ten of the last one.
- * 1, 1.0 and 10e-1 are all `1e0`; -0 is 0.
+ * The same text for all spellings of a number, exact at any size: its significant digits and their power of ten.
+ * 1, 1.0 and 10e-1 all give `1e0`; -0 gives `0`.
  */
 export function canonicalNumber(text: string): string {
   const isNegative = text.startsWith('-');
@@ -22,8 +22,8 @@ export function canonicalNumber(text: string): string {
 }
 
 /**
- * An exponent may have more digits than a double can hold. A thousand are summed exactly; one beyond that is taken as it is
- * written, because arithmetic with a million digits would block everybody else.
+ * Adds to an exponent of any length. Up to 1,000 digits the sum is exact; a longer exponent stays as it is written, because
+ * arithmetic with a million digits would block the process.
  */
 function plus(exponent: string, shift: number): number | bigint | string {
   if (exponent.length < 15) return Number(exponent) + shift;

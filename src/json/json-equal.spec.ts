@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseDocument } from './document.js';
-import { jsonEqual } from './equal.js';
+import { jsonEqual } from './json-equal.js';
 
 const equal = (a: string, b: string) => [
   jsonEqual(parseDocument(a), parseDocument(b)),
@@ -50,7 +50,7 @@ describe('jsonEqual', () => {
     expect(equal(a, b)).toEqual([false, false]);
   });
 
-  it('compares numbers of absurd length without delay', () => {
+  it('compares very long numbers fast', () => {
     const started = performance.now();
     expect(equal(`1${'0'.repeat(500_000)}1`, `1${'0'.repeat(500_000)}2`)).toEqual([false, false]);
     expect(equal(`1e-${'9'.repeat(500_000)}`, `10e-${'9'.repeat(500_001)}`)).toEqual([false, false]);

@@ -1,9 +1,9 @@
 import type { JsonNode } from './document.js';
-import { canonicalNumber } from './number.js';
+import { canonicalNumber } from './canonical-number.js';
 
 /**
- * Whether two values are the same JSON value (RFC 6902 §4.6): objects whatever their order, strings by what they say, numbers
- * by what they are worth, to the last digit.
+ * Whether two JSON values are equal (RFC 6902 §4.6): the order of members and the spelling of strings and numbers do not matter.
+ * Numbers are compared exactly.
  */
 export function jsonEqual(a: JsonNode, b: JsonNode): boolean {
   if (a === b) return true;
@@ -23,12 +23,12 @@ export function jsonEqual(a: JsonNode, b: JsonNode): boolean {
   }
 }
 
-/** Compares lengths first: they are known, while the text of a changed document must be made. */
+/** Compares lengths first: they are known, while the text of a changed document must be built. */
 export function hasSameText(a: JsonNode, b: JsonNode): boolean {
   return a.length === b.length && a.text === b.text;
 }
 
-/** An escape takes up to six characters for one, so strings of very different lengths need not be read. */
+/** An escape has at most six characters for one, so strings of very different lengths differ. */
 function hasSameString(a: JsonNode, b: JsonNode): boolean {
   return Math.max(a.length, b.length) <= 6 * Math.min(a.length, b.length) && a.value() === b.value();
 }

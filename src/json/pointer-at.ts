@@ -2,7 +2,7 @@ import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, OPEN_BRACE, OPEN_BRACKET, QUO
 import { escapeToken } from './pointer.js';
 import { closingQuote, unescape } from './string-token.js';
 
-/** A container that is still open: the step into it that the walk is on, none between two members of an object. */
+/** An open container with the current index or name; no name between two members of an object. */
 interface OpenContainer {
   readonly isObject: boolean;
   index: number;
@@ -10,8 +10,8 @@ interface OpenContainer {
 }
 
 /**
- * The JSON Pointer to what stands at `offset`, in a text that is well-formed up to there. It walks the text again from
- * the beginning, which spares the scan any bookkeeping: only refused documents need a pointer.
+ * JSON Pointer to the value at `offset` of a text that is well-formed up to there. Reads the text again from the start: only
+ * refused documents need a pointer, so the scan does not track one.
  */
 export function pointerAt(text: string, offset: number): string {
   const open: OpenContainer[] = [];
