@@ -7,6 +7,7 @@ import { Config } from './config/config.js';
 import { Draining } from './lifecycle/draining.js';
 import { shutDownOnSignal } from './lifecycle/shutdown.js';
 import { createLogger } from './logging/logger.js';
+import { readAgents } from './routing/read-agents.js';
 
 /** A start that cannot succeed says why in plain words, without a stack, and exits. */
 function giveUp(reason: string): never {
@@ -16,7 +17,7 @@ function giveUp(reason: string): never {
 
 function configuration(): Config {
   try {
-    return readConfig(process.env);
+    return readConfig(process.env, undefined, { ROUTING_AGENTS: readAgents });
   } catch (error) {
     if (error instanceof InvalidEnvironmentError) giveUp(error.message);
     throw error;

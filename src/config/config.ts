@@ -1,4 +1,3 @@
-import type { Agent } from '../routing/agent.js';
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -50,10 +49,10 @@ export interface RedisConfig {
   readonly allowEviction: boolean;
 }
 
-/** To whom tasks are routed. */
 export interface RoutingConfig {
-  readonly agents: readonly Agent[];
-  /** For how long what an agent said of itself is believed. */
+  /** A JSON list, or the path of a file with one; undefined is the default agents. Parsed in src/routing. */
+  readonly agents: string | undefined;
+  /** A status that an agent has reported is ignored after this time. */
   readonly statusTtlMs: number;
 }
 

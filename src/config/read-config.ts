@@ -5,13 +5,21 @@ import { validateSync } from 'class-validator';
 import { canonical } from './aliases.js';
 import type { Config } from './config.js';
 import { Environment, pointersOf } from './environment.js';
-import { readAgents } from './routing-agents.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
 import { namesRedis, redisConfig } from './redis-config.js';
-import { SETTINGS } from './settings.js';
+import { SETTINGS, type SettingName } from './settings.js';
+
+/** Checks of settings that a feature parses itself, by name; run here so that all problems are reported at once. */
+export type SettingChecks = Partial<
+  Record<SettingName, (value: string | undefined, refuse: (says: string) => void) => unknown>
+>;
 
 /** @throws InvalidEnvironmentError with every problem there is. */
-export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process.stdout.isTTY === true): Config {
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  isTerminal: boolean = process.stdout.isTTY === true,
+  checks: SettingChecks = {},
+): Config {
   const problems: EnvironmentProblem[] = [];
   const values = canonical(env, problems);
   const read = plainToInstance(Environment, values, { exposeDefaultValues: true });
@@ -35,9 +43,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
   }
   const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
-  const agents = readAgents(read.ROUTING_AGENTS, (says) => {
-    problems.push({ name: 'ROUTING_AGENTS', value: undefined, says });
-  });
+  for (const [name, check] of Object.entries(checks))
+    check(values[name], (says) => problems.push({ name, value: undefined, says }));
   if (problems.length > 0) throw new InvalidEnvironmentError(problems);
   return {
     host: read.HOST,
@@ -59,7 +66,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean = process
       mostDead: read.QUEUE_MAX_DEAD,
       waitLimitMs: read.TASK_WAIT_LIMIT,
     },
-    routing: { agents, statusTtlMs: read.ROUTING_STATUS_TTL },
+    routing: { agents: read.ROUTING_AGENTS, statusTtlMs: read.ROUTING_STATUS_TTL },
     adminToken: read.ADMIN_TOKEN,
     envFile: resolve(read.ENV_FILE),
     feed: {

@@ -7,12 +7,12 @@ export interface Agent {
   readonly cost: number;
   /** Milliseconds until it usually answers. */
   readonly latency: number;
-  /** From 0 to 1: the complexity it is at home with. */
+  /** From 0 to 1: the complexity of text that suits it best. */
   readonly capability: number;
 }
 
-/** Without ROUTING_AGENTS. The figures are rough, and meant to be replaced by your own. */
-export const USUAL_AGENTS: readonly Agent[] = [
+/** Used without ROUTING_AGENTS. The figures are rough; replace them by your own. */
+export const DEFAULT_AGENTS: readonly Agent[] = [
   {
     id: 'claude',
     name: 'Claude',

@@ -12,6 +12,7 @@ import { sendJson } from '../http/send-json.js';
 import { isoTime } from '../http/times.js';
 import { AgentStatuses } from './agent-statuses.js';
 import type { AgentStatus } from './agent-status.js';
+import { Agents } from './agents.js';
 import { BOARD } from './decision.js';
 import * as describe from './routing.openapi.js';
 
@@ -29,6 +30,7 @@ export class AgentsController {
   constructor(
     private readonly engine: Engine,
     private readonly config: Config,
+    private readonly agents: Agents,
     private readonly statuses: AgentStatuses,
     private readonly idempotency: Idempotency,
   ) {}
@@ -40,7 +42,7 @@ export class AgentsController {
     refuseQuery(request);
     const { id } = request.params as { id: string };
     if (!isName(id)) throw new InvalidIdError(`The id of an agent ${NAME_RULE}`);
-    const usualName = this.config.routing.agents.find((agent) => agent.id === id)?.name ?? id;
+    const usualName = this.agents.all.find((agent) => agent.id === id)?.name ?? id;
     const given = ObjectReader.read(request, (body) => ({
       name: body.string('name', `must be 1 to ${LONGEST_NAME} characters`, ofLength(LONGEST_NAME)) ?? usualName,
       status: body.stringRequired('status', `must be 1 to ${LONGEST_STATUS} characters`, ofLength(LONGEST_STATUS)),
@@ -75,14 +77,13 @@ export class AgentsController {
       const { name, status, load, timestamp } = JSON.parse(notice.text) as AgentStatus;
       return { name, lastStatus: { status, load, timestamp, expiresAt: isoTime(notice.untilMs) } };
     };
-    const { agents } = this.config.routing;
-    const configured = agents.map((agent) => ({
+    const configured = this.agents.all.map((agent) => ({
       ...agent,
       configured: true,
       lastStatus: lastStatus(agent.id).lastStatus,
     }));
     const others = [...reported.keys()]
-      .filter((id) => !agents.some((agent) => agent.id === id))
+      .filter((id) => !this.agents.all.some((agent) => agent.id === id))
       .map((id) => ({
         id,
         strengths: [],

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { USUAL_AGENTS, type Agent } from './agent.js';
+import { DEFAULT_AGENTS, type Agent } from './agent.js';
 import { chooseAgent, CLOSE, rankAgents, type Standing } from './choose-agent.js';
 import { readText } from './complexity.js';
 
 const LONG = Array.from({ length: 150 }, (_, i) => `word${i * 7}, item${i};`).join(' ');
 const nobody = () => undefined;
-const chosen = (text: string, standings: Readonly<Record<string, Standing>> = {}, agents = USUAL_AGENTS) =>
+const chosen = (text: string, standings: Readonly<Record<string, Standing>> = {}, agents = DEFAULT_AGENTS) =>
   chooseAgent(agents, readText(text), (id) => standings[id]);
 const agent = (id: string, given: Partial<Agent> = {}): Agent => ({
   id,
@@ -32,7 +32,7 @@ describe('the choice of an agent', () => {
   it('is the same every time, and in an order of its own', () => {
     for (const text of ['a', 'Summarise this report', LONG]) {
       expect(chosen(text)).toEqual(chosen(text));
-      const points = rankAgents(USUAL_AGENTS, readText(text)).map((candidate) => candidate.points);
+      const points = rankAgents(DEFAULT_AGENTS, readText(text)).map((candidate) => candidate.points);
       expect(points).toEqual(points.toSorted((a, b) => b - a));
       expect(points.every((one) => one >= 0 && one <= 1)).toBe(true);
     }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { StoreUnavailableError } from '../engine/errors.js';
 import { ServiceError } from '../service-error.js';
+import { Agents } from './agents.js';
 import { BOARD, countOf, TOTAL } from './decision.js';
 import { Publications } from './publications.js';
 
@@ -19,7 +19,7 @@ export interface RoutingStatistics {
 export class StatisticsOfRouting {
   constructor(
     private readonly engine: Engine,
-    private readonly config: Config,
+    private readonly agents: Agents,
     private readonly publications: Publications,
   ) {}
 
@@ -32,7 +32,7 @@ export class StatisticsOfRouting {
       }
     });
     const { counts, entries } = await this.engine.readBoard(tenant, BOARD);
-    const usage = this.config.routing.agents.map(({ id }) => [id, counts[countOf(id)] ?? 0]);
+    const usage = this.agents.all.map(({ id }) => [id, counts[countOf(id)] ?? 0]);
     return {
       totalRoutes: counts[TOTAL] ?? 0,
       agentUsage: Object.fromEntries(usage) as Record<string, number>,

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { HttpModule } from '../http/http.module.js';
 import { TasksModule } from '../tasks/tasks.module.js';
 import { AgentStatuses } from './agent-statuses.js';
+import { Agents } from './agents.js';
 import { AgentsController } from './agents.controller.js';
 import { Publications } from './publications.js';
 import { RoutingMetrics } from './routing-metrics.js';
@@ -13,6 +14,6 @@ import { TaskRouter } from './task-router.js';
 @Module({
   imports: [HttpModule, TasksModule],
   controllers: [RoutingTestController, RoutingController, AgentsController],
-  providers: [TaskRouter, AgentStatuses, Publications, RoutingMetrics, StatisticsOfRouting],
+  providers: [Agents, TaskRouter, AgentStatuses, Publications, RoutingMetrics, StatisticsOfRouting],
 })
 export class RoutingModule {}

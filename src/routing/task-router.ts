@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Config } from '../config/config.js';
 import type { Enqueued, Once } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
 import type { NewTask } from '../engine/task.js';
 import { AgentStatuses } from './agent-statuses.js';
+import { Agents } from './agents.js';
 import { chooseAgent } from './choose-agent.js';
 import type { TextReading } from './complexity.js';
 import { BOARD, decisionOf, postingOf, type Decision } from './decision.js';
@@ -23,7 +23,7 @@ export interface Routed {
 export class TaskRouter {
   constructor(
     private readonly engine: Engine,
-    private readonly config: Config,
+    private readonly agents: Agents,
     private readonly statuses: AgentStatuses,
     private readonly publications: Publications,
     private readonly metrics: RoutingMetrics,
@@ -54,7 +54,7 @@ export class TaskRouter {
   }
 
   #decide(tenant: string, reading: TextReading, taskId: string | undefined): Decision {
-    const choice = chooseAgent(this.config.routing.agents, reading, (id) => this.statuses.standingOf(tenant, id));
+    const choice = chooseAgent(this.agents.all, reading, (id) => this.statuses.standingOf(tenant, id));
     this.metrics.decided(choice.agent.id);
     return decisionOf(choice, reading, taskId);
   }

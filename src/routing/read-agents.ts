@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { isQueueName, QUEUE_RULE } from '../engine/names.js';
-import { USUAL_AGENTS, type Agent } from '../routing/agent.js';
+import { DEFAULT_AGENTS, type Agent } from './agent.js';
 
-const MOST_AGENTS = 100;
-const MOST_STRENGTHS = 20;
-const LONGEST_NAME = 100;
-const MOST = 1e9;
+const MAX_AGENTS = 100;
+const MAX_STRENGTHS = 20;
+const MAX_NAME_CHARACTERS = 100;
+const MAX_AMOUNT = 1e9;
 const FIELDS = ['id', 'name', 'strengths', 'cost', 'latency', 'capability'];
 
 /**
- * The agents of ROUTING_AGENTS: JSON, or the path of a file with JSON in it. Without a capability the cost says it, as a share of the
- * dearest. Everything that is wrong is told to `refuse`.
+ * The agents of ROUTING_AGENTS: JSON, or the path of a file with JSON in it. An agent without a capability gets its cost as a share of
+ * the dearest. `refuse` is called once per problem.
  */
 export function readAgents(given: string | undefined, refuse: (says: string) => void): readonly Agent[] {
-  if (given === undefined) return USUAL_AGENTS;
+  if (given === undefined) return DEFAULT_AGENTS;
   const list = listOf(given, refuse);
   if (list === undefined) return [];
-  if (list.length === 0 || list.length > MOST_AGENTS) {
-    refuse(`must have 1 to ${MOST_AGENTS} agents, this has ${list.length}`);
+  if (list.length === 0 || list.length > MAX_AGENTS) {
+    refuse(`must have 1 to ${MAX_AGENTS} agents, this has ${list.length}`);
     return [];
   }
   const costs = list.map((one) => (isObject(one) && isAmount(one['cost']) ? one['cost'] : 0));
@@ -35,10 +35,10 @@ export function readAgents(given: string | undefined, refuse: (says: string) => 
     if (typeof id !== 'string' || !isQueueName(id)) wrong(`: id ${QUEUE_RULE}, since it is the name of a queue`);
     else if (ids.has(id)) wrong(` has the id ${id}, which another one has`);
     ids.add(id);
-    if (typeof name !== 'string' || name === '' || name.length > LONGEST_NAME) {
-      wrong(`: name must be 1 to ${LONGEST_NAME} characters`);
+    if (typeof name !== 'string' || name === '' || name.length > MAX_NAME_CHARACTERS) {
+      wrong(`: name must be 1 to ${MAX_NAME_CHARACTERS} characters`);
     }
-    if (!isStrengths(strengths)) wrong(`: strengths must be a list of at most ${MOST_STRENGTHS} texts`);
+    if (!isStrengths(strengths)) wrong(`: strengths must be a list of at most ${MAX_STRENGTHS} texts`);
     if (!isAmount(cost)) wrong(': cost must be a number, 0 or more');
     if (!isAmount(latency)) wrong(': latency must be a number of milliseconds, 0 or more');
     if (capability !== undefined && !(isAmount(capability) && capability <= 1))
@@ -72,10 +72,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= MOST;
+  return typeof value === 'number' && value >= 0 && value <= MAX_AMOUNT;
 }
 
 function isStrengths(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length > MOST_STRENGTHS) return false;
-  return value.every((one) => typeof one === 'string' && one !== '' && one.length <= LONGEST_NAME);
+  if (!Array.isArray(value) || value.length > MAX_STRENGTHS) return false;
+  return value.every((one) => typeof one === 'string' && one !== '' && one.length <= MAX_NAME_CHARACTERS);
 }

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { USUAL_AGENTS } from '../routing/agent.js';
-import { readConfig } from './read-config.js';
-import { readAgents } from './routing-agents.js';
+import { DEFAULT_AGENTS } from './agent.js';
+import { readConfig } from '../config/read-config.js';
+import { Agents } from './agents.js';
+import { readAgents } from './read-agents.js';
 
 function read(given: unknown) {
   const problems: string[] = [];
@@ -14,9 +15,9 @@ function read(given: unknown) {
 
 describe('ROUTING_AGENTS', () => {
   it('is the usual five when it is not given', () => {
-    expect(readConfig({}).routing.agents).toBe(USUAL_AGENTS);
-    expect(USUAL_AGENTS.map(({ id }) => id)).toEqual(['claude', 'gpt-4', 'gemini', 'llama', 'mistral']);
-    expect(read(USUAL_AGENTS)).toEqual({ agents: USUAL_AGENTS, problems: [] });
+    expect(new Agents(readConfig({})).all).toBe(DEFAULT_AGENTS);
+    expect(DEFAULT_AGENTS.map(({ id }) => id)).toEqual(['claude', 'gpt-4', 'gemini', 'llama', 'mistral']);
+    expect(read(DEFAULT_AGENTS)).toEqual({ agents: DEFAULT_AGENTS, problems: [] });
   });
 
   it('needs no more than ids; without capabilities costs say them', () => {
@@ -32,7 +33,7 @@ describe('ROUTING_AGENTS', () => {
     const file = join(directory, 'agents.json');
     try {
       writeFileSync(file, '[{"id":"a"}]');
-      expect(readConfig({ ROUTING_AGENTS: file }).routing.agents.map(({ id }) => id)).toEqual(['a']);
+      expect(new Agents(readConfig({ ROUTING_AGENTS: file })).all.map(({ id }) => id)).toEqual(['a']);
       writeFileSync(file, '{"id":"a"}');
       expect(read(file).problems).toEqual(['must be a JSON list of agents']);
       writeFileSync(file, '[{]');
@@ -73,8 +74,12 @@ describe('ROUTING_AGENTS', () => {
     ]);
     expect(read([]).problems).toHaveLength(1);
     expect(read(Array.from({ length: 101 }, (_, i) => ({ id: `a${i}` }))).problems).toHaveLength(1);
-    expect(() => readConfig({ ROUTING_AGENTS: '[{"id":"*","cost":-1}]', PORT: 'x' })).toThrow(
+    const env = { ROUTING_AGENTS: '[{"id":"*","cost":-1}]', PORT: 'x' };
+    expect(() => readConfig(env, false, { ROUTING_AGENTS: readAgents })).toThrow(
       /PORT[^]*ROUTING_AGENTS: agent 1: id[^]*ROUTING_AGENTS: agent 1: cost/,
+    );
+    expect(() => new Agents(readConfig({ ROUTING_AGENTS: env.ROUTING_AGENTS }))).toThrow(
+      /ROUTING_AGENTS: agent 1: id[^]*ROUTING_AGENTS: agent 1: cost/,
     );
   });
 });

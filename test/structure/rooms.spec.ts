@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+
+const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** Each room with the rooms that it may import. A room in a room is listed by itself; files directly in src/ are the room `.`. */
+const FEATURE = ['config', 'engine', 'http', 'json', 'lifecycle', 'waiting', 'service-error'];
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'service-error': [],
+  version: [],
+  json: [],
+  lifecycle: ['config'],
+  waiting: ['lifecycle'],
+  config: ['json'],
+  engine: ['engine/*', 'config', 'json', 'service-error'],
+  'engine/moving': ['engine'],
+  'engine/memory': ['engine', 'engine/moving', 'json', 'service-error'],
+  'engine/redis': ['engine', 'engine/moving', 'config', 'json', 'service-error'],
+  'engine/detached': ['engine', 'engine/moving', 'engine/memory', 'json', 'service-error'],
+  'engine/switching': ['engine'],
+  http: ['config', 'engine', 'json', 'service-error'],
+  logging: ['config', 'http'],
+  metrics: ['engine', 'engine/*', 'http', 'version'],
+  workflows: FEATURE,
+  tasks: [...FEATURE, 'workflows'],
+  feed: [...FEATURE, 'metrics'],
+  commits: [...FEATURE, 'workflows', 'tasks', 'feed'],
+  routing: [...FEATURE, 'workflows', 'tasks', 'metrics'],
+  health: ['engine', 'feed', 'http', 'lifecycle', 'version'],
+  migration: [...FEATURE, 'engine/*', 'client'],
+  attach: [...FEATURE, 'engine/*', 'migration', 'routing'],
+  client: ['json', 'service-error'],
+  cli: ['client', 'config', 'engine', 'engine/*', 'migration', 'version'],
+  '.': ['*'],
+};
+
+/** Packages that only the rooms named may import. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  ioredis: ['engine/redis'],
+  '@upstash/redis': ['engine/redis'],
+  lmdb: ['engine/memory', 'engine/detached'],
+  'prom-client': ['metrics', 'feed', 'routing'],
+  'class-validator': ['config', 'http'],
+};
+
+interface Import {
+  readonly from: string;
+  /** A file of src/, or the name of a package. */
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !file.includes('/testing/'),
+);
+const imports = files.flatMap(importsOf);
+
+function importsOf(from: string): Import[] {
+  const text = readFileSync(join(SRC, from), 'utf8');
+  const statements = text.matchAll(
+    /^(?:import|export)\s(type\s)?(?:[^;']*?\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/gm,
+  );
+  return [...statements].map(([, type, path = '', dynamic = path]) => ({
+    from,
+    to: dynamic.startsWith('.')
+      ? relative(SRC, join(SRC, dirname(from), dynamic)).replace(/\.js$/, '.ts')
+      : dynamic.split('/', dynamic.startsWith('@') ? 2 : 1).join('/'),
+    isType: type !== undefined,
+  }));
+}
+
+function roomOf(file: string): string {
+  const parts = file.replace(/\.ts$/, '').split('/');
+  return [parts.slice(0, 2).join('/'), parts[0] as string].find((room) => room in ALLOWED) ?? '.';
+}
+
+function isAllowed({ from, to }: Import): boolean {
+  const [room, target] = [roomOf(from), roomOf(to)];
+  const allowed = ALLOWED[room] ?? [];
+  return (
+    room === target || allowed.includes(target) || allowed.includes('*') || allowed.includes(`${dirname(target)}/*`)
+  );
+}
+
+/** A path of imports that ends where it begins. */
+function findCircle(): string[] | undefined {
+  const finished = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (finished.has(file)) return undefined;
+    for (const { to } of imports.filter(({ from }) => from === file)) {
+      const circle = visit(to, [...path, file]);
+      if (circle !== undefined) return circle;
+    }
+    finished.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const circle = visit(file, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+const shown = (found: readonly Import[]) => found.map(({ from, to }) => `${from} imports ${to}`);
+
+describe('the rooms of src', () => {
+  it('import only the rooms that they may', () => {
+    expect(imports.length).toBeGreaterThan(1000);
+    expect(shown(imports.filter(({ to }) => files.includes(to)).filter((one) => !isAllowed(one)))).toEqual([]);
+  });
+
+  it('hold no circle of files, types included', () => {
+    expect(findCircle()).toBeUndefined();
+  });
+
+  it('keep each package in its rooms', () => {
+    const misplaced = imports.filter(({ from, to }) => to in PACKAGES && !PACKAGES[to]?.includes(roomOf(from)));
+    expect(shown(misplaced)).toEqual([]);
+  });
+
+  it('let the client run without the server: only Node and src/json at run time', () => {
+    const needed = imports.filter(({ from, isType }) => roomOf(from) === 'client' && !isType);
+    expect(
+      shown(needed.filter(({ to }) => !to.startsWith('node:') && !['client', 'json'].includes(roomOf(to)))),
+    ).toEqual([]);
+  });
+});
