@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { openMemoryEngine } from '../../src/engine/memory/open-memory-engine.js';
 import { TestClock } from '../support/clock.js';
+import { fastDirectory } from '../support/fast-directory.js';
 import { testIndex } from '../support/parts.js';
 import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
@@ -10,7 +9,7 @@ import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-un
 export async function openJournalEngine({ options, observer }: OpenOptions = {}): Promise<
   EngineUnderTest & { reopen(): Promise<void> }
 > {
-  const dataDir = await mkdtemp(join(tmpdir(), 'waymark-contract-'));
+  const dataDir = await fastDirectory('waymark-contract-');
   const clock = new TestClock();
   const parts = {
     options: { ...testOptions, ...options },

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config/read-config.js';
+import { fastDirectory } from './fast-directory.js';
 import { OpenApiChecker } from './openapi-checker.js';
 import { chosenKinds, REDIS_KINDS, type RedisKind } from './redis-kinds/kinds.js';
 import type { RunningRedis } from './redis-kinds/redis-kind.js';
@@ -92,7 +91,7 @@ export function describeService(
     let redis: RunningRedis | undefined;
 
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'waymark-e2e-'));
+      directory = await fastDirectory('waymark-http-');
       if (storage !== 'memory') redis = await REDIS_KINDS[storage]();
       service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...env }), {
         logger: pino({ level: 'silent' }),
