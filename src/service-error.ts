@@ -58,7 +58,7 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 /** An error that is an answer: its message is written for the client, its code is stable. It knows nothing of HTTP. */
 export abstract class ServiceError extends Error {
   abstract readonly code: ErrorCode;
-  /** Members of the problem document beyond the standard ones, as API.md names them for this code. */
+  /** Members of the problem document beyond the standard ones; docs/problems.md names them for each code. */
   readonly extensions: Readonly<Record<string, unknown>> = {};
   /** Which part of a commit was refused, where that is known. */
   failed: { readonly part: string; readonly index: number } | undefined = undefined;

@@ -1,4 +1,4 @@
-/** One thing that can be set from outside. README, docs/configuration.md and .env.production.example are held against this table. */
+/** One thing that can be set from outside. README.md and .env.production.example are held against this table. */
 export interface Setting {
   readonly name: string;
   /** Names that the guides of older stores use for the same thing. */

@@ -91,15 +91,20 @@ describe('the process', () => {
   }, 60_000);
 });
 
-describe('the README', () => {
+/** The requests that a page shows, each with its answer. */
+function requestsOf(page: string): (readonly [command: string, answer: string])[] {
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+  // A command may go on behind a backslash; a line of the answer that begins with spaces belongs to the one above it.
+  const shown = /```console\n\$ (curl (?:.*\\\n)*.*)\n([^]*?)\n```/g;
+  return [...text.matchAll(shown)].map(([, command = '', answer = '']) => [command, answer.replace(/\n +/g, '')]);
+}
+
+describe.each([
+  ['README.md', 5],
+  ['docs/routing.md', 3],
+])('%s', (page, least) => {
   let service: ServiceProcess;
-  const blocks = [
-    ...readFileSync(new URL('../../README.md', import.meta.url), 'utf8').matchAll(/```console\n\$ (curl [^]*?)\n```/g),
-  ];
-  const requests = blocks.map(([, block = '']) => {
-    const [command = '', ...expected] = block.split('\n');
-    return [command, expected.join('\n')] as const;
-  });
+  const requests = requestsOf(page);
 
   beforeAll(async () => {
     service = await startService({});
@@ -109,8 +114,8 @@ describe('the README', () => {
     await service.stop();
   });
 
-  it('shows at least five requests', () => {
-    expect(requests.length).toBeGreaterThanOrEqual(5);
+  it(`shows at least ${least} requests`, () => {
+    expect(requests.length).toBeGreaterThanOrEqual(least);
   });
 
   it.each(requests)('is right about: %s', async (command, expected) => {
