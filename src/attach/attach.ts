@@ -11,7 +11,7 @@ import { storeEngine } from '../engine/store-engine.js';
 import { StoreObserver } from '../engine/store-observer.js';
 import { FallbackEngine } from '../engine/detached/fallback-engine.js';
 import type { Engine, ListPosition } from '../engine/engine.js';
-import type { WorkflowRecord } from '../engine/records.js';
+import type { WorkflowRecord } from '../engine/records/workflow-meta.js';
 import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-switch.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { Ledger } from '../migration/ledger.js';

@@ -2,7 +2,7 @@ import { Controller, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
-import { etagOf } from '../engine/records.js';
+import { etagOf } from '../engine/records/workflow-meta.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { callerOf, noteOf } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';

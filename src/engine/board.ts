@@ -1,3 +1,4 @@
+import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES } from './limits.js';
 /**
  * What the service itself keeps for a tenant beside workflows and tasks: small, without versions or history, and never among what users
  * list. Replicas change a board without having read it, so every change is an addition or a last value, and none is lost to another.
@@ -27,10 +28,6 @@ export interface BoardChange {
   readonly entries?: readonly string[];
 }
 
-export const ENTRIES_KEPT = 20;
-/** Of more, those that end first go. */
-export const MOST_NOTICES = 1000;
-
 export const EMPTY_BOARD: Board = { counts: {}, notices: [], entries: [] };
 
 /** What becomes of a board; the same, step for step, in board.lua. */
@@ -42,8 +39,8 @@ export function changedBoard(board: Board, { add = {}, notices = [], entries = [
   const last = [...byName.values()].sort((a, b) => b.untilMs - a.untilMs || compare(b.name, a.name));
   return {
     counts,
-    notices: last.slice(0, MOST_NOTICES),
-    entries: [...entries.toReversed(), ...board.entries].slice(0, ENTRIES_KEPT),
+    notices: last.slice(0, MAX_BOARD_NOTICES),
+    entries: [...entries.toReversed(), ...board.entries].slice(0, MAX_BOARD_ENTRIES),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { JsonNode } from '../json/document.js';
 import type { BoardChange } from './board.js';
-import type { About, Cause, WorkflowMeta } from './records.js';
+import type { About, Cause, WorkflowMeta } from './records/workflow-meta.js';
 import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './task.js';
 
 /**
@@ -163,9 +163,6 @@ export interface Outcome {
   readonly next?: ClaimedTask;
   readonly memo?: string;
 }
-
-/** Larger states are not kept with an outcome, in bytes: for a day, many of them would fill any store. The history may have them. */
-export const LARGEST_KEPT_STATE = 16 * 1024;
 
 /** How long the outcome of a commit without a client's key is kept: longer than any retry of it can take. */
 export const RETRY_WINDOW_MS = 30_000;

@@ -1,4 +1,4 @@
-import type { About } from './records.js';
+import type { About } from './records/workflow-meta.js';
 import type { Message, NewTask } from './task.js';
 
 /** What a detached write was made on, as conflict records show it. */

@@ -1,6 +1,6 @@
 import type { JsonNode } from '../json/document.js';
 import type { IndexValues, Patch, Put } from './commit.js';
-import type { About } from './records.js';
+import type { About } from './records/workflow-meta.js';
 import { StateTooLargeError, type FailedPart } from './errors.js';
 import type { WorkflowIndex } from './workflow-index.js';
 

@@ -3,7 +3,7 @@ import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
 import type { ConflictDetail, ConflictPage } from './conflicts.js';
 import type { Moving } from './moving/moving.js';
-import type { VersionRecord, WorkflowRecord } from './records.js';
+import type { VersionRecord, WorkflowRecord } from './records/workflow-meta.js';
 import type { TaskQueues } from './task-queues.js';
 
 export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt';

@@ -1,6 +1,6 @@
 import { ServiceError } from '../service-error.js';
 import type { ConflictName, Part } from './commit.js';
-import { etagOf, type WorkflowMeta } from './records.js';
+import { etagOf, type WorkflowMeta } from './records/workflow-meta.js';
 import type { TaskStatus } from './task.js';
 
 /** Which part of a commit was refused. */

@@ -1,6 +1,6 @@
 import type { Expect, Part } from './commit.js';
 import { VersionConflictError, WorkflowNotFoundError } from './errors.js';
-import { etagOf, type WorkflowMeta } from './records.js';
+import { etagOf, type WorkflowMeta } from './records/workflow-meta.js';
 
 /** Whether an expectation holds for what is there. */
 export function meets(expect: Expect, current: WorkflowMeta | undefined): boolean {

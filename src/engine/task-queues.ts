@@ -1,5 +1,6 @@
 import type { Once } from './commit.js';
 import type { Claim, ClaimedTask, TaskDetail, TaskRecord, TaskStep } from './task.js';
+import { MINUTE_MS } from './limits.js';
 
 export interface Claimed {
   readonly tasks: readonly ClaimedTask[];
@@ -40,8 +41,6 @@ export type QueueTotal = (typeof QUEUE_TOTALS)[number];
 export const QUEUE_RATES = ['enqueued', 'completed'] as const;
 export type QueueRate = (typeof QUEUE_RATES)[number];
 
-export const MINUTE_MS = 60_000;
-
 /** From what was counted in this minute and in the one before it, by how much of this one is over. */
 export function perMinute(before: number, current: number, now: number): number {
   const left = 1 - (now % MINUTE_MS) / MINUTE_MS;
@@ -71,9 +70,6 @@ export interface Chosen {
 
 /** Which dead tasks. */
 export type DeadSelection = { readonly ids: readonly string[] } | { readonly max: number };
-
-/** How long workers that ask no more are still shown. */
-export const WORKER_SEEN_MS = 10 * 60_000;
 
 /**
  * Tasks in queues, beside the parts of a commit that end (`ack`), create (`enqueue`) and claim (`claim`) them. Correct means: passes

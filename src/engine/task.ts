@@ -1,3 +1,4 @@
+import { PLACES_PER_PRIORITY } from './limits.js';
 export type TaskStatus = 'ready' | 'delayed' | 'leased' | 'done' | 'dead' | 'cancelled';
 
 /** Statuses of a task that somebody still has to do; such a task keeps its workflow from expiring. */
@@ -137,21 +138,6 @@ export type TaskStep =
   | { readonly kind: 'release'; readonly id: string; readonly token: string }
   /** A leased task is only asked to stop, unless forced. */
   | { readonly kind: 'cancel'; readonly id: string; readonly reason: string | undefined; readonly isForced: boolean };
-
-/** More releases than these count as deliveries: a task that every worker hands back must end some day. */
-export const MOST_RELEASES = 20;
-/** Failures that are kept of a task. */
-export const FAILURES_KEPT = 10;
-/** Progress events that are kept of a task. */
-export const PROGRESS_KEPT = 1000;
-/** What one claim puts right on its way: tasks that have become due, leases that have run out. */
-export const TIDIED_AT_ONCE = 100;
-/** Open tasks of one workflow that one commit cancels. */
-export const MOST_CANCELLED = 1000;
-
-export const HIGHEST_PRIORITY = 9;
-/** Scores of ready tasks: by priority, then in the order of becoming ready. Exact in a double. */
-export const PLACES_PER_PRIORITY = 2 ** 44;
 
 /** The part of a place that says when, among those of its priority. */
 export function sequenceOf(place: number): number {

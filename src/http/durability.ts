@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Engine } from '../engine/engine.js';
 import { DurabilityUnavailableError, WriteUnconfirmedError } from '../engine/errors.js';
-import { etagOf, type WorkflowMeta } from '../engine/records.js';
+import { etagOf, type WorkflowMeta } from '../engine/records/workflow-meta.js';
 import { InvalidDurabilityError } from './http-errors.js';
 
 const HEADER = 'waymark-durability';

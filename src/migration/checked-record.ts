@@ -1,10 +1,11 @@
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
-import type { About, Cause } from '../engine/records.js';
+import type { About, Cause } from '../engine/records/workflow-meta.js';
 import type { Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
-import { FAILURES_KEPT, PROGRESS_KEPT, type TaskFailure, type TaskStatus } from '../engine/task.js';
+import type { TaskFailure, TaskStatus } from '../engine/task.js';
 import type { ProgressEvent } from '../engine/task-queues.js';
 import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson } from '../json/scan.js';
+import { MAX_FAILURES, MAX_PROGRESS_EVENTS } from '../engine/limits.js';
 
 /** What is wrong with a line; its message is for whoever made it. */
 export class InvalidLineError extends Error {}
@@ -102,7 +103,7 @@ function task(value: Fields): MovedTask {
     headers: json(value, 'headers'),
     payload,
     result: jsonOrNull(value, 'result'),
-    failures: list(value, 'failures').slice(-FAILURES_KEPT).map(failure),
+    failures: list(value, 'failures').slice(-MAX_FAILURES).map(failure),
     backoffMs: list(value, 'backoffMs').map((one) => integer({ backoffMs: one }, 'backoffMs')),
     leaseMs: integer(value, 'leaseMs', 1),
     limitMs: integerOrNull(value, 'limitMs'),
@@ -115,7 +116,7 @@ function task(value: Fields): MovedTask {
     dedupeKey: textOrNull(value, 'dedupeKey'),
     isTimed: flag(value, 'isTimed'),
     progress: integer(value, 'progress'),
-    events: list(value, 'events').slice(-PROGRESS_KEPT).map(progressEvent),
+    events: list(value, 'events').slice(-MAX_PROGRESS_EVENTS).map(progressEvent),
   };
   checkPlace(record);
   return record;

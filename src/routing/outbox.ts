@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
 import { ServiceError } from '../service-error.js';
 import { firstOf, withResolver } from '../waiting/wait-for-change.js';
-import { ENTRIES_KEPT } from '../engine/board.js';
+import { MAX_BOARD_ENTRIES } from '../engine/limits.js';
 import { BOARD, type Posting } from './decision.js';
 
 /** Why something was never published. */
@@ -117,7 +117,7 @@ export class Outbox {
     const commit = {
       once: { key: randomUUID(), fingerprint: '', keepMs: doubtMs + KEY_KEPT_MARGIN_MS },
       publish: postings.map(({ message }) => message),
-      board: { board: BOARD, add, entries: postings.slice(-ENTRIES_KEPT).map(({ entry }) => entry) },
+      board: { board: BOARD, add, entries: postings.slice(-MAX_BOARD_ENTRIES).map(({ entry }) => entry) },
     };
     let doubtfulSince: number | undefined;
     for (let attempt = 0; !this.#over.signal.aborted; attempt++) {

@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import type { CommittedWorkflow, Edit, Expect, IndexValues, Once, Outcome, Ttl } from '../engine/commit.js';
-import { type Cause, type VersionRecord, type WorkflowMeta, type WorkflowRecord, etagOf } from '../engine/records.js';
+import {
+  type Cause,
+  type VersionRecord,
+  type WorkflowMeta,
+  type WorkflowRecord,
+  etagOf,
+} from '../engine/records/workflow-meta.js';
 import { Engine, type Filter, type ListPage, type ListQuery, type VersionPage } from '../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';

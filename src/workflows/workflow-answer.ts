@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { sendJson } from '../http/send-json.js';
 import { httpTime, isoTime } from '../http/times.js';
-import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } from '../engine/records.js';
+import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } from '../engine/records/workflow-meta.js';
 
 /** RFC 9111's predecessor named it; clients that know it tell a copy from the current state. */
 export const STALE = '110 waymark "Response is Stale"';

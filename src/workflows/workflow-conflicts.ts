@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import type { Commit, ConflictName, Outcome, Ttl } from '../engine/commit.js';
-import type { About, WorkflowMeta } from '../engine/records.js';
+import type { About, WorkflowMeta } from '../engine/records/workflow-meta.js';
 import type { ConflictDetail, ConflictPage } from '../engine/conflicts.js';
 import { Engine } from '../engine/engine.js';
 import { ConflictNotFoundError, WorkflowNotFoundError } from '../engine/errors.js';

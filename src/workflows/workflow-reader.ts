@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NotHeldError, VersionConflictError } from '../engine/errors.js';
-import { etagOf, type WorkflowRecord } from '../engine/records.js';
+import { etagOf, type WorkflowRecord } from '../engine/records/workflow-meta.js';
 import { callerOf, workflowIdOf } from '../http/caller.js';
 import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';

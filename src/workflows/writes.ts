@@ -4,7 +4,7 @@ import { callerOf, noteOf } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { expectationOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
-import type { WorkflowRecord } from '../engine/records.js';
+import type { WorkflowRecord } from '../engine/records/workflow-meta.js';
 import type { Write, Written } from './document-workflow-store.js';
 import { sendJson } from '../http/send-json.js';
 import { describeWorkflow, sendWorkflow } from './workflow-answer.js';

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../src/service-error.js';
 import { jsonPatchEdit } from '../../src/workflows/edits/json-patch-edit.js';
-import { etagOf, type WorkflowRecord } from '../../src/engine/records.js';
+import { etagOf, type WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
 import type { DetachedReplica } from '../support/detached-replica.js';
 import { once, patch, put, remove } from '../support/parts.js';
 import { Random } from '../contract/fuzz/random.js';

@@ -9,7 +9,7 @@ import { appendLogEdit } from '../../src/workflows/edits/append-edit.js';
 import { jsonPatchEdit } from '../../src/workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { setStatusEdit } from '../../src/workflows/edits/status-edit.js';
-import { etagOf, type WorkflowRecord } from '../../src/engine/records.js';
+import { etagOf, type WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
 import type { NewTask } from '../../src/engine/task.js';
 import { DetachedReplica, type ReplicaOptions } from '../support/detached-replica.js';
 import { append as appendWithoutRecipe } from '../support/edits.js';

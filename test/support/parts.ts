@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Delete, Edit, Expect, Once, Patch, Put, Touch, Ttl } from '../../src/engine/commit.js';
-import type { About } from '../../src/engine/records.js';
+import type { About } from '../../src/engine/records/workflow-meta.js';
 import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 

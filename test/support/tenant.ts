@@ -1,6 +1,6 @@
 import type { Commit, CommittedWorkflow, Edit, Expect, Once, Outcome, Ttl } from '../../src/engine/commit.js';
 import type { Engine, Filter, ListPage, ListQuery } from '../../src/engine/engine.js';
-import type { VersionRecord, WorkflowMeta, WorkflowRecord } from '../../src/engine/records.js';
+import type { VersionRecord, WorkflowMeta, WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
 import { once, patch, put, putText, remove, touch, type PatchOptions, type PutOptions } from './parts.js';
 
 export type Parts = Omit<Commit, 'once'>;

@@ -4,7 +4,7 @@ import { checkSizes, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
 import { asPart, NotHeldError, VersionConflictError, WorkflowNotFoundError } from '../errors.js';
 import { meets } from '../expectation.js';
-import { etagOf, type WorkflowMeta, type WorkflowRecord } from '../records.js';
+import { pickMeta, etagOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { NewTask, TaskRecord } from '../task.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Base, DetachedEntry, DetachedPart } from './detached-entry.js';
@@ -151,9 +151,8 @@ function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: Ac
 }
 
 function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }: AcceptContext): DetachedPart {
-  const { id, incarnation, version, createdAtMs, updatedAtMs, state } = held.record;
   const deadlineMs = deadlineOf(touch.ttl, held, now, options);
-  const after = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
+  const after = { ...pickMeta(held.record), deadlineMs, state: held.record.state };
   return { is: 'touch', touch, base: held.base, isConditional: expect !== undefined, after };
 }
 

@@ -1,5 +1,5 @@
 import type { EditRecipe, Once, Outcome, Patch, Put, Touch } from '../commit.js';
-import type { Cause, WorkflowMeta, WorkflowRecord } from '../records.js';
+import type { Cause, WorkflowMeta, WorkflowRecord } from '../records/workflow-meta.js';
 import type { Message, NewTask } from '../task.js';
 
 /**

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
-import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../records.js';
+import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../records/workflow-meta.js';
 import type { ConflictBase, ConflictRecord } from '../conflicts.js';
 import { KeptAsConflictError, VersionConflictError } from '../errors.js';
 import type { WorkflowIndex } from '../workflow-index.js';

@@ -21,7 +21,7 @@ import {
 import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
 import { Listeners } from '../memory/feed/listeners.js';
 import type { Moving } from '../moving/moving.js';
-import type { WorkflowRecord } from '../records.js';
+import type { WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { DetachedJournal } from './detached-journal.js';
 import { silentDetachedObserver, type DetachedObserver, type Mode } from './detached-observer.js';

@@ -1,5 +1,5 @@
-import type { WorkflowMeta, WorkflowRecord } from '../records.js';
 import { tenantKey } from '../tenant-key.js';
+import { pickMeta, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
 /** What a copy costs beside its text, about. */
 const OVERHEAD_BYTES = 400;
@@ -25,9 +25,8 @@ export class HeldCopies {
     if (held !== undefined && isLater(held, record)) return;
     // Most reads bring what is known. Who was seen last matters only when room gets short.
     if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
-    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state } = record;
     this.#drop(key, held);
-    const copy = { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
+    const copy = { ...pickMeta(record), state: record.state };
     const bytes = bytesOf(copy);
     if (bytes > this.mostBytes) return;
     this.#copies.set(key, copy);

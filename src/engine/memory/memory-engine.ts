@@ -19,10 +19,10 @@ import {
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError } from '../errors.js';
 import type { MovedOutcome } from '../moving/moved-outcome.js';
-import type { VersionRecord, WorkflowRecord } from '../records.js';
+import { pickMeta, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { WorkflowCollection } from './workflows/workflow-collection.js';
-import { isLive, metaOf, versionOf, type Entry } from './workflows/entry.js';
+import { isLive, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore } from './memory-core.js';
@@ -270,7 +270,7 @@ export class MemoryEngine extends Engine {
     const [next] = claim === undefined ? [] : work.claim(claim);
     const outcome = {
       workflows: written.map(({ id, isCreated, state }): CommittedWorkflow => {
-        const meta = metaOf(data.workflows.get(id) as Entry);
+        const meta = pickMeta(data.workflows.get(id) as Entry);
         return { ...meta, created: isCreated, ...(state !== undefined && { state }) };
       }),
       ...(tasks.length > 0 && {
@@ -350,7 +350,7 @@ export class MemoryEngine extends Engine {
   #recordOf(entry: Entry | undefined): WorkflowRecord | undefined {
     if (entry === undefined) return undefined;
     this.#observer.read(1);
-    return { ...metaOf(entry), state: entry.state.toString() };
+    return { ...pickMeta(entry), state: entry.state.toString() };
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { About } from '../records.js';
+import type { About } from '../records/workflow-meta.js';
 import type { Moved, MovedTask, MovedWorkflow } from './moved.js';
 
 /** Of everything that a record is, whichever store it was read from: two that are equal are the same, byte for byte. */

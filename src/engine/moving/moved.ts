@@ -1,4 +1,4 @@
-import type { About, WorkflowMeta } from '../records.js';
+import type { About, WorkflowMeta } from '../records/workflow-meta.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { TaskFailure, TaskRecord } from '../task.js';
 

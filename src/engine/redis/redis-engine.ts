@@ -20,7 +20,7 @@ import {
 } from '../engine.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
-import type { WorkflowRecord } from '../records.js';
+import type { WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
 import { ChangeHints } from './feed/change-hints.js';
@@ -42,7 +42,8 @@ import { RedisWorkflows } from './workflows/redis-workflows.js';
 import { RedisFeed } from './feed/redis-feed.js';
 import { RedisTasks } from './tasks/redis-tasks.js';
 import { replayOf } from './commits/replay.js';
-import { boardOf, keptOf, listOf } from './commits/replies.js';
+import { listOf } from './scripts/reply.js';
+import { boardOf, keptOf } from './commits/replies.js';
 import { Requests } from './commits/requests.js';
 import { Sender, type ScriptContext } from './commits/sender.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';

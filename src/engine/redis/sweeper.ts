@@ -5,7 +5,7 @@ import type { Reader } from './workflows/reader.js';
 import type { RedisFeed } from './feed/redis-feed.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisScript, TASKS, WRITING } from './scripts/redis-script.js';
-import { listOf } from './commits/replies.js';
+import { listOf } from './scripts/reply.js';
 
 const sweepScript = new RedisScript(WRITING, 'sweep');
 const queueScript = new RedisScript(TASKS, 'sweep-queue');

@@ -1,5 +1,5 @@
 import type { Edit } from '../../engine/commit.js';
-import type { Cause } from '../../engine/records.js';
+import type { Cause } from '../../engine/records/workflow-meta.js';
 import { arrayNode, fromValue, parseDocument, type JsonNode } from '../../json/document.js';
 import { itemsOf, objectOf } from './shape.js';
 

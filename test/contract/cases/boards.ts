@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { ENTRIES_KEPT, MOST_NOTICES, type BoardChange } from '../../../src/engine/board.js';
+import type { BoardChange } from '../../../src/engine/board.js';
 import { once, patch, put } from '../../support/parts.js';
 import { increment } from '../../support/edits.js';
 import type { TestTenant } from '../../support/tenant.js';
 import { newTask } from '../../support/tasks.js';
 import { until } from '../../support/until.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES } from '../../../src/engine/limits.js';
 
 export function describeBoards(fixture: Fixture): void {
   const change = (tenant: TestTenant, given: Omit<BoardChange, 'board'>, board = 'b') =>
@@ -45,14 +46,19 @@ export function describeBoards(fixture: Fixture): void {
 
     it('is bounded', async () => {
       const tenant = fixture.tenant();
-      const names = Array.from({ length: MOST_NOTICES + 5 }, (_, i) => String(i).padStart(5, '0'));
+      const names = Array.from({ length: MAX_BOARD_NOTICES + 5 }, (_, i) => String(i).padStart(5, '0'));
       await change(tenant, { notices: names.map((name) => notice(name, name, name === '00003' ? 5000 : 1000)) });
-      await change(tenant, { entries: Array.from({ length: ENTRIES_KEPT }, (_, i) => String(i)) });
+      await change(tenant, { entries: Array.from({ length: MAX_BOARD_ENTRIES }, (_, i) => String(i)) });
       await change(tenant, { entries: ['x', 'y'] });
       const { notices, entries } = await read(tenant);
       // Those that end first go; of equal ones the first by name.
       expect(notices.map(({ name }) => name)).toEqual(['00003', ...names.slice(6)]);
-      expect([entries.length, ...entries.slice(0, 3)]).toEqual([ENTRIES_KEPT, 'y', 'x', String(ENTRIES_KEPT - 1)]);
+      expect([entries.length, ...entries.slice(0, 3)]).toEqual([
+        MAX_BOARD_ENTRIES,
+        'y',
+        'x',
+        String(MAX_BOARD_ENTRIES - 1),
+      ]);
     });
 
     it('changes once for a once key, in one step with all the rest of its commit', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Expect } from '../../../src/engine/commit.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../../../src/engine/errors.js';
-import { etagOf, type WorkflowMeta } from '../../../src/engine/records.js';
+import { etagOf, type WorkflowMeta } from '../../../src/engine/records/workflow-meta.js';
 import { merge } from '../../support/edits.js';
 import { refusalOf } from '../../support/refusal.js';
 import type { TestTenant } from '../../support/tenant.js';

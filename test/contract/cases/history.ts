@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { About, Cause } from '../../../src/engine/records.js';
+import type { About, Cause } from '../../../src/engine/records/workflow-meta.js';
 import { patch } from '../../support/parts.js';
 import { append, increment, merge } from '../../support/edits.js';
 import { versionOf, type TestTenant } from '../../support/tenant.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { etagOf } from '../../../src/engine/records.js';
+import { etagOf } from '../../../src/engine/records/workflow-meta.js';
 import { stampOf } from '../../../src/engine/moving/stamp.js';
 import { fillTenant } from '../../support/full-tenant.js';
 import {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
-import { MOST_CANCELLED } from '../../../src/engine/task.js';
 import { once, put } from '../../support/parts.js';
 import { refusalOf } from '../../support/refusal.js';
 import { newTask, SECOND, TestQueue } from '../../support/tasks.js';
 import { dumpTasks, sweepAll } from '../../support/task-dump.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MAX_CANCELLED } from '../../../src/engine/limits.js';
 
 export function describeTaskCancelling(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
@@ -157,7 +157,7 @@ export function describeTaskCancelling(fixture: Fixture): void {
         await tenant.put('a', {});
         const tasks = (count: number, name: string) =>
           Array.from({ length: count }, () => newTask(name, { workflowId: 'a' }));
-        for (let n = 0; n < MOST_CANCELLED / 100; n++) await q.commit({ enqueue: tasks(100, `q-${n % 2}`) });
+        for (let n = 0; n < MAX_CANCELLED / 100; n++) await q.commit({ enqueue: tasks(100, `q-${n % 2}`) });
         const [last] = tasks(1, 'q');
         await q.commit({ enqueue: [last as ReturnType<typeof newTask>] });
         const act = () => q.commit({ cancelTasksOf: ['a'], puts: [put('a', { cancelled: true })] }, once());

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { FAILURES_KEPT } from '../../../src/engine/task.js';
 import { once } from '../../support/parts.js';
 import { DAY, TestQueue } from '../../support/tasks.js';
 import { sweepAll } from '../../support/task-dump.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MAX_FAILURES } from '../../../src/engine/limits.js';
 
 export function describeTaskDead(fixture: Fixture): void {
   const queue = (name?: string) => new TestQueue(fixture.engine, fixture.tenant().name, name);
@@ -57,7 +57,7 @@ export function describeTaskDead(fixture: Fixture): void {
       }
       const { failures, reason } = await q.get(id);
       expect(reason).toBe('LEASE_EXPIRED');
-      expect(failures).toHaveLength(FAILURES_KEPT);
+      expect(failures).toHaveLength(MAX_FAILURES);
       expect(failures.at(-1)?.code).toBe('E14');
       expect(await q.takeIds(1)).toEqual([]);
     });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
-import { MINUTE_MS, WORKER_SEEN_MS } from '../../../src/engine/task-queues.js';
 import { claimOf, newTask, SECOND, TestQueue } from '../../support/tasks.js';
 import { sweepAll } from '../../support/task-dump.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MINUTE_MS, WORKER_SHOWN_MS } from '../../../src/engine/limits.js';
 
 const HOUR = 3_600_000;
 
@@ -90,7 +90,7 @@ export function describeTaskFigures(fixture: Fixture): void {
         ['w-2', 1],
         ['w-3', 0],
       ]);
-      fixture.clock.advance(WORKER_SEEN_MS - SECOND);
+      fixture.clock.advance(WORKER_SHOWN_MS - SECOND);
       expect(await workers()).toEqual([
         ['w-2', 1],
         ['w-3', 0],

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
-import { MOST_RELEASES, PROGRESS_KEPT } from '../../../src/engine/task.js';
 import { refusalOf } from '../../support/refusal.js';
 import { dumpAll, SECOND, TestQueue } from '../../support/tasks.js';
 import { until } from '../../support/until.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MAX_PROGRESS_EVENTS, MAX_RELEASES } from '../../../src/engine/limits.js';
 
 export function describeTaskLeases(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
@@ -137,7 +137,7 @@ export function describeTaskLeases(fixture: Fixture): void {
     it('that was released costs nothing, until that has been done too often (invariant 6)', async () => {
       const q = queue();
       await q.enqueue({ maxAttempts: 1 });
-      for (let n = 0; n < MOST_RELEASES; n++) {
+      for (let n = 0; n < MAX_RELEASES; n++) {
         const task = await q.take();
         expect(task.attempt).toBe(1);
         expect((await q.release(task)).task.status).toBe('ready');
@@ -267,9 +267,9 @@ export function describeTaskLeases(fixture: Fixture): void {
         const q = queue();
         const id = await q.enqueue();
         const task = await q.take();
-        for (let n = 0; n < PROGRESS_KEPT + 5; n++) await q.progress(task);
+        for (let n = 0; n < MAX_PROGRESS_EVENTS + 5; n++) await q.progress(task);
         const progress = await q.engine.tasks.readProgress(q.tenant, id, 0, 2000);
-        expect([progress?.oldest, progress?.events.length]).toEqual([6, PROGRESS_KEPT]);
+        expect([progress?.oldest, progress?.events.length]).toEqual([6, MAX_PROGRESS_EVENTS]);
       },
       30 * SECOND,
     );

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { PROGRESS_KEPT } from '../../../src/engine/task.js';
-import { MINUTE_MS } from '../../../src/engine/task-queues.js';
 import { SECOND, TestQueue } from '../../support/tasks.js';
 import type { Fixture } from '../engine-under-test.js';
+import { MAX_PROGRESS_EVENTS, MINUTE_MS } from '../../../src/engine/limits.js';
 
 export function describeTaskProgress(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
@@ -71,14 +70,14 @@ export function describeTaskProgress(fixture: Fixture): void {
         const q = queue();
         const id = await q.enqueue();
         const task = await q.take();
-        for (let n = 0; n < PROGRESS_KEPT / 100 + 1; n++) {
+        for (let n = 0; n < MAX_PROGRESS_EVENTS / 100 + 1; n++) {
           await Promise.all(Array.from({ length: 100 }, () => q.progress(task)));
         }
         expect((await read(q, id, 0, 1))?.oldest).toBe(101);
         expect(await numbers(q, id, 0, 2)).toEqual([101, 102]);
         expect(await numbers(q, id, 50, 2)).toEqual([101, 102]);
-        expect((await numbers(q, id, 0, 5000))?.length).toBe(PROGRESS_KEPT);
-        expect(await numbers(q, id, PROGRESS_KEPT + 99, 5)).toEqual([PROGRESS_KEPT + 100]);
+        expect((await numbers(q, id, 0, 5000))?.length).toBe(MAX_PROGRESS_EVENTS);
+        expect(await numbers(q, id, MAX_PROGRESS_EVENTS + 99, 5)).toEqual([MAX_PROGRESS_EVENTS + 100]);
       },
       30 * SECOND,
     );

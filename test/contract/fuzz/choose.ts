@@ -1,6 +1,6 @@
 import type { Expect, Once, Put, Ttl } from '../../../src/engine/commit.js';
 import type { Engine, Filter } from '../../../src/engine/engine.js';
-import { etagOf, type WorkflowRecord } from '../../../src/engine/records.js';
+import { etagOf, type WorkflowRecord } from '../../../src/engine/records/workflow-meta.js';
 import type { TestClock } from '../../support/clock.js';
 import { testIndex } from '../../support/parts.js';
 import type { CommitSpec, EditSpec, Operation, PatchSpec } from './operation.js';

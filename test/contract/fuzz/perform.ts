@@ -3,7 +3,7 @@ import type { Commit, Edit, Outcome } from '../../../src/engine/commit.js';
 import type { Engine, VersionLookup } from '../../../src/engine/engine.js';
 import type { QueueRecord } from '../../../src/engine/task-queues.js';
 import { VersionConflictError } from '../../../src/engine/errors.js';
-import type { WorkflowRecord } from '../../../src/engine/records.js';
+import type { WorkflowRecord } from '../../../src/engine/records/workflow-meta.js';
 import { ServiceError } from '../../../src/service-error.js';
 import {
   append,

@@ -1,6 +1,7 @@
-import { LARGEST_KEPT_STATE, RETRY_WINDOW_MS, type Once, type Outcome } from '../../commit.js';
+import { RETRY_WINDOW_MS, type Once, type Outcome } from '../../commit.js';
 import { IdempotencyMismatchError } from '../../errors.js';
 import { SortedSet } from '../sorted-set.js';
+import { MAX_KEPT_STATE_BYTES } from '../../limits.js';
 
 /** The outcome of a commit, kept under its once key. */
 export interface KeptOutcome {
@@ -75,7 +76,7 @@ export function keptOutcome(
   isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
 ): KeptOutcome {
   const workflows = outcome.workflows.map(({ state, ...workflow }) => {
-    const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= LARGEST_KEPT_STATE;
+    const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= MAX_KEPT_STATE_BYTES;
     return isKept ? { ...workflow, state } : workflow;
   });
   return {

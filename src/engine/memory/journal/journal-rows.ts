@@ -1,4 +1,4 @@
-import type { About, Cause } from '../../records.js';
+import type { About, Cause } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
 import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
 

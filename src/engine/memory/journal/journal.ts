@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Board } from '../../board.js';
-import type { About, WorkflowMeta } from '../../records.js';
+import { pickMeta, type About, type WorkflowMeta } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { metaOf, type Earlier, type Entry } from '../workflows/entry.js';
+import { type Earlier, type Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
@@ -117,10 +117,9 @@ export function changesOf(
   }
   if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
 
-  const { version, ttlMs } = next;
-  changes.push({ kind: 'workflow', tenant, id, value: { ...metaOf(next), ttlMs } });
+  changes.push({ kind: 'workflow', tenant, id, value: { ...pickMeta(next), ttlMs: next.ttlMs } });
   if (isTouch) return changes;
-  changes.push({ kind: 'version', tenant, id, version, value: journaled(next) });
+  changes.push({ kind: 'version', tenant, id, version: next.version, value: journaled(next) });
   if (!isSameLife) {
     for (const earlier of next.history) {
       changes.push({ kind: 'version', tenant, id, version: earlier.version, value: journaled(earlier) });

@@ -19,6 +19,7 @@ import { isForgotten, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
+import { pickMeta } from '../../records/workflow-meta.js';
 
 const STAMPS_AT_ONCE = 1000;
 
@@ -155,14 +156,9 @@ export class MemoryMoving extends Moving {
     const arrived = decideWorkflow(record, old && { ...old, stamp: stampedWorkflow(old).stamp }, options, now);
     if (!isWritten(arrived) || options.isDryRun === true) return arrived;
     const { texts } = this.core.tenants;
-    const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
+    const { incarnation, version, ttlMs, about, state, history } = record;
     transaction.replaceWorkflow(id, {
-      id,
-      incarnation,
-      version,
-      createdAtMs,
-      updatedAtMs,
-      deadlineMs,
+      ...pickMeta(record),
       ttlMs,
       about,
       state: texts.add(state),

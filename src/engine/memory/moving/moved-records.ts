@@ -2,17 +2,13 @@ import type { MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import type { Entry } from '../workflows/entry.js';
 import { recordOf, type TaskEntry } from '../tasks/task-entry.js';
+import { pickMeta } from '../../records/workflow-meta.js';
 
 export function movedWorkflow(entry: Entry): MovedWorkflow {
-  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = entry;
+  const { ttlMs, about, state, history } = entry;
   return {
     kind: 'workflow',
-    id,
-    incarnation,
-    version,
-    createdAtMs,
-    updatedAtMs,
-    deadlineMs,
+    ...pickMeta(entry),
     ttlMs,
     about,
     state: state.toString(),

@@ -20,8 +20,7 @@ import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
 import { claimedOf, detailOf, isForgotten, recordOf, type TaskEntry } from './task-entry.js';
 import { TaskWork } from './task-work.js';
-
-const MOST_LEASED_SHOWN = 1000;
+import { MAX_LEASED_SHOWN } from '../../limits.js';
 
 /** What a claim keeps under its key: which task got which token. */
 type Lent = readonly (readonly [id: string, token: string])[];
@@ -143,7 +142,7 @@ export class MemoryTasks extends TaskQueues {
       const inHand = new Map<string, number>();
       let shown = 0;
       for (const { id } of queue.leased.ascending()) {
-        if (++shown > MOST_LEASED_SHOWN) break;
+        if (++shown > MAX_LEASED_SHOWN) break;
         const { worker } = tasks.get(id) as TaskEntry;
         if (worker !== null) inHand.set(worker, (inHand.get(worker) ?? 0) + 1);
       }

@@ -1,15 +1,8 @@
-import {
-  MINUTE_MS,
-  perMinute,
-  QUEUE_RATES,
-  QUEUE_TOTALS,
-  WORKER_SEEN_MS,
-  type QueueRate,
-  type QueueTotal,
-} from '../../task-queues.js';
+import { perMinute, QUEUE_RATES, QUEUE_TOTALS, type QueueRate, type QueueTotal } from '../../task-queues.js';
 import type { TaskStatus } from '../../task.js';
 import { SortedSet } from '../sorted-set.js';
 import type { TaskEntry } from './task-entry.js';
+import { MINUTE_MS, WORKER_SHOWN_MS } from '../../limits.js';
 
 /** One queue: its tasks by status, each in the order in which they come up. */
 export class Queue {
@@ -64,13 +57,13 @@ export class Queue {
     this.#workers.delete(worker);
     this.#workers.set(worker, now);
     for (const [name, seen] of this.#workers) {
-      if (seen > now - WORKER_SEEN_MS) break;
+      if (seen > now - WORKER_SHOWN_MS) break;
       this.#workers.delete(name);
     }
   }
 
   workers(now: number): [name: string, seenAtMs: number][] {
-    return [...this.#workers].filter(([, seen]) => seen > now - WORKER_SEEN_MS);
+    return [...this.#workers].filter(([, seen]) => seen > now - WORKER_SHOWN_MS);
   }
 }
 

@@ -9,25 +9,21 @@ import {
   TooManyTasksError,
   type FailedPart,
 } from '../../errors.js';
-import {
-  FAILURES_KEPT,
-  HIGHEST_PRIORITY,
-  isOpen,
-  MOST_CANCELLED,
-  MOST_RELEASES,
-  PLACES_PER_PRIORITY,
-  PROGRESS_KEPT,
-  TIDIED_AT_ONCE,
-  type Claim,
-  type ClaimedTask,
-  type NewTask,
-  type TaskStep,
-} from '../../task.js';
+import { isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
 import type { DeadSelection, QueueTotal } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
 import { claimedOf, isForgotten, type TaskEntry } from './task-entry.js';
+import {
+  MAX_CANCELLED,
+  MAX_FAILURES,
+  MAX_PRIORITY,
+  MAX_PROGRESS_EVENTS,
+  MAX_RELEASES,
+  MAX_TIDIED,
+  PLACES_PER_PRIORITY,
+} from '../../limits.js';
 
 /** What every task looks like that nobody has in hand. */
 const AT_REST = {
@@ -79,7 +75,7 @@ export class TaskWork {
 
   /** @throws TooManyTasksError */
   demandFew(workflowId: string): void {
-    if (this.#tasks.openOf(workflowId) > MOST_CANCELLED) throw new TooManyTasksError(workflowId, MOST_CANCELLED);
+    if (this.#tasks.openOf(workflowId) > MAX_CANCELLED) throw new TooManyTasksError(workflowId, MAX_CANCELLED);
   }
 
   enqueue(task: NewTask): { entry: TaskEntry; isDuplicate: Enqueued['isDuplicate'] } {
@@ -139,8 +135,8 @@ export class TaskWork {
   /** Puts right what time has done to a queue, up to a bound: tasks are due, leases have run out. */
   tidy(queue: string): void {
     const sets = this.#tasks.queue(queue);
-    for (const id of dueIn(sets.delayed, this.#now, TIDIED_AT_ONCE)) this.#makeReady(this.#get(id));
-    for (const id of dueIn(sets.leased, this.#now, TIDIED_AT_ONCE)) this.#expireLease(this.#get(id));
+    for (const id of dueIn(sets.delayed, this.#now, MAX_TIDIED)) this.#makeReady(this.#get(id));
+    for (const id of dueIn(sets.leased, this.#now, MAX_TIDIED)) this.#expireLease(this.#get(id));
   }
 
   claim({ queue, worker, leaseMs, tokens }: Claim): ClaimedTask[] {
@@ -151,7 +147,7 @@ export class TaskWork {
     this.tidy(queue);
     if (sets.isPaused) return [];
     const claimed: ClaimedTask[] = [];
-    for (let looked = 0; claimed.length < tokens.length && looked < tokens.length + TIDIED_AT_ONCE; looked++) {
+    for (let looked = 0; claimed.length < tokens.length && looked < tokens.length + MAX_TIDIED; looked++) {
       const first = sets.ready.first;
       if (first === undefined) break;
       const entry = this.#get(first.id);
@@ -251,7 +247,7 @@ export class TaskWork {
   /** Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were. */
   #endOverdueHeads(ready: SortedSet, most: number): number {
     let ended = 0;
-    for (let priority = 0; priority <= HIGHEST_PRIORITY; priority++) {
+    for (let priority = 0; priority <= MAX_PRIORITY; priority++) {
       while (ended < most) {
         const head = headOf(ready, priority);
         const entry = head === undefined ? undefined : this.#get(head);
@@ -383,13 +379,13 @@ export class TaskWork {
   #progress(entry: TaskEntry, event: string): { entry: TaskEntry; eventId: string } {
     const id = entry.progress + 1;
     const events = [...this.#tasks.progressOf(entry.id), { id, atMs: this.#now, event }];
-    this.transaction.setProgress(entry.id, events.slice(-PROGRESS_KEPT));
+    this.transaction.setProgress(entry.id, events.slice(-MAX_PROGRESS_EVENTS));
     return { entry: this.#extend({ ...entry, progress: id }, undefined), eventId: String(id) };
   }
 
   #release(entry: TaskEntry): TaskEntry {
     if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
-    const isSpent = entry.releases >= MOST_RELEASES;
+    const isSpent = entry.releases >= MAX_RELEASES;
     if (isSpent && entry.attempt >= entry.maxAttempts) return this.#die(entry, 'RELEASED_TOO_OFTEN');
     return this.#replace(
       {
@@ -407,7 +403,7 @@ export class TaskWork {
   #fail(entry: TaskEntry, step: Extract<TaskStep, { kind: 'fail' }>): TaskEntry {
     const { error, isRetryable, retryAfterMs, jitter } = step;
     const failure = { ...error, attempt: entry.attempt, atMs: this.#now };
-    const failed = { ...entry, failures: [...entry.failures, failure].slice(-FAILURES_KEPT) };
+    const failed = { ...entry, failures: [...entry.failures, failure].slice(-MAX_FAILURES) };
     if (entry.cancelRequested) return this.#cancel(failed, entry.reason);
     if (!isRetryable || entry.attempt >= entry.maxAttempts) return this.#die(failed, error.code);
     const backoff = entry.backoffMs[Math.min(entry.attempt, entry.backoffMs.length) - 1] ?? 0;

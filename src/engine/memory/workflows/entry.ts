@@ -1,5 +1,5 @@
 import type { IndexValues } from '../../commit.js';
-import type { About, VersionRecord, WorkflowMeta } from '../../records.js';
+import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
 import type { EngineOptions } from '../../engine.js';
 import type { StoredText } from '../journal/text-store.js';
 
@@ -60,16 +60,8 @@ export function* textsOf(entry: Entry | undefined): Generator<StoredText> {
   for (const { state } of entry.history) yield state;
 }
 
-export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: WorkflowMeta): WorkflowMeta {
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
-}
-
 export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {
-  const { about, state } = earlier;
-  return {
-    ...metaOf({ ...entry, ...earlier }),
-    about,
-    bytes: state.length,
-    ...(includeState && { state: state.toString() }),
-  };
+  const { version, updatedAtMs, deadlineMs, about, state } = earlier;
+  const meta = { ...pickMeta(entry), version, updatedAtMs, deadlineMs };
+  return { ...meta, about, bytes: state.length, ...(includeState && { state: state.toString() }) };
 }

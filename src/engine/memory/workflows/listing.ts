@@ -3,9 +3,10 @@ import type { Clock } from '../../clock.js';
 import type { Filter, ListPage, ListPosition, ListQuery } from '../../engine.js';
 import { FEW_IDS, fitting, LAST_ID } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
-import { isLive, metaOf, type Entry } from './entry.js';
+import { isLive, type Entry } from './entry.js';
 import { inOrder, type Order } from './members.js';
 import type { SortedSet, Scored } from '../sorted-set.js';
+import { pickMeta } from '../../records/workflow-meta.js';
 
 /** Entries examined in one turn of the event loop, so that a search through a million does not block requests. */
 const EXAMINED_PER_TURN = 2000;
@@ -184,5 +185,5 @@ function orderOf(sort: ListQuery['sort']): Order {
 }
 
 function itemOf(entry: Entry, includeState: boolean): ListPage['items'][number] {
-  return { ...metaOf(entry), ...(includeState && { state: entry.state.toString() }) };
+  return { ...pickMeta(entry), ...(includeState && { state: entry.state.toString() }) };
 }

@@ -12,14 +12,16 @@ import {
   VersionConflictError,
   WorkflowNotFoundError,
 } from '../../errors.js';
-import type { WorkflowRecord } from '../../records.js';
-import { MOST_CANCELLED, type ClaimedTask } from '../../task.js';
+import { pickMeta, type WorkflowRecord } from '../../records/workflow-meta.js';
+import type { ClaimedTask } from '../../task.js';
 import { endOf, requestOf, type Plan } from './commit-plan.js';
 import { prefixOf } from '../keys.js';
 import type { Requests } from './requests.js';
-import { committedOf, foundOf, listOf, metaOf, textOf } from './replies.js';
+import { committedOf, foundOf } from './replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import { replayOf } from './replay.js';
 import { claimedOf, enqueuedOf } from '../tasks/task-replies.js';
+import { MAX_CANCELLED } from '../../limits.js';
 
 /** What the script said to a plan. */
 export type Verdict =
@@ -103,7 +105,7 @@ function verdictOf(reply: readonly unknown[]): Verdict {
     case 'known':
       return { is: 'known', places: reply.slice(1).map((place) => Number(place) - 1) };
     case 'conflict': {
-      const current = line === undefined || line === null ? undefined : metaOf(foundOf('', line));
+      const current = line === undefined || line === null ? undefined : pickMeta(foundOf('', line));
       const record = current && { ...current, state: typeof state === 'string' ? state : '' };
       return { is: 'conflict', part: textOf(first) as Part, at: Number(second), current: record };
     }
@@ -158,7 +160,7 @@ export function refusalOf(
     case 'settled':
       return new ConflictNotFoundError(ids.settles?.[verdict.at] ?? { id: '', n: 0 });
     case 'too-many':
-      return new TooManyTasksError(verdict.id, MOST_CANCELLED);
+      return new TooManyTasksError(verdict.id, MAX_CANCELLED);
   }
 }
 

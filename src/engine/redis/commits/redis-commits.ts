@@ -5,7 +5,7 @@ import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { asPart, StoreUnavailableError } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import type { WorkflowRecord } from '../../records.js';
+import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { entriesOf, planOf, plannedPut, plannedTtl, taskPartsOf, type PlannedPut } from './commit-plan.js';
 import {

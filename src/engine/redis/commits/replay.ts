@@ -1,7 +1,8 @@
 import type { ConflictName, Outcome } from '../../commit.js';
 import { KeptAsConflictError } from '../../errors.js';
 import { enqueuedOf } from '../tasks/task-replies.js';
-import { committedOf, keptListOf, textOf } from './replies.js';
+import { committedOf } from './replies.js';
+import { keptListOf, textOf } from '../scripts/reply.js';
 
 /**
  * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.

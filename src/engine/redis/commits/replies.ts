@@ -1,31 +1,13 @@
 import { shownBoard, type Board, type Notice } from '../../board.js';
 import type { CommittedWorkflow } from '../../commit.js';
-import type { About, VersionRecord, WorkflowMeta } from '../../records.js';
-import { StoreUnavailableError } from '../../errors.js';
+import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
+import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
 /** Whose value it is; see load in scripts/modules/workflows.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
 
 export interface Found extends WorkflowMeta {
   readonly kind: Kind;
-}
-
-/** Redis is another program's output: what does not look as it must is no reason to crash, and none to guess. */
-function unexpected(): never {
-  throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : unexpected();
-}
-
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : unexpected();
-}
-
-function numberOf(text: string | undefined): number {
-  const value = Number(text);
-  return text !== undefined && Number.isFinite(value) ? value : unexpected();
 }
 
 function deadlineOf(text: string | undefined): number | null {
@@ -46,16 +28,12 @@ export function foundOf(id: string, line: unknown): Found {
   };
 }
 
-export function metaOf({ kind: _kind, ...meta }: Found): WorkflowMeta {
-  return meta;
-}
-
 /** From a result of commit.lua: "<id> <incarnation> <version> <created> <updated> <deadline> <1 when created>" */
 export function committedOf(result: unknown): CommittedWorkflow {
   const line = textOf(result);
   const stop = line.indexOf(' ');
-  const { kind, ...meta } = foundOf(line.slice(0, stop), line.slice(stop + 1));
-  return { ...meta, created: (kind as string) === '1' };
+  const found = foundOf(line.slice(0, stop), line.slice(stop + 1));
+  return { ...pickMeta(found), created: (found.kind as string) === '1' };
 }
 
 /** From an entry of versions.lua: header "<version> <updated> <deadline> <about>", bytes, state. */
@@ -63,9 +41,7 @@ export function versionOf(found: Found, entry: unknown, includeState: boolean): 
   const [header, bytes, state] = listOf(entry);
   const [, version, updated, deadline, about] = /^(\d+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
   return {
-    id: found.id,
-    incarnation: found.incarnation,
-    createdAtMs: found.createdAtMs,
+    ...pickMeta(found),
     version: numberOf(version),
     updatedAtMs: numberOf(updated),
     deadlineMs: deadlineOf(deadline),
@@ -83,11 +59,6 @@ export function keptOf(text: string): {
 } {
   const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
   return { untilMs: numberOf(until), fingerprint, outcome };
-}
-
-/** An empty list of Lua is written as an empty object. */
-export function keptListOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
 /** From read-board.lua, which has left out what is over. */

@@ -2,7 +2,7 @@ import type { EngineOptions } from '../../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../../errors.js';
 import { stateKey, prefixOf } from '../keys.js';
 import { CALLS, RedisScript, TASKS } from '../scripts/redis-script.js';
-import { listOf, textOf } from './replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import type { Fence, ScriptArguments, ScriptContext, Sender } from './sender.js';
 
 /** Of one call; more would hold up Redis for everybody. */

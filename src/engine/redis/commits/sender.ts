@@ -6,7 +6,7 @@ import type { RedisConnections } from '../connection/redis-connections.js';
 import { withTimeout } from '../../../with-timeout.js';
 import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import type { RedisScript } from '../scripts/redis-script.js';
-import { listOf } from './replies.js';
+import { listOf } from '../scripts/reply.js';
 
 const MOST_RETRIES = 2;
 

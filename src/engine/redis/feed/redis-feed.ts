@@ -5,7 +5,7 @@ import { eventIdOf, placeOf } from '../../event-id.js';
 import { feedKey, prefixOf } from '../keys.js';
 import type { Reader } from '../workflows/reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
-import { listOf, textOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
 const trimScript = new RedisScript(['base'], 'trim-feed');

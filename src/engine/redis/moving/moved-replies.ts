@@ -1,8 +1,10 @@
-import type { About } from '../../records.js';
+import type { About } from '../../records/workflow-meta.js';
 import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { foundOf, listOf, metaOf, textOf, type Found } from '../commits/replies.js';
+import { foundOf, type Found } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import { detailOf, parcel } from '../tasks/task-replies.js';
+import { pickMeta } from '../../records/workflow-meta.js';
 
 /** From an entry of move-read.lua. */
 export function movedWorkflowOf(id: string, reply: unknown): { readonly found: Found; readonly record: MovedWorkflow } {
@@ -10,7 +12,7 @@ export function movedWorkflowOf(id: string, reply: unknown): { readonly found: F
   const found = foundOf(id, line);
   const record: MovedWorkflow = {
     kind: 'workflow',
-    ...metaOf(found),
+    ...pickMeta(found),
     ttlMs: ttl === '-' ? null : Number(textOf(ttl)),
     about: JSON.parse(textOf(about)) as About,
     state: textOf(state),

@@ -13,7 +13,7 @@ import { keptText } from './moved-outcomes.js';
 import { movedTaskOf, movedWorkflowOf, taskFields, taskTexts, versionText } from './moved-replies.js';
 import type { Reader } from '../workflows/reader.js';
 import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
-import { listOf, textOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import type { ScriptContext } from '../commits/sender.js';
 import { keepsChanging, unlessUnreadable } from '../workflows/redis-workflows.js';
 

@@ -29,7 +29,7 @@ import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from 
 import { eventOf } from '../moving/moved-replies.js';
 import type { Reader } from '../workflows/reader.js';
 import { RedisScript, TASKS } from '../scripts/redis-script.js';
-import { keptListOf, listOf, textOf } from '../commits/replies.js';
+import { keptListOf, listOf, textOf } from '../scripts/reply.js';
 import type { Requests, Room } from '../commits/requests.js';
 import type { ScriptContext } from '../commits/sender.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';

@@ -1,6 +1,6 @@
 import type { Enqueued } from '../../commit.js';
 import type { ClaimedTask, TaskDetail, TaskFailure, TaskRecord, TaskStatus } from '../../task.js';
-import { listOf, textOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 
 /** The fields of a task, in the order of OUTSIDE in tasks.lua. */
 export function taskOf(fields: unknown): TaskRecord {

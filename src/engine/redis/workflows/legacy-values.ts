@@ -1,7 +1,7 @@
 import { isWorkflowId } from '../../names.js';
 import { prefixOf, stateKey } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { listOf, textOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 
 const KEYS_AT_ONCE = '1000';
 

@@ -1,10 +1,11 @@
 import type { Filter, ListPage, ListPosition, ListQuery } from '../../engine.js';
 import { FEW_IDS, fitting, LAST_ID, PAGE_BYTES } from '../../page.js';
-import type { WorkflowRecord } from '../../records.js';
+import { pickMeta, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { prefixOf, stateKey } from '../keys.js';
 import type { Reader } from './reader.js';
 import { RECORDS, RedisScript } from '../scripts/redis-script.js';
-import { foundOf, listOf, metaOf, textOf } from '../commits/replies.js';
+import { foundOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import { unlessUnreadable } from './redis-workflows.js';
 import type { Sweeper } from '../sweeper.js';
 
@@ -161,11 +162,11 @@ export class Listing {
     const [score, id, line, state] = listOf(item);
     const found = foundOf(textOf(id), line);
     if (found.kind === 'ours') {
-      return { score: Number(score), item: { ...metaOf(found), ...(includeState && { state: textOf(state) }) } };
+      return { score: Number(score), item: { ...pickMeta(found), ...(includeState && { state: textOf(state) }) } };
     }
     const record = await this.find(tenant, found.id).catch(unlessUnreadable);
     // What another program wrote and nobody can read hides none of the others; that it is there can still be told.
-    if (record === undefined) return includeState ? undefined : { score: Number(score), item: metaOf(found) };
+    if (record === undefined) return includeState ? undefined : { score: Number(score), item: pickMeta(found) };
     const { state: current, ...meta } = record;
     return { score: Number(score), item: includeState ? { ...meta, state: current } : meta };
   }

@@ -5,7 +5,7 @@ import { prefixOf, stateKey } from '../keys.js';
 import type { Reader } from './reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/replay.js';
-import { listOf, textOf } from '../commits/replies.js';
+import { listOf, textOf } from '../scripts/reply.js';
 import type { Requests } from '../commits/requests.js';
 import type { ScriptContext } from '../commits/sender.js';
 

@@ -1,13 +1,14 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
 import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
 import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
-import type { VersionRecord, WorkflowRecord } from '../../records.js';
+import { pickMeta, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { entriesOf } from '../commits/commit-plan.js';
 import { prefixOf, stateKey } from '../keys.js';
 import type { Reader } from './reader.js';
 import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
-import { foundOf, listOf, metaOf, versionOf, type Found } from '../commits/replies.js';
+import { foundOf, versionOf, type Found } from '../commits/replies.js';
+import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(WRITING, 'adopt');
@@ -35,7 +36,7 @@ export class RedisWorkflows {
       const found = foundOf(id, line);
       if (found.kind === 'ours') {
         this.observer.read(1);
-        return { ...metaOf(found), state };
+        return { ...pickMeta(found), state };
       }
       const record = await this.#settled(tenant, found, state);
       if (record !== undefined) return record;
@@ -68,7 +69,7 @@ export class RedisWorkflows {
           continue;
         }
         const found = foundOf(id, line);
-        records.push(found.kind === 'ours' ? { ...metaOf(found), state } : await this.find(tenant, id));
+        records.push(found.kind === 'ours' ? { ...pickMeta(found), state } : await this.find(tenant, id));
       }
     }
     this.observer.read(records.filter((record) => record !== undefined).length);
@@ -100,7 +101,7 @@ export class RedisWorkflows {
     const index = this.#indexOf(found.id, state);
     if (found.kind === 'legacy') {
       this.observer.read(1);
-      return { ...metaOf(found), state };
+      return { ...pickMeta(found), state };
     }
     await this.#runAdopt(tenant, found.id, state, index);
     return undefined;

@@ -12,6 +12,12 @@ export interface WorkflowMeta {
   readonly deadlineMs: number | null;
 }
 
+/** The meta alone, of a record that has more. */
+export function pickMeta(record: WorkflowMeta): WorkflowMeta {
+  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = record;
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+}
+
 /** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
 export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;
@@ -19,8 +25,20 @@ export interface WorkflowRecord extends WorkflowMeta {
   readonly isHeldCopy?: true;
 }
 
-export type Cause =
-  'put' | 'patch' | 'status' | 'section' | 'log' | 'exhibit' | 'commit' | 'restore' | 'fork' | 'import' | 'adopt';
+export const CAUSES = [
+  'put',
+  'patch',
+  'status',
+  'section',
+  'log',
+  'exhibit',
+  'commit',
+  'restore',
+  'fork',
+  'import',
+  'adopt',
+] as const;
+export type Cause = (typeof CAUSES)[number];
 
 /** Who wrote a version and why; kept with the version in the history. */
 export interface About {

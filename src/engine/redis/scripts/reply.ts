@@ -1,0 +1,24 @@
+import { StoreUnavailableError } from '../../errors.js';
+
+/** Refuses a reply of another shape than the scripts make: neither crash nor guess. */
+export function unexpected(): never {
+  throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : unexpected();
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : unexpected();
+}
+
+export function numberOf(text: string | undefined): number {
+  const value = Number(text);
+  return text !== undefined && Number.isFinite(value) ? value : unexpected();
+}
+
+/** A list within JSON that a script wrote: Lua writes an empty one as an empty object. */
+export function keptListOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
