@@ -68,6 +68,7 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     .setTitle('Waymark')
     .setDescription('Durable state for workflows. Errors are problem documents (RFC 9457) with a stable `code`.')
     .setVersion(VERSION)
+    .setOpenAPIVersion('3.1.1')
     .build();
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
     ...WORKFLOW_SCHEMAS,

@@ -3,7 +3,7 @@ import type { WorkflowIndex } from '../engine/workflow-index.js';
 import { isName, isQueueName, isWorkflowId, NAME_RULE, QUEUE_RULE, WORKFLOW_ID_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
 import { sized } from '../http/sized.js';
-import { newToken } from '../tasks/claim-request.js';
+import { newToken } from '../tasks/claim.js';
 import { LEASE_MS, readNewTask, type TaskLimits } from '../tasks/new-task.js';
 import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';

@@ -1,4 +1,4 @@
-const WORKFLOW_ID = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,199}$/;
+export const WORKFLOW_ID = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,199}$/;
 /** Path segments after /v1/workflows that are routes: a workflow with such an id could not be read. */
 const RESERVED_IDS: readonly string[] = ['count'];
 
@@ -21,7 +21,7 @@ export function isTaskId(text: string): boolean {
   return WORKFLOW_ID.test(text);
 }
 
-const NAME = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,127}$/;
+export const NAME = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,127}$/;
 
 export const NAME_RULE = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ : - @ ~ + and not start with a dot';
 

@@ -23,7 +23,7 @@ export function readFeedQuery(request: FastifyRequest, workflow?: string): FeedQ
   const query = new Query(request, ['since', 'wait', 'limit', ...filters]);
   const checked = (name: string, accepts: (text: string) => boolean, says: string) => {
     const text = query.text(name);
-    if (text !== undefined && !accepts(text)) throw new InvalidQueryError(name, says);
+    if (text !== undefined && !accepts(text)) throw InvalidQueryError.of(name, says);
     return text;
   };
   const members = {

@@ -6,6 +6,11 @@ export interface Issue {
   readonly message: string;
 }
 
+/** Of a query or a path, whose parts are named without a slash. */
+function detailOf(issues: readonly Issue[]): string {
+  return issues.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`).join('; ');
+}
+
 export class BadRequestError extends ServiceError {
   readonly code = 'BAD_REQUEST';
 }
@@ -39,9 +44,13 @@ export class InvalidQueryError extends ServiceError {
   readonly code = 'INVALID_QUERY';
   override readonly extensions: Readonly<Record<string, unknown>>;
 
-  constructor(name: string, message: string) {
-    super(`${name}: ${message}`);
-    this.extensions = { errors: [{ pointer: `/${name}`, message }] };
+  constructor(issues: readonly Issue[]) {
+    super(detailOf(issues));
+    this.extensions = { errors: issues };
+  }
+
+  static of(name: string, message: string): InvalidQueryError {
+    return new InvalidQueryError([{ pointer: `/${name}`, message }]);
   }
 }
 
@@ -71,6 +80,12 @@ export class InvalidCursorError extends ServiceError {
 
 export class InvalidIdError extends ServiceError {
   readonly code = 'INVALID_ID';
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(given: string | readonly Issue[]) {
+    super(typeof given === 'string' ? given : detailOf(given));
+    this.extensions = typeof given === 'string' ? {} : { errors: given };
+  }
 }
 
 export class UnsupportedMediaTypeError extends ServiceError {

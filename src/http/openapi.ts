@@ -1,11 +1,13 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
+import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CODES } from '../service-error.js';
 import { PROBLEMS } from './problems.js';
+import { describeRoutes } from './document.js';
+import { ref } from './shapes/describe.js';
+import type { Schema } from './shapes/field.js';
 
-/** A piece of JSON Schema, as OpenAPI 3.0 knows it. */
-export type Schema = Readonly<Record<string, unknown>>;
+export type { Schema };
 
 /** An object that has these properties and no others. */
 export const object = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
@@ -15,7 +17,7 @@ export const object = (properties: Readonly<Record<string, Schema>>, required: r
   additionalProperties: false,
 });
 
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+export { ref };
 
 export interface Described {
   readonly id: string;
@@ -76,7 +78,13 @@ export function operation(described: Described): MethodDecorator {
   ];
   const problems = [...new Set([...described.problems, ...(isWrite ? [422, 501, 504] : [])])];
   return applyDecorators(
-    ApiOperation({ operationId: id, summary, ...(description !== undefined && { description }) }),
+    // ApiBody would lose the content: the library writes one of its own over it.
+    ApiOperation({
+      operationId: id,
+      summary,
+      ...(description !== undefined && { description }),
+      ...(body !== undefined && { requestBody: { required: body.required ?? true, content: contentOf(body.types) } }),
+    } as never),
     ...Object.entries(path).map(([name, { description, ...schema }]) =>
       ApiParam({ name, required: true, schema, ...(description !== undefined && { description }) } as never),
     ),
@@ -86,9 +94,6 @@ export function operation(described: Described): MethodDecorator {
     ...headers.map((name) =>
       ApiHeader({ name, description: HEADERS[name], required: false, schema: { type: 'string' } }),
     ),
-    ...(body === undefined
-      ? []
-      : [ApiBody({ required: body.required ?? true, content: contentOf(body.types) } as never)]),
     ...Object.entries(answers).map(([status, { says, schema, types, headers: names = [] }]) =>
       ApiResponse({
         status: Number(status),
@@ -126,11 +131,9 @@ function codesOf(status: number): string {
 
 /** Puts the named schemas into the document that the framework has made from the routes. */
 export function withSchemas(document: OpenAPIObject, schemas: Readonly<Record<string, Schema>>): OpenAPIObject {
-  const components = document.components ?? {};
-  return {
-    ...document,
-    components: { ...components, schemas: { ...components.schemas, ...schemas, Problem: PROBLEM } },
-  } as OpenAPIObject;
+  document.components = { ...document.components, schemas: { ...schemas, Problem: PROBLEM } as never };
+  describeRoutes(document);
+  return document;
 }
 
 const PROBLEM: Schema = {

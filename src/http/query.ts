@@ -18,7 +18,7 @@ export class Query {
     const text = this.#fields[name];
     if (text === undefined) return undefined;
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= min && value <= max)) throw new InvalidQueryError(name, `must be an integer from ${min} to ${max}`);
+    if (!(value >= min && value <= max)) throw InvalidQueryError.of(name, `must be an integer from ${min} to ${max}`);
     return value;
   }
 
@@ -26,7 +26,7 @@ export class Query {
     const text = this.#fields[name];
     if (text === undefined) return undefined;
     const value = allowed.find((candidate) => candidate === text);
-    if (value === undefined) throw new InvalidQueryError(name, `must be ${allowed.join(' or ')}`);
+    if (value === undefined) throw InvalidQueryError.of(name, `must be ${allowed.join(' or ')}`);
     return value;
   }
 
@@ -34,7 +34,7 @@ export class Query {
     const text = this.#fields[name];
     if (text === undefined) return undefined;
     const ms = parseTime(text);
-    if (Number.isNaN(ms)) throw new InvalidQueryError(name, 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z');
+    if (Number.isNaN(ms)) throw InvalidQueryError.of(name, 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z');
     return ms;
   }
 }
@@ -49,9 +49,9 @@ function knownFields(request: FastifyRequest, known: readonly string[]): Readonl
   for (const [name, value] of Object.entries(fields)) {
     if (!known.includes(name)) {
       const hint = known.length === 0 ? 'this route takes no query' : `known are ${known.join(', ')}`;
-      throw new InvalidQueryError(name, `is not known here; ${hint}`);
+      throw InvalidQueryError.of(name, `is not known here; ${hint}`);
     }
-    if (Array.isArray(value)) throw new InvalidQueryError(name, 'is given more than once');
+    if (Array.isArray(value)) throw InvalidQueryError.of(name, 'is given more than once');
   }
   return fields as Record<string, string>;
 }

@@ -24,17 +24,17 @@ export function httpTime(ms: number): string {
   return `${http} ${clock(ms - number * DAY_MS)} GMT`;
 }
 
-/** Date and time by RFC 3339, but for leap seconds; whatever the language's own parser would read into a day that does not exist is refused. */
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+/** Date and time by RFC 3339 without leap seconds. Whether the day exists is checked beside it. */
+export const RFC_3339 =
+  /^(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
-/** NaN for what is no such time. */
+/** NaN for any other text. */
 export function parseTime(text: string): number {
-  const upper = text.toUpperCase();
-  const [, day] = RFC_3339.exec(upper) ?? [];
+  const [, day] = RFC_3339.exec(text) ?? [];
   const midnight = day === undefined ? Number.NaN : Date.parse(`${day}T00:00:00Z`);
   // The thirtieth of February comes out as the second of March.
   const isDay = !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(`${day}T`);
-  return isDay ? Date.parse(upper) : Number.NaN;
+  return isDay ? Date.parse(text.toUpperCase()) : Number.NaN;
 }
 
 function clock(ms: number): string {

@@ -52,9 +52,9 @@ export function levelsOf(text: string): number {
 }
 
 /** Skips over parts of a valid text; brackets outside strings always match. */
-class Cursor {
+export class Cursor {
   constructor(
-    private readonly text: string,
+    readonly text: string,
     public position: number,
   ) {}
 

@@ -82,10 +82,10 @@ function optionsOf(request: FastifyRequest): ExportOptions {
   const after = query.text('after');
   const limit = query.integer('limit', { min: 1, max: 1_000_000_000 });
   const tenant = query.text('tenant');
-  if (tenant !== undefined && !isName(tenant)) throw new InvalidQueryError('tenant', 'must be a name');
+  if (tenant !== undefined && !isName(tenant)) throw InvalidQueryError.of('tenant', 'must be a name');
   // Ids of different tenants have no common order.
   if ((after !== undefined || limit !== undefined) && tenant === undefined) {
-    throw new InvalidQueryError('tenant', 'is needed with after and limit');
+    throw InvalidQueryError.of('tenant', 'is needed with after and limit');
   }
   return {
     view: query.oneOf('view', VIEWS) ?? 'records',
@@ -101,7 +101,7 @@ function kindsOf(text: string | undefined): readonly Kind[] {
   if (text === undefined) return KINDS;
   const kinds = text.split(',');
   if (kinds.every(isKind)) return kinds;
-  throw new InvalidQueryError('kinds', `must be some of ${KINDS.join(', ')}, separated by commas`);
+  throw InvalidQueryError.of('kinds', `must be some of ${KINDS.join(', ')}, separated by commas`);
 }
 
 function isKind(value: unknown): value is Kind {

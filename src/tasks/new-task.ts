@@ -1,4 +1,5 @@
 import type { NewTask } from '../engine/task.js';
+import type { NewTask as GivenTask } from './new-task.dto.js';
 import { isQueueName, isTaskId, QUEUE_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
 import { sized } from '../http/sized.js';
@@ -20,6 +21,22 @@ export interface TaskLimits {
   readonly waitLimitMs: number;
   /** For tasks whose maker gives no id. */
   readonly newId: () => string;
+}
+
+/** A task as the engine takes it. @throws StateTooLargeError */
+export function newTaskOf(given: GivenTask, queue: string, limits: TaskLimits): NewTask {
+  const { delayMs = 0, runAtMs, expiresAtMs, dedupeKey, ...task } = given;
+  return {
+    ...task,
+    queue,
+    id: task.id ?? limits.newId(),
+    payload: sized(task.payload, limits.maxBytes),
+    headers: JSON.stringify(task.headers),
+    start: runAtMs === undefined ? { delayMs } : { atMs: runAtMs },
+    limitMs: task.limitMs ?? null,
+    expires: expiresAtMs === undefined ? { afterDueMs: limits.waitLimitMs } : { atMs: expiresAtMs },
+    ...(dedupeKey !== undefined && { dedupe: { key: shortDigest(queue, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
+  };
 }
 
 /** `queue` is in the path for some routes and in the body for others; without `usualPayload` there must be one. */

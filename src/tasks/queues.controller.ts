@@ -1,29 +1,38 @@
 import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Enqueued } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
-import type { DeadSelection } from '../engine/task-queues.js';
-import { isTaskId } from '../engine/names.js';
-import { callerOf, queueNameOf, queueOfDeadListOf } from '../http/caller.js';
-import { Idempotency, refuseKey } from '../http/idempotency.js';
-import { ObjectReader } from '../http/object-reader.js';
-import { Query, refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
+import type { Caller } from '../http/caller.js';
+import { Idempotency } from '../http/idempotency.js';
+import { answer, FromBody, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import { Patience } from '../waiting/patience.js';
-import { claimRequestOf } from './claim-request.js';
-import { readNewTask } from './new-task.js';
-import { claimedText, detailText, queueText, taskText } from './task-answer.js';
+import { claimOf } from './claim.js';
+import { NewTask, NewTasks } from './new-task.dto.js';
+import { newTaskOf } from './new-task.js';
+import {
+  ClaimHeaders,
+  ClaimRequest,
+  DeadListPath,
+  DeadReplay,
+  DeadSelection,
+  Queue,
+  QueueList,
+  QueuePath,
+  queueView,
+  RemovedTasks,
+  ReplayedTasks,
+  selectionOf,
+} from './queue.dto.js';
+import { ClaimedTasks, EnqueuedTasks, Task, TaskDetailList, TaskListQuery } from './task.dto.js';
 import { Tasks } from './tasks.js';
-import * as describe from './tasks.openapi.js';
 import { onUndelivered } from './undelivered.js';
 import { WaitingClaims } from './waiting-claims.js';
 
-const LARGEST_BATCH = 100;
-const MOST_REPLAYED = 100;
-const LONGEST_SPREAD_MS = 86_400_000;
+const QUEUE = { 200: { says: 'The queue', body: Queue } } as const;
 
-/** Queues: putting tasks in, taking them out, and looking at what is in there. */
-@describe.queues()
+/** Queues: tasks go in, come out, and can be looked at. */
+@ApiTags('queues')
 @Controller('v1/queues')
 export class QueuesController {
   constructor(
@@ -34,163 +43,181 @@ export class QueuesController {
     private readonly patience: Patience,
   ) {}
 
-  @describe.listQueues()
   @Get()
-  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const { tenant } = callerOf(request);
+  @Route({
+    id: 'listQueues',
+    summary: 'All queues and how they are doing',
+    answers: { 200: { says: 'Queues, by name', body: QueueList } },
+  })
+  async list(@FromCaller() { tenant }: Caller) {
     const names = await this.engine.tasks.listQueues(tenant);
     const lastEventId = await this.engine.lastEventId(tenant);
     const queues = await Promise.all(names.map((name) => this.engine.tasks.findQueue(tenant, name)));
     const now = Date.now();
-    sendJson(reply, 200, `{"items":[${queues.map((queue) => queueText(queue, lastEventId, now)).join(',')}]}`);
+    return answer(200, { items: queues.map((queue) => queueView(queue, lastEventId, now)) });
   }
 
-  @describe.getQueue()
   @Get(':queue')
-  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    await this.#sendQueue(request, reply, queueOfDeadListOf(request));
+  @Route({ id: 'getQueue', summary: 'How a queue is doing', answers: QUEUE })
+  async get(@FromPath(DeadListPath) { queue }: DeadListPath, @FromCaller() { tenant }: Caller) {
+    return answer(200, await this.#queue(tenant, queue));
   }
 
-  @describe.enqueue()
   @Post(':queue/tasks')
-  async enqueue(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const queue = queueNameOf(request);
-    const task = ObjectReader.read(request, (body) => readNewTask(body, this.tasks.limits, queue));
-    const { tenant } = callerOf(request);
+  @Route({
+    id: 'enqueueTask',
+    summary: 'Put a task into a queue',
+    once: true,
+    answers: {
+      200: { says: 'It was there before, by its id or dedupeKey', body: Task, headers: ['Idempotency-Replayed'] },
+      201: { says: 'Enqueued', body: Task, headers: ['Location', 'Idempotency-Replayed'] },
+    },
+    problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
+  })
+  async enqueue(
+    @FromPath(QueuePath) { queue }: QueuePath,
+    @FromBody(NewTask) task: NewTask,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    const wanted = newTaskOf(task, queue, this.tasks.limits);
     const { tasks, replayed } = await this.idempotency.run(request, tenant, ({ once }) =>
-      this.tasks.enqueue(tenant, [task], once),
+      this.tasks.enqueue(tenant, [wanted], once),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
     const enqueued = tasks[0] as Enqueued;
-    if (!enqueued.isDuplicate) reply.header('location', `/v1/tasks/${enqueued.task.id}`);
-    sendJson(reply, enqueued.isDuplicate ? 200 : 201, enqueuedText(enqueued));
-  }
-
-  @describe.enqueueBatch()
-  @Post(':queue/tasks/batch')
-  async enqueueBatch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const queue = queueNameOf(request);
-    const batch = ObjectReader.read(request, (body) => {
-      const tasks = body.list('tasks', LARGEST_BATCH, (item) => readNewTask(item, this.tasks.limits, queue));
-      if (tasks.length === 0) body.refuse(`must be a list of 1 to ${LARGEST_BATCH} tasks`, 'tasks');
-      return tasks;
+    const { isDuplicate } = enqueued;
+    return answer(isDuplicate ? 200 : 201, enqueuedView(enqueued), {
+      replayed,
+      ...(!isDuplicate && { headers: { location: `/v1/tasks/${enqueued.task.id}` } }),
     });
-    const { tenant } = callerOf(request);
+  }
+
+  @Post(':queue/tasks/batch')
+  @Route({
+    id: 'enqueueTasks',
+    summary: 'Put up to 100 tasks into a queue, all or none',
+    once: true,
+    answers: { 201: { says: 'Enqueued, or there before', body: EnqueuedTasks, headers: ['Idempotency-Replayed'] } },
+    problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
+  })
+  async enqueueBatch(
+    @FromPath(QueuePath) { queue }: QueuePath,
+    @FromBody(NewTasks) batch: NewTasks,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    const { limits } = this.tasks;
+    const wanted = batch.tasks.map((task) => newTaskOf(task, queue, limits));
     const { tasks, replayed } = await this.idempotency.run(request, tenant, ({ once }) =>
-      this.tasks.enqueue(tenant, batch, once),
+      this.tasks.enqueue(tenant, wanted, once),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, 201, `{"tasks":[${tasks.map(enqueuedText).join(',')}]}`);
+    return answer(201, { tasks: tasks.map(enqueuedView) }, { replayed });
   }
 
-  @describe.claim()
   @Post(':queue/claims')
-  async claim(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    refuseKey(request);
-    const { waitMs, ...waiting } = claimRequestOf(request);
-    const { tenant } = callerOf(request);
-    const claimed = await this.patience.during(request, (over) => this.waiting.claim(tenant, waiting, waitMs, over));
-    if (claimed.tasks.length === 0) {
-      if (claimed.nextDueInMs !== null) reply.header('x-next-due-ms', String(claimed.nextDueInMs));
-      void reply.status(204).send();
-      return;
+  @Route({
+    id: 'claimTasks',
+    summary: 'Lease the next tasks of a queue, waiting for them if need be',
+    answers: {
+      200: { says: 'Tasks and their tokens', body: ClaimedTasks },
+      204: { says: 'There is none', headers: ['X-Next-Due-Ms'] },
+    },
+    problems: ['TOO_MANY_WAITING'],
+  })
+  async claim(
+    @FromPath(QueuePath) { queue }: QueuePath,
+    @FromHeaders(ClaimHeaders) { claimId }: ClaimHeaders,
+    @FromBody(ClaimRequest, { optional: true }) wanted: ClaimRequest,
+    @FromCaller() { tenant, by }: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const claim = claimOf(queue, wanted, by, claimId);
+    const { tasks, nextDueInMs } = await this.patience.during(request, (over) =>
+      this.waiting.claim(tenant, claim, wanted.waitMs, over),
+    );
+    if (tasks.length === 0) {
+      return answer(204, undefined, { headers: { 'x-next-due-ms': nextDueInMs?.toString() } });
     }
-    onUndelivered(request, reply, () => this.tasks.giveBack(tenant, claimed.tasks));
-    sendJson(reply, 200, `{"tasks":[${claimed.tasks.map(claimedText).join(',')}]}`);
+    onUndelivered(request, reply, () => this.tasks.giveBack(tenant, tasks));
+    return answer(200, { tasks });
   }
 
-  @describe.pause()
   @Post(':queue/pause')
-  async pause(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#pause(request, reply, true);
+  @Route({ id: 'pauseQueue', summary: 'Give no tasks out until the queue is resumed', answers: QUEUE })
+  async pause(@FromPath(QueuePath) { queue }: QueuePath, @FromCaller() { tenant }: Caller) {
+    await this.engine.tasks.pause(tenant, queue, true);
+    return answer(200, await this.#queue(tenant, queue));
   }
 
-  @describe.resume()
   @Post(':queue/resume')
-  async resume(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#pause(request, reply, false);
+  @Route({ id: 'resumeQueue', summary: 'Give tasks out again', answers: QUEUE })
+  async resume(@FromPath(QueuePath) { queue }: QueuePath, @FromCaller() { tenant }: Caller) {
+    await this.engine.tasks.pause(tenant, queue, false);
+    return answer(200, await this.#queue(tenant, queue));
   }
 
-  @describe.listDead()
   @Get(':queue/dead')
-  async listDead(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const queue = queueOfDeadListOf(request);
-    const limit = new Query(request, ['limit']).integer('limit', { min: 1, max: 1000 }) ?? 100;
-    const dead = await this.engine.tasks.listDead(callerOf(request).tenant, queue, limit);
-    sendJson(reply, 200, `{"items":[${dead.map(detailText).join(',')}]}`);
+  @Route({
+    id: 'listDeadTasks',
+    summary: 'Tasks that were given up, the last one first',
+    answers: { 200: { says: 'Dead tasks', body: TaskDetailList } },
+  })
+  async listDead(
+    @FromPath(DeadListPath) { queue }: DeadListPath,
+    @FromQuery(TaskListQuery) { limit }: TaskListQuery,
+    @FromCaller() { tenant }: Caller,
+  ) {
+    return answer(200, { items: await this.engine.tasks.listDead(tenant, queue, limit) });
   }
 
-  @describe.replayDead()
   @Post(':queue/dead/replay')
-  async replayDead(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const queue = queueOfDeadListOf(request);
-    const { which, options } = ObjectReader.read(request, (body) => ({
-      which: readSelection(body),
-      options: {
-        resetAttempts: body.boolean('resetAttempts') ?? true,
-        spreadMs: body.integer('spreadMs', { min: 0, max: LONGEST_SPREAD_MS }) ?? 0,
-      },
-    }));
-    const { tenant } = callerOf(request);
+  @Route({
+    id: 'replayDeadTasks',
+    summary: 'Let dead tasks be tried again, at once or spread over a time',
+    once: true,
+    answers: { 200: { says: 'Which', body: ReplayedTasks, headers: ['Idempotency-Replayed'] } },
+  })
+  async replayDead(
+    @FromPath(DeadListPath) { queue }: DeadListPath,
+    @FromBody(DeadReplay) { resetAttempts, spreadMs, ...selection }: DeadReplay,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
     const { ids, replayed } = await this.idempotency.run(request, tenant, ({ once }) =>
-      this.engine.tasks.replayDead(tenant, queue, which, options, once),
+      this.engine.tasks.replayDead(tenant, queue, selectionOf(selection), { resetAttempts, spreadMs }, once),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, 200, JSON.stringify({ replayed: ids.length, ids }));
+    return answer(200, { replayed: ids.length, ids }, { replayed });
   }
 
-  @describe.purgeDead()
   @Delete(':queue/dead')
-  async purgeDead(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const queue = queueOfDeadListOf(request);
-    const which = ObjectReader.read(request, readSelection, true);
-    const { tenant } = callerOf(request);
+  @Route({
+    id: 'purgeDeadTasks',
+    summary: 'Remove dead tasks for good',
+    once: true,
+    answers: { 200: { says: 'How many', body: RemovedTasks, headers: ['Idempotency-Replayed'] } },
+  })
+  async purgeDead(
+    @FromPath(DeadListPath) { queue }: DeadListPath,
+    @FromBody(DeadSelection, { optional: true }) selection: DeadSelection,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
     const { ids, replayed } = await this.idempotency.run(request, tenant, ({ once }) =>
-      this.engine.tasks.purgeDead(tenant, queue, which, once),
+      this.engine.tasks.purgeDead(tenant, queue, selectionOf(selection), once),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, 200, JSON.stringify({ removed: ids.length }));
+    return answer(200, { removed: ids.length }, { replayed });
   }
 
-  async #pause(request: FastifyRequest, reply: FastifyReply, isPaused: boolean): Promise<void> {
-    refuseQuery(request);
-    refuseKey(request);
-    const queue = queueNameOf(request);
-    await this.engine.tasks.pause(callerOf(request).tenant, queue, isPaused);
-    await this.#sendQueue(request, reply, queue);
-  }
-
-  async #sendQueue(request: FastifyRequest, reply: FastifyReply, name: string): Promise<void> {
-    const { tenant } = callerOf(request);
+  async #queue(tenant: string, name: string): Promise<Queue> {
     const [queue, lastEventId] = await Promise.all([
       this.engine.tasks.findQueue(tenant, name),
       this.engine.lastEventId(tenant),
     ]);
-    sendJson(reply, 200, queueText(queue, lastEventId, Date.now()));
+    return queueView(queue, lastEventId, Date.now());
   }
 }
 
-function enqueuedText({ task, isDuplicate }: Enqueued): string {
-  return taskText(task, isDuplicate ? ',"duplicate":true' : '');
-}
-
-/** `{ids}` or `{max}`; neither means the oldest hundred. */
-function readSelection(body: ObjectReader): DeadSelection {
-  const says = `must be a list of 1 to ${MOST_REPLAYED} ids of tasks`;
-  const ids = body.value('ids', says, isIds);
-  const max = body.integer('max', { min: 1, max: MOST_REPLAYED });
-  if (ids !== undefined && max !== undefined) body.refuse('either ids or max, not both', 'max');
-  return ids === undefined ? { max: max ?? MOST_REPLAYED } : { ids };
-}
-
-function isIds(value: unknown): value is readonly string[] {
-  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_REPLAYED) return false;
-  return value.every((id) => typeof id === 'string' && isTaskId(id));
+function enqueuedView({ task, isDuplicate }: Enqueued): Task {
+  return isDuplicate ? { ...task, duplicate: true } : task;
 }

@@ -1,24 +1,21 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, taskIdOf } from '../http/caller.js';
-import { InvalidHeaderError } from '../http/http-errors.js';
-import { Query } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import { isoTime } from '../http/times.js';
+import type { Caller } from '../http/caller.js';
+import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import type { Progress, ProgressEvent } from '../engine/task-queues.js';
 import { Draining } from '../lifecycle/draining.js';
 import { Patience } from '../waiting/patience.js';
+import { TaskEvents, TaskEventsHeaders, TaskEventsQuery, TaskPath } from './task.dto.js';
 import { Tasks } from './tasks.js';
-import * as describe from './tasks.openapi.js';
 
-const LONGEST_WAIT_MS = 60_000;
-/** So often a stream with nothing to say says that it is still there. */
+/** Heartbeat interval of an idle stream. */
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 1000;
 
-/** What a task tells while it is worked on: as a stream, or as JSON to be asked for again and again. */
-@describe.tasks()
+/** Progress of a task: as a stream, or as JSON for polling. */
+@ApiTags('tasks')
 @Controller('v1/tasks/:id/events')
 export class TaskEventsController {
   constructor(
@@ -27,23 +24,35 @@ export class TaskEventsController {
     private readonly draining: Draining,
   ) {}
 
-  @describe.taskEvents()
   @Get()
-  async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { tenant } = callerOf(request);
-    const id = taskIdOf(request);
-    const query = new Query(request, ['after', 'waitMs']);
-    const asked = query.integer('after', { min: 0, max: Number.MAX_SAFE_INTEGER });
-    // A browser that comes back uses the address it had, and says in the header how far it has come since.
-    const after = lastEventIdOf(request) ?? asked ?? 0;
-    const waitMs = query.integer('waitMs', { min: 0, max: LONGEST_WAIT_MS }) ?? 0;
+  @Route({
+    id: 'readTaskEvents',
+    summary: 'What a task tells while it is worked on, as JSON or (Accept: text/event-stream) as a stream',
+    answers: {
+      200: {
+        says: 'Events, oldest first; a stream ends with an event named end',
+        body: TaskEvents,
+        types: { 'application/json': TaskEvents, 'text/event-stream': { type: 'string' } },
+      },
+    },
+    problems: ['TASK_NOT_FOUND', 'FEED_TRIMMED'],
+  })
+  async events(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromQuery(TaskEventsQuery) { after: asked, waitMs }: TaskEventsQuery,
+    @FromHeaders(TaskEventsHeaders) { lastEventId }: TaskEventsHeaders,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    // A browser that reconnects keeps its address; the header tells how far it has read since.
+    const after = lastEventId === undefined || lastEventId === '' ? (asked ?? 0) : Number(lastEventId);
     if (wantsStream(request)) return this.#stream(reply, tenant, id, after);
     const progress = await this.patience.during(request, (over) =>
       this.tasks.readProgress(tenant, id, after, waitMs, over),
     );
-    const events = progress.events.map(eventText).join(',');
-    const next = progress.events.at(-1)?.id ?? after;
-    sendJson(reply, 200, `{"events":[${events}],"next":${next},"ended":${progress.isOver}}`);
+    const { events, isOver } = progress;
+    return answer(200, { events, next: events.at(-1)?.id ?? after, ended: isOver });
   }
 
   /** Errors of the first read are answers; later ones end the stream, and the client comes back with what it has seen. */
@@ -83,19 +92,8 @@ function wantsStream({ headers }: FastifyRequest): boolean {
   return (headers.accept ?? '').includes('text/event-stream');
 }
 
-function lastEventIdOf({ headers }: FastifyRequest): number | undefined {
-  const given = headers['last-event-id'];
-  if (given === undefined || given === '') return undefined;
-  if (!/^\d{1,15}$/.test(String(given))) throw new InvalidHeaderError('Last-Event-ID', 'must be the id of an event');
-  return Number(given);
-}
-
 /** JSON text has no line breaks unless its maker put some between members; those would end the frame. */
 function frameOf({ id, event }: ProgressEvent): string {
   const lines = event.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   return `id: ${id}\nevent: progress\n${lines.join('')}\n`;
-}
-
-function eventText({ id, atMs, event }: ProgressEvent): string {
-  return `{"id":${id},"at":"${isoTime(atMs)}","event":${event}}`;
 }

@@ -1,36 +1,49 @@
-import { Controller, Get, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isTaskId } from '../engine/names.js';
-import { callerOf, taskIdOf, workflowIdOf } from '../http/caller.js';
-import { refuseDurability } from '../http/durability.js';
-import { Idempotency, refuseKey, type OnceRequest } from '../http/idempotency.js';
-import { ObjectReader } from '../http/object-reader.js';
-import { Query, refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import { isoTime } from '../http/times.js';
+import { Controller, Get, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { TaskStep } from '../engine/task.js';
 import type { Stepped } from '../engine/task-queues.js';
-import { Patience } from '../waiting/patience.js';
-import { onceForLease } from './lease-once.js';
+import { callerOf, type Caller } from '../http/caller.js';
+import { Idempotency } from '../http/idempotency.js';
+import { problemOf } from '../http/problem.js';
+import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
 import { sized } from '../http/sized.js';
-import { LEASE_MS } from './new-task.js';
-import { detailText, endText, taskText } from './task-answer.js';
-import { Tasks } from './tasks.js';
-import * as describe from './tasks.openapi.js';
+import { WorkflowId } from '../http/shapes/names.js';
+import { Patience } from '../waiting/patience.js';
+import { Cancellation, Completion, Completions, Failure, Heartbeat, Lease, Progress } from './lease.dto.js';
+import { onceForLease } from './lease-once.js';
+import {
+  CompletedTasks,
+  DoneTask,
+  FailedTask,
+  ReleasedTask,
+  RenewedLease,
+  ReportedProgress,
+  Task,
+  TaskDetail,
+  TaskList,
+  TaskListQuery,
+  TaskPath,
+  TaskQuery,
+  type CompletedTask,
+} from './task.dto.js';
+import { Tasks, type TaskEnd } from './tasks.js';
 
-const MOST_COMPLETED = 100;
-const LONGEST_WAIT_MS = 60_000;
-const LARGEST_EVENT_BYTES = 16 * 1024;
-const LONGEST_MESSAGE = 2048;
-const LONGEST_RETRY_MS = 86_400_000;
-const TOKEN_RULE = 'must be the leaseToken of the claim';
-const CODE_RULE = 'must be 1 to 100 characters';
+const MAX_EVENT_BYTES = 16 * 1024;
+const MAX_MESSAGE_LENGTH = 2048;
 
-/** A back-off is made longer by up to so much, so that tasks that failed together do not come back together. */
+/** A back-off is made longer by up to this share, so that tasks that failed together do not come back together. */
 const JITTER = 0.2;
 
+const LEASE_PROBLEMS = ['TASK_NOT_FOUND', 'LEASE_LOST', 'TASK_CANCELLED', 'TASK_ENDED'] as const;
+const REPLAYED = ['Idempotency-Replayed'] as const;
+
+class TasksOfWorkflowPath {
+  @WorkflowId({ about: 'Workflow (thread) id' }) id!: string;
+}
+
 /** One task: what its holder says of it, and what others want to know. */
-@describe.tasks()
+@ApiTags('tasks')
 @Controller('v1')
 export class TasksController {
   constructor(
@@ -39,171 +52,196 @@ export class TasksController {
     private readonly patience: Patience,
   ) {}
 
-  @describe.getTask()
   @Get('tasks/:id')
-  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const { tenant } = callerOf(request);
-    const waitMs = new Query(request, ['waitMs']).integer('waitMs', { min: 0, max: LONGEST_WAIT_MS }) ?? 0;
+  @Route({
+    id: 'getTask',
+    summary: 'Read a task, or wait for its end',
+    answers: { 200: { says: 'The task', body: TaskDetail } },
+    problems: ['TASK_NOT_FOUND'],
+  })
+  async get(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromQuery(TaskQuery) { waitMs }: TaskQuery,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
     const task =
       waitMs === 0
         ? await this.tasks.get(tenant, id)
         : await this.patience.during(request, (over) => this.tasks.getEnded(tenant, id, waitMs, over));
-    sendJson(reply, 200, detailText(task));
+    return answer(200, task);
   }
 
-  @describe.listTasksOfWorkflow()
   @Get('workflows/:id/tasks')
-  async ofWorkflow(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = workflowIdOf(request);
-    const limit = new Query(request, ['limit']).integer('limit', { min: 1, max: 1000 }) ?? 100;
-    const tasks = await this.tasks.listOfWorkflow(callerOf(request).tenant, id, limit);
-    sendJson(reply, 200, `{"items":[${tasks.map((task) => taskText(task)).join(',')}]}`);
+  @Route({
+    id: 'listTasksOfWorkflow',
+    summary: 'Tasks that name the workflow: open ones, then those that ended lately',
+    answers: { 200: { says: 'Its tasks', body: TaskList } },
+  })
+  async ofWorkflow(
+    @FromPath(TasksOfWorkflowPath) { id }: TasksOfWorkflowPath,
+    @FromQuery(TaskListQuery) { limit }: TaskListQuery,
+    @FromCaller() { tenant }: Caller,
+  ) {
+    return answer(200, { items: await this.tasks.listOfWorkflow(tenant, id, limit) });
   }
 
-  @describe.heartbeat()
   @Post('tasks/:id/heartbeat')
-  async heartbeat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const { token, leaseMs } = ObjectReader.read(request, (body) => ({
-      token: body.stringRequired('leaseToken', TOKEN_RULE),
-      leaseMs: body.integer('leaseMs', LEASE_MS),
-    }));
+  @Route({
+    id: 'heartbeatTask',
+    summary: 'Renew a lease',
+    once: true,
+    answers: { 200: { says: 'Renewed', body: RenewedLease, headers: REPLAYED } },
+    problems: LEASE_PROBLEMS,
+  })
+  async heartbeat(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Heartbeat) { token, leaseMs }: Heartbeat,
+    @Req() request: FastifyRequest,
+  ) {
     const { task, replayed } = await this.#step(request, { kind: 'extend', id, token, leaseMs });
-    const leaseExpiresAt = task.leaseEndsAtMs === null ? null : isoTime(task.leaseEndsAtMs);
-    this.#answer(reply, 200, { leaseExpiresAt, cancelRequested: task.cancelRequested }, replayed);
+    return answer(200, task, { replayed });
   }
 
-  @describe.complete()
   @Post('tasks/:id/complete')
-  async complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = taskIdOf(request);
-    const { maxBytes } = this.tasks.limits;
-    const { token, result } = ObjectReader.read(request, (body) => ({
-      token: body.stringRequired('leaseToken', TOKEN_RULE),
-      result: sized(body.raw('result') ?? 'null', maxBytes),
-    }));
-    const { replayed } = await this.#once(request, (tenant, given) =>
-      this.tasks.complete(
-        tenant,
-        { taskId: id, token, result },
-        onceForLease(given, 'ack', id, token, this.tasks.keepMs),
-      ),
+  @Route({
+    id: 'completeTask',
+    summary: 'Make a task done; the same token again gets the same answer',
+    once: true,
+    answers: { 200: { says: 'Done', body: DoneTask, headers: REPLAYED } },
+    problems: LEASE_PROBLEMS,
+  })
+  async complete(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Completion) { token, result = 'null' }: Completion,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    const ack = { taskId: id, token, result: sized(result, this.tasks.limits.maxBytes) };
+    const { replayed } = await this.idempotency.run(request, tenant, (given) =>
+      this.tasks.complete(tenant, ack, onceForLease(given, 'ack', id, token, this.tasks.keepMs)),
     );
-    this.#answer(reply, 200, { id, status: 'done', replayed }, replayed);
+    return answer(200, { id, status: 'done' as const, replayed }, { replayed });
   }
 
-  @describe.completeBatch()
+  /** Each lease token is the key of its own completion, so the request takes no other. */
   @Post('tasks/batch-complete')
-  async completeBatch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    // Each lease token is the key of its own completion.
-    refuseKey(request);
-    refuseDurability(request);
+  @Route({
+    id: 'completeTasks',
+    summary: 'Make up to 100 tasks done, each for itself',
+    answers: { 200: { says: 'What came of each, in order', body: CompletedTasks } },
+  })
+  async completeBatch(
+    @FromBody(Completions) { tasks }: Completions,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
     const { maxBytes } = this.tasks.limits;
-    const acks = ObjectReader.read(request, (body) => {
-      const items = body.list('tasks', MOST_COMPLETED, (item) => ({
-        taskId: item.stringRequired('id', 'must be the id of a task', isTaskId),
-        token: item.stringRequired('leaseToken', TOKEN_RULE),
-        result: sized(item.raw('result') ?? 'null', maxBytes),
-      }));
-      if (items.length === 0) body.refuse(`must be a list of 1 to ${MOST_COMPLETED} tasks`, 'tasks');
-      return items;
-    });
-    const { tenant } = callerOf(request);
+    const acks = tasks.map(({ result = 'null', ...ack }) => ({ ...ack, result: sized(result, maxBytes) }));
     const ends = await this.tasks.completeEach(tenant, acks);
-    sendJson(reply, 200, `{"tasks":[${ends.map((end) => endText(end, request.id)).join(',')}]}`);
+    return answer(200, { tasks: ends.map((end) => completedView(end, request.id)) });
   }
 
-  @describe.fail()
   @Post('tasks/:id/fail')
-  async fail(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const { token, failure, retryAfterMs } = ObjectReader.read(request, (body) => ({
-      token: body.stringRequired('leaseToken', TOKEN_RULE),
-      failure: body.object('error', (error) => ({
-        code: error.string('code', CODE_RULE, ({ length }) => length >= 1 && length <= 100) ?? 'FAILED',
-        message: cut(error.string('message', 'must be a text') ?? ''),
-        isRetryable: error.boolean('retryable') ?? true,
-      })),
-      retryAfterMs: body.integer('retryAfterMs', { min: 0, max: LONGEST_RETRY_MS }),
-    }));
-    const { code, message, isRetryable } = failure ?? { code: 'FAILED', message: '', isRetryable: true };
+  @Route({
+    id: 'failTask',
+    summary: 'Give a task back as failed: it is tried again after a back-off, or is dead',
+    once: true,
+    answers: { 200: { says: 'What becomes of it', body: FailedTask, headers: REPLAYED } },
+    problems: LEASE_PROBLEMS,
+  })
+  async fail(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Failure) { token, error, retryAfterMs }: Failure,
+    @Req() request: FastifyRequest,
+  ) {
+    const { code, message, isRetryable } = error ?? { code: 'FAILED', message: '', isRetryable: true };
     const { task, replayed } = await this.#step(request, {
       kind: 'fail',
       id,
       token,
-      error: { code, message },
+      error: { code, message: cut(message) },
       isRetryable,
       jitter: 1 + Math.random() * JITTER,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
-    const nextAttemptAt = task.dueAtMs === null ? null : isoTime(task.dueAtMs);
-    this.#answer(reply, 200, { status: task.status, nextAttemptAt }, replayed);
+    return answer(200, task, { replayed });
   }
 
-  @describe.release()
   @Post('tasks/:id/release')
-  async release(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const token = ObjectReader.read(request, (body) => body.stringRequired('leaseToken', TOKEN_RULE));
+  @Route({
+    id: 'releaseTask',
+    summary: 'Give a task back untouched: no attempt is spent, and it keeps its place',
+    once: true,
+    answers: { 200: { says: 'Given back', body: ReleasedTask, headers: REPLAYED } },
+    problems: LEASE_PROBLEMS,
+  })
+  async release(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Lease) { token }: Lease,
+    @Req() request: FastifyRequest,
+  ) {
     const { task, replayed } = await this.#step(request, { kind: 'release', id, token });
-    this.#answer(reply, 200, { status: task.status }, replayed);
+    return answer(200, task, { replayed });
   }
 
-  @describe.progress()
   @Post('tasks/:id/progress')
-  async progress(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const { token, event } = ObjectReader.read(request, (body) => ({
-      token: body.stringRequired('leaseToken', TOKEN_RULE),
-      event: sized(body.rawRequired('event'), LARGEST_EVENT_BYTES),
-    }));
-    const { task, eventId, replayed } = await this.#step(request, { kind: 'progress', id, token, event });
-    this.#answer(reply, 202, { eventId, cancelRequested: task.cancelRequested }, replayed);
+  @Route({
+    id: 'reportProgress',
+    summary: 'Tell how the work goes; renews the lease',
+    once: true,
+    answers: { 202: { says: 'Told', body: ReportedProgress, headers: REPLAYED } },
+    problems: LEASE_PROBLEMS,
+  })
+  async progress(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Progress) { token, event }: Progress,
+    @Req() request: FastifyRequest,
+  ) {
+    const step = { kind: 'progress', id, token, event: sized(event, MAX_EVENT_BYTES) } as const;
+    const { task, eventId, replayed } = await this.#step(request, step);
+    return answer(202, { eventId, cancelRequested: task.cancelRequested }, { replayed });
   }
 
-  @describe.cancel()
   @Post('tasks/:id/cancel')
-  async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = taskIdOf(request);
-    const { reason, isForced } = ObjectReader.read(
-      request,
-      (body) => ({
-        reason: body.string('reason', 'must have at most 200 characters', ({ length }) => length <= 200),
-        isForced: body.boolean('force') ?? false,
-      }),
-      true,
-    );
+  @Route({
+    id: 'cancelTask',
+    summary: 'Cancel a task; one in the hands of a worker is asked to stop, unless forced',
+    once: true,
+    answers: {
+      200: { says: 'Cancelled', body: Task, headers: REPLAYED },
+      202: { says: 'Its worker will be told', body: Task, headers: REPLAYED },
+    },
+    problems: ['TASK_NOT_FOUND', 'TASK_ENDED'],
+  })
+  async cancel(
+    @FromPath(TaskPath) { id }: TaskPath,
+    @FromBody(Cancellation, { optional: true }) { reason, isForced }: Cancellation,
+    @Req() request: FastifyRequest,
+  ) {
     const { task, replayed } = await this.#step(request, { kind: 'cancel', id, reason, isForced });
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, task.status === 'cancelled' ? 200 : 202, taskText(task));
+    return answer(task.status === 'cancelled' ? 200 : 202, task, { replayed });
   }
 
   #step(request: FastifyRequest, step: TaskStep): Promise<Stepped> {
-    refuseQuery(request);
-    return this.#once(request, (tenant, given) => {
+    const { tenant } = callerOf(request);
+    return this.idempotency.run(request, tenant, (given) => {
       const endsDelivery = step.kind === 'fail' || step.kind === 'release';
       const once = endsDelivery ? onceForLease(given, step.kind, step.id, step.token, this.tasks.keepMs) : given.once;
       return this.tasks.step(tenant, step, once);
     });
   }
-
-  #once<T>(request: FastifyRequest, work: (tenant: string, given: OnceRequest) => Promise<T>): Promise<T> {
-    const { tenant } = callerOf(request);
-    return this.idempotency.run(request, tenant, (given) => work(tenant, given));
-  }
-
-  #answer(reply: FastifyReply, status: number, body: object, replayed: boolean): void {
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, status, JSON.stringify(body));
-  }
 }
 
-/** What a worker says of a failure is kept with the task, so it must not be a whole log. */
+function completedView(end: TaskEnd, instance: string): CompletedTask {
+  const { id, error } = end;
+  if (error !== undefined) return { id, problem: problemOf(error, instance).body };
+  return { id, status: 'done', replayed: end.replayed };
+}
+
+/** A failure is kept with its task, so its message must not be a whole log. */
 function cut(message: string): string {
-  return message.length <= LONGEST_MESSAGE
+  return message.length <= MAX_MESSAGE_LENGTH
     ? message
-    : message.slice(0, LONGEST_MESSAGE).replace(/[\ud800-\udbff]$/, '');
+    : message.slice(0, MAX_MESSAGE_LENGTH).replace(/[\ud800-\udbff]$/, '');
 }

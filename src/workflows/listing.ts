@@ -39,7 +39,7 @@ export class Listing {
   #filter(query: Query): Filter {
     const idPrefix = query.text('idPrefix');
     if (idPrefix !== undefined && !isIdPrefix(idPrefix))
-      throw new InvalidQueryError('idPrefix', 'no id starts like this');
+      throw InvalidQueryError.of('idPrefix', 'no id starts like this');
     const after = query.timeMs('updatedAfter');
     const before = query.timeMs('updatedBefore');
     const fields: Record<string, string> = {};

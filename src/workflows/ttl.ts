@@ -28,6 +28,6 @@ export function ttlIn(query: Query): Ttl | undefined {
   const text = query.text('ttlSeconds');
   if (text === undefined) return undefined;
   const value = text === 'null' ? null : text === 'keep' ? text : /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-  if (!isTtlSeconds(value)) throw new InvalidQueryError('ttlSeconds', TTL_RULE);
+  if (!isTtlSeconds(value)) throw InvalidQueryError.of('ttlSeconds', TTL_RULE);
   return ttlOf(value);
 }

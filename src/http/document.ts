@@ -1,0 +1,181 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { ErrorCode } from '../service-error.js';
+import { ANSWER_HEADERS, REQUEST_HEADERS, type AnswerHeader, type RequestHeader } from './document-headers.js';
+import { PROBLEMS } from './problems.js';
+import { describedRoutes, type AnswerGiven, type BodyGiven, type Described, type Input } from './route.js';
+import { componentsOf, exampleOf, exampleOfField, fieldSchema, ref } from './shapes/describe.js';
+import { fieldsOf, type Schema, type Shape } from './shapes/field.js';
+
+type Operation = Record<string, unknown> & { operationId: string };
+
+/** Describes every operation that is declared by `@Route`, and the classes that these name. */
+export function describeRoutes(document: OpenAPIObject): void {
+  const shapes = new Set<Shape>();
+  for (const methods of Object.values(document.paths) as unknown as Record<string, Operation>[]) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const route = describedRoutes.get(operation.operationId);
+      if (route === undefined) continue;
+      Object.assign(operation, describe(route, method !== 'get'));
+      for (const shape of shapesOf(route)) shapes.add(shape);
+    }
+  }
+  document.components = { ...document.components };
+  document.components.schemas = { ...document.components.schemas, ...(componentsOf(shapes) as object) };
+}
+
+/** One operation as the document shows it. The end-to-end tests hold every request and every answer against this. */
+function describe(route: Described, isWrite: boolean): object {
+  const { options, inputs } = route;
+  const { summary, description, answers } = options;
+  const body = bodyOf(route);
+  return {
+    summary,
+    ...(description !== undefined && { description }),
+    parameters: [
+      ...inputs.flatMap(parametersOf),
+      ...requestHeadersOf(route).map((name) => ({ name, in: 'header', required: false, ...REQUEST_HEADERS[name] })),
+    ],
+    ...(body !== undefined && { requestBody: body }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, given]) => [status, answerOf(given)])),
+      ...problemsOf(route, isWrite),
+    },
+  };
+}
+
+function requestHeadersOf({ options: { headers = [], once = false } }: Described): readonly RequestHeader[] {
+  return once ? [...headers, 'Idempotency-Key', 'Waymark-Durability'] : headers;
+}
+
+const PLACES: Readonly<Record<string, string>> = { path: 'path', query: 'query', headers: 'header' };
+
+function parametersOf({ source, shape }: Input): readonly object[] {
+  const place = PLACES[source];
+  if (place === undefined || shape === undefined) return [];
+  return fieldsOf(shape).map((field) => {
+    const { description, examples, ...schema } = fieldSchema(field) as Record<string, unknown>;
+    const hasExample = field.isRequired || examples !== undefined;
+    return {
+      name: field.name,
+      in: place,
+      required: field.isRequired,
+      ...(description !== undefined && { description }),
+      ...(hasExample && { example: exampleOfField(shape, field) }),
+      schema,
+    };
+  });
+}
+
+function bodyOf({ options, inputs }: Described): object | undefined {
+  const read = inputs.find(({ source }) => source === 'body');
+  if (read?.shape !== undefined) {
+    const { shape, example = exampleOf(shape), isOptional = false } = read;
+    return { required: !isOptional, content: contentOf({ 'application/json': { schema: shape, example } }) };
+  }
+  if (options.body === undefined) return undefined;
+  const { required = true, types } = options.body;
+  return { required, content: contentOf(types) };
+}
+
+function contentOf(types: Readonly<Record<string, BodyGiven>>): object {
+  return Object.fromEntries(
+    Object.entries(types).map(([type, { schema, example }]) => [type, { schema: schemaOf(schema), example }]),
+  );
+}
+
+function answerOf({ says, body, types, headers = [] }: AnswerGiven): object {
+  const content: Readonly<Record<string, Shape | Schema>> =
+    types ?? (body === undefined ? {} : { 'application/json': body });
+  return {
+    description: says,
+    headers: answerHeaders(headers),
+    ...(Object.keys(content).length > 0 && {
+      content: Object.fromEntries(
+        Object.entries(content).map(([type, schema]) => [type, { schema: schemaOf(schema) }]),
+      ),
+    }),
+  };
+}
+
+function answerHeaders(names: readonly AnswerHeader[]): object {
+  return Object.fromEntries(
+    (['X-Request-Id', 'X-Waymark-Storage', ...names] as const).map((name) => [name, ANSWER_HEADERS[name]]),
+  );
+}
+
+function schemaOf(given: Shape | Schema): Schema {
+  return typeof given === 'function' ? ref(given.name) : given;
+}
+
+function shapesOf({ options, inputs }: Described): readonly Shape[] {
+  const given: readonly (Shape | Schema | undefined)[] = [
+    ...inputs.filter(({ source }) => source === 'body').map(({ shape }) => shape),
+    ...Object.values(options.body?.types ?? {}).map(({ schema }) => schema),
+    ...Object.values(options.answers).flatMap(({ body, types = {} }) => [body, ...Object.values(types)]),
+  ];
+  return given.filter((one): one is Shape => typeof one === 'function');
+}
+
+/** Codes that follow from what a route reads and from the kind of request it is. */
+function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
+  const { options, inputs } = route;
+  const { once = false, problems = [], ignores = [] } = options;
+  const headers = requestHeadersOf(route);
+  const reads = (source: string) => inputs.some((input) => input.source === source);
+  const hasBody = reads('body') || options.body !== undefined;
+  const hasTags = headers.includes('If-Match') || headers.includes('If-None-Match');
+  return [
+    ...problems,
+    'BAD_REQUEST',
+    'INTERNAL_ERROR',
+    'STORE_UNAVAILABLE',
+    ...(reads('path') ? (['INVALID_ID'] as const) : []),
+    ...(ignores.includes('query') ? [] : (['INVALID_QUERY'] as const)),
+    ...(reads('headers') || headers.length > 0 ? (['INVALID_HEADER'] as const) : []),
+    ...(hasTags ? (['VERSION_CONFLICT'] as const) : []),
+    ...(hasBody ? (['INVALID_JSON', 'JSON_REFUSED', 'INVALID_BODY'] as const) : []),
+    ...(isWrite ? (['UNSUPPORTED_MEDIA_TYPE', 'STATE_TOO_LARGE', 'OUTCOME_UNKNOWN', 'STORE_FULL'] as const) : []),
+    ...(isWrite && !once && !ignores.includes('Idempotency-Key')
+      ? (['IDEMPOTENCY_NOT_SUPPORTED', 'INVALID_DURABILITY'] as const)
+      : []),
+    ...(once
+      ? ([
+          'IDEMPOTENCY_IN_PROGRESS',
+          'IDEMPOTENCY_MISMATCH',
+          'INVALID_DURABILITY',
+          'DURABILITY_UNAVAILABLE',
+          'WRITE_UNCONFIRMED',
+          'KEPT_AS_CONFLICT',
+        ] as const)
+      : []),
+  ];
+}
+
+/** By status: which codes come with it. */
+function problemsOf(route: Described, isWrite: boolean): object {
+  const byStatus = new Map<number, Set<string>>();
+  const add = (status: number, code: ErrorCode) => {
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+  };
+  for (const code of codesOf(route, isWrite)) add(PROBLEMS[code].status, code);
+  // A failed `If-None-Match: *` is a failed precondition.
+  if (isWrite && requestHeadersOf(route).includes('If-None-Match')) add(412, 'ALREADY_EXISTS');
+  const takesPatches = Object.keys(route.options.body?.types ?? {}).some((type) => type.includes('patch'));
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: [...codes].sort().join(', '),
+        headers: answerHeaders([
+          ...(MAY_BE_TRIED_AGAIN.includes(status) ? (['Retry-After'] as const) : []),
+          ...(status === 429 ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
+          ...(status === 415 && takesPatches ? (['Accept-Patch'] as const) : []),
+          ...(codes.has('KEPT_AS_CONFLICT') ? (['Link'] as const) : []),
+        ]),
+        content: { 'application/problem+json': { schema: ref('Problem') } },
+      },
+    ]),
+  );
+}
+
+const MAY_BE_TRIED_AGAIN: readonly number[] = [409, 429, 503];

@@ -1,0 +1,175 @@
+import { Req, Res } from '@nestjs/common';
+import { ApiOperation } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../service-error.js';
+import { JSON_TYPES, jsonTextOf } from './body.js';
+import { callerOf } from './caller.js';
+import type { AnswerHeader, RequestHeader } from './document-headers.js';
+import { refuseKey } from './idempotency.js';
+import { sendJson } from './send-json.js';
+import { readHeaders, readPath, readQuery, refuseQuery } from './shapes/read-texts.js';
+import { readJson } from './shapes/read.js';
+import type { Schema, Shape } from './shapes/field.js';
+import { writeJson } from './shapes/write.js';
+
+/** What one status of a route means, and the class of its JSON body. */
+export interface AnswerGiven {
+  readonly says: string;
+  readonly body?: Shape;
+  /** By media type, for bodies that the handler sends by itself. */
+  readonly types?: Readonly<Record<string, Shape | Schema>>;
+  readonly headers?: readonly AnswerHeader[];
+}
+
+export type AnswersGiven = Readonly<Record<number, AnswerGiven>>;
+
+export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
+  /** operationId in the document. */
+  readonly id: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Takes an Idempotency-Key and Waymark-Durability; other writes refuse both. */
+  readonly once?: boolean;
+  /** Headers with a reader of their own (preconditions, Prefer, X-Waymark-Note); others are in a class for @FromHeaders. */
+  readonly headers?: readonly RequestHeader[];
+  /** By media type, for bodies that the handler reads by itself; others are in a class for @FromBody. */
+  readonly body?: { readonly required?: boolean; readonly types: Readonly<Record<string, BodyGiven>> };
+  readonly answers: A;
+  /** Codes that this route can answer beyond those that follow from what it reads. */
+  readonly problems?: readonly ErrorCode[];
+  /** What this route overlooks where others refuse it. */
+  readonly ignores?: readonly ('query' | 'Idempotency-Key')[];
+}
+
+export interface BodyGiven {
+  readonly schema: Shape | Schema;
+  readonly example: unknown;
+}
+
+/** What a handler returns: a status of its route, and what the body of it is written from. */
+export interface Answer<S extends number = number, B = unknown> {
+  readonly status: S;
+  readonly body: B;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** It is the answer of an earlier request. */
+  readonly replayed?: boolean;
+}
+
+type BodyOf<G> = G extends { readonly body: Shape<infer T> } ? T : undefined;
+type AnswerOf<A> = { [S in keyof A & number]: Answer<S, BodyOf<A[S]>> }[keyof A & number];
+
+export function answer<const S extends number, B = undefined>(
+  status: S,
+  body?: B,
+  more?: Pick<Answer, 'headers' | 'replayed'>,
+): Answer<S, B> {
+  return { status, body: body as B, ...more };
+}
+
+export type Source = 'body' | 'path' | 'query' | 'headers' | 'caller';
+
+/** One parameter of a handler that is read from the request. */
+export interface Input {
+  readonly source: Source;
+  readonly index: number;
+  readonly shape?: Shape;
+  readonly isOptional?: boolean;
+  /** Of the document, where the example of the class is not enough. */
+  readonly example?: unknown;
+  readonly read: (request: FastifyRequest) => unknown;
+}
+
+export interface Described {
+  readonly options: RouteOptions;
+  readonly inputs: readonly Input[];
+}
+
+const INPUTS = new WeakMap<object, Map<string | symbol, Input[]>>();
+const ROUTES = new Map<string, Described>();
+
+/** The routes that are declared by `@Route`, by operationId. */
+export const describedRoutes: ReadonlyMap<string, Described> = ROUTES;
+
+function input(given: Omit<Input, 'index'>): ParameterDecorator {
+  return (target, key = '', index) => {
+    const ofClass = INPUTS.get(target) ?? new Map<string | symbol, Input[]>();
+    INPUTS.set(target, ofClass.set(key, [...(ofClass.get(key) ?? []), { ...given, index }]));
+  };
+}
+
+export const FromPath = (shape: Shape) => input({ source: 'path', shape, read: (request) => readPath(shape, request) });
+
+export const FromQuery = (shape: Shape) =>
+  input({ source: 'query', shape, read: (request) => readQuery(shape, request) });
+
+export const FromHeaders = (shape: Shape) =>
+  input({ source: 'headers', shape, read: (request) => readHeaders(shape, request) });
+
+/** An optional body may be empty, which is read as `{}`. */
+export const FromBody = (shape: Shape, { optional = false, example }: { optional?: boolean; example?: unknown } = {}) =>
+  input({
+    source: 'body',
+    shape,
+    isOptional: optional,
+    example,
+    read: (request) => {
+      const isEmpty = ((request.body as Buffer | null | undefined)?.length ?? 0) === 0;
+      return readJson(shape, optional && isEmpty ? '{}' : jsonTextOf(request, JSON_TYPES)).value;
+    },
+  });
+
+/** On whose behalf the request runs. */
+export const FromCaller = () => input({ source: 'caller', read: callerOf });
+
+const ORDER: readonly Source[] = ['path', 'query', 'headers', 'body', 'caller'];
+
+/**
+ * A route: what it reads is in the decorators of its parameters, everything else is here. Refuses what the route does not take, reads
+ * the parameters, and writes what the handler returns by the class of that answer. The document shows the same.
+ */
+export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
+  return <H extends (...given: never[]) => Promise<AnswerOf<A> | void>>(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<H>,
+  ): void => {
+    const handler = descriptor.value as unknown as (...given: unknown[]) => Promise<Answer | undefined>;
+    const inputs = [...(INPUTS.get(target)?.get(key) ?? [])].sort(
+      (a, b) => ORDER.indexOf(a.source) - ORDER.indexOf(b.source),
+    );
+    if (ROUTES.has(options.id)) throw new Error(`Two routes are called ${options.id}`);
+    ROUTES.set(options.id, { options, inputs });
+    const { answers, once = false, ignores = [] } = options;
+    const refusesQuery = !ignores.includes('query') && inputs.every(({ source }) => source !== 'query');
+    const refusesKey = !once && !ignores.includes('Idempotency-Key');
+    const at = handler.length;
+    const route = async function (this: unknown, ...args: unknown[]): Promise<void> {
+      const request = args[at] as FastifyRequest;
+      const reply = args[at + 1] as FastifyReply;
+      if (refusesQuery) refuseQuery(request);
+      if (refusesKey && request.method !== 'GET' && request.method !== 'HEAD') refuseKey(request);
+      for (const { index, read } of inputs) args[index] = read(request);
+      const given = await handler.apply(this, args);
+      if (given !== undefined) send(reply, given, answers[given.status]?.body);
+    };
+    // Decorators of the framework that stand below this one have left their marks on the handler.
+    for (const name of Reflect.getMetadataKeys(handler) as unknown[]) {
+      Reflect.defineMetadata(name, Reflect.getMetadata(name, handler), route);
+    }
+    Object.defineProperty(route, 'name', { value: key });
+    descriptor.value = route as unknown as H;
+    Req()(target, key, at);
+    Res()(target, key, at + 1);
+    ApiOperation({ operationId: options.id, summary: options.summary })(target, key, descriptor);
+  };
+}
+
+function send(reply: FastifyReply, { status, body, headers, replayed }: Answer, shape: Shape | undefined): void {
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) reply.header(name, value);
+  }
+  if (replayed === true) reply.header('idempotency-replayed', 'true');
+  if (shape === undefined) void reply.status(status).send();
+  else sendJson(reply, status, ...writeJson(shape, body as object));
+}

@@ -1,0 +1,244 @@
+import { OPEN_BRACE, OPEN_BRACKET, CLOSE_BRACE, CLOSE_BRACKET, COMMA, QUOTE } from '../../json/characters.js';
+import { compilePointers, type PointerSet } from '../../json/pointer-set.js';
+import { formatPointer, parsePointer } from '../../json/pointer.js';
+import type { JsonSlice } from '../../json/scan.js';
+import { Cursor } from '../../json/visit-parts.js';
+import { unescape } from '../../json/string-token.js';
+import { scanBody } from '../body.js';
+import { InvalidBodyError, type Issue } from '../http-errors.js';
+import { fieldsOf, rulesOf, type Field, type Shape } from './field.js';
+
+/** Reads the value that starts at the cursor and leaves the cursor behind it. */
+type ReadValue = (reading: Reading, name: string) => unknown;
+
+/** A text known to be valid, how far it is read, and what was found wrong with it. */
+class Reading extends Cursor {
+  readonly issues: Issue[] = [];
+  /** Names and indexes of the containers around the cursor. */
+  readonly path: string[] = [];
+
+  constructor(text: string) {
+    super(text, 0);
+  }
+
+  refuse(name: string, message: string): void {
+    this.issues.push({ pointer: formatPointer([...this.path, name]), message });
+  }
+}
+
+interface Slot {
+  readonly key: string;
+  readonly bit: number;
+  readonly read: ReadValue;
+}
+
+interface ShapeReader {
+  readonly shape: Shape;
+  readonly fields: readonly Field[];
+  /** By the name in JSON. A Map, so that `__proto__` is an unknown member like any other. */
+  readonly slots: ReadonlyMap<string, Slot>;
+  readonly allBits: number;
+  /** Where the members of a root are, for the scan. */
+  readonly names: readonly (readonly string[])[];
+  readonly pointers: PointerSet;
+  readonly check: (made: object, reading: Reading) => void;
+}
+
+const READERS = new WeakMap<Shape, ShapeReader>();
+
+/**
+ * Reads a JSON text into a shape. One scan validates the text and finds the members of the root; with `find` (from
+ * `pointersBeside`) it finds other values in the same pass.
+ * @throws InvalidBodyError with every issue at once
+ */
+export function readJson<T extends object>(
+  shape: Shape<T>,
+  text: string,
+  find?: PointerSet,
+): { value: T; found: readonly (JsonSlice | undefined)[] } {
+  const reader = readerOf(shape);
+  const { names, slots, pointers } = reader;
+  const { kind, found, memberNames } = scanBody(text, { find: find ?? pointers });
+  if (kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
+  const reading = new Reading(text);
+  const made = new shape() as Record<string, unknown>;
+  let seen = 0;
+  for (let i = 0; i < names.length; i++) {
+    const slice = found[i];
+    if (slice === undefined) continue;
+    const name = (names[i] as readonly string[])[0] as string;
+    const slot = slots.get(name) as Slot;
+    reading.position = slice.start;
+    made[slot.key] = slot.read(reading, name);
+    seen |= slot.bit;
+  }
+  for (const name of memberNames) if (!slots.has(name)) reading.refuse(name, UNKNOWN);
+  finish(reader, made, seen, reading);
+  if (reading.issues.length > 0) throw new InvalidBodyError(reading.issues);
+  return { value: made as T, found };
+}
+
+/** Pointers for `readJson` that also finds `others`; in its `found`, they come after the `skip` members of the root. */
+export function pointersBeside(
+  shape: Shape,
+  others: readonly (readonly string[])[],
+): { pointers: PointerSet; skip: number } {
+  const { names } = readerOf(shape);
+  return { pointers: compilePointers([...names, ...others]), skip: names.length };
+}
+
+const UNKNOWN = 'is not known here';
+
+function readerOf(shape: Shape): ShapeReader {
+  const known = READERS.get(shape);
+  if (known !== undefined) return known;
+  const fields = fieldsOf(shape);
+  if (fields.length > 31)
+    throw new Error(`${shape.name} has more than 31 fields, which are counted in the bits of a number`);
+  const names = fields.map(({ name }) => [name]);
+  const rules = rulesOf(shape);
+  const reader: ShapeReader = {
+    shape,
+    fields,
+    slots: new Map(fields.map((field, i) => [field.name, { key: field.key, bit: 1 << i, read: valueReader(field) }])),
+    allBits: 2 ** fields.length - 1,
+    names,
+    pointers: compilePointers(names),
+    check: (made, { issues, path }) => {
+      for (const rule of rules) {
+        const issue = rule.check(made);
+        if (issue !== undefined) issues.push({ ...issue, pointer: formatPointer(path) + issue.pointer });
+      }
+    },
+  };
+  READERS.set(shape, reader);
+  return reader;
+}
+
+/** Defaults, what is missing, and the rules between members. */
+function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number, reading: Reading, before = 0): void {
+  if (seen !== reader.allBits) {
+    const { fields } = reader;
+    for (let i = 0; i < fields.length; i++) {
+      if ((seen & (1 << i)) !== 0) continue;
+      const field = fields[i] as Field;
+      if (field.default !== undefined) made[field.key] = field.default;
+      else if (field.isRequired) reading.refuse(field.name, `is missing: ${field.says}`);
+    }
+  }
+  if (reading.issues.length === before) reader.check(made, reading);
+  else inOrderOfFields(reader, reading, before);
+}
+
+/** Issues of one object follow the fields of its class, whatever the order in the text; unknown members come last. */
+function inOrderOfFields({ names, fields }: ShapeReader, { issues, path }: Reading, before: number): void {
+  const placeOf = ({ pointer }: Issue) => {
+    const member = parsePointer(pointer)[path.length];
+    const place = fields.findIndex(({ name }) => name === member);
+    return place === -1 ? names.length : place;
+  };
+  issues.push(...issues.splice(before).sort((a, b) => placeOf(a) - placeOf(b)));
+}
+
+function readObject(reader: ShapeReader, reading: Reading, name: string): object {
+  const { text, issues, path } = reading;
+  const before = issues.length;
+  const made = new reader.shape() as Record<string, unknown>;
+  if (text.charCodeAt(reading.position) !== OPEN_BRACE) {
+    reading.skipValue();
+    reading.refuse(name, 'must be a JSON object');
+    return made;
+  }
+  path.push(name);
+  reading.position++;
+  let seen = 0;
+  while (reading.skipTo() !== CLOSE_BRACE) {
+    const start = reading.position;
+    reading.skipString();
+    const member = unescape(text, start, reading.position);
+    reading.skipTo();
+    reading.position++; // the colon
+    reading.skipTo();
+    const slot = reader.slots.get(member);
+    if (slot === undefined) {
+      reading.skipValue();
+      reading.refuse(member, UNKNOWN);
+    } else {
+      made[slot.key] = slot.read(reading, member);
+      seen |= slot.bit;
+    }
+    if (reading.skipTo() === COMMA) reading.position++;
+  }
+  reading.position++;
+  finish(reader, made, seen, reading, before);
+  path.pop();
+  return made;
+}
+
+function valueReader(field: Field): ReadValue {
+  const { kind, of, isNullable } = field;
+  if (kind === 'raw') {
+    return (reading) => {
+      const start = reading.position;
+      reading.skipValue();
+      return reading.text.slice(start, reading.position);
+    };
+  }
+  if (of === undefined) return scalarReader(field);
+  // Compiled at the first use: a shape may contain itself.
+  let inner: ShapeReader | undefined;
+  const readOne = (reading: Reading, name: string) => readObject((inner ??= readerOf(of())), reading, name);
+  if (kind === 'list') return listReader(field, readOne);
+  if (!isNullable) return readOne;
+  return (reading, name) => {
+    if (!reading.text.startsWith('null', reading.position)) return readOne(reading, name);
+    reading.skipValue();
+    return null;
+  };
+}
+
+function scalarReader({ accepts, says, parse, isTextual }: Field): ReadValue {
+  return (reading, name) => {
+    const { text, position: start } = reading;
+    let value: unknown;
+    if (text.charCodeAt(start) === QUOTE) {
+      reading.skipString();
+      value = unescape(text, start, reading.position);
+      if (isTextual === true) value = parse?.(value as string);
+    } else {
+      reading.skipValue();
+      // JSON.parse keeps __proto__ as an own member, as it must.
+      value = JSON.parse(text.slice(start, reading.position));
+      if (isTextual === true && value !== null) value = undefined;
+    }
+    if (value !== undefined && accepts(value)) return value;
+    reading.refuse(name, says);
+    return undefined;
+  };
+}
+
+function listReader({ accepts, says }: Field, readOne: ReadValue): ReadValue {
+  return (reading, name) => {
+    const { text, path } = reading;
+    const items: unknown[] = [];
+    if (text.charCodeAt(reading.position) !== OPEN_BRACKET) {
+      reading.skipValue();
+      reading.refuse(name, says);
+      return items;
+    }
+    path.push(name);
+    reading.position++;
+    const before = reading.issues.length;
+    while (reading.skipTo() !== CLOSE_BRACKET) {
+      items.push(readOne(reading, String(items.length)));
+      if (reading.skipTo() === COMMA) reading.position++;
+    }
+    reading.position++;
+    path.pop();
+    if (accepts(items.length)) return items;
+    // A list that is too long is one issue, whatever is in it.
+    reading.issues.length = before;
+    reading.refuse(name, says);
+    return items;
+  };
+}

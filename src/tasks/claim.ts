@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { shortDigest } from '../short-digest.js';
+import type { ClaimRequest } from './queue.dto.js';
+import type { WaitingClaim } from './waiting-claims.js';
+
+/** Nothing else proves a lease, so a token must not be guessable. */
+export function newToken(): string {
+  return randomBytes(18).toString('base64url');
+}
+
+/** A claim without a Claim-Id gets one of its own. */
+export function claimOf(
+  queue: string,
+  { max, leaseMs, worker }: ClaimRequest,
+  by: string,
+  claimId = newToken(),
+): WaitingClaim {
+  return {
+    claim: { queue, worker: worker ?? by, leaseMs, tokens: Array.from({ length: max }, newToken) },
+    key: `claim:${shortDigest(queue, claimId)}`,
+  };
+}
