@@ -11,30 +11,79 @@ export function prefixOf(namespace: string, tenant: string): string {
   return tag === undefined ? `${own}{${tenant}}:` : own.replace(`{${tag}}`, () => `{${tag}:${tenant}}`);
 }
 
-/** Where sweepers find the tenants there are; in a slot of its own. */
-export function tenantsKey(namespace: string): string {
-  return namespace === '' ? 'tenants' : `${namespace}:tenants`;
+/**
+ * Names of keys behind the prefix of a tenant; one that ends in ':' goes on with an id or another name. In a Lua script
+ * `key_names.NAME` stands for the text here; see scripts/redis-script.ts.
+ */
+export const KEY_NAMES = {
+  state: 'document_workflow:',
+  meta: 'document_workflow_meta:',
+  history: 'document_workflow_history:',
+  index: 'document_workflow_index:',
+  tasksOfWorkflow: 'document_workflow_tasks:',
+  /** The conflict records of a workflow; beside it a key for the state of each. */
+  conflicts: 'document_workflow_conflicts:',
+  conflictState: 'document_workflow_conflict:',
+  once: 'once:',
+  fence: 'fence:',
+  /** Names of the queues there are, all with score 0. */
+  queues: 'queues',
+  queue: 'queue:',
+  queueSettings: 'queue:settings:',
+  task: 'task:',
+  payload: 'payload:',
+  result: 'result:',
+  failures: 'failures:',
+  progress: 'progress:',
+  dedupe: 'dedupe:',
+  events: 'events',
+  /** Names the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
+  eventsEpoch: 'events:epoch',
+  board: 'board:',
+  /** Shows that a replica has what came before it; see connection/confirmer.ts. */
+  confirmed: 'confirmed',
+  probe: 'probe:',
+  /** Never holds anything: asks the server whether it takes writes, and whether it has the whole slot. */
+  nothing: 'nothing',
+  alsoNothing: 'nothing-else',
+} as const;
+
+/** A channel, not a key: scripts publish here what has changed. A hint for waiters, never the truth. */
+export const CHANGES = 'changes';
+
+/** Names behind the namespace, shared by all tenants. */
+const SHARED_NAMES = {
+  /** The tenants that have data, for the sweepers. */
+  tenants: 'tenants',
+  /** Version of the shape of the keys. */
+  schema: 'schema',
+  /** Names the data in this Redis, and is lost with it. */
+  epoch: 'epoch',
+} as const;
+
+/** Whether a key is one of this service's, by what stands behind the prefix. */
+export function isOwnName(rest: string): boolean {
+  return [...Object.values(KEY_NAMES), ...Object.values(SHARED_NAMES)].some((name) =>
+    name.endsWith(':') ? rest.startsWith(name) : rest === name,
+  );
 }
 
-/** Which shape the keys have; one for all tenants. */
-export function schemaKey(namespace: string): string {
-  return namespace === '' ? 'schema' : `${namespace}:schema`;
-}
+const shared = (name: keyof typeof SHARED_NAMES) => (namespace: string) =>
+  namespace === '' ? SHARED_NAMES[name] : `${namespace}:${SHARED_NAMES[name]}`;
+export const tenantsKey = shared('tenants');
+export const schemaKey = shared('schema');
+export const epochKey = shared('epoch');
 
-/** Names the data in this Redis; gone with it. One for all tenants. */
-export function epochKey(namespace: string): string {
-  return namespace === '' ? 'epoch' : `${namespace}:epoch`;
-}
-
-export const stateKey = (prefix: string, id: string): string => `${prefix}document_workflow:${id}`;
-export const onceKey = (prefix: string, key: string): string => `${prefix}once:${key}`;
-export const fenceKey = (prefix: string, replica: string): string => `${prefix}fence:${replica}`;
-
-/** Names of the queues there are, all with score 0. */
-export const queuesKey = (prefix: string): string => `${prefix}queues`;
-export const queueSettingsKey = (prefix: string, queue: string): string => `${prefix}queue:settings:${queue}`;
-/** Beside it, `events:epoch` has the name of its epoch: see scripts/modules/feed-epoch.lua. */
-export const feedKey = (prefix: string): string => `${prefix}events`;
-
-/** Where scripts say what has changed; a hint for those who wait, never the truth. */
-export const changesChannel = (prefix: string): string => `${prefix}changes`;
+const named =
+  (name: keyof typeof KEY_NAMES) =>
+  (prefix: string, id = ''): string =>
+    `${prefix}${KEY_NAMES[name]}${id}`;
+export const stateKey = named('state');
+export const metaKey = named('meta');
+export const onceKey = named('once');
+export const fenceKey = named('fence');
+export const queuesKey = named('queues');
+export const queueSettingsKey = named('queueSettings');
+export const feedKey = named('events');
+export const confirmedKey = named('confirmed');
+export const changesChannel = (prefix: string): string => `${prefix}${CHANGES}`;

@@ -1,5 +1,5 @@
 import type { Confirmation } from '../../engine.js';
-import { onceKey } from '../keys.js';
+import { confirmedKey, onceKey } from '../keys.js';
 import type { BlockingConnection } from './drivers/redis-driver.js';
 import type { RedisConnections } from './redis-connections.js';
 
@@ -44,7 +44,7 @@ export class Confirmer {
       line = new Line(connection, this.connections.config.confirmTimeoutMs ?? DEFAULT_TIMEOUT_MS);
       this.#lines.set(connection, line);
     }
-    return line.ask(once, `${prefix}confirmed`);
+    return line.ask(once, confirmedKey(prefix));
   }
 }
 

@@ -3,7 +3,7 @@ import type { RedisConfig } from '../../../config/config.js';
 import { withTimeout } from '../../../with-timeout.js';
 import { hashTagOf } from '../connection/drivers/key-slot.js';
 import type { ServerNode } from '../connection/drivers/redis-driver.js';
-import { changesChannel, prefixOf, schemaKey, stateKey } from '../keys.js';
+import { changesChannel, isOwnName, prefixOf, schemaKey, stateKey } from '../keys.js';
 import { RedisConnections } from '../connection/redis-connections.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { SCHEMA } from '../connection/server-check.js';
@@ -246,10 +246,6 @@ async function schema(connections: RedisConnections): Promise<Check> {
   };
 }
 
-/** Names of keys behind the prefix of a tenant, as keys.ts and the scripts make them. */
-const OURS =
-  /^(document_workflow(_(meta|history|index|tasks|conflicts?))?:|once:|fence:|queue:|queues$|task:|payload:|result:|failures:|progress:|probe:|dedupe:|events(:epoch)?$|epoch$|board:|tenants$|schema$|confirmed$|nothing)/;
-
 async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Check> {
   const tag = hashTagOf(name);
   const prefix = name === '' ? '' : `${name}:`;
@@ -276,7 +272,7 @@ async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode
             : undefined;
         if (rest === undefined) continue;
         seen++;
-        if (!OURS.test(rest)) foreign++;
+        if (!isOwnName(rest)) foreign++;
       }
     } while (cursor !== '0' && seen < SAMPLED);
     unfinished ||= cursor !== '0';

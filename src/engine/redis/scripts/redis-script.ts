@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { CHANGES, KEY_NAMES } from '../keys.js';
+import * as limits from '../../limits.js';
 
 /** The modules that scripts build on, each list in the order in which they build on each other. */
 export const RECORDS = ['base', 'workflows'];
@@ -83,5 +85,19 @@ const FILES = new Map(
 function textOf(name: string): string {
   const file = FILES.get(name);
   if (file === undefined) throw new Error(`There is no Lua file "${name}.lua"`);
-  return readFileSync(new URL(`./${file}`, import.meta.url), 'utf8');
+  return withConstants(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'));
+}
+
+const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
+  limits,
+  key_names: { ...KEY_NAMES, changes: CHANGES },
+};
+
+/** Writes the value in place of `limits.NAME` and `key_names.NAME`: a constant of TypeScript costs a script nothing at run time. */
+function withConstants(text: string): string {
+  return text.replace(/(?<![\w.])(limits|key_names)\.(\w+)/g, (use, table: string, name: string) => {
+    const value = CONSTANTS[table]?.[name];
+    if (value === undefined) throw new Error(`There is no ${use}`);
+    return typeof value === 'number' ? String(value) : `'${value}'`;
+  });
 }

@@ -1,5 +1,5 @@
 import { isWorkflowId } from '../../names.js';
-import { prefixOf, stateKey } from '../keys.js';
+import { metaKey, prefixOf, stateKey } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
@@ -15,8 +15,8 @@ export async function* legacyIds(
   readonly unusable: readonly string[];
   readonly examined: number;
 }> {
-  const start = stateKey(prefixOf(namespace, tenant), '');
-  const metaStart = `${prefixOf(namespace, tenant)}document_workflow_meta:`;
+  const start = stateKey(prefixOf(namespace, tenant));
+  const metaStart = metaKey(prefixOf(namespace, tenant));
   for (const { ask } of await connections.nodes()) {
     let cursor = '0';
     do {

@@ -6,5 +6,5 @@
   ARGV[2]  the epoch
   ARGV[3]  how long it is known, in milliseconds
 ]]
-redis.call('UNLINK', ARGV[1] .. 'nothing')
+redis.call('UNLINK', ARGV[1] .. key_names.nothing)
 return redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

@@ -22,8 +22,6 @@
              {'known', position…}              several once keys, some of them known; nothing written
              {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'settled', position}   nothing written
 ]]
-local LARGEST_KEPT_STATE = 16384
-
 local function holds(expect, record)
   if expect.exists ~= nil then return expect.exists == (record ~= nil) end
   if not record then return false end
@@ -69,7 +67,6 @@ local function first_refusal(request, current)
   return nil
 end
 
-local MOST_CANCELLED = 1000
 local function refusal_of_tasks(request, acked)
   -- A task that would hold a value of another program must wait for its adoption, too.
   for _, task in ipairs(request.enqueue or {}) do
@@ -79,7 +76,7 @@ local function refusal_of_tasks(request, acked)
     if record and record.kind ~= 'ours' and not is_written then return { 'adopt', task.workflow } end
   end
   for _, id in ipairs(request.cancelTasksOf or {}) do
-    if task_entry.open_tasks_of(id) > MOST_CANCELLED then return { 'too-many', id } end
+    if task_entry.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   local full = request.enqueue and not request.drained and task_entry.without_room(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].queue, full - 1 } or nil
@@ -264,7 +261,7 @@ perform.commit = function(request)
     if results[1] then kept.results, kept.states = {}, {} end
     for i = once.first or 1, once.last or #results do
       kept.results[#kept.results + 1] = results[i]
-      if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= LARGEST_KEPT_STATE and states[i] or '' end
+      if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= limits.MAX_KEPT_STATE_BYTES and states[i] or '' end
     end
     once_keys.keep(once, kept)
   end

@@ -5,7 +5,7 @@
   ARGV[2]  a name that nobody else has
   Returns  {command, what the server said to it}… of those that failed
 ]]
-local own = ARGV[1] .. 'probe:' .. ARGV[2] .. ':'
+local own = ARGV[1] .. key_names.probe .. ARGV[2] .. ':'
 local text, hash, list, set, stream, number = own .. 'text', own .. 'hash', own .. 'list', own .. 'set', own .. 'stream', own .. 'number'
 local later = '99999999999999'
 local tried = {
@@ -20,7 +20,7 @@ local tried = {
   { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set },
   { 'ZREMRANGEBYSCORE', set, '0', '1' }, { 'ZREMRANGEBYRANK', set, '0', '0' },
   { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
-  { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. 'changes', 'probe' },
+  { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. key_names.changes, 'probe' },
   { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number },
 }
 local failed = {}

@@ -7,4 +7,4 @@
   Returns  'kept' or 'known'
 ]]
 if tonumber(ARGV[5]) <= now then return 'known' end
-return redis.call('SET', prefix .. 'once:' .. ARGV[4], ARGV[6], 'PXAT', ARGV[5], 'NX') and 'kept' or 'known'
+return redis.call('SET', prefix .. key_names.once .. ARGV[4], ARGV[6], 'PXAT', ARGV[5], 'NX') and 'kept' or 'known'

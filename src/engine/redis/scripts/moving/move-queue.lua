@@ -5,10 +5,10 @@
   Returns  what became of it: see Arrived in arrival.ts
 ]]
 local plan = cjson.decode(ARGV[4])
-local settings = prefix .. 'queue:settings:' .. plan.id
+local settings = prefix .. key_names.queueSettings .. plan.id
 
 local function arrival()
-  if not redis.call('ZSCORE', prefix .. 'queues', plan.id) then return 'created' end
+  if not redis.call('ZSCORE', prefix .. key_names.queues, plan.id) then return 'created' end
   local was_paused = redis.call('HGET', settings, 'paused') == '1'
   if was_paused == plan.isPaused then return 'same' end
   if plan.isPaused or plan.replaces == 'paused' then return 'updated' end
@@ -17,7 +17,7 @@ end
 
 local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
-redis.call('ZADD', prefix .. 'queues', 0, plan.id)
+redis.call('ZADD', prefix .. key_names.queues, 0, plan.id)
 redis.call('HSET', settings, 'paused', plan.isPaused and '1' or '0')
-redis.call('PUBLISH', prefix .. 'changes', 'queue ' .. plan.id)
+redis.call('PUBLISH', prefix .. key_names.changes, 'queue ' .. plan.id)
 return arrived

@@ -56,9 +56,9 @@ for _, event in ipairs(call.events) do
 end
 task.has_failed = call.failures > 0 or nil
 task_store.save(task)
-redis.call('ZADD', prefix .. 'queues', 0, task.queue)
+redis.call('ZADD', prefix .. key_names.queues, 0, task.queue)
 local settings = task_keys.queue('settings', task.queue)
-local sequence = task.place % tasks.PLACES_PER_PRIORITY
+local sequence = task.place % limits.PLACES_PER_PRIORITY
 if tonumber(redis.call('HGET', settings, 'sequence') or 0) < sequence then redis.call('HSET', settings, 'sequence', whole(sequence)) end
 task_places.put(task, nil)
 
@@ -70,7 +70,7 @@ if task.workflow then
     redis.call('PERSIST', key)
     task_places.settle_hold(task.workflow)
   elseif not workflows.is_held(task.workflow) then
-    redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, tasks.LONGEST_DEDUPE_MS)))
+    redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)))
   end
 end
 if task.ended then
@@ -81,7 +81,7 @@ if task.ended then
   redis.call('PEXPIREAT', task_keys.progress(id), whole(task.ended + call.limits.progressMs))
 end
 if task.dedupe and task.deduped_until and task.deduped_until > now then
-  local key = prefix .. 'dedupe:' .. task.dedupe
+  local key = prefix .. key_names.dedupe .. task.dedupe
   local ends, other = string.match(redis.call('GET', key) or '', '^(%d+) (.+)$')
   if not other or tonumber(ends) <= now or not task_store.load(other) then
     redis.call('SET', key, whole(task.deduped_until) .. ' ' .. id, 'PXAT', whole(task.deduped_until))

@@ -5,8 +5,6 @@
   Returns  for each id false if it is not there, or {stamp, bytes}, or
            {fields, headers and payload or '', result or false, {failure…}, {progress event…}, fields of INSIDE}
 ]]
--- What is not known is taken to be large.
-local LARGEST_EVENT = 16384
 local reply = {}
 for i, id in ipairs(call.ids) do
   local task = task_store.load(id)
@@ -14,7 +12,7 @@ for i, id in ipairs(call.ids) do
     reply[i] = false
   elseif not call.whole then
     local bytes = redis.call('STRLEN', task_keys.payload(id)) + redis.call('STRLEN', task_keys.result(id))
-    if task.progress then bytes = bytes + LARGEST_EVENT * redis.call('XLEN', task_keys.progress(id)) end
+    if task.progress then bytes = bytes + limits.MAX_PROGRESS_EVENT_BYTES * redis.call('XLEN', task_keys.progress(id)) end
     reply[i] = { moving_tasks.stamp_of(task), whole(bytes) }
   else
     local is_over = task.ended and task.ended + call.limits.progressMs <= now

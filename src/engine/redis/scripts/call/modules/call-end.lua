@@ -1,7 +1,6 @@
 --[[
   What is written once for all the requests of a call, and told.
 ]]
-local MINUTE_MS = 60000
 local function rate_key(queue, total, minute) return task_keys.queue('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
 
 -- Of all time, and of this minute for those that have a rate. Written at the end, once for all that one call did.
@@ -51,9 +50,9 @@ local function write_tallies(queue, counts)
   for total, count in pairs(counts) do
     redis.call('HINCRBY', task_keys.queue('settings', queue), 'total:' .. total, count)
     if RATES[total] then
-      local key = rate_key(queue, total, math.floor(now / MINUTE_MS))
+      local key = rate_key(queue, total, math.floor(now / limits.MINUTE_MS))
       redis.call('INCRBY', key, count)
-      redis.call('PEXPIREAT', key, whole(now + 3 * MINUTE_MS))
+      redis.call('PEXPIREAT', key, whole(now + 3 * limits.MINUTE_MS))
     end
   end
 end
@@ -73,4 +72,4 @@ local function finish_call()
   if not is_fine then error(why) end
 end
 
-return { MINUTE_MS = MINUTE_MS, rate_key = rate_key, tally = tally, settle_leased = settle_leased, note_leased = note_leased, finish = finish_call }
+return { rate_key = rate_key, tally = tally, settle_leased = settle_leased, note_leased = note_leased, finish = finish_call }

@@ -2,10 +2,10 @@
   What happens once. The call has for that: replica, epoch (which connection sends it; another epoch than the latest is refused), and requests, each
   with once [{key, fingerprint, keepMs, alias?}].
 ]]
-local function once_key(key) return prefix .. 'once:' .. key end
+local function once_key(key) return prefix .. key_names.once .. key end
 
 local function is_fenced()
-  local epoch = redis.call('GET', prefix .. 'fence:' .. call.replica)
+  local epoch = redis.call('GET', prefix .. key_names.fence .. call.replica)
   return epoch and epoch ~= call.epoch
 end
 

@@ -9,9 +9,9 @@ local has_written, no_memory = false, nil
 local function need_no_memory()
   if has_written then return end
   -- It stores nothing, and is refused like a write.
-  local said = redis.pcall('SETRANGE', prefix .. 'nothing', 0, '')
+  local said = redis.pcall('SETRANGE', prefix .. key_names.nothing, 0, '')
   no_memory = type(said) == 'table' and said.err or nil
-  redis.call('UNLINK', prefix .. 'nothing')
+  redis.call('UNLINK', prefix .. key_names.nothing)
   has_written = true
 end
 local function need_memory()
@@ -19,7 +19,7 @@ local function need_memory()
 end
 
 -- Names and values of an event, its type first. Returns its place in the stream.
-local stream, is_fed = prefix .. 'events', false
+local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
   return redis.call('XADD', stream, '*', ...)
@@ -36,7 +36,7 @@ local function tell()
   if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
   -- Every change is told to readers of the feed, of those that are only events there is nothing else to tell.
   if is_fed and #hints == 0 then hint('feed') end
-  if #hints > 0 then redis.call('PUBLISH', prefix .. 'changes', table.concat(hints, '\n')) end
+  if #hints > 0 then redis.call('PUBLISH', prefix .. key_names.changes, table.concat(hints, '\n')) end
 end
 
 local function announce(type, id, record)

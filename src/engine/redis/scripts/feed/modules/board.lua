@@ -3,10 +3,7 @@
   A change is {board, add {name: number}, notices [{name, keepMs}], entries (how many)}; the texts of notices and entries, in that order, come from
   `next_text`: they are never looked into.
 ]]
-local ENTRIES_KEPT = 20
-local MOST_NOTICES = 1000
-
-local function board_key(kind, board) return prefix .. 'board:' .. kind .. ':' .. board end
+local function board_key(kind, board) return prefix .. key_names.board .. kind .. ':' .. board end
 
 local function change_board(change, next_text)
   local board = change.board
@@ -18,7 +15,7 @@ local function change_board(change, next_text)
       redis.call('ZADD', ends, whole(now + notice.keepMs), notice.name)
     end
     local over = redis.call('ZCOUNT', ends, '-inf', whole(now))
-    over = math.max(over, redis.call('ZCARD', ends) - MOST_NOTICES)
+    over = math.max(over, redis.call('ZCARD', ends) - limits.MAX_BOARD_NOTICES)
     while over > 0 do
       redis.call('HDEL', notices, redis.call('ZPOPMIN', ends)[1])
       over = over - 1
@@ -26,7 +23,7 @@ local function change_board(change, next_text)
     writing.hint('board ' .. board)
   end
   for _ = 1, change.entries do redis.call('LPUSH', board_key('entries', board), next_text()) end
-  if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, ENTRIES_KEPT - 1) end
+  if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, limits.MAX_BOARD_ENTRIES - 1) end
 end
 
 return { key = board_key, change = change_board }

@@ -2,8 +2,8 @@
   Common to the scripts that tell where in the feed something stands. The feed has an epoch: a name that is made when the first
   reader or message comes, and lost with the data. Its stream is never empty from then on, so that every place in it can be checked.
 ]]
-local events_key = prefix .. 'events'
-local epoch_key = prefix .. 'events:epoch'
+local events_key = prefix .. key_names.events
+local epoch_key = prefix .. key_names.eventsEpoch
 
 -- `name`: of the epoch that begins now if there is none. Once for a call is enough.
 local known_epoch

@@ -52,7 +52,7 @@ end
 -- Names stand in `queues` from their first task on, and stay.
 local known_queues = {}
 local function is_known(queue)
-  known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. 'queues', queue) ~= false
+  known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. key_names.queues, queue) ~= false
   return known_queues[queue]
 end
 
@@ -66,8 +66,8 @@ local function note_worker(queue, worker)
   local seen = tonumber(redis.call('ZSCORE', task_keys.queue('workers', queue), worker) or 0)
   if seen >= now - WORKER_NOTED_MS then return end
   redis.call('ZADD', task_keys.queue('workers', queue), whole(now), worker)
-  redis.call('ZREMRANGEBYSCORE', task_keys.queue('workers', queue), '-inf', whole(now - tasks.WORKER_SEEN_MS))
-  redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + tasks.WORKER_SEEN_MS))
+  redis.call('ZREMRANGEBYSCORE', task_keys.queue('workers', queue), '-inf', whole(now - limits.WORKER_SHOWN_MS))
+  redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + limits.WORKER_SHOWN_MS))
 end
 
 -- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.
@@ -78,7 +78,7 @@ local function claim(request)
   task_ends.tidy(queue)
   if is_paused(queue) then return claimed, ends end
   local looked = 0
-  while #claimed < #request.tokens and looked < #request.tokens + tasks.TIDIED_AT_ONCE do
+  while #claimed < #request.tokens and looked < #request.tokens + limits.MAX_TIDIED do
     looked = looked + 1
     local id = task_heads.take_first(queue, #request.tokens - #claimed)
     if not id then break end

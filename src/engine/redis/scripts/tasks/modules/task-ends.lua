@@ -103,16 +103,15 @@ end
 local function tidy(queue)
   if task_places.tidy_queues[queue] then return end
   task_places.tidy_queues[queue] = true
-  each_due('delayed', queue, tasks.TIDIED_AT_ONCE, now, function(task) make_ready(task) end)
-  each_due('leased', queue, tasks.TIDIED_AT_ONCE, now, expire_lease)
+  each_due('delayed', queue, limits.MAX_TIDIED, now, function(task) make_ready(task) end)
+  each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
 end
 
-local HIGHEST_PRIORITY = 9
 -- Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were.
 local function end_overdue_heads(queue, most)
   local ended = 0
-  for priority = 0, HIGHEST_PRIORITY do
-    local from, to = whole(priority * tasks.PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * tasks.PLACES_PER_PRIORITY)
+  for priority = 0, limits.MAX_PRIORITY do
+    local from, to = whole(priority * limits.PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * limits.PLACES_PER_PRIORITY)
     while ended < most do
       local id = redis.call('ZRANGEBYSCORE', task_heads.ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
       local task = id and member('ready', queue, id)

@@ -21,7 +21,7 @@ end
 local function existing_task(spec)
   local task = task_store.load(spec.id)
   if task or not spec.dedupe then return task end
-  local ends, id = string.match(redis.call('GET', prefix .. 'dedupe:' .. spec.dedupe.key) or '', '^(%d+) (.+)$')
+  local ends, id = string.match(redis.call('GET', prefix .. key_names.dedupe .. spec.dedupe.key) or '', '^(%d+) (.+)$')
   return id and tonumber(ends) > now and task_store.load(id) or nil
 end
 
@@ -63,7 +63,7 @@ local function create_task(spec, payload)
   redis.call('UNLINK', task_keys.result(spec.id), task_keys.failures(spec.id), task_keys.progress(spec.id))
   local task = { id = spec.id, queue = spec.queue, priority = spec.priority, place = 0, attempt = 0, releases = 0, replays = 0 }
   if not task_claims.is_known(spec.queue) then
-    redis.call('ZADD', prefix .. 'queues', 0, spec.queue)
+    redis.call('ZADD', prefix .. key_names.queues, 0, spec.queue)
     task_claims.known_queues[spec.queue] = true
   end
   call_end.tally(spec.queue, 'enqueued')
@@ -76,7 +76,7 @@ local function create_task(spec, payload)
   }, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)
-    redis.call('SET', prefix .. 'dedupe:' .. spec.dedupe.key, ends .. ' ' .. spec.id, 'PXAT', ends)
+    redis.call('SET', prefix .. key_names.dedupe .. spec.dedupe.key, ends .. ' ' .. spec.id, 'PXAT', ends)
   end
   return { '0', tasks.fields_of(task) }
 end

@@ -7,15 +7,15 @@ local function queue_key(kind, queue)
   local keys = queue_keys[kind]
   local key = keys[queue]
   if not key then
-    key = prefix .. 'queue:' .. kind .. ':' .. queue
+    key = prefix .. key_names.queue .. kind .. ':' .. queue
     keys[queue] = key
   end
   return key
 end
-local function task_key(id) return prefix .. 'task:' .. id end
-local function payload_key(id) return prefix .. 'payload:' .. id end
-local function result_key(id) return prefix .. 'result:' .. id end
-local function failures_key(id) return prefix .. 'failures:' .. id end
-local function progress_key(id) return prefix .. 'progress:' .. id end
+local function task_key(id) return prefix .. key_names.task .. id end
+local function payload_key(id) return prefix .. key_names.payload .. id end
+local function result_key(id) return prefix .. key_names.result .. id end
+local function failures_key(id) return prefix .. key_names.failures .. id end
+local function progress_key(id) return prefix .. key_names.progress .. id end
 
 return { queue = queue_key, task = task_key, payload = payload_key, result = result_key, failures = failures_key, progress = progress_key }

@@ -2,7 +2,7 @@
   Where a task stands, and the workflow it holds.
 ]]
 local function next_place(task)
-  return task.priority * tasks.PLACES_PER_PRIORITY + redis.call('HINCRBY', task_keys.queue('settings', task.queue), 'sequence', 1)
+  return task.priority * limits.PLACES_PER_PRIORITY + redis.call('HINCRBY', task_keys.queue('settings', task.queue), 'sequence', 1)
 end
 
 local function settle_hold(id)
@@ -51,7 +51,7 @@ local function hold_workflow(task)
   if workflows.is_held(task.workflow) then
     redis.call('PERSIST', key)
   else
-    local kept = math.max(call.limits.resultMs, call.limits.deadMs, tasks.LONGEST_DEDUPE_MS)
+    local kept = math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)
     redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
     redis.call('PEXPIREAT', key, whole(now + kept))
   end

@@ -1,9 +1,6 @@
 --[[
   What a worker says of its task on the way.
 ]]
-local MOST_RELEASES = 20
-local FAILURES_KEPT = 10
-local PROGRESS_KEPT = 1000
 -- Also takes the task back from the ready ones, if its lease had run out unnoticed. For as long as it was leased last, unless said otherwise.
 local function extend(task, lease, more)
   local length = lease or task.held_lease or task.lease
@@ -15,7 +12,7 @@ end
 
 local function release(task)
   if task.cancel then return task_ends.cancel(task, task.reason) end
-  local is_spent = task.releases >= MOST_RELEASES
+  local is_spent = task.releases >= limits.MAX_RELEASES
   if is_spent and task.attempt >= task.max_attempts then return task_ends.die(task, 'RELEASED_TOO_OFTEN') end
   return task_places.change(task, { token = false, status = 'ready', attempt = is_spent and task.attempt or task.attempt - 1, releases = task.releases + 1,
     ready = now }, 'task.released')
@@ -24,7 +21,7 @@ end
 -- `failure` is JSON made by the service, but for the attempt and the time in front of it.
 local function fail(task, code, is_retryable, retry_after, jitter, failure)
   redis.call('RPUSH', task_keys.failures(task.id), whole(task.attempt) .. ' ' .. whole(now) .. ' ' .. failure)
-  redis.call('LTRIM', task_keys.failures(task.id), -FAILURES_KEPT, -1)
+  redis.call('LTRIM', task_keys.failures(task.id), -limits.MAX_FAILURES, -1)
   task.has_failed = true
   if task.cancel then return task_ends.cancel(task, task.reason) end
   if not is_retryable or task.attempt >= task.max_attempts then return task_ends.die(task, code) end
@@ -40,7 +37,7 @@ end
 
 local function add_progress(task, event)
   local number = (task.progress or 0) + 1
-  redis.call('XADD', task_keys.progress(task.id), 'MAXLEN', PROGRESS_KEPT, whole(number) .. '-0', 'at', whole(now), 'event', event)
+  redis.call('XADD', task_keys.progress(task.id), 'MAXLEN', limits.MAX_PROGRESS_EVENTS, whole(number) .. '-0', 'at', whole(now), 'event', event)
   extend(task, nil, { progress = number })
   return whole(number)
 end

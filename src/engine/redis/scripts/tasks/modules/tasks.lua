@@ -3,12 +3,6 @@
   call.limits, wherever tasks are known: {mostOpen, resultMs, progressMs, deadMs, mostDead}
   A task goes out as the list of its fields (all text, '' for none) in the order of OUTSIDE; a claimed one in that of claimed_of.
 ]]
-local PLACES_PER_PRIORITY = 2 ^ 44
-local TIDIED_AT_ONCE = 100
-local WORKER_SEEN_MS = 600000
--- No ended task is kept longer for its dedupe key.
-local LONGEST_DEDUPE_MS = 86400000
-
 local OPEN = { ready = true, delayed = true, leased = true }
 local function is_open(task) return OPEN[task.status] end
 
@@ -40,5 +34,4 @@ local function announce_task(event, task)
   if task.status == 'ready' or task.status == 'delayed' then writing.hint('queue ' .. task.queue) end
 end
 
-return { PLACES_PER_PRIORITY = PLACES_PER_PRIORITY, TIDIED_AT_ONCE = TIDIED_AT_ONCE, WORKER_SEEN_MS = WORKER_SEEN_MS,
-  LONGEST_DEDUPE_MS = LONGEST_DEDUPE_MS, OPEN = OPEN, is_open = is_open, texts_of = texts_of, fields_of = fields_of, announce = announce_task }
+return { OPEN = OPEN, is_open = is_open, texts_of = texts_of, fields_of = fields_of, announce = announce_task }

@@ -1,6 +1,6 @@
 -- Conflict records: a hash by number ("<until> <record>", 'last' counts them), and beside it a key for each state.
-local function conflicts_key(id) return prefix .. 'document_workflow_conflicts:' .. id end
-local function conflict_state_key(id, n) return prefix .. 'document_workflow_conflict:' .. id .. ':' .. whole(n) end
+local function conflicts_key(id) return prefix .. key_names.conflicts .. id end
+local function conflict_state_key(id, n) return prefix .. key_names.conflictState .. id .. ':' .. whole(n) end
 
 -- Its text, if its time is not over.
 local function conflict_record(id, n)

@@ -3,10 +3,10 @@
   A deadline, or a time to live, is a number of milliseconds, or false for never; as text '-' is never. A workflow with a time to live and
   no deadline is held by open tasks.
 ]]
-local function state_key(id) return prefix .. 'document_workflow:' .. id end
-local function meta_key(id) return prefix .. 'document_workflow_meta:' .. id end
-local function history_key(id) return prefix .. 'document_workflow_history:' .. id end
-local function index_key(name) return prefix .. 'document_workflow_index:' .. name end
+local function state_key(id) return prefix .. key_names.state .. id end
+local function meta_key(id) return prefix .. key_names.meta .. id end
+local function history_key(id) return prefix .. key_names.history .. id end
+local function index_key(name) return prefix .. key_names.index .. name end
 
 --[[
   When Redis itself will let a key go. PTTL and TIME are read at two moments, and the server may be held up between them, so a
@@ -71,7 +71,7 @@ local function load(id)
 end
 
 -- Open tasks that name the workflow stand below zero, ended ones at the time of their end.
-local function workflow_tasks_key(id) return prefix .. 'document_workflow_tasks:' .. id end
+local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
 local function is_held(id) return redis.call('ZCOUNT', workflow_tasks_key(id), '-inf', '(0') > 0 end
 
 -- Open tasks take the deadline away; without them it is there, from now on if it has not been.
