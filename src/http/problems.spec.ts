@@ -4,10 +4,7 @@ import { ERROR_CODES } from '../service-error.js';
 import { PROBLEMS, problemType } from './problems.js';
 
 const page = readFileSync(new URL('../../docs/problems.md', import.meta.url), 'utf8');
-const documented = [...page.matchAll(/^\| `([A-Z_]+)`\s*\| (\d{3})\s*\|/gm)].map(([, code, status]) => [
-  code,
-  Number(status),
-]);
+const documented = [...page.matchAll(/^### `([A-Z_]+)` (\d{3})$/gm)].map(([, code, status]) => [code, Number(status)]);
 
 describe('the catalogue of problems', () => {
   it('is explained to clients code by code, with the status each one has', () => {
