@@ -1,6 +1,6 @@
 /**
- * Every code a client can meet, in one place. `src/http/problems.ts` gives each its status and title (a code without a
- * row there does not compile) and `docs/problems.md` its explanation (a test keeps the two equal).
+ * All error codes. `src/http/problems.ts` declares status and title of each (the compiler checks that none is missing), and
+ * `docs/problems.md` explains each (a test checks that none is missing).
  */
 export const ERROR_CODES = [
   'ADMIN_ONLY',
@@ -55,14 +55,14 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** An error that is an answer: its message is written for the client, its code is stable. It knows nothing of HTTP. */
+/** An error with a stable code and a message for the client. Independent of HTTP. */
 export abstract class ServiceError extends Error {
   abstract readonly code: ErrorCode;
   /** Members of the problem document beyond the standard ones; docs/problems.md names them for each code. */
   readonly extensions: Readonly<Record<string, unknown>> = {};
-  /** Which part of a commit was refused, where that is known. */
+  /** The refused part of a commit, if known. */
   failed: { readonly part: string; readonly index: number } | undefined = undefined;
-  /** When it makes sense to try again, in seconds. */
+  /** Suggested delay of a retry. */
   readonly retryAfterSeconds: number | undefined = undefined;
 
   constructor(message: string, options?: ErrorOptions) {

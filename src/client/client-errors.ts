@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../service-error.js';
 
-/** Codes of the service, and any that a newer service or a proxy in between may answer with. */
+/** Codes of the service, or any code of a newer service or of a proxy. */
 export type ProblemCode = ErrorCode | 'UNEXPECTED_ANSWER' | (string & {});
 
 export interface ProblemDocument {
@@ -11,14 +11,14 @@ export interface ProblemDocument {
   readonly [member: string]: unknown;
 }
 
-/** The service has answered, and the answer is no. Programs decide by `code`; `problem` has what else it said. */
+/** The service refused the request. `code` is stable; `problem` is the whole answer. */
 export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly status: number;
 
   constructor(
     readonly problem: ProblemDocument,
-    /** When the service asked to be asked again. */
+    /** From the Retry-After header. */
     readonly retryAfterMs: number | undefined = undefined,
   ) {
     super(messageOf(problem));
@@ -28,9 +28,9 @@ export class ProblemError extends Error {
   }
 }
 
-/** Another worker has the task, or it has ended. Final: drop the work. */
+/** Another worker has the task, or the task has ended. Final: discard the result. */
 export class LeaseLostError extends ProblemError {}
-/** The task was cancelled under its holder, or somebody asked it to stop. */
+/** The task was cancelled, or its cancellation was requested. */
 export class TaskCancelledError extends ProblemError {}
 export class TaskNotFoundError extends ProblemError {}
 export class TaskEndedError extends ProblemError {}
@@ -38,7 +38,7 @@ export class QueueFullError extends ProblemError {}
 export class VersionConflictError extends ProblemError {}
 export class WorkflowNotFoundError extends ProblemError {}
 
-/** Nobody answered: no connection, a lost one, or no answer in time. What was asked for may have happened. */
+/** No answer: no connection, a lost one, or a timeout. The request may have been applied. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
@@ -57,7 +57,7 @@ export function problemErrorOf(problem: ProblemDocument, retryAfterMs?: number):
   return new (BY_CODE[problem.code] ?? ProblemError)(problem, retryAfterMs);
 }
 
-/** Of a holder's call: the task is not in its hands any more, whatever it does. */
+/** True for errors after which the caller no longer has the task. */
 export function isFinal(error: unknown): boolean {
   return (
     error instanceof LeaseLostError ||
@@ -67,7 +67,7 @@ export function isFinal(error: unknown): boolean {
   );
 }
 
-/** Asking again, with the same key, is safe and may help. */
+/** True when a retry with the same key is safe and may succeed. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof UnreachableError) return true;
   if (!(error instanceof ProblemError)) return false;

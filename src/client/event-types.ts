@@ -1,4 +1,4 @@
-/** Something that happened. `workflowId` and `version` are there for workflows, `taskId` and `queue` for tasks, `channel` for messages. */
+/** An event of a workflow (`workflowId`, `version`, `etag`), a task (`taskId`, `queue`) or a message (`channel`). */
 export interface FeedEvent {
   readonly id: string;
   readonly type: string;
@@ -12,17 +12,17 @@ export interface FeedEvent {
   readonly payload?: unknown;
 }
 
-/** Which events; every member given must hold. */
+/** Selects events that match every given member. */
 export interface EventFilter {
   readonly workflow?: string | undefined;
   readonly idPrefix?: string | undefined;
-  /** One type, or all that begin alike: `workflow.*` */
+  /** One type, or a prefix: `workflow.*` */
   readonly type?: string | undefined;
   readonly channel?: string | undefined;
 }
 
 export interface EventPage {
   readonly events: readonly FeedEvent[];
-  /** Pass it as `since` to go on from here. */
+  /** Pass this as `since` to continue. */
   readonly next: string;
 }

@@ -1,23 +1,23 @@
 import type { ClaimedTask } from './task-types.js';
 import type { Commit, Committed } from './workflow-types.js';
 
-/** What a handler may do beside working. */
+/** Given to the handler beside its task. */
 export interface TaskContext {
   /**
-   * Aborted when there is no use in going on: the lease is lost, somebody cancelled the task, or the worker has no more time.
-   * The reason says which.
+   * Aborted when the lease is lost, the task is cancelled or the worker stops: a LeaseLostError, TaskCancelledError or
+   * WorkerStoppedError is the reason.
    */
   readonly signal: AbortSignal;
-  /** Tells those who watch the task; renews the lease. */
+  /** Publishes a progress event to watchers of the task and renews the lease. */
   progress(event: unknown): Promise<void>;
-  /** Ends the task together with other writes, in one step; what the handler returns is then of no interest. */
+  /** Completes the task together with other writes, in one step; the return value of the handler is then ignored. */
   commit(parts: Omit<Commit, 'ack'>, result?: unknown): Promise<Committed>;
 }
 
-/** What it returns is the result of the task. What it throws fails the task: see TaskFailure. */
+/** The return value is the result of the task. An error fails the task: see TaskFailure. */
 export type Handler = (task: ClaimedTask, context: TaskContext) => Promise<unknown>;
 
-/** For handlers that want to say more than "failed". Any other error is retried under the code FAILED. */
+/** Fails a task with a code and retry options. Any other error is retried with code FAILED. */
 export class TaskFailure extends Error {
   override readonly name = 'TaskFailure';
 
@@ -30,7 +30,7 @@ export class TaskFailure extends Error {
   }
 }
 
-/** The worker is about to end and has no time left for the task: it goes back to its queue. */
+/** The worker stops before the task is done: the task returns to its queue. */
 export class WorkerStoppedError extends Error {
   override readonly name = 'WorkerStoppedError';
 }

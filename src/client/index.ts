@@ -1,4 +1,4 @@
-/** What a worker is written with; docs/worker-kit.md says how. */
+/** The worker kit: see docs/worker-kit.md. */
 export * from './client-errors.js';
 export type * from './event-types.js';
 export * from './handler.js';

@@ -1,6 +1,6 @@
-/** JSON that goes out as the text it is: a number of twenty digits, or a trailing zero, would not survive being parsed. */
+/** JSON sent as its exact text. Parsing would change a number of twenty digits or a trailing zero. */
 export class JsonText {
-  /** The text is known to be JSON; `of` is for texts of which it is not. */
+  /** The text is not checked; `of` checks it. */
   constructor(readonly text: string) {}
 
   /** @throws SyntaxError */
@@ -10,7 +10,7 @@ export class JsonText {
   }
 }
 
-/** Like JSON.stringify, with the texts in it kept. Members that are undefined are left out. */
+/** JSON.stringify that keeps every JsonText exactly. Undefined members are left out. */
 export function toJson(value: unknown): string {
   if (value instanceof JsonText) return value.text;
   if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`;
@@ -19,7 +19,7 @@ export function toJson(value: unknown): string {
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${toJson(member)}`).join(',')}}`;
 }
 
-/** Anything else (a Date, a class with toJSON) knows better how it is written. */
+/** Other objects (a Date, a class with toJSON) serialise themselves. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

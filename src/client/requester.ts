@@ -1,17 +1,17 @@
 import { problemErrorOf, UnreachableError, type ProblemDocument } from './client-errors.js';
 import { toJson } from './json-text.js';
-import { retryAfterMsOf, USUAL_RETRY, withRetries, type Retry, type RetryPolicy } from './retry.js';
+import { retryAfterMsOf, DEFAULT_RETRY, withRetries, type Retry, type RetryPolicy } from './retry.js';
 
 export interface CallOptions {
-  /** Ends the call, retries and all. */
+  /** Aborts the call and its retries. */
   readonly signal?: AbortSignal;
   readonly retry?: Partial<RetryPolicy>;
-  /** For each attempt, from sending to the last byte of the answer. */
+  /** Timeout of each attempt, up to the last byte of the answer. */
   readonly timeoutMs?: number;
 }
 
 export interface RequesterOptions extends Omit<CallOptions, 'signal'> {
-  /** Where the service is: http://127.0.0.1:3000 */
+  /** Base URL of the service: http://127.0.0.1:3000 */
   readonly url: string;
   readonly fetch?: typeof fetch;
   readonly onRetry?: (retry: Retry) => void;
@@ -23,9 +23,9 @@ export interface Call {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Its effect must happen once, and nothing in the request itself says so: retries carry one Idempotency-Key. */
+  /** True sends an Idempotency-Key, the same with every retry, so that the effect happens once. */
   readonly isKeyed?: boolean;
-  /** The service may take so long before it answers. */
+  /** Time that the service may wait before it answers; added to the timeout. */
   readonly waitMs?: number;
 }
 
@@ -35,9 +35,9 @@ export interface Answer {
   readonly text: string;
 }
 
-const USUAL_TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** Sends requests, repeats those whose failure may pass, and turns refusals into errors. */
+/** Sends requests, retries transient failures, and turns refusals into errors. */
 export class Requester {
   readonly #base: string;
 
@@ -47,8 +47,8 @@ export class Requester {
 
   /** @throws ProblemError @throws UnreachableError @throws the reason of an aborted signal */
   send(call: Call, { signal, retry, timeoutMs }: CallOptions = {}): Promise<Answer> {
-    const policy = { ...USUAL_RETRY, ...this.options.retry, ...retry };
-    // Without retries nobody would ever repeat the key, and the service would keep it for a day.
+    const policy = { ...DEFAULT_RETRY, ...this.options.retry, ...retry };
+    // Without retries a key is useless, and the service would keep it for a day.
     const isKeyed = call.isKeyed === true && policy.giveUpAfterMs > 0;
     const request: RequestInit = {
       method: call.method,
@@ -59,7 +59,7 @@ export class Requester {
       },
       ...(call.body !== undefined && { body: toJson(call.body) }),
     };
-    const attemptMs = (call.waitMs ?? 0) + (timeoutMs ?? this.options.timeoutMs ?? USUAL_TIMEOUT_MS);
+    const attemptMs = (call.waitMs ?? 0) + (timeoutMs ?? this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const { onRetry } = this.options;
     return withRetries(() => this.#attempt(call.path, request, attemptMs, signal), policy, {
       signal,
@@ -69,7 +69,7 @@ export class Requester {
 
   async #attempt(path: string, request: RequestInit, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
     signal?.throwIfAborted();
-    // By hand: AbortSignal.any leaves a trace on a long-lived signal for each call.
+    // No AbortSignal.any: it would leak one entry on a long-lived signal for each call.
     const over = new AbortController();
     const end = () => over.abort();
     const timer = setTimeout(end, timeoutMs);
@@ -88,7 +88,7 @@ export class Requester {
     }
   }
 
-  /** With its body: an answer that breaks off in the middle is no answer. @throws UnreachableError */
+  /** Reads the whole body: an answer that breaks off counts as none. @throws UnreachableError */
   async #fetch(path: string, request: RequestInit): Promise<Answer> {
     try {
       const response = await (this.options.fetch ?? fetch)(this.#base + path, request);
@@ -105,15 +105,15 @@ function problemOf({ status, headers, text }: Answer): ProblemDocument {
       const problem = JSON.parse(text) as ProblemDocument;
       if (typeof problem.code === 'string') return { ...problem, status };
     } catch {
-      // Then it is none of ours.
+      // Not a problem document of the service.
     }
   }
   return { code: 'UNEXPECTED_ANSWER', status, detail: text.slice(0, 200) };
 }
 
-/** What fetch throws says little; its cause says why. */
+/** The reason is in the cause of the error that fetch throws. */
 function causeOf({ cause, message }: Error): string {
   const { code, message: why } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
-  // When several addresses were tried in vain, their common error has only a code.
+  // An AggregateError of several addresses has only a code.
   return why || code || message;
 }

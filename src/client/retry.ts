@@ -2,14 +2,14 @@ import { isTransient, ProblemError } from './client-errors.js';
 import { sleep } from './sleep.js';
 
 export interface RetryPolicy {
-  /** Longest pause before the first retry; it doubles with each. */
+  /** Maximum pause before the first retry; doubles with each retry. */
   readonly firstMs: number;
-  readonly mostMs: number;
-  /** No retry begins later than this after the first attempt; 0 means none at all. */
+  readonly maxMs: number;
+  /** No retry starts later than this after the first attempt; 0 means no retries. */
   readonly giveUpAfterMs: number;
 }
 
-export const USUAL_RETRY: RetryPolicy = { firstMs: 200, mostMs: 10_000, giveUpAfterMs: 30_000 };
+export const DEFAULT_RETRY: RetryPolicy = { firstMs: 200, maxMs: 10_000, giveUpAfterMs: 30_000 };
 
 export interface Retry {
   readonly error: unknown;
@@ -17,14 +17,14 @@ export interface Retry {
 }
 
 /**
- * Full jitter: anything from nothing to the bound, so that clients that failed together do not come back together. The
- * service's own wish is a least time, and the jitter comes on top.
+ * Back-off with full jitter: random between 0 and the bound, so that clients that failed together do not retry together.
+ * Retry-After is a minimum, to which the jitter is added.
  */
 export function pauseMs(attempt: number, policy: RetryPolicy, retryAfterMs = 0, random = Math.random()): number {
-  return retryAfterMs + random * Math.min(policy.mostMs, policy.firstMs * 2 ** Math.min(attempt, 30));
+  return retryAfterMs + random * Math.min(policy.maxMs, policy.firstMs * 2 ** Math.min(attempt, 30));
 }
 
-/** Repeats `work` while its failure is one that may pass. @throws what the last attempt threw. */
+/** Retries `work` after transient failures. @throws the error of the last attempt */
 export async function withRetries<T>(
   work: () => Promise<T>,
   policy: RetryPolicy,
@@ -44,7 +44,7 @@ export async function withRetries<T>(
   }
 }
 
-/** Of a Retry-After header: seconds, or a date. */
+/** Delay of a Retry-After header, which has seconds or a date. */
 export function retryAfterMsOf(header: string | null, now = Date.now()): number | undefined {
   if (header === null) return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;

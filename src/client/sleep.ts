@@ -1,4 +1,4 @@
-/** @throws the signal's reason, at once, when it is aborted. */
+/** @throws the reason of the signal as soon as it is aborted */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error);

@@ -13,10 +13,10 @@ export interface NewTask {
   readonly maxAttempts?: number | undefined;
   readonly backoffMs?: readonly number[] | undefined;
   readonly leaseMs?: number | undefined;
-  /** From a delivery to its end. */
+  /** Time from a delivery to its end. */
   readonly deadlineMs?: number | undefined;
   readonly expiresAt?: string | undefined;
-  /** For 24 h no other task of the queue is made with it. */
+  /** For 24 hours, the queue accepts no other task with this key. */
   readonly dedupeKey?: string | undefined;
   readonly workflowId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -39,10 +39,10 @@ export interface Task {
   readonly leaseExpiresAt: string | null;
   readonly worker: string | null;
   readonly cancelRequested: boolean;
-  /** Why it was cancelled, or what killed it. */
+  /** Why the task was cancelled or died. */
   readonly reason: string | null;
   readonly endedAt: string | null;
-  /** It was there before, by its id or dedupe key. */
+  /** Set when a task with this id or dedupe key existed already. */
   readonly duplicate?: true;
 }
 
@@ -60,7 +60,7 @@ export interface TaskDetail extends Task {
   readonly failures: readonly Failure[];
 }
 
-/** What proves that a worker holds a task. */
+/** Proof that a worker has the task. */
 export interface Lease {
   readonly id: string;
   readonly leaseToken: string;
@@ -75,13 +75,13 @@ export interface ClaimedTask extends Lease {
   readonly workflowId: string | null;
   readonly createdAt: string;
   readonly payload: unknown;
-  /** The payload exactly as its maker sent it. */
+  /** The payload exactly as it was enqueued. */
   readonly payloadText: JsonText;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface Claim {
-  /** The same one when a claim is repeated whose answer was lost, a new one for each new claim. */
+  /** New for each claim; the same when a claim is retried because its answer was lost. */
   readonly claimId: string;
   readonly worker: string;
   readonly max?: number;
@@ -107,7 +107,7 @@ export interface Queue {
   readonly depth: { readonly ready: number; readonly delayed: number; readonly leased: number; readonly dead: number };
   readonly oldestReadyAgeMs: number | null;
   readonly nextDueInMs: number | null;
-  /** Workers that have asked for tasks within the last minute. */
+  /** Number of workers that claimed within the last minute. */
   readonly pollers: number;
   readonly rates: { readonly enqueuedPerMinute: number; readonly completedPerMinute: number };
   readonly totals: Readonly<Record<'enqueued' | 'claimed' | 'completed' | 'retried' | 'died' | 'cancelled', number>>;
@@ -115,5 +115,5 @@ export interface Queue {
   readonly workers: readonly { readonly name: string; readonly lastSeenAt: string; readonly leased: number }[];
 }
 
-/** Which dead tasks; neither means the oldest hundred. */
+/** Selects dead tasks; without members, the oldest hundred. */
 export type DeadSelection = { readonly ids: readonly string[] } | { readonly max?: number };

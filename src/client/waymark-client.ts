@@ -20,11 +20,11 @@ import type { Commit, Committed, PutOptions, Workflow } from './workflow-types.j
 const WAIT_MS = 20_000;
 
 /**
- * The routes as methods. Each repeats what may pass (no answer, 5xx, 429) with back-off and full jitter, and throws a
- * ProblemError for what will not.
+ * The routes as methods. Each retries transient failures (no answer, 5xx, 429) with back-off and full jitter, and throws a
+ * ProblemError for other refusals.
  *
- * An Idempotency-Key goes with calls that would otherwise happen twice. Those of a holder need none: the service knows them
- * again by their lease token, and keeps no key of each heartbeat for a day.
+ * Calls that must not be applied twice carry an Idempotency-Key. Calls with a lease token need none: the service recognises a
+ * repeat by the token, and need not keep a key of each heartbeat for a day.
  */
 export class WaymarkClient {
   readonly #requester: Requester;
@@ -33,18 +33,18 @@ export class WaymarkClient {
     this.#requester = new Requester(options);
   }
 
-  /** The task, with `duplicate` when it was there before. */
+  /** Returns the task; `duplicate` is set when it existed already. */
   enqueue(queue: string, task: NewTask, options?: CallOptions): Promise<Task> {
     return this.#json({ method: 'POST', path: `${queuePath(queue)}/tasks`, body: task, isKeyed: true }, options);
   }
 
-  /** Up to 100, all or none. */
+  /** Up to 100 tasks, all or none. */
   async enqueueAll(queue: string, tasks: readonly NewTask[], options?: CallOptions): Promise<readonly Task[]> {
     const call = { method: 'POST', path: `${queuePath(queue)}/tasks/batch`, body: { tasks }, isKeyed: true } as const;
     return (await this.#json<{ tasks: readonly Task[] }>(call, options)).tasks;
   }
 
-  /** The next tasks of the queue; none when there was none for as long as it was willing to wait. */
+  /** The next tasks of the queue; none when there was none within `waitMs`. */
   async claim(queue: string, { claimId, ...body }: Claim, options?: CallOptions): Promise<readonly ClaimedTask[]> {
     const answer = await this.#requester.send(
       {
@@ -59,7 +59,7 @@ export class WaymarkClient {
     return answer.status === 204 ? [] : claimedOf(answer);
   }
 
-  /** A message to everybody who follows the channel. */
+  /** Sends a message to all subscribers of the channel. */
   publish(
     channel: string,
     message: { readonly type: string; readonly payload?: unknown },
@@ -69,7 +69,7 @@ export class WaymarkClient {
     return this.#json({ method: 'POST', path, body: message, isKeyed: true }, options);
   }
 
-  /** What has happened behind `since`, or, after waiting, what happens next. Without `since` only `next`, the place to begin from. */
+  /** Events behind `since`; waits up to `waitS` for the next one. Without `since` it returns only `next`, the place to start from. */
   readEvents(
     filter: EventFilter,
     { since, waitS = 0, ...options }: CallOptions & { readonly since?: string; readonly waitS?: number } = {},
@@ -105,7 +105,7 @@ export class WaymarkClient {
     return this.#json({ method: 'POST', path: `${taskPath(id)}/fail`, body }, options);
   }
 
-  /** Gives the task back untouched: no attempt is spent and it keeps its place. */
+  /** Returns the task to its place in the queue; no attempt is counted. */
   release(
     { id, leaseToken }: Lease,
     options?: CallOptions,
@@ -122,7 +122,7 @@ export class WaymarkClient {
     return this.#json({ method: 'POST', path: `${taskPath(id)}/progress`, body, isKeyed: true }, options);
   }
 
-  /** Cancelled at once, unless a worker has it: then `cancelRequested`, and the worker is told, or with `force` loses it. */
+  /** Cancels at once, unless a worker has the task: then it is asked to stop or, with `force`, loses the lease. */
   cancel(
     id: string,
     { reason, force, ...options }: CallOptions & { readonly reason?: string; readonly force?: boolean } = {},
@@ -133,7 +133,7 @@ export class WaymarkClient {
     );
   }
 
-  /** As it is; or, with `waitMs`, as soon as it has ended or the time is over. */
+  /** Returns the task at once or, with `waitMs`, when it has ended or the time is over. */
   getTask(
     id: string,
     { waitMs = 0, ...options }: CallOptions & { readonly waitMs?: number } = {},
@@ -142,7 +142,7 @@ export class WaymarkClient {
     return this.#json({ method: 'GET', path: `${taskPath(id)}${query}`, waitMs }, options);
   }
 
-  /** The task when it is done, dead or cancelled. */
+  /** Waits until the task is done, dead or cancelled. */
   async getEndedTask(id: string, options?: CallOptions): Promise<TaskDetail> {
     for (;;) {
       const task = await this.getTask(id, { ...options, waitMs: WAIT_MS });
@@ -150,7 +150,7 @@ export class WaymarkClient {
     }
   }
 
-  /** What the task tells while it is worked on, in order, until it has ended. Begin with the last id you have seen. */
+  /** Progress events in order, until the task has ended. `after` is the last id seen. */
   async *progressOf(
     id: string,
     { after = 0, ...options }: CallOptions & { readonly after?: number } = {},
@@ -162,7 +162,7 @@ export class WaymarkClient {
         options,
       );
       yield* read.events;
-      // A page may be full although the task has ended; the last one is empty.
+      // More events may follow a page of an ended task; the last page is empty.
       ended = read.ended && read.events.length === 0;
       next = read.next;
     }
@@ -201,7 +201,7 @@ export class WaymarkClient {
     return this.#json({ method: 'DELETE', path: `${queuePath(queue)}/dead`, body: which, isKeyed: true }, options);
   }
 
-  /** States, acknowledgement, next tasks and messages in one step: all of it, or nothing. */
+  /** Applies states, acknowledgement, tasks and messages in one step: all or nothing. */
   commit(commit: Commit, options?: CallOptions): Promise<Committed> {
     return this.#json({ method: 'POST', path: '/v1/commits', body: commit, isKeyed: true }, options);
   }
@@ -226,7 +226,7 @@ export class WaymarkClient {
     await this.#requester.send({ method: 'DELETE', path: workflowPath(id), isKeyed: true }, options);
   }
 
-  /** Whether the service answers at all; its store may be away. */
+  /** Succeeds while the process serves, even when its store is unreachable. */
   getStatus(
     options?: CallOptions,
   ): Promise<{ readonly status: string; readonly version: string; readonly storage: string }> {
@@ -248,7 +248,7 @@ function claimedOf(answer: Answer): readonly ClaimedTask[] {
   return tasks.map((task, i) => ({ ...task, payloadText: new JsonText(nodes[i]?.get('payload')?.text ?? 'null') }));
 }
 
-/** @throws ProblemError when a success is none of the service: a login page in between, say. */
+/** @throws ProblemError when a success is not JSON, such as the login page of a proxy */
 function parsed<T>({ text, status }: Answer): T {
   try {
     return JSON.parse(text) as T;

@@ -1,27 +1,27 @@
 import { isFinal, isTransient, ProblemError } from './client-errors.js';
 import { TaskFailure, WorkerStoppedError, type Handler, type TaskContext } from './handler.js';
-import { HeldTask } from './held-task.js';
-import { outcomeOf, type Outcome } from './outcome.js';
+import { LeasedTask } from './leased-task.js';
+import { runHandler, type HandlerOutcome } from './run-handler.js';
 import { sleep } from './sleep.js';
 import type { Claim, ClaimedTask, TaskError } from './task-types.js';
 import type { WaymarkClient } from './waymark-client.js';
 
 export interface WorkerOptions {
   readonly queue: string;
-  /** Name under which the service shows this worker. */
+  /** Name of this worker in the queue views of the service. */
   readonly worker: string;
   readonly handler: Handler;
-  /** Tasks at the same time, 1 to 50. */
+  /** Tasks at the same time, 1 to 50; 1 when absent. */
   readonly concurrency?: number;
   readonly leaseMs?: number;
   /** How long a claim waits for tasks. */
   readonly waitMs?: number;
-  /** How long a handler may take to notice that it was aborted. */
+  /** How long to wait for a handler after its signal was aborted. */
   readonly graceMs?: number;
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
-/** What became of a task; `unreported` when the service could not be told, so that the task will be worked on again. */
+/** How work on a task ended. After `unreported`, the service does not know and will deliver the task again. */
 export type TaskEnd = 'done' | 'failed' | 'released' | 'dropped' | 'unreported';
 
 export interface WorkerEvent {
@@ -31,28 +31,28 @@ export interface WorkerEvent {
   readonly error?: unknown;
 }
 
-/** A result that took an hour is worth some patience with a service that is away. */
-const REPORT_FOR_MS = 10 * 60_000;
-/** At the end of a worker there is no such time. */
-const LAST_REPORT_MS = 4000;
-const LAST_TRY = { retry: { giveUpAfterMs: 0 }, timeoutMs: 2000 } as const;
-/** An empty answer that comes at once, as from a service about to end, must not be asked for at once again. */
-const SOON_MS = 1000;
+/** A result may have taken an hour, so reporting it is retried for long. */
+const REPORT_RETRY_MS = 10 * 60_000;
+/** While the worker stops, reports are retried only briefly. */
+const FINAL_REPORT_RETRY_MS = 4000;
+const SINGLE_TRY = { retry: { giveUpAfterMs: 0 }, timeoutMs: 2000 } as const;
+/** Pause after an empty answer that came early, as from a service that shuts down. */
+const EMPTY_CLAIM_PAUSE_MS = 1000;
 
-const ENDING = new WorkerStoppedError('The worker is about to end');
+const STOPPING = new WorkerStoppedError('The worker is stopping');
 
 /**
- * Claims tasks of one queue, as many as it has free hands, works on them and says how it went. At least once: a task whose
- * worker dies, or whose answer is lost for longer than its lease, is worked on again.
+ * Claims tasks of one queue up to `concurrency`, runs the handler and reports the results. Delivery is at least once: a task whose
+ * worker dies, or whose report is lost for longer than its lease, is delivered again.
  */
 export class Worker {
   readonly #options: Required<WorkerOptions>;
-  readonly #held = new Set<HeldTask>();
+  readonly #leased = new Set<LeasedTask>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
-  /** Aborted when even reports have no time any more. */
+  /** Aborted when the time for reports is over. */
   readonly #ending = new AbortController();
-  #isHurried = false;
+  #isAborting = false;
   #hasContact = false;
 
   constructor(
@@ -70,8 +70,8 @@ export class Worker {
   }
 
   /**
-   * Until `stop`. Outages are ridden out once the service has answered a first time.
-   * @throws UnreachableError when it never did @throws ProblemError when claims are refused for good
+   * Runs until `stop`. Outages are retried forever once the service has answered a first time.
+   * @throws UnreachableError when it never answered @throws ProblemError when claims are refused
    */
   async run(): Promise<void> {
     try {
@@ -81,37 +81,37 @@ export class Worker {
           continue;
         }
         const tasks = await this.#claim();
-        if (this.#stopping.signal.aborted) await this.#giveBack(tasks);
+        if (this.#stopping.signal.aborted) await this.#releaseAll(tasks);
         else for (const task of tasks) this.#start(task);
       }
     } finally {
       await Promise.all(this.#running);
-      this.#ending.abort(ENDING);
+      this.#ending.abort(STOPPING);
     }
   }
 
   /**
-   * Claims no more and lets what is running finish. What is not done after `timeoutMs` is aborted and released. Again, with less
-   * time: hurries.
+   * Stops claiming and lets running tasks finish. Tasks that are not done after `timeoutMs` are aborted and released. A second call
+   * can shorten the time.
    */
   stop(timeoutMs: number): void {
-    this.#stopping.abort(ENDING);
+    this.#stopping.abort(STOPPING);
     if (this.#ending.signal.aborted) return;
-    const timer = setTimeout(() => this.#hurry(), timeoutMs);
+    const timer = setTimeout(() => this.#abortRunning(), timeoutMs);
     this.#ending.signal.addEventListener('abort', () => clearTimeout(timer));
-    // Not a moment later: what fails from now on fails because of this.
-    if (timeoutMs === 0) this.#hurry();
+    // At once, so that handlers that fail from now on are released, not failed.
+    if (timeoutMs === 0) this.#abortRunning();
   }
 
-  #hurry(): void {
-    if (this.#isHurried) return;
-    this.#isHurried = true;
-    for (const held of this.#held) held.abort(ENDING);
-    const timer = setTimeout(() => this.#ending.abort(ENDING), this.#options.graceMs + LAST_REPORT_MS);
+  #abortRunning(): void {
+    if (this.#isAborting) return;
+    this.#isAborting = true;
+    for (const leased of this.#leased) leased.abort(STOPPING);
+    const timer = setTimeout(() => this.#ending.abort(STOPPING), this.#options.graceMs + FINAL_REPORT_RETRY_MS);
     this.#ending.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
-  /** Keeps its Claim-Id until it is answered, so that no task is lost with an answer. */
+  /** Retries with the same Claim-Id, so that no task is lost with an answer. */
   async #claim(): Promise<readonly ClaimedTask[]> {
     const { queue, worker, leaseMs, waitMs, concurrency } = this.#options;
     const { signal } = this.#stopping;
@@ -122,26 +122,27 @@ export class Worker {
         const retry = this.#hasContact ? { giveUpAfterMs: Infinity } : {};
         const tasks = await this.client.claim(queue, { ...claim, waitMs }, { signal, retry });
         this.#hasContact = true;
-        const isEarly = performance.now() - startedAt < Math.min(SOON_MS, waitMs);
-        if (tasks.length === 0 && isEarly) await sleep(Math.random() * SOON_MS, signal).catch(() => undefined);
+        const isEarly = performance.now() - startedAt < Math.min(EMPTY_CLAIM_PAUSE_MS, waitMs);
+        if (tasks.length === 0 && isEarly)
+          await sleep(Math.random() * EMPTY_CLAIM_PAUSE_MS, signal).catch(() => undefined);
         return tasks;
       } catch (error) {
-        if (signal.aborted) return this.#repeat(claim);
-        // It is there, only not well: that passes.
+        if (signal.aborted) return this.#repeatClaim(claim);
+        // A transient refusal still is contact: retry.
         if (!(error instanceof ProblemError) || !isTransient(error)) throw error;
         this.#hasContact = true;
       }
     }
   }
 
-  /** A claim that was cut off may have been answered all the same: asked once more, it says with what. */
-  #repeat(claim: Omit<Claim, 'waitMs'>): Promise<readonly ClaimedTask[]> {
-    return this.client.claim(this.#options.queue, { ...claim, waitMs: 0 }, LAST_TRY).catch(() => []);
+  /** An aborted claim may have been applied; repeating it returns its tasks. */
+  #repeatClaim(claim: Omit<Claim, 'waitMs'>): Promise<readonly ClaimedTask[]> {
+    return this.client.claim(this.#options.queue, { ...claim, waitMs: 0 }, SINGLE_TRY).catch(() => []);
   }
 
-  /** What came when no more was wanted. */
-  async #giveBack(tasks: readonly ClaimedTask[]): Promise<void> {
-    await Promise.all(tasks.map((task) => this.client.release(task, LAST_TRY).catch(() => undefined)));
+  /** Releases tasks that were claimed while the worker stopped. */
+  async #releaseAll(tasks: readonly ClaimedTask[]): Promise<void> {
+    await Promise.all(tasks.map((task) => this.client.release(task, SINGLE_TRY).catch(() => undefined)));
   }
 
   #start(task: ClaimedTask): void {
@@ -152,13 +153,13 @@ export class Worker {
   async #work(task: ClaimedTask): Promise<void> {
     const { handler, leaseMs, graceMs, onEvent } = this.#options;
     const startedAt = performance.now();
-    const held = new HeldTask(this.client, task, leaseMs);
-    this.#held.add(held);
-    if (this.#isHurried) held.abort(ENDING);
+    const leased = new LeasedTask(this.client, task, leaseMs);
+    this.#leased.add(leased);
+    if (this.#isAborting) leased.abort(STOPPING);
     let isCommitted = false;
     const context: TaskContext = {
-      signal: held.signal,
-      progress: (event) => held.progress(event),
+      signal: leased.signal,
+      progress: (event) => leased.progress(event),
       commit: async (parts, result) => {
         const ack = { taskId: task.id, leaseToken: task.leaseToken, result: result ?? null };
         const committed = await this.client.commit({ ...parts, ack }, this.#reporting());
@@ -166,39 +167,39 @@ export class Worker {
         return committed;
       },
     };
-    const tell = (kind: TaskEnd, error?: unknown) =>
+    const emit = (kind: TaskEnd, error?: unknown) =>
       onEvent({ kind, task, tookMs: performance.now() - startedAt, ...(error !== undefined && { error }) });
     try {
-      const outcome = await outcomeOf(() => handler(task, context), held.signal, graceMs);
-      if (isCommitted) tell('done');
-      else if (held.isLost) tell('dropped', held.signal.reason);
-      else await this.#report(held, outcome, tell);
+      const outcome = await runHandler(() => handler(task, context), leased.signal, graceMs);
+      if (isCommitted) emit('done');
+      else if (leased.isLost) emit('dropped', leased.signal.reason);
+      else await this.#report(leased, outcome, emit);
     } catch (error) {
-      tell(isFinal(error) ? 'dropped' : 'unreported', error);
+      emit(isFinal(error) ? 'dropped' : 'unreported', error);
     } finally {
-      held.end();
-      this.#held.delete(held);
+      leased.end();
+      this.#leased.delete(leased);
     }
   }
 
-  /** Heartbeats go on meanwhile. @throws what the service says when it does not take the report. */
-  async #report({ task, signal }: HeldTask, outcome: Outcome, tell: (kind: TaskEnd, error?: unknown) => void) {
+  /** Heartbeats continue during the report. @throws the refusal of the report */
+  async #report({ task, signal }: LeasedTask, outcome: HandlerOutcome, emit: (kind: TaskEnd, error?: unknown) => void) {
     if (outcome.kind === 'returned') {
       const refused = await this.#complete(task, outcome.value);
-      return refused === undefined ? tell('done') : tell('failed', refused);
+      return refused === undefined ? emit('done') : emit('failed', refused);
     }
     if (signal.aborted) {
-      // Of a task that was asked to stop, this is the end; any other goes back to its place.
+      // A task with a requested cancellation ends here; any other returns to its place.
       await this.client.release(task, this.#reporting());
-      return tell('released', signal.reason);
+      return emit('released', signal.reason);
     }
     const error = outcome.kind === 'threw' ? outcome.error : undefined;
     const { retryAfterMs, ...failure } = failureOf(error);
     await this.client.fail(task, failure, { ...this.#reporting(), retryAfterMs });
-    tell('failed', error);
+    emit('failed', error);
   }
 
-  /** A result that the service does not take (too large, say) would not be taken the next time either. */
+  /** A refused result (too large, for example) would be refused again, so the task fails for good. */
   async #complete(task: ClaimedTask, result: unknown): Promise<ProblemError | undefined> {
     try {
       await this.client.complete(task, result, this.#reporting());
@@ -212,7 +213,7 @@ export class Worker {
   }
 
   #reporting() {
-    const giveUpAfterMs = this.#isHurried ? LAST_REPORT_MS : REPORT_FOR_MS;
+    const giveUpAfterMs = this.#isAborting ? FINAL_REPORT_RETRY_MS : REPORT_RETRY_MS;
     return { signal: this.#ending.signal, retry: { giveUpAfterMs } };
   }
 }

@@ -11,15 +11,15 @@ export interface Workflow {
 }
 
 export interface PutOptions {
-  /** Seconds, null for ever, 'keep' for the deadline as it is; the policy of the service when absent. */
+  /** Seconds; null for no expiry; 'keep' for the current deadline; the default of the service when absent. */
   readonly ttlSeconds?: number | null | 'keep';
-  /** Write only over this version. */
+  /** Write only if this is the current version. */
   readonly ifMatch?: string;
 }
 
 export type Expect = { readonly version: number } | { readonly etag: string } | { readonly exists: boolean };
 
-/** What one atomic step does: everything in it, or nothing. */
+/** The parts of one atomic step: all or nothing. */
 export interface Commit {
   readonly ack?: { readonly taskId: string; readonly leaseToken: string; readonly result?: unknown };
   readonly puts?: readonly {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf, workflowIdOf } from '../http/caller.js';
 import { refuseKey } from '../http/idempotency.js';
 import { sendJson } from '../http/send-json.js';
-import { Patience } from '../waiting/patience.js';
+import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { EventStreams } from './event-streams.js';
 import { readFeedQuery, type FeedQuery } from './feed-query.js';
 import { Feeds } from './feeds.js';
@@ -17,7 +17,7 @@ export class EventsController {
   constructor(
     private readonly feeds: Feeds,
     private readonly streams: EventStreams,
-    private readonly patience: Patience,
+    private readonly lifetime: RequestLifetime,
   ) {}
 
   @describe.events()
@@ -41,7 +41,7 @@ export class EventsController {
     const { tenant } = callerOf(request);
     if (waitMs === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
     const poll = { filter, since, limit, waitMs: waitMs ?? 0 };
-    const { events, next } = await this.patience.during(request, (over) => longPoll(this.feeds, tenant, poll, over));
+    const { events, next } = await this.lifetime.during(request, (over) => longPoll(this.feeds, tenant, poll, over));
     reply.header('cache-control', 'no-store');
     const texts = events.map(({ json }) => json).join(',');
     sendJson(reply, 200, `{"events":[${texts}],"next":${JSON.stringify(next)}}`);

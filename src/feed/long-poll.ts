@@ -1,4 +1,4 @@
-import { firstOf, withResolver } from '../waiting/wait-for-change.js';
+import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch, EventView } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 import type { FeedFilter } from './feed-filter.js';
@@ -67,7 +67,7 @@ export async function longPoll(
   try {
     await following.caughtUp;
     if (gathering.events.length === 0 && loss === undefined && !over.aborted) {
-      await firstOf(gathering.some, waitMs, over);
+      await waitAtMost(gathering.some, waitMs, over);
     }
     if (loss !== undefined) throw loss;
     const { events } = gathering;

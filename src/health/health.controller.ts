@@ -10,11 +10,11 @@ import { ProcessHealth } from './process.health.js';
 import { StorageHealth } from './storage.health.js';
 
 const REPORT = {
-  200: { says: 'All is well', schema: ref('Health') },
-  503: { says: 'Something is down', schema: ref('Health') },
+  200: { says: 'All checks pass', schema: ref('Health') },
+  503: { says: 'A check fails', schema: ref('Health') },
 };
 
-/** For probes and people. Terminus' report is the body as it is, also with 503: it says what is wrong. */
+/** Probes. The body is the report of Terminus, also with 503. */
 @ApiTags('service')
 @Controller()
 export class HealthController {
@@ -26,19 +26,19 @@ export class HealthController {
     private readonly engine: Engine,
   ) {}
 
-  @operation({ id: 'live', summary: 'Whether the process runs; asks nobody else', answers: REPORT, problems: [] })
+  @operation({ id: 'live', summary: 'Liveness of the process alone', answers: REPORT, problems: [] })
   @Get('health/live')
   live(@Res() reply: FastifyReply): Promise<void> {
     return this.#report(reply, []);
   }
 
-  @operation({ id: 'ready', summary: 'Whether requests should be sent here', answers: REPORT, problems: [] })
+  @operation({ id: 'ready', summary: 'Readiness: whether requests should be sent here', answers: REPORT, problems: [] })
   @Get('health/ready')
   ready(@Res() reply: FastifyReply): Promise<void> {
     return this.#report(reply, [() => this.storage.serving(), () => this.storage.storage()]);
   }
 
-  @operation({ id: 'health', summary: 'Everything that is known of its health', answers: REPORT, problems: [] })
+  @operation({ id: 'health', summary: 'Full health report', answers: REPORT, problems: [] })
   @Get('health')
   everything(@Res() reply: FastifyReply): Promise<void> {
     return this.#report(reply, [
@@ -52,8 +52,8 @@ export class HealthController {
 
   @operation({
     id: 'status',
-    summary: '200 as long as the process serves; for container health checks',
-    answers: { 200: { says: 'It serves', schema: ref('Status') } },
+    summary: '200 while the process serves; for container health checks',
+    answers: { 200: { says: 'The process serves', schema: ref('Status') } },
     problems: [],
   })
   @Get('status')
@@ -68,7 +68,7 @@ export class HealthController {
       return error.response;
     });
     if (report.status !== 'ok') reply.header('retry-after', '1');
-    // It serves, but not from the store; whoever balances load need not care, whoever watches should.
+    // Detached: the service still serves, so load balancers get 200 and monitoring sees "degraded".
     const isDegraded = report.details['storage'] !== undefined && this.engine.storage === 'detached';
     void reply.status(report.status === 'ok' ? 200 : 503).send(isDegraded ? { ...report, status: 'degraded' } : report);
   }

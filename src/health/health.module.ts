@@ -6,7 +6,7 @@ import { ProcessHealth } from './process.health.js';
 import { StorageHealth } from './storage.health.js';
 
 @Module({
-  // Terminus would log each failed probe; the state of the store is logged where it changes.
+  // Without logger: Terminus would log each failed probe; changes of the store's state are logged elsewhere.
   imports: [TerminusModule.forRoot({ logger: false }), FeedModule],
   controllers: [HealthController],
   providers: [StorageHealth, ProcessHealth],

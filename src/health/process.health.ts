@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 
-/** Memory and the delay of the event loop: they are told, they do not make the service unhealthy. */
+/** Reports memory and event-loop delay; neither makes the service unhealthy. */
 @Injectable()
 export class ProcessHealth implements OnModuleDestroy {
   readonly #delay = monitorEventLoopDelay({ resolution: 20 });

@@ -5,7 +5,7 @@ import { Draining } from '../lifecycle/draining.js';
 import { withTimeout } from '../with-timeout.js';
 
 /** A probe must answer while the store hangs. */
-const PATIENCE_MS = 1000;
+const TIMEOUT_MS = 1000;
 
 @Injectable()
 export class StorageHealth {
@@ -33,7 +33,7 @@ export class StorageHealth {
 
   async #report(): Promise<StorageReport | undefined> {
     try {
-      return await withTimeout(this.engine.inspect(), PATIENCE_MS, () => undefined);
+      return await withTimeout(this.engine.inspect(), TIMEOUT_MS, () => undefined);
     } catch {
       // The engine has logged the reason.
       return undefined;

@@ -2,7 +2,7 @@ import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
 import type { Kind, Moved, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { problemErrorOf, ProblemError, UnreachableError, type ProblemDocument } from '../client/client-errors.js';
-import { withRetries, USUAL_RETRY } from '../client/retry.js';
+import { withRetries, DEFAULT_RETRY } from '../client/retry.js';
 import { checkedRecord } from './checked-record.js';
 import type { ImportReport } from './import-stream.js';
 import { textOfLine, type EndLine, type HeaderLine, type MarkLine } from './lines.js';
@@ -166,7 +166,7 @@ export class HttpMoving extends Moving {
 
   #again<T>(work: () => Promise<T>): Promise<T> {
     // One that has never answered is most likely not there at all, and nobody should have to wait long to hear so.
-    const policy = this.#hasAnswered ? USUAL_RETRY : { ...USUAL_RETRY, giveUpAfterMs: FIRST_ANSWER_MS };
+    const policy = this.#hasAnswered ? DEFAULT_RETRY : { ...DEFAULT_RETRY, giveUpAfterMs: FIRST_ANSWER_MS };
     return withRetries(async () => {
       try {
         const answer = await work();

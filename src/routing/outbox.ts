@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
 import { ServiceError } from '../service-error.js';
-import { firstOf, withResolver } from '../waiting/wait-for-change.js';
+import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { MAX_BOARD_ENTRIES } from '../engine/limits.js';
 import { BOARD, type Posting } from './decision.js';
 
@@ -85,7 +85,7 @@ export class Outbox {
   /** Waits until all is in the store or the time is over, and gives the rest up. */
   async close(withinMs: number): Promise<void> {
     this.#wake.resolve();
-    if (this.#running !== undefined) await firstOf(this.#running, withinMs, this.#over.signal);
+    if (this.#running !== undefined) await waitAtMost(this.#running, withinMs, this.#over.signal);
     this.#over.abort();
     const left = this.#added - this.#landed;
     if (left > 0) this.observer.lost(left, 'shutdown');
@@ -156,6 +156,6 @@ export class Outbox {
 
   async #pause(ms: number): Promise<void> {
     this.#wake = withResolver();
-    await firstOf(this.#wake.promise, ms, this.#over.signal);
+    await waitAtMost(this.#wake.promise, ms, this.#over.signal);
   }
 }

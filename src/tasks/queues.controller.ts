@@ -6,7 +6,7 @@ import { Engine } from '../engine/engine.js';
 import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
-import { Patience } from '../waiting/patience.js';
+import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { claimOf } from './claim.js';
 import { NewTask, NewTasks } from './new-task.dto.js';
 import { newTaskOf } from './new-task.js';
@@ -40,7 +40,7 @@ export class QueuesController {
     private readonly tasks: Tasks,
     private readonly waiting: WaitingClaims,
     private readonly idempotency: Idempotency,
-    private readonly patience: Patience,
+    private readonly lifetime: RequestLifetime,
   ) {}
 
   @Get()
@@ -133,7 +133,7 @@ export class QueuesController {
     @Res() reply: FastifyReply,
   ) {
     const claim = claimOf(queue, wanted, by, claimId);
-    const { tasks, nextDueInMs } = await this.patience.during(request, (over) =>
+    const { tasks, nextDueInMs } = await this.lifetime.during(request, (over) =>
       this.waiting.claim(tenant, claim, wanted.waitMs, over),
     );
     if (tasks.length === 0) {

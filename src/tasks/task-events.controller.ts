@@ -6,7 +6,7 @@ import type { Caller } from '../http/caller.js';
 import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import type { Progress, ProgressEvent } from '../engine/task-queues.js';
 import { Draining } from '../lifecycle/draining.js';
-import { Patience } from '../waiting/patience.js';
+import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { TaskEvents, TaskEventsHeaders, TaskEventsQuery, TaskPath } from './task.dto.js';
 import { Tasks } from './tasks.js';
 
@@ -20,7 +20,7 @@ const RECONNECT_MS = 1000;
 export class TaskEventsController {
   constructor(
     private readonly tasks: Tasks,
-    private readonly patience: Patience,
+    private readonly lifetime: RequestLifetime,
     private readonly draining: Draining,
   ) {}
 
@@ -48,7 +48,7 @@ export class TaskEventsController {
     // A browser that reconnects keeps its address; the header tells how far it has read since.
     const after = lastEventId === undefined || lastEventId === '' ? (asked ?? 0) : Number(lastEventId);
     if (wantsStream(request)) return this.#stream(reply, tenant, id, after);
-    const progress = await this.patience.during(request, (over) =>
+    const progress = await this.lifetime.during(request, (over) =>
       this.tasks.readProgress(tenant, id, after, waitMs, over),
     );
     const { events, isOver } = progress;

@@ -9,7 +9,7 @@ import { problemOf } from '../http/problem.js';
 import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
 import { sized } from '../http/sized.js';
 import { WorkflowId } from '../http/shapes/names.js';
-import { Patience } from '../waiting/patience.js';
+import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { Cancellation, Completion, Completions, Failure, Heartbeat, Lease, Progress } from './lease.dto.js';
 import { onceForLease } from './lease-once.js';
 import {
@@ -49,7 +49,7 @@ export class TasksController {
   constructor(
     private readonly tasks: Tasks,
     private readonly idempotency: Idempotency,
-    private readonly patience: Patience,
+    private readonly lifetime: RequestLifetime,
   ) {}
 
   @Get('tasks/:id')
@@ -68,7 +68,7 @@ export class TasksController {
     const task =
       waitMs === 0
         ? await this.tasks.get(tenant, id)
-        : await this.patience.during(request, (over) => this.tasks.getEnded(tenant, id, waitMs, over));
+        : await this.lifetime.during(request, (over) => this.tasks.getEnded(tenant, id, waitMs, over));
     return answer(200, task);
   }
 

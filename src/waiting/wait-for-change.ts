@@ -1,22 +1,22 @@
-/** What is waited for, and how one hears that it may be there. */
-export interface Awaited<T> {
-  /** Calls the listener after any change; returns how to stop. */
+/** A value to wait for, and how to learn that it may have changed. */
+export interface WaitTarget<T> {
+  /** Calls the listener after any change; returns a function that removes it. */
   readonly listen: (listener: () => void) => () => void;
   readonly read: () => Promise<T>;
   readonly isEnough: (value: T) => boolean;
-  /** When it changes by itself, whether or not anybody says so; undefined when it does not. */
+  /** When the value changes by time alone; undefined when it does not. */
   readonly changesAtMs?: (value: T) => number | undefined;
 }
 
-/** What is read as soon as it is enough, or as it is when the time is over or `signal` says so. Costs nothing while nothing changes. */
+/** Returns the value as soon as it is enough, or as it is after `waitMs` or an abort. Reads only after changes. */
 export async function waitForChange<T>(
-  { listen, read, isEnough, changesAtMs }: Awaited<T>,
+  { listen, read, isEnough, changesAtMs }: WaitTarget<T>,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<T> {
   const until = performance.now() + waitMs;
   let changed = withResolver();
-  // Listen first, then read: a change between the two is then a hint that is already there.
+  // Listen before reading, or a change in between would be missed.
   const stop = listen(() => changed.resolve());
   try {
     for (;;) {
@@ -25,7 +25,7 @@ export async function waitForChange<T>(
       const left = until - performance.now();
       if (isEnough(value) || left <= 0 || signal.aborted) return value;
       const changesInMs = Math.max(1, (changesAtMs?.(value) ?? Infinity) - Date.now());
-      await firstOf(changed.promise, Math.min(left, changesInMs), signal);
+      await waitAtMost(changed.promise, Math.min(left, changesInMs), signal);
     }
   } finally {
     stop();
@@ -38,8 +38,8 @@ export function withResolver(): { readonly promise: Promise<void>; readonly reso
   return { promise, resolve };
 }
 
-/** Settles with the promise, the time, or the signal, and leaves no timer and no listener behind. */
-export async function firstOf(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves with the promise, after `ms`, or on abort; leaves no timer and no listener behind. */
+export async function waitAtMost(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
   const over = withResolver();
   const timer = setTimeout(over.resolve, ms);
   signal.addEventListener('abort', over.resolve, { once: true });

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { Patience } from './patience.js';
+import { RequestLifetime } from './request-lifetime.js';
 
-@Module({ providers: [Patience], exports: [Patience] })
+@Module({ providers: [RequestLifetime], exports: [RequestLifetime] })
 export class WaitingModule {}

@@ -6,7 +6,7 @@ import { callerOf, workflowIdOf } from '../http/caller.js';
 import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
 import { refuseQuery } from '../http/query.js';
-import { Patience } from '../waiting/patience.js';
+import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { describeWorkflow } from './workflow-answer.js';
 
@@ -15,7 +15,7 @@ import { describeWorkflow } from './workflow-answer.js';
 export class WorkflowReader {
   constructor(
     private readonly workflows: DocumentWorkflowStore,
-    private readonly patience: Patience,
+    private readonly lifetime: RequestLifetime,
   ) {}
 
   /** The workflow to be shown; undefined when a 304 has been sent because the reader has it already. */
@@ -48,6 +48,6 @@ export class WorkflowReader {
   #wait(request: FastifyRequest, reply: FastifyReply, id: string, known: readonly string[], seconds: number) {
     reply.header('preference-applied', `wait=${seconds}`).header('vary', 'prefer');
     const { tenant } = callerOf(request);
-    return this.patience.during(request, (over) => this.workflows.getOther(tenant, id, known, seconds * 1000, over));
+    return this.lifetime.during(request, (over) => this.workflows.getOther(tenant, id, known, seconds * 1000, over));
   }
 }

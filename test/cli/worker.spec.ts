@@ -38,7 +38,7 @@ class Bench {
     handler: Handler,
     { giveUpAfterMs = 5000, ...options }: BenchOptions,
   ) {
-    const client = new WaymarkClient({ url: service.url, retry: { firstMs: 1, mostMs: 4, giveUpAfterMs } });
+    const client = new WaymarkClient({ url: service.url, retry: { firstMs: 1, maxMs: 4, giveUpAfterMs } });
     const counted: Handler = (task, context) => {
       this.started++;
       return handler(task, context);

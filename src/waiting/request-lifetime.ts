@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Draining } from '../lifecycle/draining.js';
 
-/** How long there is any use in letting a request wait: until its client has gone, or the service is about to. */
+/** Ends the wait of a request when its client disconnects or the service shuts down. */
 @Injectable()
-export class Patience {
+export class RequestLifetime {
   constructor(private readonly draining: Draining) {}
 
   async during<T>(request: FastifyRequest, work: (over: AbortSignal) => Promise<T>): Promise<T> {
-    // One controller for both ends of the wait; AbortSignal.any would leave a trace on the draining signal for every request.
+    // No AbortSignal.any: it would leak one entry on the draining signal for each request.
     const over = new AbortController();
     const end = () => over.abort();
     request.raw.socket.once('close', end);
