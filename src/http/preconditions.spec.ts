@@ -28,11 +28,12 @@ describe('preconditions', () => {
   );
 
   it('reads the longest header there is in no time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const header of [`${' '.repeat(16_000)}x`, `${' ,'.repeat(8000)}x`, `"${','.repeat(16_000)}`]) {
       expect(() => expectationOf(asked({ 'if-match': header }))).toThrow(/If-Match/);
     }
-    expect(performance.now() - started).toBeLessThan(1000);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(1000);
   });
 
   it('takes If-None-Match: * on a write as create only', () => {

@@ -92,7 +92,7 @@ describe('A document', () => {
   });
 
   it('handles many single edits of a wide object and a long array', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     let node = parseDocument(`{${Array.from({ length: 20_000 }, (_, i) => `"k${i}":${i}`).join(',')}}`);
     let list = parseDocument(`[${Array.from({ length: 50_000 }, () => '1').join(',')}]`);
     for (let i = 0; i < 2000; i++) {
@@ -101,6 +101,7 @@ describe('A document', () => {
     }
     expect(node.size).toBe(20_000);
     expect(list.text.startsWith('[1999,1998,')).toBe(true);
-    expect(performance.now() - started).toBeLessThan(2000);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(2000);
   });
 });

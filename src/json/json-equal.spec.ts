@@ -51,9 +51,10 @@ describe('jsonEqual', () => {
   });
 
   it('compares very long numbers fast', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(equal(`1${'0'.repeat(500_000)}1`, `1${'0'.repeat(500_000)}2`)).toEqual([false, false]);
     expect(equal(`1e-${'9'.repeat(500_000)}`, `10e-${'9'.repeat(500_001)}`)).toEqual([false, false]);
-    expect(performance.now() - started).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(500);
   });
 });

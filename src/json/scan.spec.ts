@@ -114,10 +114,11 @@ describe('scanJson', () => {
   });
 
   it('refuses a million brackets fast', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(refusal('['.repeat(1_000_000)).reason).toBe('depth');
     expect(refusal('{"a":'.repeat(1_000_000)).reason).toBe('depth');
-    expect(performance.now() - started).toBeLessThan(200);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(200);
   });
 
   it('refuses duplicate names within an object, however they are written', () => {

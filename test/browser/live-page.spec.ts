@@ -59,12 +59,12 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
     if (redis !== undefined) apps.push(await start());
     browser = await chromium.launch({ executablePath: executablePath as string, args: ['--no-sandbox'] });
     page = await browser.newPage();
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     for (const app of apps ?? []) await app.close();
     await redis?.stop();
-  }, 60_000);
+  });
 
   it('shows the feed, decisions and agents as they come', async () => {
     const [app] = apps as [NestFastifyApplication];
@@ -83,7 +83,7 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
     expect(await page.locator('#agents tr').count()).toBe(1);
     await page.waitForFunction("document.querySelectorAll('#feed li').length === 3");
     expect(faults).toEqual([]);
-  }, 60_000);
+  });
 
   it('a plain client in a page of another port, on the port of older routers, gets what is published', async () => {
     const [app] = apps as [NestFastifyApplication];
@@ -101,5 +101,5 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
     await page.waitForFunction('window.isSubscribed === true');
     await publish('task:routing', 'routing_decision', { taskId: 't', agent: 'gemini' });
     expect(await heard).toMatchObject({ type: 'routing_decision', payload: { taskId: 't', agent: 'gemini' } });
-  }, 60_000);
+  });
 });

@@ -5,7 +5,8 @@ import { until } from '../support/until.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 
 const WRITERS = 12;
-const RECOVERED_WITHIN_MS = 30_000;
+/** A bound for what hangs; the report tells how long it really takes. */
+const RECOVERED_WITHIN_MS = 90_000;
 
 export interface Trouble {
   /** What happens to Redis while it is written to; settles when it has happened. */

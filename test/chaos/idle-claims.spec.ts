@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { scaled } from '../support/scale.js';
+import { until } from '../support/until.js';
 
 const WAITING = 100;
 const LONGEST_WAIT_MS = 30_000;
@@ -20,13 +21,13 @@ describe(`${WAITING} claims that wait for ${seconds} s`, () => {
     redis = await startRedisProcess();
     service = await startService({ REDIS_URL: `redis://127.0.0.1:${redis.port}` });
     watcher = new Redis({ host: '127.0.0.1', port: redis.port });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await watcher.quit();
     await service.stop();
     await redis.stop();
-  }, 60_000);
+  });
 
   /** Calls of each command that the service can have sent; what runs inside of scripts is not sent. */
   async function commands(): Promise<Map<string, number>> {
@@ -55,9 +56,15 @@ describe(`${WAITING} claims that wait for ${seconds} s`, () => {
         while (!state.isOver)
           await (await post('/claims', { waitMs: Math.min(LONGEST_WAIT_MS, seconds * 700) })).text();
       });
-      // Until all of them stand in line and the subscription is there.
-      await sleep(1000);
-      const before = await commands();
+      // Once all of them wait and the subscription is there, nothing more is sent.
+      let before = new Map<string, number>();
+      await until(async () => {
+        const earlier = before;
+        before = await commands();
+        if (SENT.every((name) => earlier.get(name) === before.get(name))) return true;
+        await sleep(1000);
+        return false;
+      }, 'all claims wait');
       await sleep(seconds * 1000);
       const after = await commands();
       const counts = SENT.map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);

@@ -7,7 +7,7 @@ const CLIENTS = 64;
 const REPLICAS = 3;
 
 const { increments, appends, timeoutMs } = scaled({
-  short: { increments: 200, appends: 600, timeoutMs: 120_000 },
+  short: { increments: 200, appends: 600, timeoutMs: 180_000 },
   long: { increments: 10_000, appends: 10_000, timeoutMs: 1_200_000 },
 });
 
@@ -20,12 +20,12 @@ describe(`${CLIENTS} clients on ${REPLICAS} replicas`, () => {
     redis = await startRedisProcess();
     const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, WORKFLOW_HISTORY_LIMIT: '1000' };
     replicas = await Promise.all(Array.from({ length: REPLICAS }, () => startService(env)));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));
     await redis.stop();
-  }, 60_000);
+  });
 
   const at = (client: number, path: string) => `${replicas[client % REPLICAS]?.url}/v1/workflows/${path}`;
 

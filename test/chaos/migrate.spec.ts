@@ -33,7 +33,7 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
     redis = await startRedisProcess();
     source = await startService({ DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'info', QUEUE_MAX_TASKS: '1000000' });
     await fill(source.url, workflows);
-  }, timeoutMs);
+  }, timeoutMs / 2);
   afterAll(async () => {
     await source.stop();
     await redis.stop();
@@ -54,14 +54,17 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
       for (let kill = 0; kill < kills; kill++) {
         const running = startCommand(args, { cwd: directory });
         const phase = PHASES[kill % PHASES.length] as string;
-        await Promise.race([until(() => running.stdout().includes(phase), phase, timeoutMs), running.ended]);
+        await Promise.race([until(() => running.stdout().includes(phase), phase, timeoutMs / 2), running.ended]);
         await Promise.race([sleep(random.below(workflows / 10)), running.ended]);
         running.child.kill('SIGKILL');
         await running.ended;
       }
       const started = performance.now();
       const last = startCommand(args, { cwd: directory });
-      await Promise.race([until(() => last.stdout().includes('"catch-up"'), 'it catches up', timeoutMs), last.ended]);
+      await Promise.race([
+        until(() => last.stdout().includes('"catch-up"'), 'it catches up', timeoutMs / 2),
+        last.ended,
+      ]);
       for (const writer of writers) await writer.stop();
       const { code, stdout, stderr } = await last.ended;
       const seconds = (performance.now() - started) / 1000;

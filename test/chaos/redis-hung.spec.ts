@@ -3,10 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Cluster, COMMAND_MS } from '../support/deployment.js';
 import { scaled } from '../support/scale.js';
 
-/** Beside the deadline: what the 99th of a hundred answers may take longer. */
+/** What the 99th of a hundred answers may take beside the timeout of a command, on a machine that is not busy. */
 const SLACK_MS = 200;
-const RECOVERY_MS = 5000;
+const RECOVERY_MS = 15_000;
 const CLIENTS = 8;
+/** Needs neither Redis nor anything else: its slowest answer tells how busy the machine is. */
+const LIVE = '/health/live';
 
 const { hangMs, timeoutMs } = scaled({
   short: { hangMs: 4000, timeoutMs: 60_000 },
@@ -18,11 +20,11 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await Cluster.start(fallback, 1);
-  }, 60_000);
+  });
   afterEach(() => cluster.redis.resume());
   afterAll(async () => {
     await cluster.stop();
-  }, 60_000);
+  });
 
   it(
     'callers are answered within the deadline of a command, health and metrics all the time, and it is over soon after',
@@ -50,10 +52,11 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
         }
       });
       const probes: number[] = [];
+      const live: number[] = [];
       const probe = (async () => {
         while (!run.isOver) {
-          for (const path of ['/health/live', '/health/ready', '/health', '/metrics', '/status']) {
-            const answer = await timed(path, probes, () => cluster.call(0, 'GET', path));
+          for (const path of [LIVE, '/health/ready', '/health', '/metrics', '/status']) {
+            const answer = await timed(path, path === LIVE ? live : probes, () => cluster.call(0, 'GET', path));
             expect([200, 503]).toContain(answer?.status);
             if (path !== '/health/ready' && path !== '/health') expect(answer?.status).toBe(200);
           }
@@ -78,13 +81,14 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
           p99: rounded(p99),
           slowestMs: rounded(took.at(-1)),
           slowestProbeMs: rounded(Math.max(...probes)),
+          slowestLiveMs: rounded(Math.max(...live)),
           recoveredInMs: rounded(recoveredIn),
           statuses,
         }),
       );
-      expect(p99).toBeLessThan(COMMAND_MS + SLACK_MS);
+      expect(p99).toBeLessThan(COMMAND_MS + SLACK_MS + Math.max(...live));
       expect(took.at(-1)).toBeLessThan(COMMAND_MS + 3000);
-      expect(Math.max(...probes)).toBeLessThan(3000);
+      expect(Math.max(...probes, ...live)).toBeLessThan(3000);
       expect(Object.keys(statuses).filter((name) => name.startsWith('unknown 404'))).toEqual([]);
       const gets = Object.keys(statuses).filter((name) => name.startsWith('get 200'));
       expect(gets).toEqual(fallback === 'memory' ? ['get 200 detached'] : []);

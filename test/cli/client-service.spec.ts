@@ -100,5 +100,5 @@ describe('a worker', () => {
       await service.stop();
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

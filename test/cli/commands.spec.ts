@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'waymark-cli-'));
 
 beforeAll(async () => {
   waymark = await Waymark.compile();
-}, 60_000);
+});
 
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
@@ -56,7 +56,7 @@ describeService('the commands', (service) => {
     expect(new Set(tasks.map(({ id }) => id)).size).toBe(150);
     expect((await taskAt(tasks[149].id)).payload).toEqual(['stdin']);
     expect((await queueAt(queue)).depth).toEqual({ ready: 151, delayed: 1, leased: 0, dead: 0 });
-  }, 60_000);
+  });
 
   it('worker prints each task as a line and completes it, until it is told to stop', async () => {
     const queue = service.id();
@@ -71,7 +71,7 @@ describeService('the commands', (service) => {
     expect(lines[0]).not.toHaveProperty('leaseToken');
     expect(stdout).toContain('"payload":{   "n": 1.50 }');
     expect(await taskAt(tasks[0].id)).toMatchObject({ status: 'done', result: null });
-  }, 60_000);
+  });
 
   it('worker --exec gives the payload to a command, and its output to the task', async () => {
     const queue = service.id();
@@ -83,27 +83,23 @@ describeService('the commands', (service) => {
     expect(text).toContain(`"result":{"saw":{"n":12345678901234567890},"who":"${task.id} 1 ${queue}-w"}`);
     const { code, stdout } = await stop(worker, 'SIGINT');
     expect([code, stdout]).toEqual([0, '']);
-  }, 60_000);
+  });
 
   it.each([
     ['hello', 'echo hello', 'hello'],
     ['nothing', 'true', null],
     ['a number', 'echo 42', 42],
     ['without reading its input', 'exec <&-; echo \'"read nothing"\'', 'read nothing'],
-  ])(
-    'worker --exec takes what a command prints: %s',
-    async (_, command, result) => {
-      const queue = service.id();
-      // More than a pipe holds.
-      const produced = await run(['produce', '--topic', queue, '--payload', '-'], JSON.stringify('x'.repeat(200_000)));
-      const task = JSON.parse(produced.stdout);
-      const worker = start('worker', '--topic', queue, '--exec', command);
-      const detail = await service.get(`/v1/tasks/${task.id}?waitMs=30000`);
-      expect(detail.json).toMatchObject({ status: 'done', result });
-      await stop(worker);
-    },
-    60_000,
-  );
+  ])('worker --exec takes what a command prints: %s', async (_, command, result) => {
+    const queue = service.id();
+    // More than a pipe holds.
+    const produced = await run(['produce', '--topic', queue, '--payload', '-'], JSON.stringify('x'.repeat(200_000)));
+    const task = JSON.parse(produced.stdout);
+    const worker = start('worker', '--topic', queue, '--exec', command);
+    const detail = await service.get(`/v1/tasks/${task.id}?waitMs=30000`);
+    expect(detail.json).toMatchObject({ status: 'done', result });
+    await stop(worker);
+  });
 
   it('worker --exec fails a task whose command fails, with the end of what it said', async () => {
     const queue = service.id();
@@ -116,29 +112,19 @@ describeService('the commands', (service) => {
     expect(failed.failures[0].message).toMatch(/^\.{1900,2000}no such case\n$/);
     const { stderr } = await stop(worker);
     expect(stderr).toContain('no such case');
-  }, 60_000);
+  });
 
   it.each([
     ['than the service takes', 2_000_000, 'STATE_TOO_LARGE'],
     ['than a worker holds', 9_000_000, 'RESULT_TOO_LARGE'],
-  ])(
-    'worker --exec gives up a task whose result is larger %s',
-    async (_, bytes, code) => {
-      const queue = service.id();
-      const [task] = await produce(queue);
-      const worker = start(
-        'worker',
-        '--topic',
-        queue,
-        '--exec',
-        `head -c ${bytes} /dev/zero | tr '\\0' x; exec sleep 0`,
-      );
-      const { json } = await service.get(`/v1/tasks/${task.id}?waitMs=30000`);
-      expect(json).toMatchObject({ status: 'dead', reason: code, attempt: 1 });
-      await stop(worker);
-    },
-    60_000,
-  );
+  ])('worker --exec gives up a task whose result is larger %s', async (_, bytes, code) => {
+    const queue = service.id();
+    const [task] = await produce(queue);
+    const worker = start('worker', '--topic', queue, '--exec', `head -c ${bytes} /dev/zero | tr '\\0' x; exec sleep 0`);
+    const { json } = await service.get(`/v1/tasks/${task.id}?waitMs=30000`);
+    expect(json).toMatchObject({ status: 'dead', reason: code, attempt: 1 });
+    await stop(worker);
+  });
 
   it('worker finishes what runs when it is told to stop, even when the signal goes to its whole group', async () => {
     const queue = service.id();
@@ -155,7 +141,7 @@ describeService('the commands', (service) => {
     expect((await worker.ended).code).toBe(0);
     expect(await taskAt(first.id)).toMatchObject({ failures: [], status: 'done', result: 1 });
     expect(await taskAt(second.id)).toMatchObject({ status: 'ready', attempt: 0 });
-  }, 60_000);
+  });
 
   it('worker releases what does not end in time, and ends the command with all it started', async () => {
     const queue = service.id();
@@ -173,7 +159,7 @@ describeService('the commands', (service) => {
       execFile('sh', ['-c', `sleep 0.3; test -e ${alive}`], (error) => seen(error === null)),
     );
     expect(isWritten).toBe(false);
-  }, 60_000);
+  });
 
   it('worker ends a command whose task is cancelled', async () => {
     const queue = service.id();
@@ -186,7 +172,7 @@ describeService('the commands', (service) => {
       reason: 'not wanted any more',
     });
     expect((await stop(worker)).code).toBe(0);
-  }, 60_000);
+  });
 
   it('worker drops a command whose lease somebody took away by force', async () => {
     const queue = service.id();
@@ -197,7 +183,7 @@ describeService('the commands', (service) => {
     await until(() => worker.stderr().includes('dropped'), 'the worker has noticed');
     expect((await stop(worker)).code).toBe(0);
     expect(await taskAt(task.id)).toMatchObject({ status: 'cancelled', failures: [] });
-  }, 60_000);
+  });
 
   it('worker keeps a task for longer than its lease', async () => {
     const queue = service.id();
@@ -209,7 +195,7 @@ describeService('the commands', (service) => {
     expect(json).toMatchObject({ status: 'done', result: 1, attempt: 1 });
     expect(rival.stderr()).not.toContain(task.id);
     await Promise.all([stop(worker), stop(rival)]);
-  }, 60_000);
+  });
 
   it('worker ends quietly when nobody reads its output, and gives back what it could not print', async () => {
     const queue = service.id();
@@ -222,7 +208,7 @@ describeService('the commands', (service) => {
     expect(depth).toMatchObject({ leased: 0, delayed: 0, dead: 0 });
     expect(depth.ready + totals.completed).toBe(20);
     expect(depth.ready).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   it('inspect shows a queue, with who has what in hand', async () => {
     const queue = service.id();
@@ -242,7 +228,7 @@ describeService('the commands', (service) => {
     });
     const all = await run(['inspect', 'queues']);
     expect(all.stdout).toMatch(new RegExp(`^QUEUE +READY[^]*^${queue} +2 +1 +1 +0 `, 'm'));
-  }, 60_000);
+  });
 
   it('inspect --watch ends with 0 on SIGINT, and --fail-on warn with 1 when there are dead tasks', async () => {
     const queue = service.id();
@@ -254,7 +240,7 @@ describeService('the commands', (service) => {
     await service.post(`/v1/tasks/${task.id}/fail`, { leaseToken: task.leaseToken, error: { retryable: false } });
     const { code, stderr } = await run(['inspect', 'queue', queue, '--fail-on', 'warn']);
     expect([code, stderr]).toEqual([1, `warning: ${queue}: 1 dead\n`]);
-  }, 60_000);
+  });
 
   it('smoke tries the service out and leaves nothing behind, also several at once', async () => {
     const before = (await service.get('/v1/workflows/count')).json;
@@ -264,7 +250,7 @@ describeService('the commands', (service) => {
     }
     expect((await service.get('/v1/workflows/count')).json).toEqual(before);
     expect((await queueAt('waymark-smoke')).depth).toEqual({ ready: 0, delayed: 0, leased: 0, dead: 0 });
-  }, 60_000);
+  });
 });
 
 describe('waymark', () => {
@@ -272,5 +258,5 @@ describe('waymark', () => {
     const running = waymark.start('', ['--help']);
     running.child.stdout?.destroy();
     expect(await running.ended).toMatchObject({ code: 0, stderr: '' });
-  }, 30_000);
+  });
 });

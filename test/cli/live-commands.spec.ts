@@ -7,7 +7,7 @@ import { Waymark } from './waymark-process.js';
 let waymark: Waymark;
 beforeAll(async () => {
   waymark = await Waymark.compile();
-}, 60_000);
+});
 afterAll(() => waymark.remove());
 
 describeService('publish and watch', (service) => {
@@ -28,7 +28,7 @@ describeService('publish and watch', (service) => {
       new RegExp(`workflow.created  ${workflow}  version 1\n.*workflow.deleted  ${workflow}  version 1\n$`),
     );
     expect(text.code).toBe(0);
-  }, 60_000);
+  });
 
   it('watch shows what happens from now on, until it is stopped', async () => {
     const channel = service.id();
@@ -43,7 +43,7 @@ describeService('publish and watch', (service) => {
     const { code, stdout } = await watching.ended;
     expect(code).toBe(0);
     expect(stdout).toContain(`"channel":"${channel}"`);
-  }, 60_000);
+  });
 
   it('watch says that events may be missing, and goes on', async () => {
     const channel = service.id();
@@ -54,7 +54,7 @@ describeService('publish and watch', (service) => {
       return watching.stdout() !== '';
     }, 'it shows what happens');
     expect((await watching.ended).code).toBe(0);
-  }, 60_000);
+  });
 
   it('say what is wrong with their command lines', async () => {
     const cases = [
@@ -70,7 +70,7 @@ describeService('publish and watch', (service) => {
       expect([args, ended.code]).toEqual([args, code]);
       expect(ended.stderr).toContain(says);
     }
-  }, 60_000);
+  });
 });
 
 describe('watch', () => {
@@ -103,5 +103,5 @@ describe('watch', () => {
       expect((await watching.ended).code).toBe(0);
       await second.stop();
     }
-  }, 60_000);
+  });
 });

@@ -9,7 +9,6 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 import { startService, type ServiceProcess } from '../support/service-process.js';
 
 const WORKFLOWS = 60;
-const PATIENCE_MS = 120_000;
 
 describe('The commands that move state', () => {
   let directory: string;
@@ -37,140 +36,124 @@ describe('The commands that move state', () => {
   const expectGood = ({ code, stderr }: CommandEnd) =>
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
 
-  it(
-    'move a directory in use to Redis, on to a file, and back to a directory, and all stays the same',
-    async () => {
-      const source = await serve({ DATA_DIR: path('a') });
-      await fill(source.url, WORKFLOWS);
-      await call(source.url, 'POST', '/v1/queues/q-0/pause');
-      const before = await digests(source.url);
+  it('move a directory in use to Redis, on to a file, and back to a directory, and all stays the same', async () => {
+    const source = await serve({ DATA_DIR: path('a') });
+    await fill(source.url, WORKFLOWS);
+    await call(source.url, 'POST', '/v1/queues/q-0/pause');
+    const before = await digests(source.url);
 
-      const dry = await waymark(['migrate', '--from', path('a'), '--to', url(), '--dry-run']);
-      expectGood(dry);
-      expect(dry.stdout).toContain(`${before.size} records would be created`);
-      const first = await waymark(['migrate', '--from', path('a'), '--to', url(), '--verbose']);
-      expectGood(first);
-      expect(first.stdout.match(/^Migrated: case-/gm)).toHaveLength(WORKFLOWS);
-      expect(first.stdout.trimEnd().split('\n').at(-1)).toBe('Migration complete!');
-      const second = await waymark(['migrate', '--from', path('a'), '--to', url(), '--json']);
-      const events = second.stdout
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-      expect(events.at(-1)).toMatchObject({
-        event: 'done',
-        ok: true,
-        created: 0,
-        updated: 0,
-        same: before.size,
-        verified: before.size - 5,
-      });
+    const dry = await waymark(['migrate', '--from', path('a'), '--to', url(), '--dry-run']);
+    expectGood(dry);
+    expect(dry.stdout).toContain(`${before.size} records would be created`);
+    const first = await waymark(['migrate', '--from', path('a'), '--to', url(), '--verbose']);
+    expectGood(first);
+    expect(first.stdout.match(/^Migrated: case-/gm)).toHaveLength(WORKFLOWS);
+    expect(first.stdout.trimEnd().split('\n').at(-1)).toBe('Migration complete!');
+    const second = await waymark(['migrate', '--from', path('a'), '--to', url(), '--json']);
+    const events = second.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.at(-1)).toMatchObject({
+      event: 'done',
+      ok: true,
+      created: 0,
+      updated: 0,
+      same: before.size,
+      verified: before.size - 5,
+    });
 
-      expectGood(await waymark(['migrate', '--from', url(), '--to', path('copy.ndjson')]));
-      const last = JSON.parse(
-        (await readFile(path('copy.ndjson'), 'utf8')).trimEnd().split('\n').at(-1) as string,
-      ) as object;
-      expect(last).toMatchObject({ kind: 'end', workflows: WORKFLOWS, queues: 5 });
-      expectGood(await waymark(['migrate', '--from', path('copy.ndjson'), '--to', path('b')]));
-      const onRedis = await serve({ REDIS_URL: url() });
-      const onDisk = await serve({ DATA_DIR: path('b') });
-      expect(await digests(onRedis.url)).toEqual(before);
-      expect(await digests(onDisk.url)).toEqual(before);
+    expectGood(await waymark(['migrate', '--from', url(), '--to', path('copy.ndjson')]));
+    const last = JSON.parse(
+      (await readFile(path('copy.ndjson'), 'utf8')).trimEnd().split('\n').at(-1) as string,
+    ) as object;
+    expect(last).toMatchObject({ kind: 'end', workflows: WORKFLOWS, queues: 5 });
+    expectGood(await waymark(['migrate', '--from', path('copy.ndjson'), '--to', path('b')]));
+    const onRedis = await serve({ REDIS_URL: url() });
+    const onDisk = await serve({ DATA_DIR: path('b') });
+    expect(await digests(onRedis.url)).toEqual(before);
+    expect(await digests(onDisk.url)).toEqual(before);
 
-      const busy = await waymark(['migrate', '--from', url(), '--to', path('b')]);
-      expect([busy.code, busy.stderr]).toEqual([1, expect.stringContaining('in use by another service')]);
-    },
-    PATIENCE_MS,
-  );
+    const busy = await waymark(['migrate', '--from', url(), '--to', path('b')]);
+    expect([busy.code, busy.stderr]).toEqual([1, expect.stringContaining('in use by another service')]);
+  });
 
-  it(
-    'carry what was changed and deleted since the last run, and what the target has of its own stays',
-    async () => {
-      const source = await serve({});
-      const target = await serve({ REDIS_URL: url() });
-      await fill(source.url, WORKFLOWS);
-      const args = ['migrate', '--from', source.url, '--to', target.url];
-      await call(target.url, 'PUT', '/v1/workflows/of-the-target', { state: 1 });
-      expectGood(await waymark(args));
-      await call(source.url, 'DELETE', `/v1/workflows/${idOf(1)}`);
-      await call(source.url, 'POST', `/v1/workflows/${idOf(2)}/touch`, { ttlSeconds: 99_999 });
-      await call(source.url, 'PUT', `/v1/workflows/${idOf(3)}`, { state: 'newer' });
-      expectGood(await waymark(args));
-      const after = await digests(target.url);
-      expect(after.delete('workflow of-the-target')).toBe(true);
-      expect(after).toEqual(await digests(source.url));
+  it('carry what was changed and deleted since the last run, and what the target has of its own stays', async () => {
+    const source = await serve({});
+    const target = await serve({ REDIS_URL: url() });
+    await fill(source.url, WORKFLOWS);
+    const args = ['migrate', '--from', source.url, '--to', target.url];
+    await call(target.url, 'PUT', '/v1/workflows/of-the-target', { state: 1 });
+    expectGood(await waymark(args));
+    await call(source.url, 'DELETE', `/v1/workflows/${idOf(1)}`);
+    await call(source.url, 'POST', `/v1/workflows/${idOf(2)}/touch`, { ttlSeconds: 99_999 });
+    await call(source.url, 'PUT', `/v1/workflows/${idOf(3)}`, { state: 'newer' });
+    expectGood(await waymark(args));
+    const after = await digests(target.url);
+    expect(after.delete('workflow of-the-target')).toBe(true);
+    expect(after).toEqual(await digests(source.url));
 
-      // Somebody has gone on writing at the target: nothing is taken back.
-      await call(target.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the target' });
-      await call(source.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the source' });
-      const conflict = await waymark(args);
-      expect([conflict.code, conflict.stderr]).toEqual([
-        1,
-        expect.stringContaining(`workflow ${idOf(4)} is there already`),
-      ]);
-      expect(conflict.stdout).toContain('Migration is not complete');
-      expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the target');
-      expectGood(await waymark([...args, '--on-conflict', 'skip']));
-      expectGood(await waymark([...args, '--on-conflict', 'newer']));
-      expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the source');
-    },
-    PATIENCE_MS,
-  );
+    // Somebody has gone on writing at the target: nothing is taken back.
+    await call(target.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the target' });
+    await call(source.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the source' });
+    const conflict = await waymark(args);
+    expect([conflict.code, conflict.stderr]).toEqual([
+      1,
+      expect.stringContaining(`workflow ${idOf(4)} is there already`),
+    ]);
+    expect(conflict.stdout).toContain('Migration is not complete');
+    expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the target');
+    expectGood(await waymark([...args, '--on-conflict', 'skip']));
+    expectGood(await waymark([...args, '--on-conflict', 'newer']));
+    expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the source');
+  });
 
-  it(
-    'write an export and take it in again, through pipes too, and notice one that was cut',
-    async () => {
-      const token = { ADMIN_TOKEN: 'a-token-of-some-length' };
-      const source = await serve(token);
-      const target = await serve(token);
-      await fill(source.url, WORKFLOWS);
-      const refused = await waymark(['export', '--from', source.url]);
-      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('ADMIN_ONLY')]);
-      const exported = await waymark(['export', '--from', source.url], token);
-      expectGood(exported);
-      const taken = await waymark(['import', '--to', target.url], token, exported.stdout);
-      expectGood(taken);
-      expect(JSON.parse(taken.stdout)).toMatchObject({ created: WORKFLOWS + 5 + 6, problems: 0 });
+  it('write an export and take it in again, through pipes too, and notice one that was cut', async () => {
+    const token = { ADMIN_TOKEN: 'a-token-of-some-length' };
+    const source = await serve(token);
+    const target = await serve(token);
+    await fill(source.url, WORKFLOWS);
+    const refused = await waymark(['export', '--from', source.url]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('ADMIN_ONLY')]);
+    const exported = await waymark(['export', '--from', source.url], token);
+    expectGood(exported);
+    const taken = await waymark(['import', '--to', target.url], token, exported.stdout);
+    expectGood(taken);
+    expect(JSON.parse(taken.stdout)).toMatchObject({ created: WORKFLOWS + 5 + 6, problems: 0 });
 
-      await writeFile(path('cut.ndjson'), exported.stdout.split('\n').slice(0, 10).join('\n'));
-      const cut = await waymark(['import', '--from', path('cut.ndjson'), '--to', url()]);
-      expect([cut.code, cut.stderr]).toEqual([1, expect.stringContaining('the stream was cut')]);
-      const noSource = await waymark(['migrate', '--from', path('cut.ndjson'), '--to', url()]);
-      expect([noSource.code, noSource.stderr]).toEqual([1, expect.stringContaining('was cut')]);
-      expect((await waymark(['migrate', '--from', path('nowhere'), '--to', url()])).code).toBe(1);
-      expect((await waymark(['migrate', '--from', 'http://127.0.0.1:1', '--to', 'redis://127.0.0.1:1'])).code).toBe(3);
-      expect((await waymark(['migrate', '--from', url(), '--to', url()])).code).toBe(2);
-      expect((await waymark(['migrate', '--from', url(), '--to', path('x'), '--on-conflict', 'what'])).code).toBe(2);
-    },
-    PATIENCE_MS,
-  );
+    await writeFile(path('cut.ndjson'), exported.stdout.split('\n').slice(0, 10).join('\n'));
+    const cut = await waymark(['import', '--from', path('cut.ndjson'), '--to', url()]);
+    expect([cut.code, cut.stderr]).toEqual([1, expect.stringContaining('the stream was cut')]);
+    const noSource = await waymark(['migrate', '--from', path('cut.ndjson'), '--to', url()]);
+    expect([noSource.code, noSource.stderr]).toEqual([1, expect.stringContaining('was cut')]);
+    expect((await waymark(['migrate', '--from', path('nowhere'), '--to', url()])).code).toBe(1);
+    expect((await waymark(['migrate', '--from', 'http://127.0.0.1:1', '--to', 'redis://127.0.0.1:1'])).code).toBe(3);
+    expect((await waymark(['migrate', '--from', url(), '--to', url()])).code).toBe(2);
+    expect((await waymark(['migrate', '--from', url(), '--to', path('x'), '--on-conflict', 'what'])).code).toBe(2);
+  });
 
-  it(
-    'adopt what an older program has written, with the time it has left',
-    async () => {
-      const client = new Redis(redis.port);
-      await client.set('document_workflow:old-1', '{"status":"draft"}', 'EX', 3600);
-      await client.set('document_workflow:old-2', '{"status":"done"}');
-      await client.set('document_workflow:broken', 'no JSON');
-      await client.set('document_workflow:not an id', '{}');
-      const dry = await waymark(['adopt', '--redis', url(), '--dry-run']);
-      expect(dry.stdout).toContain('3 would be adopted');
-      expect(await client.exists('document_workflow_meta:old-1')).toBe(0);
-      const done = await waymark(['adopt', '--verbose'], { REDIS_URL: url() });
-      expect(done.code).toBe(1);
-      expect(done.stdout).toContain('Adopted: old-1');
-      expect(done.stdout).toContain('2 adopted, 2 could not be, of 4 keys');
-      expect(done.stderr).toContain('broken: its value is not JSON');
-      expect(await client.get('document_workflow:old-1')).toBe('{"status":"draft"}');
-      const left = await client.pttl('document_workflow:old-1');
-      expect(left).toBeGreaterThan(3_500_000);
-      expect(left).toBeLessThanOrEqual(3_600_000);
-      await client.quit();
-      const service = await serve({ REDIS_URL: url() });
-      const { json } = await call(service.url, 'GET', '/v1/workflows?status=draft');
-      expect(json.items).toMatchObject([{ id: 'old-1', version: 1 }]);
-      expect((await waymark(['adopt', '--redis', url()])).stdout).toContain('0 adopted');
-    },
-    PATIENCE_MS,
-  );
+  it('adopt what an older program has written, with the time it has left', async () => {
+    const client = new Redis(redis.port);
+    await client.set('document_workflow:old-1', '{"status":"draft"}', 'EX', 3600);
+    await client.set('document_workflow:old-2', '{"status":"done"}');
+    await client.set('document_workflow:broken', 'no JSON');
+    await client.set('document_workflow:not an id', '{}');
+    const dry = await waymark(['adopt', '--redis', url(), '--dry-run']);
+    expect(dry.stdout).toContain('3 would be adopted');
+    expect(await client.exists('document_workflow_meta:old-1')).toBe(0);
+    const done = await waymark(['adopt', '--verbose'], { REDIS_URL: url() });
+    expect(done.code).toBe(1);
+    expect(done.stdout).toContain('Adopted: old-1');
+    expect(done.stdout).toContain('2 adopted, 2 could not be, of 4 keys');
+    expect(done.stderr).toContain('broken: its value is not JSON');
+    expect(await client.get('document_workflow:old-1')).toBe('{"status":"draft"}');
+    const left = await client.pttl('document_workflow:old-1');
+    expect(left).toBeGreaterThan(3_500_000);
+    expect(left).toBeLessThanOrEqual(3_600_000);
+    await client.quit();
+    const service = await serve({ REDIS_URL: url() });
+    const { json } = await call(service.url, 'GET', '/v1/workflows?status=draft');
+    expect(json.items).toMatchObject([{ id: 'old-1', version: 1 }]);
+    expect((await waymark(['adopt', '--redis', url()])).stdout).toContain('0 adopted');
+  });
 });

@@ -79,28 +79,24 @@ describe('a Redis that is examined', () => {
     await direct.flushall();
   });
 
-  it.each(['sentinel', 'cluster', 'rest'] as RedisKind[])(
-    'may be of any kind: %s',
-    async (kind) => {
-      const running = await REDIS_KINDS[kind]();
-      const { of, isReachable } = await examined(running.env);
-      await running.stop();
-      expect(isReachable).toBe(true);
-      for (const name of [
-        'connection',
-        'version',
-        'role',
-        'eviction',
-        'clock',
-        'commands',
-        'namespace',
-        'schema',
-        'keys',
-      ])
-        expect(of(name)).toMatchObject({ name, status: 'ok' });
-    },
-    60_000,
-  );
+  it.each(['sentinel', 'cluster', 'rest'] as RedisKind[])('may be of any kind: %s', async (kind) => {
+    const running = await REDIS_KINDS[kind]();
+    const { of, isReachable } = await examined(running.env);
+    await running.stop();
+    expect(isReachable).toBe(true);
+    for (const name of [
+      'connection',
+      'version',
+      'role',
+      'eviction',
+      'clock',
+      'commands',
+      'namespace',
+      'schema',
+      'keys',
+    ])
+      expect(of(name)).toMatchObject({ name, status: 'ok' });
+  });
 
   it('knows every command that the scripts send', () => {
     const folder = new URL('../../src/engine/redis/scripts/', import.meta.url);
@@ -137,7 +133,7 @@ describe('what a user may not do', () => {
     await service.stop();
     await redis.stop();
     expect(service.log().match(/may not run INFO and CONFIG|may not run CONFIG and INFO/g)).toHaveLength(1);
-  }, 30_000);
+  });
 });
 
 describe('a Redis that cannot be reached', () => {
@@ -161,7 +157,7 @@ describe('a Redis that cannot be reached', () => {
     ])
       expect((await examined(env)).isReachable).toBe(true);
     await Promise.all([tls.stop(), other.stop(), plain.stop()]);
-  }, 60_000);
+  });
 
   it('says so when it refuses the password', async () => {
     const redis = await startRedisProcess('--requirepass', 'secret');
@@ -169,7 +165,7 @@ describe('a Redis that cannot be reached', () => {
       'refuses the user or password',
     );
     await redis.stop();
-  }, 30_000);
+  });
 });
 
 describe('a service', () => {
@@ -195,7 +191,7 @@ describe('a service', () => {
     const lines = service.log().split('\n');
     expect(lines.filter((line) => /"level":"?(50|error)/.test(line)).join()).toMatch(/allkeys-lru[^]*nothing is kept/);
     expect(service.log()).toMatch(/Redis 7[^"]*; a crash of it loses: nothing is kept|a crash of it loses/);
-  }, 30_000);
+  });
 
   it('refuses to start on a Cluster without a hash tag, and says exactly that', async () => {
     const start = startService({ REDIS_CLUSTER_NODES: '127.0.0.1:1' });

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import { chosenKinds, REDIS_KINDS } from '../support/redis-kinds/kinds.js';
 import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { describeDurability } from './describe-durability.js';
 import { describeEngine } from './describe-engine.js';
 import { describeReplicas } from './describe-replicas.js';
 import { openRedisEngine } from './redis-under-test.js';
-
-// Each command over HTTP is a request.
-jest.setTimeout(30_000);
 
 /** The kind that differs most from one server; `npm run redis-kinds` takes all of them. */
 const USUAL = ['cluster'] as const;
@@ -19,7 +16,7 @@ describe.each(chosenKinds(USUAL))('Redis as %s', (kind) => {
   let redis: RunningRedis;
   beforeAll(async () => {
     redis = await REDIS_KINDS[kind]();
-  }, 60_000);
+  });
   afterAll(async () => {
     await redis.stop();
   });

@@ -43,13 +43,13 @@ describe('what the Redis engine leaves behind', () => {
       index: testIndex,
       namespace: '',
     });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await replica.close();
     redis.disconnect();
     await server.stop();
-  }, 60_000);
+  });
 
   /** Everything that can happen to tasks, to the end of each of them. */
   async function fillAndDrain(): Promise<void> {
@@ -145,5 +145,5 @@ describe('what the Redis engine leaves behind', () => {
     expect(most).toBeGreaterThan(before * 1.1);
     // Settings hold counters, and none of them has grown with the number of tasks.
     for (const name of ['q', 'r']) expect(await redis.hlen(`queue:settings:${name}`)).toBeLessThan(20);
-  }, 180_000);
+  });
 });

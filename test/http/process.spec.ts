@@ -29,7 +29,7 @@ describe('the process', () => {
     const again = await startService(env);
     expect(await (await fetch(`${again.url}/v1/workflows/a/state`)).text()).toBe('"kept"');
     expect(await again.stop()).toBe(0);
-  }, 60_000);
+  });
 
   it('is not ready any more while it shuts down', async () => {
     const service = await startService({ SHUTDOWN_DELAY: '3s' });
@@ -43,13 +43,13 @@ describe('the process', () => {
     service.child.kill('SIGTERM');
     const [code] = (await once(service.child, 'exit')) as [number];
     expect(code).toBe(1);
-  }, 60_000);
+  });
 
   it('does not start on a wrong configuration, and says all that is wrong', async () => {
     const failed = startService({ PORT: 'x', REDIS_URL: 'redis://:s3cret@word@host' });
     await expect(failed).rejects.toThrow(/PORT="x"[^]*REDIS_URL=[^]*URL-encoded/);
     await expect(failed).rejects.not.toThrow(/s3cret/);
-  }, 60_000);
+  });
 
   it('does not start on a Redis that evicts, unless told to', async () => {
     const redis = await startRedisProcess('--maxmemory-policy', 'allkeys-lru');
@@ -66,7 +66,7 @@ describe('the process', () => {
     } finally {
       await redis.stop();
     }
-  }, 60_000);
+  });
 
   it('logs requests with their ids and without content', async () => {
     const service = await startService({ LOG_LEVEL: 'debug' });
@@ -79,7 +79,7 @@ describe('the process', () => {
     await service.stop();
     expect(service.log()).toMatch(/"requestId":"logged-1","method":"PUT","route":"\/v1\/workflows\/:id","status":201/);
     expect(service.log()).not.toMatch(/s3cret|private-id/);
-  }, 60_000);
+  });
 
   it('has pages that document it', async () => {
     const service = await startService({});
@@ -88,7 +88,7 @@ describe('the process', () => {
     const { paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(paths)).toContain('/v1/workflows/{id}/versions/{from}/diff/{to}');
     await service.stop();
-  }, 60_000);
+  });
 });
 
 /** The requests that a page shows, each with its answer. */
@@ -108,7 +108,7 @@ describe.each([
 
   beforeAll(async () => {
     service = await startService({});
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await service.stop();

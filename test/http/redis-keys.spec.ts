@@ -13,13 +13,13 @@ describe('what older programs and operators see in Redis', () => {
     process = await startRedisProcess();
     redis = new Redis({ host: '127.0.0.1', port: process.port });
     service = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}`, REDIS_FALLBACK: 'none' });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await service.stop();
     redis.disconnect();
     await process.stop();
-  }, 60_000);
+  });
 
   const call = async (method: string, path: string, body?: string, headers: Record<string, string> = {}) => {
     const init = {
@@ -159,5 +159,5 @@ describe('what older programs and operators see in Redis', () => {
     await until(async () => (await call('GET', '/survivor')).status === 200, 'the service has found Redis again');
     expect((await call('GET', '/survivor')).json.state).toBe('kept');
     expect(child.exitCode).toBeNull();
-  }, 60_000);
+  });
 });

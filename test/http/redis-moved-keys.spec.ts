@@ -9,7 +9,7 @@ describe('a key that has moved to another server of a Cluster', () => {
   beforeAll(async () => {
     cluster = await startCluster();
     service = await startService(cluster.env);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await service.stop();

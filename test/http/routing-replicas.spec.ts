@@ -10,8 +10,8 @@ import { TestSocket } from '../support/socket-client.js';
 import { until } from '../support/until.js';
 
 const TEST = '/api/routing/test';
-/** Far less than any deadline of a command, and far more than a decision takes on a busy machine. */
-const AT_ONCE_MS = 1000;
+/** Timeout of a command: an answer that waits for Redis takes at least this long. */
+const COMMAND_MS = 3000;
 
 interface Replica {
   readonly app: NestFastifyApplication;
@@ -19,7 +19,7 @@ interface Replica {
 }
 
 async function startReplica(port: number): Promise<Replica> {
-  const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_SOCKET_TIMEOUT: '5s', WEBSOCKET_PORT: '0' };
+  const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_SOCKET_TIMEOUT: `${COMMAND_MS}ms`, WEBSOCKET_PORT: '0' };
   const app = await createApp(readConfig(env), { logger: pino({ level: 'silent' }), docs: false });
   await app.listen(0, '127.0.0.1');
   return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
@@ -53,12 +53,12 @@ describe('replicas that route over one Redis', () => {
   beforeAll(async () => {
     redis = await startRedisProcess();
     replicas = [await startReplica(redis.port), await startReplica(redis.port)];
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all(replicas.map(({ app }) => app.close()));
     await redis.stop();
-  }, 60_000);
+  });
 
   it('read each other’s decisions in the feed, as they are sent to listeners', async () => {
     const [one, two] = replicas;
@@ -147,12 +147,12 @@ describe('a decision, when Redis', () => {
       const made = [];
       for (let i = 0; i < 120; i++) made.push(await decide(replica, `hello ${i}`));
       expect(made.every(({ status }) => status === 200)).toBe(true);
-      expect(Math.max(...made.map(({ ms }) => ms))).toBeLessThan(AT_ONCE_MS);
+      expect(Math.max(...made.map(({ ms }) => ms))).toBeLessThan(COMMAND_MS);
       const statistics = await call(replica, TEST);
       expect([statistics.status, statistics.json.code]).toEqual([503, 'STORE_UNAVAILABLE']);
       // By now at least one batch has been given up and sent again.
       made.push(await decide(replica, 'still at once'));
-      expect(made.at(-1)?.ms).toBeLessThan(AT_ONCE_MS);
+      expect(made.at(-1)?.ms).toBeLessThan(COMMAND_MS);
       redis.resume();
       await until(async () => (await metric(replica, 'waymark_routing_waiting')) === 0, 'nothing waits any more');
       await until(
@@ -166,7 +166,7 @@ describe('a decision, when Redis', () => {
       await replica.app.close();
       await redis.stop();
     }
-  }, 90_000);
+  });
 
   it('is dead, is made at once; what needs the store says so, and an orderly end does not wait for ever', async () => {
     const redis = await startRedisProcess();
@@ -177,7 +177,7 @@ describe('a decision, when Redis', () => {
       const made = [];
       for (let i = 0; i < 100; i++) made.push(await decide(replica));
       expect(made.every(({ status, decision }) => status === 200 && decision.selectedAgent.id === 'llama')).toBe(true);
-      expect(Math.max(...made.map(({ ms }) => ms))).toBeLessThan(AT_ONCE_MS);
+      expect(Math.max(...made.map(({ ms }) => ms))).toBeLessThan(COMMAND_MS);
       expect(await metric(replica, 'waymark_routing_waiting')).toBeGreaterThan(0);
       const inNeed: [string, object?][] = [
         [TEST],
@@ -194,14 +194,14 @@ describe('a decision, when Redis', () => {
     } finally {
       if (!isClosed) await replica.app.close();
     }
-  }, 60_000);
+  });
 
   it('is not there at the start either, changes nothing', async () => {
     const redis = await startRedisProcess();
     await redis.stop();
     const replica = await startReplica(redis.port);
     const { status, ms } = await decide(replica);
-    expect([status, ms < AT_ONCE_MS]).toEqual([200, true]);
+    expect([status, ms < COMMAND_MS]).toEqual([200, true]);
     await replica.app.close();
-  }, 60_000);
+  });
 });

@@ -209,7 +209,7 @@ describeService('tasks', (service) => {
       await until(async () => (await queue.look()).depth.ready === 30, 'the tasks are ready again');
       const again = await queue.take();
       expect([again.attempt, (await service.get(task(again.id))).json.releases]).toEqual([1, 1]);
-    }, 30_000);
+    });
   });
 
   describe('a lease', () => {

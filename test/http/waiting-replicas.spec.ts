@@ -15,13 +15,13 @@ describe('those who wait, on two replicas over one Redis', () => {
     const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}` };
     replicas = await Promise.all([startService(env), startService(env)]);
     watcher = new Redis({ host: '127.0.0.1', port: redis.port });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await watcher.quit();
     await Promise.all(replicas.map((replica) => replica.stop()));
     await redis.stop();
-  }, 60_000);
+  });
 
   async function post(
     replica: number,
@@ -50,7 +50,7 @@ describe('those who wait, on two replicas over one Redis', () => {
     for (let n = 0; n < 2 * waiters; n++) await post(n % 2, '/v1/queues/fair/tasks', { payload: n });
     await Promise.all(claims);
     expect(served).toEqual(served.map(() => 2));
-  }, 60_000);
+  });
 
   it('for progress share one subscription, however many they are (invariant 23)', async () => {
     await post(0, '/v1/queues/told/tasks', { payload: 1, id: 'told' });
@@ -88,7 +88,7 @@ describe('those who wait, on two replicas over one Redis', () => {
       expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(['1', '2', '3']);
       expect(text).toContain('event: end');
     }
-  }, 60_000);
+  });
 
   it('find a Redis of another schema refused instead of guessed at (invariant 25)', async () => {
     const url = `redis://127.0.0.1:${redis.port}`;
@@ -97,5 +97,5 @@ describe('those who wait, on two replicas over one Redis', () => {
       /schema 99[^]*schema 3 only/,
     );
     expect(await watcher.get('schema')).toBe('3');
-  }, 30_000);
+  });
 });

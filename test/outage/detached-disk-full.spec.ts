@@ -50,5 +50,5 @@ describe('The journal of detached writes on a full disk', () => {
     } finally {
       await journal.close();
     }
-  }, 60_000);
+  });
 });

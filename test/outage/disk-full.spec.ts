@@ -57,5 +57,5 @@ describe('The embedded engine on a full disk', () => {
     } finally {
       await engine.close();
     }
-  }, 60_000);
+  });
 });

@@ -15,6 +15,8 @@ Logger.overrideLogger(false);
 
 const TENANT = 'default';
 const COMMAND_MS = 500;
+/** What a busy machine may add to a deadline. */
+const BUSY_MS = 5000;
 
 describe('the Redis engine on a bad network', () => {
   let redis: RedisProcess;
@@ -93,7 +95,7 @@ describe('the Redis engine on a bad network', () => {
     redis.pause();
     const started = performance.now();
     await expect(engine.commit(TENANT, commit)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
-    expect(performance.now() - started).toBeLessThan(4 * COMMAND_MS + 2000);
+    expect(performance.now() - started).toBeLessThan(4 * COMMAND_MS + BUSY_MS);
     await expect(engine.find(TENANT, 'c')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     redis.resume();
     await until(() => connections.isReady, 'the engine is connected again');

@@ -15,7 +15,7 @@ describe('a Redis that is no master any longer', () => {
     servers = [await startRedisProcess(), await startRedisProcess()];
     direct = new Redis({ host: '127.0.0.1', port: servers[0]?.port as number });
     service = await openService({ REDIS_URL: `redis://127.0.0.1:${servers[0]?.port}` });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await service.close();

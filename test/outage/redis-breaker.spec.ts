@@ -12,6 +12,8 @@ Logger.overrideLogger(false);
 
 const TENANT = 'default';
 const COMMAND_MS = 1000;
+/** What a busy machine may add to a deadline. */
+const BUSY_MS = 5000;
 
 describe('the circuit breaker around a real Redis', () => {
   let redis: RedisProcess;
@@ -66,7 +68,7 @@ describe('the circuit breaker around a real Redis', () => {
     redis.pause();
     const started = performance.now();
     expect(await codeOf(engine.commit(TENANT, { once: once(), puts: [put('b', {})] }))).toBe('OUTCOME_UNKNOWN');
-    expect(performance.now() - started).toBeLessThan(COMMAND_MS + 2000);
+    expect(performance.now() - started).toBeLessThan(COMMAND_MS + BUSY_MS);
     for (let i = 0; i < 5; i++) expect(await codeOf(engine.find(TENANT, 'a'))).toBe('STORE_UNAVAILABLE');
     expect(states).toEqual(['open']);
     expect(await engine.inspect()).toMatchObject({ reachable: false, details: { circuitBreaker: 'open' } });
@@ -78,5 +80,5 @@ describe('the circuit breaker around a real Redis', () => {
     await engine.find(TENANT, 'a');
     await engine.find(TENANT, 'a');
     expect(states).toEqual(['open', 'half-open', 'closed']);
-  }, 30_000);
+  });
 });

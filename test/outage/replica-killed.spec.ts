@@ -9,10 +9,10 @@ describe('A replica that is killed while it is on its own', () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await Cluster.start('memory', 2);
-  }, 60_000);
+  });
   afterAll(async () => {
     await cluster.stop();
-  }, 60_000);
+  });
 
   it('brings what it has acknowledged into Redis when it is started again', async () => {
     const path = '/v1/workflows/w';
@@ -40,7 +40,7 @@ describe('A replica that is killed while it is on its own', () => {
     await until(async () => (await cluster.call(1, 'GET', url))?.storage === 'redis', 'the other one has Redis');
     expect((await cluster.call(1, 'GET', url))?.json.version).toBe(1);
     cluster.replicas[0] = await cluster.launch(0);
-    await cluster.allAttached(15_000);
+    await cluster.allAttached(90_000);
     const after = await cluster.call(1, 'GET', url);
     const logs = ((after?.json.state.logs ?? []) as { n: number }[]).map(({ n }) => n);
     // The one that was under way may have been written down without being acknowledged any more.
@@ -50,5 +50,5 @@ describe('A replica that is killed while it is on its own', () => {
     for (let n = 0; n < acknowledged - 1; n++) {
       expect((await cluster.call(1, 'GET', `/v1/workflows/own-${n}`))?.json.state).toEqual({ n });
     }
-  }, 60_000);
+  });
 });

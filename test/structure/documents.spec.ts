@@ -108,5 +108,5 @@ describe('containers', () => {
       await ended;
       rmSync(directory, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

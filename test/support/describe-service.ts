@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
@@ -70,9 +70,6 @@ export class Service {
     });
 }
 
-// A group of servers on a busy machine takes its time.
-if (chosenKinds([]).length > 0) jest.setTimeout(30_000);
-
 /** The embedded engine and a Redis, or the kinds of Redis that this run is about. */
 function storages(): readonly ('memory' | RedisKind)[] {
   const kinds = chosenKinds([]);
@@ -100,7 +97,7 @@ export function describeService(
       await service.app.listen(0, '127.0.0.1');
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
       service.checker = new OpenApiChecker((await (await fetch(`${service.url}/openapi.json`)).json()) as never);
-    }, 60_000);
+    });
 
     afterAll(async () => {
       await service.app.close();

@@ -144,7 +144,7 @@ describe('LmdbJournal', () => {
     // 30,000 writes, 60 MB of states; 100 workflows with 4 versions each are 0.8 MB.
     expect(Math.max(...sizes)).toBeLessThan(20_000_000);
     expect(sizes.at(-1)).toBeLessThan(2 * (sizes[1] as number));
-  }, 60_000);
+  });
 
   it('creates files that only their owner can read', async () => {
     const own = join(directory, 'own');
