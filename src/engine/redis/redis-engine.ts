@@ -24,33 +24,27 @@ import type { WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
 import { ChangeHints } from './feed/change-hints.js';
-import { Committer } from './commits/committer.js';
 import { Confirmer } from './connection/confirmer.js';
-import { EditQueue } from './commits/edit-queue.js';
 import { Fences } from './connection/fences.js';
-import { epochKey, onceKey, prefixOf, stateKey } from './keys.js';
+import { epochKey, onceKey, prefixOf } from './keys.js';
 import { changedBy, TellingTasks } from './feed/local-hints.js';
 import { RedisConflicts, type NewConflict } from './workflows/redis-conflicts.js';
 import { Listing } from './workflows/listing.js';
-import { Reader } from './workflows/reader.js';
+import { ScriptReader } from './scripts/script-reader.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { unlessFull } from './connection/redis-errors.js';
 import { RedisMoving } from './moving/redis-moving.js';
 import { RedisCommits } from './commits/redis-commits.js';
-import { RedisScript, WRITING } from './scripts/redis-script.js';
 import { RedisWorkflows } from './workflows/redis-workflows.js';
+import { readBoard } from './feed/redis-board.js';
 import { RedisFeed } from './feed/redis-feed.js';
 import { RedisTasks } from './tasks/redis-tasks.js';
-import { replayOf } from './commits/replay.js';
-import { listOf } from './scripts/reply.js';
-import { boardOf, keptOf } from './commits/replies.js';
-import { Requests } from './commits/requests.js';
-import { Sender, type ScriptContext } from './commits/sender.js';
+import { keptOf, replayOf } from './commits/outcomes.js';
+import { ScriptSender } from './scripts/script-sender.js';
+import { type ScriptContext } from './scripts/script-context.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';
 import { ServerStates } from './connection/server-state.js';
 import { Sweeper } from './sweeper.js';
-
-const boardScript = new RedisScript([...WRITING, 'board'], 'read-board');
 
 export interface RedisEngineParts {
   readonly options: EngineOptions;
@@ -74,7 +68,7 @@ export class RedisEngine extends Engine {
   readonly #connections: RedisConnections;
   readonly #states: ServerStates;
   readonly #confirmer: Confirmer;
-  readonly #reader: Reader;
+  readonly #reader: ScriptReader;
   readonly #listing: Listing;
   readonly #workflows: RedisWorkflows;
   readonly #commits: RedisCommits;
@@ -94,20 +88,18 @@ export class RedisEngine extends Engine {
     this.#clock = clock;
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
-    this.#reader = new Reader(connections, this.#context, observer);
+    this.#reader = new ScriptReader(connections, this.#context, observer);
     this.#workflows = new RedisWorkflows(this.#reader, namespace, index, observer);
     this.#feed = new RedisFeed(this.#reader, namespace, options);
     this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed, () => {
       if (!connections.canSubscribe) this.#hints.tellAll();
     });
     this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
-    const sender = new Sender(connections, new Fences(connections, namespace), this.#context, observer);
-    const requests = new Requests(sender, this.#context);
-    const committer = new Committer(requests, namespace);
+    const sender = new ScriptSender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#hints = new ChangeHints(connections, namespace, hintPollMs);
-    const tasks = new RedisTasks(requests, this.#reader, this.#context, observer);
+    const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
     this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
-    this.#conflicts = new RedisConflicts(requests, this.#reader, this.#context);
+    this.#conflicts = new RedisConflicts(sender, this.#reader, this.#context);
     this.moving = new RedisMoving({
       reader: this.#reader,
       context: this.#context,
@@ -118,16 +110,15 @@ export class RedisEngine extends Engine {
       findQueue: (tenant, name) => this.tasks.findQueue(tenant, name),
       listQueueNames: (tenant) => tasks.listQueues(tenant),
     });
-    const edits = new EditQueue({
-      committer,
-      find: (tenant, id) => this.find(tenant, id),
+    this.#commits = new RedisCommits({
+      sender,
+      workflows: this.#workflows,
       findOutcome: (tenant, { key, fingerprint }) => this.findOutcome(tenant, key, fingerprint),
       options,
       index,
       observer,
-      ...(clock && { clock }),
+      clock,
     });
-    this.#commits = new RedisCommits({ committer, edits, workflows: this.#workflows, options, index, observer, clock });
   }
 
   start(): void {
@@ -187,7 +178,7 @@ export class RedisEngine extends Engine {
   async commit(tenant: string, commit: Commit): Promise<Outcome> {
     const started = performance.now();
     try {
-      const outcome = await this.#commits.run(tenant, commit);
+      const outcome = await this.#commits.commit(tenant, commit);
       this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
       if (!this.#connections.canSubscribe) this.#hints.tell(tenant, changedBy(commit, outcome));
       if (!outcome.replayed) {
@@ -245,9 +236,8 @@ export class RedisEngine extends Engine {
     return this.#feed.lastId(tenant);
   }
 
-  async readBoard(tenant: string, board: string): Promise<Board> {
-    const prefix = prefixOf(this.#context.namespace, tenant);
-    return boardOf(listOf(await this.#reader.run(boardScript, 'board', tenant, [stateKey(prefix, '')], [board])));
+  readBoard(tenant: string, board: string): Promise<Board> {
+    return readBoard(this.#reader, this.#context.namespace, tenant, board);
   }
 
   sweep(): Promise<number> {

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EngineObserver, TaskOptions } from '../engine.js';
 import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
-import type { Reader } from './workflows/reader.js';
+import type { ScriptReader } from './scripts/script-reader.js';
 import type { RedisFeed } from './feed/redis-feed.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisScript, TASKS, WRITING } from './scripts/redis-script.js';
@@ -22,7 +22,7 @@ export class Sweeper {
   #isStopped = false;
 
   constructor(
-    private readonly reader: Reader,
+    private readonly reader: ScriptReader,
     private readonly connections: RedisConnections,
     private readonly namespace: string,
     private readonly observer: EngineObserver,

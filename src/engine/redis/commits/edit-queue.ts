@@ -1,20 +1,21 @@
 import { parseDocument, type JsonNode } from '../../../json/document.js';
-import { systemClock, type Clock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../../commit.js';
 import { aboutPatch, resultOf } from '../../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { asPart, IdempotencyMismatchError, StoreUnavailableError, VersionConflictError } from '../../errors.js';
 import { demand } from '../../expectation.js';
+import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { tenantKey } from '../../tenant-key.js';
-import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { entriesOf, plannedTtl, type Plan } from './commit-plan.js';
-import { isRefusal, jitter, refusalOf, type Committer } from './committer.js';
+import { entriesOf, plannedTtl, type Plan } from './plan-commit.js';
+import { jitter, tooManyWriters } from './retry.js';
+import type { Verdict } from './verdict.js';
 
-const MOST_EDITS = 64;
+const MAX_EDITS = 64;
 /** Of all versions of a batch together; a batch travels in one command. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
-const PATIENCE_MS = 15_000;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+const BATCH_TIMEOUT_MS = 15_000;
 
 export interface QueuedEdit {
   readonly once: Once;
@@ -26,40 +27,49 @@ interface Waiting extends QueuedEdit {
   readonly reject: (error: unknown) => void;
 }
 
-/** A workflow as it was last seen, and its state taken apart. `isCertain`: read after the batch began, so what an edit says of it holds. */
+/** The workflow that edits build on, with its state parsed. `isCertain`: read after the batch began, so a refusal on it is final. */
 interface Base {
   readonly record: WorkflowRecord;
   readonly document: JsonNode;
   readonly isCertain: boolean;
 }
 
-/** A batch worked out on a base: who gets which version, and who is refused if the base turns out to be current. */
+interface Applied {
+  readonly edit: Waiting;
+  readonly state: string;
+  readonly about: string;
+  readonly index: readonly string[];
+}
+
+interface Refused {
+  readonly edit: Waiting;
+  readonly error: unknown;
+  /** How many edits of the batch come before it. */
+  readonly behind: number;
+}
+
+/** A batch applied to a base: the edits that make a version, and those that are refused if the base is current. */
 interface Attempt {
-  readonly landed: readonly {
-    readonly edit: Waiting;
-    readonly state: string;
-    readonly about: string;
-    readonly index: readonly string[];
-  }[];
-  /** `behind` are the versions of this batch that it would have followed. */
-  readonly refused: readonly { readonly edit: Waiting; readonly error: unknown; readonly behind: number }[];
+  readonly applied: readonly Applied[];
+  readonly refused: readonly Refused[];
+  /** Edits for a later batch. */
   readonly left: readonly Waiting[];
   readonly document: JsonNode;
 }
 
 export interface EditQueueParts {
-  readonly committer: Committer;
+  readonly send: (tenant: string, plan: Plan) => Promise<Verdict>;
   readonly find: (tenant: string, id: string) => Promise<WorkflowRecord | undefined>;
   readonly findOutcome: (tenant: string, once: Once) => Promise<Outcome | undefined>;
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
   readonly observer: EngineObserver;
-  readonly clock?: Clock;
+  readonly clock: Clock;
 }
 
 /**
  * Edits of one workflow go out together: while a commit is under way, others gather, and the next commit writes a version for each
- * of them. So the writers of a replica never compete with each other, and between replicas a round is lost at most to a round that won.
+ * of them. So the writers of a replica never compete with each other, and between replicas a round is lost only to a round that won.
  */
 export class EditQueue {
   readonly #waiting = new Map<string, Waiting[]>();
@@ -74,18 +84,18 @@ export class EditQueue {
         waiting.push({ ...edit, resolve, reject });
       } else {
         this.#waiting.set(key, [{ ...edit, resolve, reject }]);
-        void this.#drain(tenant, key);
+        void this.#runAll(tenant, key);
       }
     });
   }
 
-  async #drain(tenant: string, key: string): Promise<void> {
+  async #runAll(tenant: string, key: string): Promise<void> {
     const queue = this.#waiting.get(key) as Waiting[];
     let base: Base | undefined;
     while (queue.length > 0) {
-      const batch = queue.splice(0, MOST_EDITS);
+      const batch = queue.splice(0, MAX_EDITS);
       try {
-        base = await this.#land(tenant, batch, base, queue);
+        base = await this.#runBatch(tenant, batch, base, queue);
       } catch (error) {
         base = undefined;
         for (const { reject } of batch) reject(error);
@@ -94,73 +104,41 @@ export class EditQueue {
     this.#waiting.delete(key);
   }
 
-  /** Brings a batch to its end, each edit to its own. Returns what the workflow is then, as a guess for the next batch. */
-  async #land(
+  /** Answers each edit of a batch, or puts it back into the queue. Returns the workflow as it is then, a guess for the next batch. */
+  async #runBatch(
     tenant: string,
     batch: readonly Waiting[],
     guess: Base | undefined,
     queue: Waiting[],
   ): Promise<Base | undefined> {
-    const { committer, observer } = this.parts;
-    const id = (batch[0] as Waiting).patch.id;
-    const until = performance.now() + PATIENCE_MS;
+    const { id } = (batch[0] as Waiting).patch;
+    const until = performance.now() + BATCH_TIMEOUT_MS;
     let edits = batch;
     let base = guess ?? (await this.#read(tenant, id));
     for (let round = 0; performance.now() < until; round++) {
       if (base === undefined) {
-        for (const edit of edits) await this.#refuse(tenant, edit, missing(edit));
+        for (const edit of edits) await this.#refuse(tenant, edit, refusalWithout(edit));
         return undefined;
       }
-      const attempt = this.#workOut(edits, base);
-      if (attempt.landed.length === 0) {
-        // Refused on a guess is not refused yet.
-        if (!base.isCertain) {
-          base = await this.#read(tenant, id);
-          continue;
-        }
-        for (const { edit, error } of attempt.refused) await this.#refuse(tenant, edit, error);
-        queue.unshift(...attempt.left);
-        return base;
+      const attempt = this.#apply(edits, base);
+      if (attempt.applied.length === 0) {
+        if (base.isCertain) return this.#end(tenant, attempt, base, [], queue);
+        base = await this.#read(tenant, id);
+        continue;
       }
-      const verdict = await committer.send(tenant, planOf(attempt, base.record));
-      switch (verdict.is) {
-        case 'done': {
-          await this.#answer(tenant, attempt, verdict.workflows);
-          queue.unshift(...attempt.left);
-          const record = {
-            ...(verdict.workflows.at(-1) as CommittedWorkflow),
-            state: attempt.landed.at(-1)?.state ?? '',
-          };
-          return { record, document: attempt.document, isCertain: false };
-        }
-        case 'replayed':
-          (attempt.landed[0] as { edit: Waiting }).edit.resolve(verdict.outcome);
-          edits = edits.filter((edit) => edit !== attempt.landed[0]?.edit);
-          break;
-        case 'mismatch':
-          // Asked only of a batch of one; the others are nobody's mistake.
-          (attempt.landed[0] as { edit: Waiting }).edit.reject(new IdempotencyMismatchError());
-          edits = edits.filter((edit) => edit !== attempt.landed[0]?.edit);
-          break;
-        case 'known': {
-          const known = new Set(verdict.places.map((place) => attempt.landed[place]?.edit));
-          for (const edit of known) if (edit !== undefined) await this.#replay(tenant, edit);
-          edits = edits.filter((edit) => !known.has(edit));
-          break;
-        }
-        case 'conflict':
-          observer.retried('conflict');
-          base = verdict.current && baseOf({ ...verdict.current, id });
-          await jitter(round);
-          break;
-        default:
-          throw isRefusal(verdict)
-            ? refusalOf(verdict, { workflow: id, task: '', mostOpen: 0 })
-            : new StoreUnavailableError();
+      const verdict = await this.parts.send(tenant, planOf(attempt.applied, base.record));
+      if (verdict.is === 'done') return this.#end(tenant, attempt, base, verdict.done.workflows, queue);
+      if (verdict.is === 'refused' && verdict.error instanceof VersionConflictError) {
+        this.parts.observer.retried('conflict');
+        base = verdict.current && baseOf(verdict.current);
+        await jitter(round);
+        continue;
       }
+      const known = await this.#answerKnown(tenant, attempt.applied, verdict);
+      edits = edits.filter((edit) => !known.has(edit));
       if (edits.length === 0) return undefined;
     }
-    throw new StoreUnavailableError({ cause: new Error('too many other writers were faster') });
+    throw tooManyWriters();
   }
 
   async #read(tenant: string, id: string): Promise<Base | undefined> {
@@ -168,42 +146,49 @@ export class EditQueue {
     return record && baseOf(record);
   }
 
-  /** Runs the edits in their order, each on what the one before it left. Nothing outside changes. */
-  #workOut(edits: readonly Waiting[], base: Base): Attempt {
-    const { options, index, clock = systemClock } = this.parts;
+  /** Runs the edits in order, each on the result of the one before. Changes nothing outside. */
+  #apply(edits: readonly Waiting[], base: Base): Attempt {
+    const { options, index, clock } = this.parts;
     const at = new Date(clock());
-    const landed: Attempt['landed'][number][] = [];
-    const refused: Attempt['refused'][number][] = [];
+    const applied: Applied[] = [];
+    const refused: Refused[] = [];
     let document = base.document;
     let characters = 0;
     let taken = 0;
     const keys = new Set<string>();
     for (const edit of edits) {
-      // The same commit twice: the second one waits for a later batch, where it is known.
-      if (characters > MOST_CHARACTERS || keys.has(edit.once.key)) break;
+      // A commit that is there twice waits for a later batch, in which its key is known.
+      if (characters > MAX_CHARACTERS || keys.has(edit.once.key)) break;
       keys.add(edit.once.key);
       taken++;
       const { expect, edit: change, id } = edit.patch;
       try {
-        const version = base.record.version + landed.length;
+        const version = base.record.version + applied.length;
         demand('patches', 0, { id, ...(expect && { expect }) }, { ...base.record, version });
         const { edited, result } = asPart('patches', 0, () => {
           const made = change.apply(document, at);
           return { edited: made, result: resultOf(made.document, index, options.maxStateBytes) };
         });
         const about = aboutPatch(edit.patch, edited.changed);
-        landed.push({ edit, state: result.state, about: JSON.stringify(about), index: entriesOf(result.index) });
+        applied.push({ edit, state: result.state, about: JSON.stringify(about), index: entriesOf(result.index) });
         document = edited.document;
         characters += result.state.length;
       } catch (error) {
-        refused.push({ edit, error, behind: landed.length });
+        refused.push({ edit, error, behind: applied.length });
       }
     }
-    return { landed, refused, left: edits.slice(taken), document };
+    return { applied, refused, left: edits.slice(taken), document };
   }
 
-  async #answer(tenant: string, { landed, refused }: Attempt, workflows: readonly CommittedWorkflow[]): Promise<void> {
-    landed.forEach(({ edit, state }, i) => {
+  /** `workflows`: one per applied edit. Returns the workflow after the last of them. */
+  async #end(
+    tenant: string,
+    { applied, refused, left, document }: Attempt,
+    base: Base,
+    workflows: readonly CommittedWorkflow[],
+    queue: Waiting[],
+  ): Promise<Base> {
+    applied.forEach(({ edit, state }, i) => {
       const { memo } = edit.once;
       const workflow = { ...(workflows[i] as CommittedWorkflow), state };
       edit.resolve({ replayed: false, workflows: [workflow], ...(memo !== undefined && { memo }) });
@@ -217,9 +202,33 @@ export class EditQueue {
         isStale ? new VersionConflictError({ part: 'patches', index: 0 }, before.id, before) : error,
       );
     }
+    queue.unshift(...left);
+    const last = workflows.at(-1);
+    if (last === undefined) return base;
+    return { record: { ...last, state: applied.at(-1)?.state ?? '' }, document, isCertain: false };
   }
 
-  /** Unless it has landed before: then what it found that time counts, and not what it finds now. */
+  /** Answers the edits whose once keys are known, and returns them. */
+  async #answerKnown(tenant: string, applied: readonly Applied[], verdict: Verdict): Promise<Set<Waiting>> {
+    const [first] = applied;
+    if (verdict.is === 'known') {
+      const known = applied.map(({ edit }) => edit).filter(({ once }) => verdict.keys.includes(once.key));
+      for (const edit of known) await this.#refuse(tenant, edit, new StoreUnavailableError());
+      return new Set(known);
+    }
+    // The script answers for the key itself only if there is a single one.
+    if (first !== undefined && verdict.is === 'replayed') {
+      first.edit.resolve(verdict.outcome);
+      return new Set([first.edit]);
+    }
+    if (first !== undefined && verdict.is === 'refused' && verdict.error instanceof IdempotencyMismatchError) {
+      first.edit.reject(verdict.error);
+      return new Set([first.edit]);
+    }
+    throw verdict.is === 'refused' ? verdict.error : new StoreUnavailableError();
+  }
+
+  /** Rejects an edit, unless its once key is known: then the outcome of its first run counts. */
   async #refuse(tenant: string, edit: Waiting, error: unknown): Promise<void> {
     try {
       const outcome = await this.parts.findOutcome(tenant, edit.once);
@@ -229,23 +238,14 @@ export class EditQueue {
       edit.reject(failure);
     }
   }
-
-  async #replay(tenant: string, edit: Waiting): Promise<void> {
-    try {
-      const outcome = await this.parts.findOutcome(tenant, edit.once);
-      if (outcome === undefined) throw new StoreUnavailableError();
-      edit.resolve(outcome);
-    } catch (error) {
-      edit.reject(error);
-    }
-  }
 }
 
 function baseOf(record: WorkflowRecord): Base {
   return { record, document: parseDocument(record.state), isCertain: true };
 }
 
-function missing({ patch: { id, expect } }: Waiting): unknown {
+/** Refusal of an edit whose workflow does not exist. */
+function refusalWithout({ patch: { id, expect } }: Waiting): unknown {
   try {
     demand('patches', 0, { id, ...(expect && { expect }) }, undefined);
   } catch (error) {
@@ -255,21 +255,21 @@ function missing({ patch: { id, expect } }: Waiting): unknown {
 }
 
 /** One put of several versions, on exactly the base. */
-function planOf({ landed }: Attempt, base: WorkflowRecord): Plan {
+function planOf(applied: readonly Applied[], base: WorkflowRecord): Plan {
   return {
-    once: landed.map(({ edit: { once } }, i) => ({ ...once, first: i + 1, last: i + 1 })),
+    once: applied.map(({ edit: { once } }, i) => ({ ...once, first: i + 1, last: i + 1 })),
     puts: [
       {
         part: 'patches',
         at: 0,
         id: base.id,
-        expect: { etags: [`"${base.incarnation}-${base.version}"`] },
+        expect: { etags: [etagOf(base)] },
         mustExist: false,
         inc: base.incarnation,
-        index: landed.at(-1)?.index ?? [],
-        ttls: landed.map(({ edit }) => plannedTtl(edit.patch.ttl)),
-        abouts: landed.map(({ about }) => about),
-        states: landed.map(({ state }) => state),
+        index: applied.at(-1)?.index ?? [],
+        ttls: applied.map(({ edit }) => plannedTtl(edit.patch.ttl)),
+        abouts: applied.map(({ about }) => about),
+        states: applied.map(({ state }) => state),
       },
     ],
     deletes: [],

@@ -5,61 +5,72 @@ import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { asPart, StoreUnavailableError } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import type { WorkflowRecord } from '../../records/workflow-meta.js';
+import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { entriesOf, planOf, plannedPut, plannedTtl, taskPartsOf, type PlannedPut } from './commit-plan.js';
-import {
-  isRefusal,
-  jitter,
-  refusalOf,
-  type Committer,
-  type DoneWithTasks,
-  type Refusal,
-  type Verdict,
-} from './committer.js';
-import type { EditQueue } from './edit-queue.js';
+import type { ScriptSender } from '../scripts/script-sender.js';
 import type { RedisWorkflows } from '../workflows/redis-workflows.js';
+import { EditQueue } from './edit-queue.js';
+import {
+  entriesOf,
+  planOf,
+  plannedPut,
+  plannedTtl,
+  requestOf,
+  taskPartsOf,
+  type Plan,
+  type PlannedPut,
+} from './plan-commit.js';
+import { jitter, tooManyWriters } from './retry.js';
+import { verdictOf, type Done, type Verdict } from './verdict.js';
 
-const MOST_ROUNDS = 50;
+const MAX_ROUNDS = 50;
 
 export interface RedisCommitsParts {
-  readonly committer: Committer;
-  readonly edits: EditQueue;
+  readonly sender: ScriptSender;
   readonly workflows: RedisWorkflows;
+  readonly findOutcome: (tenant: string, once: Once) => Promise<Outcome | undefined>;
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
   readonly observer: EngineObserver;
-  readonly clock: Clock | undefined;
+  readonly clock?: Clock | undefined;
 }
 
-/** Turns a commit into one request of the script, and does so again until nobody has come between. */
+/** Turns a commit into one request of a script. Repeats it while other writers change what its patches build on. */
 export class RedisCommits {
-  constructor(private readonly parts: RedisCommitsParts) {}
+  readonly #edits: EditQueue;
+  readonly #clock: Clock;
 
-  async run(tenant: string, commit: Commit): Promise<Outcome> {
-    const { puts = [], patches = [], deletes = [], touches = [], once } = commit;
-    const [patch] = patches;
-    const parts = patches.length + puts.length + deletes.length + touches.length;
-    const isAlone = commit.settles === undefined && commit.drained === undefined && taskPartsOf(commit) === undefined;
-    if (patch !== undefined && parts === 1 && isAlone) {
-      return this.parts.edits.run(tenant, { once, patch });
-    }
+  constructor(private readonly parts: RedisCommitsParts) {
+    const { workflows, clock = systemClock } = parts;
+    this.#clock = clock;
+    this.#edits = new EditQueue({
+      ...parts,
+      clock,
+      find: (tenant, id) => workflows.find(tenant, id),
+      send: (tenant, plan) => this.#send(tenant, plan),
+    });
+  }
+
+  async commit(tenant: string, commit: Commit): Promise<Outcome> {
+    const { puts = [], patches = [], once } = commit;
+    const edit = onlyPatchOf(commit);
+    if (edit !== undefined) return this.#edits.run(tenant, { once, patch: edit });
     try {
       checkSizes(puts, this.parts.options.maxStateBytes);
     } catch (error) {
       return this.#refuse(tenant, { once, ...(commit.claim && { claim: commit.claim }) }, error);
     }
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       let edited: readonly PlannedPut[];
       try {
-        edited = await this.#workOut(tenant, patches);
+        edited = await this.#applyPatches(tenant, patches);
       } catch (error) {
         return this.#refuse(tenant, commit, error);
       }
-      const verdict = await this.parts.committer.send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited]));
+      const verdict = await this.#send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited]));
       switch (verdict.is) {
         case 'done':
-          return outcomeOf(once, verdict, puts.length, edited);
+          return outcomeOf(once, verdict.done, puts.length, edited);
         case 'replayed':
           return verdict.outcome;
         case 'adopt':
@@ -69,94 +80,74 @@ export class RedisCommits {
         case 'known':
         case 'fine':
           throw new StoreUnavailableError();
-        default:
-          // A patch has no expectation of its own here but to build on what was read; that is read again.
-          if ('part' in verdict && verdict.part === 'patches') break;
-          throw this.#refusal(commit, verdict);
+        case 'refused':
+          // The only expectation of a patch here is the version that was read; read it again.
+          if (verdict.error.failed?.part !== 'patches') throw verdict.error;
       }
       this.parts.observer.retried('conflict');
       await jitter(round);
     }
-    throw new StoreUnavailableError({ cause: new Error('too many other writers were faster') });
+    throw tooManyWriters();
   }
 
-  /** The patches of a commit with several parts, as puts on exactly what is there now. */
-  async #workOut(tenant: string, patches: readonly Patch[]): Promise<readonly PlannedPut[]> {
+  async #send(tenant: string, plan: Plan): Promise<Verdict> {
+    return verdictOf(await this.parts.sender.send(tenant, requestOf(plan)));
+  }
+
+  /** Patches of a commit with several parts, as puts on exactly the current versions. */
+  async #applyPatches(tenant: string, patches: readonly Patch[]): Promise<readonly PlannedPut[]> {
     if (patches.length === 0) return [];
-    const at = new Date((this.parts.clock ?? systemClock)());
+    const at = new Date(this.#clock());
     const records = await this.parts.workflows.findMany(
       tenant,
       patches.map(({ id }) => id),
     );
-    return patches.map((patch, i) => asPart('patches', i, () => this.#worked(patch, i, records[i], at)));
+    return patches.map((patch, i) => asPart('patches', i, () => this.#applyPatch(patch, i, records[i], at)));
   }
 
-  /** A patch was refused before the script was asked. What the script would have found first counts: a known once key, a put. */
-  async #refuse(tenant: string, commit: Commit, error: unknown): Promise<Outcome> {
-    const { puts = [], once, ack, claim } = commit;
-    // The claim claims nothing here, but a commit that is known gives what it had claimed.
-    const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
-    const plan = { ...planOf(parts, puts.map(plannedPut)), checkOnly: true };
-    const verdict = await this.parts.committer.send(tenant, plan);
-    if (verdict.is === 'replayed') return verdict.outcome;
-    throw isRefusal(verdict) ? this.#refusal(commit, verdict) : error;
-  }
-
-  #refusal(commit: Commit, verdict: Refusal): Error {
-    const list = 'part' in verdict ? commit[verdict.part as 'puts' | 'patches' | 'deletes' | 'touches'] : undefined;
-    const workflow = 'part' in verdict ? (list?.[verdict.at]?.id ?? '') : '';
-    return refusalOf(verdict, {
-      workflow,
-      task: commit.ack?.taskId ?? '',
-      mostOpen: this.parts.options.tasks.mostOpen,
-      settles: commit.settles,
-    });
-  }
-
-  #worked(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
+  #applyPatch(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
     demand('patches', i, patch, record);
-    const { id, incarnation, version, state } = record as WorkflowRecord;
+    const current = record as WorkflowRecord;
     const { edit, ttl } = patch;
-    const edited = edit.apply(parseDocument(state), at);
+    const edited = edit.apply(parseDocument(current.state), at);
     const result = resultOf(edited.document, this.parts.index, this.parts.options.maxStateBytes);
     return {
       part: 'patches',
       at: i,
-      id,
-      expect: { etags: [`"${incarnation}-${version}"`] },
+      id: current.id,
+      expect: { etags: [etagOf(current)] },
       mustExist: true,
-      inc: incarnation,
+      inc: current.incarnation,
       index: entriesOf(result.index),
       ttls: [plannedTtl(ttl)],
       abouts: [JSON.stringify(aboutPatch(patch, edited.changed))],
       states: [result.state],
     };
   }
+
+  /** For a refusal before the script ran. What the script checks first takes precedence: known once keys, the lease, puts. */
+  async #refuse(tenant: string, { puts = [], once, ack, claim }: Commit, error: unknown): Promise<Outcome> {
+    // Nothing is claimed here, but a known commit answers with what it claimed.
+    const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
+    const verdict = await this.#send(tenant, { ...planOf(parts, puts.map(plannedPut)), checkOnly: true });
+    if (verdict.is === 'replayed') return verdict.outcome;
+    throw verdict.is === 'refused' ? verdict.error : error;
+  }
 }
 
-/** Results come in the order puts, patches, touches; those of the patches get the states they produced. */
-function outcomeOf(
-  { memo }: Once,
-  { workflows, tasks }: Extract<Verdict, { is: 'done' }>,
-  putCount: number,
-  patched: readonly PlannedPut[],
-): Outcome {
-  const results = workflows.map((workflow, i) => {
+/** The patch of a commit that has no other part. */
+function onlyPatchOf(commit: Commit): Patch | undefined {
+  const { puts = [], patches = [], deletes = [], touches = [], settles, drained } = commit;
+  if (patches.length !== 1 || puts.length + deletes.length + touches.length > 0) return undefined;
+  const isAlone = settles === undefined && drained === undefined && taskPartsOf(commit) === undefined;
+  return isAlone ? patches[0] : undefined;
+}
+
+/** Results stand in the order puts, patches, touches; those of patches get the states they produced. */
+function outcomeOf({ memo }: Once, done: Done, putCount: number, patched: readonly PlannedPut[]): Outcome {
+  const workflows = done.workflows.map((workflow, i) => {
     const state = patched[i - putCount]?.states[0];
     return state === undefined ? workflow : { ...workflow, state };
   });
-  return {
-    replayed: false,
-    workflows: results,
-    ...(tasks && partsOf(tasks)),
-    ...(memo !== undefined && { memo }),
-  };
-}
-
-function partsOf({ enqueued, eventIds, next }: DoneWithTasks): Pick<Outcome, 'tasks' | 'eventIds' | 'next'> {
-  return {
-    ...(enqueued.length > 0 && { tasks: enqueued }),
-    ...(eventIds.length > 0 && { eventIds }),
-    ...(next && { next }),
-  };
+  return { replayed: false, ...done, workflows, ...(memo !== undefined && { memo }) };
 }

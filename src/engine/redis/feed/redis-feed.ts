@@ -3,7 +3,7 @@ import { USUAL_FEED, type EngineOptions, type FeedEvent } from '../../engine.js'
 import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../../errors.js';
 import { eventIdOf, placeOf } from '../../event-id.js';
 import { feedKey, prefixOf } from '../keys.js';
-import type { Reader } from '../workflows/reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
@@ -15,7 +15,7 @@ const STARTED = 'feed.started';
 /** The stream of a tenant's events. */
 export class RedisFeed {
   constructor(
-    private readonly reader: Reader,
+    private readonly reader: ScriptReader,
     private readonly namespace: string,
     private readonly options: Pick<EngineOptions, 'feed'>,
   ) {}

@@ -1,7 +1,7 @@
 import type { About } from '../../records/workflow-meta.js';
 import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { foundOf, type Found } from '../commits/replies.js';
+import { foundOf, type Found } from '../workflows/workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { detailOf, parcel } from '../tasks/task-replies.js';
 import { pickMeta } from '../../records/workflow-meta.js';

@@ -7,14 +7,14 @@ import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import type { MovedOutcome } from '../../moving/moved-outcome.js';
 import { stampOf } from '../../moving/stamp.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { entriesOf } from '../commits/commit-plan.js';
+import { entriesOf } from '../commits/plan-commit.js';
 import { prefixOf, stateKey, tenantsKey } from '../keys.js';
 import { keptText } from './moved-outcomes.js';
 import { movedTaskOf, movedWorkflowOf, taskFields, taskTexts, versionText } from './moved-replies.js';
-import type { Reader } from '../workflows/reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
-import type { ScriptContext } from '../commits/sender.js';
+import type { ScriptContext } from '../scripts/script-context.js';
 import { keepsChanging, unlessUnreadable } from '../workflows/redis-workflows.js';
 
 const MOVING = [...RECORDS, 'moving'];
@@ -33,7 +33,7 @@ const EVENTS_AT_ONCE = 1000;
 const MOST_ROUNDS = 50;
 
 export interface RedisMovingParts {
-  readonly reader: Reader;
+  readonly reader: ScriptReader;
   readonly context: ScriptContext;
   readonly index: WorkflowIndex;
   /** Makes a value that another program wrote one of ours. */

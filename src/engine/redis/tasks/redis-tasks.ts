@@ -27,11 +27,11 @@ import {
 } from '../../task-queues.js';
 import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from '../keys.js';
 import { eventOf } from '../moving/moved-replies.js';
-import type { Reader } from '../workflows/reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TASKS } from '../scripts/redis-script.js';
 import { keptListOf, listOf, textOf } from '../scripts/reply.js';
-import type { Requests, Room } from '../commits/requests.js';
-import type { ScriptContext } from '../commits/sender.js';
+import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
+import type { ScriptContext } from '../scripts/script-context.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const script = (name: string) => new RedisScript(TASKS, name);
@@ -42,8 +42,8 @@ const progressScript = script('progress');
 /** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
 export class RedisTasks extends TaskQueues {
   constructor(
-    private readonly requests: Requests,
-    private readonly reader: Reader,
+    private readonly sender: ScriptSender,
+    private readonly reader: ScriptReader,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
   ) {
@@ -184,7 +184,7 @@ export class RedisTasks extends TaskQueues {
   async #send(
     name: string,
     tenant: string,
-    room: Room,
+    scripts: ScriptSet,
     { once, ...plan }: { readonly kind: string; readonly once: Once; readonly [part: string]: unknown },
     texts: readonly string[] = [],
     claims = 0,
@@ -193,8 +193,8 @@ export class RedisTasks extends TaskQueues {
     const tell = (outcome: 'ok' | 'refused' | 'failed') =>
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
-      const request = { plan: { ...plan, texts: texts.length, once: [once] }, texts, claims };
-      const reply = await this.requests.send(tenant, room, request);
+      const request = { scripts, plan: { ...plan, texts: texts.length, once: [once] }, texts, claims };
+      const reply = await this.sender.send(tenant, request);
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();
       tell(reply[0] === 'done' || reply[0] === 'replayed' ? 'ok' : 'refused');

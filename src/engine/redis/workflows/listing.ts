@@ -2,9 +2,9 @@ import type { Filter, ListPage, ListPosition, ListQuery } from '../../engine.js'
 import { FEW_IDS, fitting, LAST_ID, PAGE_BYTES } from '../../page.js';
 import { pickMeta, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { prefixOf, stateKey } from '../keys.js';
-import type { Reader } from './reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript } from '../scripts/redis-script.js';
-import { foundOf } from '../commits/replies.js';
+import { foundOf } from './workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { unlessUnreadable } from './redis-workflows.js';
 import type { Sweeper } from '../sweeper.js';
@@ -37,7 +37,7 @@ interface Step {
 /** Pages and counts from the indexes, in steps that each hold Redis only for a moment. */
 export class Listing {
   constructor(
-    private readonly reader: Reader,
+    private readonly reader: ScriptReader,
     private readonly sweeper: Sweeper,
     private readonly namespace: string,
     private readonly find: (tenant: string, id: string) => Promise<WorkflowRecord | undefined>,

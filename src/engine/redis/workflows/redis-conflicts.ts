@@ -2,12 +2,12 @@ import type { ConflictDetail, ConflictPage, ConflictRecord } from '../../conflic
 import type { Once } from '../../commit.js';
 import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
 import { prefixOf, stateKey } from '../keys.js';
-import type { Reader } from './reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
-import { replayOf } from '../commits/replay.js';
+import { replayOf } from '../commits/outcomes.js';
 import { listOf, textOf } from '../scripts/reply.js';
-import type { Requests } from '../commits/requests.js';
-import type { ScriptContext } from '../commits/sender.js';
+import type { ScriptSender } from '../scripts/script-sender.js';
+import type { ScriptContext } from '../scripts/script-context.js';
 
 const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
 
@@ -24,8 +24,8 @@ type Stored = Omit<ConflictRecord, 'n'>;
 /** Conflict records in Redis: small ones in a list of their workflow, their states each under a key of its own. */
 export class RedisConflicts {
   constructor(
-    private readonly requests: Requests,
-    private readonly reader: Reader,
+    private readonly sender: ScriptSender,
+    private readonly reader: ScriptReader,
     private readonly context: ScriptContext,
   ) {}
 
@@ -46,9 +46,9 @@ export class RedisConflicts {
         };
       }),
     };
-    const keys = [stateKey(prefixOf(this.context.namespace, tenant), conflicts[0]?.record.id ?? '')];
+    const ids = [conflicts[0]?.record.id ?? ''];
     const texts = conflicts.map(({ state = '' }) => state);
-    const [word, kept] = await this.requests.send(tenant, 'workflows', { plan, keys, texts });
+    const [word, kept] = await this.sender.send(tenant, { scripts: 'workflows', plan, ids, texts });
     if (word === 'replayed') replayOf(textOf(kept));
     if (word === 'mismatch') throw new IdempotencyMismatchError();
     if (word !== 'kept' && word !== 'replayed') throw new StoreUnavailableError();

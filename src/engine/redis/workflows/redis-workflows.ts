@@ -3,11 +3,11 @@ import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js
 import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
 import { pickMeta, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { entriesOf } from '../commits/commit-plan.js';
+import { entriesOf } from '../commits/plan-commit.js';
 import { prefixOf, stateKey } from '../keys.js';
-import type { Reader } from './reader.js';
+import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
-import { foundOf, versionOf, type Found } from '../commits/replies.js';
+import { foundOf, versionOf, type Found } from './workflow-replies.js';
 import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
@@ -20,7 +20,7 @@ const MOST_ROUNDS = 50;
 /** Workflows as they are and were. A value that another program wrote is shown, and becomes one of ours when that is needed. */
 export class RedisWorkflows {
   constructor(
-    private readonly reader: Reader,
+    private readonly reader: ScriptReader,
     private readonly namespace: string,
     private readonly index: WorkflowIndex,
     private readonly observer: EngineObserver,

@@ -18,9 +18,9 @@
   Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the call knows tasks
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
              {'replayed', kept, claimed} {'mismatch'}   one once key, known
-             {'lost' | 'cancelled' | 'unknown', 'ack', 0}   the lease is another's   {'full', queue, position}   {'too-many', id}
-             {'known', position…}              several once keys, some of them known; nothing written
-             {'conflict', part, at, line?, state?}  {'missing', part, at}  {'adopt', id}  {'settled', position}   nothing written
+             {'known', key…}                    several once keys, these of them known; nothing written
+             {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
+             {'lost' | 'cancelled' | 'unknown', id of the task}   {'full', queue, limit, position}   {'too-many', id}   nothing written
 ]]
 local function holds(expect, record)
   if expect.exists ~= nil then return expect.exists == (record ~= nil) end
@@ -39,11 +39,11 @@ local function refusal(name, part, current, wants_state)
   local record = workflows.load(part.id)
   current[part.id] = record
   if part.expect and not holds(part.expect, record) then
-    if not record then return { 'conflict', name, part.at } end
+    if not record then return { 'conflict', part.id, name, part.at } end
     local state = wants_state and workflows.text_under(workflows.state_key(part.id)) or nil
-    return { 'conflict', name, part.at, workflows.line_of(record), state }
+    return { 'conflict', part.id, name, part.at, workflows.line_of(record), state }
   end
-  if part.mustExist and not record then return { 'missing', name, part.at } end
+  if part.mustExist and not record then return { 'missing', part.id, name, part.at } end
   return nil
 end
 
@@ -79,7 +79,7 @@ local function refusal_of_tasks(request, acked)
     if task_entry.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   local full = request.enqueue and not request.drained and task_entry.without_room(request.enqueue, acked)
-  return full and { 'full', request.enqueue[full].queue, full - 1 } or nil
+  return full and { 'full', request.enqueue[full].queue, call.limits.mostOpen, full - 1 } or nil
 end
 
 -- Deadline and time to live.
@@ -191,14 +191,14 @@ perform.commit = function(request)
   local acked, why
   if request.ack then
     acked, why = task_ends.leased_task(request.ack.id, request.ack.token)
-    if why then return is_of_lease(request) and task_claims.ended_by(request.ack.id, request.ack.token) or { why, 'ack', 0 } end
+    if why then return is_of_lease(request) and task_claims.ended_by(request.ack.id, request.ack.token) or { why, request.ack.id } end
   end
 
   -- 2. Every expectation.
   local current = {}
   local refused = first_refusal(request, current)
-  for i, conflict in ipairs(request.settles or {}) do
-    if not refused and not conflict_records.read(conflict.id, conflict.n) then refused = { 'settled', i - 1 } end
+  for _, conflict in ipairs(request.settles or {}) do
+    if not refused and not conflict_records.read(conflict.id, conflict.n) then refused = { 'no-conflict', conflict.id, conflict.n } end
   end
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
   if refused then return refused end

@@ -11,7 +11,7 @@ perform['end'] = function(request)
   local task, why = task_ends.leased_task(id, token)
   if why then
     local once = { { key = request.key, fingerprint = request.fingerprint or '' } }
-    return task_claims.ended_by(id, token) or task_claims.replay_of({ once = once }) or { why, 'ack', 0 }
+    return task_claims.ended_by(id, token) or task_claims.replay_of({ once = once }) or { why, id }
   end
   writing.need_no_memory()
   task_ends.finish(task, request.texts > 0 and ARGV[request.first] or task_ends.NO_RESULT, true)

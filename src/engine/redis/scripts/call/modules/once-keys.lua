@@ -30,8 +30,8 @@ local function happened(request)
   for i, once in ipairs(request.once) do keys[i] = once_key(once.key) end
   local found = redis.call('MGET', unpack(keys))
   local reply = { 'known' }
-  for i = 1, #request.once do
-    if kept_under(found[i]) then reply[#reply + 1] = i end
+  for i, once in ipairs(request.once) do
+    if kept_under(found[i]) then reply[#reply + 1] = once.key end
   end
   return #reply > 1 and reply or nil
 end

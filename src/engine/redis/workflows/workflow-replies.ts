@@ -1,9 +1,8 @@
-import { shownBoard, type Board, type Notice } from '../../board.js';
 import type { CommittedWorkflow } from '../../commit.js';
 import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
 import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
-/** Whose value it is; see load in scripts/modules/workflows.lua. */
+/** Who wrote a value; see load in workflows.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
 
 export interface Found extends WorkflowMeta {
@@ -49,28 +48,4 @@ export function versionOf(found: Found, entry: unknown, includeState: boolean): 
     bytes: Number(bytes),
     ...(includeState && { state: textOf(state) }),
   };
-}
-
-/** What is kept under a once key: "<until> <fingerprint>\n<outcome>". */
-export function keptOf(text: string): {
-  readonly untilMs: number;
-  readonly fingerprint: string;
-  readonly outcome: string;
-} {
-  const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
-  return { untilMs: numberOf(until), fingerprint, outcome };
-}
-
-/** From read-board.lua, which has left out what is over. */
-export function boardOf(reply: readonly unknown[]): Board {
-  const [counted, noticed, entries] = reply.map((part) => listOf(part).map(textOf));
-  if (counted === undefined || noticed === undefined || entries === undefined) return unexpected();
-  const counts: Record<string, number> = {};
-  for (let i = 0; i < counted.length; i += 2) counts[counted[i] as string] = numberOf(counted[i + 1]);
-  const notices: Notice[] = [];
-  for (let i = 0; i < noticed.length; i += 3) {
-    const [name, until, text] = noticed.slice(i, i + 3) as [string, string, string];
-    notices.push({ name, text, untilMs: numberOf(until) });
-  }
-  return shownBoard({ counts, notices, entries }, 0);
 }

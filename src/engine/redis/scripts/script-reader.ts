@@ -1,15 +1,14 @@
 import type { EngineObserver } from '../../engine.js';
 import { StoreAwayError } from '../../errors.js';
-import { policyOf, type ScriptContext } from '../commits/sender.js';
-import { prefixOf } from '../keys.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import { withTimeout } from '../../../with-timeout.js';
-import type { RedisScript } from '../scripts/redis-script.js';
+import type { RedisScript } from './redis-script.js';
+import { leadingArguments, type ScriptContext } from './script-context.js';
 
-/** Runs scripts and commands that may safely run twice: a lost answer is asked for once more, if there is time left for it. */
-export class Reader {
+/** Runs scripts and commands that are safe to repeat. After a lost answer it asks once more, within the timeout of a command. */
+export class ScriptReader {
   constructor(
     private readonly connections: RedisConnections,
     private readonly context: ScriptContext,
@@ -24,9 +23,8 @@ export class Reader {
     keys: readonly string[],
     args: readonly string[],
   ): Promise<unknown> {
-    const { namespace, options, now } = this.context;
     return this.#twice(name, () =>
-      script.run(this.connections.command(), keys, [prefixOf(namespace, tenant), now(), policyOf(options), ...args]),
+      script.run(this.connections.command(), keys, [...leadingArguments(this.context, tenant), ...args]),
     );
   }
 
@@ -34,7 +32,7 @@ export class Reader {
     return (await this.#twice('get', () => this.connections.command().get(key))) ?? undefined;
   }
 
-  /** Commands that do the same when they are done again. */
+  /** For idempotent commands. */
   commands<T>(name: string, ask: (client: RedisCommands) => Promise<T>): Promise<T> {
     return this.#twice(name, () => ask(this.connections.command()));
   }

@@ -1,11 +1,21 @@
 import type { ConflictName, Outcome } from '../../commit.js';
 import { KeptAsConflictError } from '../../errors.js';
+import { keptListOf, numberOf, textOf } from '../scripts/reply.js';
 import { enqueuedOf } from '../tasks/task-replies.js';
-import { committedOf } from './replies.js';
-import { keptListOf, textOf } from '../scripts/reply.js';
+import { committedOf } from '../workflows/workflow-replies.js';
+
+/** Value of a once key: "<until> <fingerprint>\n<outcome>". */
+export function keptOf(text: string): {
+  readonly untilMs: number;
+  readonly fingerprint: string;
+  readonly outcome: string;
+} {
+  const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
+  return { untilMs: numberOf(until), fingerprint, outcome };
+}
 
 /**
- * The kept outcome of a commit: JSON that commit.lua wrote beside the effect. What was claimed comes from elsewhere.
+ * The outcome of a commit, from the JSON that commit.lua wrote beside its effect. A claimed task is not in it.
  * @throws KeptAsConflictError when conflict.lua wrote it
  */
 export function replayOf(json: string): Outcome {

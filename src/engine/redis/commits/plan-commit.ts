@@ -13,11 +13,10 @@ import type {
   Ttl,
 } from '../../commit.js';
 import type { Ack, Claim, Message, NewTask } from '../../task.js';
-import { stateKey } from '../keys.js';
-import type { ScriptRequest } from './requests.js';
+import type { ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, wellFormed } from '../tasks/task-replies.js';
 
-/** A put as the script takes it: several versions of one workflow in a row, of which only the last one is indexed. */
+/** Consecutive versions of one workflow, as the script takes them. Only the last one is indexed. */
 export interface PlannedPut {
   readonly part: Extract<Part, 'puts' | 'patches'>;
   readonly at: number;
@@ -26,19 +25,19 @@ export interface PlannedPut {
   readonly mustExist: boolean;
   readonly inc: string;
   readonly index: readonly string[];
-  /** One of each for each version, oldest first. */
+  /** One entry per version in each list, oldest first. */
   readonly ttls: readonly (number | 'never' | 'keep')[];
   readonly abouts: readonly string[];
   readonly states: readonly string[];
 }
 
-/** Which results a once key stands for, counted from 1; all of them when it does not say. */
+/** `first` and `last`: the results that belong to the once key, from 1; all of them by default. */
 export interface PlannedOnce extends Once {
   readonly first?: number;
   readonly last?: number;
 }
 
-/** The parts of a commit that are about tasks, the feed and boards. */
+/** Parts of a commit that need the scripts of tasks: tasks, messages and boards. */
 export interface TaskParts {
   readonly ack: Ack | undefined;
   readonly enqueue: readonly NewTask[];
@@ -60,13 +59,13 @@ export interface Plan {
   readonly puts: readonly PlannedPut[];
   readonly deletes: readonly Delete[];
   readonly touches: readonly Touch[];
-  /** Undefined when there are none: then a shorter script does. */
+  /** Undefined if there are none; then a shorter script runs. */
   readonly tasks?: TaskParts | undefined;
   readonly settles?: readonly ConflictName[] | undefined;
   readonly drained?: Drained | undefined;
-  /** A conflict brings the current state. */
+  /** A conflict answers with the current state. */
   readonly wantState?: boolean;
-  /** Nothing is written; the verdict is 'fine' or the refusal. */
+  /** Writes nothing; the verdict is 'fine' or a refusal. */
   readonly checkOnly?: boolean;
 }
 
@@ -93,7 +92,7 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
   };
 }
 
-/** The plan of a commit whose patches have been worked out as puts. */
+/** `puts` include what the patches of the commit came to. */
 export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   const { once, deletes = [], touches = [] } = commit;
   return {
@@ -107,17 +106,22 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   };
 }
 
-/** As commit.lua takes it. Members that are undefined are left out; so nothing is copied for the sake of leaving it out. */
-export function requestOf(prefix: string, plan: Plan): ScriptRequest {
+/** The request that carries out a plan: end.lua for the end of a task and nothing else, commit.lua for all others. */
+export function requestOf(plan: Plan): ScriptRequest {
+  return endOf(plan) ?? commitOf(plan);
+}
+
+/** Undefined members leave no trace in the JSON, so nothing is copied to omit them. */
+function commitOf(plan: Plan): ScriptRequest {
   const { once, puts, deletes, touches, wantState, checkOnly, tasks: parts } = plan;
-  const keys: string[] = [];
+  const ids: string[] = [];
   const texts: string[] = [];
   for (const part of puts) {
-    keys.push(stateKey(prefix, part.id));
+    ids.push(part.id);
     texts.push(...part.states);
   }
-  for (const { id } of deletes) keys.push(stateKey(prefix, id));
-  for (const { id } of touches) keys.push(stateKey(prefix, id));
+  for (const { id } of deletes) ids.push(id);
+  for (const { id } of touches) ids.push(id);
   if (parts !== undefined) texts.push(...textsOf(parts));
   const request = {
     kind: 'commit',
@@ -141,18 +145,24 @@ export function requestOf(prefix: string, plan: Plan): ScriptRequest {
     wantState,
     checkOnly,
   };
-  return { plan: request, keys, texts, claims: parts?.claim?.tokens.length ?? 0 };
+  return {
+    scripts: parts === undefined ? 'workflows' : 'tasks',
+    plan: request,
+    ids,
+    texts,
+    claims: parts?.claim?.tokens.length ?? 0,
+  };
 }
 
-/** As end.lua takes it; undefined when the plan does more than to end a task under its lease and to claim the next one. */
-export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
+/** Undefined if the plan does more than end a task under its lease and claim the next one. */
+function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
   const [only] = once;
   if (tasks?.ack === undefined || checkOnly || settles !== undefined) return undefined;
   if (only?.isLease === undefined || only.isKept) return undefined;
   const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
   const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
   if (others > 0 || board !== undefined) return undefined;
-  // Most tasks have nothing to say at their end.
+  // Most results are null; those are not stored.
   const texts = ack.result === 'null' ? [] : [ack.result];
   const plan = {
     kind: 'end',
@@ -163,10 +173,10 @@ export function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly 
     token: ack.token,
     claim,
   };
-  return { plan, texts, claims: claim?.tokens.length ?? 0 };
+  return { scripts: 'tasks', plan, texts, claims: claim?.tokens.length ?? 0 };
 }
 
-/** What travels beside the plan, in the order in which commit.lua takes it. */
+/** Texts beside the plan, in the order in which commit.lua reads them. */
 function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
   return [
     ...(ack === undefined ? [] : [ack.result]),
@@ -177,7 +187,7 @@ function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
   ];
 }
 
-/** States travel beside the plan, as the texts they are. Spelled out, since a rest pattern here costs every write a microsecond. */
+/** States travel beside the plan as plain text. Spelled out: a rest pattern costs every write a microsecond. */
 function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
   return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
 }
@@ -187,7 +197,7 @@ function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChan
   return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
 }
 
-/** A task as create_task in task-entry.lua takes it; what is null is left out, for Lua has a null of its own kind. */
+/** As create_task in task-entry.lua takes it. Nulls are left out: Lua decodes them to a value of its own. */
 function plannedTask(task: NewTask) {
   const { id, queue, priority, start, expires, maxAttempts, backoffMs, leaseMs, limitMs, dedupe, workflowId } = task;
   return {

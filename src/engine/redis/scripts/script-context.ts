@@ -1,0 +1,16 @@
+import { USUAL_FEED, type EngineOptions } from '../../engine.js';
+import { prefixOf } from '../keys.js';
+
+/** What all scripts of an engine share. */
+export interface ScriptContext {
+  readonly namespace: string;
+  readonly options: EngineOptions;
+  /** Time for the scripts as text; '' means that of the server. */
+  readonly now: () => string;
+}
+
+/** First arguments of every script, see base.lua: prefix of the keys, time, default time to live and size of the feed. */
+export function leadingArguments({ namespace, options, now }: ScriptContext, tenant: string): [string, string, string] {
+  const { defaultTtlMs, feed = USUAL_FEED } = options;
+  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs} ${feed.mostEvents}`];
+}

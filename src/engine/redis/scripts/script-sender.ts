@@ -1,0 +1,178 @@
+import { withTimeout } from '../../../with-timeout.js';
+import type { EngineObserver, EngineOptions } from '../../engine.js';
+import { OutcomeUnknownError, StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import type { Fences } from '../connection/fences.js';
+import type { RedisConnections } from '../connection/redis-connections.js';
+import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import { prefixOf, stateKey } from '../keys.js';
+import { CALLS, RedisScript, TASKS } from './redis-script.js';
+import { listOf, textOf } from './reply.js';
+import { leadingArguments, type ScriptContext } from './script-context.js';
+
+/** Limits of one call. While a script runs, Redis does nothing else. */
+const MAX_REQUESTS = 16;
+const MAX_CHARACTERS = 64 * 1024;
+const MAX_CLAIMS = 64;
+const MAX_RETRIES = 2;
+
+const SCRIPTS = {
+  workflows: new RedisScript([...CALLS, 'conflict-records', 'no-tasks'], 'commit', 'conflict', 'requests'),
+  tasks: new RedisScript(
+    [...TASKS, 'conflict-records', 'board', 'feed-epoch'],
+    'commit',
+    'claim',
+    'end',
+    'step',
+    'requests',
+  ),
+  dead: new RedisScript(TASKS, 'dead', 'requests'),
+};
+export type ScriptSet = keyof typeof SCRIPTS;
+
+/** One commit, claim or step. The plan is JSON; states and payloads travel beside it as plain text. */
+export interface ScriptRequest {
+  /** Requests of the same set share a call. */
+  readonly scripts: ScriptSet;
+  readonly plan: object;
+  /** Workflows named in the plan; their keys route the call. */
+  readonly ids?: readonly string[];
+  readonly texts?: readonly string[];
+  /** Maximum number of payloads in the reply. */
+  readonly claims?: number;
+}
+
+interface Waiting extends ScriptRequest {
+  readonly resolve: (reply: readonly unknown[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Sends what must happen exactly once. Requests of one turn of the event loop share a call of a script, which carries them out one by one, each for
+ * itself: under load this saves most of the cost of a call, and adds no delay. After a lost answer the call is repeated with the same once
+ * keys under a new epoch, until its outcome is known.
+ */
+export class ScriptSender {
+  readonly #gathered = new Map<string, Waiting[]>();
+  readonly #envelopes: Record<ScriptSet, object>;
+
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly fences: Fences,
+    private readonly context: ScriptContext,
+    private readonly observer: EngineObserver,
+  ) {
+    this.#envelopes = envelopesOf(context.options);
+  }
+
+  /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
+  send(tenant: string, request: ScriptRequest): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      const { scripts } = request;
+      const key = `${scripts} ${tenant}`;
+      let gathered = this.#gathered.get(key);
+      if (gathered === undefined) {
+        gathered = [];
+        this.#gathered.set(key, gathered);
+        setImmediate(() => this.#flush(key, tenant, scripts));
+      }
+      gathered.push({ ...request, resolve, reject });
+      if (gathered.length >= MAX_REQUESTS || isLarge(gathered)) this.#flush(key, tenant, scripts);
+    });
+  }
+
+  #flush(key: string, tenant: string, scripts: ScriptSet): void {
+    const gathered = this.#gathered.get(key);
+    this.#gathered.delete(key);
+    if (gathered !== undefined) void this.#call(tenant, scripts, gathered);
+  }
+
+  async #call(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<void> {
+    try {
+      const replies = await this.#untilKnown(tenant, scripts, gathered);
+      gathered.forEach(({ resolve, reject }, i) => {
+        try {
+          resolve(replyOf(replies[i]));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    } catch (error) {
+      for (const { reject } of gathered) reject(error);
+    }
+  }
+
+  async #untilKnown(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
+    // One deadline for all attempts: the time in which one command would have timed out.
+    const deadline = performance.now() + this.connections.config.commandTimeoutMs;
+    let isUnknown = false;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const sent = this.#attempt(tenant, scripts, gathered);
+        // The first attempt ends by the timeout of its socket.
+        const reply = await (attempt === 0 ? sent : withTimeout(sent, deadline - performance.now(), lostAnswer));
+        this.connections.breaker.succeeded();
+        if (reply[0] !== 'fenced') return reply;
+        // Another connection of this replica was lost meanwhile. This attempt has done nothing.
+        this.fences.forget(tenant);
+      } catch (error) {
+        const failure = classified(error);
+        isUnknown ||= failure instanceof LostAnswerError;
+        if (!isUnknown) throw failure;
+        this.observer.retried('lost-answer');
+      }
+      if (attempt >= MAX_RETRIES || performance.now() >= deadline) break;
+      await this.connections.ready(deadline - performance.now());
+    }
+    throw isUnknown ? new OutcomeUnknownError() : new StoreUnavailableError();
+  }
+
+  async #attempt(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
+    const epoch = await this.#epoch(tenant);
+    const prefix = prefixOf(this.context.namespace, tenant);
+    const keys: string[] = [];
+    const texts: string[] = [];
+    const requests: object[] = [];
+    for (const { ids, texts: own, plan } of gathered) {
+      if (ids !== undefined) for (const id of ids) keys.push(stateKey(prefix, id));
+      if (own !== undefined) texts.push(...own);
+      requests.push(plan);
+    }
+    // A call about queues alone touches no fixed key; any key of the tenant routes it.
+    if (keys.length === 0) keys.push(stateKey(prefix, ''));
+    const call = { replica: this.fences.replica, epoch, ...this.#envelopes[scripts], requests };
+    const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
+    return listOf(await SCRIPTS[scripts].run(this.connections.atOnce(), keys, args));
+  }
+
+  /** A failure to begin an epoch is no lost answer: the call has not been sent. */
+  async #epoch(tenant: string): Promise<string> {
+    try {
+      return await this.fences.epochOf(tenant);
+    } catch (error) {
+      const failure = classified(error);
+      throw failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
+    }
+  }
+}
+
+function envelopesOf({ historyLimit, historyMaxBytes, tasks }: EngineOptions): Record<ScriptSet, object> {
+  const workflows = { historyLimit, historyMaxBytes };
+  return { workflows, tasks: { ...workflows, limits: tasks }, dead: { limits: tasks } };
+}
+
+function isLarge(gathered: readonly ScriptRequest[]): boolean {
+  let [characters, claimed] = [0, 0];
+  for (const { texts = [], claims = 0 } of gathered) {
+    for (const { length } of texts) characters += length;
+    claimed += claims;
+  }
+  return characters > MAX_CHARACTERS || claimed > MAX_CLAIMS;
+}
+
+/** @throws StoreFullError, StoreUnavailableError */
+function replyOf(reply: unknown): readonly unknown[] {
+  const list = listOf(reply);
+  if (list[0] !== 'failed') return list;
+  const cause = new Error(textOf(list[1]).slice(0, 200));
+  throw /\bOOM\b/.test(cause.message) ? new StoreFullError({ cause }) : new StoreUnavailableError({ cause });
+}
