@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { Engine, type StorageReport } from '../engine/engine.js';
 import { Draining } from '../lifecycle/draining.js';
-import { withTimeout } from '../with-timeout.js';
+import { withTimeout } from '../engine/with-timeout.js';
 
 /** A probe must answer while the store hangs. */
 const TIMEOUT_MS = 1000;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RETRY_WINDOW_MS, type Once } from '../engine/commit.js';
-import { shortDigest } from '../short-digest.js';
+import { shortDigest } from '../engine/short-digest.js';
 import { Durability, refuseDurability } from './durability.js';
 import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
 

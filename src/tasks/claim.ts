@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { shortDigest } from '../short-digest.js';
+import { shortDigest } from '../engine/short-digest.js';
 import type { ClaimRequest } from './queue.dto.js';
 import type { WaitingClaim } from './waiting-claims.js';
 

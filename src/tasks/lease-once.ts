@@ -1,6 +1,6 @@
 import type { Once } from '../engine/commit.js';
 import type { OnceRequest } from '../http/idempotency.js';
-import { shortDigest } from '../short-digest.js';
+import { shortDigest } from '../engine/short-digest.js';
 
 /**
  * What ends a delivery happens once for its lease token, whoever asks and however often: a worker that lost the answer asks again

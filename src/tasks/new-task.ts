@@ -4,7 +4,7 @@ import { isQueueName, isTaskId, QUEUE_RULE } from '../engine/names.js';
 import type { ObjectReader } from '../http/object-reader.js';
 import { sized } from '../http/sized.js';
 import { parseTime } from '../http/times.js';
-import { shortDigest } from '../short-digest.js';
+import { shortDigest } from '../engine/short-digest.js';
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { withTimeout } from '../../with-timeout.js';
+import { withTimeout } from '../with-timeout.js';
 import type { Board } from '../board.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock.js';

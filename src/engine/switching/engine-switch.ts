@@ -1,5 +1,5 @@
 import type { Engine, Topic } from '../engine.js';
-import { withTimeout } from '../../with-timeout.js';
+import { withTimeout } from '../with-timeout.js';
 import { Gate } from './gate.js';
 
 /** An engine with what it needs to serve. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisConfig } from '../../../config/config.js';
-import { withTimeout } from '../../../with-timeout.js';
+import { withTimeout } from '../../with-timeout.js';
 import { hashTagOf } from '../connection/drivers/key-slot.js';
 import type { ServerNode } from '../connection/drivers/redis-driver.js';
 import { changesChannel, isOwnName, prefixOf, schemaKey, stateKey } from '../keys.js';

@@ -3,7 +3,7 @@ import { StoreAwayError } from '../../errors.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
-import { withTimeout } from '../../../with-timeout.js';
+import { withTimeout } from '../../with-timeout.js';
 import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
 

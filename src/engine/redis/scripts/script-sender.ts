@@ -1,4 +1,4 @@
-import { withTimeout } from '../../../with-timeout.js';
+import { withTimeout } from '../../with-timeout.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { OutcomeUnknownError, StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
 import type { Fences } from '../connection/fences.js';
