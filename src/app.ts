@@ -17,7 +17,6 @@ import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
 import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
 import { MIGRATION_SCHEMAS } from './migration/migration.openapi.js';
-import { TASK_SCHEMAS } from './tasks/task-schemas.js';
 import { VERSION } from './version.js';
 import { CONFLICT_SCHEMAS } from './workflows/conflicts.openapi.js';
 import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
@@ -73,7 +72,6 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
     ...WORKFLOW_SCHEMAS,
     ...CONFLICT_SCHEMAS,
-    ...TASK_SCHEMAS,
     ...ROUTING_SCHEMAS,
     ...FEED_SCHEMAS,
     ...HEALTH_SCHEMAS,

@@ -1,23 +1,27 @@
 import { Controller, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { etagOf } from '../engine/records/workflow-meta.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
-import { callerOf, noteOf } from '../http/caller.js';
+import { noteOf, type Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
-import { ObjectReader } from '../http/object-reader.js';
-import { refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
+import { answer, FromBody, FromCaller, Route } from '../http/route.js';
 import { onceForLease } from '../tasks/lease-once.js';
-import { claimedText } from '../tasks/task-answer.js';
 import { Tasks } from '../tasks/tasks.js';
 import { onUndelivered } from '../tasks/undelivered.js';
-import { readCommit } from './commit-body.js';
-import * as describe from './commits.openapi.js';
+import { CommitBody, Committed } from './commit.dto.js';
+import { partsOf } from './commit-parts.js';
+
+const EXAMPLE = {
+  puts: [{ id: 'case-7', state: { status: 'writing' } }],
+  enqueue: [{ queue: 'writer', payload: { case: 7 }, workflowId: 'case-7' }],
+  publish: [{ channel: 'task:routing', type: 'routing_decision', payload: { agent: 'claude' } }],
+};
 
 /** One step, all or nothing: acknowledge a task, move states, enqueue what comes next. */
-@describe.commits()
+@ApiTags('commits')
 @Controller('v1/commits')
 export class CommitsController {
   constructor(
@@ -28,32 +32,59 @@ export class CommitsController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  @describe.commit()
   @Post()
-  async commit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const { tenant, by } = callerOf(request);
-    const context = {
-      by,
-      note: noteOf(request),
-      index: this.index,
-      limits: this.tasks.limits,
-      ttlMs: this.config.workflowTtlMs,
-    };
-    const parts = ObjectReader.read(request, (body) => readCommit(body, context));
+  @Route({
+    id: 'commit',
+    summary: 'One step, all or nothing',
+    description:
+      'Checked in this order: shape, a repeat of the same Idempotency-Key or lease token, sizes, the lease, expectations, ' +
+      'capacity of the queues. A refusal writes nothing and names the part that failed.',
+    once: true,
+    headers: ['X-Waymark-Note'],
+    answers: { 200: { says: 'Done', body: Committed, headers: ['Idempotency-Replayed'] } },
+    problems: [
+      'LEASE_LOST',
+      'PATCH_INVALID',
+      'PATCH_TEST_FAILED',
+      'QUEUE_FULL',
+      'TASK_CANCELLED',
+      'TASK_ENDED',
+      'TASK_NOT_FOUND',
+      'TOO_MANY_TASKS',
+      'VERSION_CONFLICT',
+      'WORKFLOW_NOT_FOUND',
+    ],
+  })
+  async commit(
+    @FromBody(CommitBody, { example: EXAMPLE }) body: CommitBody,
+    @FromCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const { index, config } = this;
+    const { tenant } = caller;
+    const { limits, keepMs } = this.tasks;
+    const parts = partsOf(body, { caller, note: noteOf(request), index, limits, ttlMs: config.workflowTtlMs });
     const { ack } = parts;
     const outcome = await this.idempotency.run(request, tenant, (given) => {
-      const once = ack ? onceForLease(given, 'ack', ack.taskId, ack.token, this.tasks.keepMs) : given.once;
+      const once = ack === undefined ? given.once : onceForLease(given, 'ack', ack.taskId, ack.token, keepMs);
       return this.engine.commit(tenant, { ...parts, once });
     });
-    if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-    const { workflows, tasks = [], eventIds = [], next } = outcome;
-    if (next !== undefined) onUndelivered(request, reply, () => this.tasks.giveBack(tenant, [next]));
-    const head = JSON.stringify({
-      workflows: workflows.map((workflow) => ({ id: workflow.id, version: workflow.version, etag: etagOf(workflow) })),
-      taskIds: tasks.map(({ task }) => task.id),
-      eventIds,
-    });
-    sendJson(reply, 200, head.slice(0, -1), `,"next":${next === undefined ? 'null' : claimedText(next)}}`);
+    const { workflows, tasks = [], eventIds = [], next = null, replayed } = outcome;
+    if (next !== null) onUndelivered(request, reply, () => this.tasks.giveBack(tenant, [next]));
+    return answer(
+      200,
+      {
+        workflows: workflows.map((workflow) => ({
+          id: workflow.id,
+          version: workflow.version,
+          etag: etagOf(workflow),
+        })),
+        taskIds: tasks.map(({ task }) => task.id),
+        eventIds,
+        next,
+      },
+      { replayed },
+    );
   }
 }

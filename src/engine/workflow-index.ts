@@ -1,5 +1,6 @@
 import { compilePointers, type PointerSet } from '../json/pointer-set.js';
 import { parsePointer } from '../json/pointer.js';
+import { findValues } from '../json/find-values.js';
 import { scanJson, type JsonSlice } from '../json/scan.js';
 import type { IndexValues } from './commit.js';
 
@@ -31,6 +32,11 @@ export class WorkflowIndex {
       if (value !== undefined) values[this.fields[i] as string] = value;
     }
     return values;
+  }
+
+  /** For a text that was validated as part of a larger one. */
+  ofValidState(text: string): IndexValues {
+    return this.ofSlices(text, findValues(text, this.#pointers));
   }
 
   /** Validates the text on the way. @throws InvalidJsonError */

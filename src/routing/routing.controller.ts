@@ -4,7 +4,8 @@ import { callerOf } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { refuseQuery } from '../http/query.js';
 import { sendJson } from '../http/send-json.js';
-import { taskText } from '../tasks/task-answer.js';
+import { writeJson } from '../http/shapes/write.js';
+import { Task } from '../tasks/task.dto.js';
 import { Tasks } from '../tasks/tasks.js';
 import { readRoutingRequest } from './routing-request.js';
 import { TaskRouter } from './task-router.js';
@@ -35,6 +36,6 @@ export class RoutingController {
     const text = JSON.stringify(decision);
     if (enqueued === undefined) return sendJson(reply, 200, text);
     reply.header('location', `/v1/tasks/${enqueued.task.id}`);
-    sendJson(reply, 201, text.slice(0, -1), `,"task":${taskText(enqueued.task)}}`);
+    sendJson(reply, 201, text.slice(0, -1), ',"task":', ...writeJson(Task, enqueued.task), '}');
   }
 }

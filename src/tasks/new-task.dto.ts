@@ -26,16 +26,9 @@ const headers: Rules = {
   },
 };
 
+/** How and when a task is worked on. */
 @AtMostOne('delayMs', 'runAt')
-export class NewTask {
-  @RawJson({ about: 'Any JSON; workers get it exactly as it was sent', example: { text: 'Summarise case 7' } })
-  payload!: string;
-  @TaskId({
-    optional: true,
-    says: 'must be an id like that of a workflow',
-    about: 'Made by the service when it is absent',
-  })
-  id?: string;
+export class TaskOptions {
   @Integer({ min: 0, max: MAX_PRIORITY, default: 5, about: 'Lower ones go first' }) priority!: number;
   @Integer({ min: 0, max: YEAR_MS, optional: true }) delayMs?: number;
   @Time({ withinMs: YEAR_MS, optional: true }) runAtMs?: number;
@@ -52,6 +45,24 @@ export class NewTask {
   @Integer({ as: 'deadlineMs', min: 1000, max: 30 * DAY_MS, optional: true, about: 'From a delivery to its end' })
   limitMs?: number;
   @Time({ withinMs: YEAR_MS, optional: true, about: 'When it is not worth starting any more' }) expiresAtMs?: number;
+  @TaskId({
+    optional: true,
+    says: 'must be the id of a workflow',
+    about: 'Keeps this workflow from expiring while the task is open',
+  })
+  workflowId?: string;
+  @Value(headers, { default: {} }) headers!: Readonly<Record<string, string>>;
+}
+
+export class NewTask extends TaskOptions {
+  @RawJson({ about: 'Any JSON; workers get it exactly as it was sent', example: { text: 'Summarise case 7' } })
+  payload!: string;
+  @TaskId({
+    optional: true,
+    says: 'must be an id like that of a workflow',
+    about: 'Made by the service when it is absent',
+  })
+  id?: string;
   @Text({
     min: 1,
     max: 255,
@@ -60,13 +71,6 @@ export class NewTask {
     about: 'For 24 h no other task is made with it',
   })
   dedupeKey?: string;
-  @TaskId({
-    optional: true,
-    says: 'must be the id of a workflow',
-    about: 'Keeps this workflow from expiring while the task is open',
-  })
-  workflowId?: string;
-  @Value(headers, { default: {} }) headers!: Readonly<Record<string, string>>;
 }
 
 /** A task that names its queue. */

@@ -36,8 +36,9 @@ export interface Field extends Rules {
 /** Holds between the members of an object; `schema` says the same where JSON Schema can. */
 export interface Rule<T extends object = object> {
   readonly schema?: Schema;
-  /** Runs only when every member is right by itself. */
   readonly check: (shape: T) => Issue | undefined;
+  /** Checked even where members are missing or wrong, which are undefined then; others only where each is right. */
+  readonly alwaysChecked?: boolean;
 }
 
 const FIELDS = new WeakMap<object, Map<string, Field>>();

@@ -41,7 +41,7 @@ interface ShapeReader {
   /** Where the members of a root are, for the scan. */
   readonly names: readonly (readonly string[])[];
   readonly pointers: PointerSet;
-  readonly check: (made: object, reading: Reading) => void;
+  readonly check: (made: object, reading: Reading, isWhole: boolean) => void;
 }
 
 const READERS = new WeakMap<Shape, ShapeReader>();
@@ -104,8 +104,9 @@ function readerOf(shape: Shape): ShapeReader {
     allBits: 2 ** fields.length - 1,
     names,
     pointers: compilePointers(names),
-    check: (made, { issues, path }) => {
+    check: (made, { issues, path }, isWhole) => {
       for (const rule of rules) {
+        if (!isWhole && rule.alwaysChecked !== true) continue;
         const issue = rule.check(made);
         if (issue !== undefined) issues.push({ ...issue, pointer: formatPointer(path) + issue.pointer });
       }
@@ -126,8 +127,9 @@ function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number
       else if (field.isRequired) reading.refuse(field.name, `is missing: ${field.says}`);
     }
   }
-  if (reading.issues.length === before) reader.check(made, reading);
-  else inOrderOfFields(reader, reading, before);
+  const isWhole = reading.issues.length === before;
+  if (!isWhole) inOrderOfFields(reader, reading, before);
+  reader.check(made, reading, isWhole);
 }
 
 /** Issues of one object follow the fields of its class, whatever the order in the text; unknown members come last. */

@@ -1,0 +1,85 @@
+import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
+import type { WorkflowIndex } from '../engine/workflow-index.js';
+import { MAX_MESSAGE_BYTES } from '../feed/message.dto.js';
+import type { Caller } from '../http/caller.js';
+import { sized } from '../http/sized.js';
+import { newToken } from '../tasks/claim.js';
+import { newTaskOf, type TaskLimits } from '../tasks/new-task.js';
+import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
+import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';
+import { newIncarnation } from '../workflows/identifiers.js';
+import { ttlOf, type TtlSeconds } from '../workflows/ttl.js';
+import type { CommitBody, Expectation, PatchPart, PutPart } from './commit.dto.js';
+
+export interface CommitContext {
+  readonly caller: Caller;
+  readonly note: string | undefined;
+  readonly index: WorkflowIndex;
+  readonly limits: TaskLimits;
+  /** The policy, for workflows whose writer gives no TTL. */
+  readonly ttlMs: Ttl;
+}
+
+/** What is recorded of every workflow that the commit writes. */
+interface About {
+  readonly by: string;
+  readonly note?: string;
+  readonly taskId?: string;
+}
+
+/** The parts of a commit as the engine takes them. @throws StateTooLargeError */
+export function partsOf(body: CommitBody, { caller, note, index, limits, ttlMs }: CommitContext): Omit<Commit, 'once'> {
+  const { ack, claimNext } = body;
+  const about: About = {
+    by: caller.by,
+    ...(note !== undefined && { note }),
+    ...(ack !== undefined && { taskId: ack.taskId }),
+  };
+  return {
+    puts: body.puts.map((part) => putOf(part, index, ttlMs, about)),
+    patches: body.patches.map((part) => patchOf(part, ttlMs, about)),
+    deletes: body.deletes.map(({ id, expect }) => ({ id, ...expectOf(expect) })),
+    enqueue: body.enqueue.map((task) => newTaskOf(task, task.queue, limits)),
+    publish: body.publish.map(({ payload = 'null', ...message }) => ({
+      ...message,
+      payload: sized(payload, MAX_MESSAGE_BYTES),
+    })),
+    ...(ack !== undefined && { ack: { ...ack, result: sized(ack.result ?? 'null', limits.maxBytes) } }),
+    ...(claimNext !== undefined && {
+      claim: {
+        queue: claimNext.queue,
+        worker: claimNext.worker ?? caller.by,
+        leaseMs: claimNext.leaseMs,
+        tokens: [newToken()],
+      },
+    }),
+  };
+}
+
+function putOf({ id, state, ttlSeconds, expect }: PutPart, index: WorkflowIndex, policy: Ttl, about: About): Put {
+  return {
+    id,
+    incarnation: newIncarnation(),
+    state,
+    index: index.ofValidState(state),
+    ttl: ttlOr(policy, ttlSeconds),
+    about: { cause: 'commit', changed: null, ...about },
+    ...expectOf(expect),
+  };
+}
+
+function patchOf({ id, merge, patch, ttlSeconds, expect }: PatchPart, policy: Ttl, about: About): Patch {
+  const edit = patch === undefined ? mergePatchEdit(merge ?? '{}') : jsonPatchEdit(patch);
+  return { id, edit: { ...edit, cause: 'commit' }, ttl: ttlOr(policy, ttlSeconds), ...about, ...expectOf(expect) };
+}
+
+function ttlOr(policy: Ttl, seconds: TtlSeconds | undefined): Ttl {
+  return seconds === undefined ? policy : ttlOf(seconds);
+}
+
+function expectOf(given: Expectation | undefined): { expect?: Expect } {
+  if (given === undefined) return {};
+  const { version, etag, exists } = given;
+  if (version !== undefined) return { expect: { version } };
+  return { expect: etag === undefined ? { exists: exists === true } : { etags: [etag] } };
+}
