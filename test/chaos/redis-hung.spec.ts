@@ -86,7 +86,8 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
           statuses,
         }),
       );
-      expect(p99).toBeLessThan(COMMAND_MS + SLACK_MS + Math.max(...live));
+      // A request, its timeout and its answer each wait for their turn on the machine.
+      expect(p99).toBeLessThan(COMMAND_MS + SLACK_MS + 3 * Math.max(...live));
       expect(took.at(-1)).toBeLessThan(COMMAND_MS + 3000);
       expect(Math.max(...probes, ...live)).toBeLessThan(3000);
       expect(Object.keys(statuses).filter((name) => name.startsWith('unknown 404'))).toEqual([]);
