@@ -1,7 +1,7 @@
 /** Tests run as ES modules, transpiled by swc: Nest 12 has no CommonJS build. */
 export default {
   testEnvironment: 'node',
-  // Ends what hangs; a busy machine stays far below it.
+  // Ends a case that hangs; a busy machine stays far below it.
   testTimeout: 180_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],

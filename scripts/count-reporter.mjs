@@ -1,4 +1,4 @@
-/** Ends a test run with one plain line, for whoever reads logs by program. */
+/** Ends a test run with one plain line that programs can parse. */
 export default class CountReporter {
   onRunComplete(_contexts, { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites }) {
     const failed = numFailedTests + numRuntimeErrorTestSuites;

@@ -1,4 +1,4 @@
-// The tests want a real Redis. Whatever is there is used; else Debian's own is fetched; else the user is told what to do.
+// Tests need a real redis-server: the installed one, else Debian's package is fetched, else an error says what to install.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -29,7 +29,7 @@ function onPath(name) {
 
 const found = () => NAMES.map(onPath).find(works);
 
-/** For root on Debian, as any administrator would; no service is started by it. */
+/** For root on Debian: installs the package without starting its service. */
 function aptInstalled() {
   if (process.getuid?.() !== 0 || onPath('apt-get') === undefined) return undefined;
   say("no redis-server found: installing Debian's (apt-get install redis-server)");
@@ -39,7 +39,7 @@ function aptInstalled() {
   return found();
 }
 
-/** Without root: the packages are unpacked into a folder of the project, and nothing is installed. */
+/** Without root: unpacks the packages into .cache/apt of the project. */
 function aptUnpacked() {
   if (onPath('apt-get') === undefined || onPath('dpkg') === undefined) return undefined;
   const home = join(root, '.cache/apt');
@@ -60,7 +60,7 @@ function aptUnpacked() {
     '-qq',
   ];
   if (!run('apt-get', [...own, 'update'])) return undefined;
-  // Names differ between releases; those that this one does not have are skipped.
+  // Package names differ between releases; missing ones are skipped.
   for (const name of PACKAGES.split(' '))
     spawnSync('apt-get', [...own, 'download', name], { cwd: join(home, 'debs'), stdio: 'ignore' });
   for (const file of readdirSync(join(home, 'debs'))) run('dpkg', ['-x', join(home, 'debs', file), join(home, 'root')]);

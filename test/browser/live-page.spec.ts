@@ -11,7 +11,7 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** A browser that is installed here; nothing is downloaded for a test. */
+/** An installed browser; nothing is downloaded. */
 function findChromium(): string | undefined {
   const places = (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -38,7 +38,7 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
   let browser: Browser;
   let page: Page;
   const urlOf = async (app: NestFastifyApplication) => (await app.getUrl()).replace('[::1]', '127.0.0.1');
-  /** Through the last replica, while the page is served by the first; embedded there is only one. */
+  /** Publishes through the last replica; the page is served by the first. The embedded engine has only one. */
   const publish = async (channel: string, type: string, payload: unknown) =>
     fetch(`${await urlOf(apps.at(-1) as NestFastifyApplication)}/v1/channels/${channel}/messages`, {
       method: 'POST',
@@ -87,7 +87,7 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
 
   it('a plain client in a page of another port, on the port of older routers, gets what is published', async () => {
     const [app] = apps as [NestFastifyApplication];
-    // The page's origin is the service's usual port; the socket's is another one.
+    // The page comes from the main port, the socket from another one.
     const url = `ws://localhost:${app.get(WebSockets).port}`;
     const heard = page.evaluate(`new Promise((resolve) => {
       const socket = new WebSocket('${url}');

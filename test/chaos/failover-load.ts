@@ -5,13 +5,13 @@ import { until } from '../support/until.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 
 const WRITERS = 12;
-/** A bound for what hangs; the report tells how long it really takes. */
+/** Ends a failover that hangs; the report has the real time. */
 const RECOVERED_WITHIN_MS = 90_000;
 
 export interface Trouble {
-  /** What happens to Redis while it is written to; settles when it has happened. */
+  /** Breaks Redis while clients write; resolves when that is done. */
   readonly strike: () => Promise<void>;
-  /** Writes that were acknowledged before it and are lost: as much as Redis had not replicated. */
+  /** Whether acknowledged writes may be lost: those that Redis had not replicated. */
   readonly mayLose: boolean;
 }
 
@@ -24,17 +24,17 @@ export interface FailoverReport {
 interface Counter {
   /** Values of `n` whose write was acknowledged, in order. */
   readonly acknowledged: number[];
-  /** The highest that was sent. */
+  /** Highest `n` that was sent. */
   sent: number;
 }
 
 /**
- * Writers on two replicas, each with a pair of workflows that a single commit moves on together, appending one number; every commit is
- * repeated under its key until something certain comes back. Afterwards no commit may be there by half or twice, and what is missing may
- * only be the newest.
+ * Writers on two replicas. Each has a pair of workflows; one commit appends the next number to both. Every commit is repeated under
+ * its key until the answer is final. Afterwards no commit may be there in one workflow only or twice, and only the newest may be
+ * missing.
  */
 export async function failOver(env: Readonly<Record<string, string>>, trouble: Trouble): Promise<FailoverReport> {
-  // What Redis itself keeps, and not what replicas would do on their own meanwhile.
+  // Without fallback, since this is about what Redis keeps.
   const times = { REDIS_FALLBACK: 'none', REDIS_SOCKET_TIMEOUT: '1s', REDIS_SOCKET_CONNECT_TIMEOUT: '1s' };
   const replicas = await Promise.all([1, 2].map(() => startService({ ...env, ...times, WORKFLOW_HISTORY_LIMIT: '0' })));
   try {
@@ -91,14 +91,14 @@ async function underLoad(replicas: readonly ServiceProcess[], { strike, mayLose 
       }),
     );
     const done = left?.state.done ?? [];
-    // No half commit, and each of them a version of its own.
+    // Each commit is in both workflows, as one version.
     expect(right?.state.done).toEqual(done);
     expect([left?.version, right?.version]).toEqual([done.length + 1, done.length + 1]);
-    // No step twice, none out of its turn, and none that nobody sent.
+    // No number twice, none out of order, and none that was never sent.
     expect(done).toEqual([...new Set(done)].toSorted((a, b) => a - b));
     expect(Math.max(...done)).toBeLessThanOrEqual(counter.sent);
     const missing = counter.acknowledged.filter((n) => !done.includes(n));
-    // What a failover loses is the end of what was written before it, without a gap.
+    // A failover loses the last writes before it, without a gap.
     const [first = 0] = missing;
     expect(missing).toEqual(counter.acknowledged.filter((n) => n >= first && n <= (missing.at(-1) ?? -1)));
     lost += missing.length;
@@ -108,7 +108,7 @@ async function underLoad(replicas: readonly ServiceProcess[], { strike, mayLose 
   return { acknowledged, lost, longestGapMs: Math.round(longestGapMs) };
 }
 
-/** Asks one replica after the other, under one key, until something certain comes back. */
+/** Asks one replica after the other under one key until the answer is final. */
 async function ask(replicas: readonly ServiceProcess[], path: string, body?: object) {
   const key = randomUUID();
   for (let attempt = 0; ; attempt++) {

@@ -7,12 +7,10 @@ import { startSentinel } from '../support/redis-kinds/sentinel.js';
 import { scaled } from '../support/scale.js';
 
 function tell(what: string, { acknowledged, lost, longestGapMs }: FailoverReport): void {
-  process.stdout.write(
-    `${what}: ${acknowledged} commits acknowledged, ${lost} lost, nobody served for ${longestGapMs} ms\n`,
-  );
+  process.stdout.write(`${what}: ${acknowledged} commits acknowledged, ${lost} lost, longest gap ${longestGapMs} ms\n`);
 }
 
-/** What must hold while Redis itself changes hands. */
+/** Faults and changes of a Redis that itself has several servers. */
 const FAILOVERS = {
   'a Sentinel master that is killed': async () => {
     const group = await startSentinel();
@@ -32,7 +30,7 @@ const FAILOVERS = {
         strike: async () => {
           first?.pause();
           while ((await group.master()) === first?.port) await sleep(50);
-          // It still takes itself for the master, until a sentinel tells it otherwise.
+          // The old master keeps its role until a sentinel demotes it.
           first?.resume();
         },
         mayLose: true,
@@ -66,7 +64,7 @@ const NAMES = scaled<readonly Failover[]>({
   long: Object.keys(FAILOVERS) as Failover[],
 });
 
-/** Which master keeps the slot of the default tenant. */
+/** The master that serves the slot of the default tenant. */
 async function keeperOf(cluster: Awaited<ReturnType<typeof startCluster>>) {
   const { masters, admin } = cluster;
   const slot = Number(await admin(masters[0]?.port as number).call('CLUSTER', 'KEYSLOT', '{test}'));

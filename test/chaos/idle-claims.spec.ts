@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 const WAITING = 100;
 const LONGEST_WAIT_MS = 30_000;
 
-/** How long the claims wait, and how many commands the replica may send in that time. */
+/** Seconds that the claims wait, and the commands that the replica may send meanwhile. */
 const seconds = scaled({ short: 8, long: 60 });
 
 describe(`${WAITING} claims that wait for ${seconds} s`, () => {
@@ -29,14 +29,14 @@ describe(`${WAITING} claims that wait for ${seconds} s`, () => {
     await redis.stop();
   });
 
-  /** Calls of each command that the service can have sent; what runs inside of scripts is not sent. */
+  /** Calls of each command. Commands inside of scripts count too. */
   async function commands(): Promise<Map<string, number>> {
     const stats = await watcher.info('commandstats');
     const calls = [...stats.matchAll(/cmdstat_([a-z|]+):calls=(\d+)/g)];
     return new Map(calls.map(([, name = '', count]) => [name, Number(count)]));
   }
 
-  /** Scripts call these as well, so they are counted by the scripts. */
+  /** Commands that the service sends itself; the rest run inside of scripts. */
   const SENT = ['evalsha', 'eval', 'ping', 'subscribe', 'unsubscribe', 'zadd', 'client|setname'];
 
   it(
@@ -56,7 +56,7 @@ describe(`${WAITING} claims that wait for ${seconds} s`, () => {
         while (!state.isOver)
           await (await post('/claims', { waitMs: Math.min(LONGEST_WAIT_MS, seconds * 700) })).text();
       });
-      // Once all of them wait and the subscription is there, nothing more is sent.
+      // As soon as all of them wait and the subscription is there, no command is sent for a while.
       let before = new Map<string, number>();
       await until(async () => {
         const earlier = before;

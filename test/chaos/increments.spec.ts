@@ -11,7 +11,7 @@ const { increments, appends, timeoutMs } = scaled({
   long: { increments: 10_000, appends: 10_000, timeoutMs: 1_200_000 },
 });
 
-/** 64 clients on three replicas over one Redis, all at the same two workflows: what a hand-written store loses updates by. */
+/** 64 clients on three replicas over one Redis, all on the same two workflows: a store without atomic writes loses updates here. */
 describe(`${CLIENTS} clients on ${REPLICAS} replicas`, () => {
   let redis: RedisProcess;
   let replicas: ServiceProcess[] = [];
@@ -29,7 +29,7 @@ describe(`${CLIENTS} clients on ${REPLICAS} replicas`, () => {
 
   const at = (client: number, path: string) => `${replicas[client % REPLICAS]?.url}/v1/workflows/${path}`;
 
-  /** Each client takes the next piece of work until there is none. */
+  /** Each client takes the next piece of work until none is left. */
   async function share(count: number, work: (client: number, piece: number) => Promise<void>): Promise<void> {
     let next = 0;
     const clients = Array.from({ length: CLIENTS }, async (_, client) => {
@@ -70,7 +70,7 @@ describe(`${CLIENTS} clients on ${REPLICAS} replicas`, () => {
   it(
     `lose none of ${appends} appended log entries`,
     async () => {
-      // The logs keep the newest 100, so each entry is looked for among the versions, of which none may be missing.
+      // The logs keep the newest 100, so each entry is looked up among the versions, of which none may be missing.
       await put(at(0, 'logged/state'), { logs: [] });
       const landed = new Map<number, number>();
       await share(appends, async (client, piece) => {

@@ -1,4 +1,4 @@
-// Writes to a journaled engine until it is killed, and says in lines of JSON what it begins and what was acknowledged.
+// Writes to an engine with a journal until it is killed; prints each write as lines of JSON when it begins and when it is acknowledged.
 // Arguments: URL of the compiled sources, data directory, seed, number of the first operation.
 import { writeSync } from 'node:fs';
 
@@ -10,7 +10,7 @@ const { fromValue } = await import(`${sources}json/document.js`);
 const CALLERS = 8;
 const WORKFLOWS_PER_CALLER = 5;
 
-// A line is in the pipe before anything else happens, so it survives the process.
+// Written synchronously: the line is in the pipe before anything else happens, so it survives the process.
 const say = (line) => writeSync(1, `${JSON.stringify(line)}\n`);
 
 /** Small and seeded (mulberry32): a failing run can be repeated. */

@@ -22,7 +22,7 @@ interface Done {
   readonly incarnation: string | null;
 }
 
-/** What is known of one workflow: its last acknowledged write, and the one that was under way when the process died. */
+/** Knowledge about one workflow: its last acknowledged write, and the one that was running when the process died. */
 interface Known {
   acknowledged: Done | undefined;
   underWay: Begun | undefined;
@@ -30,10 +30,10 @@ interface Known {
 
 export interface KillReport {
   readonly acknowledged: number;
-  /** Writes that were not acknowledged and were found all the same, which is allowed. */
+  /** Writes that were found without having been acknowledged; allowed. */
   readonly foundUnacknowledged: number;
   readonly checkedWorkflows: number;
-  /** Each a sentence; none on a sound engine. */
+  /** One sentence each; none on a correct engine. */
   readonly violations: readonly string[];
 }
 
@@ -46,7 +46,7 @@ const options = {
   tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
 };
 
-/** Kills a writing process again and again, on one directory, and after each time looks for everything it had acknowledged. */
+/** Kills a writing process again and again, on one directory, and each time looks up everything it had acknowledged. */
 export async function killWhileWriting(rounds: number, writesPerRound: number, seed: number): Promise<KillReport> {
   const dataDir = await mkdtemp(join(tmpdir(), 'waymark-kill-'));
   const sources = await compileSources();
@@ -58,7 +58,7 @@ export async function killWhileWriting(rounds: number, writesPerRound: number, s
   let checkedWorkflows = 0;
   try {
     for (let round = 0; round < rounds; round++) {
-      // Somewhere in the second half of the round, another place each time.
+      // In the second half of the round, at another place each time.
       const killAfter = Math.ceil(writesPerRound * (0.5 + ((seed * 31 + round * 17) % 50) / 100));
       const lines = await writeUntilKilled([sources.url, dataDir, String(seed + round), String(next)], killAfter);
       for (const line of lines) {
@@ -102,7 +102,7 @@ async function writeUntilKilled(args: readonly string[], killAfter: number): Pro
   return lines;
 }
 
-/** Compares what is there with what is known, and takes what is there as known from now on. */
+/** Compares the directory with the known writes, and takes its content as known from now on. */
 async function check(dataDir: string, known: Map<string, Known>, violations: string[], round: number): Promise<number> {
   const engine = await openMemoryEngine({ dataDir, options, index: new WorkflowIndex(['/status']) });
   let foundUnacknowledged = 0;
@@ -112,7 +112,7 @@ async function check(dataDir: string, known: Map<string, Known>, violations: str
       const found = await engine.find('default', id);
       const there = found === undefined ? 'absent' : `${found.incarnation} version ${found.version}`;
       if (underWay !== undefined && (await engine.findOutcome('default', `key-${underWay.begins}`, 'same'))) {
-        // It reached the disk, effect and outcome together.
+        // The write reached the disk, effect and outcome together.
         foundUnacknowledged++;
         const n = found && (JSON.parse(found.state) as { n: number }).n;
         const isThere = underWay.kind === 'delete' ? found === undefined : n === underWay.begins;

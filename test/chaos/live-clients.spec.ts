@@ -11,11 +11,11 @@ const REPLICAS = 3;
 const SUBJECTS = 20;
 const AT_ONCE = 10;
 
-/** Half of the subjects are channels whose messages count up, half are workflows whose versions do. */
+/** Even subjects are channels whose messages count up, odd ones are workflows whose versions count up. */
 const isChannel = (subject: number) => subject % 2 === 0;
 const nameOf = (subject: number) => (isChannel(subject) ? `c-${subject}` : `w-${subject}`);
 
-/** Somebody who follows one subject, comes back after each cut, and expects every number once and in order. */
+/** A client that follows one subject, reconnects after each cut, and expects every number once and in order. */
 class Follower {
   seen = 0;
   place: string;
@@ -122,7 +122,7 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
     await redis.stop();
   });
 
-  /** Asks one replica after the other until one answers for certain; a repeat happens once. */
+  /** Asks one replica after the other under one key until the answer is final. */
   async function commit(body: object): Promise<void> {
     const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
     for (let attempt = 0; ; attempt++) {
@@ -130,7 +130,7 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
         const answer = await fetch(`${anyUrl()}/v1/commits`, { method: 'POST', headers, body: JSON.stringify(body) });
         const text = await answer.text();
         if (answer.status === 200) return;
-        // 409: the first attempt is still under way.
+        // 409: the first attempt is still running.
         if (answer.status < 500 && answer.status !== 409) throw new TypeError(`${answer.status} ${text}`);
       } catch (error) {
         if (error instanceof TypeError && error.cause === undefined) throw error;
@@ -140,7 +140,7 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
     }
   }
 
-  /** So many events of one subject, one commit behind the other. */
+  /** Publishes `count` events of one subject, one commit after the other. */
   async function write(subject: number, count: number): Promise<void> {
     const name = nameOf(subject);
     for (let n = 1; n <= count; n += isChannel(subject) ? AT_ONCE : 1) {
@@ -176,7 +176,7 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
         for (let i = 0; i < restarts; i++) {
           const at = i % REPLICAS;
           const old = replicas[at] as ServiceProcess;
-          // Every other one goes as a platform ends it, the others without a word.
+          // Every other replica is stopped with SIGTERM, the rest with SIGKILL.
           if (i % 2 === 0) await old.stop();
           else old.child.kill('SIGKILL');
           replicas[at] = await start();

@@ -1,6 +1,6 @@
 import type { ClusterNodes } from '../support/redis-kinds/cluster.js';
 
-/** Moves the slot of a hash tag on to the next master, key by key, so many times. */
+/** Moves the slot of a hash tag to the next master, key by key, `times` times. */
 export async function migrateSlots({ masters, admin }: ClusterNodes, tag: string, times: number): Promise<void> {
   const ports = masters.map(({ port }) => port);
   const ids = await Promise.all(ports.map((port) => admin(port).call('CLUSTER', 'MYID').then(String)));

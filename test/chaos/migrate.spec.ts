@@ -15,7 +15,7 @@ import { scaled } from '../support/scale.js';
 
 const SEED = 20_261_121;
 const WRITERS = 2;
-/** When the command is killed, or a moment later. */
+/** The output after which the command is killed, at once or a moment later. */
 const PHASES = ['"copy"', '"copy"', '"catch-up"', '"verify"'];
 
 const { workflows, kills, timeoutMs } = scaled({
@@ -23,7 +23,7 @@ const { workflows, kills, timeoutMs } = scaled({
   long: { workflows: 100_000, kills: 8, timeoutMs: 1_800_000 },
 });
 
-/** A live service is moved while it is written, by a command that is killed again and again. */
+/** A live service is moved while clients write, by a command that is killed again and again. */
 describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
   let directory: string;
   let redis: RedisProcess;
@@ -108,7 +108,7 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
   );
 });
 
-/** Redis cannot list an ended task whose workflow is gone, but it has it. */
+/** Redis has an ended task whose workflow is gone, but cannot list it. */
 async function addUnlisted(url: string, names: readonly string[], found: Map<string, string>): Promise<void> {
   for (const name of names.filter((one) => one.startsWith('task ') && !found.has(one))) {
     const { json } = await call(url, 'POST', '/v1/export', { kind: 'task', ids: [name.slice('task '.length)] });
@@ -118,7 +118,7 @@ async function addUnlisted(url: string, names: readonly string[], found: Map<str
   }
 }
 
-/** What is on one side only, or is not the same; a time that has passed in between explains what expires. */
+/** Records that are on one side only or differ. Records that expired in between are no difference. */
 function differences(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names].filter((name) => before.get(name) !== after.get(name)).slice(0, 10);

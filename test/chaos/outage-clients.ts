@@ -1,32 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../contract/fuzz/random.js';
-import type { Cluster, Replied } from '../support/deployment.js';
+import type { Deployment, Replied } from '../support/deployment.js';
 import type { History, Marked } from './outage-history.js';
 
-/** What clients have seen of the service: how often it answered what, and how long that took. */
+/** Answers by kind, and the slowest of them. */
 export class Seen {
   readonly answers: Record<string, number> = {};
   slowestMs = 0;
-  /** An id that exists was said not to. */
+  /** Answers 404 for an id that exists, and 200 for one that does not. */
   readonly lies: string[] = [];
 
   note(what: string, replied: Replied | undefined, ms: number): void {
     const name = replied === undefined ? `${what} lost` : `${what} ${replied.status} ${replied.storage}`;
     this.answers[name] = (this.answers[name] ?? 0) + 1;
-    // A replica that was killed took its clients' patience with it.
+    // Lost answers are those of a killed replica and say nothing about its speed.
     if (replied !== undefined) this.slowestMs = Math.max(this.slowestMs, ms);
   }
 }
 
 export interface Load {
-  readonly cluster: Cluster;
+  readonly deployment: Deployment;
   readonly history: History;
   readonly seen: Seen;
   readonly random: Random;
-  /** Written by all. */
+  /** Workflows that all clients write. */
   readonly hot: readonly string[];
-  /** Never written, and known to Redis alone. */
+  /** Workflows that only Redis has: no replica has read or written them. */
   readonly cold: readonly string[];
   isOver: boolean;
 }
@@ -34,11 +34,11 @@ export interface Load {
 const PACE_MS = 8;
 let marks = 0;
 
-/** Writes and reads until it is over. Conditional and unconditional, with and without a key that makes a repeat safe. */
+/** Writes and reads until the load is over: with and without conditions, with and without an idempotency key. */
 export async function client(load: Load): Promise<void> {
-  const { cluster, random, hot, cold } = load;
+  const { deployment, random, hot, cold } = load;
   while (!load.isOver) {
-    const replica = random.below(cluster.replicas.length);
+    const replica = random.below(deployment.replicas.length);
     const id = random.pick(hot);
     switch (random.weighted({ compareAndSet: 3, append: 4, repeated: 2, cold: 1, missing: 1 })) {
       case 'compareAndSet':
@@ -59,7 +59,7 @@ export async function client(load: Load): Promise<void> {
         break;
       }
       default: {
-        // Redis may say that there is none; for a replica on its own see the cold ones.
+        // An attached replica answers 404; detached ones are covered by the cold workflows.
         const replied = await ask(load, 'read missing', replica, 'GET', `/v1/workflows/none-${marks}`);
         if (replied?.status === 200) load.seen.lies.push(`none-${marks}: 200`);
       }
@@ -86,7 +86,7 @@ async function compareAndSet(load: Load, replica: number, id: string): Promise<v
   if (written?.status === 200) load.history.acknowledge({ id, mark, etag: written.etag }, written.storage);
 }
 
-/** With a key it is asked again, by whichever replica, until there is a certain answer. */
+/** With a key, the append is repeated on any replica until the answer is final. */
 async function append(load: Load, replica: number, id: string, isRepeated: boolean): Promise<void> {
   const mark = `m${++marks}`;
   const headers = {
@@ -95,10 +95,10 @@ async function append(load: Load, replica: number, id: string, isRepeated: boole
   };
   const patch = [{ op: 'add', path: '/seen/-', value: mark }];
   for (let attempt = 0; attempt < 400; attempt++) {
-    const at = isRepeated ? (replica + attempt) % load.cluster.replicas.length : replica;
+    const at = isRepeated ? (replica + attempt) % load.deployment.replicas.length : replica;
     const done = await ask(load, 'append', at, 'PATCH', `/v1/workflows/${id}/state`, patch, headers);
     if (done?.status === 200) {
-      // A repeat that is answered from a detached copy may name a version that its first attempt has made elsewhere.
+      // A repeat that a detached replica answers may name a version that its first attempt made elsewhere.
       return load.history.acknowledge({ id, mark, etag: isRepeated ? null : done.etag }, done.storage);
     }
     if (done?.status === 404) load.seen.lies.push(`${id}: 404 by ${done.storage}`);
@@ -108,15 +108,15 @@ async function append(load: Load, replica: number, id: string, isRepeated: boole
   }
 }
 
-/** Steps of a chain, each one commit that acknowledges, writes and enqueues the next. Asked again until it is answered for certain. */
+/** Takes steps of chains. A step is one commit that acknowledges, writes and enqueues the next, repeated until the answer is final. */
 export async function worker(load: Load, chains: readonly string[]): Promise<void> {
-  const { cluster, random } = load;
+  const { deployment, random } = load;
   const queue = 'chains';
   while (!load.isOver) {
     const claimed = await ask(
       load,
       'claim',
-      random.below(cluster.replicas.length),
+      random.below(deployment.replicas.length),
       'POST',
       `/v1/queues/${queue}/claims`,
       {
@@ -132,7 +132,7 @@ export async function worker(load: Load, chains: readonly string[]): Promise<voi
         enqueue: [{ queue, payload: { step: step + 1 }, workflowId, maxAttempts: 1000, backoffMs: [10] }],
       };
       for (let attempt = 0; attempt < 400 && !load.isOver; attempt++) {
-        const done = await ask(load, 'step', random.below(cluster.replicas.length), 'POST', '/v1/commits', commit);
+        const done = await ask(load, 'step', random.below(deployment.replicas.length), 'POST', '/v1/commits', commit);
         if (done !== undefined && done.status < 500) break;
         await sleep(20);
       }
@@ -142,7 +142,7 @@ export async function worker(load: Load, chains: readonly string[]): Promise<voi
 }
 
 async function ask(
-  { cluster, seen }: Load,
+  { deployment, seen }: Load,
   what: string,
   replica: number,
   method: string,
@@ -151,7 +151,7 @@ async function ask(
   headers?: Record<string, string>,
 ): Promise<Replied | undefined> {
   const started = performance.now();
-  const replied = await cluster.call(replica, method, path, body, headers);
+  const replied = await deployment.call(replica, method, path, body, headers);
   seen.note(what, replied, performance.now() - started);
   return replied;
 }

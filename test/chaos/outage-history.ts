@@ -1,6 +1,6 @@
-import type { Cluster } from '../support/deployment.js';
+import type { Deployment } from '../support/deployment.js';
 
-/** A state that lists the marks of all writes it has seen; each write adds its own. */
+/** A state that lists the marks of all writes that went into it; each write adds its own. */
 export interface Marked {
   readonly seen: readonly string[];
 }
@@ -17,11 +17,11 @@ interface Version {
   readonly state: Marked;
 }
 
-/** Knows every acknowledged write, and says at the end what is wrong. */
+/** Collects every acknowledged write, and checks at the end that none is lost. */
 export class History {
   readonly acknowledged: Acknowledged[] = [];
   readonly violations: string[] = [];
-  /** Answered by a replica on its own. */
+  /** Writes that a detached replica acknowledged. */
   detached = 0;
   conflicts = 0;
   versions = 0;
@@ -31,12 +31,12 @@ export class History {
     if (storage.startsWith('detached')) this.detached++;
   }
 
-  /** Every acknowledged write is in the current state (which has seen all that it superseded) or in a conflict; and more. */
-  async check(cluster: Cluster, ids: readonly string[]): Promise<void> {
+  /** Every acknowledged write must be in the current state or in a conflict, no version may lose a mark or be given out twice. */
+  async check(deployment: Deployment, ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      const versions = await this.#versionsOf(cluster, id);
+      const versions = await this.#versionsOf(deployment, id);
       this.versions += versions.length;
-      const kept = await this.#conflictsOf(cluster, id);
+      const kept = await this.#conflictsOf(deployment, id);
       this.conflicts += kept.length;
       const inConflicts = new Set(kept.flatMap(({ seen }) => seen));
       const last = versions.at(-1)?.state.seen ?? [];
@@ -66,21 +66,21 @@ export class History {
     }
   }
 
-  async #versionsOf(cluster: Cluster, id: string): Promise<Version[]> {
-    const answer = await cluster.call(0, 'GET', `/v1/workflows/${id}/versions?include=state&limit=1000`);
+  async #versionsOf(deployment: Deployment, id: string): Promise<Version[]> {
+    const answer = await deployment.call(0, 'GET', `/v1/workflows/${id}/versions?include=state&limit=1000`);
     if (answer?.status !== 200) throw new Error(`versions of ${id}: ${JSON.stringify(answer)}`);
     return (answer.json.items as Version[]).toReversed();
   }
 
-  async #conflictsOf(cluster: Cluster, id: string): Promise<Marked[]> {
+  async #conflictsOf(deployment: Deployment, id: string): Promise<Marked[]> {
     const kept: Marked[] = [];
     let before: number | null | undefined;
     while (before !== null) {
       const query: string = before === undefined ? '' : `?before=${before}`;
-      const page = await cluster.call(0, 'GET', `/v1/workflows/${id}/conflicts${query}`);
+      const page = await deployment.call(0, 'GET', `/v1/workflows/${id}/conflicts${query}`);
       if (page?.status !== 200) throw new Error(`conflicts of ${id}: ${JSON.stringify(page)}`);
       for (const { n } of page.json.items as { n: number }[]) {
-        const one = await cluster.call(0, 'GET', `/v1/workflows/${id}/conflicts/${n}`);
+        const one = await deployment.call(0, 'GET', `/v1/workflows/${id}/conflicts/${n}`);
         kept.push((one?.json?.state ?? { seen: [] }) as Marked);
       }
       before = page.json.nextBefore as number | null;

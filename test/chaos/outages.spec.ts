@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Random } from '../contract/fuzz/random.js';
 import { client, Seen, worker, type Load } from './outage-clients.js';
-import { Cluster, COMMAND_MS } from '../support/deployment.js';
+import { Deployment, COMMAND_MS } from '../support/deployment.js';
 import { History } from './outage-history.js';
 import { scaled } from '../support/scale.js';
 
@@ -21,7 +21,7 @@ const HOT = Array.from({ length: 12 }, (_, n) => `hot-${n}`);
 const COLD = Array.from({ length: 300 }, (_, n) => `cold-${n}`);
 const CHAINS = Array.from({ length: 4 }, (_, n) => `chain-${n}`);
 const RECOVERY_MS = 30_000;
-/** One command, a write that was held back by a drain, and a machine that is busy with something else. */
+/** Timeout of one command, a write that waits for a drain, and a busy machine. */
 const DEADLINE_MS = 2 * COMMAND_MS + 3000;
 
 const OUTAGES = scaled<readonly Outages[]>({
@@ -48,16 +48,16 @@ const OUTAGES = scaled<readonly Outages[]>({
   ],
 });
 
-/** Replicas under load while things break; afterwards every acknowledged write is looked for. */
+/** Replicas under load and faults; afterwards every acknowledged write is looked up. */
 describe.each(OUTAGES)(
   `${REPLICAS} replicas with REDIS_FALLBACK=$fallback, $count times: $faults`,
   ({ fallback, faults, count, clients, timeoutMs }) => {
-    let cluster: Cluster;
+    let deployment: Deployment;
     beforeAll(async () => {
-      cluster = await Cluster.start(fallback, REPLICAS);
+      deployment = await Deployment.start(fallback, REPLICAS);
     });
     afterAll(async () => {
-      await cluster.stop();
+      await deployment.stop();
     });
 
     it(
@@ -66,7 +66,7 @@ describe.each(OUTAGES)(
         const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
         const random = new Random(seed);
         const load: Load = {
-          cluster,
+          deployment,
           history: new History(),
           seen: new Seen(),
           random,
@@ -74,7 +74,7 @@ describe.each(OUTAGES)(
           cold: COLD,
           isOver: false,
         };
-        await prepare(cluster);
+        await prepare(deployment);
         const ends = Promise.allSettled([
           ...Array.from({ length: clients }, () => client(load)),
           ...CHAINS.map(() => worker(load, CHAINS)),
@@ -84,18 +84,18 @@ describe.each(OUTAGES)(
         for (let round = 0; round < count; round++) {
           const fault = faults[round % faults.length] as Fault;
           await sleep(150 + random.below(300));
-          await inflict(cluster, fault, random);
-          slowestRecovery = Math.max(slowestRecovery, await cluster.allAttached(RECOVERY_MS));
+          await inflict(deployment, fault, random);
+          slowestRecovery = Math.max(slowestRecovery, await deployment.allAttached(RECOVERY_MS));
           done[fault] = (done[fault] ?? 0) + 1;
         }
         await sleep(500);
         load.isOver = true;
         const failed = (await ends).filter((end) => end.status === 'rejected');
-        await cluster.allAttached(RECOVERY_MS);
+        await deployment.allAttached(RECOVERY_MS);
 
         const { history, seen } = load;
-        await history.check(cluster, HOT);
-        const steps = await stepsTaken(cluster);
+        await history.check(deployment, HOT);
+        const steps = await stepsTaken(deployment);
         const { violations, conflicts, detached, acknowledged, versions } = history;
         console.log(
           JSON.stringify({
@@ -121,14 +121,14 @@ describe.each(OUTAGES)(
   },
 );
 
-async function prepare(cluster: Cluster): Promise<void> {
+async function prepare(deployment: Deployment): Promise<void> {
   const puts = [
     ...HOT.map((id) => ({ id, state: { seen: [] }, ttlSeconds: null })),
     ...COLD.map((id) => ({ id, state: {}, ttlSeconds: null })),
     ...CHAINS.map((id) => ({ id, state: { steps: [] }, ttlSeconds: null })),
   ];
   for (let at = 0; at < puts.length; at += 50) {
-    const answer = await cluster.call(0, 'POST', '/v1/commits', { puts: puts.slice(at, at + 50) });
+    const answer = await deployment.call(0, 'POST', '/v1/commits', { puts: puts.slice(at, at + 50) });
     expect(answer?.status).toBe(200);
   }
   const enqueue = CHAINS.map((workflowId) => ({
@@ -138,22 +138,22 @@ async function prepare(cluster: Cluster): Promise<void> {
     maxAttempts: 1000,
     backoffMs: [10],
   }));
-  expect((await cluster.call(0, 'POST', '/v1/commits', { enqueue }))?.status).toBe(200);
+  expect((await deployment.call(0, 'POST', '/v1/commits', { enqueue }))?.status).toBe(200);
 }
 
-/** Each fault ends, and has had its time. */
-async function inflict(cluster: Cluster, fault: Fault, random: Random): Promise<void> {
+/** Inflicts one fault and ends it after a while. */
+async function inflict(deployment: Deployment, fault: Fault, random: Random): Promise<void> {
   const lastsMs = 200 + random.below(600);
-  const proxy = random.pick(cluster.proxies);
+  const proxy = random.pick(deployment.proxies);
   switch (fault) {
     case 'kill redis':
-      await cluster.redis.kill();
+      await deployment.redis.kill();
       await sleep(lastsMs);
-      return cluster.redis.restart();
+      return deployment.redis.restart();
     case 'hang redis':
-      cluster.redis.pause();
+      deployment.redis.pause();
       await sleep(COMMAND_MS + lastsMs);
-      return cluster.redis.resume();
+      return deployment.redis.resume();
     case 'cut':
       return proxy.cut();
     case 'silence':
@@ -165,22 +165,22 @@ async function inflict(cluster: Cluster, fault: Fault, random: Random): Promise<
       await sleep(lastsMs);
       return proxy.up();
     case 'kill replica': {
-      // While it is on its own, so that what it has acknowledged is nowhere else.
-      const i = random.below(cluster.replicas.length);
-      cluster.proxies[i]?.down();
+      // Detached when it is killed, so that its acknowledged writes are nowhere else.
+      const i = random.below(deployment.replicas.length);
+      deployment.proxies[i]?.down();
       await sleep(lastsMs);
-      cluster.replicas[i]?.child.kill('SIGKILL');
-      cluster.proxies[i]?.up();
-      cluster.replicas[i] = await cluster.launch(i);
+      deployment.replicas[i]?.child.kill('SIGKILL');
+      deployment.proxies[i]?.up();
+      deployment.replicas[i] = await deployment.launch(i);
     }
   }
 }
 
-/** All steps of the chains, each taken once and in its order. */
-async function stepsTaken(cluster: Cluster): Promise<number> {
+/** Number of steps taken in all chains; each must have been taken once and in order. */
+async function stepsTaken(deployment: Deployment): Promise<number> {
   let taken = 0;
   for (const id of CHAINS) {
-    const answer = await cluster.call(0, 'GET', `/v1/workflows/${id}`);
+    const answer = await deployment.call(0, 'GET', `/v1/workflows/${id}`);
     if (answer?.status !== 200) throw new Error(`${id} cannot be read`);
     const { steps } = answer.json.state as { steps: number[] };
     expect(steps).toEqual(Array.from({ length: steps.length }, (_, n) => n));

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Cluster, COMMAND_MS } from '../support/deployment.js';
+import { Deployment, COMMAND_MS } from '../support/deployment.js';
 import { scaled } from '../support/scale.js';
 
-/** What the 99th of a hundred answers may take beside the timeout of a command, on a machine that is not busy. */
+/** Time beyond the timeout of a command that the 99th percentile may have on an idle machine. */
 const SLACK_MS = 200;
 const RECOVERY_MS = 15_000;
 const CLIENTS = 8;
-/** Needs neither Redis nor anything else: its slowest answer tells how busy the machine is. */
+/** A route that needs no Redis: its slowest answer tells how busy the machine is. */
 const LIVE = '/health/live';
 
 const { hangMs, timeoutMs } = scaled({
@@ -15,21 +15,21 @@ const { hangMs, timeoutMs } = scaled({
   long: { hangMs: 20_000, timeoutMs: 120_000 },
 });
 
-/** A Redis that is there and says nothing: what callers feel of it. */
+/** A Redis that accepts connections and answers nothing, as clients of the service see it. */
 describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_FALLBACK=%s`, (fallback) => {
-  let cluster: Cluster;
+  let deployment: Deployment;
   beforeAll(async () => {
-    cluster = await Cluster.start(fallback, 1);
+    deployment = await Deployment.start(fallback, 1);
   });
-  afterEach(() => cluster.redis.resume());
+  afterEach(() => deployment.redis.resume());
   afterAll(async () => {
-    await cluster.stop();
+    await deployment.stop();
   });
 
   it(
     'callers are answered within the deadline of a command, health and metrics all the time, and it is over soon after',
     async () => {
-      const put = (id: string) => cluster.call(0, 'PUT', `/v1/workflows/${id}`, { state: { id } });
+      const put = (id: string) => deployment.call(0, 'PUT', `/v1/workflows/${id}`, { state: { id } });
       for (let n = 0; n < CLIENTS; n++) expect((await put(`w-${n}`))?.status).toBe(201);
       const took: number[] = [];
       const statuses: Record<string, number> = {};
@@ -42,12 +42,12 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
           (statuses[`${name} ${answer?.status} ${answer?.storage}`] ?? 0) + 1;
         return answer;
       };
-      cluster.redis.pause();
+      deployment.redis.pause();
       const clients = Array.from({ length: CLIENTS }, async (_, n) => {
         for (let i = 0; !run.isOver; i++) {
           if (i % 3 === 0) await timed('put', took, () => put(`w-${n}`));
-          else if (i % 3 === 1) await timed('get', took, () => cluster.call(0, 'GET', `/v1/workflows/w-${n}`));
-          else await timed('unknown', took, () => cluster.call(0, 'GET', `/v1/workflows/unknown-${i}`));
+          else if (i % 3 === 1) await timed('get', took, () => deployment.call(0, 'GET', `/v1/workflows/w-${n}`));
+          else await timed('unknown', took, () => deployment.call(0, 'GET', `/v1/workflows/unknown-${i}`));
           await sleep(10);
         }
       });
@@ -56,7 +56,7 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
       const probe = (async () => {
         while (!run.isOver) {
           for (const path of [LIVE, '/health/ready', '/health', '/metrics', '/status']) {
-            const answer = await timed(path, path === LIVE ? live : probes, () => cluster.call(0, 'GET', path));
+            const answer = await timed(path, path === LIVE ? live : probes, () => deployment.call(0, 'GET', path));
             expect([200, 503]).toContain(answer?.status);
             if (path !== '/health/ready' && path !== '/health') expect(answer?.status).toBe(200);
           }
@@ -66,8 +66,8 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
       await sleep(hangMs);
       run.isOver = true;
       await Promise.all([...clients, probe]);
-      cluster.redis.resume();
-      const recoveredIn = await cluster.allAttached(RECOVERY_MS);
+      deployment.redis.resume();
+      const recoveredIn = await deployment.allAttached(RECOVERY_MS);
 
       took.sort((a, b) => a - b);
       const p99 = took[Math.floor(took.length * 0.99)] as number;
@@ -86,14 +86,14 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
           statuses,
         }),
       );
-      // A request, its timeout and its answer each wait for their turn on the machine.
+      // A request, its timeout and its answer each wait for the processor.
       expect(p99).toBeLessThan(COMMAND_MS + SLACK_MS + 3 * Math.max(...live));
       expect(took.at(-1)).toBeLessThan(COMMAND_MS + 3000);
       expect(Math.max(...probes, ...live)).toBeLessThan(3000);
       expect(Object.keys(statuses).filter((name) => name.startsWith('unknown 404'))).toEqual([]);
       const gets = Object.keys(statuses).filter((name) => name.startsWith('get 200'));
       expect(gets).toEqual(fallback === 'memory' ? ['get 200 detached'] : []);
-      expect((await cluster.call(0, 'GET', '/v1/workflows/unknown-1'))?.status).toBe(404);
+      expect((await deployment.call(0, 'GET', '/v1/workflows/unknown-1'))?.status).toBe(404);
     },
     timeoutMs,
   );

@@ -9,7 +9,7 @@ import { TestTenant } from '../support/tenant.js';
 const TENANT = 'default';
 const IDS = ['a', 'b', 'c', 'd'];
 
-/** Every state lists the marks of the writes that it has seen; a write adds its own to those of the state it is based on. */
+/** A state lists the marks of all writes that went into it; a write adds its own mark to those of the state it is based on. */
 interface Marked {
   readonly seen: readonly string[];
 }
@@ -27,12 +27,12 @@ export interface SimulationReport {
   readonly drained: Record<string, number>;
   readonly conflicts: number;
   readonly acknowledged: number;
-  /** Empty, or the promise is broken. */
+  /** One sentence for each broken promise. */
   readonly violations: readonly string[];
 }
 
 /**
- * Two replicas over one Redis write to the same workflows, leave Redis and come back, in an order that the seed determines. The promise:
+ * Two replicas over one Redis write to the same workflows, detach and attach again, in an order that the seed determines. The promise:
  * an acknowledged write is in the current state, or in one that came before it, or in a conflict; and no write replaces a state
  * that it was not based on.
  */
@@ -48,7 +48,7 @@ export async function simulate(
   const refused: Record<string, number> = {};
   const drained: Record<string, number> = {};
   const acknowledged: Acknowledged[] = [];
-  /** Marks that acknowledged deletes took away, knowing of them. */
+  /** Marks in the states that acknowledged deletes removed. */
   const deleted = new Map<string, Set<string>>(IDS.map((id) => [id, new Set()]));
   const deletes: { id: string; seen: readonly string[] }[] = [];
   const violations: string[] = [];
@@ -130,7 +130,7 @@ export async function simulate(
         violations.push(`${id}: the acknowledged ${what} of step ${mark} is nowhere`);
       }
     }
-    // A delete that did not happen must be known as one that met something else.
+    // A delete without effect must be a conflict.
     for (const { seen } of deletes.filter((one) => one.id === id)) {
       const last = seen.at(-1);
       const isUndone = last !== undefined && now.has(last);
@@ -144,7 +144,7 @@ export async function simulate(
   return { seed, operations, refused, drained, conflicts, acknowledged: acknowledged.length, violations };
 }
 
-/** Each version has seen everything that the one before it had. */
+/** A version must contain all marks of the one before it. */
 function overwritten(id: string, versions: readonly WorkflowRecord[]): string[] {
   return versions.slice(1).flatMap(({ version, state }, i) => {
     const has = new Set((JSON.parse(state) as Marked).seen);

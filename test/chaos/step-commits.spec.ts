@@ -10,9 +10,9 @@ const REPLICAS = 3;
 const QUEUE = 'steps';
 
 interface Progress {
-  /** Workflows that have steps to be taken. */
+  /** Workflows with steps left. */
   left: number;
-  /** Something went wrong, or it takes too long. */
+  /** Set after an error or a timeout. */
   isOver: boolean;
 }
 
@@ -21,7 +21,7 @@ const { workflows, stepsEach, kills, timeoutMs } = scaled({
   long: { workflows: 50, stepsEach: 100, kills: 40, timeoutMs: 600_000 },
 });
 
-/** Workflows that are moved on step by step, each step one commit, while replicas are killed and others take their place. */
+/** Workflows advance step by step, each step one commit, while replicas are killed and replaced. */
 describe(`${workflows * stepsEach} step commits on ${REPLICAS} replicas, of which ${kills} are killed`, () => {
   let redis: RedisProcess;
   const replicas: ServiceProcess[] = [];
@@ -37,7 +37,7 @@ describe(`${workflows * stepsEach} step commits on ${REPLICAS} replicas, of whic
     await redis.stop();
   });
 
-  /** Asks one replica after the other until one answers for certain: what was lost is asked again, as it was. */
+  /** Asks one replica after the other until the answer is final; lost requests are repeated unchanged. */
   async function ask(path: string, body: object, headers: Record<string, string> = {}) {
     for (let attempt = 0; ; attempt++) {
       const { url } = replicas[(attempt + Math.floor(Math.random() * REPLICAS)) % REPLICAS] as ServiceProcess;
@@ -57,7 +57,7 @@ describe(`${workflows * stepsEach} step commits on ${REPLICAS} replicas, of whic
     }
   }
 
-  /** Takes steps until the last one of every workflow has been taken. */
+  /** Takes steps until none is left. */
   async function work(state: Progress): Promise<void> {
     while (state.left > 0 && !state.isOver) {
       const claimed = await ask(
@@ -73,14 +73,14 @@ describe(`${workflows * stepsEach} step commits on ${REPLICAS} replicas, of whic
           patches: [{ id: workflowId, patch: [{ op: 'add', path: '/done/-', value: step }] }],
           enqueue: isLast ? [] : [{ queue: QUEUE, payload: { step: step + 1 }, workflowId, maxAttempts: 100 }],
         });
-        // A lease can run out under a worker that waits for a replica; then somebody else takes the step.
+        // A lease can expire while its worker waits for a replica; then another worker takes the step.
         if (status !== 200 && json.code !== 'LEASE_LOST') throw new Error(`refused: ${JSON.stringify(json)}`);
         if (status === 200 && isLast) state.left--;
       }
     }
   }
 
-  /** Kills one after the other, as load and chance will have it, and starts another in its place. */
+  /** Kills random replicas and replaces them. */
   async function kill(state: Progress): Promise<number> {
     let killed = 0;
     while (killed < kills && !state.isOver && state.left > 0) {

@@ -11,18 +11,18 @@ import { openJournalEngine } from './journal-engine.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { openReplica, type Replica } from './redis-under-test.js';
 
-/** Always the same, so that a run says something about the change it tests; `WAYMARK_FUZZ_SEED=random` looks for what is new. */
-const USUAL_SEED = 20_261_121;
+/** Fixed, so that a failure comes from the change under test; `WAYMARK_FUZZ_SEED=random` searches for new differences. */
+const DEFAULT_SEED = 20_261_121;
 const given = process.env['WAYMARK_FUZZ_SEED'];
-const seed = given === 'random' ? randomInt(2 ** 31) : Number(given ?? USUAL_SEED);
+const seed = given === 'random' ? randomInt(2 ** 31) : Number(given ?? DEFAULT_SEED);
 const operations = Number(process.env['WAYMARK_FUZZ_OPERATIONS'] ?? 20_000);
 const A_MINUTE_MS = 60_000;
-/** Faults are planted, so whether they are found must not depend on luck. */
+/** Fixed, so that finding the planted faults does not depend on luck. */
 const FAULT_SEED = 7;
-/** Generous; the time it takes is printed. */
-const PATIENCE_MS = Math.max(5 * A_MINUTE_MS, operations * 15);
+/** Ends a run that hangs; the real time is printed. */
+const TIMEOUT_MS = Math.max(5 * A_MINUTE_MS, operations * 15);
 
-/** Not started: an engine that sweeps by itself would do so at moments that no seed repeats. */
+/** Not started: the engine would sweep at moments that no seed repeats. */
 function memoryEngine(clock: TestClock): Engine {
   return new MemoryEngine({ options: fuzzOptions, index: testIndex, clock: clock.read });
 }
@@ -69,7 +69,7 @@ describe('Random operations mean the same', () => {
         await Promise.all(replicas.map((replica) => replica.close()));
       }
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 
   it(
@@ -92,7 +92,7 @@ describe('Random operations mean the same', () => {
         await journal.close();
       }
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   );
 });
 

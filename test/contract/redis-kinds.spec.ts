@@ -6,13 +6,13 @@ import { describeEngine } from './describe-engine.js';
 import { describeReplicas } from './describe-replicas.js';
 import { openRedisEngine } from './redis-under-test.js';
 
-/** The kind that differs most from one server; `npm run redis-kinds` takes all of them. */
-const USUAL = ['cluster'] as const;
-/** Over HTTP nothing is heard of other replicas until somebody looks. */
+/** The kind that differs most from one server; `npm run redis-kinds` runs all kinds. */
+const DEFAULT_KINDS = ['cluster'] as const;
+/** Over HTTP, hints of other replicas are polled: never for a single replica, often for several. */
 const NEVER_MS = 3_600_000;
 const SOON_MS = 200;
 
-describe.each(chosenKinds(USUAL))('Redis as %s', (kind) => {
+describe.each(chosenKinds(DEFAULT_KINDS))('Redis as %s', (kind) => {
   let redis: RunningRedis;
   beforeAll(async () => {
     redis = await REDIS_KINDS[kind]();

@@ -14,7 +14,7 @@ interface Filled {
 }
 
 const FILLER = new URL('./detached-filler.mjs', import.meta.url).pathname;
-/** No file of the process can grow beyond this, which the system reports much like a full disk. In blocks of 512 or 1024 bytes. */
+/** Limit of the size of files, in blocks of 512 or 1024 bytes: the system reports it much like a full disk. */
 const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
 
 describe('The journal of detached writes on a full disk', () => {

@@ -1,4 +1,4 @@
-// Writes to a replica without Redis until the disk is full, settles some of what waits, and writes again; then tells what should be there.
+// Writes to a detached replica until the disk is full, drains some of the backlog, and writes again; prints what should be there.
 // Arguments: URL of the compiled sources, data directory.
 const [sources, dataDir] = process.argv.slice(2);
 const { DetachedStore } = await import(`${sources}engine/detached/detached-store.js`);
@@ -24,7 +24,7 @@ function put(id) {
   return store.commit('default', { once, puts: [{ id, incarnation: 'i', state, index: {}, ttl: null, about }] });
 }
 
-/** In groups, as many callers would; gives the ids that were acknowledged and the codes of the refusals. */
+/** Writes in groups, like many concurrent clients; gives the acknowledged ids and the codes of the refusals. */
 async function fill(prefix, groups) {
   const acknowledged = [];
   const codes = [];

@@ -12,7 +12,7 @@ import { until } from '../support/until.js';
 
 const at = (id: string, rest = '') => `${WORKFLOWS}/${id}${rest}`;
 
-/** A service whose way to Redis can be taken away. */
+/** A service over a Redis, usually behind a proxy that can be cut. */
 async function startOver(port: number): Promise<Service> {
   const service = new Service('redis');
   const config = readConfig({ REDIS_URL: `redis://127.0.0.1:${port}` });
@@ -128,7 +128,7 @@ describe('the service while Redis is away, and afterwards', () => {
   describe('what met a newer state', () => {
     let key: string;
 
-    /** Leaves a conflict behind: `detached` was acknowledged, `newer` is in Redis. */
+    /** Creates a conflict: `detached` was acknowledged, `newer` is in Redis. */
     const conflicting = async (method: 'PUT' | 'DELETE', detached?: object) => {
       key = randomUUID();
       await service.put(at(id), { state: { is: 'old' } });

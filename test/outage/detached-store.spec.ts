@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 
 const TENANT = 'default';
 
-/** A disk that fills up, and takes its time to say so. */
+/** A disk that fills up, and reports that late. */
 class FullJournal extends VolatileJournal {
   fail: (() => void) | undefined;
   isFull = false;

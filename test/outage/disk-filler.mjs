@@ -1,4 +1,4 @@
-// Fills a journaled engine until the disk is full, makes room by deletes, and writes again; then tells what should be there.
+// Fills an engine with a journal until the disk is full, frees space by deletes, and writes again; prints what should be there.
 // Arguments: URL of the compiled sources, data directory.
 const [sources, dataDir] = process.argv.slice(2);
 const { openMemoryEngine } = await import(`${sources}engine/memory/open-memory-engine.js`);
@@ -25,7 +25,7 @@ function put(id) {
   return commit({ puts: [{ id, incarnation: 'incarnation', state, index: index.ofState(state), ttl: null, about }] });
 }
 
-/** Writes in groups, as many callers would; gives the ids that were acknowledged and the codes of the refusals. */
+/** Writes in groups, like many concurrent clients; gives the acknowledged ids and the codes of the refusals. */
 async function fill(prefix, groups) {
   const acknowledged = [];
   const codes = [];

@@ -22,7 +22,7 @@ interface Told {
 }
 
 const FILLER = new URL('./disk-filler.mjs', import.meta.url).pathname;
-/** No file of the process can grow beyond this, which the system reports much like a full disk. In blocks of 512 or 1024 bytes. */
+/** Limit of the size of files, in blocks of 512 or 1024 bytes: the system reports it much like a full disk. */
 const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
 
 describe('The embedded engine on a full disk', () => {

@@ -234,7 +234,7 @@ describe('What is written while Redis is away', () => {
     ];
     expect(await Promise.all(refused.map(refusal))).toEqual(refused.map(() => 'STORE_UNAVAILABLE'));
     await a.put('seen', { n: 2 });
-    // What was written here is known: the tag that it replaced has surely gone by.
+    // The replica knows its own write, so the etag before it is stale for certain.
     expect(await refusal(a.put('seen', {}, { expect: { exists: false } }))).toBe('VERSION_CONFLICT');
     await one.comeBack();
     expect(await b.ids()).toEqual(['seen', 'unseen']);
@@ -348,7 +348,7 @@ describe('What is written while Redis is away', () => {
     await a.put('older', { logs: [3] });
     await one.leave();
     await a.patch('older', mergePatchEdit('{"n":4}'));
-    // As after a failover to a replica that had not seen the last two versions.
+    // Like a failover to a replica that had not received the last two versions.
     await Promise.all(keys.map((key, i) => direct.restore(key, 86_400_000, dumps[i] as Buffer, 'REPLACE')));
     const meta = `${namespace}:document_workflow_meta:older`;
     await direct.pexpireat(`${namespace}:document_workflow:older`, Number(await direct.hget(meta, 'deadline')));
@@ -460,7 +460,7 @@ describe('What is written while Redis is away', () => {
       await own.leave();
       for (let m = 0; m < 10; m++) await c.patch('w', appendLogEdit(`{"m":${m},"timestamp":"t"}`));
       await own.close();
-      // Drained as by a process that ends before it can write down what it has done.
+      // Like a process that ends after draining and before recording it.
       await cp(dataDir, `${dataDir}-copy`, { recursive: true });
       own = await replica({ dataDir });
       expect(own.drained).toHaveLength(10);

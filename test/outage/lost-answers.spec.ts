@@ -15,7 +15,7 @@ Logger.overrideLogger(false);
 
 const TENANT = 'default';
 const COMMAND_MS = 500;
-/** What a busy machine may add to a deadline. */
+/** Time that a busy machine may add to a timeout. */
 const BUSY_MS = 5000;
 
 describe('the Redis engine on a bad network', () => {

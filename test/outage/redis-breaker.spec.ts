@@ -12,7 +12,7 @@ Logger.overrideLogger(false);
 
 const TENANT = 'default';
 const COMMAND_MS = 1000;
-/** What a busy machine may add to a deadline. */
+/** Time that a busy machine may add to a timeout. */
 const BUSY_MS = 5000;
 
 describe('the circuit breaker around a real Redis', () => {

@@ -14,7 +14,7 @@ const FULL = [503, 'STORE_FULL', '5'];
 
 const codeOf = (error: { code?: string }) => error.code;
 
-/** Far below what the server itself takes, so that it is full whatever happens at the same time. */
+/** Far below what the server itself takes, so that it is full in any case. */
 const TOO_LITTLE = '1mb';
 
 describe('a Redis without memory (invariant 19)', () => {
@@ -41,7 +41,7 @@ describe('a Redis without memory (invariant 19)', () => {
   };
   const merge = { 'content-type': 'application/merge-patch+json' };
 
-  /** Two workflows, a claimed task of each kind of end, and one that waits; then the memory is taken away. */
+  /** Two workflows, a claimed task for each kind of end, and one that waits; then Redis is out of memory. */
   beforeEach(async () => {
     await direct.config('SET', 'maxmemory', '0');
     await direct.flushall();
@@ -55,7 +55,7 @@ describe('a Redis without memory (invariant 19)', () => {
     await direct.config('SET', 'maxmemory', TOO_LITTLE);
   });
 
-  /** Everything that a refused request must leave as it was. */
+  /** Everything that a refused request must leave unchanged. */
   const dump = async () => {
     const keys = (await direct.keys('*')).filter(
       (key) => !/^(once|fence|queue:(settings|workers|seen|rate))/.test(key),
@@ -122,7 +122,7 @@ describe('a Redis without memory (invariant 19)', () => {
   it('refuses what stores something behind what does not, in one call', async () => {
     const engine = service.app.get(Engine);
     const commit = (parts: object) => engine.commit('default', { once: once(), ...parts }).then(() => 'done', codeOf);
-    // What comes up in one turn goes to Redis in one call, and Redis looks at the first write only.
+    // Requests of one turn of the event loop go to Redis in one call, and Redis checks the memory at its first write only.
     const said = await Promise.all([
       commit({ deletes: [{ id: 'b' }] }),
       commit({ puts: [put('c', 1)] }),

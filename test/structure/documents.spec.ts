@@ -13,7 +13,7 @@ import { freePort } from '../support/redis-process.js';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const names = (SETTINGS as readonly Setting[]).flatMap(({ name, aliases = [] }) => [name, ...aliases]);
-/** Not ours: the runtime's own. */
+/** Variables of the runtime, not of the service. */
 const OTHERS = ['NODE_ENV', 'REDISCLI_AUTH'];
 
 describe('what operators read', () => {

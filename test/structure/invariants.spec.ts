@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Numbers of invariants by the file whose cases name them. */
+/** Files by the number of each invariant that their cases name. */
 function numbersInTests(): Map<number, string[]> {
   const places = new Map<number, string[]>();
   const files = readdirSync(join(ROOT, 'test'), { recursive: true, withFileTypes: true })
@@ -20,7 +20,7 @@ function numbersInTests(): Map<number, string[]> {
   return places;
 }
 
-/** Numbers of invariants by the files that the page says they are tested in. */
+/** Files by the number of each invariant, according to the page. */
 function numbersOnThePage(): Map<number, string[]> {
   const [, ...sections] = readFileSync(join(ROOT, 'docs/invariants.md'), 'utf8').split(/^## (?=\d)/m);
   return new Map(

@@ -5,7 +5,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** A private authority, and what it vouches for. Made here, since not every machine has a tool for it. */
+/** A private certificate authority. Certificates are encoded here, since not every machine has openssl. */
 export class Authority {
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   readonly #name = nameOf('Test Authority');
@@ -16,7 +16,7 @@ export class Authority {
     this.ca = this.#sign(this.#name, this.#keys.publicKey, [isAuthority]);
   }
 
-  /** For a server that is reached by these names and IPv4 addresses. */
+  /** A certificate for a server with these names and IPv4 addresses. */
   issue(names: readonly string[]): Certificate {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     const alternatives = names.map((name) =>
@@ -49,7 +49,7 @@ export class Authority {
   }
 }
 
-/** Tag, length, value: what all of a certificate is made of. */
+/** DER: tag, length, value. */
 function tlv(tag: number, value: Buffer): Buffer {
   const { length } = value;
   const bytes = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

@@ -1,13 +1,13 @@
 import type { Clock } from '../../src/engine/clock.js';
 
 /**
- * A clock that moves only when it is told to. It starts far ahead of the real one: Redis ends keys by its own time, and must not
- * do so before this clock says so.
+ * A clock that moves only by `advance`. It starts far ahead of the real one: Redis expires keys by its own clock, which must not
+ * happen before this clock is there.
  */
 export class TestClock {
   #ms = Date.UTC(2100, 0, 1);
 
-  /** What an engine is built with. */
+  /** The clock as engines take it. */
   readonly read: Clock = () => this.#ms;
 
   get ms(): number {

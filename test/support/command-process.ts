@@ -11,7 +11,7 @@ export interface CommandEnd {
   readonly stderr: string;
 }
 
-/** A built command in a process of its own, as operators run it. */
+/** The built command line in a process of its own. */
 export interface CommandProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<CommandEnd>;

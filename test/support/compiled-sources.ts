@@ -5,14 +5,14 @@ import { pathToFileURL } from 'node:url';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** The sources as plain JavaScript, for programs that a test runs in a process of their own. */
+/** The sources as plain JavaScript, for test programs in processes of their own. */
 export interface CompiledSources {
-  /** Of the folder that stands for `src`, with a slash at its end. */
+  /** URL of the folder that stands for `src`, with a slash at its end. */
   readonly url: string;
   remove(): Promise<void>;
 }
 
-/** Inside the project, so that packages are found; anew each time, so that no test meets an old build. */
+/** Compiles into a folder of the project, so that packages resolve; anew each time, so that no test uses an old build. */
 export async function compileSources(): Promise<CompiledSources> {
   const cache = join(root, '.cache');
   await mkdir(cache, { recursive: true });

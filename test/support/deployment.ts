@@ -15,8 +15,8 @@ export interface Replied {
   readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- bodies of every shape
 }
 
-/** A Redis that keeps what it acknowledges, and replicas of the built service, each with a network and a disk of its own. */
-export class Cluster {
+/** A Redis with fsync on every write, and replicas of the built service, each with its own proxy to Redis and its own data directory. */
+export class Deployment {
   readonly replicas: ServiceProcess[] = [];
   readonly proxies: TcpProxy[] = [];
 
@@ -26,12 +26,12 @@ export class Cluster {
     private readonly fallback: 'memory' | 'none',
   ) {}
 
-  static async start(fallback: 'memory' | 'none', replicas: number): Promise<Cluster> {
+  static async start(fallback: 'memory' | 'none', replicas: number): Promise<Deployment> {
     const redis = await startRedisProcess(...ALWAYS_ON_DISK);
-    const cluster = new Cluster(redis, await mkdtemp(join(tmpdir(), 'waymark-outage-')), fallback);
-    for (let i = 0; i < replicas; i++) cluster.proxies.push(await startProxy(redis.port));
-    cluster.replicas.push(...(await Promise.all(cluster.proxies.map((_, i) => cluster.launch(i)))));
-    return cluster;
+    const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'waymark-outage-')), fallback);
+    for (let i = 0; i < replicas; i++) deployment.proxies.push(await startProxy(redis.port));
+    deployment.replicas.push(...(await Promise.all(deployment.proxies.map((_, i) => deployment.launch(i)))));
+    return deployment;
   }
 
   launch(i: number): Promise<ServiceProcess> {
@@ -54,7 +54,7 @@ export class Cluster {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Undefined when there was no answer at all: the replica was killed. */
+  /** Undefined without any answer: the replica was killed. */
   async call(
     i: number,
     method: string,
@@ -80,7 +80,7 @@ export class Cluster {
     }
   }
 
-  /** How long it took until every replica worked with Redis again. */
+  /** Waits until every replica works with Redis again, and gives the milliseconds that took. */
   async allAttached(withinMs: number): Promise<number> {
     const started = performance.now();
     for (let i = 0; i < this.replicas.length; i++) {

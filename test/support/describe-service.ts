@@ -13,7 +13,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body; for answers that have one. */
+  /** Parsed body of a JSON answer. */
   readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- tests look into bodies of every shape
 }
 
@@ -21,12 +21,12 @@ export interface Asked {
   readonly headers?: Record<string, string>;
   /** Sent as JSON. */
   readonly json?: unknown;
-  /** Sent as it is, as JSON unless the headers say otherwise. */
+  /** Sent unchanged, as JSON unless the headers say otherwise. */
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
 }
 
-/** A running service and how to talk to it. Every answer is held against its OpenAPI document. */
+/** A running service. Every answer is checked against its OpenAPI document. */
 export class Service {
   app!: NestFastifyApplication;
   url!: string;
@@ -35,7 +35,7 @@ export class Service {
 
   constructor(readonly engine: 'memory' | 'redis') {}
 
-  /** An id that no other case has. */
+  /** A fresh id. */
   id(): string {
     return `case-${++this.#ids}`;
   }
@@ -70,13 +70,13 @@ export class Service {
     });
 }
 
-/** The embedded engine and a Redis, or the kinds of Redis that this run is about. */
+/** The embedded engine and one Redis server, or the kinds of Redis that WAYMARK_REDIS_KINDS names. */
 function storages(): readonly ('memory' | RedisKind)[] {
   const kinds = chosenKinds([]);
   return kinds.length === 0 ? ['memory', 'standalone'] : kinds;
 }
 
-/** Runs the cases over real HTTP on each engine: the embedded one with a directory, and a Redis of its own. */
+/** Runs the cases over real HTTP on each engine, each with a directory or a Redis of its own. */
 export function describeService(
   name: string,
   cases: (service: Service) => void,

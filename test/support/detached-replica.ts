@@ -18,16 +18,16 @@ export interface ReplicaOptions {
   readonly clock?: Clock;
   readonly mostBytes?: number;
   readonly commandMs?: number;
-  /** Starts without a way to Redis. */
+  /** Starts while Redis is unreachable. */
   readonly isAway?: boolean;
 }
 
-/** One replica over a real Redis, with a network of its own that can be taken away. */
+/** One replica over a real Redis, with a proxy of its own that can be cut. */
 export class DetachedReplica {
   private constructor(
     readonly engine: FallbackEngine,
     readonly proxy: TcpProxy,
-    /** How each entry ended, in order. */
+    /** Outcome of each drained entry, in order. */
     readonly drained: readonly DrainedAs[],
     private readonly connections: RedisConnections,
   ) {}

@@ -25,7 +25,7 @@ export function jsonPatch(operations: readonly unknown[]): Edit {
   };
 }
 
-/** Adds an item at the end of a list in the state, and makes the list when there is none. */
+/** Appends an item to a list in the state; creates the list when there is none. */
 export function append(list: string, item: unknown): Edit {
   return {
     cause: 'log',
@@ -46,7 +46,7 @@ export const increment: Edit = {
   },
 };
 
-/** Writes down the time that the engine gives to edits. */
+/** Stores the time that the engine passes to edits. */
 export const stamp: Edit = {
   cause: 'patch',
   apply(document, at) {
@@ -54,7 +54,7 @@ export const stamp: Edit = {
   },
 };
 
-/** The same new state, whatever the old one is. */
+/** Replaces the state by this one. */
 export function replaceBy(text: string): Edit {
   return { cause: 'patch', apply: () => ({ document: parseDocument(text), changed: [''] }) };
 }

@@ -7,7 +7,7 @@ export interface Frame {
   readonly data: any;
 }
 
-/** A client of Server-Sent Events as the standard has it: dispatches what has data, and keeps the last id. */
+/** A client of Server-Sent Events as in the standard: dispatches events that have data, and keeps the last id. */
 export class EventStreamClient {
   readonly frames: Frame[] = [];
   readonly comments: string[] = [];

@@ -3,7 +3,7 @@ import type { TestClock } from './clock.js';
 import { DAY, SECOND, TestQueue } from './tasks.js';
 import type { TestTenant } from './tenant.js';
 
-/** A tenant with one of everything that can be moved; gives the ids of its tasks. */
+/** Fills a tenant with one record of each kind that can be moved; gives the ids of its tasks. */
 export async function fillTenant(tenant: TestTenant, clock: TestClock): Promise<string[]> {
   const { engine, name } = tenant;
   await tenant.putText('raw', '{ "b" : [1e2, 12345678901234567890], "a": "\\u0000 ä€😀",\n "status": "open" }', {

@@ -19,7 +19,7 @@ export const idOf = (n: number): string => `case-${String(n).padStart(6, '0')}`;
 
 const AT_ONCE = 50;
 
-/** Workflows of two versions each, with times to live of all kinds, and an open task for every tenth. */
+/** Creates workflows of two versions each, with all kinds of time to live, and an open task for every tenth. */
 export async function fill(url: string, workflows: number): Promise<void> {
   for (let version = 1; version <= 2; version++) {
     for (let at = 0; at < workflows; at += AT_ONCE) {
@@ -44,7 +44,7 @@ export async function fill(url: string, workflows: number): Promise<void> {
   }
 }
 
-/** Somebody who writes all the time: puts, deletes, touches, and tasks through all their states. */
+/** A client that writes all the time: puts, deletes, touches, and tasks through all their states. */
 export class Writer {
   readonly #random: Random;
   #isStopped = false;
@@ -77,7 +77,7 @@ export class Writer {
 
   async #step(): Promise<void> {
     const { url } = this;
-    // The last tenth is left alone, for tags that were taken before.
+    // The last tenth stays unchanged, so that etags taken before remain valid.
     const n = this.#random.below(Math.floor(this.workflows * 0.9));
     const path = `/v1/workflows/${idOf(n)}`;
     const kind = this.#random.below(10);
@@ -117,7 +117,7 @@ export class Writer {
   }
 }
 
-/** By kind and id. */
+/** Digests by kind and id. */
 export async function digests(url: string): Promise<Map<string, string>> {
   const response = await fetch(`${url}/v1/export?view=digests`);
   const lines = (await response.text())

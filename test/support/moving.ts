@@ -24,7 +24,7 @@ export async function taskStamps(moving: Moving, tenant: string): Promise<Stampe
   return [...stamps.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Everything of a tenant: queues first, so that a paused one never gives out what has just arrived. */
+/** Everything of a tenant. Queues come first: a paused one must not deliver a task that has just arrived. */
 export async function everythingOf({ moving }: Engine, tenant: string): Promise<Moved[]> {
   const read = async (kind: Kind, stamps: readonly Stamped[]) => {
     const records: Moved[] = [];
@@ -40,7 +40,7 @@ export async function everythingOf({ moving }: Engine, tenant: string): Promise<
   ];
 }
 
-/** All of one tenant into another one, perhaps of another engine; what became of each. */
+/** Copies one tenant into another one, also across engines; gives the outcome of each record. */
 export async function moveAll(
   from: Engine,
   tenant: string,
@@ -58,7 +58,7 @@ export async function digestsOf(engine: Engine, tenant: string): Promise<Record<
   return Object.fromEntries(all.map((record) => [`${record.kind} ${record.id}`, digestOf(record)]));
 }
 
-/** What can be seen of a tenant through the ordinary doors and must be the same after a move. */
+/** Everything readable of a tenant that a move must not change. */
 export async function dumpMovable(engine: Engine, tenant: string, taskIds: readonly string[]): Promise<unknown> {
   const queues = await engine.tasks.listQueues(tenant);
   return {

@@ -8,10 +8,10 @@ interface Operation {
   readonly responses: Record<string, { content?: Record<string, { schema: Json }>; headers?: Json }>;
 }
 
-/** What must never leave the service: names of keys, of the driver's and of our own insides. */
+/** Texts that no answer may contain: names of Redis keys, of the driver and of internal classes. */
 const LEAKS = /document_workflow|ioredis|redis\.call|node_modules|\n\s+at |ReplyError|lmdb/;
 
-/** Holds answers against the service's own OpenAPI document: an answer that it does not describe is a fault. */
+/** Checks answers against the service's own OpenAPI document: an answer that it does not describe is an error. */
 export class OpenApiChecker {
   readonly exercised = new Set<string>();
   readonly #ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true });
@@ -40,7 +40,7 @@ export class OpenApiChecker {
     return this.#routes.flatMap(({ methods }) => Object.values(methods).map(({ operationId }) => operationId));
   }
 
-  /** @throws Error that says what is not as documented. */
+  /** @throws Error that names what the document does not describe. */
   check(method: string, path: string, status: number, headers: Headers, text: string): void {
     const where = `${method} ${path} → ${status}`;
     if (LEAKS.test(text)) throw new Error(`${where} leaks: ${text.slice(0, 300)}`);
@@ -49,7 +49,7 @@ export class OpenApiChecker {
     const operation = this.#routes.find(({ pattern }) => pattern.test(path))?.methods[
       method.toLowerCase() === 'head' ? 'get' : method.toLowerCase()
     ];
-    // A path or a method that does not exist is documented by its absence.
+    // An unknown path or method is not in the document.
     if (operation === undefined) return;
     this.exercised.add(operation.operationId);
     const response = operation.responses[status];
@@ -71,7 +71,7 @@ export class OpenApiChecker {
   }
 }
 
-/** OpenAPI 3.0 says `nullable` where JSON Schema says so with a type. */
+/** Replaces `nullable` of OpenAPI 3.0 by the type `null` of JSON Schema. */
 function asJsonSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(asJsonSchema);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -1,4 +1,4 @@
-/** Which spec exercises which operation of the OpenAPI document; together they must be all of them. */
+/** Operations of the OpenAPI document by the spec that exercises them; together they must be all. */
 export const OPERATIONS = {
   workflows: [
     'createWorkflow',

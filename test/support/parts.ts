@@ -4,12 +4,12 @@ import type { About } from '../../src/engine/records/workflow-meta.js';
 import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 
-/** The fields by which workflows are found, as the service has them by default. */
+/** The default index fields of the service. */
 export const testIndex = new WorkflowIndex(['/status', '/document_type', '/user_id', '/case_id']);
 
 const someone: About = { by: 'someone', cause: 'put', changed: null };
 
-/** A key that nobody has used, unless the case brings one. */
+/** A fresh key, unless the case gives one. */
 export function once(given: Partial<Once> = {}): Once {
   return { key: randomUUID(), fingerprint: 'fingerprint', keepMs: RETRY_WINDOW_MS, ...given };
 }
@@ -21,7 +21,7 @@ export interface PutOptions {
   readonly incarnation?: string;
 }
 
-/** `state` is a value of the language; `putText` takes the JSON text itself. */
+/** `state` is a JavaScript value; `putText` takes JSON text. */
 export function put(id: string, state: unknown, options?: PutOptions): Put {
   return putText(id, JSON.stringify(state), options);
 }

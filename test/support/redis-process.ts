@@ -7,20 +7,20 @@ import { join } from 'node:path';
 
 export interface RedisProcess {
   readonly port: number;
-  /** Lets it hang as a stuck server does: connections stay up, nothing is answered. */
+  /** SIGSTOP: connections stay open, nothing is answered. */
   pause(): void;
   resume(): void;
-  /** Ends it as a power cut would; its directory stays. */
+  /** SIGKILL; the directory stays. */
   kill(): Promise<void>;
-  /** After a kill: the same server again, with what it had on its disk. */
+  /** After a kill: starts the same server again with its directory. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** For a Redis that loses nothing it has acknowledged. */
+/** For a Redis that loses no acknowledged write: fsync on each. */
 export const ALWAYS_ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-/** A Redis of its own on the loopback, without persistence unless `more` says so, in a directory of its own. */
+/** A redis-server on a free port of the loopback, in a directory of its own, without persistence unless `more` says so. */
 export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
   const port = await freePort();
   const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no' };
@@ -28,7 +28,7 @@ export async function startRedisProcess(...more: string[]): Promise<RedisProcess
   return startServer(port, [...args, ...more], 'Ready to accept connections');
 }
 
-/** One that watches over others. It writes what it learns into its configuration, so that is a file. */
+/** A sentinel. Its configuration is a file, since sentinels write their findings into it. */
 export async function startSentinelProcess(...lines: string[]): Promise<RedisProcess> {
   const port = await freePort();
   return startServer(port, [], '+monitor master', ['bind 127.0.0.1', `port ${port}`, ...lines].join('\n'));

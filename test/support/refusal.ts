@@ -1,4 +1,4 @@
-/** What a promise is rejected with. @throws Error when it is not rejected. */
+/** The reason of a rejected promise. @throws Error when it is not rejected. */
 export async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -4,17 +4,17 @@ import { resolve } from 'node:path';
 
 const main = resolve(import.meta.dirname, '../../dist/main.js');
 
-/** The built service in a process of its own, as operators run it. */
+/** The built service in a process of its own. */
 export interface ServiceProcess {
   readonly url: string;
   readonly child: ChildProcess;
-  /** What it has logged so far. */
+  /** Log so far. */
   log(): string;
-  /** Ends it as a platform would and gives its exit code. */
+  /** Sends SIGTERM and gives the exit code. */
   stop(): Promise<number | null>;
 }
 
-/** On a free port of the loopback; settles when it serves. `npm test` has built it. */
+/** Starts on a free port of the loopback; resolves when it serves. Needs `npm run build`. */
 export async function startService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [main], {

@@ -20,7 +20,7 @@ for (const [name, schema] of Object.entries(document.components.schemas)) {
 const validators = new Map<string, ValidateFunction>(
   Object.entries(document.components.messages).map(([name, { payload }]) => [name, ajv.compile(payload)]),
 );
-/** Which messages of the document the tests have met. */
+/** Messages of the document that tests have received or sent. */
 export const met = new Set<string>();
 
 /** @throws Error when the AsyncAPI document does not know the message. */
@@ -35,7 +35,7 @@ export function checkMessage(message: Message): void {
   met.add(name);
 }
 
-/** A WebSocket client that holds every message against the AsyncAPI document. */
+/** A WebSocket client that checks every message against the AsyncAPI document. */
 export class TestSocket {
   readonly messages: Message[] = [];
   readonly flaws: unknown[] = [];
@@ -61,7 +61,7 @@ export class TestSocket {
     return this.#socket.readyState === WebSocket.CLOSED;
   }
 
-  /** Those that are no answers. */
+  /** Messages that are no answers to requests. */
   get events(): Message[] {
     return this.messages.filter(({ at }) => at !== undefined);
   }

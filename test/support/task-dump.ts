@@ -2,8 +2,8 @@ import type { Engine } from '../../src/engine/engine.js';
 import { dumpAll } from './tasks.js';
 
 /**
- * All that can be seen of a tenant through any door: what `dumpAll` shows, who has asked for tasks, the tasks of each workflow and
- * the end of the feed. What was refused must leave all of it as it was.
+ * Everything readable of a tenant: what `dumpAll` shows, the workers of each queue, the tasks of each workflow and the end of the
+ * feed. A refused request must leave all of it unchanged.
  */
 export async function dumpTasks(
   engine: Engine,
@@ -21,7 +21,7 @@ export async function dumpTasks(
   };
 }
 
-/** One sweep has a bound, and other cases leave things behind as well. */
+/** Repeats the sweep until it finds nothing: one call has a bound, and other cases leave expired data too. */
 export async function sweepAll(engine: Engine): Promise<void> {
   while ((await engine.sweep()) > 0);
 }

@@ -11,12 +11,12 @@ import type { TestTenant } from './tenant.js';
 const QUEUES = ['q', 'r'];
 const WORKFLOWS = ['a', 'b', 'never'];
 
-/** A scripted walk through all that can happen to tasks, and what must be true of them at any moment of it. */
+/** A random walk through all calls about tasks, with checks of what must hold at any moment. */
 export class TaskWalk {
   readonly #engine: Engine;
   readonly #random: Random;
   readonly #queues: readonly TestQueue[];
-  /** Every task that was accepted, and the tokens of its deliveries. */
+  /** Tokens of all deliveries, by the id of each accepted task. */
   readonly #tokens = new Map<string, string[]>();
   readonly #queueOf = new Map<string, string>();
   readonly #purged = new Set<string>();
@@ -86,7 +86,7 @@ export class TaskWalk {
       case 'resume':
         return this.#engine.tasks.pause(q.tenant, q.name, kind === 'pause');
       default:
-        // Most of the leases are old ones, whose steps are refused.
+        // Most leases are old ones: their steps are refused.
         await this.#held(kind, q).catch(refusedIsFine);
     }
   }
@@ -128,7 +128,7 @@ export class TaskWalk {
     }
   }
 
-  /** Time stands still meanwhile, and what it has done so far has been put right, so nothing moves between two looks. */
+  /** The clock stands still, and the sweep has moved everything that was due: nothing changes between two reads. */
   async check(): Promise<void> {
     await sweepAll(this.#engine);
     const ids = [...this.#tokens.keys()];
@@ -141,7 +141,7 @@ export class TaskWalk {
     for (const id of WORKFLOWS) await this.#checkWorkflow(id, there);
   }
 
-  /** Afterwards nothing is as it was: every token that was ever given out is tried. */
+  /** Tries every token that was ever given out. Changes leases, so it comes last. */
   async checkTokens(): Promise<void> {
     const all = [...this.#tokens.values()].flat();
     expect(new Set(all).size).toBe(all.length);
@@ -151,7 +151,7 @@ export class TaskWalk {
         tokens.map((token) => (this.#queues[0] as TestQueue).extend({ id, token } as ClaimedTask)),
       );
       const good = tried.flatMap(({ status }, i) => (status === 'fulfilled' ? [i] : []));
-      // None, or the last one.
+      // Only the last token may still be good.
       if (good.some((i) => i !== tokens.length - 1)) wrong.push({ id, good, of: tokens.length });
     }
     expect(wrong).toEqual([]);

@@ -9,7 +9,7 @@ import { dump, type Parts } from './tenant.js';
 export const SECOND = 1000;
 export const DAY = 86_400_000;
 
-/** A task as most cases need one; what matters to a case it says itself. */
+/** A task with defaults; a case gives the fields that matter to it. */
 export function newTask(queue: string, given: Partial<NewTask> = {}): NewTask {
   return {
     id: `task-${randomUUID()}`,
@@ -32,10 +32,10 @@ export function claimOf(queue: string, count = 1, given: Partial<Claim> = {}): C
   return { queue, worker: 'worker', leaseMs: undefined, tokens, ...given };
 }
 
-/** A step as the holder of a lease makes it. */
+/** A step of the holder of a lease. */
 type Held<K extends TaskStep['kind']> = Omit<Extract<TaskStep, { kind: K }>, 'kind' | 'id' | 'token'>;
 
-/** One queue of one tenant, with short words for what tests do all the time. */
+/** One queue of one tenant, with short methods for frequent calls. */
 export class TestQueue {
   constructor(
     readonly engine: Engine,
@@ -53,7 +53,7 @@ export class TestQueue {
     return task.id;
   }
 
-  /** Ids of so many new tasks, in their order. */
+  /** Enqueues `count` tasks; gives their ids in order. */
   async enqueueSome(count: number, given: Partial<NewTask> = {}): Promise<string[]> {
     const tasks = Array.from({ length: count }, () => newTask(this.name, given));
     await this.commit({ enqueue: tasks });
@@ -119,13 +119,13 @@ export class TestQueue {
     return this.engine.tasks.findQueue(this.tenant, this.name);
   }
 
-  /** How many are in each place. */
+  /** Tasks by status. */
   async depth(): Promise<Pick<QueueRecord, 'ready' | 'delayed' | 'leased' | 'dead'>> {
     const { ready, delayed, leased, dead } = await this.look();
     return { ready, delayed, leased, dead };
   }
 
-  /** Every step that only the holder of the lease may take. */
+  /** All calls that need a lease token. */
   heldSteps({ id, token }: ClaimedTask): (() => Promise<unknown>)[] {
     const task = { id, token } as ClaimedTask;
     return [
@@ -138,7 +138,7 @@ export class TestQueue {
   }
 }
 
-/** Everything that can be seen of a tenant's workflows and of these tasks. Equal dumps mean the same data. */
+/** Everything readable of a tenant's workflows and of these tasks. Equal dumps mean the same data. */
 export async function dumpAll(engine: Engine, tenant: string, ids: readonly string[]): Promise<unknown> {
   const queues = await engine.tasks.listQueues(tenant);
   return {

@@ -1,24 +1,24 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A network between client and server, and what can happen on it. */
+/** A TCP proxy between client and server that simulates faults of a network. */
 export interface TcpProxy {
   readonly port: number;
-  /** Cuts the connection instead of passing on the next answer; the server has done its work by then. */
+  /** Cuts the connection instead of passing on the next answer; the server has already executed the command. */
   cutNextAnswer(): void;
-  /** From now on what clients send on their present connections is kept back, even after they have gone. */
+  /** Keeps back all that clients send on their present connections, even after they have closed them. */
   holdBack(): void;
-  /** Delivers what was kept back, and settles when the server has taken it. */
+  /** Delivers what was kept back; resolves when the server has received it. */
   deliver(): Promise<void>;
-  /** Cuts all connections and refuses new ones, as a server does that is gone. */
+  /** Cuts all connections and refuses new ones, like a server that is down. */
   down(): void;
-  /** Leaves all connections open and passes nothing on, in neither direction: a network that has lost its way. */
+  /** Leaves all connections open and passes nothing on, in either direction. */
   silence(): void;
-  /** From now on each answer takes so long. */
+  /** Delays each answer by so many milliseconds. */
   delay(ms: number): void;
   /** Cuts all connections; new ones are let through. */
   cut(): void;
-  /** As if nothing had happened; connections that were silent are cut. */
+  /** Ends the fault; connections that were silent are cut. */
   up(): void;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ interface Line {
   readonly server: Socket;
   isHeld: boolean;
   held: Buffer[];
-  /** On their way to the client. */
+  /** Answers on their way to the client. */
   readonly late: Buffer[];
 }
 
@@ -57,7 +57,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     server.on('data', (chunk: Buffer) => {
       if (isSilent) return;
       if (delayMs > 0 || line.late.length > 0) {
-        // A network may be slow, but a connection never mixes up what it carries: whichever timer fires, the oldest goes first.
+        // A connection keeps its order: whichever timer fires, the oldest answer goes first.
         line.late.push(chunk);
         setTimeout(() => {
           const oldest = line.late.shift();

@@ -5,7 +5,7 @@ import { once, patch, put, putText, remove, touch, type PatchOptions, type PutOp
 
 export type Parts = Omit<Commit, 'once'>;
 
-/** One tenant of an engine, with short words for what tests do all the time. */
+/** One tenant of an engine, with short methods for frequent calls. */
 export class TestTenant {
   constructor(
     readonly engine: Engine,
@@ -66,7 +66,7 @@ export class TestTenant {
     return pages;
   }
 
-  /** Page by page; what the caller does between two of them happens between two requests. */
+  /** Page by page: code in the caller's loop runs between two requests. */
   async *walk(query: Partial<ListQuery> = {}): AsyncGenerator<ListPage> {
     let after = query.after;
     do {
@@ -80,7 +80,7 @@ export class TestTenant {
     return this.engine.count(this.name, filter);
   }
 
-  /** All versions there are, newest first, with their states. */
+  /** All kept versions with their states, newest first. */
   async versions(id: string): Promise<readonly VersionRecord[]> {
     const page = await this.engine.listVersions(this.name, id, { limit: 1000, includeState: true });
     if (page === undefined) throw new Error(`Workflow ${id} is not there`);
@@ -96,7 +96,7 @@ export class TestTenant {
 
 const wholeList: ListQuery = { filter: {}, sort: 'createdAt', limit: 1000, includeState: false };
 
-/** The members that the contract names; an engine may hand out objects that carry more. */
+/** Only the fields of the contract: objects of an engine may have more. */
 export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: WorkflowMeta): WorkflowMeta {
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
 }
@@ -110,7 +110,7 @@ export interface DumpedWorkflow extends WorkflowRecord {
   readonly versions: readonly VersionRecord[];
 }
 
-/** Everything that can be seen of a tenant, in an order of its own: two equal dumps mean the same data. */
+/** Everything readable of a tenant, sorted. Equal dumps mean the same data. */
 export async function dump(engine: Engine, name: string): Promise<DumpedWorkflow[]> {
   const tenant = new TestTenant(engine, name);
   const dumped: DumpedWorkflow[] = [];

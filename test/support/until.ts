@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Ends what never comes true; a busy machine stays far below it. */
+/** Ends a wait for something that never happens; a busy machine stays far below it. */
 const TIMEOUT_MS = 90_000;
 
 /** Waits until the condition holds. */

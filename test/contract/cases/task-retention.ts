@@ -10,7 +10,7 @@ const MINUTE = 60_000;
 
 export function describeTaskRetention(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
-  /** One sweep has a bound, and other cases leave things behind as well. */
+  /** Repeats the sweep until it finds nothing: one call has a bound, and other cases leave expired data too. */
   const sweepAll = async () => {
     while ((await fixture.engine.sweep()) > 0);
   };

@@ -1,7 +1,7 @@
 import { startRedisProcess } from '../redis-process.js';
 import type { RunningRedis } from './redis-kind.js';
 
-/** What docs/redis.md recommends, for a namespace that begins with `prefix`. */
+/** Rights that docs/redis.md recommends, for a namespace that begins with `prefix`. */
 export function rightsOf(prefix: string): string[] {
   return `on >secret resetkeys ~${prefix}* resetchannels &${prefix}* -@all +@read +@write +@pubsub +eval +evalsha +time +ping +info +select +hello +wait -@dangerous +info`.split(
     ' ',

@@ -8,13 +8,13 @@ const SLOTS = 16_384;
 
 export interface ClusterNodes extends RunningRedis {
   readonly masters: readonly RedisProcess[];
-  /** One for each master, when they were asked for. */
+  /** One for each master with `withReplicas`, else none. */
   readonly replicas: readonly RedisProcess[];
-  /** A connection to a node, for its own affairs; closed with the Cluster. */
+  /** A connection to a node for CLUSTER commands; closed with the Cluster. */
   admin(port: number): Redis;
 }
 
-/** Three masters, each with a third of the slots, and a replica of each where there is to be one. */
+/** Three masters, each with a third of the slots; `withReplicas` adds a replica of each. */
 export async function startCluster({ withReplicas = false, args = [] as string[] } = {}): Promise<ClusterNodes> {
   const count = withReplicas ? 6 : 3;
   const nodes = await Promise.all(Array.from({ length: count }, () => startNode(args)));

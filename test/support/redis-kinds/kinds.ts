@@ -20,10 +20,10 @@ export const REDIS_KINDS = {
 
 export type RedisKind = keyof typeof REDIS_KINDS;
 
-/** Which kinds this run is about: WAYMARK_REDIS_KINDS names some, or all; else `usual`. */
-export function chosenKinds(usual: readonly RedisKind[]): readonly RedisKind[] {
+/** The kinds of this run: WAYMARK_REDIS_KINDS names some, or `all`; without it, `byDefault`. */
+export function chosenKinds(byDefault: readonly RedisKind[]): readonly RedisKind[] {
   const given = process.env['WAYMARK_REDIS_KINDS'];
-  if (given === undefined || given === '') return usual;
+  if (given === undefined || given === '') return byDefault;
   const kinds = Object.keys(REDIS_KINDS) as RedisKind[];
   if (given === 'all') return kinds;
   return given.split(',').map((name) => {

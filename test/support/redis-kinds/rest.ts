@@ -10,9 +10,9 @@ const TOKEN = 'token-of-the-bridge';
 
 export interface RestRedis extends RunningRedis {
   readonly redis: RedisProcess;
-  /** Requests that were carried out so far. */
+  /** Requests executed so far. */
   readonly served: number;
-  /** Carries the next request out and cuts the connection instead of answering. */
+  /** Executes the next request and cuts the connection instead of answering. */
   cutNextAnswer(): void;
 }
 
@@ -79,7 +79,7 @@ export async function startRest(): Promise<RestRedis> {
   };
 }
 
-/** All texts but the one by which a command says that it was carried out. */
+/** Upstash encodes all texts but the plain OK. */
 function inBase64(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inBase64);
   return typeof value === 'string' && value !== 'OK' ? Buffer.from(value).toString('base64') : value;

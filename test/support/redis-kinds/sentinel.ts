@@ -7,13 +7,13 @@ import type { RunningRedis } from './redis-kind.js';
 const MASTER = 'the-master';
 
 export interface SentinelGroup extends RunningRedis {
-  /** Servers of the group; the first one was its master at the start. */
+  /** Servers of the group; the first one is the master at the start. */
   readonly servers: readonly RedisProcess[];
-  /** Port of the server that the sentinels take for the master. */
+  /** Port of the master, according to the sentinels. */
   master(): Promise<number>;
 }
 
-/** A master with two replicas, and three sentinels of which two must agree. */
+/** A master with two replicas, and three sentinels with a quorum of two. */
 export async function startSentinel(...more: string[]): Promise<SentinelGroup> {
   const common = ['--requirepass', 'secret', '--masterauth', 'secret', '--repl-diskless-sync-delay', '0', ...more];
   const initial = await startRedisProcess(...common);

@@ -10,7 +10,7 @@ import type { RunningRedis } from './redis-kind.js';
 
 export interface TlsRedis extends RunningRedis {
   readonly port: number;
-  /** Of the authority, as PEM. */
+  /** Certificate of the authority, as PEM. */
   readonly ca: string;
 }
 
@@ -50,7 +50,7 @@ async function ownTls({ cert, key }: Certificate, directory: string, ca: string)
   return { port, stop: () => redis.stop() };
 }
 
-/** For a redis-server that was built without TLS. */
+/** A TLS proxy, for a redis-server that was built without TLS. */
 async function behindTls({ cert, key }: Certificate) {
   const redis = await startRedisProcess();
   const proxy = createServer({ cert, key }, (client) => {
