@@ -5,7 +5,7 @@ import * as describe from './feed.openapi.js';
 
 const document = new URL('../../docs/asyncapi.yaml', import.meta.url);
 
-/** What the WebSocket says and takes; the tests hold every frame against it. */
+/** Serves the description of the WebSocket messages; tests check every frame against it. */
 @describe.feed()
 @Controller()
 export class AsyncApiController {

@@ -11,7 +11,7 @@ import { refuseQuery } from '../http/query.js';
 import { sendJson } from '../http/send-json.js';
 import * as describe from './feed.openapi.js';
 
-/** Messages to everybody who follows a channel, through any replica. */
+/** Publishes messages to the subscribers of a channel on all replicas. */
 @describe.feed()
 @Controller('v1/channels')
 export class ChannelsController {

@@ -4,22 +4,22 @@ import type { Batch } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 
 const RECONNECT_MS = 1000;
-/** Who does not even take the end of his stream by then is cut off. */
-const LAST_WORD_MS = 10_000;
-/** Who is catching up and takes nothing for so long is cut off too. */
-const PATIENCE_MS = 30_000;
+/** Time to flush the end of a stream before the connection is destroyed. */
+const FLUSH_TIMEOUT_MS = 10_000;
+/** A client that reads nothing for this long while catching up is cut off. */
+const STALL_TIMEOUT_MS = 30_000;
 
-/** One client's Server-Sent Events. What it has not taken yet is bounded; who is slower than that is told so, and cut off. */
+/** Server-Sent Events of one client. Unread data is bounded: a slower client gets a `resync` event and is cut off. */
 export class EventStream extends Readable implements Outlet {
   live = 0;
-  /** Of the last event it was given, or of what it need not be told of. */
+  /** Id of the last event sent, or of a later one that the client did not subscribe to. */
   #place = '';
   #hasEnded = false;
-  #onRoom: (() => void) | undefined;
+  #onDrain: (() => void) | undefined;
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly mostBytes: number,
+    private readonly maxBytes: number,
     private readonly onCut: () => void,
     private readonly onGone: () => void,
   ) {
@@ -27,55 +27,55 @@ export class EventStream extends Readable implements Outlet {
     this.push(`retry: ${RECONNECT_MS}\n\n`);
   }
 
-  /** From where the client goes on after a cut, if nothing comes before. */
+  /** Sends the id from which the client resumes if the connection ends before the first event. */
   start(place: string): void {
     this.#place = place;
-    if (place !== '0') this.#say(`id: ${place}\n\n`);
+    if (place !== '0') this.#send(`id: ${place}\n\n`);
   }
 
   deliver(batch: Batch): void {
     if (this.#hasEnded) return;
-    // What is left of earlier batches counts: nobody is slow for not having taken this one yet.
-    if (this.#waitingBytes > this.mostBytes) return this.#cut();
+    // Checked before this batch is added, so that one large batch does not make a client slow.
+    if (this.#waitingBytes > this.maxBytes) return this.#cut();
     this.#place = batch.lastId;
     this.push(batch.sse);
   }
 
-  lose(loss: FeedLoss, next: string): void {
+  reset(loss: FeedLoss, next: string): void {
     this.#place = next;
     const data = JSON.stringify({ code: loss.code, detail: loss.message, ...loss.extensions, next });
-    this.#say(`event: reset\nid: ${next}\ndata: ${data}\n\n`);
+    this.#send(`event: reset\nid: ${next}\ndata: ${data}\n\n`);
   }
 
-  /** Shows that the connection lives, and moves the client's place past what it did not want. */
-  beat(place: string): void {
+  /** Keeps the connection alive, and moves the client's last id past events that it did not subscribe to. */
+  heartbeat(place: string): void {
     const moved = this.live > 0 && place !== this.#place;
     if (moved) this.#place = place;
-    this.#say(moved ? `: still here\nid: ${place}\n\n` : ': still here\n\n');
+    this.#send(moved ? `: heartbeat\nid: ${place}\n\n` : ': heartbeat\n\n');
   }
 
-  /** The service is about to end; another replica may be there at once. */
+  /** Ends the stream when the service shuts down; the client reconnects to another replica. */
   goAway(): void {
     this.#end(': going away\n\n');
   }
 
-  async room(): Promise<boolean> {
-    if (this.#waitingBytes > this.mostBytes / 2) {
+  async untilReady(): Promise<boolean> {
+    if (this.#waitingBytes > this.maxBytes / 2) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, PATIENCE_MS);
-        this.#onRoom = () => {
+        const timer = setTimeout(resolve, STALL_TIMEOUT_MS);
+        this.#onDrain = () => {
           clearTimeout(timer);
           resolve();
         };
       });
-      if (this.#waitingBytes > this.mostBytes / 2) this.#cut();
+      if (this.#waitingBytes > this.maxBytes / 2) this.#cut();
     }
     return !this.#hasEnded;
   }
 
   override _read(): void {
-    const tell = this.#onRoom;
-    this.#onRoom = undefined;
+    const tell = this.#onDrain;
+    this.#onDrain = undefined;
     tell?.();
   }
 
@@ -90,7 +90,7 @@ export class EventStream extends Readable implements Outlet {
     return this.readableLength + this.response.writableLength;
   }
 
-  #say(text: string): void {
+  #send(text: string): void {
     if (!this.#hasEnded) this.push(text);
   }
 
@@ -100,14 +100,14 @@ export class EventStream extends Readable implements Outlet {
     this.#end(`event: resync\ndata: ${JSON.stringify({ code: 'TOO_SLOW', since: this.#place })}\n\n`);
   }
 
-  #end(lastWords: string): void {
+  #end(text: string): void {
     if (this.#hasEnded) return;
-    this.push(lastWords);
+    this.push(text);
     this.push(null);
     this.#hasEnded = true;
     this.onGone();
     setTimeout(() => {
       if (!this.response.writableFinished) this.response.destroy();
-    }, LAST_WORD_MS).unref();
+    }, FLUSH_TIMEOUT_MS).unref();
   }
 }

@@ -9,11 +9,11 @@ import { Feeds } from './feeds.js';
 
 const HEARTBEAT_MS = 15_000;
 
-/** All event streams of this replica, and one clock for their heartbeats. */
+/** All event streams of this replica, with one heartbeat timer. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
   readonly #streams = new Map<EventStream, () => string>();
-  readonly #timer = setInterval(() => this.beat(), HEARTBEAT_MS).unref();
+  readonly #timer = setInterval(() => this.heartbeat(), HEARTBEAT_MS).unref();
 
   constructor(
     private readonly feeds: Feeds,
@@ -25,8 +25,8 @@ export class EventStreams implements OnModuleDestroy {
     });
   }
 
-  beat(): void {
-    for (const [stream, place] of this.#streams) stream.beat(place());
+  heartbeat(): void {
+    for (const [stream, place] of this.#streams) stream.heartbeat(place());
   }
 
   /** @throws TooManyListenersError @throws StoreUnavailableError */
@@ -38,13 +38,13 @@ export class EventStreams implements OnModuleDestroy {
       this.config.feed.bufferBytes,
       () => metrics.cut('slow'),
       () => {
-        following.stop();
+        subscription.stop();
         this.#streams.delete(stream);
         leave();
       },
     );
     const started = withResolver();
-    const following = this.feeds.follow(tenant, {
+    const subscription = this.feeds.follow(tenant, {
       filter,
       since,
       outlet: stream,
@@ -53,17 +53,17 @@ export class EventStreams implements OnModuleDestroy {
         started.resolve();
       },
       onLoss(loss, next) {
-        stream.lose(loss, next);
+        stream.reset(loss, next);
         started.resolve();
       },
     });
-    this.#streams.set(stream, following.place);
-    // Until the first read is over, a store that is away is an answer; later ones are waited out.
-    await Promise.race([started.promise, following.caughtUp]).catch((error: unknown) => {
+    this.#streams.set(stream, subscription.place);
+    // An unreachable store refuses the request until the first read is done; later outages are waited out.
+    await Promise.race([started.promise, subscription.caughtUp]).catch((error: unknown) => {
       stream.destroy();
       throw error;
     });
-    following.caughtUp.catch(() => stream.goAway());
+    subscription.caughtUp.catch(() => stream.goAway());
     reply
       .header('content-type', 'text/event-stream; charset=utf-8')
       .header('cache-control', 'no-store')

@@ -4,8 +4,7 @@ import { isoTime } from '../http/times.js';
 import { textFrame } from './web-socket-frame.js';
 
 /**
- * An event as clients see it. Each form is made once, when the first of them needs it, and shared by all. Payloads are text and stay
- * the text they are.
+ * An event as clients see it. Each form is serialised once, on demand, and shared by all clients. Payloads keep their exact text.
  */
 export class EventView {
   #json: string | undefined;
@@ -23,13 +22,13 @@ export class EventView {
     return (this.#json ??= `${head({ id, type, at: timeOf(id) })},${bodyOf(fields)}}`);
   }
 
-  /** As an event stream has it. Line breaks in a payload are white space of its JSON, and each line is one of the data. */
+  /** Server-Sent Event. Line breaks in a payload are white space of its JSON; each line becomes a `data` line. */
   get sse(): Buffer {
     const data = () => this.json.split(/\r\n|\r|\n/).join('\ndata: ');
     return (this.#sse ??= Buffer.from(`id: ${this.id}\ndata: ${data()}\n\n`));
   }
 
-  /** A whole WebSocket frame: type and payload as they were published, and where it stands. */
+  /** A complete WebSocket text frame. */
   get frame(): Buffer {
     return (this.#frame ??= textFrame(this.message));
   }
@@ -48,19 +47,19 @@ const head = (members: object): string => JSON.stringify(members).slice(0, -1);
 const inner = (members: object): string => JSON.stringify(members).slice(1, -1);
 const timeOf = (id: string): string => isoTime(eventTimeMs(id));
 
-/** What it is about, as members of an object. */
+/** Members that depend on the kind of event: message, task or workflow. */
 function bodyOf(fields: Readonly<Record<string, string>>): string {
   const { channel, payload, id, version, inc, queue, workflow } = fields;
   if (channel !== undefined) return `"channel":${text(channel)},"payload":${payload}`;
   if (queue !== undefined) {
     return inner({ taskId: id, queue, ...(workflow !== undefined && { workflowId: workflow }) });
   }
-  // What has ended by time has neither version nor tag any more.
+  // An expired workflow has neither version nor ETag.
   const isKnown = version !== undefined && inc !== undefined;
   return inner({ workflowId: id, ...(isKnown && { version: Number(version), etag: `"${inc}-${version}"` }) });
 }
 
-/** Several events for the same clients, as one piece for each kind of connection. */
+/** Several events for the same clients, joined once for each kind of connection. */
 export class Batch {
   #sse: Buffer | undefined;
   #frames: Buffer | undefined;
@@ -75,7 +74,7 @@ export class Batch {
     return (this.#frames ??= joined(this.views.map(({ frame }) => frame)));
   }
 
-  /** Of the last event. */
+  /** Id of the last event. */
   get lastId(): string {
     return this.views.at(-1)?.id ?? '';
   }

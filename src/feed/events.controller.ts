@@ -10,7 +10,7 @@ import { Feeds } from './feeds.js';
 import * as describe from './feed.openapi.js';
 import { longPoll } from './long-poll.js';
 
-/** What happens, as it happens: as a stream of Server-Sent Events, or as JSON to be asked for again and again. */
+/** The feed as Server-Sent Events, or as JSON by long polling. */
 @describe.feed()
 @Controller('v1')
 export class EventsController {
@@ -48,7 +48,7 @@ export class EventsController {
   }
 }
 
-/** Who does not say gets a stream; who only looks at the head gets none that would never end. */
+/** A stream is the default; a HEAD request gets none, because it would never end. */
 function wantsStream({ method, headers }: FastifyRequest): boolean {
   const accept = headers.accept ?? '*/*';
   return method !== 'HEAD' && (accept.includes('text/event-stream') || !accept.includes('application/json'));

@@ -7,7 +7,7 @@ import { RouteNotFoundError } from '../http/http-errors.js';
 
 const page = new URL('../../examples/live.html', import.meta.url);
 
-/** Pages to look at and to learn from; only where they were asked for. */
+/** Example pages, served only with EXAMPLES=true. */
 @ApiExcludeController()
 @Controller('examples')
 export class ExamplesController {
@@ -15,7 +15,7 @@ export class ExamplesController {
 
   @Get('live.html')
   live(@Res() reply: FastifyReply): void {
-    if (!this.config.examples) throw new RouteNotFoundError('Set EXAMPLES=true to have the example pages served');
+    if (!this.config.examples) throw new RouteNotFoundError('Set EXAMPLES=true to serve the example pages');
     void reply.header('content-type', 'text/html; charset=utf-8').send(readFileSync(page, 'utf8'));
   }
 }

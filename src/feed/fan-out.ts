@@ -5,32 +5,32 @@ import { anchorsFor, anchorsOf, keyOf, matches, type FeedFilter } from './feed-f
 
 export type FeedLoss = FeedTrimmedError | FeedResetError;
 
-/** Where events go: one connection, or one answer. */
+/** The receiver of events: a connection, or the answer of a long poll. */
 export interface Outlet {
-  /** In order; each event once, whichever of its subscriptions wanted it. */
+  /** Called in order, with each event once, however many subscriptions of the receiver match. */
   deliver(batch: Batch): void;
-  /** Settles when more can be taken; with false when the client has gone or had enough. */
-  room(): Promise<boolean>;
-  /** How many subscriptions of it are live. */
+  /** Resolves with true when more can be delivered, with false when the client has gone or is full. */
+  untilReady(): Promise<boolean>;
+  /** Number of live subscriptions. */
   live: number;
 }
 
 export interface Subscriber {
   readonly filter: FeedFilter;
   readonly outlet: Outlet;
-  /** Has been delivered already, by reading ahead of the others. */
+  /** Events up to this id were delivered during catch-up, ahead of the shared reader. */
   skipUntil: string | undefined;
-  /** Events may be missing: the client must read the state again, and gets what happens behind `next`. */
+  /** Events may be missing: the client must read the state again, and then gets the events behind `next`. */
   readonly onLoss: (loss: FeedLoss, next: string) => void;
 }
 
-/** All who want the same. */
+/** Subscribers with equal filters. */
 interface Group {
   readonly filter: FeedFilter;
   readonly subscribers: Set<Subscriber>;
 }
 
-/** Who gets which event. A filter is tried once for each event, however many want the same. */
+/** Distributes events to subscribers. Equal filters are evaluated once for each event. */
 export class FanOut {
   readonly #groups = new Map<string, Group>();
   readonly #byAnchor = new Map<string, Set<Group>>();
@@ -68,7 +68,7 @@ export class FanOut {
     }
   }
 
-  /** Hands the events to all who want them, and tells how many that were. */
+  /** Delivers the events to all matching subscribers; returns the number of deliveries. */
   distribute(views: readonly EventView[]): number {
     const wanted = new Map<Group, EventView[]>();
     for (const view of views) {
@@ -78,7 +78,7 @@ export class FanOut {
         else some.push(view);
       }
     }
-    // Who has several subscriptions gets what all of them want in one order.
+    // A receiver with several subscriptions gets their events merged in order.
     const merged = new Map<Outlet, Set<EventView>>();
     let count = 0;
     for (const [group, some] of wanted) {

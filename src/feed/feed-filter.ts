@@ -1,18 +1,18 @@
 import type { FeedEvent } from '../engine/engine.js';
 
-/** Which events; every member given must hold. */
+/** Selects events that match every given member. */
 export interface FeedFilter {
-  /** Of this workflow, and of the tasks that belong to it. */
+  /** Events of this workflow and of its tasks. */
   readonly workflow?: string;
-  /** Of workflows whose id begins so, and of tasks that belong to them. */
+  /** Events of workflows whose id starts with this prefix, and of their tasks. */
   readonly idPrefix?: string;
   readonly task?: string;
   readonly channel?: string;
-  /** One type, or all that begin with what stands before a * at the end. */
+  /** One type, or a prefix with a * at the end. */
   readonly type?: string;
-  /** Only what happens to workflows themselves. */
+  /** Only events of workflows, not of tasks. */
   readonly onlyWorkflows?: true;
-  /** And all messages of this channel, whatever the others say. */
+  /** Also all messages of this channel, whatever the other members say. */
   readonly orChannel?: string;
 }
 
@@ -36,12 +36,12 @@ export function matches(filter: FeedFilter, event: FeedEvent): boolean {
   return type.endsWith('*') ? event.type.startsWith(type.slice(0, -1)) : event.type === type;
 }
 
-/** The same for equal filters. */
+/** Equal filters have equal keys. */
 export function keyOf({ workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel }: FeedFilter): string {
   return JSON.stringify([workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel]);
 }
 
-/** What the events of the filter have in common, if anything; so that most filters need not be tried. No event has two of them. */
+/** Index keys of a filter, so that an event is compared with few filters. No event has two anchors of the same filter. */
 export function anchorsFor({ workflow, task, channel, onlyWorkflows, orChannel }: FeedFilter): string[] {
   if (channel !== undefined) return [`channel ${channel}`];
   const others = orChannel === undefined ? [] : [`channel ${orChannel}`];
@@ -50,7 +50,7 @@ export function anchorsFor({ workflow, task, channel, onlyWorkflows, orChannel }
   return onlyWorkflows ? ['workflows', ...others] : [''];
 }
 
-/** The anchors under which filters may want the event. */
+/** Anchors of all filters that can match the event. */
 export function anchorsOf(event: FeedEvent): string[] {
   const { channel, id } = event.fields;
   if (channel !== undefined) return ['', `channel ${channel}`];

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
-import type { FeedFigures } from './tenant-feed.js';
+import type { FeedObserver } from './tenant-feed.js';
 
 export type ClientKind = 'sse' | 'poll' | 'websocket';
 export type CutReason = 'slow' | 'silent' | 'too-many-messages';
 
-/** What the feed costs and whom it serves, on this replica. */
+/** Metrics of the feed on this replica. */
 @Injectable()
-export class FeedMetrics implements FeedFigures {
-  /** Now; for health. */
+export class FeedMetrics implements FeedObserver {
+  /** Current clients, for the health report. */
   readonly now: Record<ClientKind, number> = { sse: 0, poll: 0, websocket: 0 };
   #lagMs = 0;
   readonly #clients: Gauge;
@@ -22,14 +22,14 @@ export class FeedMetrics implements FeedFigures {
     const registers = [registry];
     this.#clients = new Gauge({
       name: 'waymark_feed_clients',
-      help: 'Clients that follow the feed',
+      help: 'Clients connected to the feed',
       labelNames: ['kind'],
       registers,
     });
     this.#read = new Counter({ name: 'waymark_feed_events_read_total', help: 'Events read from the store', registers });
     this.#delivered = new Counter({
       name: 'waymark_feed_events_delivered_total',
-      help: 'Live events handed to clients, each once for each client',
+      help: 'Live events delivered, counted once for each client',
       registers,
     });
     this.#cuts = new Counter({
@@ -40,7 +40,7 @@ export class FeedMetrics implements FeedFigures {
     });
     this.#lag = new Gauge({
       name: 'waymark_feed_lag_seconds',
-      help: 'Age of the last event when it was handed to the clients',
+      help: 'Age of the last event when it was delivered',
       registers,
     });
   }
@@ -54,9 +54,9 @@ export class FeedMetrics implements FeedFigures {
     this.#clients.labels(kind).set(this.now[kind]);
   }
 
-  delivered(read: number, handedOut: number, lagMs: number): void {
+  delivered(read: number, delivered: number, lagMs: number): void {
     this.#read.inc(read);
-    this.#delivered.inc(handedOut);
+    this.#delivered.inc(delivered);
     this.#lagMs = lagMs;
     this.#lag.set(lagMs / 1000);
   }

@@ -3,7 +3,7 @@ import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/term
 import { FeedMetrics } from './feed-metrics.js';
 import { Feeds } from './feeds.js';
 
-/** Who follows the feed here, and how far behind they are; told, and no reason to be unhealthy. */
+/** Reports the clients of the feed and their lag; never makes the service unhealthy. */
 @Injectable()
 export class FeedHealth {
   constructor(

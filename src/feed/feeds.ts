@@ -3,39 +3,51 @@ import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { isBehind } from '../engine/event-id.js';
 import { EventView } from './event-view.js';
-import { TooManyListenersError } from './feed-errors.js';
+import { ServiceError } from '../service-error.js';
 import { matches, type FeedFilter } from './feed-filter.js';
 import { FeedMetrics, type ClientKind } from './feed-metrics.js';
-import { TenantFeed, type Wish } from './tenant-feed.js';
-import { Turns } from './turns.js';
+import { TenantFeed, type SubscribeOptions } from './tenant-feed.js';
+import { Semaphore } from './semaphore.js';
 
-/** Somebody who asks again and again should not make us subscribe again and again. */
+/** The limit of clients per replica is reached. */
+export class TooManyListenersError extends ServiceError {
+  readonly code = 'TOO_MANY_LISTENERS';
+  override readonly retryAfterSeconds = 2;
+  override readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(limit: number) {
+    super(`This replica already serves ${limit} clients of the feed, its limit; retry, or use another replica`);
+    this.extensions = { limit };
+  }
+}
+
+/** The reader of a tenant stays for this long without clients, so that polling clients do not restart it each time. */
 const LINGER_MS = 10_000;
-/** Pages read at once for those who catch up; many come back together after a restart. */
-const READ_AT_ONCE = 4;
+/** Limits reads of clients that catch up: many reconnect at once after a restart. */
+const MAX_PARALLEL_READS = 4;
 
-const MOST_READ = 500;
+const PAGE_SIZE = 500;
 
-export interface Polled {
+export interface PolledEvents {
   readonly events: readonly EventView[];
-  /** Where to go on. */
+  /** The id to continue from. */
   readonly next: string;
 }
 
-/** A subscription that can be given up at any time, also while it is still catching up. */
-export interface Following {
-  /** Settles when the client has everything up to now. */
+/** A subscription that can be stopped at any time, also while it catches up. */
+export interface Subscription {
+  /** Resolves when the client has all events so far. */
   readonly caughtUp: Promise<void>;
-  /** Everything up to here has been handed out. */
+  /** All events up to this id were delivered. */
   place(last?: string): string;
   stop(): void;
 }
 
-/** Who follows which tenant's feed on this replica. One reader for each tenant that anybody follows, and none for the others. */
+/** Clients of the feed on this replica. Each tenant with clients has one reader of the store. */
 @Injectable()
 export class Feeds implements OnModuleDestroy {
   readonly #tenants = new Map<string, { readonly feed: TenantFeed; timer?: NodeJS.Timeout }>();
-  readonly #turns = new Turns(READ_AT_ONCE);
+  readonly #semaphore = new Semaphore(MAX_PARALLEL_READS);
   #clients = 0;
 
   constructor(
@@ -48,7 +60,7 @@ export class Feeds implements OnModuleDestroy {
     return this.#tenants.size;
   }
 
-  /** Counts a client in; returns how to count it out. @throws TooManyListenersError */
+  /** Counts a client; returns a function that ends the count. @throws TooManyListenersError */
   enter(kind: ClientKind): () => void {
     const { mostListeners } = this.config.feed;
     if (this.#clients >= mostListeners) throw new TooManyListenersError(mostListeners);
@@ -64,42 +76,42 @@ export class Feeds implements OnModuleDestroy {
   }
 
   /**
-   * What the store has behind a place right now, and how far that was looked through.
+   * Events behind `since` that are in the store now, and the id up to which events were read.
    * @throws FeedTrimmedError @throws FeedResetError
    */
-  async read(tenant: string, filter: FeedFilter, since: string | undefined, limit: number): Promise<Polled> {
-    // Asked first: what happens between this and the read must not be skipped.
+  async read(tenant: string, filter: FeedFilter, since: string | undefined, limit: number): Promise<PolledEvents> {
+    // Read first, or events between this and the next read would be skipped.
     const end = since === undefined || since === '0' ? await this.engine.lastEventId(tenant) : since;
     if (since === undefined) return { events: [], next: end };
     const events: EventView[] = [];
     for (let next = since; ;) {
-      const page = await this.#turns.take(() =>
-        this.engine.readFeed(tenant, next === '0' ? undefined : next, MOST_READ),
+      const page = await this.#semaphore.run(() =>
+        this.engine.readFeed(tenant, next === '0' ? undefined : next, PAGE_SIZE),
       );
       for (const event of page) {
         next = event.id;
         if (matches(filter, event) && events.push(new EventView(event)) === limit) return { events, next };
       }
-      if (page.length < MOST_READ) return { events, next: next === '0' ? end : next };
+      if (page.length < PAGE_SIZE) return { events, next: next === '0' ? end : next };
     }
   }
 
-  follow(tenant: string, wish: Wish): Following {
+  follow(tenant: string, options: SubscribeOptions): Subscription {
     const feed = this.#take(tenant);
     let isOver = false;
     let stopLive: (() => void) | undefined;
     const leave = () => this.#leave(tenant, feed);
     const caughtUp = feed
-      .subscribe(wish, () => isOver)
+      .subscribe(options, () => isOver)
       .then((stop) => {
         if (isOver) stop();
         else stopLive = stop;
       });
-    // Whoever waits for it hears of it; who does not has stopped before.
+    // Marks the rejection as handled; callers that await `caughtUp` still get it.
     caughtUp.catch(() => undefined);
     return {
       caughtUp,
-      // Who has read ahead of the reader of all others is further.
+      // The client may be ahead of the shared reader.
       place: (last) => (last !== undefined && isBehind(last, feed.position) ? last : feed.position),
       stop() {
         if (isOver) return;
@@ -121,7 +133,7 @@ export class Feeds implements OnModuleDestroy {
   #take(tenant: string): TenantFeed {
     let known = this.#tenants.get(tenant);
     if (known === undefined) {
-      known = { feed: new TenantFeed(this.engine, tenant, this.#turns, this.metrics) };
+      known = { feed: new TenantFeed(this.engine, tenant, this.#semaphore, this.metrics) };
       this.#tenants.set(tenant, known);
     }
     clearTimeout(known.timer);

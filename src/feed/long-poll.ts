@@ -2,7 +2,7 @@ import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch, EventView } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 import type { FeedFilter } from './feed-filter.js';
-import type { Feeds, Polled } from './feeds.js';
+import type { Feeds, PolledEvents } from './feeds.js';
 
 export interface LongPoll {
   readonly filter: FeedFilter;
@@ -11,16 +11,16 @@ export interface LongPoll {
   readonly waitMs: number;
 }
 
-/** Gathers up to a number of events for one answer. */
-class Gathering implements Outlet {
+/** Collects events for one answer. */
+class EventBuffer implements Outlet {
   live = 0;
   readonly events: EventView[] = [];
-  readonly #some = withResolver();
+  readonly #changed = withResolver();
 
   constructor(private readonly limit: number) {}
 
-  get some(): Promise<void> {
-    return this.#some.promise;
+  get changed(): Promise<void> {
+    return this.#changed.promise;
   }
 
   get isFull(): boolean {
@@ -29,20 +29,20 @@ class Gathering implements Outlet {
 
   deliver({ views }: Batch): void {
     for (const view of views) this.events.push(view);
-    this.#some.resolve();
+    this.#changed.resolve();
   }
 
-  async room(): Promise<boolean> {
+  async untilReady(): Promise<boolean> {
     return !this.isFull;
   }
 
   interrupt(): void {
-    this.#some.resolve();
+    this.#changed.resolve();
   }
 }
 
 /**
- * What has happened behind a place; when nothing has, what happens next, or nothing when the time is over.
+ * Events behind `since`; if there are none, waits up to `waitMs` for the next ones.
  * @throws FeedTrimmedError @throws FeedResetError @throws TooManyListenersError @throws StoreUnavailableError
  */
 export async function longPoll(
@@ -50,33 +50,33 @@ export async function longPoll(
   tenant: string,
   { filter, since, limit, waitMs }: LongPoll,
   over: AbortSignal,
-): Promise<Polled> {
+): Promise<PolledEvents> {
   if (waitMs === 0) return feeds.read(tenant, filter, since, limit);
   const leave = feeds.enter('poll');
-  const gathering = new Gathering(limit);
+  const buffer = new EventBuffer(limit);
   let loss: FeedLoss | undefined;
-  const following = feeds.follow(tenant, {
+  const subscription = feeds.follow(tenant, {
     filter,
     since,
-    outlet: gathering,
+    outlet: buffer,
     onLoss(lost) {
       loss = lost;
-      gathering.interrupt();
+      buffer.interrupt();
     },
   });
   try {
-    await following.caughtUp;
-    if (gathering.events.length === 0 && loss === undefined && !over.aborted) {
-      await waitAtMost(gathering.some, waitMs, over);
+    await subscription.caughtUp;
+    if (buffer.events.length === 0 && loss === undefined && !over.aborted) {
+      await waitAtMost(buffer.changed, waitMs, over);
     }
     if (loss !== undefined) throw loss;
-    const { events } = gathering;
-    const isCut = gathering.isFull;
-    // Without a full answer everything up to the present place has been looked at, whether or not it was wanted.
+    const { events } = buffer;
+    const isCut = buffer.isFull;
+    // Unless the answer is full, all events up to the current position were examined.
     const last = events[Math.min(limit, events.length) - 1];
-    return { events: events.slice(0, limit), next: isCut ? (last as EventView).id : following.place(last?.id) };
+    return { events: events.slice(0, limit), next: isCut ? (last as EventView).id : subscription.place(last?.id) };
   } finally {
-    following.stop();
+    subscription.stop();
     leave();
   }
 }

@@ -6,21 +6,21 @@ export type ClientMessage =
   | { readonly type: 'unsubscribe'; readonly channel: string }
   | { readonly type: 'ping' };
 
-/** What a client did wrong, as it is told. */
-export interface Refusal {
+/** Answer to an invalid message. */
+export interface InvalidMessage {
   readonly code: 'INVALID_MESSAGE' | 'INVALID_CHANNEL';
   readonly message: string;
 }
 
-const LONGEST_SINCE = 100;
+const MAX_SINCE_CHARACTERS = 100;
 
-/** Reads what a client sent. Members that nobody knows are let pass: clients of older routers send some. */
-export function readMessage(text: string): ClientMessage | Refusal {
+/** Reads a message of a client. Unknown members are ignored: clients of older routers send some. */
+export function readClientMessage(text: string): ClientMessage | InvalidMessage {
   let given: unknown;
   try {
     given = JSON.parse(text);
   } catch {
-    return { code: 'INVALID_MESSAGE', message: 'not JSON' };
+    return { code: 'INVALID_MESSAGE', message: 'must be JSON' };
   }
   if (typeof given !== 'object' || given === null) return { code: 'INVALID_MESSAGE', message: 'must be a JSON object' };
   const { type, channel, since } = given as Readonly<Record<string, unknown>>;
@@ -37,15 +37,15 @@ export function readMessage(text: string): ClientMessage | Refusal {
   }
   if (type === 'unsubscribe') return { type, channel };
   if (since === undefined || since === null) return { type, channel, filter };
-  if (typeof since !== 'string' || since.length > LONGEST_SINCE) {
+  if (typeof since !== 'string' || since.length > MAX_SINCE_CHARACTERS) {
     return { code: 'INVALID_MESSAGE', message: 'since must be the id of an event, or 0' };
   }
   return { type, channel, filter, since };
 }
 
 /**
- * Anybody may publish to a channel that is named like a workflow or a task (`task:routing` is one by tradition). So such a name is
- * both: what happens to the workflow or task, and the messages of that channel.
+ * A channel can have a name like that of a workflow or task (`task:routing` is one). Such a name selects both: the events of the
+ * workflow or task, and the messages of the channel.
  */
 function filterOf(channel: string): FeedFilter | undefined {
   const orChannel = isName(channel) ? { orChannel: channel } : {};

@@ -6,53 +6,53 @@ import { eventTimeMs, isBehind } from '../engine/event-id.js';
 import { Batch, EventView } from './event-view.js';
 import { FanOut, type FeedLoss, type Subscriber } from './fan-out.js';
 import { matches } from './feed-filter.js';
-import type { Turns } from './turns.js';
+import type { Semaphore } from './semaphore.js';
 
-const PAGE = 500;
-/** After a read: what happens meanwhile is read together. */
-const GATHERED_MS = 2;
-/** Hints can be lost with a connection that nobody knows to be dead. */
+const PAGE_SIZE = 500;
+/** Pause after a read, so that the next read gets several events. */
+const GATHER_MS = 2;
+/** Poll interval, because a dead connection can lose hints. */
 const POLL_MS = 5000;
 const RETRY_MS = 500;
-/** For those who come back after a cut: they need not ask the store. */
-const RECENT = 1000;
-const RECENT_BYTES = 1024 * 1024;
+/** Recent events kept for clients that reconnect, so that they need not read from the store. */
+const MAX_RECENT = 1000;
+const MAX_RECENT_BYTES = 1024 * 1024;
 
-export interface FeedFigures {
-  /** Events read from the store, how often they were handed to a client, and how old the last one was then. */
-  delivered(read: number, handedOut: number, lagMs: number): void;
+export interface FeedObserver {
+  /** Number of events read from the store, number of deliveries to clients, and age of the last event. */
+  delivered(read: number, delivered: number, lagMs: number): void;
 }
 
-export interface Wish extends Omit<Subscriber, 'skipUntil'> {
-  /** Behind which event; '0' for all that are kept, undefined for what happens from now on. */
+export interface SubscribeOptions extends Omit<Subscriber, 'skipUntil'> {
+  /** Deliver events behind this id: '0' means all kept events, undefined means only new ones. */
   readonly since: string | undefined;
-  /** Called before anything is delivered, with the place from which it goes on. */
+  /** Called before the first delivery, with the id from which delivery starts. */
   readonly onStart?: (place: string) => void;
 }
 
-/** Reads the feed of one tenant for all of its listeners on this replica, for as long as there are any. */
+/** Reads the feed of one tenant for all of its clients on this replica. */
 export class TenantFeed {
   readonly #logger = new Logger('Feed');
   readonly #fanOut = new FanOut();
   readonly #ended = new AbortController();
-  /** The newest events, the last one being that at `#position`. */
+  /** The newest events up to `#position`. */
   #recent: EventView[] = [];
   #recentBytes = 0;
   #position = '';
-  #begun: Promise<void> | undefined;
+  #started: Promise<void> | undefined;
   #isHinted = false;
   #wake: () => void = () => undefined;
-  /** Those that are live or catching up. */
+  /** Number of clients, live or catching up. */
   listeners = 0;
 
   constructor(
     private readonly engine: Engine,
     private readonly tenant: string,
-    private readonly turns: Turns,
-    private readonly figures: FeedFigures,
+    private readonly semaphore: Semaphore,
+    private readonly observer: FeedObserver,
   ) {}
 
-  /** All events up to here have been handed out. */
+  /** All events up to this id were delivered. */
   get position(): string {
     return this.#position;
   }
@@ -63,31 +63,31 @@ export class TenantFeed {
   }
 
   /**
-   * Settles when the client has everything up to now and is told of what comes; returns how to stop at once.
+   * Resolves when the client has all events so far and gets new ones; returns a function that stops it.
    * @throws StoreUnavailableError
    */
-  async subscribe(wish: Wish, isOver: () => boolean): Promise<() => void> {
-    await (this.#begun ??= this.#begin());
-    const { filter, outlet, onLoss } = wish;
+  async subscribe(options: SubscribeOptions, isOver: () => boolean): Promise<() => void> {
+    await (this.#started ??= this.#start());
+    const { filter, outlet, onLoss } = options;
     const subscriber: Subscriber = { filter, outlet, onLoss, skipUntil: undefined };
     try {
-      await this.#catchUp(wish, subscriber, isOver);
+      await this.#catchUp(options, subscriber, isOver);
     } catch (error) {
       if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
       if (isOver()) return () => undefined;
-      wish.onLoss(error, this.#position);
+      options.onLoss(error, this.#position);
       this.#fanOut.add(subscriber);
     }
     return () => this.#fanOut.remove(subscriber);
   }
 
-  async #begin(): Promise<void> {
+  async #start(): Promise<void> {
     const stop = this.engine.onChange(this.tenant, 'feed', () => this.#hint());
     try {
       this.#position = await this.engine.lastEventId(this.tenant);
     } catch (error) {
       stop();
-      this.#begun = undefined;
+      this.#started = undefined;
       throw error;
     }
     void this.#run().finally(stop);
@@ -104,19 +104,19 @@ export class TenantFeed {
       this.#isHinted = false;
       try {
         await this.#read();
-        // Whatever comes in this time is read at once afterwards.
-        await sleep(GATHERED_MS);
+        // Events during this pause come with the next read.
+        await sleep(GATHER_MS);
       } catch (error) {
-        // The store is away. Listeners stay: they get what has happened when it is back.
-        this.#logger.debug(`not read: ${error instanceof Error ? error.message : String(error)}`);
+        // Store unreachable. Clients stay connected and get the missed events when it is back.
+        this.#logger.debug(`feed could not be read: ${error instanceof Error ? error.message : String(error)}`);
         await sleep(RETRY_MS);
       }
-      if (!this.#isHinted && !signal.aborted) await this.#hinted();
+      if (!this.#isHinted && !signal.aborted) await this.#waitForHint();
     }
   }
 
-  /** Settles with the next hint, or when it is time to look in any case. */
-  async #hinted(): Promise<void> {
+  /** Resolves with the next hint or after the poll interval. */
+  async #waitForHint(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, POLL_MS);
       this.#wake = () => {
@@ -131,7 +131,7 @@ export class TenantFeed {
     for (;;) {
       const views = await this.#page(this.#position).catch(async (error: unknown) => {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
-        await this.#lose(error);
+        await this.#reset(error);
         return [];
       });
       const last = views.at(-1);
@@ -139,17 +139,17 @@ export class TenantFeed {
       this.#position = last.id;
       this.#remember(views);
       const count = this.#fanOut.distribute(views);
-      this.figures.delivered(views.length, count, Math.max(0, Date.now() - eventTimeMs(last.id)));
-      if (views.length < PAGE) return;
+      this.observer.delivered(views.length, count, Math.max(0, Date.now() - eventTimeMs(last.id)));
+      if (views.length < PAGE_SIZE) return;
     }
   }
 
   async #page(after: string | undefined): Promise<EventView[]> {
-    return (await this.engine.readFeed(this.tenant, after, PAGE)).map((event) => new EventView(event));
+    return (await this.engine.readFeed(this.tenant, after, PAGE_SIZE)).map((event) => new EventView(event));
   }
 
-  /** The reader itself has lost its place, and with it everybody who is live. */
-  async #lose(loss: FeedLoss): Promise<void> {
+  /** The reader has lost its position, so all live clients must read the state again. */
+  async #reset(loss: FeedLoss): Promise<void> {
     this.#position = await this.engine.lastEventId(this.tenant);
     this.#recent = [];
     this.#recentBytes = 0;
@@ -163,18 +163,18 @@ export class TenantFeed {
   #remember(views: readonly EventView[]): void {
     this.#recent.push(...views);
     for (const view of views) this.#recentBytes += sizeOf(view);
-    let gone = Math.max(0, this.#recent.length - RECENT);
+    let gone = Math.max(0, this.#recent.length - MAX_RECENT);
     let bytes = this.#recent.slice(0, gone).reduce((sum, view) => sum + sizeOf(view), 0);
-    while (this.#recentBytes - bytes > RECENT_BYTES && gone < this.#recent.length - 1) {
+    while (this.#recentBytes - bytes > MAX_RECENT_BYTES && gone < this.#recent.length - 1) {
       bytes += sizeOf(this.#recent[gone++] as EventView);
     }
     if (gone > 0) this.#recent = this.#recent.slice(gone);
     this.#recentBytes -= bytes;
   }
 
-  /** Ends with the subscriber among the live ones, in the same turn in which nothing is missing to that. */
+  /** Delivers missed events, then adds the subscriber to the live ones in the same turn, so that no event is lost in between. */
   async #catchUp(
-    { filter, since, outlet, onStart }: Wish,
+    { filter, since, outlet, onStart }: SubscribeOptions,
     subscriber: Subscriber,
     isOver: () => boolean,
   ): Promise<void> {
@@ -184,7 +184,7 @@ export class TenantFeed {
       if (!isStarted) onStart?.(place);
       isStarted = true;
     };
-    const give = (views: readonly EventView[]) => {
+    const deliver = (views: readonly EventView[]) => {
       const wanted = views.filter(({ event }) => matches(filter, event));
       if (wanted.length > 0) outlet.deliver(new Batch(wanted));
       place = views.at(-1)?.id ?? place;
@@ -193,26 +193,26 @@ export class TenantFeed {
       const rest = this.#behind(place);
       if (rest !== undefined) {
         start();
-        give(rest);
+        deliver(rest);
         break;
       }
       const position = this.#position;
-      const page = await this.turns.take(() => this.#page(place === '0' ? undefined : place));
+      const page = await this.semaphore.run(() => this.#page(place === '0' ? undefined : place));
       if (isOver()) return;
       start();
-      give(page);
-      // Nothing has happened at all, so this is where the feed begins.
+      deliver(page);
+      // The feed is empty: start at its current position.
       if (place === '0') place = position;
       if (isBehind(place, this.#position)) {
         subscriber.skipUntil = place;
         break;
       }
-      if (!(await outlet.room()) || isOver()) return;
+      if (!(await outlet.untilReady()) || isOver()) return;
     }
     if (!isOver()) this.#fanOut.add(subscriber);
   }
 
-  /** What is behind a place, if that is known without asking. */
+  /** Recent events behind `place`; undefined when the store must be read. */
   #behind(place: string): readonly EventView[] | undefined {
     if (place === this.#position) return [];
     const at = this.#recent.findLastIndex(({ id }) => id === place);

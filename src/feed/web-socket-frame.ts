@@ -1,6 +1,6 @@
 const FINAL_TEXT = 0x81;
 
-/** An unmasked text frame (RFC 6455 §5.2), made once for all who get it; the library would head each one anew. */
+/** An unmasked text frame (RFC 6455 §5.2), encoded once for all receivers; the library would encode one per receiver. */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;

@@ -8,21 +8,20 @@ import { WebSocketServer } from 'ws';
 import { Config } from '../config/config.js';
 import { callerOfHeaders } from '../http/caller.js';
 import { Draining } from '../lifecycle/draining.js';
-import { TooManyListenersError } from './feed-errors.js';
-import { Feeds } from './feeds.js';
-import { mayConnect } from './origins.js';
-import { passOn } from './pass-on.js';
+import { Feeds, TooManyListenersError } from './feeds.js';
+import { isAllowedOrigin } from './is-allowed-origin.js';
+import { ignoreUpgrade } from './ignore-upgrade.js';
 import { CLOSE, SocketClient } from './socket-client.js';
 
-const LARGEST_MESSAGE = 64 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
 const CHECK_MS = 30_000;
 
-/** WebSockets at /ws, and at the root of a port of their own when there is one. */
+/** WebSockets at /ws, and at the root of WEBSOCKET_PORT when that is set. */
 @Injectable()
 export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger('WebSockets');
-  // Without compression: what is shared by all is sent as it is, and small messages cannot be made to grow.
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: LARGEST_MESSAGE, perMessageDeflate: false });
+  // No compression: frames are shared between clients, and a small message cannot expand to a large one.
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
   readonly #clients = new Set<SocketClient>();
   readonly #timer = setInterval(() => this.#checkAll(), CHECK_MS).unref();
   #own: Server | undefined;
@@ -38,7 +37,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  /** Of the port of their own. */
+  /** The separate port, if there is one. */
   get port(): number | undefined {
     return (this.#own?.address() as AddressInfo | null | undefined)?.port;
   }
@@ -49,7 +48,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     if (port === undefined) return;
     this.#own = createServer((_request, response) => {
       response.writeHead(426, { connection: 'Upgrade', upgrade: 'websocket', 'content-type': 'text/plain' });
-      response.end('WebSockets are served here\n');
+      response.end('Only WebSockets are served here\n');
     });
     this.#serve(this.#own, ['/', '/ws']);
     this.#own.listen(port, this.config.host);
@@ -66,19 +65,19 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   #serve(server: Server, paths: readonly string[]): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (request.headers.upgrade?.toLowerCase() !== 'websocket') return passOn(server, request, socket, head);
-      // The library listens once it has the socket.
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') return ignoreUpgrade(server, request, socket, head);
+      // Ignore errors until the library handles the socket.
       const ignore = () => undefined;
       socket.on('error', ignore);
       const [path = ''] = (request.url ?? '').split('?', 1);
       if (!paths.includes(path)) return refuse(socket, '404 Not Found');
-      if (!mayConnect(request.headers, this.config.webSocket.origins)) return refuse(socket, '403 Forbidden');
+      if (!isAllowedOrigin(request.headers, this.config.webSocket.origins)) return refuse(socket, '403 Forbidden');
       if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable');
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         socket.off('error', ignore);
         const { tenant } = callerOfHeaders(request.headers);
         let leave: () => void = () => undefined;
-        const context = { feeds: this.feeds, tenant, mostBytes: this.config.feed.bufferBytes };
+        const context = { feeds: this.feeds, tenant, maxBytes: this.config.feed.bufferBytes };
         const client = new SocketClient(webSocket, socket, context, () => {
           this.#clients.delete(client);
           leave();
@@ -99,7 +98,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-/** Before it is a WebSocket there is only HTTP to say it with. */
+/** Refuses an upgrade with an HTTP answer. */
 function refuse(socket: Duplex, status: string): void {
   const retry = status.startsWith('503') ? 'Retry-After: 1\r\n' : '';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${retry}\r\n`);

@@ -1,17 +1,17 @@
-import type { Standing } from './choose-agent.js';
+import type { Availability } from './choose-agent.js';
 
-/** What an agent has last reported of itself. */
+/** The last report of an agent. */
 export interface AgentStatus {
   readonly agentId: string;
   readonly name: string;
-  /** In the agent's own words. */
+  /** Free text of the agent. */
   readonly status: string;
   /** From 0 to 1. */
   readonly load: number;
   readonly timestamp: string;
 }
 
-/** From here on an agent is busy, whatever it says. */
+/** From this load on, an agent counts as busy, whatever its status. */
 export const BUSY_LOAD = 0.8;
 const FREE = ['active', 'available', 'free', 'healthy', 'idle', 'ok', 'online', 'ready', 'up'];
 const AWAY = [
@@ -27,10 +27,10 @@ const AWAY = [
   'unavailable',
 ];
 
-/** A word that is not known means that the agent does something, so it is busy. */
-export function standingOf({ status, load }: AgentStatus): Standing {
+/** An unknown status counts as busy. */
+export function availabilityOf({ status, load }: AgentStatus): Availability {
   const word = status.toLowerCase();
-  const says = `${status}, load ${load}`;
-  if (AWAY.includes(word)) return { is: 'away', says };
-  return { is: FREE.includes(word) && load < BUSY_LOAD ? 'free' : 'busy', says };
+  const description = `${status}, load ${load}`;
+  if (AWAY.includes(word)) return { state: 'away', description };
+  return { state: FREE.includes(word) && load < BUSY_LOAD ? 'free' : 'busy', description };
 }

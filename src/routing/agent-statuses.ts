@@ -1,60 +1,60 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Engine } from '../engine/engine.js';
-import { standingOf, type AgentStatus } from './agent-status.js';
-import type { Standing } from './choose-agent.js';
+import { availabilityOf, type AgentStatus } from './agent-status.js';
+import type { Availability } from './choose-agent.js';
 import { BOARD } from './decision.js';
 
-/** With authentication off the only one; known from the start, so that the first decision of a new replica is no blind one. */
-const USUAL_TENANT = 'default';
-/** Hints say when something has changed; should they fail without a word, a view becomes no older than this while it is used. */
-const STALE_MS = 10_000;
-/** However often agents report, the store is asked no more often. */
-const GAP_MS = 100;
+/** The only tenant without authentication. Read at start, so that the first decision knows the statuses. */
+const DEFAULT_TENANT = 'default';
+/** Upper bound of the age of a view in use, in case hints are lost. */
+const MAX_AGE_MS = 10_000;
+/** Minimum time between two reads of the store, however often agents report. */
+const MIN_INTERVAL_MS = 100;
 
 interface Reported {
   readonly status: AgentStatus;
   readonly untilMs: number;
 }
 
-/** What agents have said of themselves, to any replica: read in the background, so that a decision asks nobody. */
+/** Statuses reported by agents on any replica. Read in the background, so that decisions wait for no store. */
 @Injectable()
 export class AgentStatuses implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #views = new Map<string, View>();
+  readonly #views = new Map<string, BoardView>();
 
   constructor(private readonly engine: Engine) {}
 
   onApplicationBootstrap(): void {
-    this.#view(USUAL_TENANT);
+    this.#view(DEFAULT_TENANT);
   }
 
   onModuleDestroy(): void {
     for (const view of this.#views.values()) view.close();
   }
 
-  /** Undefined when the agent has said nothing, or nothing lately. */
-  standingOf(tenant: string, agentId: string): Standing | undefined {
+  /** Undefined without a report, or when the last one has expired. */
+  availabilityOf(tenant: string, agentId: string): Availability | undefined {
     const status = this.#view(tenant).find(agentId);
-    return status && standingOf(status);
+    return status && availabilityOf(status);
   }
 
-  /** Known here at once; the other replicas hear of it through the store. */
-  heard(tenant: string, status: AgentStatus, keepMs: number): void {
-    this.#view(tenant).heard(status, keepMs);
+  /** Applies a report on this replica at once; other replicas read it from the store. */
+  record(tenant: string, status: AgentStatus, keepMs: number): void {
+    this.#view(tenant).record(status, keepMs);
   }
 
-  #view(tenant: string): View {
+  #view(tenant: string): BoardView {
     let view = this.#views.get(tenant);
-    if (view === undefined) this.#views.set(tenant, (view = new View(this.engine, tenant)));
+    if (view === undefined) this.#views.set(tenant, (view = new BoardView(this.engine, tenant)));
     return view;
   }
 }
 
-class View {
+class BoardView {
   readonly #stop: () => void;
   #reported = new Map<string, Reported>();
   #readAt = 0;
   #isReading = false;
-  #isOld = false;
+  #isStale = false;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -62,17 +62,17 @@ class View {
     private readonly engine: Engine,
     private readonly tenant: string,
   ) {
-    this.#stop = engine.onChange(tenant, `board ${BOARD}`, () => this.#renew());
-    this.#renew();
+    this.#stop = engine.onChange(tenant, `board ${BOARD}`, () => this.#refresh());
+    this.#refresh();
   }
 
   find(agentId: string): AgentStatus | undefined {
-    if (performance.now() - this.#readAt > STALE_MS) this.#renew();
+    if (performance.now() - this.#readAt > MAX_AGE_MS) this.#refresh();
     const reported = this.#reported.get(agentId);
     return reported !== undefined && reported.untilMs > Date.now() ? reported.status : undefined;
   }
 
-  heard(status: AgentStatus, keepMs: number): void {
+  record(status: AgentStatus, keepMs: number): void {
     this.#reported.set(status.agentId, { status, untilMs: Date.now() + keepMs });
   }
 
@@ -82,12 +82,12 @@ class View {
     this.#stop();
   }
 
-  /** One reading at a time; what changes meanwhile is read after it. */
-  #renew(): void {
+  /** Starts a read, or repeats the running one when it is done. */
+  #refresh(): void {
     if (this.#isClosed) return;
-    this.#isOld = true;
+    this.#isStale = true;
     if (this.#isReading || this.#timer !== undefined) return;
-    const wait = this.#readAt === 0 ? 0 : Math.max(0, this.#readAt + GAP_MS - performance.now());
+    const wait = this.#readAt === 0 ? 0 : Math.max(0, this.#readAt + MIN_INTERVAL_MS - performance.now());
     this.#timer = setTimeout(() => void this.#read(), wait);
     this.#timer.unref();
   }
@@ -95,7 +95,7 @@ class View {
   async #read(): Promise<void> {
     this.#timer = undefined;
     this.#isReading = true;
-    this.#isOld = false;
+    this.#isStale = false;
     this.#readAt = performance.now();
     try {
       const { notices } = await this.engine.readBoard(this.tenant, BOARD);
@@ -106,10 +106,10 @@ class View {
         }),
       );
     } catch {
-      // What was known stays until its time is over; the engine counts and logs that the store is away, and hints when it is back.
+      // Known statuses stay until they expire. The engine logs and counts the outage, and sends a hint when the store is back.
     } finally {
       this.#isReading = false;
-      if (this.#isOld) this.#renew();
+      if (this.#isStale) this.#refresh();
     }
   }
 }

@@ -1,11 +1,11 @@
-/** An agent that tasks are routed to, as the configuration has it. Its id is the name of its queue. */
+/** A configured agent to which tasks are routed. Its id is the name of its queue. */
 export interface Agent {
   readonly id: string;
   readonly name: string;
   readonly strengths: readonly string[];
-  /** In any unit that is the same for all; only proportions count. */
+  /** In any unit that all agents share; only ratios matter. */
   readonly cost: number;
-  /** Milliseconds until it usually answers. */
+  /** Typical milliseconds until an answer. */
   readonly latency: number;
   /** From 0 to 1: the complexity of text that suits it best. */
   readonly capability: number;

@@ -23,7 +23,7 @@ const LONGEST_STATUS = 64;
 const ofLength = (most: number) => (text: string) => text.length >= 1 && text.length <= most;
 const isLoad = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
 
-/** What agents say of themselves, and who there is. */
+/** Reports and list of agents. */
 @describe.agents()
 @Controller('v1/agents')
 export class AgentsController {
@@ -35,7 +35,7 @@ export class AgentsController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  /** Agents that are not in the configuration may report too: they are listed, and never chosen. */
+  /** Agents outside the configuration may report too: they are listed but never chosen. */
   @describe.reportAgentStatus()
   @Post(':id/status')
   async report(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
@@ -58,7 +58,7 @@ export class AgentsController {
         publish: [{ channel: CHANNEL, type: 'agent_status', payload: text }],
         board: { board: BOARD, notices: [{ name: id, text, keepMs }] },
       });
-      if (!outcome.replayed) this.statuses.heard(tenant, status, keepMs);
+      if (!outcome.replayed) this.statuses.record(tenant, status, keepMs);
       return outcome;
     });
     if (replayed) reply.header('idempotency-replayed', 'true');

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_AGENTS, type Agent } from './agent.js';
-import { chooseAgent, CLOSE, rankAgents, type Standing } from './choose-agent.js';
+import { chooseAgent, CLOSE_MATCH, rankAgents, type Availability } from './choose-agent.js';
 import { readText } from './complexity.js';
 
 const LONG = Array.from({ length: 150 }, (_, i) => `word${i * 7}, item${i};`).join(' ');
 const nobody = () => undefined;
-const chosen = (text: string, standings: Readonly<Record<string, Standing>> = {}, agents = DEFAULT_AGENTS) =>
-  chooseAgent(agents, readText(text), (id) => standings[id]);
+const chosen = (text: string, availabilities: Readonly<Record<string, Availability>> = {}, agents = DEFAULT_AGENTS) =>
+  chooseAgent(agents, readText(text), (id) => availabilities[id]);
 const agent = (id: string, given: Partial<Agent> = {}): Agent => ({
   id,
   name: id.toUpperCase(),
@@ -29,7 +29,7 @@ describe('the choice of an agent', () => {
     expect(chosen(text).agent.id).toBe(id);
   });
 
-  it('is the same every time, and in an order of its own', () => {
+  it('is the same every time, and ranks by points', () => {
     for (const text of ['a', 'Summarise this report', LONG]) {
       expect(chosen(text)).toEqual(chosen(text));
       const points = rankAgents(DEFAULT_AGENTS, readText(text)).map((candidate) => candidate.points);
@@ -38,28 +38,28 @@ describe('the choice of an agent', () => {
     }
   });
 
-  it('is for the first in the configuration when all are alike', () => {
+  it('is the first in the configuration when all are equal', () => {
     const agents = [agent('b'), agent('a'), agent('c')];
     expect(chosen('text', {}, agents).agent.id).toBe('b');
   });
 
-  it('passes a busy agent over when another is close, and only then', () => {
-    const busy: Standing = { is: 'busy', says: 'busy, load 0.93' };
-    // Equal but for the capability, whose distance weighs 0.4.
-    const close = [agent('first', { capability: 0 }), agent('close', { capability: (0.9 * CLOSE) / 0.4 })];
-    const far = [agent('first', { capability: 0 }), agent('far', { capability: (1.5 * CLOSE) / 0.4 })];
+  it('skips a busy agent only when another is a close match', () => {
+    const busy: Availability = { state: 'busy', description: 'busy, load 0.93' };
+    // They differ in capability only, whose distance weighs 0.4.
+    const close = [agent('first', { capability: 0 }), agent('close', { capability: (0.9 * CLOSE_MATCH) / 0.4 })];
+    const far = [agent('first', { capability: 0 }), agent('far', { capability: (1.5 * CLOSE_MATCH) / 0.4 })];
     expect(chosen('a', {}, close).agent.id).toBe('first');
     const passed = chosen('a', { first: busy }, close);
     expect(passed.agent.id).toBe('close');
-    expect(passed.reason).toContain('FIRST is passed over: busy, load 0.93');
+    expect(passed.reason).toContain('skipped FIRST: busy, load 0.93');
     const kept = chosen('a', { first: busy }, far);
     expect(kept.agent.id).toBe('first');
     expect(kept.reason).toContain('although it is busy, load 0.93');
   });
 
-  it('passes an agent that is away over for anybody who is there', () => {
-    const away: Standing = { is: 'away', says: 'offline' };
-    const busy: Standing = { is: 'busy', says: 'busy' };
+  it('skips an agent that is away when any other is present', () => {
+    const away: Availability = { state: 'away', description: 'offline' };
+    const busy: Availability = { state: 'busy', description: 'busy' };
     const agents = [agent('first', { capability: 0 }), agent('far', { capability: 1 })];
     expect(chosen('a', { first: away }, agents).agent.id).toBe('far');
     expect(chosen('a', { first: away, far: busy }, agents).agent.id).toBe('far');
@@ -67,12 +67,12 @@ describe('the choice of an agent', () => {
     expect([all.agent.id, all.reason]).toEqual(['first', expect.stringContaining('although it is offline')]);
   });
 
-  it('leaves agents without any strength, cost or latency in the race', () => {
+  it('considers agents without strengths, cost or latency', () => {
     const agents = [agent('a', { cost: 0, latency: 0 }), agent('b', { cost: 0, latency: 0, capability: 0 })];
     expect(chooseAgent(agents, readText('hi'), nobody).agent.id).toBe('b');
   });
 
-  it('takes strengths that nobody has heard of by their own words', () => {
+  it('matches unlisted strengths by their own words', () => {
     const agents = [agent('a'), agent('b', { strengths: ['Tax-Law', 'constructor'] })];
     expect(chosen('a question of tax', {}, agents)).toMatchObject({
       agent: { id: 'b' },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { complexityOf, CURVES, readText, scoreOf, type Factors } from './complexity.js';
 
-/** A small generator with a seed, so that a failure can be seen again. */
+/** A seeded generator, so that failures are repeatable. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -14,7 +14,7 @@ function randomOf(seed: number): () => number {
 const NAMES = Object.keys(CURVES) as (keyof Factors)[];
 
 describe('the score', () => {
-  it('is in [0, 1), and 0 for nothing', () => {
+  it('is in [0, 1), and 0 for an empty text', () => {
     expect(scoreOf({ length: 0, punctuation: 0, uniqueTokens: 0 })).toBe(0);
     const random = randomOf(1);
     for (let i = 0; i < 5000; i++) {
@@ -24,7 +24,7 @@ describe('the score', () => {
     }
   });
 
-  it.each(NAMES)('never falls while %s grows and the others are held', (name) => {
+  it.each(NAMES)('never falls while %s grows and the others are constant', (name) => {
     const random = randomOf(NAMES.indexOf(name) + 2);
     for (let i = 0; i < 5000; i++) {
       const some = (digits: number) => Math.floor(10 ** (random() * digits)) - 1;
@@ -73,12 +73,12 @@ describe('a text', () => {
     expect(readText(text).factors).toEqual(factors);
   });
 
-  it('is counted the same however often it is', () => {
+  it('always gives the same counts', () => {
     const text = 'Draft a motion; cite Smith v. Jones (2019).';
     expect(readText(text)).toEqual(readText(text));
   });
 
-  it('of the examples in docs/routing.md scores as is written there', () => {
+  it('of the examples in docs/routing.md has the score that is written there', () => {
     const page = readFileSync(new URL('../../docs/routing.md', import.meta.url), 'utf8');
     const [, table = ''] = /<!-- scores -->([^]*?)<!-- \/scores -->/.exec(page) ?? [];
     const rows = table.split('\n').flatMap((line) => {

@@ -1,20 +1,20 @@
-/** What is counted in a text. */
+/** Counts of a text. */
 export interface Factors {
-  /** Characters; a run of white space is one. */
+  /** Characters; a run of white space counts as one. */
   readonly length: number;
   /** Punctuation marks of any script. */
   readonly punctuation: number;
-  /** Different words, numbers, ideographs and emoji; case does not count. */
+  /** Different words, numbers, ideographs and emoji, ignoring case. */
   readonly uniqueTokens: number;
 }
 
 export interface ComplexityScore {
-  /** From 0, nothing to do, towards 1. */
+  /** From 0 (simple) to below 1 (complex). */
   readonly d_var: number;
   readonly factors: Factors;
 }
 
-/** How much each factor counts for, together 1, and how much of it makes half of that. docs/routing.md explains the choice. */
+/** Weight of each factor (the sum is 1), and the value that gives half of it. See docs/routing.md. */
 export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; readonly half: number }>> = {
   length: { weight: 0.4, half: 400 },
   punctuation: { weight: 0.2, half: 12 },
@@ -23,7 +23,7 @@ export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; r
 
 const DIGITS = 10_000;
 
-/** In [0, 1), and never less for more of any factor: each part rises with its own factor and knows no other. */
+/** In [0, 1), and monotonic in each factor. */
 export function scoreOf(factors: Factors): number {
   const names = Object.keys(CURVES) as (keyof Factors)[];
   const sum = names.reduce((total, name) => {
@@ -34,7 +34,7 @@ export function scoreOf(factors: Factors): number {
   return Math.floor(sum * DIGITS) / DIGITS;
 }
 
-/** Scripts that put no space between words: there each character is a token. */
+/** Scripts without spaces between words: each character is a token. */
 const UNSPACED = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
 const TOKEN = new RegExp(
   String.raw`[${UNSPACED}]|\p{Extended_Pictographic}|(?:(?![${UNSPACED}])[\p{L}\p{M}\p{N}_])+`,
@@ -42,14 +42,14 @@ const TOKEN = new RegExp(
 );
 const PUNCTUATION = /\p{P}/gu;
 
-/** A text as the router sees it. */
+/** Features of a text. */
 export interface TextReading {
   readonly factors: Factors;
   readonly tokens: ReadonlySet<string>;
 }
 
 export function readText(text: string): TextReading {
-  // Composed, so that letters that look the same are the same.
+  // Normalised, so that letters that look the same are equal.
   const plain = text.normalize('NFC').trim().replace(/\s+/gu, ' ');
   const tokens = new Set(plain.toLowerCase().match(TOKEN));
   let length = 0;

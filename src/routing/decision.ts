@@ -5,14 +5,14 @@ import type { Agent } from './agent.js';
 import type { Choice } from './choose-agent.js';
 import { complexityOf, type ComplexityScore, type TextReading } from './complexity.js';
 
-/** Where the service keeps what all replicas know of routing. */
+/** Board with the statistics of routing and the statuses of agents, shared by all replicas. */
 export const BOARD = 'routing';
 export const TOTAL = 'total';
 const CHANNEL = 'task:routing';
 
 export type SelectedAgent = Omit<Agent, 'capability'>;
 
-/** As clients see it. */
+/** A decision as clients see it. */
 export interface Decision {
   readonly id: string;
   readonly taskId: string;
@@ -22,12 +22,12 @@ export interface Decision {
   readonly timestamp: string;
 }
 
-/** What a decision leaves behind in the store. */
+/** What is stored of a decision. */
 export interface Posting {
   readonly message: Message;
-  /** Of the newest decisions, which the statistics show. */
+  /** Entry of the list of recent decisions. */
   readonly entry: string;
-  /** Names of the counts it adds one to. */
+  /** Names of the counters to increment. */
   readonly counts: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { OutcomeUnknownError, StoreUnavailableError } from '../engine/errors.js'
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { BOARD } from './decision.js';
-import { Outbox, OUTBOX_LIMITS, type Loss, type OutboxLimits } from './outbox.js';
+import { Outbox, DEFAULT_LIMITS, type LossReason, type OutboxLimits } from './outbox.js';
 
 const options = {
   defaultTtlMs: 1000,
@@ -14,7 +14,7 @@ const options = {
   tasks: { mostOpen: 10, resultMs: 1000, progressMs: 1000, deadMs: 1000, mostDead: 10 },
 };
 
-/** The real engine, behind a connection that a case can break. */
+/** The real engine behind a connection that a test can break. */
 class BreakableEngine extends MemoryEngine {
   commits = 0;
   before: (() => void) | undefined;
@@ -31,7 +31,7 @@ class BreakableEngine extends MemoryEngine {
 
 describe('the outbox', () => {
   let engine: BreakableEngine;
-  let lost: [number, Loss][];
+  let lost: [number, LossReason][];
   let waiting: number;
 
   beforeEach(() => {
@@ -49,7 +49,7 @@ describe('the outbox', () => {
         lost: (count, why) => lost.push([count, why]),
         refused: () => undefined,
       },
-      { ...OUTBOX_LIMITS, gatherMs: 1, ...limits },
+      { ...DEFAULT_LIMITS, gatherMs: 1, ...limits },
     );
   const add = (outbox: Outbox, from: number, to: number) => {
     for (let n = from; n <= to; n++) {
@@ -64,45 +64,45 @@ describe('the outbox', () => {
   const away = () => {
     throw new StoreUnavailableError();
   };
-  /** Rejections while the store is away are expected; sooner or later it is not. */
+  /** Retries `flushed` until the store is back. */
   const finallyLanded = async (outbox: Outbox) => {
     for (;;) {
       try {
-        return await outbox.landed();
+        return await outbox.flushed();
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     }
   };
 
-  it('brings everything into the store, in its order, many with one commit', async () => {
-    const outbox = outboxOf({ atOnce: 50 });
+  it('stores everything in order, many postings with one commit', async () => {
+    const outbox = outboxOf({ batchSize: 50 });
     add(outbox, 1, 220);
     expect([engine.commits, waiting]).toEqual([0, 220]);
-    await outbox.landed();
+    await outbox.flushed();
     expect(await published()).toEqual(numbers(1, 220));
     expect([engine.commits, waiting, lost]).toEqual([5, 0, []]);
     const { counts, entries } = await board();
     expect([counts, entries.map(Number)]).toEqual([{ total: 220 }, numbers(201, 220).toReversed()]);
   });
 
-  it('gathers while a commit is under way', async () => {
+  it('collects postings during a commit', async () => {
     const outbox = outboxOf({ gatherMs: 20 });
     for (let n = 1; n <= 100; n++) {
       add(outbox, n, n);
       await Promise.resolve();
     }
-    await outbox.landed();
+    await outbox.flushed();
     expect(await published()).toEqual(numbers(1, 100));
     expect(engine.commits).toBeLessThanOrEqual(5);
   });
 
-  it('waits while the store is away, drops the oldest beyond its bound, and forgets no count', async () => {
-    const outbox = outboxOf({ most: 10 });
+  it('waits while the store is unreachable, drops the oldest beyond its limit, and loses no count', async () => {
+    const outbox = outboxOf({ maxWaiting: 10 });
     engine.before = away;
     add(outbox, 1, 5);
-    await expect(outbox.landed()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-    // Those five are on their way already, and wait beside the bound.
+    await expect(outbox.flushed()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // These five are in the pending commit and do not count towards the limit.
     add(outbox, 6, 30);
     expect(lost).toEqual(Array.from({ length: 15 }, () => [1, 'full']));
     expect(waiting).toBe(10);
@@ -112,7 +112,7 @@ describe('the outbox', () => {
     expect((await board()).counts).toEqual({ total: 30 });
   });
 
-  it('sends a batch whose answer was lost again, and it has happened once', async () => {
+  it('retries a batch whose answer was lost, and it is applied once', async () => {
     const outbox = outboxOf();
     let losses = 3;
     engine.after = () => {
@@ -124,35 +124,35 @@ describe('the outbox', () => {
     expect([await published(), (await board()).counts]).toEqual([numbers(1, 5), { total: 5 }]);
   });
 
-  it('gives a batch up that has been in doubt for longer than its key is kept, and goes on with the next', async () => {
+  it('drops a batch whose outcome stays unknown too long, and continues with the next', async () => {
     const outbox = outboxOf({ doubtMs: 0 });
     engine.before = () => {
       throw new OutcomeUnknownError();
     };
     add(outbox, 1, 5);
-    await expect(outbox.landed()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    await expect(outbox.flushed()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     await finallyLanded(outbox);
     expect(lost).toEqual([[5, 'in-doubt']]);
     engine.before = undefined;
     add(outbox, 6, 6);
-    await outbox.landed();
+    await outbox.flushed();
     expect(await published()).toEqual([6]);
   });
 
-  it('drops what the store will never take, and goes on with the next', async () => {
+  it('drops a batch that the store refuses, and continues with the next', async () => {
     const outbox = outboxOf();
     engine.before = () => {
       engine.before = undefined;
       throw new TypeError('a fault of ours');
     };
     add(outbox, 1, 5);
-    await outbox.landed();
+    await outbox.flushed();
     add(outbox, 6, 6);
-    await outbox.landed();
+    await outbox.flushed();
     expect([lost, await published()]).toEqual([[[5, 'refused']], [6]]);
   });
 
-  it('ends when all has landed, or when its time is over', async () => {
+  it('closes when everything is stored, or after its timeout', async () => {
     const good = outboxOf();
     add(good, 1, 120);
     await good.close(10_000);

@@ -2,22 +2,22 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import type { Posting } from './decision.js';
-import { Outbox, type Loss, type OutboxObserver } from './outbox.js';
+import { Outbox, type LossReason, type OutboxObserver } from './outbox.js';
 import { RoutingMetrics } from './routing-metrics.js';
 
-const SAYS: Readonly<Record<Loss, string>> = {
-  full: 'the store is away and too many wait: the oldest are dropped',
-  'in-doubt': 'whether the store took them could not be found out in time',
+const REASONS: Readonly<Record<LossReason, string>> = {
+  full: 'the store is unreachable and too many wait, so the oldest are dropped',
+  'in-doubt': 'the outcome of their commit stayed unknown for too long',
   refused: 'the store refused them',
-  shutdown: 'the service ends and the store did not take them in time',
+  shutdown: 'the store did not accept them before the shutdown timeout',
 };
 
-/** Brings decisions into the store in the background. Routing never waits for it. */
+/** Stores decisions in the background. Routing never waits for it. */
 @Injectable()
 export class Publications implements OnModuleDestroy {
   readonly #logger = new Logger('Routing');
   readonly #outboxes = new Map<string, Outbox>();
-  readonly #told = new Set<Loss>();
+  readonly #warned = new Set<LossReason>();
   readonly #observer: OutboxObserver;
 
   constructor(
@@ -29,7 +29,7 @@ export class Publications implements OnModuleDestroy {
       waiting: (change) => metrics.waiting(change),
       lost: (count, why) => {
         metrics.lost(count, why);
-        this.#tell(count, why);
+        this.#warnOnce(count, why);
       },
       refused: (error) => this.#logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     };
@@ -43,22 +43,24 @@ export class Publications implements OnModuleDestroy {
     outbox.add(posting);
   }
 
-  /** Settles when all that this replica has decided before is in the store. @throws what the store said */
-  async landed(tenant: string): Promise<void> {
-    await this.#outboxes.get(tenant)?.landed();
+  /** Resolves when all earlier decisions of this replica are stored. @throws the error of the store */
+  async flushed(tenant: string): Promise<void> {
+    await this.#outboxes.get(tenant)?.flushed();
   }
 
-  /** The server has ended its requests by now, and the engines come after this. Half of the time is left for them. */
+  /** Runs after the last request and before the engines close; leaves them half of the shutdown timeout. */
   async onModuleDestroy(): Promise<void> {
     const withinMs = this.config.shutdownTimeoutMs / 2;
     await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.close(withinMs)));
   }
 
-  /** Once for each reason; the metric counts on. */
-  #tell(count: number, why: Loss): void {
-    if (this.#told.has(why)) return;
-    this.#told.add(why);
-    const about = why === 'full' ? 'from now on decisions go unpublished' : `${count} decisions go unpublished`;
-    this.#logger.warn(`${about}, ${SAYS[why]}; waymark_routing_unpublished_total counts them`);
+  /** Logs each reason once; the metric counts every loss. */
+  #warnOnce(count: number, why: LossReason): void {
+    if (this.#warned.has(why)) return;
+    this.#warned.add(why);
+    const about = why === 'full' ? 'decisions are not published from now on' : `${count} decisions were not published`;
+    this.#logger.warn(
+      `${about}: ${REASONS[why]}. Counted by waymark_routing_unpublished_total; logged once per reason`,
+    );
   }
 }

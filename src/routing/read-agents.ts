@@ -9,8 +9,8 @@ const MAX_AMOUNT = 1e9;
 const FIELDS = ['id', 'name', 'strengths', 'cost', 'latency', 'capability'];
 
 /**
- * The agents of ROUTING_AGENTS: JSON, or the path of a file with JSON in it. An agent without a capability gets its cost as a share of
- * the dearest. `refuse` is called once per problem.
+ * Reads ROUTING_AGENTS: JSON, or the path of a JSON file. The default capability is the cost divided by the highest cost. `refuse` is
+ * called once per problem.
  */
 export function readAgents(given: string | undefined, refuse: (says: string) => void): readonly Agent[] {
   if (given === undefined) return DEFAULT_AGENTS;
@@ -30,10 +30,10 @@ export function readAgents(given: string | undefined, refuse: (says: string) => 
       return [];
     }
     for (const name of Object.keys(one))
-      if (!FIELDS.includes(name)) wrong(` has ${JSON.stringify(name)}, which is not known`);
+      if (!FIELDS.includes(name)) wrong(` has the unknown member ${JSON.stringify(name)}`);
     const { id, name = id, strengths = [], cost = 0, latency = 0, capability } = one;
     if (typeof id !== 'string' || !isQueueName(id)) wrong(`: id ${QUEUE_RULE}, since it is the name of a queue`);
-    else if (ids.has(id)) wrong(` has the id ${id}, which another one has`);
+    else if (ids.has(id)) wrong(` has the same id ${id} as another agent`);
     ids.add(id);
     if (typeof name !== 'string' || name === '' || name.length > MAX_NAME_CHARACTERS) {
       wrong(`: name must be 1 to ${MAX_NAME_CHARACTERS} characters`);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
-import type { Loss } from './outbox.js';
+import type { LossReason } from './outbox.js';
 
 @Injectable()
 export class RoutingMetrics {
@@ -19,12 +19,12 @@ export class RoutingMetrics {
     });
     this.#waiting = new Gauge({
       name: 'waymark_routing_waiting',
-      help: 'Decisions that wait to be published',
+      help: 'Decisions waiting to be published',
       registers,
     });
     this.#lost = new Counter({
       name: 'waymark_routing_unpublished_total',
-      help: 'Decisions that were made and never published',
+      help: 'Decisions that were never published',
       labelNames: ['reason'],
       registers,
     });
@@ -38,7 +38,7 @@ export class RoutingMetrics {
     this.#waiting.inc(change);
   }
 
-  lost(count: number, why: Loss): void {
+  lost(count: number, why: LossReason): void {
     this.#lost.labels(why).inc(count);
   }
 }

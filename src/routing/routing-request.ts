@@ -5,12 +5,12 @@ import { readNewTask, type TaskLimits } from '../tasks/new-task.js';
 import { readText, type TextReading } from './complexity.js';
 import type { RoutedTask } from './task-router.js';
 
-/** What is routed is a request in words; what it is about travels in the payload. */
+/** The text to route; larger data belongs in a payload. */
 export const LARGEST_TEXT_BYTES = 64 * 1024;
 
 export interface RoutingRequest {
   readonly reading: TextReading;
-  /** Undefined when the task is not to be enqueued. */
+  /** Undefined unless the task is to be enqueued. */
   readonly task: RoutedTask | undefined;
 }
 
@@ -34,10 +34,10 @@ function textOf(body: ObjectReader): string {
 }
 
 function readTask(body: ObjectReader, text: string, limits: TaskLimits): RoutedTask {
-  // A task that is there already may be with another agent than the one that would be chosen now.
+  // An existing task may be in the queue of another agent than the one chosen now.
   for (const name of ['id', 'dedupeKey']) {
     if (body.has(name))
-      body.refuse('is not taken here; an Idempotency-Key gives the same decision and task again', name);
+      body.refuse('is not accepted here; use an Idempotency-Key to get the same decision and task again', name);
   }
   return readNewTask(body, limits, '', JSON.stringify({ text }));
 }

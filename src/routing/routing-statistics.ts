@@ -6,27 +6,27 @@ import { Agents } from './agents.js';
 import { BOARD, countOf, TOTAL } from './decision.js';
 import { Publications } from './publications.js';
 
-/** What all replicas have decided, since the store began. */
-export interface RoutingStatistics {
+/** Decisions of all replicas. */
+export interface RoutingTotals {
   readonly totalRoutes: number;
-  /** Of the agents that are configured now, each with its count. */
+  /** Decisions for each currently configured agent. */
   readonly agentUsage: Readonly<Record<string, number>>;
   /** JSON texts, newest first. */
   readonly recentDecisions: readonly string[];
 }
 
 @Injectable()
-export class StatisticsOfRouting {
+export class RoutingStatistics {
   constructor(
     private readonly engine: Engine,
     private readonly agents: Agents,
     private readonly publications: Publications,
   ) {}
 
-  /** Includes every decision that this replica has made before. @throws StoreUnavailableError */
-  async read(tenant: string): Promise<RoutingStatistics> {
-    await this.publications.landed(tenant).catch((error: unknown) => {
-      // A store that is full can still be read, and says what it knows.
+  /** Includes all earlier decisions of this replica. @throws StoreUnavailableError */
+  async read(tenant: string): Promise<RoutingTotals> {
+    await this.publications.flushed(tenant).catch((error: unknown) => {
+      // A full store can still be read.
       if (!(error instanceof ServiceError && error.code === 'STORE_FULL')) {
         throw new StoreUnavailableError({ cause: error });
       }

@@ -5,17 +5,17 @@ import { Idempotency } from '../http/idempotency.js';
 import { refuseQuery } from '../http/query.js';
 import { sendJson } from '../http/send-json.js';
 import { readTextBody } from './routing-request.js';
-import { StatisticsOfRouting } from './routing-statistics.js';
+import { RoutingStatistics } from './routing-statistics.js';
 import { TaskRouter } from './task-router.js';
 import * as describe from './routing.openapi.js';
 
-/** The routes of older clients, in their shape. */
+/** Routes for older clients, with their shapes. */
 @describe.routing()
 @Controller('api/routing/test')
 export class RoutingTestController {
   constructor(
     private readonly router: TaskRouter,
-    private readonly statistics: StatisticsOfRouting,
+    private readonly statistics: RoutingStatistics,
     private readonly idempotency: Idempotency,
   ) {}
 

@@ -20,7 +20,7 @@ export class RoutingController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  /** A plain decision waits for nothing; one that puts a task on a queue, or must be given again for a key, waits for its commit. */
+  /** A decision waits for the store only when a task is enqueued or an Idempotency-Key is given. */
   @describe.routeTask()
   @Post()
   async route(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {

@@ -6,7 +6,7 @@ import { Agents } from './agents.js';
 import { AgentsController } from './agents.controller.js';
 import { Publications } from './publications.js';
 import { RoutingMetrics } from './routing-metrics.js';
-import { StatisticsOfRouting } from './routing-statistics.js';
+import { RoutingStatistics } from './routing-statistics.js';
 import { RoutingTestController } from './routing-test.controller.js';
 import { RoutingController } from './routing.controller.js';
 import { TaskRouter } from './task-router.js';
@@ -14,6 +14,6 @@ import { TaskRouter } from './task-router.js';
 @Module({
   imports: [HttpModule, TasksModule],
   controllers: [RoutingTestController, RoutingController, AgentsController],
-  providers: [Agents, TaskRouter, AgentStatuses, Publications, RoutingMetrics, StatisticsOfRouting],
+  providers: [Agents, TaskRouter, AgentStatuses, Publications, RoutingMetrics, RoutingStatistics],
 })
 export class RoutingModule {}

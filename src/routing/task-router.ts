@@ -10,7 +10,7 @@ import { BOARD, decisionOf, postingOf, type Decision } from './decision.js';
 import { Publications } from './publications.js';
 import { RoutingMetrics } from './routing-metrics.js';
 
-/** A task to be put on the queue of whichever agent is chosen. */
+/** A task for the queue of the chosen agent. */
 export type RoutedTask = Omit<NewTask, 'queue'>;
 
 export interface Routed {
@@ -29,7 +29,7 @@ export class TaskRouter {
     private readonly metrics: RoutingMetrics,
   ) {}
 
-  /** Asks no store: the decision is published behind the answer. */
+  /** Waits for no store: the decision is published after the answer. */
   route(tenant: string, reading: TextReading): Routed {
     const decision = this.#decide(tenant, reading, undefined);
     this.publications.add(tenant, postingOf(decision));
@@ -37,8 +37,8 @@ export class TaskRouter {
   }
 
   /**
-   * The decision, the task, the publication and the statistics in one commit, once for its key: a repeat gets the first decision again.
-   * @throws QueueFullError, and whatever else a commit throws
+   * Commits decision, task, message and statistics in one step, once per key: a repeat gets the first decision again.
+   * @throws QueueFullError and the other errors of a commit
    */
   async commit(tenant: string, reading: TextReading, task: RoutedTask | undefined, once: Once): Promise<Routed> {
     const decision = this.#decide(tenant, reading, task?.id);
@@ -54,7 +54,7 @@ export class TaskRouter {
   }
 
   #decide(tenant: string, reading: TextReading, taskId: string | undefined): Decision {
-    const choice = chooseAgent(this.agents.all, reading, (id) => this.statuses.standingOf(tenant, id));
+    const choice = chooseAgent(this.agents.all, reading, (id) => this.statuses.availabilityOf(tenant, id));
     this.metrics.decided(choice.agent.id);
     return decisionOf(choice, reading, taskId);
   }

@@ -107,7 +107,7 @@ describeService('The feed', (service: Service) => {
       [`said ${a}`],
     ]);
     // A heartbeat moves the others past what they did not want, so that they never fall behind what is kept.
-    service.app.get(EventStreams).beat();
+    service.app.get(EventStreams).heartbeat();
     await until(() => clients.every(({ lastId }) => lastId >= last.json.eventId), 'all are at the end');
   });
 

@@ -245,20 +245,20 @@ describeService(
           load: 0.25,
           timestamp: status.timestamp,
         });
-        await until(async () => (await agent('llama')).lastStatus === null, 'the report is too old');
+        await until(async () => (await agent('llama')).lastStatus === null, 'the report has expired');
       });
 
-      it('that is busy is passed over when another is close, until its report is too old', async () => {
+      it('that is busy is skipped when another scores almost as well, until its report expires', async () => {
         const choose = async () => (await service.post(TEST, { text: 'ok' })).json.decision;
         expect((await choose()).selectedAgent.id).toBe('llama');
         await report('llama', { status: 'available', load: 0.95 });
         const { selectedAgent, reason } = await choose();
         expect([selectedAgent.id, reason]).toEqual([
           'mistral',
-          expect.stringContaining('Llama is passed over: available, load 0.95'),
+          expect.stringContaining('skipped Llama: available, load 0.95'),
         ]);
-        await until(async () => (await choose()).selectedAgent.id === 'llama', 'the report is too old');
-        // On a busy machine a report may be too old before the question.
+        await until(async () => (await choose()).selectedAgent.id === 'llama', 'the report has expired');
+        // On a busy machine a report may expire before the question.
         await until(async () => {
           await report('llama', { status: 'offline' });
           await report('mistral', { status: 'offline' });

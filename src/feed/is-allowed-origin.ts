@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /**
- * Whether a page may open a WebSocket here. A browser sends the page's origin and asks nobody; other programs send none. Pages of the
- * same host may, whatever their port (a front end under development has another one), and those that are allowed by name.
+ * Whether a page may open a WebSocket. Browsers send the origin of the page but do not enforce a rule; other programs send none.
+ * Pages of the same host are allowed on any port (front ends under development), other origins by configuration.
  */
-export function mayConnect({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): boolean {
+export function isAllowedOrigin({ origin, host }: IncomingHttpHeaders, allowed: readonly string[]): boolean {
   if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
   const page = hostOf(origin);
   const here = hostOf(`http://${host ?? ''}`);

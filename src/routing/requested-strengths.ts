@@ -1,6 +1,6 @@
 /**
- * Words by which a text asks for a strength, as tokens of readText. A strength that is not named here is asked for by its own words alone:
- * `tax-law` by "tax" or "law".
+ * Words that request a strength, as tokens of `readText`. The words of its own name request any strength: `tax-law` is requested by
+ * "tax" or "law".
  */
 const WORDS: Readonly<Record<string, string>> = {
   analysis: 'analyse analyze analysis assess compare contrast evaluate examine interpret review why',
@@ -32,8 +32,8 @@ function wordsOf(strength: string): ReadonlySet<string> {
   return known;
 }
 
-/** Which of the strengths the text asks for. */
-export function askedFor(tokens: ReadonlySet<string>, strengths: Iterable<string>): ReadonlySet<string> {
+/** The strengths that a text requests. */
+export function requestedStrengths(tokens: ReadonlySet<string>, strengths: Iterable<string>): ReadonlySet<string> {
   const asked = new Set<string>();
   for (const strength of strengths) {
     for (const word of wordsOf(strength)) if (tokens.has(word)) asked.add(strength);
