@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'engine/memory': ['engine', 'engine/moving', 'json', 'service-error'],
   'engine/redis': ['engine', 'engine/moving', 'config', 'json', 'service-error'],
   'engine/detached': ['engine', 'engine/moving', 'engine/memory', 'json', 'service-error'],
-  'engine/switching': ['engine'],
+  'engine/switching': ['engine', 'engine/moving'],
   http: ['config', 'engine', 'json', 'service-error'],
   logging: ['config', 'http'],
   metrics: ['engine', 'engine/*', 'http', 'version'],

@@ -1,33 +1,21 @@
 import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
-import type { Board } from '../board.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
-import type { ConflictDetail, ConflictPage } from '../conflicts.js';
-import {
-  Engine,
-  type Confirmation,
-  type EngineOptions,
-  type FeedEvent,
-  type Filter,
-  type ListPage,
-  type ListQuery,
-  type StorageReport,
-  type Topic,
-  type VersionLookup,
-  type VersionPage,
-} from '../engine.js';
+import type { Confirmation, Engine, EngineOptions, StorageReport, Topic } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
+import { ForwardedEngine } from '../forwarded-engine.js';
+import { ForwardedTasks } from '../forwarded-tasks.js';
 import { Listeners } from '../memory/feed/listeners.js';
 import type { Moving } from '../moving/moving.js';
 import type { WorkflowRecord } from '../records/workflow-meta.js';
+import type { TaskQueues } from '../task-queues.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { DetachedJournal } from './detached-journal.js';
 import { silentDetachedObserver, type DetachedObserver, type Mode } from './detached-observer.js';
 import { DetachedStore } from './detached-store.js';
 import { Drain, type DrainTarget } from './drain.js';
-import { FallbackTasks, onlyTheStoreKnows } from './fallback-tasks.js';
 import { HeldCopies } from './held-copies.js';
 import type { StoreLink } from './store-link.js';
 
@@ -64,8 +52,8 @@ export interface FallbackParts {
  * The store itself while it is there; while it is away, what this replica holds. It goes over when a call finds no connection or gets
  * no answer, and comes back when the store answers and has everything that was acknowledged meanwhile. See docs/detached.md.
  */
-export class FallbackEngine extends Engine {
-  readonly tasks: FallbackTasks;
+export class FallbackEngine extends ForwardedEngine {
+  readonly tasks: TaskQueues;
   readonly #logger = new Logger('Detached');
   readonly #parts: FallbackParts;
   readonly #copies: HeldCopies;
@@ -99,7 +87,7 @@ export class FallbackEngine extends Engine {
       onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
     this.#drain = new Drain({ target: store, store: this.#detached, index, clock, editOf });
-    this.tasks = new FallbackTasks(store.tasks, (call) => this.#onlyAttached(call));
+    this.tasks = new ForwardedTasks((run) => this.#onlyAttached(() => run(store.tasks), onlyStoreHasQueues));
     link.onLost(() => {
       if (!link.isUsable) this.#leave();
     });
@@ -163,7 +151,7 @@ export class FallbackEngine extends Engine {
     await this.#parts.store.close();
   }
 
-  async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+  override async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     return this.#either(
       async () => {
         const record = await this.#parts.store.find(tenant, id);
@@ -175,7 +163,7 @@ export class FallbackEngine extends Engine {
     );
   }
 
-  async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+  override async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     return this.#either(
       async () => {
         const records = await this.#parts.store.findMany(tenant, ids);
@@ -186,7 +174,7 @@ export class FallbackEngine extends Engine {
     );
   }
 
-  async commit(tenant: string, commit: Commit): Promise<Outcome> {
+  override async commit(tenant: string, commit: Commit): Promise<Outcome> {
     // Held back, not refused: the end of the drain is near, or the write joins it.
     if (this.#mode === 'recovering') await this.#heldBack();
     return this.#either(
@@ -204,60 +192,16 @@ export class FallbackEngine extends Engine {
     );
   }
 
-  async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
+  override async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     return this.#either(
       () => this.#parts.store.findOutcome(tenant, key, fingerprint),
       () => this.#detached.findOutcome(tenant, key, fingerprint),
     );
   }
 
-  list(tenant: string, query: ListQuery): Promise<ListPage> {
-    return this.#onlyAttached(() => this.#parts.store.list(tenant, query), onlyTheStoreHasAll);
-  }
-
-  count(tenant: string, filter: Filter): Promise<number> {
-    return this.#onlyAttached(() => this.#parts.store.count(tenant, filter), onlyTheStoreHasAll);
-  }
-
-  listVersions(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number; readonly includeState: boolean },
-  ): Promise<VersionPage | undefined> {
-    return this.#onlyAttached(() => this.#parts.store.listVersions(tenant, id, page), onlyTheStoreHasAll);
-  }
-
-  findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
-    return this.#onlyAttached(() => this.#parts.store.findVersion(tenant, id, version), onlyTheStoreHasAll);
-  }
-
-  listConflicts(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number },
-  ): Promise<ConflictPage> {
-    return this.#onlyAttached(() => this.#parts.store.listConflicts(tenant, id, page), onlyTheStoreHasAll);
-  }
-
-  findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
-    return this.#onlyAttached(() => this.#parts.store.findConflict(tenant, id, n), onlyTheStoreHasAll);
-  }
-
   onChange(tenant: string, topic: Topic, listener: () => void): () => void {
     const stops = [this.#listeners.add(tenant, topic, listener), this.#parts.store.onChange(tenant, topic, listener)];
     return () => stops.forEach((stop) => stop());
-  }
-
-  readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
-    return this.#onlyAttached(() => this.#parts.store.readFeed(tenant, after, limit), onlyTheStoreHasAll);
-  }
-
-  lastEventId(tenant: string): Promise<string> {
-    return this.#onlyAttached(() => this.#parts.store.lastEventId(tenant), onlyTheStoreHasAll);
-  }
-
-  readBoard(tenant: string, board: string): Promise<Board> {
-    return this.#onlyAttached(() => this.#parts.store.readBoard(tenant, board), onlyTheStoreHasAll);
   }
 
   override get unconfirmable(): string | undefined {
@@ -269,7 +213,7 @@ export class FallbackEngine extends Engine {
     return this.#mode === 'attached' ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
   }
 
-  async sweep(): Promise<number> {
+  override async sweep(): Promise<number> {
     return this.#mode === 'attached' ? this.#parts.store.sweep() : 0;
   }
 
@@ -311,7 +255,11 @@ export class FallbackEngine extends Engine {
     }
   }
 
-  async #onlyAttached<T>(call: () => Promise<T>, refusal: () => Error = onlyTheStoreKnows): Promise<T> {
+  protected forward<T>(run: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.#onlyAttached(() => run(this.#parts.store), onlyStoreHasAll);
+  }
+
+  #onlyAttached<T>(call: () => Promise<T>, refusal: () => Error): Promise<T> {
     return this.#either(call, async () => {
       throw refusal();
     });
@@ -434,4 +382,6 @@ export class FallbackEngine extends Engine {
   }
 }
 
-const onlyTheStoreHasAll = () => new NotHeldError('only it has all there is');
+const onlyStoreHasAll = () => new NotHeldError('lists and history are only available there');
+/** Two sides that give out leases would be worse than none. Tasks are enqueued by commits, which are held back like any write. */
+const onlyStoreHasQueues = () => new NotHeldError('queues are only available there');

@@ -27,7 +27,7 @@ import { ChangeHints } from './feed/change-hints.js';
 import { Confirmer } from './connection/confirmer.js';
 import { Fences } from './connection/fences.js';
 import { epochKey, onceKey, prefixOf } from './keys.js';
-import { changedBy, TellingTasks } from './feed/local-hints.js';
+import { changedBy, HintingTasks } from './feed/local-hints.js';
 import { RedisConflicts, type NewConflict } from './workflows/redis-conflicts.js';
 import { Listing } from './workflows/listing.js';
 import { ScriptReader } from './scripts/script-reader.js';
@@ -98,7 +98,7 @@ export class RedisEngine extends Engine {
     const sender = new ScriptSender(connections, new Fences(connections, namespace), this.#context, observer);
     this.#hints = new ChangeHints(connections, namespace, hintPollMs);
     const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
-    this.tasks = connections.canSubscribe ? tasks : new TellingTasks(tasks, this.#hints);
+    this.tasks = connections.canSubscribe ? tasks : new HintingTasks(tasks, this.#hints);
     this.#conflicts = new RedisConflicts(sender, this.#reader, this.#context);
     this.moving = new RedisMoving({
       reader: this.#reader,

@@ -1,48 +1,34 @@
-import type { Engine, Topic } from '../engine.js';
+import type { Engine } from '../engine.js';
 import { withTimeout } from '../with-timeout.js';
+import { FrontEngine } from './front-engine.js';
 import { Gate } from './gate.js';
 
-/** An engine with what it needs to serve. */
+/** An engine with its lifecycle. */
 export interface ServingEngine {
   readonly engine: Engine;
   start(): void | Promise<void>;
-  /** The engine and what it stands on. */
+  /** Closes the engine and the connections it owns. */
   close(): Promise<void>;
 }
 
-/** An engine that stands on nothing else, or on what is closed elsewhere. */
+/** For an engine that owns no connections. */
 export function servingBy(engine: Engine & Pick<ServingEngine, 'start' | 'close'>): ServingEngine {
   return { engine, start: () => engine.start(), close: () => engine.close() };
 }
 
-interface Listening {
-  readonly tenant: string;
-  readonly topic: Topic;
-  readonly listener: () => void;
-  stop: () => void;
-}
-
-/** What is answered at once and need not wait for a switch. All other methods of an engine are promises, and may. */
-const AT_ONCE = new Set(['storage', 'storageSince', 'inspect']);
-/** Parts of an engine with methods of their own. */
-const PARTS = new Set(['tasks', 'moving']);
-
-/**
- * Stands in front of an engine that may be exchanged for another one while it serves. `front` is what everybody else holds: while
- * the engines change places its calls wait, and those who listen for changes listen to the new one afterwards.
- */
+/** Exchanges the engine while the service runs. The service holds `front`, whose calls wait during an exchange. */
 export class EngineSwitch {
   readonly front: Engine;
   readonly #gate = new Gate();
-  readonly #listening = new Set<Listening>();
+  readonly #forwarding: FrontEngine;
   #current: ServingEngine;
   #closed: Promise<void> | undefined;
 
   constructor(current: ServingEngine) {
     this.#current = current;
-    // An engine in Redis stays; it is not asked to pay for what never happens.
-    const { engine } = current;
-    this.front = engine.storage === 'memory' ? this.#forward(() => this.#current.engine) : engine;
+    this.#forwarding = new FrontEngine(this.#gate, () => this.#current.engine);
+    // An engine in Redis is never exchanged, so its calls need no gate.
+    this.front = current.engine.storage === 'memory' ? this.#forwarding : current.engine;
   }
 
   get current(): Engine {
@@ -53,14 +39,14 @@ export class EngineSwitch {
     await this.#current.start();
   }
 
-  /** Once, however often it is asked for. */
+  /** Closes once, however often it is called. */
   close(): Promise<void> {
     return (this.#closed ??= this.#current.close());
   }
 
   /**
-   * Lets all calls wait, does `last` and then lets them go on with `next`. When `last` fails, or all of it takes longer than `withinMs`, the
-   * calls go on as before. `commit` is the point of no return; it must not fail half-way. Gives the engine that served until now.
+   * Holds all calls, runs `last` and `commit`, and lets the calls go on with `next`. If `last` fails or takes longer than `withinMs`, they go
+   * on with the engine as it was. `commit` is the point of no return and must not fail half-way. Returns the engine that served until now.
    */
   async to(
     next: ServingEngine,
@@ -74,56 +60,10 @@ export class EngineSwitch {
       const before = this.#current;
       await next.start();
       this.#current = next;
-      for (const listening of this.#listening) {
-        listening.stop();
-        listening.stop = next.engine.onChange(listening.tenant, listening.topic, listening.listener);
-        // What changed in between went by unheard.
-        listening.listener();
-      }
+      this.#forwarding.listenAgain();
       return before;
     } finally {
       this.#gate.open();
     }
   }
-
-  #forward<T extends object>(target: () => T): T {
-    const known = new Map<PropertyKey, unknown>();
-    const forward = (name: PropertyKey): unknown => {
-      const value = Reflect.get(target(), name) as unknown;
-      if (PARTS.has(String(name))) return this.#forward(() => Reflect.get(target(), name) as object);
-      if (name === 'onChange') return this.#onChange.bind(this);
-      if (typeof value !== 'function') return undefined;
-      if (AT_ONCE.has(String(name))) return (...args: unknown[]) => call(target(), name, args);
-      return isStream(name)
-        ? (...args: unknown[]) => call(target(), name, args)
-        : (...args: unknown[]) => this.#gate.run(() => call(target(), name, args) as Promise<unknown>);
-    };
-    return new Proxy({} as T, {
-      get: (_nothing, name) => {
-        if (known.has(name)) return known.get(name);
-        const forwarded = forward(name);
-        if (forwarded === undefined) return Reflect.get(target(), name) as unknown;
-        known.set(name, forwarded);
-        return forwarded;
-      },
-    });
-  }
-
-  #onChange(tenant: string, topic: Topic, listener: () => void): () => void {
-    const listening = { tenant, topic, listener, stop: this.#current.engine.onChange(tenant, topic, listener) };
-    this.#listening.add(listening);
-    return () => {
-      this.#listening.delete(listening);
-      listening.stop();
-    };
-  }
-}
-
-/** The one method that gives its answer piece by piece. */
-function isStream(name: PropertyKey): boolean {
-  return name === 'listTasks';
-}
-
-function call(target: object, name: PropertyKey, args: unknown[]): unknown {
-  return Reflect.apply(Reflect.get(target, name) as (...args: unknown[]) => unknown, target, args);
 }

@@ -1,4 +1,4 @@
-/** Lets calls through, or lets them wait. Closing it waits for those that are under way. */
+/** Lets calls through while open; holds them while closed. */
 export class Gate {
   #opened: Promise<void> | undefined;
   #open: () => void = () => undefined;
@@ -9,7 +9,7 @@ export class Gate {
     return this.#opened === undefined ? this.#pass(work) : this.#opened.then(() => this.run(work));
   }
 
-  /** Settles when nothing is under way any more; from the call on, nothing begins. */
+  /** From the call on nothing begins. Resolves when no call is under way. */
   async close(): Promise<void> {
     this.#opened ??= new Promise((resolve) => (this.#open = resolve));
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));

@@ -1,18 +1,11 @@
 import type { Commit, Once, Outcome } from '../../commit.js';
 import type { Topic } from '../../engine.js';
-import type { Claim, TaskDetail, TaskRecord, TaskStep } from '../../task.js';
-import {
-  TaskQueues,
-  type Chosen,
-  type Claimed,
-  type DeadSelection,
-  type Progress,
-  type QueueRecord,
-  type Stepped,
-} from '../../task-queues.js';
+import { ForwardedTasks } from '../../forwarded-tasks.js';
+import type { Claim, TaskRecord, TaskStep } from '../../task.js';
+import type { Chosen, Claimed, DeadSelection, Stepped, TaskQueues } from '../../task-queues.js';
 import type { ChangeHints } from './change-hints.js';
 
-/** What a commit of this replica has changed; undefined when that cannot be told, so that all must be told. */
+/** Topics that a commit of this replica changed; undefined if unknown, then all listeners are told. */
 export function changedBy(commit: Commit, { tasks = [], next }: Outcome): readonly Topic[] | undefined {
   const { puts = [], patches = [], deletes = [], touches = [], ack, cancelTasksOf = [], board } = commit;
   if (cancelTasksOf.length > 0) return undefined;
@@ -33,17 +26,17 @@ function topicsOf({ id, queue, status, workflowId }: TaskRecord): Topic[] {
   ];
 }
 
-/** Tasks where nothing can be subscribed to: what this replica changes, its own listeners hear of at once. */
-export class TellingTasks extends TaskQueues {
+/** Task queues of a Redis without subscriptions. Listeners of this replica hear its own changes at once. */
+export class HintingTasks extends ForwardedTasks {
   constructor(
-    private readonly tasks: TaskQueues,
+    tasks: TaskQueues,
     private readonly hints: ChangeHints,
   ) {
-    super();
+    super((run) => run(tasks));
   }
 
-  async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
-    const claimed = await this.tasks.claim(tenant, claim, key);
+  override async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
+    const claimed = await super.claim(tenant, claim, key);
     this.hints.tell(
       tenant,
       claimed.tasks.map(({ id }) => `task ${id}` as const),
@@ -51,26 +44,26 @@ export class TellingTasks extends TaskQueues {
     return claimed;
   }
 
-  async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
-    const stepped = await this.tasks.step(tenant, step, once);
+  override async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
+    const stepped = await super.step(tenant, step, once);
     this.hints.tell(tenant, topicsOf(stepped.task));
     return stepped;
   }
 
-  async replayDead(
+  override async replayDead(
     tenant: string,
     queue: string,
     which: DeadSelection,
     options: { readonly resetAttempts: boolean; readonly spreadMs: number },
     once: Once,
   ): Promise<Chosen> {
-    const chosen = await this.tasks.replayDead(tenant, queue, which, options, once);
+    const chosen = await super.replayDead(tenant, queue, which, options, once);
     this.hints.tell(tenant, [`queue ${queue}`, ...chosen.ids.map((id) => `task ${id}` as const)]);
     return chosen;
   }
 
-  async purgeDead(tenant: string, queue: string, which: DeadSelection, once: Once): Promise<Chosen> {
-    const chosen = await this.tasks.purgeDead(tenant, queue, which, once);
+  override async purgeDead(tenant: string, queue: string, which: DeadSelection, once: Once): Promise<Chosen> {
+    const chosen = await super.purgeDead(tenant, queue, which, once);
     this.hints.tell(
       tenant,
       chosen.ids.map((id) => `task ${id}` as const),
@@ -78,32 +71,8 @@ export class TellingTasks extends TaskQueues {
     return chosen;
   }
 
-  async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
-    await this.tasks.pause(tenant, queue, isPaused);
+  override async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
+    await super.pause(tenant, queue, isPaused);
     this.hints.tell(tenant, [`queue ${queue}`]);
-  }
-
-  find(tenant: string, id: string): Promise<TaskDetail | undefined> {
-    return this.tasks.find(tenant, id);
-  }
-
-  listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
-    return this.tasks.listOfWorkflow(tenant, workflowId, limit);
-  }
-
-  listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]> {
-    return this.tasks.listDead(tenant, queue, limit);
-  }
-
-  listQueues(tenant: string): Promise<readonly string[]> {
-    return this.tasks.listQueues(tenant);
-  }
-
-  findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    return this.tasks.findQueue(tenant, name);
-  }
-
-  readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
-    return this.tasks.readProgress(tenant, id, after, limit);
   }
 }

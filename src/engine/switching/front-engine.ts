@@ -1,0 +1,114 @@
+import type { Engine, Topic } from '../engine.js';
+import { ForwardedEngine } from '../forwarded-engine.js';
+import { ForwardedTasks } from '../forwarded-tasks.js';
+import type { ArrivalOptions } from '../moving/arrival.js';
+import type { Kind, Moved } from '../moving/moved.js';
+import { Moving, type Arrival, type StampPage } from '../moving/moving.js';
+import type { Gate } from './gate.js';
+
+interface Listening {
+  readonly tenant: string;
+  readonly topic: Topic;
+  readonly listener: () => void;
+  stop: () => void;
+}
+
+/** The engine that the service holds while the one behind it may be exchanged. Calls wait at the gate while it is closed. */
+export class FrontEngine extends ForwardedEngine {
+  readonly tasks = new ForwardedTasks((run) => this.gate.run(() => run(this.current().tasks)));
+  readonly moving: Moving = new FrontMoving(this.gate, () => this.current().moving);
+  readonly #listening = new Set<Listening>();
+
+  constructor(
+    private readonly gate: Gate,
+    private readonly current: () => Engine,
+  ) {
+    super();
+  }
+
+  get storage() {
+    return this.current().storage;
+  }
+
+  override storageSince(startedAt: number): string {
+    return this.current().storageSince(startedAt);
+  }
+
+  /** A health probe must not wait for a switch. */
+  inspect() {
+    return this.current().inspect();
+  }
+
+  override get unconfirmable() {
+    return this.current().unconfirmable;
+  }
+
+  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+    const listening = { tenant, topic, listener, stop: this.current().onChange(tenant, topic, listener) };
+    this.#listening.add(listening);
+    return () => {
+      this.#listening.delete(listening);
+      listening.stop();
+    };
+  }
+
+  /** Listeners follow to the current engine. */
+  listenAgain(): void {
+    for (const listening of this.#listening) {
+      listening.stop();
+      listening.stop = this.current().onChange(listening.tenant, listening.topic, listening.listener);
+      // Changes during the switch were not heard.
+      listening.listener();
+    }
+  }
+
+  protected forward<T>(run: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.gate.run(() => run(this.current()));
+  }
+}
+
+class FrontMoving extends Moving {
+  constructor(
+    private readonly gate: Gate,
+    private readonly current: () => Moving,
+  ) {
+    super();
+  }
+
+  listTenants() {
+    return this.gate.run(() => this.current().listTenants());
+  }
+
+  now() {
+    return this.gate.run(() => this.current().now());
+  }
+
+  listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    return this.gate.run(() => this.current().listWorkflows(tenant, after, limit));
+  }
+
+  /** A stream does not wait: it may take longer than any switch. */
+  listTasks(tenant: string) {
+    return this.current().listTasks(tenant);
+  }
+
+  listQueues(tenant: string) {
+    return this.gate.run(() => this.current().listQueues(tenant));
+  }
+
+  read(tenant: string, kind: Kind, ids: readonly string[]) {
+    return this.gate.run(() => this.current().read(tenant, kind, ids));
+  }
+
+  put(tenant: string, record: Moved, options: ArrivalOptions) {
+    return this.gate.run(() => this.current().put(tenant, record, options));
+  }
+
+  override putAll(tenant: string, arrivals: readonly Arrival[]) {
+    return this.gate.run(() => this.current().putAll(tenant, arrivals));
+  }
+
+  remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string) {
+    return this.gate.run(() => this.current().remove(tenant, kind, id, stamp));
+  }
+}
