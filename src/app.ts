@@ -18,9 +18,7 @@ import { Metrics } from './metrics/metrics.js';
 import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
 import { MIGRATION_SCHEMAS } from './migration/migration.openapi.js';
 import { VERSION } from './version.js';
-import { CONFLICT_SCHEMAS } from './workflows/conflicts.openapi.js';
-import { WORKFLOW_SCHEMAS } from './workflows/workflow-schemas.js';
-import { withIndexedFields } from './workflows/workflows.openapi.js';
+import { withIndexedFields } from './workflows/list.dto.js';
 
 /** What surrounds a state in a request: its envelope, or the operations of a patch. */
 const ENVELOPE_BYTES = 64 * 1024;
@@ -70,8 +68,6 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     .setOpenAPIVersion('3.1.1')
     .build();
   const document = withSchemas(SwaggerModule.createDocument(app, about), {
-    ...WORKFLOW_SCHEMAS,
-    ...CONFLICT_SCHEMAS,
     ...ROUTING_SCHEMAS,
     ...FEED_SCHEMAS,
     ...HEALTH_SCHEMAS,

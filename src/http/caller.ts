@@ -61,7 +61,7 @@ export function taskIdOf(request: FastifyRequest): string {
   return id;
 }
 
-const MAX_NOTE_CHARACTERS = 200;
+export const MAX_NOTE_CHARACTERS = 200;
 
 /** The X-Waymark-Note header. Node hands header bytes over as Latin-1; clients send UTF-8. */
 export function noteOf({ headers }: FastifyRequest): string | undefined {

@@ -2,7 +2,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import type { ErrorCode } from '../service-error.js';
 import { ANSWER_HEADERS, REQUEST_HEADERS, type AnswerHeader, type RequestHeader } from './document-headers.js';
 import { PROBLEMS } from './problems.js';
-import { describedRoutes, type AnswerGiven, type BodyGiven, type Described, type Input } from './route.js';
+import { describedRoutes, type AnswerGiven, type BodyGiven, type Described, type Source } from './route.js';
 import { componentsOf, exampleOf, exampleOfField, fieldSchema, ref } from './shapes/describe.js';
 import { fieldsOf, type Schema, type Shape } from './shapes/field.js';
 
@@ -33,6 +33,7 @@ function describe(route: Described, isWrite: boolean): object {
     ...(description !== undefined && { description }),
     parameters: [
       ...inputs.flatMap(parametersOf),
+      ...parametersOf({ source: 'query', shape: options.query }),
       ...requestHeadersOf(route).map((name) => ({ name, in: 'header', required: false, ...REQUEST_HEADERS[name] })),
     ],
     ...(body !== undefined && { requestBody: body }),
@@ -49,7 +50,13 @@ function requestHeadersOf({ options: { headers = [], once = false } }: Described
 
 const PLACES: Readonly<Record<string, string>> = { path: 'path', query: 'query', headers: 'header' };
 
-function parametersOf({ source, shape }: Input): readonly object[] {
+function parametersOf({
+  source,
+  shape,
+}: {
+  readonly source: Source;
+  readonly shape?: Shape | undefined;
+}): readonly object[] {
   const place = PLACES[source];
   if (place === undefined || shape === undefined) return [];
   return fieldsOf(shape).map((field) => {
@@ -83,9 +90,10 @@ function contentOf(types: Readonly<Record<string, BodyGiven>>): object {
   );
 }
 
-function answerOf({ says, body, types, headers = [] }: AnswerGiven): object {
+function answerOf({ says, raw, body, types, headers = [] }: AnswerGiven): object {
+  const json = body ?? raw;
   const content: Readonly<Record<string, Shape | Schema>> =
-    types ?? (body === undefined ? {} : { 'application/json': body });
+    types ?? (json === undefined ? {} : { 'application/json': json });
   return {
     description: says,
     headers: answerHeaders(headers),
@@ -123,7 +131,6 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
   const headers = requestHeadersOf(route);
   const reads = (source: string) => inputs.some((input) => input.source === source);
   const hasBody = reads('body') || options.body !== undefined;
-  const hasTags = headers.includes('If-Match') || headers.includes('If-None-Match');
   return [
     ...problems,
     'BAD_REQUEST',
@@ -131,8 +138,8 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
     'STORE_UNAVAILABLE',
     ...(reads('path') ? (['INVALID_ID'] as const) : []),
     ...(ignores.includes('query') ? [] : (['INVALID_QUERY'] as const)),
-    ...(reads('headers') || headers.length > 0 ? (['INVALID_HEADER'] as const) : []),
-    ...(hasTags ? (['VERSION_CONFLICT'] as const) : []),
+    ...(isWrite || reads('headers') || headers.length > 0 ? (['INVALID_HEADER'] as const) : []),
+    ...(headers.includes('If-Match') ? (['VERSION_CONFLICT'] as const) : []),
     ...(hasBody ? (['INVALID_JSON', 'JSON_REFUSED', 'INVALID_BODY'] as const) : []),
     ...(isWrite ? (['UNSUPPORTED_MEDIA_TYPE', 'STATE_TOO_LARGE', 'OUTCOME_UNKNOWN', 'STORE_FULL'] as const) : []),
     ...(isWrite && !once && !ignores.includes('Idempotency-Key')

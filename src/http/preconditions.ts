@@ -54,3 +54,19 @@ export function wantedTagsOf({ headers }: FastifyRequest): readonly string[] | '
   const header = headers['if-match'];
   return header === undefined ? undefined : tagsOf(header, 'If-Match');
 }
+
+export const PRECONDITIONS = ['If-Match', 'If-None-Match'] as const;
+
+/** A write that ignored a precondition would do what the client wanted to prevent. @throws InvalidHeaderError */
+export function refusePreconditions(
+  { headers }: FastifyRequest,
+  names: readonly (typeof PRECONDITIONS)[number][],
+): void {
+  for (const name of names) {
+    if (headers[name.toLowerCase()] === undefined) continue;
+    throw new InvalidHeaderError(
+      name,
+      'cannot be honoured by this route, so nothing was done; send the request without it',
+    );
+  }
+}

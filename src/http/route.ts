@@ -6,6 +6,7 @@ import { JSON_TYPES, jsonTextOf } from './body.js';
 import { callerOf } from './caller.js';
 import type { AnswerHeader, RequestHeader } from './document-headers.js';
 import { refuseKey } from './idempotency.js';
+import { PRECONDITIONS, refusePreconditions } from './preconditions.js';
 import { sendJson } from './send-json.js';
 import { readHeaders, readPath, readQuery, refuseQuery } from './shapes/read-texts.js';
 import { readJson } from './shapes/read.js';
@@ -16,6 +17,10 @@ import { writeJson } from './shapes/write.js';
 export interface AnswerGiven {
   readonly says: string;
   readonly body?: Shape;
+  /** Schema of a body that the handler returns as JSON text. */
+  readonly raw?: Schema;
+  /** The handler may leave the body out. */
+  readonly mayBeEmpty?: true;
   /** By media type, for bodies that the handler sends by itself. */
   readonly types?: Readonly<Record<string, Shape | Schema>>;
   readonly headers?: readonly AnswerHeader[];
@@ -34,6 +39,8 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
   readonly headers?: readonly RequestHeader[];
   /** By media type, for bodies that the handler reads by itself; others are in a class for @FromBody. */
   readonly body?: { readonly required?: boolean; readonly types: Readonly<Record<string, BodyGiven>> };
+  /** For a query that the handler reads by itself, because it takes more fields than the class has. */
+  readonly query?: Shape;
   readonly answers: A;
   /** Codes that this route can answer beyond those that follow from what it reads. */
   readonly problems?: readonly ErrorCode[];
@@ -55,7 +62,12 @@ export interface Answer<S extends number = number, B = unknown> {
   readonly replayed?: boolean;
 }
 
-type BodyOf<G> = G extends { readonly body: Shape<infer T> } ? T : undefined;
+type FullBodyOf<G> = G extends { readonly body: Shape<infer T> }
+  ? T
+  : G extends { readonly raw: Schema }
+    ? string
+    : undefined;
+type BodyOf<G> = G extends { readonly mayBeEmpty: true } ? FullBodyOf<G> | undefined : FullBodyOf<G>;
 type AnswerOf<A> = { [S in keyof A & number]: Answer<S, BodyOf<A[S]>> }[keyof A & number];
 
 export function answer<const S extends number, B = undefined>(
@@ -140,14 +152,19 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
     if (ROUTES.has(options.id)) throw new Error(`Two routes are called ${options.id}`);
     ROUTES.set(options.id, { options, inputs });
     const { answers, once = false, ignores = [] } = options;
-    const refusesQuery = !ignores.includes('query') && inputs.every(({ source }) => source !== 'query');
+    const readsQuery = options.query !== undefined || inputs.some(({ source }) => source === 'query');
+    const refusesQuery = !readsQuery && !ignores.includes('query');
     const refusesKey = !once && !ignores.includes('Idempotency-Key');
+    const notHonoured = PRECONDITIONS.filter((name) => !(options.headers ?? []).includes(name));
     const at = handler.length;
     const route = async function (this: unknown, ...args: unknown[]): Promise<void> {
       const request = args[at] as FastifyRequest;
       const reply = args[at + 1] as FastifyReply;
       if (refusesQuery) refuseQuery(request);
-      if (refusesKey && request.method !== 'GET' && request.method !== 'HEAD') refuseKey(request);
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        if (refusesKey) refuseKey(request);
+        refusePreconditions(request, notHonoured);
+      }
       for (const { index, read } of inputs) args[index] = read(request);
       const given = await handler.apply(this, args);
       if (given !== undefined) send(reply, given, answers[given.status]?.body);
@@ -170,6 +187,7 @@ function send(reply: FastifyReply, { status, body, headers, replayed }: Answer, 
     if (value !== undefined) reply.header(name, value);
   }
   if (replayed === true) reply.header('idempotency-replayed', 'true');
-  if (shape === undefined) void reply.status(status).send();
+  if (body === undefined) void reply.status(status).send();
+  else if (shape === undefined) sendJson(reply, status, body as string);
   else sendJson(reply, status, ...writeJson(shape, body as object));
 }

@@ -1,22 +1,25 @@
-import { Controller, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Patch, Post, Put, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { Edit } from '../engine/commit.js';
-import { JSON_TYPES, jsonTextOf, objectTextOf, readObject } from '../http/body.js';
-import { workflowIdOf } from '../http/caller.js';
-import { Query } from '../http/query.js';
+import { JSON_TYPES, objectTextOf } from '../http/body.js';
+import { FromBody, FromPath, FromQuery, Route } from '../http/route.js';
+import { ANY_OBJECT, SectionPath, StatusChange, StatusQuery } from './document.dto.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { appendExhibitEdit, appendLogEdit } from './edits/append-edit.js';
 import { mergeSectionEdit } from './edits/section-edit.js';
-import { setStatusEdit, type StatusChange } from './edits/status-edit.js';
-import { ttlIn, ttlOfQuery } from './ttl.js';
-import { sendWritten, Writes } from './writes.js';
-import * as describe from './workflows.openapi.js';
+import { setStatusEdit } from './edits/status-edit.js';
+import { MERGE_PATCH_TYPE } from './patch.dto.js';
+import { ttlOf, TtlQuery } from './ttl.js';
+import { CHANGED, withEtag, WRITE_HEADERS, writtenAnswer } from './workflow-answer.js';
+import { WorkflowPath } from './workflow.dto.js';
+import { Writes } from './writes.js';
 
-const isText = (value: unknown): value is string => typeof value === 'string';
-const SECTION_TYPES = [...JSON_TYPES, 'application/merge-patch+json'] as const;
+const SECTION_TYPES = [...JSON_TYPES, MERGE_PATCH_TYPE] as const;
+const SECTION = { schema: ANY_OBJECT, example: { title: 'Introduction', status: 'done' } };
 
 /** What document-generation workflows do all day; each is one atomic change of the state. */
-@describe.documents()
+@ApiTags('document operations')
 @Controller('v1/workflows/:id')
 export class DocumentsController {
   constructor(
@@ -24,51 +27,86 @@ export class DocumentsController {
     private readonly writes: Writes,
   ) {}
 
-  @describe.setStatus()
   @Put('status')
-  async setStatus(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const change = readObject<StatusChange>(jsonTextOf(request), {
-      status: { accepts: isText, says: 'must be a string', required: true },
-      error_message: {
-        accepts: (value): value is string | null => value === null || isText(value),
-        says: 'must be a string or null',
-      },
-      from: {
-        accepts: (value): value is string[] => Array.isArray(value) && value.length > 0 && value.every(isText),
-        says: 'must be a list of at least one status',
-      },
-    });
-    const id = workflowIdOf(request);
-    const query = new Query(request, ['ttlSeconds', 'tasks']);
-    const ttl = ttlIn(query);
-    const companions = { cancelTasks: query.oneOf('tasks', ['cancel']) !== undefined };
+  @Route({
+    id: 'setStatus',
+    summary: 'Set state.status, optionally only from certain statuses',
+    once: true,
+    headers: WRITE_HEADERS,
+    answers: CHANGED,
+    problems: ['WORKFLOW_NOT_FOUND', 'STATUS_CONFLICT', 'STATE_SHAPE_CONFLICT', 'TOO_MANY_TASKS'],
+  })
+  async setStatus(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(StatusQuery) { ttlSeconds, tasks }: StatusQuery,
+    @FromBody(StatusChange) change: StatusChange,
+    @Req() request: FastifyRequest,
+  ) {
     const edit = setStatusEdit(change);
-    const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write, companions));
-    sendWritten(request, reply, changed);
+    const companions = { cancelTasks: tasks === 'cancel' };
+    const changed = await this.writes.run(request, (write) =>
+      this.workflows.edit(id, edit, ttlOf(ttlSeconds), write, companions),
+    );
+    return writtenAnswer(request, changed, 200, withEtag);
   }
 
-  @describe.mergeSection()
   @Patch('sections/:sectionId')
-  async mergeSection(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { sectionId } = request.params as { sectionId: string };
-    await this.#edit(request, reply, mergeSectionEdit(sectionId, objectTextOf(request, SECTION_TYPES)));
+  @Route({
+    id: 'mergeSection',
+    summary: 'Merge fields into the section with this id or section_id; stamps its updated_at',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: { types: { 'application/json': SECTION, [MERGE_PATCH_TYPE]: SECTION } },
+    answers: CHANGED,
+    problems: ['WORKFLOW_NOT_FOUND', 'SECTION_NOT_FOUND', 'STATE_SHAPE_CONFLICT'],
+  })
+  async mergeSection(
+    @FromPath(SectionPath) { id, sectionId }: SectionPath,
+    @FromQuery(TtlQuery) query: TtlQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    return this.#edit(request, id, query, mergeSectionEdit(sectionId, objectTextOf(request, SECTION_TYPES)));
   }
 
-  @describe.appendLog()
   @Post('logs')
-  async appendLog(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#edit(request, reply, appendLogEdit(objectTextOf(request)));
+  @Route({
+    id: 'appendLog',
+    summary: 'Append to state.logs, which keeps the newest 100; stamps timestamp when it is absent',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: { types: { 'application/json': { schema: ANY_OBJECT, example: { message: 'Draft finished' } } } },
+    answers: CHANGED,
+    problems: ['WORKFLOW_NOT_FOUND', 'STATE_SHAPE_CONFLICT'],
+  })
+  async appendLog(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(TtlQuery) query: TtlQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    return this.#edit(request, id, query, appendLogEdit(objectTextOf(request)));
   }
 
-  @describe.appendExhibit()
   @Post('exhibits')
-  async appendExhibit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.#edit(request, reply, appendExhibitEdit(objectTextOf(request)));
+  @Route({
+    id: 'appendExhibit',
+    summary: 'Append to state.exhibits; stamps uploaded_at',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: { types: { 'application/json': { schema: ANY_OBJECT, example: { name: 'contract.pdf' } } } },
+    answers: CHANGED,
+    problems: ['WORKFLOW_NOT_FOUND', 'STATE_SHAPE_CONFLICT'],
+  })
+  async appendExhibit(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(TtlQuery) query: TtlQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    return this.#edit(request, id, query, appendExhibitEdit(objectTextOf(request)));
   }
 
-  async #edit(request: FastifyRequest, reply: FastifyReply, edit: Edit): Promise<void> {
-    const id = workflowIdOf(request);
-    const ttl = ttlOfQuery(request);
-    sendWritten(request, reply, await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write)));
+  async #edit(request: FastifyRequest, id: string, { ttlSeconds }: TtlQuery, edit: Edit) {
+    const ttl = ttlOf(ttlSeconds);
+    const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
+    return writtenAnswer(request, changed, 200, withEtag);
   }
 }

@@ -1,21 +1,27 @@
-import { Controller, Get, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { jsonTextOf, readObject } from '../http/body.js';
-import { callerOf, checkedId, workflowIdOf } from '../http/caller.js';
-import { Query, refuseQuery } from '../http/query.js';
+import { Controller, Get, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { checkedId, type Caller } from '../http/caller.js';
+import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
-import { VersionNotFoundError } from './workflow-errors.js';
-import { sendJson } from '../http/send-json.js';
-import { describeWorkflow, sendWorkflow, versionText } from './workflow-answer.js';
-import { sendWritten, Writes } from './writes.js';
-import * as describe from './workflows.openapi.js';
+import { Diff, DiffPath, ForkRequest, RestoreRequest, VersionPage, VersionPath, VersionQuery } from './version.dto.js';
+import {
+  CHANGED,
+  CREATE_HEADERS,
+  created,
+  createdAnswer,
+  TAG_HEADERS,
+  withEtag,
+  workflowHeaders,
+  WRITE_HEADERS,
+  writtenAnswer,
+} from './workflow-answer.js';
+import { Workflow, WorkflowPath } from './workflow.dto.js';
+import { Writes } from './writes.js';
 
-const LARGEST_PAGE = 1000;
-const USUAL_PAGE = 50;
-const isVersion = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
-const VERSION_RULE = 'must be a version number, an integer from 1';
+const VERSION_PROBLEMS = ['WORKFLOW_NOT_FOUND', 'VERSION_NOT_FOUND', 'VERSION_PRUNED'] as const;
 
-@describe.history()
+@ApiTags('history')
 @Controller('v1/workflows/:id')
 export class HistoryController {
   constructor(
@@ -23,76 +29,82 @@ export class HistoryController {
     private readonly writes: Writes,
   ) {}
 
-  @describe.listVersions()
   @Get('versions')
-  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = workflowIdOf(request);
-    const query = new Query(request, ['limit', 'before', 'include']);
-    const before = query.integer('before', { min: 1, max: Number.MAX_SAFE_INTEGER });
-    const { versions, nextBefore } = await this.workflows.listVersions(callerOf(request).tenant, id, {
-      limit: query.integer('limit', { min: 1, max: LARGEST_PAGE }) ?? USUAL_PAGE,
-      includeState: query.oneOf('include', ['state']) !== undefined,
-      ...(before !== undefined && { before }),
-    });
-    sendJson(reply, 200, `{"items":[${versions.map(versionText).join(',')}],"nextBefore":${nextBefore}}`);
+  @Route({
+    id: 'listVersions',
+    summary: 'The versions that are kept, newest first',
+    answers: { 200: { says: 'A page', body: VersionPage } },
+    problems: ['WORKFLOW_NOT_FOUND'],
+  })
+  async list(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(VersionQuery) { include, ...page }: VersionQuery,
+    @FromCaller() { tenant }: Caller,
+  ) {
+    const wanted = { ...page, includeState: include === 'state' };
+    const { versions, nextBefore } = await this.workflows.listVersions(tenant, id, wanted);
+    const items = versions.map(({ about, ...version }) => ({ ...withEtag(version), ...about }));
+    return answer(200, { items, nextBefore });
   }
 
-  @describe.getVersion()
   @Get('versions/:version')
-  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = workflowIdOf(request);
-    const version = await this.workflows.getVersion(callerOf(request).tenant, id, numberOf(request, 'version'));
-    sendWorkflow(describeWorkflow(reply, version), 200, version);
+  @Route({
+    id: 'getVersion',
+    summary: 'The workflow as it was at a version',
+    answers: { 200: { says: 'As it was', body: Workflow, headers: TAG_HEADERS } },
+    problems: VERSION_PROBLEMS,
+  })
+  async get(@FromPath(VersionPath) { id, version }: VersionPath, @FromCaller() { tenant }: Caller) {
+    const found = await this.workflows.getVersion(tenant, id, version);
+    return answer(200, withEtag(found), { headers: workflowHeaders(found) });
   }
 
-  @describe.diff()
   @Get('versions/:from/diff/:to')
-  async diff(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = workflowIdOf(request);
-    const from = numberOf(request, 'from');
-    const to = numberOf(request, 'to');
-    const { operations, truncated } = await this.workflows.diff(callerOf(request).tenant, id, from, to);
-    sendJson(reply, 200, `{"from":${from},"to":${to},"truncated":${truncated},"patch":${operations}}`);
+  @Route({
+    id: 'diffVersions',
+    summary: 'What changed between two versions, as a JSON Patch',
+    answers: { 200: { says: 'The patch', body: Diff } },
+    problems: VERSION_PROBLEMS,
+  })
+  async diff(@FromPath(DiffPath) { id, from, to }: DiffPath, @FromCaller() { tenant }: Caller) {
+    const { operations, truncated } = await this.workflows.diff(tenant, id, from, to);
+    return answer(200, { from, to, truncated, patch: operations });
   }
 
-  @describe.restore()
   @Post('restore')
-  async restore(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = workflowIdOf(request);
-    const { version } = readObject<{ version: number }>(jsonTextOf(request), {
-      version: { accepts: isVersion, says: VERSION_RULE, required: true },
-    });
+  @Route({
+    id: 'restoreVersion',
+    summary: 'Write the state of an earlier version as a new one',
+    once: true,
+    headers: WRITE_HEADERS,
+    answers: CHANGED,
+    problems: VERSION_PROBLEMS,
+  })
+  async restore(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromBody(RestoreRequest) { version }: RestoreRequest,
+    @Req() request: FastifyRequest,
+  ) {
     const restored = await this.writes.run(request, (write) => this.workflows.restore(id, version, write));
-    sendWritten(request, reply, restored);
+    return writtenAnswer(request, restored, 200, withEtag);
   }
 
-  @describe.fork()
   @Post('fork')
-  async fork(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const source = workflowIdOf(request);
-    const hasBody = (request.body as Buffer | null | undefined)?.length;
-    const { id, version } = readObject<{ id?: string; version?: number }>(hasBody ? jsonTextOf(request) : '{}', {
-      id: { accepts: (value): value is string => typeof value === 'string', says: 'must be a string' },
-      version: { accepts: isVersion, says: VERSION_RULE },
-    });
+  @Route({
+    id: 'forkWorkflow',
+    summary: 'Start a new workflow from the state of this one, as it is or as it was',
+    once: true,
+    headers: CREATE_HEADERS,
+    answers: { 201: created('Forked') },
+    problems: [...VERSION_PROBLEMS, 'INVALID_ID', 'ALREADY_EXISTS'],
+  })
+  async fork(
+    @FromPath(WorkflowPath) { id: source }: WorkflowPath,
+    @FromBody(ForkRequest, { optional: true }) { id, version }: ForkRequest,
+    @Req() request: FastifyRequest,
+  ) {
     const target = id === undefined ? undefined : checkedId(id);
     const fork = await this.writes.run(request, (write) => this.workflows.fork(source, target, version, write));
-    sendWritten(request, reply, fork, {
-      location: `/v1/workflows/${fork.workflow.id}`,
-      more: `,"forkedFrom":${JSON.stringify(fork.origin)}`,
-    });
+    return createdAnswer(request, fork, (workflow) => ({ ...withEtag(workflow), forkedFrom: fork.origin }));
   }
-}
-
-/** A version in the path; what is no number was never a version. */
-function numberOf(request: FastifyRequest, name: string): number {
-  const params = request.params as Record<string, string>;
-  const text = params[name] ?? '';
-  const version = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!isVersion(version)) throw new VersionNotFoundError(params['id'] ?? '', text);
-  return version;
 }

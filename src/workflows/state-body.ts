@@ -3,27 +3,26 @@ import type { FastifyRequest } from 'fastify';
 import type { Ttl } from '../engine/commit.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { jsonTextOf, RAW_STATE_TYPES, scanBody } from '../http/body.js';
-import { checkedId } from '../http/caller.js';
-import { InvalidBodyError, type Issue } from '../http/http-errors.js';
-import type { JsonSlice } from '../json/scan.js';
+import type { Shape } from '../http/shapes/field.js';
+import { pointersBeside, readJson } from '../http/shapes/read.js';
 import { compilePointers, type PointerSet } from '../json/pointer-set.js';
 import type { Draft } from './document-workflow-store.js';
-import { isTtlSeconds, TTL_RULE, ttlOf } from './ttl.js';
-
-const ENVELOPE = ['state', 'ttlSeconds'] as const;
-const NEW_ENVELOPE = ['state', 'ttlSeconds', 'id'] as const;
+import { ttlOf } from './ttl.js';
+import { NewWorkflow, WorkflowContent } from './workflow.dto.js';
 
 /**
- * Takes the state out of a request as text. One scan validates the body, finds the state in its envelope and the indexed
+ * Takes the state out of a request as text. One scan validates the body, finds the members of its envelope and the indexed
  * fields in the state; nothing is decoded and encoded again.
  */
 @Injectable()
 export class StateBody {
-  readonly #inEnvelope: PointerSet;
+  readonly #content: EnvelopeReader<WorkflowContent>;
+  readonly #new: EnvelopeReader<NewWorkflow>;
   readonly #inState: PointerSet;
 
   constructor(private readonly index: WorkflowIndex) {
-    this.#inEnvelope = compilePointers([...NEW_ENVELOPE.map((name) => [name]), ...index.below(['state'])]);
+    this.#content = new EnvelopeReader(WorkflowContent, index);
+    this.#new = new EnvelopeReader(NewWorkflow, index);
     this.#inState = compilePointers(index.below([]));
   }
 
@@ -33,42 +32,33 @@ export class StateBody {
     return { state, index: this.index.ofSlices(state, scanBody(state, { find: this.#inState }).found), ttl };
   }
 
-  /** `{ state, ttlSeconds? }` */
-  envelope(request: FastifyRequest): Draft {
-    return this.#read(request, ENVELOPE).draft;
+  content(request: FastifyRequest): Draft {
+    return this.#content.read(request).draft;
   }
 
-  /** `{ id?, state, ttlSeconds? }` */
-  newEnvelope(request: FastifyRequest): { id: string | undefined; draft: Draft } {
-    const { draft, id } = this.#read(request, NEW_ENVELOPE);
-    return { id: id === undefined ? undefined : checkedId(id), draft };
-  }
-
-  #read(request: FastifyRequest, known: readonly string[]): { id: string | undefined; draft: Draft } {
-    const text = jsonTextOf(request);
-    const scan = scanBody(text, { find: this.#inEnvelope });
-    if (scan.kind !== 'object')
-      throw new InvalidBodyError([{ pointer: '', message: 'must be an object with a state' }]);
-    const [state, ttl, id, ...fields] = scan.found;
-    const ttlSeconds = valueOf(text, ttl);
-    const issues: Issue[] = scan.memberNames
-      .filter((name) => !known.includes(name))
-      .map((name) => ({ pointer: `/${name}`, message: `is not known here; known are ${known.join(', ')}` }));
-    if (state === undefined) issues.push({ pointer: '/state', message: 'is missing' });
-    if (ttl !== undefined && !isTtlSeconds(ttlSeconds)) issues.push({ pointer: '/ttlSeconds', message: TTL_RULE });
-    if (id !== undefined && id.kind !== 'string') issues.push({ pointer: '/id', message: 'must be a string' });
-    if (issues.length > 0 || state === undefined) throw new InvalidBodyError(issues);
-    return {
-      id: valueOf(text, id) as string | undefined,
-      draft: {
-        state: text.slice(state.start, state.end),
-        index: this.index.ofSlices(text, fields),
-        ttl: ttl === undefined ? undefined : ttlOf(ttlSeconds as number),
-      },
-    };
+  newWorkflow(request: FastifyRequest): { id: string | undefined; draft: Draft } {
+    const { envelope, draft } = this.#new.read(request);
+    return { id: envelope.id, draft };
   }
 }
 
-function valueOf(text: string, slice: JsonSlice | undefined): unknown {
-  return slice === undefined ? undefined : (JSON.parse(text.slice(slice.start, slice.end)) as unknown);
+class EnvelopeReader<T extends WorkflowContent> {
+  readonly #pointers: PointerSet;
+  readonly #fieldsFrom: number;
+
+  constructor(
+    private readonly shape: Shape<T>,
+    private readonly index: WorkflowIndex,
+  ) {
+    const { pointers, skip } = pointersBeside(shape, index.below(['state']));
+    this.#pointers = pointers;
+    this.#fieldsFrom = skip;
+  }
+
+  read(request: FastifyRequest): { envelope: T; draft: Draft } {
+    const text = jsonTextOf(request);
+    const { value: envelope, found } = readJson(this.shape, text, this.#pointers);
+    const index = this.index.ofSlices(text, found.slice(this.#fieldsFrom));
+    return { envelope, draft: { state: envelope.state, index, ttl: ttlOf(envelope.ttlSeconds) } };
+  }
 }

@@ -1,22 +1,34 @@
-import { Controller, Get, Patch, Put, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Get, Patch, Put, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { mediaTypeOf, scanBody, textOf } from '../http/body.js';
-import { workflowIdOf } from '../http/caller.js';
+import { FromPath, FromQuery, Route } from '../http/route.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { jsonPatchEdit } from './edits/json-patch-edit.js';
 import { mergePatchEdit } from './edits/merge-patch-edit.js';
+import { JSON_PATCH, JSON_PATCH_TYPE, MERGE_PATCH_TYPE } from './patch.dto.js';
 import { StateBody } from './state-body.js';
-import { ttlOfQuery } from './ttl.js';
-import { sendJson } from '../http/send-json.js';
+import { ttlOf, TtlQuery } from './ttl.js';
+import {
+  CHANGED,
+  MINIMAL,
+  NOT_MODIFIED,
+  READ_HEADERS,
+  stateOf,
+  TAG_HEADERS,
+  withEtag,
+  WRITE_HEADERS,
+  WRITTEN_HEADERS,
+  writtenAnswer,
+} from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
-import { sendWritten, Writes } from './writes.js';
-import * as describe from './workflows.openapi.js';
+import { STATE_EXAMPLE, WorkflowPath } from './workflow.dto.js';
+import { Writes } from './writes.js';
 
-const MERGE_PATCH = 'application/merge-patch+json';
-const JSON_PATCH = 'application/json-patch+json';
+const STATE = { description: 'Any JSON value' };
 
 /** The state alone, without the workflow around it: what `curl -d @state.json` sends and `jq` reads. */
-@describe.workflows()
+@ApiTags('workflows')
 @Controller('v1/workflows/:id/state')
 export class StateController {
   constructor(
@@ -26,31 +38,72 @@ export class StateController {
     private readonly writes: Writes,
   ) {}
 
-  @describe.getState()
   @Get()
-  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const workflow = await this.reader.read(request, reply);
-    if (workflow !== undefined) sendJson(reply, 200, workflow.state);
+  @Route({
+    id: 'getState',
+    summary: 'Read the state alone, exactly as it was written',
+    headers: READ_HEADERS,
+    answers: { 200: { says: 'The state', raw: STATE, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
+    problems: ['WORKFLOW_NOT_FOUND'],
+  })
+  async get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
+    return this.reader.read(request, id, stateOf);
   }
 
-  @describe.putState()
   @Put()
-  async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = workflowIdOf(request);
-    const draft = this.bodies.raw(request, ttlOfQuery(request));
+  @Route({
+    id: 'putState',
+    summary: 'Create or replace a workflow by its state alone',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: {
+      types: {
+        'application/json': { schema: STATE, example: STATE_EXAMPLE },
+        'application/x-www-form-urlencoded': { schema: STATE, example: STATE_EXAMPLE },
+      },
+    },
+    answers: {
+      200: { says: 'Replaced', raw: STATE, headers: WRITTEN_HEADERS },
+      201: { says: 'Created', raw: STATE, headers: WRITTEN_HEADERS },
+      204: MINIMAL,
+    },
+  })
+  async put(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(TtlQuery) { ttlSeconds }: TtlQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    const draft = this.bodies.raw(request, ttlOf(ttlSeconds));
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
-    sendWritten(request, reply, written, { bare: true });
+    return writtenAnswer(request, written, written.created ? 201 : 200, stateOf);
   }
 
-  @describe.patchState()
   @Patch()
-  async patch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = workflowIdOf(request);
-    const type = mediaTypeOf(request, [MERGE_PATCH, JSON_PATCH]);
+  @Route({
+    id: 'patchState',
+    summary: 'Change parts of the state; lands against any number of concurrent writers',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: {
+      types: {
+        [MERGE_PATCH_TYPE]: { schema: {}, example: { status: 'review' } },
+        [JSON_PATCH_TYPE]: { schema: JSON_PATCH, example: [{ op: 'add', path: '/status', value: 'review' }] },
+      },
+    },
+    answers: CHANGED,
+    problems: ['WORKFLOW_NOT_FOUND', 'PATCH_INVALID', 'PATCH_TEST_FAILED'],
+  })
+  async patch(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(TtlQuery) { ttlSeconds }: TtlQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    const type = mediaTypeOf(request, [MERGE_PATCH_TYPE, JSON_PATCH_TYPE]);
     const text = textOf(request);
     scanBody(text);
-    const edit = type === MERGE_PATCH ? mergePatchEdit(text) : jsonPatchEdit(text);
-    const ttl = ttlOfQuery(request);
-    sendWritten(request, reply, await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write)));
+    const edit = type === MERGE_PATCH_TYPE ? mergePatchEdit(text) : jsonPatchEdit(text);
+    const ttl = ttlOf(ttlSeconds);
+    const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
+    return writtenAnswer(request, changed, 200, withEtag);
   }
 }

@@ -1,47 +1,36 @@
-import type { FastifyRequest } from 'fastify';
 import type { Ttl } from '../engine/commit.js';
-import { InvalidQueryError } from '../http/http-errors.js';
-import { Query } from '../http/query.js';
-import { Value } from '../http/shapes/fields.js';
-
-/** A hundred years; beyond it dates stop being dates. */
-const MAX_TTL_SECONDS = 3_153_600_000;
-
-export const TTL_RULE = `must be an integer from 1 to ${MAX_TTL_SECONDS}, null (never expires) or "keep" (today's deadline)`;
+import type { Rules } from '../http/shapes/field.js';
+import { integer, Value, type Common } from '../http/shapes/fields.js';
 
 export type TtlSeconds = number | null | 'keep';
 
-export function isTtlSeconds(value: unknown): value is TtlSeconds {
-  if (value === null || value === 'keep') return true;
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_TTL_SECONDS;
+/** A hundred years; later deadlines are beyond what dates can hold safely. */
+const MAX_SECONDS = 3_153_600_000;
+
+const seconds = integer({ min: 1, max: MAX_SECONDS });
+
+const ttlSeconds: Rules = {
+  schema: { anyOf: [seconds.schema, { type: 'string', enum: ['keep'] }, { type: 'null' }] },
+  says: `must be an integer from 1 to ${MAX_SECONDS}, null (never expires) or "keep" (today's deadline)`,
+  accepts: (value) => value === null || value === 'keep' || seconds.accepts(value),
+  parse: (text) => (text === 'null' ? null : text === 'keep' ? text : seconds.parse?.(text)),
+};
+
+/** Time to live of a workflow, in a body or a query. */
+export const TtlSeconds = (given: Omit<Common<TtlSeconds>, 'optional' | 'about'> = {}) =>
+  Value(ttlSeconds, {
+    ...given,
+    optional: true,
+    about: "Seconds to live from now on; `null`: never expires; `keep`: today's deadline; absent: the policy, 24 hours",
+  });
+
+/** For routes whose body is the state or the change itself. */
+export class TtlQuery {
+  @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 
-/** `ttlSeconds` of a body. */
-export const TtlSeconds = () =>
-  Value(
-    {
-      schema: {
-        anyOf: [{ type: 'integer', minimum: 1, maximum: MAX_TTL_SECONDS }, { const: 'keep' }, { type: 'null' }],
-      },
-      says: TTL_RULE,
-      accepts: isTtlSeconds,
-    },
-    { optional: true, about: 'From now on; null: never expires; "keep": the deadline stays; absent: the policy' },
-  );
-
-export function ttlOf(seconds: TtlSeconds): Ttl {
-  return typeof seconds === 'number' ? seconds * 1000 : seconds;
-}
-
-/** For routes whose body is the state or the change itself: `?ttlSeconds=60`, `null` or `keep`. */
-export function ttlOfQuery(request: FastifyRequest): Ttl | undefined {
-  return request.url.includes('?') ? ttlIn(new Query(request, ['ttlSeconds'])) : undefined;
-}
-
-export function ttlIn(query: Query): Ttl | undefined {
-  const text = query.text('ttlSeconds');
-  if (text === undefined) return undefined;
-  const value = text === 'null' ? null : text === 'keep' ? text : /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-  if (!isTtlSeconds(value)) throw InvalidQueryError.of('ttlSeconds', TTL_RULE);
-  return ttlOf(value);
+export function ttlOf(given: TtlSeconds): Ttl;
+export function ttlOf(given: TtlSeconds | undefined): Ttl | undefined;
+export function ttlOf(given: TtlSeconds | undefined): Ttl | undefined {
+  return typeof given === 'number' ? given * 1000 : given;
 }

@@ -1,61 +1,88 @@
-import type { FastifyReply } from 'fastify';
-import { sendJson } from '../http/send-json.js';
+import type { FastifyRequest } from 'fastify';
+import { etagOf, type WorkflowMeta, type WorkflowRecord } from '../engine/records/workflow-meta.js';
+import { preferencesOf } from '../http/prefer.js';
+import { answer, type Answer, type AnswerGiven } from '../http/route.js';
 import { httpTime, isoTime } from '../http/times.js';
-import { etagOf, type VersionRecord, type WorkflowMeta, type WorkflowRecord } from '../engine/records/workflow-meta.js';
+import type { Written } from './document-workflow-store.js';
+import { Workflow } from './workflow.dto.js';
 
-/** RFC 9111's predecessor named it; clients that know it tell a copy from the current state. */
+/** RFC 7234 §5.5.1: tells a held copy from the current state. */
 export const STALE = '110 waymark "Response is Stale"';
 
-/** The members that every workflow answer starts with. Written as text, so that the state can follow as the text it is. */
-function metaText(meta: WorkflowMeta): string {
-  const etag = `\\"${meta.incarnation}-${meta.version}\\"`;
-  const expiresAt = meta.deadlineMs === null ? 'null' : `"${isoTime(meta.deadlineMs)}"`;
-  return (
-    `{"id":"${meta.id}","version":${meta.version},"etag":"${etag}",` +
-    `"createdAt":"${isoTime(meta.createdAtMs)}","updatedAt":"${isoTime(meta.updatedAtMs)}","expiresAt":${expiresAt}`
-  );
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/** Version, times and deadline: the same on every answer about a workflow, whatever its body. */
+export function workflowHeaders(workflow: WorkflowMeta & Pick<WorkflowRecord, 'isHeldCopy'>): Headers {
+  const { updatedAtMs, deadlineMs, isHeldCopy } = workflow;
+  return {
+    warning: isHeldCopy === true ? STALE : undefined,
+    etag: etagOf(workflow),
+    'last-modified': httpTime(updatedAtMs),
+    'x-expires-at': deadlineMs === null ? undefined : isoTime(deadlineMs),
+  };
 }
 
-/** `{id, version, etag, createdAt, updatedAt, expiresAt, state}`; without a state, everything but that. */
-export function workflowText(workflow: WorkflowMeta & { readonly state?: string }, more = ''): string {
-  const head = metaText(workflow) + more;
-  return workflow.state === undefined ? `${head}}` : `${head},"state":${workflow.state}}`;
+/** The body of an answer about a workflow; its class says which members of it are written. */
+export function withEtag<W extends WorkflowMeta>(workflow: W): W & { readonly etag: string } {
+  return { ...workflow, etag: etagOf(workflow) };
 }
 
-export function sendWorkflow(
-  reply: FastifyReply,
-  status: number,
-  workflow: WorkflowMeta & { readonly state: string },
-  more = '',
-): void {
+export const stateOf = ({ state }: { readonly state: string }): string => state;
+
+export type WrittenAnswer<S extends number, B> = Answer<S, B> | Answer<204, undefined>;
+
+/** Without a body when the client prefers that, or when a replay no longer has the state. */
+export function writtenAnswer<const S extends number, B>(
+  request: FastifyRequest,
+  written: Written,
+  status: S,
+  bodyOf: (workflow: WorkflowRecord) => B,
+): WrittenAnswer<S, B> {
+  const workflow = shownWorkflow(request, written);
+  const more = writtenHeaders(request, written);
+  return workflow === undefined ? answer(204, undefined, more) : answer(status, bodyOf(workflow), more);
+}
+
+/** What a POST created, and where. */
+export function createdAnswer<B>(
+  request: FastifyRequest,
+  written: Written,
+  bodyOf: (workflow: WorkflowRecord) => B,
+): Answer<201, B | undefined> {
+  const workflow = shownWorkflow(request, written);
+  const { headers, replayed } = writtenHeaders(request, written);
+  const location = `/v1/workflows/${written.workflow.id}`;
+  return answer(201, workflow && bodyOf(workflow), { headers: { ...headers, location }, replayed });
+}
+
+export function writtenHeaders(request: FastifyRequest, { workflow, replayed }: Written) {
+  const { minimal } = preferencesOf(request);
+  const headers = workflowHeaders(workflow);
+  return { headers: minimal ? { ...headers, 'preference-applied': 'return=minimal' } : headers, replayed };
+}
+
+function shownWorkflow(request: FastifyRequest, { workflow }: Written): WorkflowRecord | undefined {
   const { state } = workflow;
-  sendJson(reply, status, metaText(workflow), more, ',"state":', state, '}');
+  return state === undefined || preferencesOf(request).minimal ? undefined : { ...workflow, state };
 }
 
-export function versionText(version: VersionRecord): string {
-  const { by, cause, note, taskId, changed } = version.about;
-  const head = JSON.stringify({
-    version: version.version,
-    etag: etagOf(version),
-    updatedAt: isoTime(version.updatedAtMs),
-    by,
-    cause,
-    note,
-    taskId,
-    bytes: version.bytes,
-    changed,
-  });
-  return version.state === undefined ? head : `${head.slice(0, -1)},"state":${version.state}}`;
-}
+// Answers as the document shows them.
 
-/** Version, times and deadline as headers; they are the same on every answer about a workflow, whatever its body. */
-export function describeWorkflow(
-  reply: FastifyReply,
-  meta: WorkflowMeta & Pick<WorkflowRecord, 'isHeldCopy'>,
-): FastifyReply {
-  if (meta.isHeldCopy === true) reply.header('warning', STALE);
-  reply.header('etag', etagOf(meta));
-  reply.header('last-modified', httpTime(meta.updatedAtMs));
-  if (meta.deadlineMs !== null) reply.header('x-expires-at', isoTime(meta.deadlineMs));
-  return reply;
-}
+export const TAG_HEADERS = ['ETag', 'Last-Modified', 'X-Expires-At'] as const;
+export const WRITTEN_HEADERS = [...TAG_HEADERS, 'Idempotency-Replayed'] as const;
+export const NOT_MODIFIED = { says: 'Still the version you have', headers: TAG_HEADERS } as const;
+export const MINIMAL = { says: 'Done, with return=minimal', headers: WRITTEN_HEADERS } as const;
+export const CHANGED = { 200: { says: 'Changed', body: Workflow, headers: WRITTEN_HEADERS }, 204: MINIMAL } as const;
+export const created = (says: string) =>
+  ({
+    says,
+    body: Workflow,
+    mayBeEmpty: true,
+    headers: [...WRITTEN_HEADERS, 'Location'],
+  }) as const satisfies AnswerGiven;
+
+// Headers that routes of workflows read.
+
+export const READ_HEADERS = ['If-Match', 'If-None-Match', 'Prefer'] as const;
+export const CREATE_HEADERS = ['If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;
+export const WRITE_HEADERS = ['If-Match', 'If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;

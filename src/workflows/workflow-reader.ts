@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { NotHeldError, VersionConflictError } from '../engine/errors.js';
 import { etagOf, type WorkflowRecord } from '../engine/records/workflow-meta.js';
-import { callerOf, workflowIdOf } from '../http/caller.js';
+import { callerOf } from '../http/caller.js';
 import { knownTagsOf, wantedTagsOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
-import { refuseQuery } from '../http/query.js';
+import { answer, type Answer } from '../http/route.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
-import { describeWorkflow } from './workflow-answer.js';
+import { workflowHeaders } from './workflow-answer.js';
 
 /** GET of a workflow or its state: conditions, and waiting for the next version. */
 @Injectable()
@@ -18,36 +18,33 @@ export class WorkflowReader {
     private readonly lifetime: RequestLifetime,
   ) {}
 
-  /** The workflow to be shown; undefined when a 304 has been sent because the reader has it already. */
-  async read(request: FastifyRequest, reply: FastifyReply): Promise<WorkflowRecord | undefined> {
-    refuseQuery(request);
+  /** 304 when the client has the version already, else 200 with the body that is made from the workflow. */
+  async read<B>(
+    request: FastifyRequest,
+    id: string,
+    bodyOf: (workflow: WorkflowRecord) => B,
+  ): Promise<Answer<200, B> | Answer<304, undefined>> {
     const { tenant } = callerOf(request);
-    const id = workflowIdOf(request);
     const known = knownTagsOf(request);
     const { waitSeconds } = preferencesOf(request);
-    let workflow: WorkflowRecord;
-    if (waitSeconds !== undefined && Array.isArray(known)) {
-      workflow = await this.#wait(request, reply, id, known, waitSeconds);
-    } else {
-      workflow = await this.workflows.get(tenant, id);
-    }
+    const waits = waitSeconds !== undefined && Array.isArray(known);
+    const workflow = waits
+      ? await this.lifetime.during(request, (over) =>
+          this.workflows.getOther(tenant, id, known, waitSeconds * 1000, over),
+        )
+      : await this.workflows.get(tenant, id);
+    const etag = etagOf(workflow);
     const wanted = wantedTagsOf(request);
-    if (wanted !== undefined && wanted !== '*' && !wanted.includes(etagOf(workflow))) {
-      // Of a copy nobody knows whether it is current, so it meets no condition and fails none.
+    if (wanted !== undefined && wanted !== '*' && !wanted.includes(etag)) {
+      // A held copy may be out of date, so it neither meets a condition nor fails one.
       if (workflow.isHeldCopy === true) throw new NotHeldError();
       throw new VersionConflictError(undefined, id, workflow);
     }
-    describeWorkflow(reply, workflow);
-    if (known !== undefined && (known === '*' || known.includes(etagOf(workflow)))) {
-      void reply.status(304).send();
-      return undefined;
-    }
-    return workflow;
-  }
-
-  #wait(request: FastifyRequest, reply: FastifyReply, id: string, known: readonly string[], seconds: number) {
-    reply.header('preference-applied', `wait=${seconds}`).header('vary', 'prefer');
-    const { tenant } = callerOf(request);
-    return this.lifetime.during(request, (over) => this.workflows.getOther(tenant, id, known, seconds * 1000, over));
+    const headers = workflowHeaders(workflow);
+    const more = {
+      headers: waits ? { ...headers, 'preference-applied': `wait=${waitSeconds}`, vary: 'prefer' } : headers,
+    };
+    const isKnown = known !== undefined && (known === '*' || known.includes(etag));
+    return isKnown ? answer(304, undefined, more) : answer(200, bodyOf(workflow), more);
   }
 }

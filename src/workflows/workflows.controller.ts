@@ -1,22 +1,45 @@
-import { Controller, Delete, Get, Post, Put, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { jsonTextOf, readObject } from '../http/body.js';
-import { callerOf, checkedId, workflowIdOf } from '../http/caller.js';
-import { refuseKey } from '../http/idempotency.js';
-import { Query, refuseQuery } from '../http/query.js';
+import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { checkedId, type Caller } from '../http/caller.js';
+import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
+import { exampleOf } from '../http/shapes/describe.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
+import { ListFilter, ListQuery } from './list.dto.js';
 import { Listing } from './listing.js';
 import { StateBody } from './state-body.js';
-import { isTtlSeconds, TTL_RULE, ttlOf, type TtlSeconds } from './ttl.js';
-import { sendJson } from '../http/send-json.js';
-import { sendWorkflow, STALE, workflowText } from './workflow-answer.js';
+import { ttlOf } from './ttl.js';
+import {
+  CREATE_HEADERS,
+  created,
+  createdAnswer,
+  MINIMAL,
+  NOT_MODIFIED,
+  READ_HEADERS,
+  STALE,
+  TAG_HEADERS,
+  withEtag,
+  WRITE_HEADERS,
+  WRITTEN_HEADERS,
+  writtenAnswer,
+  writtenHeaders,
+} from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
-import { sendWritten, Writes } from './writes.js';
-import * as describe from './workflows.openapi.js';
+import {
+  BatchGetRequest,
+  DeletionQuery,
+  NewWorkflow,
+  TouchRequest,
+  Workflow,
+  WorkflowBatch,
+  WorkflowContent,
+  WorkflowCount,
+  WorkflowPage,
+  WorkflowPath,
+} from './workflow.dto.js';
+import { Writes } from './writes.js';
 
-const LARGEST_BATCH = 100;
-
-@describe.workflows()
+@ApiTags('workflows')
 @Controller('v1/workflows')
 export class WorkflowsController {
   constructor(
@@ -27,100 +50,136 @@ export class WorkflowsController {
     private readonly writes: Writes,
   ) {}
 
-  @describe.create()
   @Post()
-  async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const { id, draft } = this.bodies.newEnvelope(request);
-    const created = await this.writes.run(request, (write) => this.workflows.create(id, draft, write));
-    sendWritten(request, reply, created, { location: `/v1/workflows/${created.workflow.id}` });
+  @Route({
+    id: 'createWorkflow',
+    summary: 'Create a workflow; without an id the service makes one (UUIDv7)',
+    once: true,
+    headers: CREATE_HEADERS,
+    body: { types: { 'application/json': { schema: NewWorkflow, example: exampleOf(NewWorkflow) } } },
+    answers: { 201: created('Created') },
+    problems: ['INVALID_ID', 'ALREADY_EXISTS'],
+  })
+  async create(@Req() request: FastifyRequest) {
+    const { id, draft } = this.bodies.newWorkflow(request);
+    const chosen = id === undefined ? undefined : checkedId(id);
+    const written = await this.writes.run(request, (write) => this.workflows.create(chosen, draft, write));
+    return createdAnswer(request, written, withEtag);
   }
 
-  @describe.list()
   @Get()
-  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const query = this.listing.queryOf(request);
-    const page = await this.workflows.list(callerOf(request).tenant, query);
-    const items = page.items.map((item) => workflowText(item)).join(',');
-    const cursor = this.listing.cursorOf(request, page.next);
-    if (cursor !== undefined) reply.header('link', this.listing.linkTo(request, cursor));
-    sendJson(reply, 200, `{"items":[${items}],"nextCursor":${JSON.stringify(cursor ?? null)}}`);
+  @Route({
+    id: 'listWorkflows',
+    summary: 'List workflows, by any of the indexed fields',
+    query: ListQuery,
+    answers: { 200: { says: 'A page', body: WorkflowPage, headers: ['Link'] } },
+    problems: ['INVALID_CURSOR'],
+  })
+  async list(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
+    const page = await this.workflows.list(tenant, this.listing.queryOf(request));
+    const nextCursor = this.listing.cursorOf(request, page.next);
+    const link = nextCursor === null ? undefined : this.listing.linkTo(request, nextCursor);
+    return answer(200, { items: page.items.map(withEtag), nextCursor }, { headers: { link } });
   }
 
-  @describe.count()
   @Get('count')
-  async count(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const count = await this.workflows.count(callerOf(request).tenant, this.listing.filterOf(request));
-    sendJson(reply, 200, `{"count":${count}}`);
+  @Route({
+    id: 'countWorkflows',
+    summary: 'Count workflows',
+    query: ListFilter,
+    answers: { 200: { says: 'How many', body: WorkflowCount } },
+  })
+  async count(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
+    return answer(200, { count: await this.workflows.count(tenant, this.listing.filterOf(request)) });
   }
 
-  @describe.batchGet()
   @Post('batch-get')
-  async batchGet(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    refuseKey(request);
-    const { ids, include } = readObject<{ ids: string[]; include?: string | string[] }>(jsonTextOf(request), {
-      ids: {
-        accepts: (value): value is string[] =>
-          Array.isArray(value) && value.length <= LARGEST_BATCH && value.every((id) => typeof id === 'string'),
-        says: `must be a list of at most ${LARGEST_BATCH} ids`,
-        required: true,
-      },
-      include: {
-        accepts: (value): value is string | string[] =>
-          [value].flat().every((name) => name === 'state' || name === 'none'),
-        says: 'must be "state" (the default) or "none"',
-      },
-    });
-    const found = await this.workflows.findMany(callerOf(request).tenant, ids.map(checkedId));
-    if (found.some((workflow) => workflow?.isHeldCopy === true)) reply.header('warning', STALE);
-    const bare = include === 'none' || (Array.isArray(include) && !include.includes('state'));
+  @Route({
+    id: 'batchGetWorkflows',
+    summary: 'Read up to 100 workflows at once, in order',
+    answers: { 200: { says: 'One entry for each id', body: WorkflowBatch, headers: ['Warning'] } },
+    problems: ['INVALID_ID'],
+  })
+  async batchGet(
+    @FromBody(BatchGetRequest) { ids, include = 'state' }: BatchGetRequest,
+    @FromCaller() { tenant }: Caller,
+  ) {
+    const found = await this.workflows.findMany(tenant, ids.map(checkedId));
+    const hasStates = [include].flat().includes('state');
     const items = found.map((workflow, i) => {
-      if (workflow === undefined) return JSON.stringify({ id: ids[i], missing: true });
-      const { state, ...meta } = workflow;
-      return workflowText(bare ? meta : { ...meta, state });
+      if (workflow === undefined) return { id: ids[i] as string, missing: true as const };
+      return withEtag(hasStates ? workflow : { ...workflow, state: undefined });
     });
-    sendJson(reply, 200, `{"items":[${items.join(',')}]}`);
+    const isStale = found.some((workflow) => workflow?.isHeldCopy === true);
+    return answer(200, { items }, { headers: { warning: isStale ? STALE : undefined } });
   }
 
-  @describe.get()
   @Get(':id')
-  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const workflow = await this.reader.read(request, reply);
-    if (workflow !== undefined) sendWorkflow(reply, 200, workflow);
+  @Route({
+    id: 'getWorkflow',
+    summary: 'Read a workflow, or wait for its next version',
+    headers: READ_HEADERS,
+    answers: { 200: { says: 'The workflow', body: Workflow, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
+    problems: ['WORKFLOW_NOT_FOUND'],
+  })
+  async get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
+    return this.reader.read(request, id, withEtag);
   }
 
-  @describe.put()
   @Put(':id')
-  async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = workflowIdOf(request);
-    const draft = this.bodies.envelope(request);
-    sendWritten(request, reply, await this.writes.run(request, (write) => this.workflows.put(id, draft, write)));
+  @Route({
+    id: 'putWorkflow',
+    summary: 'Create or replace a workflow',
+    once: true,
+    headers: WRITE_HEADERS,
+    body: { types: { 'application/json': { schema: WorkflowContent, example: exampleOf(WorkflowContent) } } },
+    answers: {
+      200: { says: 'Replaced', body: Workflow, headers: WRITTEN_HEADERS },
+      201: { says: 'Created', body: Workflow, headers: WRITTEN_HEADERS },
+      204: MINIMAL,
+    },
+  })
+  async put(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
+    const draft = this.bodies.content(request);
+    const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
+    return writtenAnswer(request, written, written.created ? 201 : 200, withEtag);
   }
 
-  @describe.remove()
   @Delete(':id')
-  async delete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const id = workflowIdOf(request);
-    const companions = { cancelTasks: new Query(request, ['tasks']).oneOf('tasks', ['cancel']) !== undefined };
+  @Route({
+    id: 'deleteWorkflow',
+    summary: 'Delete a workflow with its history',
+    once: true,
+    headers: ['If-Match', 'If-None-Match'],
+    answers: { 204: { says: 'Deleted', headers: ['Idempotency-Replayed'] } },
+    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_TASKS'],
+  })
+  async delete(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(DeletionQuery) { tasks }: DeletionQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    const companions = { cancelTasks: tasks === 'cancel' };
     const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write, companions));
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    void reply.status(204).send();
+    return answer(204, undefined, { replayed });
   }
 
-  @describe.touch()
   @Post(':id/touch')
-  async touch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const id = workflowIdOf(request);
-    const hasBody = request.body !== undefined && request.body !== null && (request.body as Buffer).length > 0;
-    const { ttlSeconds } = readObject<{ ttlSeconds?: TtlSeconds }>(hasBody ? jsonTextOf(request) : '{}', {
-      ttlSeconds: { accepts: isTtlSeconds, says: TTL_RULE },
-    });
-    const ttl = ttlSeconds === undefined ? undefined : ttlOf(ttlSeconds);
-    const { workflow, ...touched } = await this.writes.run(request, (write) => this.workflows.touch(id, ttl, write));
-    const { state: _state, ...meta } = workflow;
-    sendWritten(request, reply, { ...touched, workflow: meta });
+  @Route({
+    id: 'touchWorkflow',
+    summary: 'Move the deadline; the version stays',
+    once: true,
+    headers: ['If-Match', 'If-None-Match'],
+    answers: { 204: { says: 'Moved', headers: WRITTEN_HEADERS } },
+    problems: ['WORKFLOW_NOT_FOUND'],
+  })
+  async touch(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromBody(TouchRequest, { optional: true }) { ttlSeconds }: TouchRequest,
+    @Req() request: FastifyRequest,
+  ) {
+    const ttl = ttlOf(ttlSeconds);
+    const touched = await this.writes.run(request, (write) => this.workflows.touch(id, ttl, write));
+    return answer(204, undefined, writtenHeaders(request, touched));
   }
 }

@@ -185,6 +185,17 @@ describeService(
         expect((await commit(good)).status).toBe(200);
       });
 
+      it('refuses a precondition of the whole request, which no part of it would meet', async () => {
+        const id = service.id();
+        const puts = [{ id, state: 1 }];
+        for (const name of ['If-Match', 'If-None-Match']) {
+          const refused = await commit({ puts }, { [name]: '*' });
+          expect([refused.status, refused.json.code]).toEqual([400, 'INVALID_HEADER']);
+          expect(refused.json.detail).toContain(name);
+        }
+        expect((await service.get(`${WORKFLOWS}/${id}`)).status).toBe(404);
+      });
+
       it('says all that is wrong with its shape at once', async () => {
         const wrong = await commit({
           ack: { taskId: '..' },

@@ -119,6 +119,30 @@ describeService('workflows', (service) => {
       expect([refused.status, refused.json.code]).toEqual([412, 'ALREADY_EXISTS']);
     });
 
+    it('create only, with If-None-Match: * and an id of the client', async () => {
+      const id = service.id();
+      const create = { headers: { 'if-none-match': '*' } };
+      expect((await service.post(WORKFLOWS, { id, state: 1 }, create)).status).toBe(201);
+      const refused = await service.post(WORKFLOWS, { id, state: 2 }, create);
+      expect([refused.status, refused.json.code]).toEqual([412, 'ALREADY_EXISTS']);
+    });
+
+    it('are refused where they cannot be honoured', async () => {
+      const id = service.id();
+      await service.put(at(id), { state: 1 });
+      const stale = { headers: { 'if-match': '"other-1"' } };
+      const other = service.id();
+      for (const refused of [
+        await service.post(WORKFLOWS, { id: other, state: 1 }, stale),
+        await service.post(at(id, '/fork'), { id: other }, stale),
+        await service.post(`${WORKFLOWS}/batch-get`, { ids: [id] }, stale),
+      ]) {
+        expect([refused.status, refused.json.code]).toEqual([400, 'INVALID_HEADER']);
+        expect(refused.json.detail).toMatch(/^If-Match: cannot be honoured by this route/);
+      }
+      expect((await service.get(at(other))).status).toBe(404);
+    });
+
     it('never match a workflow that was created anew', async () => {
       const id = service.id();
       const { etag } = (await service.put(at(id), { state: 1 })).json;

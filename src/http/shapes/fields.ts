@@ -77,11 +77,17 @@ export const time = ({ withinMs }: { readonly withinMs?: number } = {}): Rules =
 });
 
 /** A list of single values. */
-export const listOf = (item: Rules, { min = 0, max, says }: { min?: number; max: number; says?: string }): Rules => ({
+export const listOf = (
+  item: Rules,
+  { min = 0, max, says }: { min?: number; max?: number; says?: string } = {},
+): Rules => ({
   schema: withoutUndefined({ type: 'array', items: item.schema, minItems: min === 0 ? undefined : min, maxItems: max }),
-  says: says ?? `must be a list of ${sizes(min, max)}`,
+  says: says ?? (max === undefined ? 'must be a list' : `must be a list of ${sizes(min, max)}`),
   accepts: (value) =>
-    Array.isArray(value) && value.length >= min && value.length <= max && value.every((one) => item.accepts(one)),
+    Array.isArray(value) &&
+    value.length >= min &&
+    value.length <= (max ?? Infinity) &&
+    value.every((one) => item.accepts(one)),
 });
 
 // Decorators.
@@ -143,8 +149,16 @@ export const Values = (
     max,
     says,
     ...given
-  }: Common<readonly unknown[]> & { readonly min?: number; readonly max: number; readonly says?: string },
-) => Value(listOf(item, { max, ...(min !== undefined && { min }), ...(says !== undefined && { says }) }), given);
+  }: Common<readonly unknown[]> & { readonly min?: number; readonly max?: number; readonly says?: string },
+) =>
+  Value(
+    listOf(item, {
+      ...(max !== undefined && { max }),
+      ...(min !== undefined && { min }),
+      ...(says !== undefined && { says }),
+    }),
+    given,
+  );
 
 /** Any JSON, kept as the exact text; its example is the value. */
 export const RawJson = (given: Common & { readonly schema?: Schema } = {}) =>

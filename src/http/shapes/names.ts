@@ -6,7 +6,7 @@ import type { Rules } from './field.js';
 
 export const taskId = (says = WORKFLOW_ID_RULE): Rules => text({ pattern: WORKFLOW_ID, says });
 
-const workflowId = (): Rules =>
+export const workflowId = (): Rules =>
   text({ pattern: WORKFLOW_ID, not: /^count$/, says: `${WORKFLOW_ID_RULE}; "count" is the name of a route` });
 
 const queueName = (): Rules => text({ pattern: NAME, not: /\.dlq$/, says: QUEUE_RULE });

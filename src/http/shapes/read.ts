@@ -29,6 +29,7 @@ class Reading extends Cursor {
 interface Slot {
   readonly key: string;
   readonly bit: number;
+  readonly isRaw: boolean;
   readonly read: ReadValue;
 }
 
@@ -69,7 +70,7 @@ export function readJson<T extends object>(
     const name = (names[i] as readonly string[])[0] as string;
     const slot = slots.get(name) as Slot;
     reading.position = slice.start;
-    made[slot.key] = slot.read(reading, name);
+    made[slot.key] = slot.isRaw ? text.slice(slice.start, slice.end) : slot.read(reading, name);
     seen |= slot.bit;
   }
   for (const name of memberNames) if (!slots.has(name)) reading.refuse(name, UNKNOWN);
@@ -100,7 +101,12 @@ function readerOf(shape: Shape): ShapeReader {
   const reader: ShapeReader = {
     shape,
     fields,
-    slots: new Map(fields.map((field, i) => [field.name, { key: field.key, bit: 1 << i, read: valueReader(field) }])),
+    slots: new Map(
+      fields.map((field, i) => [
+        field.name,
+        { key: field.key, bit: 1 << i, isRaw: field.kind === 'raw', read: valueReader(field) },
+      ]),
+    ),
     allBits: 2 ** fields.length - 1,
     names,
     pointers: compilePointers(names),
@@ -132,12 +138,11 @@ function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number
   reader.check(made, reading, isWhole);
 }
 
-/** Issues of one object follow the fields of its class, whatever the order in the text; unknown members come last. */
-function inOrderOfFields({ names, fields }: ShapeReader, { issues, path }: Reading, before: number): void {
+/** Issues of one object follow the fields of its class, whatever the order in the text; unknown members come first. */
+function inOrderOfFields({ fields }: ShapeReader, { issues, path }: Reading, before: number): void {
   const placeOf = ({ pointer }: Issue) => {
     const member = parsePointer(pointer)[path.length];
-    const place = fields.findIndex(({ name }) => name === member);
-    return place === -1 ? names.length : place;
+    return fields.findIndex(({ name }) => name === member);
   };
   issues.push(...issues.splice(before).sort((a, b) => placeOf(a) - placeOf(b)));
 }

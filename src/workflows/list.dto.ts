@@ -1,0 +1,38 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { SortKey } from '../engine/engine.js';
+import { WORKFLOW_ID } from '../engine/names.js';
+import { Integer, OneOf, Text, Time } from '../http/shapes/fields.js';
+
+const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const satisfies readonly SortKey[];
+
+/** Beside the indexed fields, whose names are known from the settings alone. */
+export class ListFilter {
+  @Text({ pattern: WORKFLOW_ID, optional: true, says: 'must be how an id begins', about: 'Ids that start like this' })
+  idPrefix?: string;
+  @Time({ optional: true, about: 'Written later than this' }) updatedAfterMs?: number;
+  @Time({ optional: true, about: 'Written earlier than this' }) updatedBeforeMs?: number;
+}
+
+export class ListQuery extends ListFilter {
+  @Integer({ min: 1, max: 1000, default: 100 }) limit!: number;
+  @Text({ optional: true, about: '`nextCursor` of the page before' }) cursor?: string;
+  @OneOf(SORTS, { default: '-updatedAt' }) sort!: SortKey;
+  @OneOf(['state'], { optional: true, about: 'With the states; a page may then be shorter than its limit' })
+  include?: 'state';
+}
+
+/** Adds a query parameter for each indexed field to the document; decorators cannot, since the fields are settings. */
+export function withIndexedFields(document: OpenAPIObject, fields: readonly string[]): OpenAPIObject {
+  const parameters = fields.map((name) => ({
+    name,
+    in: 'query' as const,
+    required: false,
+    description: `Workflows whose indexed field ${name} is this; several fields must all match`,
+    schema: { type: 'string' },
+  }));
+  for (const path of ['/v1/workflows', '/v1/workflows/count']) {
+    const route = document.paths[path]?.get;
+    if (route !== undefined) route.parameters = [...(route.parameters ?? []), ...parameters];
+  }
+  return document;
+}

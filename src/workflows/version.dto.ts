@@ -1,0 +1,101 @@
+import type { Cause } from '../engine/records/workflow-meta.js';
+import { MAX_NOTE_CHARACTERS } from '../http/caller.js';
+import type { Rules } from '../http/shapes/field.js';
+import {
+  Count,
+  Flag,
+  Integer,
+  ListOf,
+  OneOf,
+  RawJson,
+  Text,
+  text,
+  Time,
+  Value,
+  Values,
+} from '../http/shapes/fields.js';
+import { JSON_PATCH } from './patch.dto.js';
+import { Etag, idInBody, VersionNumber, WorkflowPath } from './workflow.dto.js';
+
+/** Any other text is 0, which no version has: answered as 404 like other numbers of versions that never were. */
+const numberInPath: Rules = {
+  schema: { type: 'integer', minimum: 1 },
+  says: 'must be an integer from 1',
+  accepts: () => true,
+  parse: (given) => (/^[1-9]\d{0,14}$/.test(given) ? Number(given) : 0),
+};
+
+export const NumberInPath = (about: string) => Value(numberInPath, { about, example: 1 });
+
+export class VersionPath extends WorkflowPath {
+  @NumberInPath('Version number') version!: number;
+}
+
+export class DiffPath extends WorkflowPath {
+  @NumberInPath('Version number') from!: number;
+  @NumberInPath('Version number') to!: number;
+}
+
+/** A page of what is numbered upwards, newest first. */
+export class PageQuery {
+  @Integer({ min: 1, max: 1000, default: 50 }) limit!: number;
+  @Integer({ min: 1, optional: true, about: 'Only numbers below this one' }) before?: number;
+}
+
+export class VersionQuery extends PageQuery {
+  @OneOf(['state'], { optional: true, about: 'With the states' }) include?: 'state';
+}
+
+export class RestoreRequest {
+  @VersionNumber({ example: 1 }) version!: number;
+}
+
+export class ForkRequest {
+  @Value(idInBody, { optional: true, about: 'Id of the new workflow; made by the service when it is absent' })
+  id?: string;
+  @VersionNumber({ optional: true, about: 'The newest when it is absent' }) version?: number;
+}
+
+const CAUSES = [
+  'put',
+  'patch',
+  'status',
+  'section',
+  'log',
+  'exhibit',
+  'commit',
+  'restore',
+  'fork',
+  'import',
+  'adopt',
+] as const satisfies readonly Cause[];
+
+/** Who wrote something, and why. */
+export class Origin {
+  @Text({ about: 'Who wrote it' }) by!: string;
+  @OneOf(CAUSES) cause!: Cause;
+  @Text({ max: MAX_NOTE_CHARACTERS, optional: true }) note?: string;
+  @Text({ optional: true }) taskId?: string;
+  @Values(text(), { max: 20, nullable: true, about: 'JSON Pointers that the write changed, where it knows them' })
+  changed!: readonly string[] | null;
+}
+
+export class Version extends Origin {
+  @VersionNumber() version!: number;
+  @Etag() etag!: string;
+  @Time() updatedAtMs!: number;
+  @Count() bytes!: number;
+  @RawJson({ optional: true }) state?: string | undefined;
+}
+
+export class VersionPage {
+  @ListOf(() => Version) items!: readonly Version[];
+  @VersionNumber({ nullable: true }) nextBefore!: number | null;
+}
+
+export class Diff {
+  @VersionNumber() from!: number;
+  @VersionNumber() to!: number;
+  @Flag({ about: '`true`: the differences were too many, the patch replaces the whole document' }) truncated!: boolean;
+  @RawJson({ schema: JSON_PATCH }) patch!: string;
+}

@@ -1,0 +1,141 @@
+import { Holds, type Rules, type Schema } from '../http/shapes/field.js';
+import {
+  Count,
+  Flag,
+  Integer,
+  ListOf,
+  Nested,
+  oneOf,
+  OneOf,
+  RawJson,
+  Text,
+  Time,
+  Value,
+  Values,
+  type Common,
+} from '../http/shapes/fields.js';
+import { WorkflowId, workflowId } from '../http/shapes/names.js';
+import { TtlSeconds } from './ttl.js';
+
+const MAX_BATCH = 100;
+
+export class WorkflowPath {
+  @WorkflowId({ about: 'Workflow (thread) id' }) id!: string;
+}
+
+/** Any text here: an id of a body that is not valid is refused with a code of its own, by `checkedId`. */
+export const idInBody: Rules = { ...workflowId(), accepts: (value) => typeof value === 'string' };
+
+export const STATE_EXAMPLE = {
+  status: 'generating',
+  document_type: 'brief',
+  user_id: 'user-1',
+  sections: [{ id: 'intro', title: 'Introduction' }],
+};
+
+const State = (given: Common = {}) => RawJson({ about: 'Any JSON value; kept as the text it was sent as', ...given });
+
+export class WorkflowContent {
+  @State({ example: STATE_EXAMPLE }) state!: string;
+  @TtlSeconds() ttlSeconds?: TtlSeconds;
+}
+
+export class NewWorkflow extends WorkflowContent {
+  @Value(idInBody, { optional: true, about: 'Made by the service when it is absent' }) id?: string;
+}
+
+export class TouchRequest {
+  @TtlSeconds({ example: 3600 }) ttlSeconds?: TtlSeconds;
+}
+
+const included = oneOf(['state', 'none']);
+
+export class BatchGetRequest {
+  @Values(idInBody, {
+    max: MAX_BATCH,
+    says: `must be a list of at most ${MAX_BATCH} ids`,
+    example: ['case-7', 'case-8'],
+  })
+  ids!: readonly string[];
+  @Value(
+    {
+      schema: { anyOf: [included.schema, { type: 'array', items: included.schema }] },
+      says: 'must be "state" (the default) or "none"',
+      accepts: (value) => [value].flat().every(included.accepts),
+    },
+    { optional: true, about: '`none`: without the states' },
+  )
+  include?: string | readonly string[];
+}
+
+/** `?tasks=cancel` */
+export const CancelTasks = () =>
+  OneOf(['cancel'], { optional: true, about: 'Cancels its open tasks in the same step' });
+
+export class DeletionQuery {
+  @CancelTasks() tasks?: 'cancel';
+}
+
+export const VersionNumber = (given: Common<number> = {}) => Integer({ min: 1, ...given });
+
+export const Etag = (given: Common<string> = {}) =>
+  Text({ about: 'As the ETag header has it, quotes included', ...given });
+
+/** What is known of a workflow apart from its state. */
+export class WorkflowMeta {
+  @WorkflowId() id!: string;
+  @VersionNumber() version!: number;
+  @Etag() etag!: string;
+  @Time() createdAtMs!: number;
+  @Time() updatedAtMs!: number;
+  @Time({ as: 'expiresAt', nullable: true }) deadlineMs!: number | null;
+}
+
+export class ForkOrigin {
+  @WorkflowId() id!: string;
+  @VersionNumber() version!: number;
+}
+
+export class Workflow extends WorkflowMeta {
+  @Nested(() => ForkOrigin, { optional: true }) forkedFrom?: ForkOrigin;
+  @State() state!: string;
+}
+
+export class ListedWorkflow extends WorkflowMeta {
+  @State({ optional: true }) state?: string | undefined;
+}
+
+export class WorkflowPage {
+  @ListOf(() => ListedWorkflow) items!: readonly ListedWorkflow[];
+  @Text({ nullable: true }) nextCursor!: string | null;
+}
+
+const META_NAMES = ['version', 'etag', 'createdAt', 'updatedAt', 'expiresAt'];
+
+/** A workflow, or the word that there is none with this id. */
+@Holds({
+  schema: { oneOf: [required(['missing']), required(META_NAMES)] },
+  check: () => undefined,
+})
+export class BatchedWorkflow {
+  @WorkflowId() id!: string;
+  @Flag({ optional: true }) missing?: true;
+  @VersionNumber({ optional: true }) version?: number;
+  @Etag({ optional: true }) etag?: string;
+  @Time({ optional: true }) createdAtMs?: number;
+  @Time({ optional: true }) updatedAtMs?: number;
+  @Time({ as: 'expiresAt', nullable: true, optional: true }) deadlineMs?: number | null;
+  @State({ optional: true }) state?: string | undefined;
+}
+
+function required(names: readonly string[]): Schema {
+  return { required: names, properties: Object.fromEntries(names.map((name) => [name, true])) };
+}
+
+export class WorkflowBatch {
+  @ListOf(() => BatchedWorkflow) items!: readonly BatchedWorkflow[];
+}
+
+export class WorkflowCount {
+  @Count() count!: number;
+}
