@@ -7,7 +7,7 @@ import { describeService } from '../support/describe-service.js';
 import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
 
-/** A worker for as long as `during` takes. */
+/** Runs a worker while `during` runs. */
 async function withWorker(client: WaymarkClient, queue: string, handler: Handler, during: () => Promise<void>) {
   const worker = new Worker(client, { queue, worker: 'w-1', handler, leaseMs: 1000 });
   const ended = worker.run();

@@ -6,7 +6,7 @@ import { Output } from '../../src/cli/command-line/output.js';
 import { runCommand } from '../../src/cli/command-line/run-command.js';
 import { FakeService, ok, problem } from './fake-service.js';
 
-/** Runs a command line in this process; what it writes is what comes back. */
+/** Runs a command line in this process and gives its output. */
 async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = '') {
   let stdout = '';
   const notes: string[] = [];

@@ -33,7 +33,7 @@ describeService('the commands', (service) => {
   const produce = async (queue: string, ...args: readonly string[]) =>
     linesOf((await run(['produce', '--topic', queue, ...args])).stdout);
 
-  /** Ends a worker as a platform would. */
+  /** Sends SIGTERM to a worker. */
   const stop = async (running: Running, signal: NodeJS.Signals = 'SIGTERM') => {
     running.child.kill(signal);
     return running.ended;
@@ -92,7 +92,7 @@ describeService('the commands', (service) => {
     ['without reading its input', 'exec <&-; echo \'"read nothing"\'', 'read nothing'],
   ])('worker --exec takes what a command prints: %s', async (_, command, result) => {
     const queue = service.id();
-    // More than a pipe holds.
+    // More than the buffer of a pipe.
     const produced = await run(['produce', '--topic', queue, '--payload', '-'], JSON.stringify('x'.repeat(200_000)));
     const task = JSON.parse(produced.stdout);
     const worker = start('worker', '--topic', queue, '--exec', command);
@@ -134,7 +134,7 @@ describeService('the commands', (service) => {
     const command = `touch ${begun}; until [ -e ${go} ]; do sleep 0.05; done; echo 1`;
     const worker = waymark.start(service.url, ['worker', '--topic', queue, '--exec', command], { detached: true });
     await until(() => existsSync(begun), 'the first task is under way');
-    // As a terminal does on Ctrl-C.
+    // Like a terminal on Ctrl-C.
     process.kill(-(worker.child.pid as number), 'SIGINT');
     await until(() => worker.stderr().includes('stopping'), 'it has heard');
     writeFileSync(go, '');

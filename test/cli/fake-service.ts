@@ -20,10 +20,10 @@ export interface Told {
   readonly text?: string;
 }
 
-/** An answer; 'cut' ends the connection instead, 'silence' says nothing for ever. */
+/** An answer; 'cut' closes the connection instead, 'silence' never answers. */
 export type Reply = Told | 'cut' | 'silence';
 
-/** A service that says what a test wants it to say, over real HTTP. */
+/** A service with scripted answers, over real HTTP. */
 export class FakeService {
   readonly asked: Asked[] = [];
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -40,7 +40,7 @@ export class FakeService {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Requests whose path ends so. */
+  /** Requests whose path ends in `path`. */
   askedFor(end: string): Asked[] {
     return this.asked.filter(({ path }) => path.endsWith(end));
   }

@@ -34,7 +34,7 @@ describeService('publish and watch', (service) => {
     const channel = service.id();
     const watching = waymark.start(service.url, ['watch', '--channel', channel, '--json']);
     let sent = 0;
-    // It begins at some moment that it does not tell.
+    // The command does not print when it begins to watch.
     await until(async () => {
       await service.post(`/v1/channels/${channel}/messages`, { type: 'n', payload: ++sent });
       return watching.stdout() !== '';
@@ -92,7 +92,7 @@ describe('watch', () => {
     await first.stop();
     const second = await startService({ PORT: taken });
     try {
-      // In memory only, so it is another feed, and it says so.
+      // The service is in memory only, so the feed is a new one.
       await until(() => watching.stderr().includes('FEED_RESET'), 'it notices');
       await until(async () => {
         await publish(second.url, 'after');

@@ -93,7 +93,7 @@ describe('The commands that move state', () => {
     expect(after.delete('workflow of-the-target')).toBe(true);
     expect(after).toEqual(await digests(source.url));
 
-    // Somebody has gone on writing at the target: nothing is taken back.
+    // Another client has written at the target meanwhile: nothing is undone.
     await call(target.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the target' });
     await call(source.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the source' });
     const conflict = await waymark(args);

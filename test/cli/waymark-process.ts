@@ -9,7 +9,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A command under way. */
+/** A running command. */
 export interface Running {
   readonly child: ReturnType<typeof spawn>;
   stdout(): string;
@@ -17,7 +17,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** The commands as users run them, each in a process of its own. */
+/** Commands, each in a process of its own. */
 export class Waymark {
   private constructor(private readonly sources: CompiledSources) {}
 

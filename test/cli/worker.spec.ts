@@ -24,12 +24,12 @@ interface BenchOptions extends Partial<WorkerOptions> {
   readonly giveUpAfterMs?: number;
 }
 
-/** A worker on a queue with so many tasks, whose service can be told to answer a route otherwise. */
+/** A worker on a queue with `tasks` tasks, over a service whose routes can be replaced. */
 class Bench {
   readonly events: WorkerEvent[] = [];
   readonly worker: Worker;
   readonly done: Promise<void>;
-  /** Tasks that were handed to the handler. */
+  /** Tasks that the handler got. */
   started = 0;
   #given = 0;
 
@@ -46,7 +46,7 @@ class Bench {
     const onEvent = (event: WorkerEvent) => this.events.push(event);
     this.worker = new Worker(client, { queue: 'q', worker: 'w-1', handler: counted, waitMs: 50, onEvent, ...options });
     this.done = this.worker.run();
-    // A case looks at it when it is ready to.
+    // The case reads the outcome later.
     this.done.catch(() => undefined);
     benches.push(this);
   }
@@ -73,7 +73,7 @@ class Bench {
     return ok({ tasks: Array.from({ length: count }, () => taskOf(++this.#given)) });
   }
 
-  /** Ends the worker as SIGTERM would. */
+  /** Stops the worker as on SIGTERM. */
   async stop(timeoutMs = 10_000): Promise<void> {
     this.worker.stop(timeoutMs);
     await this.done;
@@ -102,7 +102,7 @@ afterEach(async () => {
   }
 });
 
-/** Ends, as a good handler does, when its signal is aborted; tells the reason. */
+/** A handler that ends when its signal is aborted, with the reason. */
 const untilAborted =
   (reasons: unknown[]): Handler =>
   (_, { signal }) =>
@@ -390,7 +390,7 @@ describe('a worker whose service', () => {
   it('answers empty claims at once is not asked as fast as it can', async () => {
     const bench = await Bench.start(0, async () => null, { waitMs: 20_000 });
     await until(() => bench.service.asked.length >= 2, 'it asks again');
-    // Half a second on average; a busy loop would have asked hundreds of times.
+    // Half a second on average; a busy loop would send hundreds of requests.
     expect(bench.service.asked.length).toBeLessThan(5);
     await bench.stop();
   });

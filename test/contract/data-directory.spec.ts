@@ -11,7 +11,7 @@ const HOLDER = new URL('./directory-holder.mjs', import.meta.url).pathname;
 
 interface Holder {
   readonly child: ChildProcess;
-  /** 'open' or the refusal. */
+  /** First line of the output: 'open' or the refusal. */
   readonly said: string;
 }
 

@@ -10,7 +10,7 @@ import { newTenant, type EngineUnderTest, type OpenOptions } from './engine-unde
 
 const A_DAY_MS = 86_400_000;
 
-/** What must be as it was after a restart. */
+/** Data and order that a restart must not change. */
 export function describeDurability(
   name: string,
   open: (given?: OpenOptions) => Promise<EngineUnderTest & { reopen(): Promise<void> }>,
@@ -247,7 +247,7 @@ export function describeDurability(
           progress: await Promise.all(ids.map((id) => tasks.readProgress(tenant.name, id, 0, 10))),
           ofWorkflow: await tasks.listOfWorkflow(tenant.name, 'a', 10),
           dead: await tasks.listDead(tenant.name, 'q', 10),
-          // Totals, rates and workers may begin anew.
+          // Totals, rates and workers may start from zero.
           figures: { ...found, totals: 'any', perMinute: 'any', workers: 'any' },
         };
       };
@@ -271,7 +271,7 @@ export function describeDurability(
       opened.clock.advance(100);
       await sweepAll(opened.engine);
       await reopen();
-      // It has run out, and nobody has claimed the task since.
+      // The lease has expired, and no claim has taken the task since.
       await q().complete(two, '"late"');
       await q().complete(one);
       expect(await q().depth()).toEqual({ ready: 0, delayed: 0, leased: 0, dead: 0 });

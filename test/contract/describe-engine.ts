@@ -39,7 +39,7 @@ import { describeTtl } from './cases/ttl.js';
 import { describeWriting } from './cases/writing.js';
 import { fixtureOf, type EngineUnderTest, type OpenEngine } from './engine-under-test.js';
 
-/** What every engine promises. A fault found in one of them becomes a case for all. */
+/** The contract of every engine. A bug in one of them becomes a case for all. */
 export function describeEngine(name: string, open: OpenEngine): void {
   describe(`Engine on ${name}`, () => {
     let opened: EngineUnderTest;

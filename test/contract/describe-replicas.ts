@@ -13,7 +13,7 @@ import { testOptions } from './engine-under-test.js';
 import type { RedisEngineParts } from '../../src/engine/redis/redis-engine.js';
 import { newNamespace, openReplica, type Replica, type Where } from './redis-under-test.js';
 
-/** Replicas share nothing but Redis, and that is enough. */
+/** Replicas share only Redis. */
 export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts, 'hintPollMs'> = {}): void {
   describe('Replicas on one Redis', () => {
     const clock = new TestClock();
@@ -148,7 +148,7 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
       results.forEach(({ status }, i) => expect(status).toBe(i % 10 === 7 ? 'rejected' : 'fulfilled'));
       const { logs } = (await all[1].state('a')) as { logs: number[] };
       expect(logs.toSorted((a, b) => a - b)).toEqual(items.filter((i) => i % 10 !== 7));
-      // Each writer's own order is kept, because each was called in that order.
+      // The order of each writer is kept.
       for (const replica of [0, 1, 2]) {
         const own = logs.filter((i) => i % 3 === replica);
         expect(own).toEqual(own.toSorted((a, b) => a - b));

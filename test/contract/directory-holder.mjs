@@ -1,4 +1,4 @@
-// Serves from a directory until it is killed or its input ends. Says 'open', or the refusal, in one line.
+// Holds a data directory until it is killed or its input ends. Prints 'open' or the refusal in one line.
 // Arguments: URL of the compiled sources, data directory.
 import { writeSync } from 'node:fs';
 

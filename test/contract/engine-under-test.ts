@@ -5,7 +5,7 @@ import { TestTenant } from '../support/tenant.js';
 
 /** An engine over a store of its own, with the limits of `testOptions` and fields of `testIndex`. */
 export interface EngineUnderTest {
-  /** After `reopen` another one. */
+  /** A new one after `reopen`. */
   readonly engine: Engine;
   readonly clock: TestClock;
   /** Ends the engine and starts another one on the same store; absent where the store ends with the engine. */
@@ -30,11 +30,11 @@ export const testOptions: EngineOptions = {
   tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
 };
 
-/** What the cases of one subject work with. */
+/** Engine, clock and tenants for the cases of one subject. */
 export interface Fixture {
   readonly engine: Engine;
   readonly clock: TestClock;
-  /** A tenant that nobody has used. */
+  /** A fresh tenant. */
   tenant(): TestTenant;
   /** An engine with other limits, over another store, for one case. */
   withEngine(given: OpenOptions, run: (tenant: TestTenant, opened: EngineUnderTest) => Promise<void>): Promise<void>;

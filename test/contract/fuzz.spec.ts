@@ -54,7 +54,7 @@ describe('Random operations mean the same', () => {
       let turn = 0;
       const other = {
         name: 'Redis',
-        /** Two replicas in turn: neither may rely on what it remembers. */
+        /** Two replicas in turn: neither may rely on its own memory. */
         get engine() {
           return (replicas[turn++ % 2] as Replica).engine;
         },

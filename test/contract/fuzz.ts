@@ -10,23 +10,23 @@ import { Random } from './fuzz/random.js';
 export interface FuzzedEngine {
   readonly name: string;
   readonly engine: Engine;
-  /** A restart; what it must keep is compared by all that follows. */
+  /** A restart; later comparisons show what it lost. */
   reopen?(): Promise<void>;
-  /** At moments that no seed repeats; then it may notice what becomes of a task by time where the other one does not. */
+  /** Sweeps at moments that no seed repeats, so it may notice expiries before the other engine does. */
   readonly sweepsByItself?: true;
 }
 
 export interface Fuzz {
-  /** The one that is believed when operations are chosen. */
+  /** The engine whose data operations are chosen by. */
   readonly reference: FuzzedEngine;
   readonly other: FuzzedEngine;
-  /** Of both. */
+  /** Clock of both engines. */
   readonly clock: TestClock;
   readonly seed: number;
   readonly operations: number;
 }
 
-/** Where two engines did not mean the same. */
+/** The first operation with different replies. */
 export interface Difference {
   readonly seed: number;
   readonly step: number;
@@ -37,7 +37,7 @@ export interface Difference {
 const DUMP_EVERY = 250;
 const REOPEN_EVERY = 500;
 
-/** The same random operations on two engines, every reply compared, and every so often all there is. */
+/** Runs the same random operations on two engines, compares every reply, and from time to time all data. */
 export async function findDifference({
   reference,
   other,
@@ -52,7 +52,7 @@ export async function findDifference({
     if (step % REOPEN_EVERY === 0) chosen.push({ do: 'reopen', tenant: 'default' });
     if (step % DUMP_EVERY === 0) {
       chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'dump', tenant, tasks: chooser.tasks.known(tenant) })));
-      // What has expired is announced by whoever notices it first; after a sweep everybody has.
+      // Any engine may announce an expiry first; after a sweep both have announced all of them.
       chosen.push({ do: 'sweep', tenant: 'default' });
       chosen.push(...TENANTS.map((tenant): Operation => ({ do: 'feed', tenant })));
     }
@@ -86,8 +86,8 @@ async function both(operation: Operation, reference: Engine, other: Engine): Pro
 }
 
 /**
- * Of several bad parts in a commit the first is named; but whether an edit is tried at its place or after all expectations is
- * left to the engine. Refused is refused.
+ * Of several invalid parts of a commit, the first is named. Whether an edit runs at its place or after all expectations is up to
+ * the engine, so two different refusals may be equal.
  */
 function isLeftOpen(operation: Operation, one: Reply, other: Reply): boolean {
   if (operation.do !== 'commit' || one.error === undefined || other.error === undefined) return false;
@@ -115,7 +115,7 @@ function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null));
 }
 
-/** Where two values part, as a pointer and both sides. */
+/** The first difference of two values, as a pointer and both sides. */
 function firstDifference(one: unknown, two: unknown, path: string): string | undefined {
   if (isDeepStrictEqual(one, two)) return undefined;
   if (typeof one !== 'object' || typeof two !== 'object' || one === null || two === null) {

@@ -16,7 +16,7 @@ export async function openJournalEngine({ options, observer }: OpenOptions = {})
     index: testIndex,
     clock: clock.read,
     dataDir,
-    // Not by itself: with a clock that jumps, a test could not say when.
+    // With a clock that jumps, the moment of a sweep would be random.
     sweeps: false,
     ...(observer && { observer }),
   };

@@ -37,7 +37,7 @@ describe('Moving from engine to engine', () => {
       expect(await dumpMovable(onDisk.engine, 'default', ids)).toEqual(dump);
       expect(await digestsOf(onDisk.engine, 'default')).toEqual(digests);
 
-      // What is brought up to date goes to the journal whole.
+      // Updated records go to the journal as a whole.
       clock.advance(1000);
       await new TestTenant(inMemory, 'default').put('many', { status: 'later' });
       await moveAll(inMemory, 'default', onDisk.engine, 'default');

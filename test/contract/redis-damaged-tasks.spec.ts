@@ -7,7 +7,7 @@ import { openRedisEngine } from './redis-under-test.js';
 
 type Opened = Awaited<ReturnType<typeof openRedisEngine>>;
 
-// What shares a call with something damaged, or a queue with it, must not suffer from it.
+// Damaged data must not affect other data of the same call or queue.
 describe('tasks that are damaged behind our back', () => {
   let redis: RedisProcess;
   let direct: Redis;

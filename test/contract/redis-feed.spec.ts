@@ -40,7 +40,7 @@ describe('the feed in Redis', () => {
     expect(await refusalOf(engine.readFeed(name, ahead, 10))).toMatchObject({ code: 'FEED_RESET' });
     await write('b');
     expect(await refusalOf(engine.readFeed(name, ahead, 10))).toMatchObject({ code: 'FEED_RESET' });
-    // Who had not seen what was lost has missed nothing.
+    // A reader that had not seen the lost events has missed nothing.
     const events = await engine.readFeed(name, known, 10);
     expect(events.map(({ fields }) => fields)).toMatchObject([{ id: 'b' }]);
   });

@@ -18,14 +18,14 @@ const SHORT_MS = 200;
 const TASKS = 1000;
 const BATCH = 50;
 
-/** What stays of a tenant for ever: the feed, and the names, settings and counters of its queues. The other two are of all tenants. */
+/** Keys of a tenant that stay for ever: the feed, and the names, settings and counters of its queues. The other two belong to all tenants. */
 const STAYS = /^(events|queues|queue:settings:(q|r)|tenants|schema)$/;
-/** What goes by itself later than a test can wait, and when at the latest. */
+/** Keys that expire later than a test can wait, and their latest expiry. */
 const LATER: readonly [RegExp, number][] = [
   [/^fence:/, 7 * DAY],
   [/^queue:rate:/, 3 * MINUTE],
   [/^queue:workers:/, 10 * MINUTE],
-  // Lists tasks that ended, for as long as one of them may be kept for its dedupe key.
+  // Ended tasks, listed for as long as one of them may be kept for its dedupe key.
   [/^document_workflow_tasks:/, DAY],
 ];
 
@@ -51,7 +51,7 @@ describe('what the Redis engine leaves behind', () => {
     await server.stop();
   });
 
-  /** Everything that can happen to tasks, to the end of each of them. */
+  /** Takes tasks through everything that can happen to them, each to its end. */
   async function fillAndDrain(): Promise<void> {
     const once = { keepMs: SHORT_MS };
     for (const name of ['q', 'r']) {
@@ -80,7 +80,7 @@ describe('what the Redis engine leaves behind', () => {
     }
   }
 
-  /** 1 when the task has come to its end. */
+  /** 1 when the task has ended. */
   async function end(q: TestQueue, task: ClaimedTask, kind: number, once: { keepMs: number }): Promise<number> {
     const { id, token } = task;
     if (kind % 4 === 0) await q.step({ kind: 'progress', id, token, event: '{"n":1}' }, once);
@@ -105,7 +105,7 @@ describe('what the Redis engine leaves behind', () => {
     }
   }
 
-  /** Until time has taken all that it takes soon; what goes later is checked to do so, and let go now, for no test sets a server's clock. */
+  /** Waits for all keys that expire soon. Keys that expire later are checked for their expiry and deleted, since no test can set the clock of Redis. */
   async function timePasses(): Promise<void> {
     let left: string[] = [];
     await until(async () => {
@@ -123,14 +123,14 @@ describe('what the Redis engine leaves behind', () => {
     }
   }
 
-  /** Without the feed, which is as large as it may be and no larger. */
+  /** Memory of Redis without the feed, which has its own limit. */
   async function usedBytes(): Promise<number> {
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     return used - Number(await redis.call('MEMORY', 'USAGE', 'events', 'SAMPLES', '0'));
   }
 
   it('is nothing but settings and feed after a full drain, and the memory is free again (invariant 18)', async () => {
-    // Once to warm up: what a server needs at all, such as the scripts, is not left behind by tasks.
+    // Warm-up: memory that the server needs anyway, such as that of scripts, is not left behind by tasks.
     await fillAndDrain();
     await timePasses();
     await until(async () => (await redis.dbsize()) <= 6, 'the server has let everything go');
@@ -143,7 +143,7 @@ describe('what the Redis engine leaves behind', () => {
     expect((await redis.keys('*')).sort()).toEqual(keys);
     expect(keys.filter((key) => !STAYS.test(key))).toEqual([]);
     expect(most).toBeGreaterThan(before * 1.1);
-    // Settings hold counters, and none of them has grown with the number of tasks.
+    // The settings hold counters; their number does not grow with the number of tasks.
     for (const name of ['q', 'r']) expect(await redis.hlen(`queue:settings:${name}`)).toBeLessThan(20);
   });
 });

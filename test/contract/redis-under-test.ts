@@ -8,13 +8,13 @@ import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { testOptions, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
-// Every case that opens an engine of its own would log that it is connected.
+// Each engine that a case opens would log its connection.
 Logger.overrideLogger(['warn', 'error']);
 
-/** Where Redis is: a port of the loopback, or the settings that say so. */
+/** A Redis: a port of the loopback, or settings. */
 export type Where = number | Readonly<Record<string, string>>;
 
-/** Patient, because the machine that runs tests may be busy with something else. */
+/** Long timeouts, because the machine may be busy. */
 function configFor(where: Where, namespace: string): RedisConfig {
   const env = typeof where === 'number' ? { REDIS_URL: `redis://127.0.0.1:${where}` } : where;
   const times = { REDIS_SOCKET_TIMEOUT: '10s', REDIS_SOCKET_CONNECT_TIMEOUT: '10s' };
@@ -23,7 +23,7 @@ function configFor(where: Where, namespace: string): RedisConfig {
   return redis;
 }
 
-/** One that nobody has used; on a Cluster with a hash tag. */
+/** A fresh namespace; on a Cluster with a hash tag. */
 export function newNamespace(where: Where): string {
   const isCluster = typeof where !== 'number' && where['REDIS_CLUSTER_NODES'] !== undefined;
   return isCluster ? `{ns-${randomUUID()}}` : `ns-${randomUUID()}`;
@@ -48,7 +48,7 @@ export async function openReplica(where: Where, parts: RedisEngineParts): Promis
   };
 }
 
-/** An engine with a namespace of its own on a Redis that is shared with others. */
+/** An engine with a namespace of its own on a shared Redis. */
 export async function openRedisEngine(
   where: Where,
   { options, observer }: OpenOptions = {},
@@ -63,7 +63,7 @@ export async function openRedisEngine(
     ...(observer && { observer }),
     ...more,
   };
-  // Not started, so it does not sweep by itself: with a clock that jumps, a test could not say when.
+  // Not started, so that it does not sweep by itself: with a clock that jumps, the moment would be random.
   let replica = await openReplica(where, parts);
   return {
     get engine() {

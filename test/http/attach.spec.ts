@@ -44,7 +44,7 @@ describe('A service in memory moves to Redis while it serves', () => {
     const [task] = (await call(url, 'POST', '/v1/queues/held/claims', { worker: 'w', leaseMs: 600_000 })).json.tasks;
     const done = await doneTask(url);
 
-    // Writers that count: each increments a number of its own, and knows what was acknowledged.
+    // Each writer increments a number of its own and counts the acknowledged writes.
     const counters = [0, 1, 2, 3].map((n) => ({ id: `counter-${n}`, count: 0, failures: [] as unknown[] }));
     for (const { id } of counters) await call(url, 'PUT', `/v1/workflows/${id}`, { state: { count: 0 } });
     const writers = { areStopped: false };
@@ -83,7 +83,7 @@ describe('A service in memory moves to Redis while it serves', () => {
     for (const { id, count, failures } of counters) {
       expect(failures).toEqual([]);
       const { json } = await call(url, 'GET', `/v1/workflows/${id}`);
-      // One version for each write: none was lost, none was done twice.
+      // One version for each write: none lost, none twice.
       expect([json.state.count, json.version]).toEqual([count, count + 1]);
     }
 
@@ -130,7 +130,7 @@ describe('A service in memory moves to Redis while it serves', () => {
     await other.stop();
     expect((await attach()).status).toBe(202);
     await until(isOver, 'the move is over');
-    // Whoever has that Redis finds nothing in it that is not his.
+    // The foreign Redis contains nothing of this service.
     expect(await status()).toMatchObject({
       phase: 'failed',
       error: expect.stringContaining('something else'),
@@ -150,7 +150,7 @@ describe('A service in memory moves to Redis while it serves', () => {
     expect((await slow).status).toBe(409);
     redis.resume();
     expect(await storage()).toBe('memory');
-    // What was left behind by the attempts is no conflict of the next one.
+    // Records of earlier attempts are no conflict of the next one.
     await call(url, 'DELETE', `/v1/workflows/${idOf(7)}`);
     expect((await attach({ onConflict: 'newer' })).status).toBe(202);
     await until(isOver, 'the move is over');
@@ -171,14 +171,14 @@ describe('A service in memory moves to Redis while it serves', () => {
     service.child.kill('SIGHUP');
     await until(async () => (await storage()) === 'redis', 'it serves from Redis');
     expect((await call(service.url, 'GET', '/v1/workflows/count')).json.count).toBe(100);
-    // Redis may go away right after: what was written before is known all the same.
+    // The replica has held copies even if Redis goes down right after the move.
     await redis.kill();
     const held = await call(service.url, 'GET', `/v1/workflows/${idOf(50)}`);
     expect([held.status, held.json.id, await storage()]).toEqual([200, idOf(50), 'detached']);
   });
 });
 
-/** Enough of an answer's head for the checker. */
+/** Headers that the checker needs. */
 const ANSWERED = new Headers({
   'content-type': 'application/json; charset=utf-8',
   'x-waymark-storage': 'memory',

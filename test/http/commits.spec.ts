@@ -9,7 +9,7 @@ describeService(
       service.post('/v1/commits', body, { headers });
     const workflow = (id: string, rest = '') => `${WORKFLOWS}/${id}${rest}`;
 
-    /** A workflow at version 7, and a task about it in the hands of a worker. */
+    /** A workflow at version 7, and a leased task about it. */
     async function started() {
       const id = service.id();
       for (let version = 1; version <= 7; version++) await service.put(workflow(id), { state: { version, log: [] } });
@@ -20,7 +20,7 @@ describeService(
       return { id, queue, task, ack };
     }
 
-    /** All that a commit could have changed. */
+    /** Everything that the commit could have changed. */
     async function everything(id: string, queue: string, taskId: string): Promise<unknown> {
       const answers: Answer[] = [];
       for (const path of [

@@ -47,7 +47,7 @@ describe('a write that asks for a replica', () => {
     for (let i = 1; i <= 20; i++) {
       const { status } = await call('PUT', at('a'), REPLICATED, { state: { i } });
       expect(status).toBe(i === 1 ? 201 : 200);
-      // Read at once: the answer says that it is there.
+      // Read without waiting: after the answer the replica has the write.
       expect(await toReplica.get('document_workflow:a')).toBe(`{"i":${i}}`);
     }
   });
@@ -80,7 +80,7 @@ describe('a write that asks for a replica', () => {
     expect(json['detail']).toContain('is applied');
     const plain = await call('GET', at('late'), {});
     expect([plain.status, plain.json['etag']]).toEqual([200, json['etag']]);
-    // Without news, a replay is no confirmation either.
+    // While the replica is silent, a repeat is not confirmed either.
     expect((await write()).status).toBe(504);
     replica?.resume();
     await until(async () => (await write()).status === 201, 'a repeat is confirmed');
@@ -100,7 +100,7 @@ describe('a write that asks for a replica', () => {
     for (const { status } of await Promise.all(free)) expect(status).toBeLessThan(300);
     expect(answered).toBe(0);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([504]));
-    // One WAIT asks for all that were written before it.
+    // One WAIT covers all writes before it.
     const waits = Number(/cmdstat_wait:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1]);
     expect(waits).toBeGreaterThan(0);
     expect(waits).toBeLessThanOrEqual(3);
@@ -115,7 +115,7 @@ describe('a write that asks for a replica', () => {
     );
     const engine = service.app.get(Engine);
     expect(await engine.confirm('default', 'a key of nothing')).toBe('gone');
-    // What a failover at the worst moment does: the write, and with it its once key, is not on the server that is asked.
+    // Like a failover at the worst moment: neither the write nor its once key is on the new master.
     const commit = engine.commit.bind(engine);
     const failover = jest.spyOn(engine, 'commit').mockImplementationOnce(async (tenant, parts) => {
       const outcome = await commit(tenant, parts);

@@ -40,7 +40,7 @@ describe('a thousand listeners on one replica', () => {
     return list.split('\n').filter((line) => line !== '' && !line.includes(`id=${own}`)).length;
   };
   let own: number;
-  /** Commands that Redis runs while so many messages go to everybody. */
+  /** Commands that Redis executes while `count` messages go to all listeners. */
   const cost = async () => {
     const commands = async () =>
       Number(/total_commands_processed:(\d+)/.exec(await watcher.info('stats'))?.[1] ?? Number.NaN);
@@ -67,7 +67,7 @@ describe('a thousand listeners on one replica', () => {
     expect(await connections()).toBe(withOne);
     const thousand = await cost();
     process.stdout.write(`commands for ${WRITES} messages: ${one} with 1 listener, ${thousand} with 1,000\n`);
-    // It also looks every few seconds without a hint, and with a thousand it all takes longer.
+    // The replica also polls every few seconds, and a thousand listeners take longer.
     expect(thousand).toBeLessThan(one * 1.5);
   });
 });

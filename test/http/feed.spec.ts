@@ -106,7 +106,7 @@ describeService('The feed', (service: Service) => {
       [`workflow.created ${b}`],
       [`said ${a}`],
     ]);
-    // A heartbeat moves the others past what they did not want, so that they never fall behind what is kept.
+    // A heartbeat moves a filtered stream on, so that its place never falls out of the feed.
     service.app.get(EventStreams).heartbeat();
     await until(() => clients.every(({ lastId }) => lastId >= last.json.eventId), 'all are at the end');
   });
@@ -121,7 +121,7 @@ describeService('The feed', (service: Service) => {
       const rest = all.slice([0, 1, 4, 5][i]);
       const byHeader = await follow('/v1/events', { 'last-event-id': since });
       const byQuery = await follow(`/v1/events?since=${since}`);
-      // As a browser comes back that began with an address of its own.
+      // Like a browser that reconnects with the query of its first request.
       const byBoth = await follow('/v1/events?since=0', { 'last-event-id': since });
       const clients = [byHeader, byQuery, byBoth];
       await until(() => clients.every(({ events }) => events.length >= rest.length), 'the rest arrives');
@@ -171,7 +171,7 @@ describeService('The feed', (service: Service) => {
       const refused = await poll(`wait=20&since=${since}`);
       expect([refused.status, refused.json.code]).toEqual([410, 'FEED_RESET']);
     }
-    // The documented recovery: take the place, read the state, go on from the place.
+    // The documented recovery: note the place, read the state, continue from the place.
     const client = await follow('/v1/events', { 'last-event-id': 'garbage' });
     await until(() => client.frames.length === 1, 'the reset');
     expect(client.frames[0]).toMatchObject({ event: 'reset', data: { code: 'FEED_RESET' } });

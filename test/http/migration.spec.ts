@@ -48,7 +48,7 @@ describeService('Moving state', (service) => {
     await service.call('DELETE', `${WORKFLOWS}/${id}`);
     const moved = lines.filter((line) => line['id'] === id);
     expect((await importing(service, moved)).json.counts).toMatchObject({ created: 1 });
-    // The tag that was given out before still fits.
+    // The etag from before the export is still valid.
     const replaced = await service.put(`${WORKFLOWS}/${id}`, { state: 3 }, { headers: { 'if-match': etag } });
     expect(replaced.status).toBe(200);
     expect(first.json.etag.split('-')[0]).toBe(replaced.json.etag.split('-')[0]);
@@ -167,7 +167,7 @@ describeService('Moving state', (service) => {
       expect((await service.get('/v1/export', { headers })).status).toBe(403);
     }
     expect((await service.get('/v1/export', { headers: { origin: 'http://localhost:5173' } })).status).toBe(200);
-    // A name of somebody else's that leads here, as a page of his can have it.
+    // DNS rebinding: another host name that resolves to this machine.
     const { hostname, port } = new URL(service.url);
     const answer = await new Promise<number | undefined>((resolve) => {
       get({ hostname, port, path: '/v1/export', headers: { host: `evil.example:${port}` } }, (response) => {

@@ -21,7 +21,7 @@ describe('the process', () => {
     const write = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"state":"kept"}' };
     const etag = (await fetch(url, write)).headers.get('etag') as string;
     const waiting = fetch(url, { headers: { prefer: 'wait=60', 'if-none-match': etag } });
-    // The request is known to wait once another one, sent later on the same kind of path, is through.
+    // The request waits for certain as soon as a later one on the same route is answered.
     await fetch(url);
     await fetch(url);
     expect(await service.stop()).toBe(0);
@@ -39,7 +39,7 @@ describe('the process', () => {
     while ((await ready()) === 200);
     expect(await ready()).toBe(503);
     expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
-    // A second signal is impatience.
+    // A second signal ends the process at once.
     service.child.kill('SIGTERM');
     const [code] = (await once(service.child, 'exit')) as [number];
     expect(code).toBe(1);
@@ -91,10 +91,10 @@ describe('the process', () => {
   });
 });
 
-/** The requests that a page shows, each with its answer. */
+/** Requests in a page, each with its answer. */
 function requestsOf(page: string): (readonly [command: string, answer: string])[] {
   const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
-  // A command may go on behind a backslash; a line of the answer that begins with spaces belongs to the one above it.
+  // A backslash continues a command; a line of the answer that begins with spaces continues the one above it.
   const shown = /```console\n\$ (curl (?:.*\\\n)*.*)\n([^]*?)\n```/g;
   return [...text.matchAll(shown)].map(([, command = '', answer = '']) => [command, answer.replace(/\n +/g, '')]);
 }

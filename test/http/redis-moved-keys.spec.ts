@@ -16,7 +16,7 @@ describe('a key that has moved to another server of a Cluster', () => {
     await cluster.stop();
   });
 
-  /** On whichever master has it. */
+  /** Runs a command on the master that has the key. */
   async function end(id: string, laterMs: number): Promise<void> {
     for (const { port } of cluster.masters) {
       const key = `${cluster.env['REDIS_NAMESPACE']}:document_workflow:${id}`;
@@ -28,7 +28,7 @@ describe('a key that has moved to another server of a Cluster', () => {
     }
   }
 
-  // Keys take along the time they have left, and arrive with a later end than they were told.
+  // A moved key keeps the remaining time, so its deadline is a little later than the recorded one.
   it.each([
     ['is the same version, although it ends a little later than it was told', 400, 1],
     ['is another program’s when it ends at another time', 60_000, 2],

@@ -92,7 +92,7 @@ describe('replicas that route over one Redis', () => {
   it('share their statistics, and lose no decision of each other', async () => {
     const before = (await call(replicas[0], TEST)).json.stats.totalRoutes;
     await Promise.all(Array.from({ length: 300 }, (_, i) => decide(replicas[i % 2] as Replica, `hello ${i}`)));
-    // Each of them counts its own before it answers.
+    // Each replica flushes its own counts before it answers.
     for (const replica of replicas) await call(replica, TEST);
     const shown = await Promise.all(replicas.map(async (replica) => (await call(replica, TEST)).json.stats));
     expect(shown[0].totalRoutes).toBe(before + 300);
@@ -150,7 +150,7 @@ describe('a decision, when Redis', () => {
       expect(Math.max(...made.map(({ ms }) => ms))).toBeLessThan(COMMAND_MS);
       const statistics = await call(replica, TEST);
       expect([statistics.status, statistics.json.code]).toEqual([503, 'STORE_UNAVAILABLE']);
-      // By now at least one batch has been given up and sent again.
+      // At least one batch has timed out and been sent again.
       made.push(await decide(replica, 'still at once'));
       expect(made.at(-1)?.ms).toBeLessThan(COMMAND_MS);
       redis.resume();

@@ -13,7 +13,7 @@ describeService(
   (service) => {
     const stats = async () => (await service.get(TEST)).json.stats;
 
-    /** Messages of a channel that the feed holds, as they are sent to listeners. */
+    /** Messages of a channel in the feed, as listeners get them. */
     async function published(channel: string) {
       const events = await service.app.get(Engine).readFeed('default', undefined, 10_000);
       return events

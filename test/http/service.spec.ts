@@ -21,7 +21,7 @@ const CODES_OF_JSON: [string, string, number, string][] = [
   ['more time than there is', '{"state":1,"ttlSeconds":1e15}', 422, 'INVALID_BODY'],
 ];
 
-/** Bytes as they are, and whatever comes back until the connection ends. */
+/** Sends raw bytes; gives all that comes back until the connection ends. */
 function raw(service: Service, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

@@ -177,7 +177,7 @@ describeService(
       socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
       await until(() => answer.includes('"version":1'), 'an answer');
       expect(answer).toMatch(/^HTTP\/1.1 201 /);
-      // The connection lives on.
+      // The connection stays open.
       socket.write(`GET ${WORKFLOWS}/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
       await until(() => answer.includes('HTTP/1.1 200 '), 'another answer');
       socket.destroy();
@@ -188,7 +188,7 @@ describeService(
       const start = await subscribe(socket, 'c-0');
       for (let i = 1; i <= 100; i++) {
         socket.send({ type: 'subscribe', channel: `c-${i}`, since: start });
-        // Not more than may be sent in a second.
+        // Below the limit of messages per second.
         if (i % 15 === 0) await new Promise((resolve) => setTimeout(resolve, 1000));
       }
       await until(() => socket.messages.length === 101, 'all answers');
@@ -226,7 +226,7 @@ describeService(
       expect(needed.filter((name) => !met.has(name))).toEqual([]);
     });
 
-    // Last: the service is on its way out afterwards.
+    // Last case: the service shuts down in it.
     it('are told to come back when the service goes away', async () => {
       const sockets = [await dial(), await dial()];
       service.app.get(Draining).begin();

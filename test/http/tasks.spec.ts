@@ -6,7 +6,7 @@ import { until } from '../support/until.js';
 
 const pointersOf = ({ json }: Answer) => json.errors.map(({ pointer }: { pointer: string }) => pointer);
 
-/** Short words for what the cases do all the time, each with a queue of its own. */
+/** Short methods for frequent calls; each case has a queue of its own. */
 function queueOf(service: Service) {
   const name = service.id();
   const at = `/v1/queues/${name}`;
@@ -192,7 +192,7 @@ describeService('tasks', (service) => {
 
     it('gives back at once what could not be handed over (invariant 14)', async () => {
       const queue = queueOf(service);
-      // More than any socket takes in while its reader does not read.
+      // Larger than all socket buffers, so the answer cannot be sent while its reader does not read.
       for (let n = 0; n < 2; n++) {
         const tasks = Array.from({ length: 15 }, () => ({ payload: 'x'.repeat(1_000_000) }));
         await service.post(`${queue.at}/tasks/batch`, { tasks });

@@ -77,7 +77,7 @@ describe('those who wait, on two replicas over one Redis', () => {
       String(await watcher.client('LIST', 'TYPE', 'PUBSUB'))
         .split('\n')
         .filter((line) => line.includes(' sub=1')).length;
-    // One for each replica.
+    // One subscription for each replica.
     expect(await subscribers()).toBeLessThanOrEqual(2);
     for (let n = 1; n <= 3; n++) {
       await post(1, '/v1/tasks/told/progress', { leaseToken: task?.leaseToken, event: n });

@@ -325,7 +325,7 @@ describeService('workflows', (service) => {
       for (const [i, request] of requests.entries()) {
         const first = await request();
         expect([i, first.status < 300, first.headers.get('idempotency-replayed')]).toEqual([i, true, null]);
-        // Others write in between; the answer is still the first one.
+        // The answer stays the first one although other clients write in between.
         if (i < requests.length - 1)
           await service.patch(at(id, '/state'), 'merge', { between: i, status: i < 4 ? 'a' : 'c' });
         const again = await request();

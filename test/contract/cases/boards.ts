@@ -51,7 +51,7 @@ export function describeBoards(fixture: Fixture): void {
       await change(tenant, { entries: Array.from({ length: MAX_BOARD_ENTRIES }, (_, i) => String(i)) });
       await change(tenant, { entries: ['x', 'y'] });
       const { notices, entries } = await read(tenant);
-      // Those that end first go; of equal ones the first by name.
+      // The notice that ends first is dropped; of equal ones, the first by name.
       expect(notices.map(({ name }) => name)).toEqual(['00003', ...names.slice(6)]);
       expect([entries.length, ...entries.slice(0, 3)]).toEqual([
         MAX_BOARD_ENTRIES,

@@ -11,7 +11,7 @@ import type { Fixture } from '../engine-under-test.js';
 
 const PAGE = 37;
 
-/** Everything behind a place, read in small pages. */
+/** All events after a place, read in small pages. */
 export async function eventsOf(engine: Engine, tenant: string, after?: string): Promise<FeedEvent[]> {
   const events: FeedEvent[] = [];
   for (let place = after; ; place = events.at(-1)?.id) {
@@ -21,7 +21,7 @@ export async function eventsOf(engine: Engine, tenant: string, after?: string): 
   }
 }
 
-/** As "updated a 2", without what other cases are about. */
+/** Events as texts like "updated a 2", without fields that other cases cover. */
 async function story(tenant: TestTenant, after?: string): Promise<string[]> {
   const events = await eventsOf(tenant.engine, tenant.name, after);
   return events.map(({ type, fields: { id, version, channel } }) =>
@@ -187,7 +187,7 @@ export function describeFeed(fixture: Fixture): void {
         for (let i = 0; i < 40; i++) await tenant.commit({ publish: Array.from({ length: 10 }, () => say('x')) });
         const last = await engine.lastEventId(name);
         opened.clock.advance(10 * maxAgeMs);
-        // On Redis the server's own clock counts, which moves by itself.
+        // Redis uses the server's own clock, which a test cannot stop.
         const trimmed = async () => {
           await engine.sweep();
           return (await eventsOf(engine, name)).length <= 100;

@@ -223,7 +223,7 @@ export function describeHistory(fixture: Fixture): void {
         expect(await numbers(tenant)).toEqual([6, 5, 4, 3]);
         await tenant.put('a', { n: 10 });
         await tenant.put('a', { n: 11 });
-        // 8 + 7 bytes; the next 7 would be one too many.
+        // 8 + 7 bytes; another 7 would exceed the limit.
         expect(await numbers(tenant)).toEqual([8, 7, 6]);
       });
     });

@@ -7,11 +7,11 @@ import { MIB, type Fixture } from '../engine-under-test.js';
 
 const SORTS: readonly SortKey[] = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'];
 
-/** In the order of bytes, which is the order of ids everywhere. */
+/** Sorted by bytes, the order of ids everywhere. */
 const TIES = ['+', '-', '0', '9', '@', 'A', 'A.1', 'Aa', 'Z', '_', 'a', 'a+', 'a-', 'aA', 'aa', 'b', '~', '~~'];
 
 export function describeListing(fixture: Fixture): void {
-  /** Created in the order of the names, updated in another one. */
+  /** Workflows created in the order of their names and updated in another one. */
   const fourWorkflows = async () => {
     const tenant = fixture.tenant();
     for (const id of ['c1', 'c2', 'c3', 'c4']) {
@@ -45,7 +45,7 @@ export function describeListing(fixture: Fixture): void {
     return tenant;
   };
 
-  /** All pages, with something happening after each. */
+  /** All pages; `between` runs after each. */
   const walk = async (tenant: TestTenant, query: Partial<ListQuery>, between: (page: number) => Promise<unknown>) => {
     const ids: string[] = [];
     let page = 0;

@@ -97,7 +97,7 @@ export function describeMoving(fixture: Fixture): void {
       const record = await readWorkflow(fixture.engine, from.name, 'w');
       expect(await moving.put(to.name, record, FAIL)).toBe('updated');
       expect(await digestsOf(fixture.engine, to.name)).toEqual(await digestsOf(fixture.engine, from.name));
-      // One that is older than what is there does not follow from it.
+      // An older version does not follow from the current one.
       await to.put('w', { n: 4 });
       expect(await moving.put(to.name, record, FAIL)).toBe('conflict');
       expect(await to.state('w')).toEqual({ n: 4 });
@@ -159,7 +159,7 @@ export function describeMoving(fixture: Fixture): void {
       const { tasks } = await again.commit({ enqueue: [newTask('q', { dedupe: { key: 'k', keepMs: DAY } })] });
       expect(tasks).toMatchObject([{ isDuplicate: true, task: { id: 'first' } }]);
 
-      // At the source it has been claimed and has failed meanwhile.
+      // Meanwhile the task has been claimed and has failed at the source.
       const before = await readTask(fixture.engine, to.name, 'first');
       await queue.fail(await queue.take());
       const after = await readTask(fixture.engine, from.name, 'first');
@@ -200,7 +200,7 @@ export function describeMoving(fixture: Fixture): void {
         let step = 0;
         for await (const page of engine.moving.listTasks(name)) {
           for (const { id } of page) seen.add(id);
-          // What was not shown yet moves to where it was looked already.
+          // Records not listed yet move to where the listing has already been.
           if (step++ < 6) await Promise.all((await queue.claim(50)).tasks.map((task) => queue.fail(task)));
         }
         expect([...seen].toSorted()).toEqual(ids.toSorted());

@@ -78,7 +78,7 @@ export function describeRaces(fixture: Fixture): void {
       await tenant.put('a', { count: 0 });
       const landed = await Promise.all(writers.map(() => tenant.patch('a', increment)));
       expect(landed.map(({ version }) => version).sort((a, b) => a - b)).toEqual(writers.map((i) => i + 2));
-      // The state that a writer is told is the state of its version.
+      // The state in an answer is the state of the version in it.
       for (const { version, state } of landed) expect(state).toBe(JSON.stringify({ count: version - 1 }));
       expect(await tenant.state('a')).toEqual({ count: WRITERS });
     });

@@ -20,7 +20,7 @@ const POSITIONS = PARTS.flatMap((part) => Array.from({ length: EACH }, (_, index
 const TOO_LARGE = JSON.stringify('x'.repeat(MIB));
 const TOO_DEEP = `${'['.repeat(101)}${']'.repeat(101)}`;
 
-/** A commit of three of each part that all can go through. */
+/** A valid commit with three of each part. */
 function wholeCommit(): { [P in Part]: NonNullable<Parts[P]>[number][] } {
   return {
     puts: [put('p0', { new: true }), put('p1', { new: true }, { ttl: null }), put('fresh', {})],
@@ -32,7 +32,7 @@ function wholeCommit(): { [P in Part]: NonNullable<Parts[P]>[number][] } {
 
 type WholeCommit = ReturnType<typeof wholeCommit>;
 
-/** The whole commit with one part made bad. */
+/** The whole commit with one invalid part. */
 function spoilt(part: Part, index: number, spoil: (original: { id: string }) => object): WholeCommit {
   const commit = wholeCommit();
   const list = commit[part] as { id: string }[];
@@ -51,7 +51,7 @@ export function describeRefusals(fixture: Fixture): void {
     return tenant;
   };
 
-  /** Refused, and everything as it was before, the once key still free. */
+  /** The commit is refused, changes nothing, and leaves the once key free. */
   const refused = async (tenant: TestTenant, parts: Parts): Promise<unknown> => {
     const before = await dump(fixture.engine, tenant.name);
     const name = once();

@@ -16,7 +16,7 @@ export function describeSweeping(fixture: Fixture): void {
       const { observer, expired } = counting();
       await fixture.withEngine({ observer }, async (tenant, { engine, clock }) => {
         const told: number[] = [];
-        // The engine sweeps by itself too and may be first; not three times in a row.
+        // The sweep of the engine itself may come first, but not three times in a row.
         for (let round = 1; round <= 3; round++) {
           for (const id of ['a', 'b', 'c']) await tenant.put(id, { status: 'x' }, { ttl: 10 });
           await tenant.put('later', {}, { ttl: 100_000 });

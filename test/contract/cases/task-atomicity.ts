@@ -10,7 +10,7 @@ import { MIB, testOptions, type Fixture } from '../engine-under-test.js';
 
 const FEW = { options: { tasks: { ...testOptions.tasks, mostOpen: 4 } } };
 
-/** When it is found, in the order of the checks. What an edit throws may be found at any time behind the lease. */
+/** Place in the order of the checks. An error of an edit may be found at any time after the check of the lease. */
 type Stage = 'sizes' | 'lease' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue' | 'edit';
 const STAGES: readonly Stage[] = ['sizes', 'lease', 'puts', 'patches', 'deletes', 'touches', 'enqueue'];
 
@@ -22,7 +22,7 @@ interface Flaw {
 }
 
 export function describeTaskAtomicity(fixture: Fixture): void {
-  /** Everything that a commit can be about: four workflows, a task in hand, a queue with room and one without. */
+  /** Everything that a commit can name: four workflows, a leased task, a queue with capacity and a full one. */
   const prepared = async (tenant: TestTenant) => {
     const q = new TestQueue(tenant.engine, tenant.name);
     await tenant.commit({ puts: ['a', 'b', 'c', 'd'].map((id) => put(id, { n: 1 })) });
@@ -165,7 +165,7 @@ export function describeTaskAtomicity(fixture: Fixture): void {
         const events = await tenant.engine.readFeed(tenant.name, undefined, 10_000);
         return events.filter(({ type }) => type === 'told').length;
       };
-      // Each is how many rounds it has seen.
+      // Each state is the number of rounds that have written it.
       const sights: readonly (() => Promise<number>)[] = [
         async () => ((await tenant.state('a')) as { count: number }).count,
         async () => (await q.look()).totals.completed,
@@ -222,7 +222,7 @@ export function describeTaskAtomicity(fixture: Fixture): void {
           expect(await look()).toEqual(before);
           for (const { id } of tasks) expect(await tenant.engine.tasks.find(tenant.name, id)).toBeUndefined();
         }
-        // Its dedupe keys are free.
+        // The dedupe keys of the refused batch are free.
         const dedupe = { key: 'k-1', keepMs: 1000 };
         const { tasks } = await tenant.commit({ enqueue: [newTask('roomy', { dedupe })] });
         expect(tasks?.[0]?.isDuplicate).toBe(false);
@@ -240,7 +240,7 @@ export function describeTaskAtomicity(fixture: Fixture): void {
   });
 }
 
-/** Of two flaws those that may be named. */
+/** Which of two flaws an engine may name. */
 function firstOf(flaws: readonly Flaw[]): readonly Flaw[] {
   const before = flaws.filter(({ stage }) => stage === 'sizes' || stage === 'lease');
   const rest = before.length > 0 ? before : flaws;

@@ -33,7 +33,7 @@ export function describeTaskCancelling(fixture: Fixture): void {
       expect(await q.takeIds(10)).toEqual([]);
       expect(await q.depth()).toEqual({ ready: 0, delayed: 0, leased: 0, dead: 0 });
       expect((await q.look()).totals.cancelled).toBe(4);
-      // Who had it last is told so, and not that somebody else has it.
+      // The last holder learns that the task was cancelled, not that another one has it.
       await expect(q.complete(last)).rejects.toMatchObject({ code: 'TASK_CANCELLED' });
     });
 

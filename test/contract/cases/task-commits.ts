@@ -8,7 +8,7 @@ import { TestTenant, type Parts } from '../../support/tenant.js';
 import { MIB, type Fixture } from '../engine-under-test.js';
 
 export function describeTaskCommits(fixture: Fixture): void {
-  /** A workflow at version 2 and two tasks about it in somebody's hands. */
+  /** A workflow at version 2 and two leased tasks about it. */
   const started = async () => {
     const tenant = fixture.tenant();
     const q = new TestQueue(tenant.engine, tenant.name);

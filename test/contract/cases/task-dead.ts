@@ -13,7 +13,7 @@ export function describeTaskDead(fixture: Fixture): void {
     resetAttempts = true,
     spreadMs = 0,
   ) => q.engine.tasks.replayDead(q.tenant, q.name, which, { resetAttempts, spreadMs }, once());
-  /** One after the other, a second apart. */
+  /** Tasks that die one after the other, a second apart. */
   const died = async (q: TestQueue, count: number, given = {}) => {
     const ids: string[] = [];
     for (let n = 0; n < count; n++) {
@@ -146,7 +146,7 @@ export function describeTaskDead(fixture: Fixture): void {
   });
 
   describe('what is dead for too long', () => {
-    /** Ways to come upon a task that nobody has swept yet. */
+    /** Ways to read a task that is past retention and not swept yet. */
     const sights: Readonly<Record<string, (q: TestQueue, id: string) => Promise<unknown>>> = {
       'its id': (q, id) => q.find(id),
       'the dead list': async (q) => (await q.engine.tasks.listDead(q.tenant, 'q', 10))[0],
@@ -157,7 +157,7 @@ export function describeTaskDead(fixture: Fixture): void {
     it.each(Object.keys(sights))(
       'is gone to the millisecond, before any sweep, for who comes by %s (invariant 18)',
       async (by) => {
-        // Engines sweep by themselves as well; then it is gone all the more.
+        // The engine may have swept it by itself; it is gone then, too.
         const q = queue();
         const id = await q.enqueue({ workflowId: 'a' });
         await q.fail(await q.take(), { isRetryable: false });

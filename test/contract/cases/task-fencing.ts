@@ -17,7 +17,7 @@ export function describeTaskFencing(fixture: Fixture): void {
       claim: claimOf('q'),
     });
 
-  /** Ways in which a holder loses its lease, and what it is told from then on. */
+  /** Ways in which a holder loses its lease, and the error code from then on. */
   const ways: Readonly<Record<string, { lose(q: TestQueue, held: ClaimedTask): Promise<unknown>; code: string }>> = {
     'its lease has run out and somebody else has claimed the task': {
       async lose(q) {

@@ -250,7 +250,7 @@ export function describeTaskLeases(fixture: Fixture): void {
       const task = await q.take({ leaseMs: 10 });
       for (let n = 1; n <= 5; n++) {
         const told = await q.progress(task, `{"n":${n}}`);
-        // For as long as it was leased.
+        // Renewed for as long as the lease was.
         expect([told.eventId, told.task.leaseEndsAtMs]).toEqual([String(n), fixture.clock.ms + 10]);
       }
       const read = (after: number, limit: number) => q.engine.tasks.readProgress(q.tenant, id, after, limit);

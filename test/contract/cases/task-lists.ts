@@ -147,7 +147,7 @@ export function describeTaskLists(fixture: Fixture): void {
         expect(await engine.tasks.listOfWorkflow(tenant.name, 'a', 10)).toEqual([]);
         expect(await tenant.find('a')).toBeUndefined();
         expect(await q.claim()).toEqual({ tasks: [], nextDueInMs: null, isPaused: false });
-        // Ids and keys are free again.
+        // Ids and dedupe keys are free again.
         const { tasks } = await q.commit({ enqueue: ids.map((id) => newTask('q', { id, dedupe })).slice(0, 1) });
         expect(tasks?.[0]?.isDuplicate).toBe(false);
       });

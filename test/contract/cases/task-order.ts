@@ -85,7 +85,7 @@ export function describeTaskOrder(fixture: Fixture): void {
       await fixture.withEngine({}, async (tenant, { clock, engine }) => {
         const q = new TestQueue(engine, tenant.name);
         const random = new Random(11);
-        /** What is ready, first one first; and what will be. */
+        /** Ids that are ready, in order, and those that will be. */
         let line: { id: string; place: number }[] = [];
         let places = 0;
         const delayed: { id: string; dueAtMs: number }[] = [];
@@ -117,7 +117,7 @@ export function describeTaskOrder(fixture: Fixture): void {
           } else if (kind === 'pass') await pass(1 + random.below(4));
           else {
             const dueAtMs = clock.ms + 1 + random.below(6);
-            // What becomes due at one moment has no order of its own.
+            // Tasks that become due at the same moment have no order among each other.
             if (kind !== 'release' && delayed.some((one) => one.dueAtMs === dueAtMs)) continue;
             if (kind === 'delay') {
               delayed.push({ id: await q.enqueue({ start: { atMs: dueAtMs }, maxAttempts: 1000 }), dueAtMs });
@@ -184,7 +184,7 @@ export function describeTaskOrder(fixture: Fixture): void {
         const { tasks, nextDueInMs } = await q.claim(50);
         if (tasks.length === 0) break;
         taken.push(...tasks.map(({ id }) => id));
-        // So that whoever waits comes again.
+        // A hint, so that waiting claims ask again.
         if (taken.length < ids.length) expect(nextDueInMs).toBe(0);
       }
       expect(taken.toSorted()).toEqual(ids.toSorted());

@@ -30,7 +30,7 @@ export function describeTaskPayloads(fixture: Fixture): void {
   describe('what is handed to a task', () => {
     it.each(Object.keys(TEXTS))('comes out as it went in through every door: %s (invariant 16)', async (name) => {
       const text = TEXTS[name] as string;
-      // Of long texts only whether they are the same, or a failure would show them.
+      // Long texts are compared as a whole, or a failure would print them.
       const same = (...given: (string | undefined)[]) =>
         given.map((one) => (one === text ? 'same' : (one ?? '').slice(0, 200)));
       const q = queue();

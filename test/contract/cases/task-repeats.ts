@@ -33,7 +33,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
           q.tenant,
           tasks.map(({ id }) => id),
         );
-        // Even with other ids: the caller has made them anew and lost the answer.
+        // Also with other ids: a client that lost the answer may have made new ones.
         expect(await q.commit({ enqueue: [newTask('q'), newTask('q')] }, name)).toEqual({ ...first, replayed: true });
         expect(
           await dumpTasks(
@@ -243,7 +243,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
       expect(await tenant.state('a')).toEqual({ count: 2 });
       expect((await new TestQueue(q.engine, q.tenant, 'next').look()).totals.enqueued).toBe(1);
       fixture.clock.advance(1);
-      // What was kept of it is gone, and so is the lease: nothing happens twice.
+      // The outcome is forgotten, and so is the lease: nothing happens twice.
       await expect(act()).rejects.toThrow();
       expect(await tenant.state('a')).toEqual({ count: 2 });
     });

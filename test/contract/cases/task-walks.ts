@@ -16,7 +16,7 @@ export function describeTaskWalks(fixture: Fixture): void {
               await walk.step();
               if (step % 25 === 0) await walk.check();
             }
-            // Otherwise the walk has seen little of what there is.
+            // With fewer deliveries the walk proves little.
             expect(walk.deliveries).toBeGreaterThan(100);
             await walk.checkTokens();
           });

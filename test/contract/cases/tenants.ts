@@ -95,7 +95,7 @@ export function describeTenants(fixture: Fixture): void {
         fixture.engine.onChange(mine.name, 'workflow a', () => heard.mine++),
         fixture.engine.onChange(theirs.name, 'workflow a', () => heard.theirs++),
       ];
-      // Until both are surely listening; a hint may also come when listening begins.
+      // Waits until both listen for certain; a hint may also come when listening begins.
       await until(async () => {
         await mine.put('a', {});
         await theirs.put('a', {});
@@ -118,7 +118,7 @@ export function describeTenants(fixture: Fixture): void {
   });
 }
 
-/** Waits until hints of earlier writes have come; what it returns does so again. */
+/** Waits until the hints of earlier writes have come; the function that it returns does so again. */
 async function settled({ engine }: Fixture, ...tenants: readonly TestTenant[]): Promise<() => Promise<void>> {
   const wait = async () => {
     for (const tenant of tenants) {

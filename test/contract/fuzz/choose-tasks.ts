@@ -11,7 +11,7 @@ const WORKFLOWS = ['a', 'b', 'B', 'nobody'];
 const WORKERS = ['w1', 'w2'];
 const LEASES = [1, 10, 1000, 30_000];
 
-/** As in fuzzOptions. */
+/** The limit in fuzzOptions. */
 const RESULTS_KEPT_MS = 8000;
 
 interface Lease {
@@ -20,13 +20,13 @@ interface Lease {
   readonly token: string;
 }
 
-/** Chooses what to do with tasks, mostly with those that somebody holds. */
+/** Chooses operations on tasks, mostly on leased ones. */
 export class TaskChooser {
   readonly #ids: { readonly tenant: string; readonly id: string }[] = [];
   readonly #leases: Lease[] = [];
   readonly #claimKeys: string[] = [];
   readonly #steps: { readonly tenant: string; readonly step: TaskStep; readonly once: Once }[] = [];
-  /** Tasks that are kept for longer, and with them the proof that they have ended. */
+  /** Tasks with a longer retention, for repeats of their end. */
   readonly #deduped = new Set<string>();
   #made = 0;
 
@@ -36,7 +36,7 @@ export class TaskChooser {
     private readonly once: () => Once,
   ) {}
 
-  /** The tasks of a tenant that were made lately. */
+  /** Recent tasks of a tenant. */
   known(tenant: string): string[] {
     return [...new Set(this.#ids.filter((one) => one.tenant === tenant).map(({ id }) => id))];
   }
@@ -106,12 +106,12 @@ export class TaskChooser {
     }
   }
 
-  /** Of one tenant, so that they meet in one call. */
+  /** Operations of one tenant, so that they share a call. */
   together(tenant: string): Operation {
     const { random } = this;
     const operations = Array.from({ length: 2 + random.below(11) }, () => this.#oneOfMany(tenant));
     const own = operations.filter((one) => one.tenant === tenant);
-    // Engines take a little longer to begin with a commit, so there is one order that all of them keep.
+    // A commit takes engines a little longer to begin, so the order is the same on all of them.
     const [commits, others] = [own.filter((one) => one.do === 'commit'), own.filter((one) => one.do !== 'commit')];
     return { do: 'together', tenant, operations: [...others, ...commits] };
   }
@@ -135,7 +135,7 @@ export class TaskChooser {
     }
   }
 
-  /** What workers do most: end a task under its lease, and get the next one. */
+  /** The most frequent call of workers: end a task under its lease, and claim the next one. */
   #end(tenant: string): CommitSpec {
     const { random } = this;
     const { id, token } = this.#lease(tenant) ?? { id: 'unknown', token: 'unknown' };
@@ -147,7 +147,7 @@ export class TaskChooser {
     };
   }
 
-  /** Parts of a commit that are about tasks. */
+  /** Parts of a commit about tasks. */
   parts(tenant: string): Omit<CommitSpec, 'once'> {
     const { random } = this;
     const lease = random.chance(0.5) ? this.#lease(tenant) : undefined;
@@ -247,7 +247,7 @@ export class TaskChooser {
 
   #lease(tenant: string): Lease | undefined {
     const own = this.#leases.filter((lease) => lease.tenant === tenant);
-    // Mostly the latest ones, whose lease is not lost yet.
+    // Mostly the latest leases, which are still good.
     return own.length === 0
       ? undefined
       : own[Math.max(0, own.length - 1 - this.random.below(this.random.pick([1, 3, 12])))];

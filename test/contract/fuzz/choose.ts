@@ -8,7 +8,7 @@ import { TaskChooser } from './choose-tasks.js';
 import type { Reply } from './perform.js';
 import type { Random } from './random.js';
 
-/** Few of everything, so that operations meet. */
+/** Few names of each kind, so that operations meet. */
 export const TENANTS = ['default', 'default:once', 't'];
 const IDS = ['a', 'a-1', 'a:1', 'B', 'b', '~', '0', 'a-10'];
 const STATUSES = ['open', 'closed', 'a=b', 'line\nbreak', '', 'Grüße 🚀'];
@@ -23,9 +23,9 @@ const TEXTS = [
   '"just text"',
 ];
 
-/** Chooses what to do next. It looks at the reference engine, so that expectations often hold and jumps often hit a deadline. */
+/** Chooses the next operation. Reads the reference engine, so that expectations often hold and jumps often hit a deadline. */
 export class Chooser {
-  /** Commits of before, to be sent again. */
+  /** Earlier commits, for repeats. */
   readonly #sent: { readonly tenant: string; readonly commit: CommitSpec }[] = [];
   #made = 0;
   readonly tasks: TaskChooser;
@@ -38,7 +38,7 @@ export class Chooser {
     this.tasks = new TaskChooser(random, clock, () => this.#once());
   }
 
-  /** What came of it; some of the later operations need it. */
+  /** Records the reply for later operations. */
   learn(operation: Operation, reply: Reply): void {
     this.tasks.learn(operation, reply);
   }
@@ -111,7 +111,7 @@ export class Chooser {
     }
   }
 
-  /** What needs a workflow seldom meets none. */
+  /** Operations that need a workflow seldom get an unknown id. */
   async #kind(tenant: string, id: string) {
     const kind = this.random.weighted({
       put: 22,
@@ -178,7 +178,7 @@ export class Chooser {
     return { do: 'burst', tenant, commits };
   }
 
-  /** A commit of before, most often as it was. */
+  /** An earlier commit, mostly unchanged. */
   #again(tenant: string): Operation {
     const { random } = this;
     if (this.#sent.length === 0) return { do: 'sweep', tenant };
@@ -198,7 +198,7 @@ export class Chooser {
     return {
       key: `key-${++this.#made}`,
       fingerprint: 'one',
-      // All longer than the window within which a restart may forget.
+      // All longer than the window of writes that a restart may forget.
       keepMs: random.pick([30_001, 60_000, 600_000]),
       ...(random.chance(0.3) && { memo: random.pick(['', 'memo', '{"n":[]}\n', 'Grüße\u0000']) }),
       ...(random.chance(0.5) && { keepStates: random.chance(0.7) }),
@@ -337,13 +337,13 @@ export class Chooser {
   }
 }
 
-/** Small, so that every limit is met. */
+/** Small limits, so that each is reached. */
 export const fuzzOptions = {
   defaultTtlMs: 20_000,
   maxStateBytes: 2000,
   historyLimit: 4,
   historyMaxBytes: 1200,
   tasks: { mostOpen: 12, resultMs: 8000, progressMs: 5000, deadMs: 15_000, mostDead: 3 },
-  // The clock of a run is soon days ahead.
+  // The clock of a run is days ahead soon.
   feed: { mostEvents: 100_000, maxAgeMs: 1e12 },
 };

@@ -6,8 +6,8 @@ import type { Reply } from './perform.js';
 const PAGE = 500;
 
 /**
- * What the feeds of two engines say has happened since the last time. The order of what has to do with different things is theirs;
- * that of each workflow, task and channel is not.
+ * Compares the events of two engines since the last time. The order of events about different workflows, tasks and channels is up
+ * to the engine; the order within each of them is not.
  */
 export class FeedComparison {
   readonly #places = new Map<string, string>();

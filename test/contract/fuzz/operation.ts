@@ -39,9 +39,9 @@ export interface CommitSpec {
 
 export type Operation = { readonly tenant: string } & (
   | { readonly do: 'commit'; readonly commit: CommitSpec }
-  /** Commits that are all under way at the same time. */
+  /** Concurrent commits. */
   | { readonly do: 'burst'; readonly commits: readonly CommitSpec[] }
-  /** Of tasks. The reference does one after the other, the other engine all at the same time: on Redis they share a call. */
+  /** Operations on tasks. The reference runs one after the other, the other engine all at the same time: on Redis they share a call. */
   | { readonly do: 'together'; readonly operations: readonly Operation[] }
   | { readonly do: 'findOutcome'; readonly key: string; readonly fingerprint: string }
   | { readonly do: 'find'; readonly id: string }
@@ -77,11 +77,11 @@ export type Operation = { readonly tenant: string } & (
   | { readonly do: 'queue'; readonly queue: string }
   | { readonly do: 'progress'; readonly id: string; readonly after: number; readonly limit: number }
   | { readonly do: 'sweep' }
-  /** All there is, of these tasks. */
+  /** Everything readable of the tenant and these tasks. */
   | { readonly do: 'dump'; readonly tasks: readonly string[] }
-  /** What has happened since the last time, by both engines. */
+  /** Events since the last comparison, on both engines. */
   | { readonly do: 'feed' }
-  /** For both engines at once, they share the clock. */
+  /** The clock is the same for both engines. */
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'reopen' }
 );

@@ -18,7 +18,7 @@ import {
 import { dump, metaOf, TestTenant, versionOf } from '../../support/tenant.js';
 import type { CommitSpec, EditSpec, Operation } from './operation.js';
 
-/** What an engine answered, in plain values that can be compared and printed. `flaw`: wrong by itself, whatever the other one says. */
+/** Answer of an engine as plain values that can be compared and printed. `flaw`: wrong by itself, whatever the other engine answers. */
 export interface Reply {
   readonly value?: unknown;
   readonly error?: object;
@@ -77,7 +77,7 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
     case 'tasksOf':
       return { value: await engine.tasks.listOfWorkflow(tenant, operation.workflowId, 20) };
     case 'dead':
-      // Those that ended together have no order.
+      // Tasks that ended at the same moment have no order among each other.
       return { value: (await engine.tasks.listDead(tenant, operation.queue, 100)).toSorted(byId) };
     case 'replayDead': {
       const { queue, which, options, once } = operation;
@@ -110,7 +110,7 @@ async function dumpTasks(engine: Engine, tenant: string, ids: readonly string[])
   return { queues: queues.map(plainQueue), tasks, progress, board };
 }
 
-/** Totals count from when an engine began, and when a worker was seen is noted now and then. */
+/** Removes fields that engines may differ in: totals count from the start of an engine, and the last sight of a worker is approximate. */
 function plainQueue({ totals: _totals, perMinute: _rates, workers: _workers, ...queue }: QueueRecord): unknown {
   return queue;
 }
@@ -119,14 +119,14 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1;
 }
 
-/** One sweep has a bound, into which an engine may count other things than workflows; so many have none that is met here. */
+/** The bound of one sweep is up to the engine; this many calls exceed any bound. */
 async function sweepAll(engine: Engine): Promise<number> {
   let swept = 0;
   for (let i = 0; i < 6; i++) swept += await engine.sweep();
   return swept;
 }
 
-/** All pages together: where a page ends and whether an empty one follows is up to the engine. */
+/** All pages together: the size of pages, and an empty last one, are up to the engine. */
 async function wholeList(
   engine: Engine,
   { tenant, filter, sort, limit, includeState }: Extract<Operation, { do: 'list' }>,
@@ -199,7 +199,7 @@ function plainError(error: unknown): object {
   return { name, message, code, extensions, ...(current && { current }) };
 }
 
-/** As far as JSON can tell: what a native module reads from the disk may come with the prototypes of another realm. */
+/** Equal as JSON: objects that a native module reads from the disk may have prototypes of another realm. */
 export function isSame(one: Reply, other: Reply): boolean {
   return one.flaw === undefined && other.flaw === undefined && isDeepStrictEqual(plain(one), plain(other));
 }

@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed | 0;
   }
 
-  /** From 0 up to, not including, `end`. */
+  /** An integer from 0 up to, not including, `end`. */
   below(end: number): number {
     return Math.floor(this.#next() * end);
   }
@@ -19,7 +19,7 @@ export class Random {
     return choices[this.below(choices.length)] as T;
   }
 
-  /** By weight: `{ often: 9, rarely: 1 }`. */
+  /** A name by weight: `{ often: 9, rarely: 1 }`. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const entries = Object.entries(weights) as [K, number][];
     let left = this.#next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -27,7 +27,7 @@ export class Random {
     return (entries.at(-1) as [K, number])[0];
   }
 
-  /** So many of them, each at most once, in random order. */
+  /** `count` of them, each at most once, in random order. */
   some<T>(choices: readonly T[], count: number): T[] {
     const left = [...choices];
     const taken: T[] = [];
