@@ -3,7 +3,6 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
-import { ConfigModule } from './config/config.module.js';
 import { EngineModule } from './engine/engine.module.js';
 import { FeedModule } from './feed/feed.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -16,6 +15,10 @@ import { TasksModule } from './tasks/tasks.module.js';
 import { EditsModule } from './workflows/edits/edits.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
+/** Provides the configuration, read and valid, by the token `Config`. */
+@Module({})
+class ConfigModule {}
+
 @Module({})
 export class AppModule implements OnModuleDestroy {
   constructor(
@@ -27,7 +30,7 @@ export class AppModule implements OnModuleDestroy {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.with(config),
+        { module: ConfigModule, providers: [{ provide: Config, useValue: config }], exports: [Config], global: true },
         LifecycleModule,
         MetricsModule,
         EditsModule,

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
+import { environmentOf } from '../config/env-file.js';
 import { readConfig } from '../config/read-config.js';
 import type { Attach } from './attach.js';
 
-/** SIGHUP: the file of the environment is read again, and when it names a Redis by now, a service in memory moves there. */
+/** SIGHUP reads ENV_FILE again: when it names a Redis by then, a service in memory moves there. */
 export function attachOnHangup(attach: Attach, { envFile }: Config, logger: Logger): void {
   process.on('SIGHUP', () => {
     readAgain(attach, envFile).then(
@@ -17,7 +17,8 @@ export function attachOnHangup(attach: Attach, { envFile }: Config, logger: Logg
 }
 
 async function readAgain(attach: Attach, envFile: string): Promise<string> {
-  const { redis } = readConfig({ ...process.env, ...parseEnv(readFileSync(envFile, 'utf8')) });
+  if (!existsSync(envFile)) throw new Error('the file does not exist');
+  const { redis } = readConfig(environmentOf(process.env));
   if (redis === undefined) return 'the file names no Redis, so nothing is to be done';
   await attach.start(redis, 'fail');
   return 'moving to Redis while serving';

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RedisConfig } from '../config/config.js';
+import { environmentOf } from '../config/env-file.js';
 import { configWith } from '../config/config-with.js';
 import { InvalidEnvironmentError } from '../config/invalid-environment.error.js';
 import { ON_CONFLICT, type OnConflict } from '../engine/moving/arrival.js';
@@ -56,7 +57,7 @@ export class AttachController {
 /** Everything else about Redis as the environment has it. @throws InvalidBodyError */
 function redisConfigOf(redisUrl: string): RedisConfig {
   try {
-    return configWith(process.env, { REDIS_URL: redisUrl, USE_REDIS: 'true' }).redis as RedisConfig;
+    return configWith(environmentOf(process.env), { REDIS_URL: redisUrl, USE_REDIS: 'true' }).redis as RedisConfig;
   } catch (error) {
     if (!(error instanceof InvalidEnvironmentError)) throw error;
     throw new InvalidBodyError([{ pointer: '/redisUrl', message: error.message }]);

@@ -1,141 +1,394 @@
-import { Transform } from 'class-transformer';
-import {
-  IsBoolean,
-  IsIn,
-  IsNotEmpty,
-  IsNumber,
-  IsOptional,
-  Matches,
-  Max,
-  Min,
-  MinLength,
-  Validate,
-  ValidatorConstraint,
-  type ValidatorConstraintInterface,
-} from 'class-validator';
+import 'reflect-metadata';
 import { parsePointer } from '../json/pointer.js';
-import { durationMs, integer } from './units.js';
+import { accepted, duration, flag, integer, declaredSettings, matching, oneOf, Setting, text } from './setting.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 
-const Integer = (min: number, max: number) => number(integer, min, max);
-const Duration = (minMs: number, maxMs: number) => number(durationMs, minMs, maxMs);
-const Flag = () =>
-  both(
-    Transform(
-      ({ value }) => ({ true: true, '1': true, false: false, '0': false })[String(value).toLowerCase()] ?? value,
-    ),
-    IsBoolean(),
-  );
-
-function number(parse: (text: string) => number, min: number, max: number): PropertyDecorator {
-  return both(
-    Transform(({ value }) => (typeof value === 'string' ? parse(value) : (value as unknown))),
-    IsNumber({ allowNaN: false }),
-    Min(min),
-    Max(max),
-  );
-}
-
-function both(...decorators: PropertyDecorator[]): PropertyDecorator {
-  return (target, name) => decorators.forEach((decorate) => decorate(target, name));
-}
-
-/** Words that a listing's query has a meaning for already, and the one name that is no name in this language. */
-const TAKEN = ['limit', 'cursor', 'sort', 'idPrefix', 'updatedAfter', 'updatedBefore', 'include', '__proto__'];
-
+const port = integer(1, 65_535);
+const portOrAny = integer(0, 65_535);
+const path = text('a path', { minLength: 1 });
+const socketTimeout = duration(50, MINUTE);
+const host = matching(/^[A-Za-z0-9.:_-]+$/, 'a host name or address');
 /** host:port, several of them separated by commas; an IPv6 address in brackets. */
-const ADDRESSES =
-  /^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*(,\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*)*$/;
+const addresses = matching(
+  /^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*(,\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\s*)*$/,
+  '`host:port`, several separated by commas',
+);
 
-@ValidatorConstraint()
-class IndexPointers implements ValidatorConstraintInterface {
-  validate(text: unknown): boolean {
+/** Query names of the listing, and `__proto__`. */
+const RESERVED_FIELDS = [
+  'limit',
+  'cursor',
+  'sort',
+  'idPrefix',
+  'updatedAfter',
+  'updatedBefore',
+  'include',
+  '__proto__',
+];
+
+const index = accepted(
+  'isIndex',
+  (pointers) => {
     try {
-      const names = pointersOf(String(text)).map((pointer) => parsePointer(pointer).at(-1) ?? '');
-      return (
-        new Set(names).size === names.length &&
-        names.every((name) => /^[A-Za-z0-9_.-]+$/.test(name) && !TAKEN.includes(name))
-      );
+      const names = itemsOf(pointers).map((pointer) => parsePointer(pointer).at(-1) ?? '');
+      const isUsable = (name: string) => /^[A-Za-z0-9_.-]+$/.test(name) && !RESERVED_FIELDS.includes(name);
+      return new Set(names).size === names.length && names.every(isUsable);
     } catch {
       return false;
     }
-  }
-}
+  },
+  'JSON Pointers separated by commas; their last segments differ, have only letters, digits and `.` `_` `-`, and are no query names of the listing',
+);
 
-export function pointersOf(text: string): string[] {
-  return text
+const origins = matching(
+  /^(\*|((https?:\/\/[A-Za-z0-9.:[\]-]+|null)(\s*,\s*(https?:\/\/[A-Za-z0-9.:[\]-]+|null))*)?)$/,
+  'origins separated by commas, such as `https://app.example.com`, or `*`',
+);
+
+/** The parts of a comma-separated list, without empty ones. */
+export function itemsOf(list: string): string[] {
+  return list
     .split(',')
-    .map((pointer) => pointer.trim())
-    .filter((pointer) => pointer !== '');
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
-/** The environment, each name parsed and checked on its own; what the names mean together is read-config.ts's. */
+/**
+ * Every setting: name, default (the initialiser), limits and meaning. The reader, docs/settings.md and .env.production.example come
+ * from here; `node scripts/document-settings.mjs` writes the latter two. Rules that join several settings stand in read-config.ts.
+ */
 export class Environment {
-  @Integer(0, 65_535) PORT = 3000;
-  @Matches(/^[A-Za-z0-9.:_-]+$/) HOST = '127.0.0.1';
-  @IsOptional() @Flag() USE_REDIS?: boolean;
-  @IsOptional() REDIS_URL?: string;
-  @IsOptional() @Matches(/^[A-Za-z0-9.:_-]+$/) REDIS_HOST?: string;
-  @IsOptional() @Integer(1, 65_535) REDIS_PORT?: number;
-  @IsOptional() REDIS_USERNAME?: string;
-  @IsOptional() REDIS_PASSWORD?: string;
-  @IsOptional() @Integer(0, 65_535) REDIS_DB?: number;
-  @IsOptional() @IsIn(['redis', 'rest']) REDIS_PROTOCOL?: 'redis' | 'rest';
-  @IsOptional() UPSTASH_REDIS_REST_URL?: string;
-  @IsOptional() UPSTASH_REDIS_REST_TOKEN?: string;
-  @IsOptional() @Matches(ADDRESSES) REDIS_SENTINELS?: string;
-  @IsOptional() @Matches(/^\S+$/) REDIS_SENTINEL_MASTER?: string;
-  @IsOptional() REDIS_SENTINEL_USERNAME?: string;
-  @IsOptional() REDIS_SENTINEL_PASSWORD?: string;
-  @IsOptional() @Matches(ADDRESSES) REDIS_CLUSTER_NODES?: string;
-  @IsOptional() @Flag() REDIS_TLS?: boolean;
-  @IsOptional() REDIS_TLS_CA?: string;
-  @Flag() REDIS_TLS_REJECT_UNAUTHORIZED = true;
-  @IsOptional() @Matches(/^[A-Za-z0-9.:_*-]+$/) REDIS_TLS_SERVERNAME?: string;
-  @Duration(50, MINUTE) REDIS_CONFIRM_TIMEOUT = SECOND;
-  @Matches(/^[A-Za-z0-9._:{}-]*$/) REDIS_NAMESPACE = '';
-  @Integer(2, 1000) REDIS_MAX_CONNECTIONS = 2;
-  @Duration(50, MINUTE) REDIS_SOCKET_TIMEOUT = 2 * SECOND;
-  @Duration(50, MINUTE) REDIS_SOCKET_CONNECT_TIMEOUT = 5 * SECOND;
-  @IsIn(['memory', 'none']) REDIS_FALLBACK: 'memory' | 'none' = 'memory';
-  @Integer(0, 64 * 1024 * 1024 * 1024) DETACHED_CACHE_BYTES = 64 * 1024 * 1024;
-  @Integer(1024 * 1024, 64 * 1024 * 1024 * 1024) DETACHED_MAX_BYTES = 256 * 1024 * 1024;
-  @Flag() CIRCUIT_BREAKER_ENABLED = true;
-  @Integer(1, 1000) CIRCUIT_BREAKER_FAILURE_THRESHOLD = 5;
-  @Integer(1, 1000) CIRCUIT_BREAKER_SUCCESS_THRESHOLD = 2;
-  @Duration(SECOND, HOUR) CIRCUIT_BREAKER_TIMEOUT = 30 * SECOND;
-  @Flag() ALLOW_EVICTION = false;
-  @Duration(SECOND, 36_500 * 24 * HOUR) WORKFLOW_STATE_TTL = 24 * HOUR;
-  @Validate(IndexPointers) WORKFLOW_INDEX = '/status,/document_type,/user_id,/case_id';
-  @Integer(0, 1000) WORKFLOW_HISTORY_LIMIT = 50;
-  @Integer(0, 64 * 1024 * 1024) WORKFLOW_HISTORY_MAX_BYTES = 1024 * 1024;
-  @Integer(1024, 8 * 1024 * 1024) MAX_STATE_BYTES = 1024 * 1024;
-  @Integer(1, 10_000_000) QUEUE_MAX_TASKS = 100_000;
-  @Duration(SECOND, 30 * 24 * HOUR) TASK_RESULT_TTL = HOUR;
-  @Duration(SECOND, 30 * 24 * HOUR) TASK_PROGRESS_TTL = 10 * MINUTE;
-  @Duration(MINUTE, 365 * 24 * HOUR) TASK_WAIT_LIMIT = 7 * 24 * HOUR;
-  @Duration(MINUTE, 365 * 24 * HOUR) DEAD_TASK_TTL = 7 * 24 * HOUR;
-  @Integer(1, 1_000_000) QUEUE_MAX_DEAD = 10_000;
-  @IsOptional() ROUTING_AGENTS?: string;
-  @Duration(SECOND, 24 * HOUR) ROUTING_STATUS_TTL = 2 * MINUTE;
-  @Integer(1000, 10_000_000) FEED_MAX_EVENTS = 100_000;
-  @Duration(MINUTE, 365 * 24 * HOUR) FEED_MAX_AGE = 24 * HOUR;
-  @Integer(1, 100_000) FEED_MAX_LISTENERS = 5000;
-  @Integer(64 * 1024, 64 * 1024 * 1024) FEED_BUFFER_BYTES = 1024 * 1024;
-  @IsOptional() @Integer(0, 65_535) WEBSOCKET_PORT?: number;
-  @Matches(/^(\*|((https?:\/\/[A-Za-z0-9.:[\]-]+|null)(\s*,\s*(https?:\/\/[A-Za-z0-9.:[\]-]+|null))*)?)$/)
+  @Setting({
+    section: 'Service',
+    is: portOrAny,
+    meaning: 'Port of the service; `0` takes a free one',
+  })
+  PORT = 3000;
+
+  @Setting({ is: host, meaning: 'Address that the service listens on; `0.0.0.0` is all of them' })
+  HOST = '127.0.0.1';
+
+  @Setting({
+    is: text('any text of 16 characters or more', { minLength: 16 }),
+    secret: true,
+    meaning:
+      'Token of administrators, sent as `Authorization: Bearer <token>`, to export, import and move all state; without it only callers on the same machine may',
+  })
+  ADMIN_TOKEN?: string;
+
+  @Setting({
+    is: path,
+    meaning:
+      'File with further settings, in the working directory. The environment wins over it. It is read at start and again on SIGHUP: when it names a Redis by then, a service in memory moves there while it serves',
+  })
+  ENV_FILE = '.env';
+
+  @Setting({ is: flag, meaning: 'Serve the pages of `examples/` under `/examples`' })
+  EXAMPLES = false;
+
+  @Setting({
+    section: 'Storage without Redis',
+    is: text('a path'),
+    otherwise: '`./data` with `npm start`, else nothing is kept',
+    meaning: 'Directory of the embedded engine; empty keeps the state in memory only',
+  })
+  DATA_DIR?: string;
+
+  @Setting({
+    section: 'Redis: which one',
+    is: flag,
+    otherwise: '`true` when the settings say where Redis is',
+    aliases: ['REDIS_ENABLE'],
+    meaning: 'Redis instead of the embedded engine',
+  })
+  USE_REDIS?: boolean;
+
+  @Setting({
+    is: text('a `redis://` or `rediss://` URL; `@` `:` `/` `#` in the password must be URL-encoded'),
+    otherwise: '`redis://localhost:6379`',
+    aliases: ['UPSTASH_REDIS_URL'],
+    secret: true,
+    meaning: 'Address of Redis; `rediss://` is TLS',
+  })
+  REDIS_URL?: string;
+
+  @Setting({
+    is: host,
+    meaning: 'Host of Redis, instead of `REDIS_URL`; with `REDIS_PORT`, `_USERNAME`, `_PASSWORD` and `_DB`',
+  })
+  REDIS_HOST?: string;
+
+  @Setting({ is: port, otherwise: '`6379`', meaning: 'Port of Redis' })
+  REDIS_PORT?: number;
+
+  @Setting({ is: text(), meaning: 'User of Redis, if it is not the default user' })
+  REDIS_USERNAME?: string;
+
+  @Setting({ is: text(), secret: true, meaning: 'Password of Redis' })
+  REDIS_PASSWORD?: string;
+
+  @Setting({ is: integer(0, 65_535), otherwise: '`0`', meaning: 'Number of the database' })
+  REDIS_DB?: number;
+
+  @Setting({
+    is: oneOf(['redis', 'rest'], { native: 'redis' }),
+    otherwise: '`rest` when only `UPSTASH_REDIS_REST_URL` is given, else `redis`',
+    meaning:
+      "`redis` is Redis' own protocol, `rest` is HTTP as Upstash serves it; decides when both addresses are given",
+  })
+  REDIS_PROTOCOL?: 'redis' | 'rest';
+
+  @Setting({ is: text('an `http://` or `https://` URL'), meaning: 'Address of Redis over HTTP' })
+  UPSTASH_REDIS_REST_URL?: string;
+
+  @Setting({ is: text(), secret: true, meaning: 'Token for `UPSTASH_REDIS_REST_URL`; it must be allowed to write' })
+  UPSTASH_REDIS_REST_TOKEN?: string;
+
+  @Setting({ is: addresses, meaning: 'Sentinels of a group, instead of the address of a server' })
+  REDIS_SENTINELS?: string;
+
+  @Setting({ is: matching(/^\S+$/, 'a name'), meaning: 'Name of the group, as the sentinels have it' })
+  REDIS_SENTINEL_MASTER?: string;
+
+  @Setting({ is: text(), meaning: 'User of the sentinels, if they require one' })
+  REDIS_SENTINEL_USERNAME?: string;
+
+  @Setting({
+    is: text(),
+    secret: true,
+    meaning: 'Password of the sentinels, if they require one; `REDIS_PASSWORD` is that of the servers',
+  })
+  REDIS_SENTINEL_PASSWORD?: string;
+
+  @Setting({
+    is: addresses,
+    meaning: 'Some nodes of a Redis Cluster, instead of the address of a server; the others are discovered',
+  })
+  REDIS_CLUSTER_NODES?: string;
+
+  @Setting({
+    is: flag,
+    otherwise: '`true` with a `rediss://` URL, else `false`',
+    meaning: 'TLS to Redis and to the sentinels',
+  })
+  REDIS_TLS?: boolean;
+
+  @Setting({
+    is: text('the path of a PEM file, or its text'),
+    meaning: 'Authority that signed the certificate of Redis, if it is a private one',
+  })
+  REDIS_TLS_CA?: string;
+
+  @Setting({ is: flag, meaning: '`false` disables certificate checks (tests only)' })
+  REDIS_TLS_REJECT_UNAUTHORIZED = true;
+
+  @Setting({
+    is: matching(/^[A-Za-z0-9.:_*-]+$/, 'a host name'),
+    otherwise: 'the host that is connected to',
+    meaning: 'Name that the certificate of Redis must carry',
+  })
+  REDIS_TLS_SERVERNAME?: string;
+
+  @Setting({
+    section: 'Redis: how it is used',
+    is: matching(/^[A-Za-z0-9._:{}-]*$/, 'letters, digits and `.` `_` `:` `-` `{` `}`'),
+    meaning: 'Prefix of every key; on a Cluster with a hash tag, such as `{prod}`',
+  })
+  REDIS_NAMESPACE = '';
+
+  @Setting({
+    is: integer(2, 1000),
+    aliases: ['REDIS_MAX_POOL_SIZE'],
+    meaning: 'Connections of this replica: one reads changes, the others carry commands',
+  })
+  REDIS_MAX_CONNECTIONS = 2;
+
+  @Setting({ is: socketTimeout, meaning: 'Timeout of a command' })
+  REDIS_SOCKET_TIMEOUT = 2 * SECOND;
+
+  @Setting({ is: socketTimeout, aliases: ['REDIS_CONNECTION_TIMEOUT'], meaning: 'Timeout of connecting' })
+  REDIS_SOCKET_CONNECT_TIMEOUT = 5 * SECOND;
+
+  @Setting({
+    is: socketTimeout,
+    meaning: 'How long a write with `Waymark-Durability: replicated` waits for a replica of Redis to confirm it',
+  })
+  REDIS_CONFIRM_TIMEOUT = SECOND;
+
+  @Setting({ is: flag, meaning: 'Serve although Redis may evict live state' })
+  ALLOW_EVICTION = false;
+
+  @Setting({
+    section: 'While Redis is unreachable',
+    is: oneOf(['memory', 'none']),
+    meaning:
+      '`memory` serves what this replica knows, accepts writes and replays them into Redis afterwards; `none` answers 503',
+  })
+  REDIS_FALLBACK: 'memory' | 'none' = 'memory';
+
+  @Setting({
+    is: integer(0, 64 * GIB),
+    meaning: 'Bytes of recently seen workflows that are kept for the time when Redis is unreachable',
+  })
+  DETACHED_CACHE_BYTES = 64 * MIB;
+
+  @Setting({
+    is: integer(MIB, 64 * GIB),
+    meaning: 'Bytes of writes accepted while Redis is unreachable; more are refused with 503',
+  })
+  DETACHED_MAX_BYTES = 256 * MIB;
+
+  @Setting({ is: flag, meaning: 'Circuit breaker: stop asking Redis after repeated failures' })
+  CIRCUIT_BREAKER_ENABLED = true;
+
+  @Setting({ is: integer(1, 1000), meaning: 'Failed connections in a row that open the breaker' })
+  CIRCUIT_BREAKER_FAILURE_THRESHOLD = 5;
+
+  @Setting({ is: integer(1, 1000), meaning: 'Answers in a row that close it again' })
+  CIRCUIT_BREAKER_SUCCESS_THRESHOLD = 2;
+
+  @Setting({
+    is: duration(SECOND, HOUR),
+    meaning: 'Longest pause of a breaker that opens again and again although Redis answers PING',
+  })
+  CIRCUIT_BREAKER_TIMEOUT = 30 * SECOND;
+
+  @Setting({
+    section: 'Workflows',
+    is: duration(SECOND, 36_500 * DAY),
+    meaning: 'Time to live of a workflow after a write without `ttlSeconds`',
+  })
+  WORKFLOW_STATE_TTL = DAY;
+
+  @Setting({ is: index, meaning: 'Fields of a state by which workflows can be listed; empty for none' })
+  WORKFLOW_INDEX = '/status,/document_type,/user_id,/case_id';
+
+  @Setting({ is: integer(0, 1000), meaning: 'Earlier versions kept per workflow; `0` keeps none' })
+  WORKFLOW_HISTORY_LIMIT = 50;
+
+  @Setting({ is: integer(0, 64 * MIB), meaning: 'Bytes of earlier versions kept per workflow; `0` keeps none' })
+  WORKFLOW_HISTORY_MAX_BYTES = MIB;
+
+  @Setting({
+    is: integer(KIB, 8 * MIB),
+    meaning: 'Largest state in bytes; large values block Redis for all its clients',
+  })
+  MAX_STATE_BYTES = MIB;
+
+  @Setting({
+    section: 'Tasks',
+    is: integer(1, 10_000_000),
+    meaning: 'Ready, delayed and leased tasks of one queue; more are refused with 429',
+  })
+  QUEUE_MAX_TASKS = 100_000;
+
+  @Setting({
+    is: duration(MINUTE, 365 * DAY),
+    meaning: 'A task that is not claimed this long after it was due goes to the dead list; `expiresAt` of a task wins',
+  })
+  TASK_WAIT_LIMIT = 7 * DAY;
+
+  @Setting({ is: duration(SECOND, 30 * DAY), meaning: 'Retention of done and cancelled tasks with their results' })
+  TASK_RESULT_TTL = HOUR;
+
+  @Setting({ is: duration(SECOND, 30 * DAY), meaning: 'Retention of the progress events of an ended task' })
+  TASK_PROGRESS_TTL = 10 * MINUTE;
+
+  @Setting({ is: duration(MINUTE, 365 * DAY), meaning: 'Retention of dead tasks' })
+  DEAD_TASK_TTL = 7 * DAY;
+
+  @Setting({ is: integer(1, 1_000_000), meaning: 'Dead tasks kept per queue; the oldest are removed first' })
+  QUEUE_MAX_DEAD = 10_000;
+
+  @Setting({
+    section: 'Routing',
+    is: text('a JSON list of agents, or the path of a file with one; docs/routing.md has the format'),
+    otherwise: 'claude, gpt-4, gemini, llama and mistral',
+    meaning: 'Agents that tasks are routed to',
+  })
+  ROUTING_AGENTS?: string;
+
+  @Setting({ is: duration(SECOND, DAY), meaning: 'A status that an agent has reported expires after this time' })
+  ROUTING_STATUS_TTL = 2 * MINUTE;
+
+  @Setting({
+    section: 'Event feed and WebSockets',
+    is: integer(1000, 10_000_000),
+    meaning: 'Events kept in the feed of a tenant; a client that is further behind must read the state again',
+  })
+  FEED_MAX_EVENTS = 100_000;
+
+  @Setting({ is: duration(MINUTE, 365 * DAY), meaning: 'Retention of events' })
+  FEED_MAX_AGE = DAY;
+
+  @Setting({
+    is: integer(1, 100_000),
+    meaning: 'Streams, waiting polls and WebSockets of this replica; more are refused',
+  })
+  FEED_MAX_LISTENERS = 5000;
+
+  @Setting({
+    is: integer(64 * KIB, 64 * MIB),
+    meaning: 'Bytes buffered for one client that reads slowly; a client with more is disconnected',
+  })
+  FEED_BUFFER_BYTES = MIB;
+
+  @Setting({
+    is: portOrAny,
+    otherwise: 'none',
+    meaning:
+      'Second port with WebSockets at its root, beside `/ws` of `PORT`; it must differ from `PORT`. Clients of older routers use 3001',
+  })
+  WEBSOCKET_PORT?: number;
+
+  @Setting({ is: origins, meaning: 'Origins of other hosts whose pages may open WebSockets' })
   WEBSOCKET_ORIGINS = '';
-  @Flag() EXAMPLES = false;
-  @IsOptional() DATA_DIR?: string;
-  @IsOptional() @MinLength(16) ADMIN_TOKEN?: string;
-  @IsNotEmpty() ENV_FILE = '.env';
-  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) LOG_LEVEL = 'info' as const;
-  @IsOptional() @IsIn(['pretty', 'json']) LOG_FORMAT?: 'pretty' | 'json';
-  @Duration(100, HOUR) REQUEST_TIMEOUT = 30 * SECOND;
-  @Duration(100, HOUR) HEADERS_TIMEOUT = 10 * SECOND;
-  @Duration(0, 10 * MINUTE) SHUTDOWN_DELAY = 0;
-  @Duration(SECOND, 10 * MINUTE) SHUTDOWN_TIMEOUT = 10 * SECOND;
+
+  @Setting({
+    section: 'Log',
+    is: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    meaning: '`debug` logs every request',
+  })
+  LOG_LEVEL = 'info' as 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+  @Setting({
+    is: oneOf(['pretty', 'json']),
+    otherwise: '`pretty` on a terminal, else `json`',
+    meaning: 'Format of the log',
+  })
+  LOG_FORMAT?: 'pretty' | 'json';
+
+  @Setting({
+    section: 'Timeouts and shutdown',
+    is: duration(100, HOUR),
+    meaning: 'Time within which a request must have arrived whole',
+  })
+  REQUEST_TIMEOUT = 30 * SECOND;
+
+  @Setting({
+    is: duration(100, HOUR),
+    meaning: 'Time within which its headers must have arrived; not longer than `REQUEST_TIMEOUT`',
+  })
+  HEADERS_TIMEOUT = 10 * SECOND;
+
+  @Setting({
+    is: duration(0, 10 * MINUTE),
+    meaning:
+      'After SIGTERM, keep serving this long with `/health/ready` at 503, so that load balancers stop sending requests',
+  })
+  SHUTDOWN_DELAY = 0;
+
+  @Setting({ is: duration(SECOND, 10 * MINUTE), meaning: 'Time that the whole shutdown may take' })
+  SHUTDOWN_TIMEOUT = 10 * SECOND;
 }
+
+export type SettingName = keyof Environment;
+
+export const SETTINGS: readonly Setting[] = declaredSettings;

@@ -49,6 +49,20 @@ describe('the configuration', () => {
     expect(readConfig({ ...base, [alias]: value, [name]: value })).toEqual(readConfig({ ...base, [name]: value }));
   });
 
+  it('speaks of a setting by the name that was given', () => {
+    expect(problems({ REDIS_ENABLE: 'maybe' })).toContain('REDIS_ENABLE="maybe": must be true or false');
+  });
+
+  it('accepts enumerations and flags in any case', () => {
+    const env = { LOG_FORMAT: 'Pretty', LOG_LEVEL: 'DEBUG', USE_REDIS: 'TRUE', REDIS_FALLBACK: 'None' };
+    const { logFormat, logLevel, redis } = readConfig(env, false);
+    expect({ logFormat, logLevel, fallback: redis?.fallback }).toEqual({
+      logFormat: 'pretty',
+      logLevel: 'debug',
+      fallback: 'none',
+    });
+  });
+
   it('refuses a name and its older name that disagree', () => {
     expect(problems({ REDIS_MAX_CONNECTIONS: '3', REDIS_MAX_POOL_SIZE: '4' })).toMatch(
       /REDIS_MAX_POOL_SIZE="4": disagrees with REDIS_MAX_CONNECTIONS/,

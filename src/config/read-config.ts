@@ -1,13 +1,12 @@
-import 'reflect-metadata';
 import { resolve } from 'node:path';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { canonical } from './aliases.js';
 import type { Config } from './config.js';
-import { Environment, pointersOf } from './environment.js';
+import { withoutBackticks } from './describe-settings.js';
+import { asGiven, givenSettings } from './given-names.js';
+import { Environment, itemsOf, SETTINGS, type SettingName } from './environment.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
 import { namesRedis, redisConfig } from './redis-config.js';
-import { SETTINGS, type SettingName } from './settings.js';
 
 /** Checks of settings that a feature parses itself, by name; run here so that all problems are reported at once. */
 export type SettingChecks = Partial<
@@ -21,11 +20,12 @@ export function readConfig(
   checks: SettingChecks = {},
 ): Config {
   const problems: EnvironmentProblem[] = [];
-  const values = canonical(env, problems);
+  const given = givenSettings(env, problems);
+  const { values } = given;
   const read = plainToInstance(Environment, values, { exposeDefaultValues: true });
   for (const { property } of validateSync(read)) {
-    const allowed = SETTINGS.find(({ name }) => name === property)?.allowed ?? 'another value';
-    problems.push({ name: property, value: values[property], says: `must be ${allowed}` });
+    const allowed = SETTINGS.find(({ name }) => name === property)?.is.allowed ?? 'another value';
+    problems.push({ name: property, value: values[property], says: withoutBackticks(`must be ${allowed}`) });
   }
   if (read.HEADERS_TIMEOUT > read.REQUEST_TIMEOUT) {
     problems.push({
@@ -45,7 +45,7 @@ export function readConfig(
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   for (const [name, check] of Object.entries(checks))
     check(values[name], (says) => problems.push({ name, value: undefined, says }));
-  if (problems.length > 0) throw new InvalidEnvironmentError(problems);
+  if (problems.length > 0) throw new InvalidEnvironmentError(problems.map((one) => asGiven(one, given)));
   return {
     host: read.HOST,
     port: read.PORT,
@@ -54,7 +54,7 @@ export function readConfig(
     detached: { cacheBytes: read.DETACHED_CACHE_BYTES, mostBytes: read.DETACHED_MAX_BYTES },
     dataDir: read.DATA_DIR === undefined || read.DATA_DIR === '' ? undefined : resolve(read.DATA_DIR),
     workflowTtlMs: read.WORKFLOW_STATE_TTL,
-    workflowIndex: pointersOf(read.WORKFLOW_INDEX),
+    workflowIndex: itemsOf(read.WORKFLOW_INDEX),
     historyLimit: read.WORKFLOW_HISTORY_LIMIT,
     historyMaxBytes: read.WORKFLOW_HISTORY_MAX_BYTES,
     maxStateBytes: read.MAX_STATE_BYTES,
@@ -77,9 +77,7 @@ export function readConfig(
     },
     webSocket: {
       port: read.WEBSOCKET_PORT,
-      origins: read.WEBSOCKET_ORIGINS.split(',')
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ''),
+      origins: itemsOf(read.WEBSOCKET_ORIGINS),
     },
     examples: read.EXAMPLES,
     logLevel: read.LOG_LEVEL,

@@ -62,6 +62,14 @@ describe('which Redis', () => {
     expect(redis({ ...both, REDIS_PROTOCOL: 'rest' })?.topology?.kind).toBe('rest');
   });
 
+  it('is reached natively where an older guide says REDIS_PROTOCOL=native', () => {
+    const env = { ...REST, UPSTASH_REDIS_URL: 'rediss://u:p@eu1.example:6379', REDIS_PROTOCOL: 'native' };
+    expect(redis(env)).toMatchObject({ host: 'eu1.example', password: 'p' });
+    expect(redis({ ...env, REDIS_PROTOCOL: 'Rest' })?.topology?.kind).toBe('rest');
+    const [problem] = problems({ ...REST, UPSTASH_REDIS_URL: 'rediss://u:p@eu1.example:6379' });
+    expect(problem).toMatch(/^UPSTASH_REDIS_REST_URL .* with UPSTASH_REDIS_URL, .* choose with REDIS_PROTOCOL/);
+  });
+
   it.each([
     [
       { REDIS_URL: 'redis://a', REDIS_CLUSTER_NODES: 'a:1', REDIS_NAMESPACE: '{p}' },

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Address, RedisConfig, RedisTopology, TlsConfig } from './config.js';
-import type { Environment } from './environment.js';
+import type { Environment, SettingName } from './environment.js';
 import type { EnvironmentProblem } from './invalid-environment.error.js';
-import type { SettingName } from './settings.js';
 
 type Value = string | number | boolean | undefined;
 
@@ -59,7 +58,10 @@ function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTop
   // A URL and a host may stand together, as long as they agree; everything else excludes the rest.
   const [way, other] = given.filter((name) => name !== 'REDIS_HOST' || !given.includes('REDIS_URL')).toReversed();
   if (way !== undefined && other !== undefined)
-    says(way, `cannot be given together with ${other}: each says where Redis is, and of another kind`);
+    says(
+      way,
+      `cannot be given together with ${other}, which is another Redis; give one of them${way === 'UPSTASH_REDIS_REST_URL' && other === 'REDIS_URL' ? ', or choose with REDIS_PROTOCOL (redis or rest)' : ''}`,
+    );
   for (const [owner, names] of Object.entries(WAYS)) {
     for (const name of names as readonly SettingName[]) {
       if (owner !== 'REDIS_HOST' && !named.includes(owner as keyof typeof WAYS) && valueOf(read, name) !== undefined)

@@ -6,7 +6,16 @@ export function durationMs(text: string): number {
   return amount === undefined ? Number.NaN : Math.round(Number(amount) * (UNITS[unit] as number));
 }
 
-/** NaN for what is no plain decimal integer. */
-export function integer(text: string): number {
+/** In the largest unit that divides it; a single day is `24h`, nothing is `0s`. */
+export function showDuration(ms: number): string {
+  const fits = Object.entries(UNITS).filter(
+    ([unit, size]) => ms % size === 0 && ms >= size && (unit !== 'd' || ms > size),
+  );
+  const [unit, size] = fits.at(-1) ?? ['s', 1000];
+  return `${ms / size}${unit}`;
+}
+
+/** NaN if the text is not a plain decimal integer. */
+export function integerOf(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
 }

@@ -36,7 +36,7 @@ export class Waymark {
   ): Running {
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(process.execPath, [fileURLToPath(`${this.sources.url}cli/main.js`), ...args], {
-      env: { PATH, HOME, WAYMARK_URL: url },
+      env: { PATH, HOME, WAYMARK_URL: url, ENV_FILE: '/nothing' },
       stdio: 'pipe',
       ...options,
     });

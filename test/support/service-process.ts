@@ -18,7 +18,8 @@ export interface ServiceProcess {
 export async function startService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [main], {
-    env: { PATH, HOME, PORT: '0', LOG_FORMAT: 'json', ...env },
+    // Without the developer's own .env.
+    env: { PATH, HOME, PORT: '0', LOG_FORMAT: 'json', ENV_FILE: '/nothing', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

@@ -1,4 +1,4 @@
-import { durationMs, integer } from '../../config/units.js';
+import { durationMs, integerOf } from '../../config/units.js';
 import { UsageError } from './usage-error.js';
 
 interface Range {
@@ -42,7 +42,7 @@ export class Given {
   integer(name: string, { min, max }: Range): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const value = integer(text);
+    const value = integerOf(text);
     if (value >= min && value <= max) return value;
     throw new UsageError(`--${name} ${text}: must be an integer from ${min} to ${max}`);
   }
