@@ -6,7 +6,8 @@ import { GroupCommit } from './journal/group-commit.js';
 import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal-error.js';
 import { Listeners } from './feed/listeners.js';
-import { keptOutcome, type KeptOutcome } from './commits/outcomes.js';
+import { keptOutcome } from './commits/outcomes.js';
+import type { Kept } from '../kept.js';
 import { Tenants, type TenantData } from './tenant-data.js';
 import { Transaction, type Touched } from './commits/transaction.js';
 
@@ -95,7 +96,7 @@ export class MemoryCore {
   }
 
   /** Keeps the outcome of a commit under its once key. See `keptOutcome` for `isLasting`. */
-  keepOutcome(transaction: Transaction, once: Once, outcome: KeptOutcome['outcome'], isLasting?: boolean): void {
+  keepOutcome(transaction: Transaction, once: Once, outcome: Kept, isLasting?: boolean): void {
     const { now, data } = transaction;
     for (const key of data.outcomes.expired(now, OUTCOMES_REMOVED_PER_COMMIT)) transaction.setOutcome(key, undefined);
     const kept = keptOutcome(once, outcome, now, isLasting);

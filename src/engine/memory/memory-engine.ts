@@ -18,7 +18,7 @@ import {
 } from '../engine.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError } from '../errors.js';
-import type { MovedOutcome } from '../moving/moved-outcome.js';
+import type { MovedOutcome } from '../kept.js';
 import { pickMeta, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { WorkflowCollection } from './workflows/workflow-collection.js';
@@ -27,6 +27,7 @@ import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore } from './memory-core.js';
 import { MemoryMoving } from './moving/memory-moving.js';
+import { replayOf } from './commits/outcomes.js';
 import { CommitPlanner, type WorkflowChange } from './commits/commit-planner.js';
 import { restoreFrom } from './journal/restore.js';
 import { SweepTimer } from './sweep-timer.js';
@@ -163,8 +164,10 @@ export class MemoryEngine extends Engine {
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     return this.#core.read(tenant, (data) => {
-      const { next: _claimed, ...known } = data.outcomes.find(key, fingerprint, this.#clock()) ?? {};
-      return 'workflows' in known ? known : undefined;
+      const kept = data.outcomes.find(key, fingerprint, this.#clock());
+      if (kept === undefined) return undefined;
+      const { next: _claimed, ...outcome } = replayOf(kept);
+      return outcome;
     });
   }
 
@@ -236,7 +239,7 @@ export class MemoryEngine extends Engine {
       tenant,
       (data, now) => {
         const known = data.outcomes.findOnce(once, now);
-        return known && this.#replayed(data, known);
+        return known && this.#replayed(data, replayOf(known));
       },
       (transaction) => this.#make(transaction, commit),
     );
@@ -280,7 +283,7 @@ export class MemoryEngine extends Engine {
       ...(next && { next }),
       ...(once.memo !== undefined && { memo: once.memo }),
     };
-    this.#core.keepOutcome(transaction, once, outcome);
+    this.#core.keepOutcome(transaction, once, { is: 'commit', ...outcome });
     return { replayed: false, ...outcome };
   }
 

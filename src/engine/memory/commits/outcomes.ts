@@ -1,15 +1,17 @@
 import { RETRY_WINDOW_MS, type Once, type Outcome } from '../../commit.js';
+import type { Kept, Lent } from '../../kept.js';
+import type { TaskRecord } from '../../task.js';
 import { IdempotencyMismatchError } from '../../errors.js';
 import { SortedSet } from '../sorted-set.js';
 import { MAX_KEPT_STATE_BYTES } from '../../limits.js';
 
-/** The outcome of a commit, kept under its once key. */
+/** An outcome under its once key. */
 export interface KeptOutcome {
   readonly fingerprint: string;
   readonly untilMs: number;
   /** Journaled. Outcomes for the service's own retries are not: those retries end with the process. */
   readonly isLasting: boolean;
-  readonly outcome: Omit<Outcome, 'replayed'>;
+  readonly outcome: Kept;
 }
 
 export class Outcomes {
@@ -17,19 +19,19 @@ export class Outcomes {
   readonly #byEnd = new SortedSet();
 
   /** @throws IdempotencyMismatchError */
-  find(key: string, fingerprint: string, now: number): Outcome | undefined {
+  find(key: string, fingerprint: string, now: number): Kept | undefined {
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.untilMs <= now) return undefined;
     if (kept.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
-    return { ...kept.outcome, replayed: true };
+    return kept.outcome;
   }
 
   /** Outcome of the commit with this key or, failing that, with this alias. */
-  findOnce({ key, fingerprint, alias }: Once, now: number): Outcome | undefined {
+  findOnce({ key, fingerprint, alias }: Once, now: number): Kept | undefined {
     const found = this.find(key, fingerprint, now);
     if (found !== undefined || alias === undefined) return found;
     const kept = this.#kept.get(alias);
-    return kept === undefined || kept.untilMs <= now ? undefined : { ...kept.outcome, replayed: true };
+    return kept === undefined || kept.untilMs <= now ? undefined : kept.outcome;
   }
 
   keys(): string[] {
@@ -71,18 +73,45 @@ export class Outcomes {
 /** An outcome as it is kept: states that patches produced only when the request asks for them, and only up to a limit. */
 export function keptOutcome(
   { fingerprint, keepMs, keepStates, isLease }: Once,
-  outcome: KeptOutcome['outcome'],
+  outcome: Kept,
   now: number,
   isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
 ): KeptOutcome {
+  const kept = { fingerprint, untilMs: now + keepMs, isLasting };
+  if (outcome.is !== 'commit') return { ...kept, outcome };
   const workflows = outcome.workflows.map(({ state, ...workflow }) => {
     const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= MAX_KEPT_STATE_BYTES;
     return isKept ? { ...workflow, state } : workflow;
   });
-  return {
-    fingerprint,
-    untilMs: now + keepMs,
-    isLasting,
-    outcome: { ...outcome, workflows },
-  };
+  return { ...kept, outcome: { ...outcome, workflows } };
+}
+
+/** The outcome of a commit as a replay. A key of another call has none. */
+export function replayOf(kept: Kept): Outcome {
+  if (kept.is !== 'commit') return { replayed: true, workflows: [] };
+  const { is: _is, ...outcome } = kept;
+  return { ...outcome, replayed: true };
+}
+
+/** As journals of early versions have it: a claim, a step or dead tasks as JSON in `memo`, recognised by its shape. */
+export type UntypedKept = Omit<Outcome, 'replayed'>;
+
+export function typedKept(stored: Kept | UntypedKept): Kept {
+  if ('is' in stored) return stored;
+  const { workflows, tasks, eventIds, next, memo } = stored;
+  const hasParts = workflows.length > 0 || tasks !== undefined || eventIds !== undefined || next !== undefined;
+  return (hasParts || memo === undefined ? undefined : keptOfMemo(memo)) ?? { is: 'commit', ...stored };
+}
+
+function keptOfMemo(memo: string): Kept | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(memo);
+  } catch {
+    return undefined;
+  }
+  if (Array.isArray(value)) return { is: 'claim', lent: value as Lent[] };
+  const { task, eventId, ids } = (value ?? {}) as { task?: TaskRecord; eventId?: string; ids?: string[] };
+  if (typeof task === 'object') return { is: 'step', task, ...(eventId !== undefined && { eventId }) };
+  return Array.isArray(ids) ? { is: 'dead', ids } : undefined;
 }

@@ -166,7 +166,9 @@ export function sizeOf(change: JournalChange): number {
     case 'version':
       return SMALL + (change.value?.state.length ?? 0);
     case 'outcome':
-      return (change.value?.outcome.workflows ?? []).reduce((sum, { state = '' }) => sum + SMALL + state.length, SMALL);
+      return change.value?.outcome.is === 'commit'
+        ? change.value.outcome.workflows.reduce((sum, { state = '' }) => sum + SMALL + state.length, SMALL)
+        : SMALL;
   }
 }
 

@@ -22,7 +22,7 @@ import {
   type WorkflowRow,
 } from './journal-rows.js';
 import { inTransaction } from './lmdb-transaction.js';
-import type { KeptOutcome } from '../commits/outcomes.js';
+import { typedKept, type KeptOutcome, type UntypedKept } from '../commits/outcomes.js';
 import { isDiskFull } from '../directory/disk-space.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 
@@ -46,7 +46,10 @@ export class LmdbJournal implements Journal {
   // Keys are lists, which lmdb encodes without collisions, whatever the names contain.
   readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
   readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
-  readonly #outcomes: Database<KeptOutcome, [tenant: string, key: string]>;
+  readonly #outcomes: Database<
+    Omit<KeptOutcome, 'outcome'> & { readonly outcome: KeptOutcome['outcome'] | UntypedKept },
+    [tenant: string, key: string]
+  >;
   readonly #tasks: Database<TaskRow, [tenant: string, id: string]>;
   readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
   readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
@@ -122,7 +125,8 @@ export class LmdbJournal implements Journal {
       yield { kind: 'version', tenant, id, version, value: versionOf(version, value) };
     }
     for (const { key, value } of this.#outcomes.getRange()) {
-      yield { kind: 'outcome', tenant: key[0], key: key[1], value };
+      const outcome = typedKept(value.outcome);
+      yield { kind: 'outcome', tenant: key[0], key: key[1], value: { ...value, outcome } };
     }
     for (const { key, value } of this.#tasks.getRange()) {
       yield { kind: 'task', tenant: key[0], id: key[1], value: taskOf(key[1], value) };

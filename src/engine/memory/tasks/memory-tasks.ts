@@ -1,6 +1,7 @@
 import { ServiceError } from '../../../service-error.js';
 import type { Once } from '../../commit.js';
 import type { EngineObserver, TaskOptions } from '../../engine.js';
+import type { Kept, Lent } from '../../kept.js';
 import type { Claim, TaskDetail, TaskRecord, TaskStep } from '../../task.js';
 import { isOpen } from '../../task.js';
 import { openFirst } from '../../task-order.js';
@@ -22,9 +23,6 @@ import { claimedOf, detailOf, isForgotten, recordOf, type TaskEntry } from './ta
 import { TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
 
-/** What a claim keeps under its key: which task got which token. */
-type Lent = readonly (readonly [id: string, token: string])[];
-
 /** Tasks in maps; each method is one transaction. */
 export class MemoryTasks extends TaskQueues {
   constructor(
@@ -40,8 +38,8 @@ export class MemoryTasks extends TaskQueues {
       this.core.change<Claimed>(
         tenant,
         (data, now) => {
-          const known = data.outcomes.find(key, '', now)?.memo;
-          const again = known === undefined ? [] : stillHeld(data.tasks, JSON.parse(known) as Lent);
+          const known = data.outcomes.find(key, '', now);
+          const again = known?.is === 'claim' ? stillHeld(data.tasks, known.lent) : [];
           return again.length === 0
             ? undefined
             : {
@@ -55,10 +53,10 @@ export class MemoryTasks extends TaskQueues {
           const { data, now } = transaction;
           const queue = data.tasks.queues.get(claim.queue) ?? new Queue();
           if (tasks.length > 0) {
-            const memo = JSON.stringify(tasks.map(({ id, token }) => [id, token]));
+            const lent = tasks.map(({ id, token }): Lent => [id, token]);
             const keepMs = Math.max(...tasks.map(({ leaseEndsAtMs }) => leaseEndsAtMs)) - now;
             // A worker that lost the answer to a restart asks again, too.
-            this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { workflows: [], memo }, true);
+            this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { is: 'claim', lent }, true);
           }
           return { tasks, nextDueInMs: nextDueIn(queue, now), isPaused: queue.isPaused };
         },
@@ -66,11 +64,12 @@ export class MemoryTasks extends TaskQueues {
     );
   }
 
-  step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
-    return this.#once(step.kind, tenant, once, (transaction) => {
+  async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
+    const { is: _is, ...stepped } = await this.#once('step', step.kind, tenant, once, (transaction) => {
       const { entry, eventId } = this.#work(transaction).step(step);
-      return { task: recordOf(entry), ...(eventId !== undefined && { eventId }), replayed: false };
+      return { is: 'step', task: recordOf(entry), ...(eventId !== undefined && { eventId }) };
     });
+    return stepped;
   }
 
   find(tenant: string, id: string): Promise<TaskDetail | undefined> {
@@ -106,17 +105,11 @@ export class MemoryTasks extends TaskQueues {
     options: { readonly resetAttempts: boolean; readonly spreadMs: number },
     once: Once,
   ): Promise<Chosen> {
-    return this.#once('replay', tenant, once, (transaction) => ({
-      ids: this.#work(transaction).replayDead(queue, which, options),
-      replayed: false,
-    }));
+    return this.#dead('replay', tenant, once, (work) => work.replayDead(queue, which, options));
   }
 
   purgeDead(tenant: string, queue: string, which: DeadSelection, once: Once): Promise<Chosen> {
-    return this.#once('purge', tenant, once, (transaction) => ({
-      ids: this.#work(transaction).purgeDead(queue, which),
-      replayed: false,
-    }));
+    return this.#dead('purge', tenant, once, (work) => work.purgeDead(queue, which));
   }
 
   async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
@@ -204,24 +197,33 @@ export class MemoryTasks extends TaskQueues {
     return entry === undefined || isForgotten(entry, this.core.clock()) ? undefined : entry;
   }
 
-  /** Steps keep what came of them as the memo of an outcome. */
-  #once<T extends { readonly replayed: boolean }>(
+  async #dead(name: string, tenant: string, once: Once, run: (work: TaskWork) => readonly string[]): Promise<Chosen> {
+    const { ids, replayed } = await this.#once('dead', name, tenant, once, (transaction) => ({
+      is: 'dead',
+      ids: run(this.#work(transaction)),
+    }));
+    return { ids, replayed };
+  }
+
+  /** Runs `work` once and keeps what it returns; a repeat gets that again. */
+  #once<Is extends 'step' | 'dead'>(
+    is: Is,
     name: string,
     tenant: string,
     once: Once,
-    work: (transaction: Transaction) => T,
-  ): Promise<T> {
+    work: (transaction: Transaction) => Extract<Kept, { is: Is }>,
+  ): Promise<Extract<Kept, { is: Is }> & { readonly replayed: boolean }> {
     return this.#observed(name, () =>
-      this.core.change<T>(
+      this.core.change<Extract<Kept, { is: Is }> & { readonly replayed: boolean }>(
         tenant,
         (data, now) => {
-          const memo = data.outcomes.findOnce(once, now)?.memo;
-          return memo === undefined ? undefined : { ...(JSON.parse(memo) as T), replayed: true };
+          const kept = data.outcomes.findOnce(once, now);
+          return kept?.is === is ? { ...(kept as Extract<Kept, { is: Is }>), replayed: true } : undefined;
         },
         (transaction) => {
-          const result = work(transaction);
-          this.core.keepOutcome(transaction, once, { workflows: [], memo: JSON.stringify(result) });
-          return result;
+          const kept = work(transaction);
+          this.core.keepOutcome(transaction, once, kept);
+          return { ...kept, replayed: false };
         },
       ),
     );
@@ -242,7 +244,7 @@ export class MemoryTasks extends TaskQueues {
   }
 }
 
-function stillHeld(tasks: TaskCollection, lent: Lent): TaskEntry[] {
+function stillHeld(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
   return lent.flatMap(([id, token]) => {
     const entry = tasks.get(id);
     return entry?.status === 'leased' && entry.token === token ? [entry] : [];

@@ -1,7 +1,10 @@
-import type { ConflictName, Outcome } from '../../commit.js';
+import type { CommittedWorkflow, ConflictName, Outcome } from '../../commit.js';
 import { KeptAsConflictError } from '../../errors.js';
+import type { Kept, MovedOutcome } from '../../kept.js';
+import { shownFields } from '../../moving/stamp.js';
 import { keptListOf, numberOf, textOf } from '../scripts/reply.js';
 import { enqueuedOf } from '../tasks/task-replies.js';
+import type { TaskRecord } from '../../task.js';
 import { committedOf } from '../workflows/workflow-replies.js';
 
 /** Value of a once key: "<until> <fingerprint>\n<outcome>". */
@@ -12,6 +15,43 @@ export function keptOf(text: string): {
 } {
   const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
   return { untilMs: numberOf(until), fingerprint, outcome };
+}
+
+/** The reverse of `keptOf`. */
+export function keptText({ fingerprint, untilMs, outcome }: MovedOutcome): string {
+  return `${untilMs} ${fingerprint}\n${JSON.stringify(storedOf(outcome))}`;
+}
+
+/** As commit.lua, claim.lua, step.lua and dead.lua keep it. */
+function storedOf(outcome: Kept): object {
+  switch (outcome.is) {
+    case 'claim':
+      return { lent: outcome.lent };
+    case 'step':
+      return { task: fieldsOf(outcome.task), event: outcome.eventId ?? '' };
+    case 'dead':
+      return { ids: outcome.ids };
+    case 'commit': {
+      const { workflows, tasks = [], eventIds = [], next, memo } = outcome;
+      return {
+        results: workflows.map(lineOf),
+        states: workflows.map(({ state = '' }) => state),
+        ...(memo !== undefined && { memo }),
+        tasks: tasks.map(({ task, isDuplicate }) => [isDuplicate ? '1' : '0', fieldsOf(task)]),
+        events: eventIds,
+        lent: next === undefined ? [] : [[next.id, next.token]],
+      };
+    }
+  }
+}
+
+function lineOf(workflow: CommittedWorkflow): string {
+  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, created } = workflow;
+  return [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs ?? '-', created ? '1' : '0'].join(' ');
+}
+
+function fieldsOf(task: TaskRecord): string[] {
+  return [task.id, ...shownFields(task)].map((field) => String(field ?? ''));
 }
 
 /**

@@ -1,0 +1,20 @@
+import type { Outcome } from './commit.js';
+import type { TaskRecord } from './task.js';
+
+/** What is kept under a once key: the outcome of a commit, of a claim, of a step of a task, or of a call for dead tasks. */
+export type Kept =
+  | ({ readonly is: 'commit' } & Omit<Outcome, 'replayed'>)
+  | { readonly is: 'claim'; readonly lent: readonly Lent[] }
+  | { readonly is: 'step'; readonly task: TaskRecord; readonly eventId?: string }
+  | { readonly is: 'dead'; readonly ids: readonly string[] };
+
+/** Which token a claim gave out for a task. */
+export type Lent = readonly [id: string, token: string];
+
+/** Moves with the records, so that a retry after the move is still one. */
+export interface MovedOutcome {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly untilMs: number;
+  readonly outcome: Kept;
+}
