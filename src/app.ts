@@ -3,20 +3,15 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
-import { ATTACH_SCHEMAS } from './attach/attach.openapi.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
-import { FEED_SCHEMAS } from './feed/feed.openapi.js';
-import { HEALTH_SCHEMAS } from './health/health-schemas.js';
-import { withSchemas } from './http/openapi.js';
+import { describeRoutes } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
-import { ROUTING_SCHEMAS } from './routing/routing-schemas.js';
-import { MIGRATION_SCHEMAS } from './migration/migration.openapi.js';
 import { VERSION } from './version.js';
 import { withIndexedFields } from './workflows/list.dto.js';
 
@@ -67,13 +62,8 @@ function describeApi(app: NestFastifyApplication, docs: boolean): void {
     .setVersion(VERSION)
     .setOpenAPIVersion('3.1.1')
     .build();
-  const document = withSchemas(SwaggerModule.createDocument(app, about), {
-    ...ROUTING_SCHEMAS,
-    ...FEED_SCHEMAS,
-    ...HEALTH_SCHEMAS,
-    ...MIGRATION_SCHEMAS,
-    ...ATTACH_SCHEMAS,
-  });
+  const document = SwaggerModule.createDocument(app, about);
+  describeRoutes(document);
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });
 }

@@ -1,56 +1,47 @@
-import { Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Get, Post, UseGuards } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { RedisConfig } from '../config/config.js';
 import { environmentOf } from '../config/env-file.js';
 import { configWith } from '../config/config-with.js';
 import { InvalidEnvironmentError } from '../config/invalid-environment.error.js';
-import { ON_CONFLICT, type OnConflict } from '../engine/moving/arrival.js';
 import { AdminGuard } from '../http/admin.guard.js';
-import { jsonTextOf, readObject } from '../http/body.js';
 import { InvalidBodyError } from '../http/http-errors.js';
-import { refuseKey } from '../http/idempotency.js';
-import { refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import { isoTime } from '../http/times.js';
-import { Attach, type AttachStatus } from './attach.js';
-import * as describe from './attach.openapi.js';
+import { answer, FromBody, Route } from '../http/route.js';
+import { AttachReport, AttachRequest } from './attach.dto.js';
+import { Attach } from './attach.js';
 
-/** A service in memory gets a Redis, without a restart. */
-@describe.attaching()
+/** Moves a service in memory to a Redis without a restart. */
+@ApiTags('moving state')
 @Controller('v1/admin/attach')
 @UseGuards(AdminGuard)
 export class AttachController {
   constructor(private readonly attach: Attach) {}
 
-  @describe.attach()
   @Post()
-  @HttpCode(202)
-  async start(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseKey(request);
-    refuseQuery(request);
-    const { redisUrl, onConflict = 'fail' } = readObject<{ redisUrl: string; onConflict?: OnConflict }>(
-      jsonTextOf(request),
-      {
-        redisUrl: {
-          accepts: (value): value is string => typeof value === 'string' && /^rediss?:\/\//.test(value),
-          says: 'must be a redis:// or rediss:// URL',
-          required: true,
-        },
-        onConflict: {
-          accepts: (value): value is OnConflict => ON_CONFLICT.includes(value as OnConflict),
-          says: `must be ${ON_CONFLICT.join(', ')}`,
-        },
-      },
-    );
-    const status = await this.attach.start(redisConfigOf(redisUrl), onConflict);
-    sendJson(reply.header('location', '/v1/admin/attach'), 202, textOf(status));
+  @Route({
+    id: 'attach',
+    summary: 'Move a service that runs in memory to Redis while it serves',
+    description:
+      'For administrators. Answers when that Redis is reachable and fit; the move goes on in the background. If it ' +
+      'fails, nothing has changed.',
+    answers: { 202: { says: 'Begun', body: AttachReport, headers: ['Location'] } },
+    problems: ['ADMIN_ONLY', 'ATTACH_REFUSED'],
+  })
+  async start(@FromBody(AttachRequest) { redisUrl, onConflict }: AttachRequest) {
+    const report = await this.attach.start(redisConfigOf(redisUrl), onConflict);
+    return answer(202, report, { headers: { location: '/v1/admin/attach' } });
   }
 
-  @describe.getAttach()
   @Get()
-  get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    refuseQuery(request);
-    sendJson(reply, 200, textOf(this.attach.status));
+  @Route({
+    id: 'getAttach',
+    summary: 'Progress of a move to Redis',
+    description: 'For administrators.',
+    answers: { 200: { says: 'As it is now', body: AttachReport } },
+    problems: ['ADMIN_ONLY'],
+  })
+  async get() {
+    return answer(200, this.attach.status);
   }
 }
 
@@ -62,9 +53,4 @@ function redisConfigOf(redisUrl: string): RedisConfig {
     if (!(error instanceof InvalidEnvironmentError)) throw error;
     throw new InvalidBodyError([{ pointer: '/redisUrl', message: error.message }]);
   }
-}
-
-function textOf({ startedAtMs, endedAtMs, ...status }: AttachStatus): string {
-  const timeOf = (ms: number | null) => (ms === null ? null : isoTime(ms));
-  return JSON.stringify({ ...status, startedAt: timeOf(startedAtMs), endedAt: timeOf(endedAtMs) });
 }

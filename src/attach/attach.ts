@@ -18,26 +18,8 @@ import { Ledger } from '../migration/ledger.js';
 import { newRound, Sync, type Round } from '../migration/sync.js';
 import { BOARD as ROUTING_BOARD } from '../routing/decision.js';
 import { ServiceError } from '../service-error.js';
+import type { AttachPhase, AttachReport } from './attach.dto.js';
 import { Changed } from './changed.js';
-
-export type AttachPhase =
-  'idle' | 'connecting' | 'copying' | 'catching-up' | 'verifying' | 'handing-over' | 'done' | 'failed';
-
-export interface AttachStatus {
-  readonly phase: AttachPhase;
-  /** Where to, without passwords; null before the first one. */
-  readonly redis: string | null;
-  readonly startedAtMs: number | null;
-  readonly endedAtMs: number | null;
-  readonly created: number;
-  readonly updated: number;
-  readonly same: number;
-  readonly kept: number;
-  /** How long requests had to wait at the end. */
-  readonly heldUpMs: number | null;
-  /** Why it failed. */
-  readonly error: string | null;
-}
 
 export class AttachRefusedError extends ServiceError {
   readonly code = 'ATTACH_REFUSED';
@@ -51,7 +33,7 @@ const LONGEST_HAND_OVER_MS = 5000;
 const MOST_HAND_OVERS = 5;
 const BOARDS_KNOWN_MS = 60_000;
 
-const NOTHING: AttachStatus = {
+const NOTHING: AttachReport = {
   phase: 'idle',
   redis: null,
   startedAtMs: null,
@@ -89,12 +71,12 @@ export class Attach implements OnModuleDestroy {
     private readonly edits: EditMaker,
   ) {}
 
-  get status(): AttachStatus {
+  get status(): AttachReport {
     return this.#status;
   }
 
   /** Settles when Redis has been found to be there and fit; the rest goes on by itself. @throws AttachRefusedError */
-  async start(config: RedisConfig, onConflict: OnConflict): Promise<AttachStatus> {
+  async start(config: RedisConfig, onConflict: OnConflict): Promise<AttachReport> {
     const memory = this.engines.current;
     if (!(memory instanceof MemoryEngine)) throw new AttachRefusedError('This service serves from Redis already');
     if (this.#running !== undefined || this.#status.phase === 'connecting') {

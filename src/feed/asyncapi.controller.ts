@@ -1,19 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import * as describe from './feed.openapi.js';
+import { Route } from '../http/route.js';
 
 const document = new URL('../../docs/asyncapi.yaml', import.meta.url);
 
-/** Serves the description of the WebSocket messages; tests check every frame against it. */
-@describe.feed()
+/** Messages of the WebSocket; the tests hold every frame against this document. */
+@ApiTags('feed')
 @Controller()
 export class AsyncApiController {
   #text: string | undefined;
 
-  @describe.asyncapi()
   @Get('asyncapi.yaml')
-  show(@Res() reply: FastifyReply): void {
+  @Route({
+    id: 'asyncapi',
+    summary: 'The messages of the WebSocket, as an AsyncAPI 3 document',
+    answers: { 200: { says: 'The document', types: { 'application/yaml': { type: 'string' } } } },
+    ignores: ['query'],
+  })
+  async show(@Res() reply: FastifyReply) {
     this.#text ??= readFileSync(document, 'utf8');
     void reply.header('content-type', 'application/yaml; charset=utf-8').send(this.#text);
   }

@@ -1,18 +1,16 @@
-import { Controller, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Engine } from '../engine/engine.js';
-import { readMessage } from './message.js';
-import { isName, NAME_RULE } from '../engine/names.js';
-import { callerOf } from '../http/caller.js';
-import { InvalidIdError } from '../http/http-errors.js';
+import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
-import { ObjectReader } from '../http/object-reader.js';
-import { refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import * as describe from './feed.openapi.js';
+import { answer, FromBody, FromCaller, FromPath, Route } from '../http/route.js';
+import { sized } from '../http/sized.js';
+import { ChannelPath, PublishedMessage } from './feed.dto.js';
+import { MAX_MESSAGE_BYTES, NewMessage } from './message.dto.js';
 
-/** Publishes messages to the subscribers of a channel on all replicas. */
-@describe.feed()
+/** Messages to everybody who follows a channel, through any replica. */
+@ApiTags('feed')
 @Controller('v1/channels')
 export class ChannelsController {
   constructor(
@@ -20,18 +18,23 @@ export class ChannelsController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  @describe.publish()
   @Post(':channel/messages')
-  async publish(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const { tenant } = callerOf(request);
-    const { channel } = request.params as { channel: string };
-    if (!isName(channel)) throw new InvalidIdError(`The name of a channel ${NAME_RULE}`);
-    const message = ObjectReader.read(request, (body) => readMessage(body, channel));
-    const outcome = await this.idempotency.run(request, tenant, ({ once }) =>
+  @Route({
+    id: 'publishMessage',
+    summary: 'Publish a message to all listeners of a channel',
+    once: true,
+    answers: { 202: { says: 'The message is in the feed', body: PublishedMessage, headers: ['Idempotency-Replayed'] } },
+  })
+  async publish(
+    @FromPath(ChannelPath) { channel }: ChannelPath,
+    @FromBody(NewMessage) { type, payload = 'null' }: NewMessage,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    const message = { channel, type, payload: sized(payload, MAX_MESSAGE_BYTES) };
+    const { eventIds, replayed } = await this.idempotency.run(request, tenant, ({ once }) =>
       this.engine.commit(tenant, { once, publish: [message] }),
     );
-    if (outcome.replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, 202, JSON.stringify({ eventId: outcome.eventIds?.[0] }));
+    return answer(202, { eventId: eventIds?.[0] as string }, { replayed });
   }
 }

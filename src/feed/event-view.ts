@@ -1,6 +1,10 @@
 import type { FeedEvent } from '../engine/engine.js';
 import { eventTimeMs } from '../engine/event-id.js';
-import { isoTime } from '../http/times.js';
+import { etagOf } from '../engine/records/workflow-meta.js';
+import type { Shape } from '../http/shapes/field.js';
+import { writeJson } from '../http/shapes/write.js';
+import { isOfTask } from './feed-filter.js';
+import { MessageEvent, SocketEvent, TaskTransition, WorkflowEvent } from './feed.dto.js';
 import { textFrame } from './web-socket-frame.js';
 
 /**
@@ -19,7 +23,9 @@ export class EventView {
 
   get json(): string {
     const { id, type, fields } = this.event;
-    return (this.#json ??= `${head({ id, type, at: timeOf(id) })},${bodyOf(fields)}}`);
+    const shape =
+      fields['channel'] !== undefined ? MessageEvent : isOfTask(this.event) ? TaskTransition : WorkflowEvent;
+    return (this.#json ??= textOf(shape, { id, type, atMs: eventTimeMs(id), ...subjectOf(this.event) }));
   }
 
   /** Server-Sent Event. Line breaks in a payload are white space of its JSON; each line becomes a `data` line. */
@@ -33,30 +39,24 @@ export class EventView {
     return (this.#frame ??= textFrame(this.message));
   }
 
+  /** Type and payload as published, followed by the position in the feed. */
   get message(): string {
     const { id, type, fields } = this.event;
-    const { channel, payload } = fields;
-    const at = timeOf(id);
-    if (channel === undefined) return `{"type":${text(type)},"payload":{${bodyOf(fields)}},${inner({ id, at })}}`;
-    return `{"type":${text(type)},"payload":${payload},${inner({ id, at, channel })}}`;
+    const { channel, payload = JSON.stringify(subjectOf(this.event)) } = fields;
+    return textOf(SocketEvent, { type, payload, id, atMs: eventTimeMs(id), channel });
   }
 }
 
-const text = (value: string): string => JSON.stringify(value);
-const head = (members: object): string => JSON.stringify(members).slice(0, -1);
-const inner = (members: object): string => JSON.stringify(members).slice(1, -1);
-const timeOf = (id: string): string => isoTime(eventTimeMs(id));
+const textOf = (shape: Shape, value: object): string => writeJson(shape, value).join('');
 
-/** Members that depend on the kind of event: message, task or workflow. */
-function bodyOf(fields: Readonly<Record<string, string>>): string {
-  const { channel, payload, id, version, inc, queue, workflow } = fields;
-  if (channel !== undefined) return `"channel":${text(channel)},"payload":${payload}`;
-  if (queue !== undefined) {
-    return inner({ taskId: id, queue, ...(workflow !== undefined && { workflowId: workflow }) });
-  }
-  // An expired workflow has neither version nor ETag.
-  const isKnown = version !== undefined && inc !== undefined;
-  return inner({ workflowId: id, ...(isKnown && { version: Number(version), etag: `"${inc}-${version}"` }) });
+/** The members of an event that say what it is about. */
+function subjectOf(event: FeedEvent): object {
+  const { channel, payload, id, version, inc, queue, workflow } = event.fields;
+  if (channel !== undefined) return { channel, payload };
+  if (isOfTask(event)) return { taskId: id, queue, workflowId: workflow };
+  // An expired workflow has neither version nor tag.
+  if (version === undefined || inc === undefined) return { workflowId: id };
+  return { workflowId: id, version: Number(version), etag: etagOf({ incarnation: inc, version: Number(version) }) };
 }
 
 /** Several events for the same clients, joined once for each kind of connection. */

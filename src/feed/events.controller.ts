@@ -1,17 +1,26 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, workflowIdOf } from '../http/caller.js';
+import type { Caller } from '../http/caller.js';
 import { refuseKey } from '../http/idempotency.js';
-import { sendJson } from '../http/send-json.js';
+import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { EventStreams } from './event-streams.js';
-import { readFeedQuery, type FeedQuery } from './feed-query.js';
+import { Events, FeedHeaders, FeedQuery, WorkflowEventsPath, WorkflowFeedQuery } from './feed.dto.js';
+import type { FeedFilter } from './feed-filter.js';
 import { Feeds } from './feeds.js';
-import * as describe from './feed.openapi.js';
 import { longPoll } from './long-poll.js';
 
-/** The feed as Server-Sent Events, or as JSON by long polling. */
-@describe.feed()
+const EVENTS = {
+  200: {
+    says: 'Server-Sent Events, each an event as JSON; with `wait` or `Accept: application/json` one JSON answer',
+    body: Events,
+    types: { 'text/event-stream': { type: 'string' }, 'application/json': Events },
+  },
+} as const;
+
+/** The feed: as a stream of Server-Sent Events, or as JSON for long polling. */
+@ApiTags('feed')
 @Controller('v1')
 export class EventsController {
   constructor(
@@ -20,35 +29,71 @@ export class EventsController {
     private readonly lifetime: RequestLifetime,
   ) {}
 
-  @describe.events()
   @Get('events')
-  events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.#answer(request, reply, readFeedQuery(request));
+  @Route({
+    id: 'readEvents',
+    summary: 'Changes of workflows and tasks, and published messages, as they happen',
+    description:
+      'One order for all readers. A stream begins with `event: reset` when events may have been missed, and is closed ' +
+      'with `event: resync` when its reader is too slow.',
+    answers: EVENTS,
+    problems: ['FEED_TRIMMED', 'FEED_RESET', 'TOO_MANY_LISTENERS'],
+  })
+  events(
+    @FromQuery(FeedQuery) query: FeedQuery,
+    @FromHeaders(FeedHeaders) { lastEventId }: FeedHeaders,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const { since, wait, limit, ...filter } = query;
+    return this.#answer(request, reply, tenant, filter, { since: lastEventId || since, wait, limit });
   }
 
-  @describe.workflowEvents()
   @Get('workflows/:id/events')
-  workflowEvents(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.#answer(request, reply, readFeedQuery(request, workflowIdOf(request)));
+  @Route({
+    id: 'readWorkflowEvents',
+    summary: 'Changes of one workflow and its tasks; the workflow need not exist yet',
+    answers: EVENTS,
+    problems: ['FEED_TRIMMED', 'FEED_RESET', 'TOO_MANY_LISTENERS'],
+  })
+  workflowEvents(
+    @FromPath(WorkflowEventsPath) { id }: WorkflowEventsPath,
+    @FromQuery(WorkflowFeedQuery) query: WorkflowFeedQuery,
+    @FromHeaders(FeedHeaders) { lastEventId }: FeedHeaders,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const { since, wait, limit, ...filter } = query;
+    return this.#answer(
+      request,
+      reply,
+      tenant,
+      { ...filter, workflow: id },
+      { since: lastEventId || since, wait, limit },
+    );
   }
 
   async #answer(
     request: FastifyRequest,
     reply: FastifyReply,
-    { filter, since, limit, waitMs }: FeedQuery,
-  ): Promise<void> {
+    tenant: string,
+    filter: FeedFilter,
+    { since: from, wait, limit }: { since: string | undefined; wait: number | undefined; limit: number },
+  ) {
     refuseKey(request);
-    const { tenant } = callerOf(request);
-    if (waitMs === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
-    const poll = { filter, since, limit, waitMs: waitMs ?? 0 };
+    // An empty place is no place: a browser may send the header without a value.
+    const since = from || undefined;
+    if (wait === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
+    const poll = { filter, since, limit, waitMs: (wait ?? 0) * 1000 };
     const { events, next } = await this.lifetime.during(request, (over) => longPoll(this.feeds, tenant, poll, over));
-    reply.header('cache-control', 'no-store');
     const texts = events.map(({ json }) => json).join(',');
-    sendJson(reply, 200, `{"events":[${texts}],"next":${JSON.stringify(next)}}`);
+    return answer(200, { events: `[${texts}]`, next }, { headers: { 'cache-control': 'no-store' } });
   }
 }
 
-/** A stream is the default; a HEAD request gets none, because it would never end. */
+/** Without an Accept header the answer is a stream; for HEAD it is JSON, since a stream would never end. */
 function wantsStream({ method, headers }: FastifyRequest): boolean {
   const accept = headers.accept ?? '*/*';
   return method !== 'HEAD' && (accept.includes('text/event-stream') || !accept.includes('application/json'));

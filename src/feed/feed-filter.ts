@@ -17,7 +17,7 @@ export interface FeedFilter {
 }
 
 const isMessage = ({ fields }: FeedEvent): boolean => fields['channel'] !== undefined;
-const isOfTask = ({ fields }: FeedEvent): boolean => fields['queue'] !== undefined;
+export const isOfTask = ({ fields }: FeedEvent): boolean => fields['queue'] !== undefined;
 
 function workflowOf(event: FeedEvent): string | undefined {
   if (isMessage(event)) return undefined;

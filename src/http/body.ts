@@ -70,33 +70,3 @@ export function scanBody(text: string, options?: ScanOptions): JsonScan {
       : new JsonRefusedError({ pointer: error.pointer, message: error.message });
   }
 }
-
-/** What a member of a small body must be: a claim about the value, and the words for when it does not hold. */
-export interface Member<T> {
-  readonly accepts: (value: unknown) => value is T;
-  readonly says: string;
-  readonly required?: boolean;
-}
-
-export type Members<T> = { readonly [K in keyof T]-?: Member<Exclude<T[K], undefined>> };
-
-/** Reads a small JSON object whose members are all known. Every fault is told at once; unknown members are faults. */
-export function readObject<T extends object>(text: string, members: Members<T>): T {
-  if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
-  // Null prototype: a member called __proto__ is then a member like any other, and unknown.
-  const body = Object.assign(Object.create(null), JSON.parse(text)) as Record<string, unknown>;
-  const known = members as Readonly<Record<string, Member<unknown>>>;
-  const issues = [
-    ...Object.keys(body)
-      .filter((name) => !Object.hasOwn(known, name))
-      .map((name) => ({ pointer: `/${name}`, message: 'is not known here' })),
-    ...Object.entries(known).flatMap(([name, { accepts, says, required }]) => {
-      const value = body[name];
-      if (value === undefined)
-        return required === true ? [{ pointer: `/${name}`, message: `is missing: ${says}` }] : [];
-      return accepts(value) ? [] : [{ pointer: `/${name}`, message: says }];
-    }),
-  ];
-  if (issues.length > 0) throw new InvalidBodyError(issues);
-  return body as T;
-}

@@ -1,5 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { ErrorCode } from '../service-error.js';
+import { ERROR_CODES, type ErrorCode } from '../service-error.js';
 import { ANSWER_HEADERS, REQUEST_HEADERS, type AnswerHeader, type RequestHeader } from './document-headers.js';
 import { PROBLEMS } from './problems.js';
 import { describedRoutes, type AnswerGiven, type BodyGiven, type Described, type Source } from './route.js';
@@ -19,8 +19,7 @@ export function describeRoutes(document: OpenAPIObject): void {
       for (const shape of shapesOf(route)) shapes.add(shape);
     }
   }
-  document.components = { ...document.components };
-  document.components.schemas = { ...document.components.schemas, ...(componentsOf(shapes) as object) };
+  document.components = { ...document.components, schemas: { ...componentsOf(shapes), Problem: PROBLEM } as never };
 }
 
 /** One operation as the document shows it. The end-to-end tests hold every request and every answer against this. */
@@ -111,17 +110,22 @@ function answerHeaders(names: readonly AnswerHeader[]): object {
   );
 }
 
-function schemaOf(given: Shape | Schema): Schema {
+function schemaOf(given: BodyGiven['schema']): Schema {
+  if (isList(given)) return { anyOf: given.map(({ name }) => ref(name)) };
   return typeof given === 'function' ? ref(given.name) : given;
 }
 
+function isList(given: BodyGiven['schema']): given is readonly Shape[] {
+  return Array.isArray(given);
+}
+
 function shapesOf({ options, inputs }: Described): readonly Shape[] {
-  const given: readonly (Shape | Schema | undefined)[] = [
+  const given: readonly (BodyGiven['schema'] | undefined)[] = [
     ...inputs.filter(({ source }) => source === 'body').map(({ shape }) => shape),
     ...Object.values(options.body?.types ?? {}).map(({ schema }) => schema),
     ...Object.values(options.answers).flatMap(({ body, types = {} }) => [body, ...Object.values(types)]),
   ];
-  return given.filter((one): one is Shape => typeof one === 'function');
+  return given.flat().filter((one): one is Shape => typeof one === 'function');
 }
 
 /** Codes that follow from what a route reads and from the kind of request it is. */
@@ -186,3 +190,26 @@ function problemsOf(route: Described, isWrite: boolean): object {
 }
 
 const MAY_BE_TRIED_AGAIN: readonly number[] = [409, 429, 503];
+
+const PROBLEM: Schema = {
+  type: 'object',
+  description: 'RFC 9457 problem document; docs/problems.md explains every code',
+  required: ['type', 'title', 'status', 'detail', 'instance', 'code'],
+  properties: {
+    type: { type: 'string', examples: ['/problems/version-conflict'] },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string', description: 'The id of the request' },
+    code: { type: 'string', enum: [...ERROR_CODES] },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'message'],
+        properties: { pointer: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+  additionalProperties: true,
+};

@@ -49,7 +49,8 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
 }
 
 export interface BodyGiven {
-  readonly schema: Shape | Schema;
+  /** Several classes: the body is one of them. */
+  readonly schema: Shape | Schema | readonly Shape[];
   readonly example: unknown;
 }
 

@@ -1,24 +1,24 @@
 import { Readable } from 'node:stream';
-import { Controller, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { StateTooLargeError } from '../engine/errors.js';
-import { ON_CONFLICT } from '../engine/moving/arrival.js';
 import { AdminGuard } from '../http/admin.guard.js';
 import { LINES_TYPE, mediaTypeOf } from '../http/body.js';
-import { refuseKey } from '../http/idempotency.js';
-import { Query } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
+import { answer, FromQuery, Route } from '../http/route.js';
 import { Import } from './import-stream.js';
 import { longestLine } from './limits.js';
-import * as describe from './migration.openapi.js';
+import { headerOf, textOfLine } from './lines.js';
+import { ImportQuery, ImportReport } from './migration.dto.js';
 import { LineTooLongError, readLines } from './read-lines.js';
 
-const FIELDS = ['onConflict', 'dryRun', 'report'];
+const EXAMPLE =
+  textOfLine(headerOf(0, ['default'])) + textOfLine({ kind: 'end', queues: 0, workflows: 0, tasks: 0, next: null });
 
-/** Lines of an export into this store, one by one as they come. */
-@describe.migration()
+/** Imports the lines of an export, one by one as they arrive. */
+@ApiTags('moving state')
 @Controller('v1/import')
 @UseGuards(AdminGuard)
 export class ImportController {
@@ -27,27 +27,42 @@ export class ImportController {
     private readonly config: Config,
   ) {}
 
-  @describe.importRecords()
   @Post()
-  @HttpCode(200)
-  async take(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseKey(request);
-    const query = new Query(request, FIELDS);
+  @Route({
+    id: 'importRecords',
+    summary: 'Write the records of an export into this store, exactly as they are',
+    description:
+      'For administrators. Each record arrives whole or not at all; importing it again changes nothing. An invalid line ' +
+      'is reported by its number and skipped.',
+    body: {
+      types: {
+        [LINES_TYPE]: {
+          schema: { type: 'string', description: 'One JSON object in each line; docs/migration.md' },
+          example: EXAMPLE,
+        },
+      },
+    },
+    answers: { 200: { says: 'Outcome of the records', body: ImportReport } },
+    problems: ['ADMIN_ONLY'],
+  })
+  async take(
+    @FromQuery(ImportQuery) { onConflict, dryRun, report }: ImportQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     mediaTypeOf(request, [LINES_TYPE]);
     const taking = new Import(this.engine.moving, {
-      onConflict: query.oneOf('onConflict', ON_CONFLICT) ?? 'fail',
-      isDryRun: query.oneOf('dryRun', ['true', 'false']) === 'true',
-      each: query.oneOf('report', ['counts', 'each']) === 'each',
+      onConflict,
+      isDryRun: dryRun,
+      each: report === 'each',
       maxStateBytes: this.config.maxStateBytes,
     });
     const longest = longestLine(this.config);
+    const body = (request.body as Readable | undefined | null) ?? Readable.from([]);
     try {
-      const report = await taking.take(
-        readLines((request.body as Readable | undefined | null) ?? Readable.from([]), longest),
-      );
-      sendJson(reply, 200, JSON.stringify(report));
+      return answer(200, await taking.take(readLines(body, longest)));
     } catch (error) {
-      // The rest of the stream is not waited for, so no other request can follow it on this connection.
+      // The rest of the stream is not read, so no other request can follow it on this connection.
       reply.header('connection', 'close');
       throw error instanceof LineTooLongError ? new StateTooLargeError(longest, null) : error;
     }

@@ -1,43 +1,39 @@
 import type { FastifyRequest } from 'fastify';
-import { ObjectReader } from '../http/object-reader.js';
+import { jsonTextOf, scanBody } from '../http/body.js';
+import { readJson } from '../http/shapes/read.js';
 import { sized } from '../http/sized.js';
-import { readNewTask, type TaskLimits } from '../tasks/new-task.js';
+import { compilePointers } from '../json/pointer-set.js';
+import { newTaskOf, type TaskLimits } from '../tasks/new-task.js';
 import { readText, type TextReading } from './complexity.js';
+import { MAX_TEXT_BYTES, RoutingRequest, RoutingTaskRequest } from './routing.dto.js';
 import type { RoutedTask } from './task-router.js';
 
-/** The text to route; larger data belongs in a payload. */
-export const LARGEST_TEXT_BYTES = 64 * 1024;
-
-export interface RoutingRequest {
+export interface RoutingInput {
   readonly reading: TextReading;
-  /** Undefined unless the task is to be enqueued. */
+  /** Undefined when no task is to be enqueued. */
   readonly task: RoutedTask | undefined;
 }
 
-/** The body `{text}`. @throws InvalidBodyError @throws StateTooLargeError */
-export function readTextBody(request: FastifyRequest): TextReading {
-  return ObjectReader.read(request, (body) => readText(textOf(body)));
+const ENQUEUE = compilePointers([['enqueue']]);
+
+/** @throws StateTooLargeError */
+export function readingOf(text: string): TextReading {
+  return readText(sized(text, MAX_TEXT_BYTES));
 }
 
-/** The body `{text, enqueue?}`, and beside them what a task may have. @throws InvalidBodyError @throws StateTooLargeError */
-export function readRoutingRequest(request: FastifyRequest, limits: TaskLimits): RoutingRequest {
-  return ObjectReader.read(request, (body) => {
-    const text = textOf(body);
-    const task = body.boolean('enqueue') === true ? readTask(body, text, limits) : undefined;
-    return { reading: readText(text), task };
-  });
-}
-
-function textOf(body: ObjectReader): string {
-  const text = body.stringRequired('text', 'must be a text that is not blank', (value) => value.trim() !== '');
-  return sized(text, LARGEST_TEXT_BYTES);
-}
-
-function readTask(body: ObjectReader, text: string, limits: TaskLimits): RoutedTask {
-  // An existing task may be in the queue of another agent than the one chosen now.
-  for (const name of ['id', 'dedupeKey']) {
-    if (body.has(name))
-      body.refuse('is not accepted here; use an Idempotency-Key to get the same decision and task again', name);
+/** Two forms of one body: members of a task are known only with `enqueue: true`. @throws InvalidBodyError @throws StateTooLargeError */
+export function readRoutingRequest(request: FastifyRequest, limits: TaskLimits): RoutingInput {
+  const body = jsonTextOf(request);
+  const [enqueue] = scanBody(body, { find: ENQUEUE }).found;
+  if (enqueue === undefined || body.slice(enqueue.start, enqueue.end) !== 'true') {
+    return { reading: readingOf(readJson(RoutingRequest, body).value.text), task: undefined };
   }
-  return readNewTask(body, limits, '', JSON.stringify({ text }));
+  const {
+    text,
+    enqueue: _enqueue,
+    payload = JSON.stringify({ text }),
+    ...options
+  } = readJson(RoutingTaskRequest, body).value;
+  // The queue is that of the agent, which is chosen later.
+  return { reading: readingOf(text), task: newTaskOf({ ...options, payload }, '', limits) };
 }

@@ -1,16 +1,16 @@
-import { Controller, Get, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../http/caller.js';
+import { Controller, Get, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
-import { refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import { readTextBody } from './routing-request.js';
+import { answer, FromBody, FromCaller, Route } from '../http/route.js';
+import { readingOf } from './routing-request.js';
 import { RoutingStatistics } from './routing-statistics.js';
+import { TestDecision, TestStatistics, TextToRoute } from './routing.dto.js';
 import { TaskRouter } from './task-router.js';
-import * as describe from './routing.openapi.js';
 
-/** Routes for older clients, with their shapes. */
-@describe.routing()
+/** Routes and shapes of older clients. */
+@ApiTags('routing')
 @Controller('api/routing/test')
 export class RoutingTestController {
   constructor(
@@ -19,25 +19,36 @@ export class RoutingTestController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  @describe.testRouting()
   @Post()
-  async route(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const reading = readTextBody(request);
-    const { tenant } = callerOf(request);
+  @Route({
+    id: 'testRouting',
+    summary: 'Choose an agent for a text, in the shape of older clients',
+    description:
+      'The decision is published on channel task:routing after the answer, which does not wait for the store.',
+    once: true,
+    answers: { 200: { says: 'The decision', body: TestDecision, headers: ['Idempotency-Replayed'] } },
+  })
+  async route(
+    @FromBody(TextToRoute) { text }: TextToRoute,
+    @FromCaller() { tenant }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    const reading = readingOf(text);
     const { decision, replayed } = await this.idempotency.run(request, tenant, async ({ once, keyed }) =>
       keyed ? this.router.commit(tenant, reading, undefined, once) : this.router.route(tenant, reading),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    sendJson(reply, 200, JSON.stringify({ success: true, decision }));
+    return answer(200, { success: true as const, decision }, { replayed });
   }
 
-  @describe.routingStatistics()
   @Get()
-  async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
-    const { recentDecisions, ...counts } = await this.statistics.read(callerOf(request).tenant);
-    const head = JSON.stringify({ success: true, stats: counts }).slice(0, -2);
-    sendJson(reply, 200, head, `,"recentDecisions":[${recentDecisions.join(',')}]}}`);
+  @Route({
+    id: 'getRoutingStatistics',
+    summary: 'Decisions of all replicas',
+    answers: { 200: { says: 'Counts by agent, and the newest decisions first', body: TestStatistics } },
+  })
+  async show(@FromCaller() { tenant }: Caller) {
+    const { recentDecisions, ...counts } = await this.statistics.read(tenant);
+    const stats = { ...counts, recentDecisions: `[${recentDecisions.join(',')}]` };
+    return answer(200, { success: true as const, stats });
   }
 }

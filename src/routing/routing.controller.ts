@@ -1,17 +1,15 @@
-import { Controller, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../http/caller.js';
+import { Controller, Post, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
-import { refuseQuery } from '../http/query.js';
-import { sendJson } from '../http/send-json.js';
-import { writeJson } from '../http/shapes/write.js';
-import { Task } from '../tasks/task.dto.js';
+import { answer, FromCaller, Route } from '../http/route.js';
 import { Tasks } from '../tasks/tasks.js';
 import { readRoutingRequest } from './routing-request.js';
+import { RoutedTask, RoutingDecision, RoutingRequest, RoutingTaskRequest } from './routing.dto.js';
 import { TaskRouter } from './task-router.js';
-import * as describe from './routing.openapi.js';
 
-@describe.routing()
+@ApiTags('routing')
 @Controller('v1/routing')
 export class RoutingController {
   constructor(
@@ -20,22 +18,38 @@ export class RoutingController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  /** A decision waits for the store only when a task is enqueued or an Idempotency-Key is given. */
-  @describe.routeTask()
+  /** A plain decision waits for no store; one with a task or an Idempotency-Key waits for its commit. */
   @Post()
-  async route(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    refuseQuery(request);
+  @Route({
+    id: 'routeTask',
+    summary: 'Choose an agent for a text, and with `enqueue` put the task on its queue',
+    description:
+      'With `enqueue` the task, the decision, its publication and the statistics are one commit, done before the answer. ' +
+      'A repeat with the same Idempotency-Key gets the same decision and task.',
+    once: true,
+    body: {
+      types: {
+        'application/json': {
+          schema: [RoutingRequest, RoutingTaskRequest],
+          example: { text: 'Translate this into French', enqueue: true, priority: 3 },
+        },
+      },
+    },
+    answers: {
+      200: { says: 'The decision', body: RoutingDecision, headers: ['Idempotency-Replayed'] },
+      201: { says: 'The decision and its task', body: RoutedTask, headers: ['Idempotency-Replayed', 'Location'] },
+    },
+    problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
+  })
+  async route(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
     const { reading, task } = readRoutingRequest(request, this.tasks.limits);
-    const { tenant } = callerOf(request);
     const { decision, enqueued, replayed } = await this.idempotency.run(request, tenant, async ({ once, keyed }) =>
       keyed || task !== undefined
         ? this.router.commit(tenant, reading, task, once)
         : this.router.route(tenant, reading),
     );
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    const text = JSON.stringify(decision);
-    if (enqueued === undefined) return sendJson(reply, 200, text);
-    reply.header('location', `/v1/tasks/${enqueued.task.id}`);
-    sendJson(reply, 201, text.slice(0, -1), ',"task":', ...writeJson(Task, enqueued.task), '}');
+    if (enqueued === undefined) return answer(200, decision, { replayed });
+    const location = `/v1/tasks/${enqueued.task.id}`;
+    return answer(201, { ...decision, task: enqueued.task }, { replayed, headers: { location } });
   }
 }

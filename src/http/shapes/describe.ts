@@ -12,7 +12,10 @@ export function componentsOf(shapes: Iterable<Shape>): Record<string, Schema> {
     if (made.has(name)) throw new Error(`Two classes are called ${name}, which is one name in the document`);
     made.set(name, shape);
     schemas[name] = objectSchema(shape);
-    for (const { of } of fieldsOf(shape)) if (of !== undefined) visit(of());
+    for (const { of, itemsOf } of fieldsOf(shape)) {
+      if (of !== undefined) visit(of());
+      for (const one of itemsOf?.() ?? []) visit(one);
+    }
   };
   for (const shape of shapes) visit(shape);
   return schemas;
@@ -31,7 +34,8 @@ function objectSchema(shape: Shape): Schema {
   };
 }
 
-export function fieldSchema({ kind, schema, of, isNullable }: Field): Schema {
+export function fieldSchema({ kind, schema, of, itemsOf, isNullable }: Field): Schema {
+  if (itemsOf !== undefined) return { ...schema, items: { anyOf: itemsOf().map(({ name }) => ref(name)) } };
   if (of === undefined) return schema;
   const inner = ref(of().name);
   if (kind === 'list') return { ...schema, items: inner };

@@ -31,6 +31,8 @@ export interface Field extends Rules {
   readonly default?: unknown;
   readonly example?: unknown;
   readonly of?: () => Shape;
+  /** Classes of which each item of a raw list is one; for the document. */
+  readonly itemsOf?: () => readonly Shape[];
 }
 
 /** Holds between the members of an object; `schema` says the same where JSON Schema can. */

@@ -170,6 +170,17 @@ export const RawJson = (given: Common & { readonly schema?: Schema } = {}) =>
     schema: described(given.schema ?? {}, given),
   });
 
+/** A list whose items are objects of several classes, already written; kept as the exact text. */
+export const RawListOf = (itemsOf: () => readonly Shape[], given: Common = {}) =>
+  field({
+    ...commonOf(given),
+    kind: 'raw',
+    itemsOf,
+    says: 'must be a list',
+    accepts: () => true,
+    schema: described({ type: 'array' }, given),
+  });
+
 export const Nested = (of: () => Shape, given: Omit<Common, 'default'> = {}) =>
   field({
     ...commonOf(given),

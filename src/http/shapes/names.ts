@@ -36,5 +36,8 @@ export const QueueName = (given: Common<string> = {}) => Value(queueName(), { ex
 export const QueueOrDeadList = (given: Common<string> = {}) =>
   Value(queueOrDeadList(), { example: 'writer', ...given });
 
+/** How an id begins. */
+export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be how an id begins'), given);
+
 /** Name of a channel or a worker. */
 export const Name = (given: Common<string> = {}) => Value(text({ pattern: NAME, says: NAME_RULE }), given);

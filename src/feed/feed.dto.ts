@@ -1,0 +1,93 @@
+import { Integer, OneOf, RawJson, RawListOf, Text, Time } from '../http/shapes/fields.js';
+import { IdPrefix, Name, QueueName, TaskId, WorkflowId } from '../http/shapes/names.js';
+
+const MAX_WAIT_S = 60;
+const MAX_EVENTS = 1000;
+const MAX_TYPE_CHARACTERS = 128;
+
+export class ChannelPath {
+  @Name({ about: 'Name of a channel', example: 'task:routing' }) channel!: string;
+}
+
+export class WorkflowEventsPath {
+  @WorkflowId({ about: 'Id of a workflow' }) id!: string;
+}
+
+export class PublishedMessage {
+  @Text() eventId!: string;
+}
+
+export class WorkflowFeedQuery {
+  @Text({ optional: true, about: 'Events after this id; `0` for all that are kept; absent: only new events' })
+  since?: string;
+  @Integer({
+    min: 0,
+    max: MAX_WAIT_S,
+    optional: true,
+    about: 'Answer in JSON: at once when there are events, else after this many seconds',
+  })
+  wait?: number;
+  @Integer({ min: 1, max: MAX_EVENTS, default: 100, about: 'Events in one JSON answer' }) limit!: number;
+  @Text({
+    min: 1,
+    max: MAX_TYPE_CHARACTERS,
+    optional: true,
+    says: `must be 1 to ${MAX_TYPE_CHARACTERS} characters`,
+    about: 'One type, or with a final `*` all that begin so: `workflow.*`',
+  })
+  type?: string;
+}
+
+export class FeedQuery extends WorkflowFeedQuery {
+  @WorkflowId({ optional: true, about: 'Events of this workflow and its tasks' }) workflow?: string;
+  @IdPrefix({ optional: true, about: 'Events of workflows whose id begins so' }) idPrefix?: string;
+  @Name({ optional: true, about: 'Messages of this channel' }) channel?: string;
+}
+
+export class FeedHeaders {
+  @Text({ as: 'Last-Event-ID', optional: true, about: 'Last event that was read; takes precedence over `since`' })
+  lastEventId?: string;
+}
+
+class EventId {
+  @Text({ about: 'Position in the feed' }) id!: string;
+}
+
+export class MessageEvent extends EventId {
+  @Text() type!: string;
+  @Time({ as: 'at' }) atMs!: number;
+  @Name() channel!: string;
+  @RawJson() payload!: string;
+}
+
+const WORKFLOW_EVENTS = ['created', 'updated', 'restored', 'deleted', 'expired', 'adopted', 'conflict'] as const;
+
+export class WorkflowEvent extends EventId {
+  @OneOf(WORKFLOW_EVENTS.map((what) => `workflow.${what}` as const)) type!: string;
+  @Time({ as: 'at' }) atMs!: number;
+  @WorkflowId() workflowId!: string;
+  @Integer({ min: 1, optional: true, about: 'Absent when the workflow has expired' }) version?: number | undefined;
+  @Text({ optional: true }) etag?: string | undefined;
+}
+
+export class TaskTransition extends EventId {
+  @Text({ pattern: /^task\./ }) type!: string;
+  @Time({ as: 'at' }) atMs!: number;
+  @TaskId() taskId!: string;
+  @QueueName() queue!: string;
+  @TaskId({ optional: true }) workflowId?: string | undefined;
+}
+
+export class Events {
+  @RawListOf(() => [MessageEvent, WorkflowEvent, TaskTransition]) events!: string;
+  @Text({ about: '`since` of the next request' }) next!: string;
+}
+
+/** An event as a WebSocket frame has it; docs/asyncapi.yaml describes it. */
+export class SocketEvent {
+  @Text() type!: string;
+  @RawJson() payload!: string;
+  @Text() id!: string;
+  @Time({ as: 'at' }) atMs!: number;
+  @Name({ optional: true }) channel?: string | undefined;
+}

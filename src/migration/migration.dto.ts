@@ -1,0 +1,115 @@
+import { ON_CONFLICT, type OnConflict } from '../engine/moving/arrival.js';
+import type { Kind } from '../engine/moving/moved.js';
+import { READ_AT_ONCE } from '../engine/moving/moving.js';
+import { Holds, type Rules, type Schema } from '../http/shapes/field.js';
+import {
+  Count,
+  Flag,
+  Integer,
+  ListOf,
+  Nested,
+  OneOf,
+  RawJson,
+  Text,
+  Time,
+  Value,
+  Values,
+  text,
+} from '../http/shapes/fields.js';
+import { Name, taskId } from '../http/shapes/names.js';
+import { KINDS, VIEWS, type View } from './export-stream.js';
+
+const MAX_WORKFLOWS = 1_000_000_000;
+
+const kinds: Rules = {
+  schema: { type: 'string', pattern: `^(${KINDS.join('|')})(,(${KINDS.join('|')}))*$` },
+  says: `must be some of ${KINDS.join(', ')}, separated by commas`,
+  accepts: (value) => (value as readonly Kind[]).every((kind) => KINDS.includes(kind)),
+  parse: (given) => given.split(','),
+};
+
+/** Ids of several tenants have no common order, so a page of them belongs to one tenant. */
+@Holds<ExportQuery>({
+  check: ({ after, limit, tenant }) =>
+    (after !== undefined || limit !== undefined) && tenant === undefined
+      ? { pointer: '/tenant', message: 'is needed with after and limit' }
+      : undefined,
+})
+export class ExportQuery {
+  @OneOf(VIEWS, { default: 'records', about: 'Whole records, or only their stamps or digests' }) view!: View;
+  @Value(kinds, { default: KINDS, about: `Some of ${KINDS.join(', ')}, separated by commas; all by default` })
+  kinds!: readonly Kind[];
+  @Name({ optional: true, about: 'Only this tenant' }) tenant?: string;
+  @Time({ optional: true, about: 'Only workflows that were written later' }) sinceMs?: number;
+  @Text({ optional: true, about: 'Only workflows after this id; needs `tenant`' }) after?: string;
+  @Integer({
+    min: 1,
+    max: MAX_WORKFLOWS,
+    optional: true,
+    about: 'Maximum number of workflows; `next` of the end line is the next `after`; needs `tenant`',
+  })
+  limit?: number;
+}
+
+export class RecordSelection {
+  @Name({ default: 'default' }) tenant!: string;
+  @OneOf(KINDS) kind!: Kind;
+  @Values(taskId(), {
+    max: READ_AT_ONCE,
+    says: `must be a list of at most ${READ_AT_ONCE} ids`,
+    example: ['writer'],
+  })
+  ids!: readonly string[];
+}
+
+const MOVED_RECORD: Schema = {
+  type: ['object', 'null'],
+  description: 'A workflow, task or queue exactly as it is stored; docs/migration.md',
+  required: ['kind', 'id', 'tenant'],
+  properties: { kind: { type: 'string', enum: KINDS }, id: { type: 'string' }, tenant: { type: 'string' } },
+};
+
+export class MovedRecords {
+  @RawJson({ schema: { type: 'array', items: MOVED_RECORD } }) items!: string;
+}
+
+export class ImportQuery {
+  @OneOf(ON_CONFLICT, {
+    default: 'fail',
+    about:
+      'For an id that holds something else: `skip` keeps it, `newer` lets the later one win, `fail` keeps it and reports a conflict',
+  })
+  onConflict!: OnConflict;
+  @Flag({ default: false, about: 'Report what would happen, and write nothing' }) dryRun!: boolean;
+  @OneOf(['counts', 'each'], { default: 'counts', about: '`each`: the outcome of every record' }) report!:
+    'counts' | 'each';
+}
+
+export class ImportCounts {
+  @Count() created!: number;
+  @Count() updated!: number;
+  @Count() same!: number;
+  @Count() kept!: number;
+  @Count() conflict!: number;
+  @Count() expired!: number;
+  @Count() removed!: number;
+}
+
+export class ImportProblem {
+  @Integer({ min: 1 }) line!: number;
+  @Text() message!: string;
+}
+
+export class ImportReport {
+  @Nested(() => ImportCounts) counts!: ImportCounts;
+  @Count() lines!: number;
+  @Flag({ about: 'The stream ended with its end line' }) isComplete!: boolean;
+  @ListOf(() => ImportProblem, { about: 'The first hundred' }) problems!: readonly ImportProblem[];
+  @Count() problemCount!: number;
+  @Values(text(), {
+    max: Number.MAX_SAFE_INTEGER,
+    optional: true,
+    about: 'With `report=each`: outcome of each record, in order',
+  })
+  outcomes?: readonly string[] | undefined;
+}
