@@ -1,70 +1,64 @@
 import { PLACES_PER_PRIORITY } from './limits.js';
-export type TaskStatus = 'ready' | 'delayed' | 'leased' | 'done' | 'dead' | 'cancelled';
+import {
+  namesWith,
+  nothingIn,
+  pick,
+  TASK_FIELDS,
+  type FieldsWith,
+  type StoredTask,
+  type TaskFailure,
+  type TaskRecord,
+  type TaskStatus,
+} from './records/task-fields.js';
+
+export type { StoredTask, TaskFailure, TaskRecord, TaskStatus };
 
 /** Statuses of a task that somebody still has to do; such a task keeps its workflow from expiring. */
 export function isOpen(status: TaskStatus): boolean {
   return status === 'ready' || status === 'delayed' || status === 'leased';
 }
 
-/** A task to be put into a queue. The engine never looks into payload and headers; both are JSON text. */
-export interface NewTask {
+type Given = FieldsWith<'given'>;
+type Optional = { readonly [N in keyof Given as null extends Given[N] ? N : never]?: Given[N] | undefined };
+type Required = { readonly [N in keyof Given as null extends Given[N] ? never : N]: Given[N] };
+
+/** A task to be put into a queue: what its maker gives. The engine never looks into payload and headers; both are JSON text. */
+export interface NewTask extends Required, Optional {
   readonly id: string;
-  readonly queue: string;
   readonly payload: string;
   readonly headers: string;
-  /** 0 to 9; lower ones go first. */
-  readonly priority: number;
   readonly start: { readonly delayMs: number } | { readonly atMs: number };
-  /** Deliveries, of which the last one that fails or expires ends in the dead list. */
-  readonly maxAttempts: number;
-  /** After the first, second, … failed delivery; the last one goes on. */
-  readonly backoffMs: readonly number[];
-  /** When the claim does not say. */
-  readonly leaseMs: number;
-  /** From a delivery to its end; leases are not extended beyond. */
-  readonly limitMs: number | null;
   /** When it is not worth starting any more. */
   readonly expires: { readonly atMs: number } | { readonly afterDueMs: number };
   /** While the key is kept, another task with it is not created. */
   readonly dedupe?: { readonly key: string; readonly keepMs: number };
-  readonly workflowId?: string;
 }
 
-/** What is known of a task apart from payload, result and errors. */
-export interface TaskRecord {
-  readonly id: string;
-  readonly queue: string;
-  readonly status: TaskStatus;
-  readonly priority: number;
-  /** Deliveries so far, without those that were released. */
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly releases: number;
-  /** How often it came back from the dead list. */
-  readonly replays: number;
-  readonly workflowId: string | null;
-  readonly createdAtMs: number;
-  /** Since when it is ready; null otherwise. */
-  readonly readyAtMs: number | null;
-  /** When it becomes ready; only while delayed. */
-  readonly dueAtMs: number | null;
-  readonly expiresAtMs: number;
-  /** Only while leased. */
-  readonly leaseEndsAtMs: number | null;
-  /** Who has it, or had it last. */
-  readonly worker: string | null;
-  readonly cancelRequested: boolean;
-  /** Why it was cancelled, or what killed it: a code. */
-  readonly reason: string | null;
-  readonly endedAtMs: number | null;
-}
+/** Names of the fields that the maker of a task gives. */
+export const GIVEN = namesWith('given');
+const EMPTY = Object.fromEntries(
+  Object.entries(TASK_FIELDS).map(([name, field]) => [name, nothingIn(field)]),
+) as unknown as StoredTask;
 
-/** One failed delivery; `message` is cut to what is worth keeping. */
-export interface TaskFailure {
-  readonly code: string;
-  readonly message: string;
-  readonly attempt: number;
-  readonly atMs: number;
+/** A task as it begins. Its place in the queue is the engine's to give. */
+export function begunTask(task: NewTask, now: number): StoredTask {
+  const { id, headers, start, expires, dedupe } = task;
+  const dueAtMs = 'atMs' in start ? start.atMs : now + start.delayMs;
+  const isDelayed = dueAtMs > now;
+  return {
+    ...EMPTY,
+    ...pick(GIVEN, task),
+    id,
+    headers,
+    status: isDelayed ? 'delayed' : 'ready',
+    createdAtMs: now,
+    readyAtMs: isDelayed ? null : now,
+    dueAtMs: isDelayed ? dueAtMs : null,
+    expiresAtMs: 'atMs' in expires ? expires.atMs : Math.max(now, dueAtMs) + expires.afterDueMs,
+    dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
+    isTimed: 'atMs' in expires,
+    dedupeKey: dedupe?.key ?? null,
+  };
 }
 
 export interface TaskDetail extends TaskRecord {
@@ -77,16 +71,9 @@ export interface TaskDetail extends TaskRecord {
 }
 
 /** A task in the hands of a worker. The token is the only proof of it, and is new for every delivery. */
-export interface ClaimedTask {
-  readonly id: string;
-  readonly queue: string;
+export interface ClaimedTask extends Omit<FieldsWith<'claimed'>, 'token' | 'leaseEndsAtMs'> {
   readonly token: string;
   readonly leaseEndsAtMs: number;
-  readonly priority: number;
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly workflowId: string | null;
-  readonly createdAtMs: number;
   readonly payload: string;
   readonly headers: string;
 }

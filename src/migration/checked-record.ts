@@ -1,7 +1,8 @@
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
-import type { About, Cause } from '../engine/records/workflow-meta.js';
+import { CAUSES, type About, type Cause } from '../engine/records/workflow-meta.js';
 import type { Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
-import type { TaskFailure, TaskStatus } from '../engine/task.js';
+import { TASK_FIELDS, type TaskField } from '../engine/records/task-fields.js';
+import type { TaskFailure } from '../engine/task.js';
 import type { ProgressEvent } from '../engine/task-queues.js';
 import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson } from '../json/scan.js';
@@ -14,8 +15,6 @@ export interface RecordLimits {
   readonly maxStateBytes: number;
 }
 
-const CAUSES = ['put', 'patch', 'status', 'section', 'log', 'exhibit', 'commit', 'restore', 'fork', 'import', 'adopt'];
-const STATUSES = ['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled'];
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const LONGEST_TEXT = 4096;
 /** The end of the year 9999: what is later cannot be written down. */
@@ -76,50 +75,42 @@ function earlierVersion(value: unknown, limits: RecordLimits): MovedVersion {
 }
 
 function task(value: Fields): MovedTask {
-  const status = demand(text(value, 'status'), (it) => STATUSES.includes(it), 'status is not known') as TaskStatus;
-  const payload = jsonOrNull(value, 'payload');
-  const workflowId = textOrNull(value, 'workflowId');
-  if (workflowId !== null) demand(workflowId, isWorkflowId, 'workflowId is no id of a workflow');
-  const record: MovedTask = {
+  const record = {
     kind: 'task',
-    id: demand(text(value, 'id'), isTaskId, 'id is no id of a task'),
-    queue: demand(text(value, 'queue'), isQueueName, 'queue is no name of a queue'),
-    status,
-    priority: demand(integer(value, 'priority'), (it) => it <= 9, 'priority must be 0 to 9'),
-    attempt: integer(value, 'attempt'),
-    maxAttempts: integer(value, 'maxAttempts', 1),
-    releases: integer(value, 'releases'),
-    replays: integer(value, 'replays'),
-    workflowId,
-    createdAtMs: integer(value, 'createdAtMs'),
-    readyAtMs: integerOrNull(value, 'readyAtMs'),
-    dueAtMs: integerOrNull(value, 'dueAtMs'),
-    expiresAtMs: integer(value, 'expiresAtMs'),
-    leaseEndsAtMs: integerOrNull(value, 'leaseEndsAtMs'),
-    worker: textOrNull(value, 'worker'),
-    cancelRequested: flag(value, 'cancelRequested'),
-    reason: textOrNull(value, 'reason'),
-    endedAtMs: integerOrNull(value, 'endedAtMs'),
-    headers: json(value, 'headers'),
-    payload,
+    ...Object.fromEntries(Object.entries(TASK_FIELDS).map(([name, field]) => [name, taskField(value, name, field)])),
+    payload: jsonOrNull(value, 'payload'),
     result: jsonOrNull(value, 'result'),
-    failures: list(value, 'failures').slice(-MAX_FAILURES).map(failure),
-    backoffMs: list(value, 'backoffMs').map((one) => integer({ backoffMs: one }, 'backoffMs')),
-    leaseMs: integer(value, 'leaseMs', 1),
-    limitMs: integerOrNull(value, 'limitMs'),
-    place: integer(value, 'place'),
-    token: textOrNull(value, 'token'),
-    startedAtMs: integerOrNull(value, 'startedAtMs'),
-    heldLeaseMs: integerOrNull(value, 'heldLeaseMs'),
-    keptUntilMs: integerOrNull(value, 'keptUntilMs'),
-    dedupedUntilMs: integerOrNull(value, 'dedupedUntilMs'),
-    dedupeKey: textOrNull(value, 'dedupeKey'),
-    isTimed: flag(value, 'isTimed'),
-    progress: integer(value, 'progress'),
     events: list(value, 'events').slice(-MAX_PROGRESS_EVENTS).map(progressEvent),
-  };
+  } as unknown as MovedTask;
+  demand(record.id, isTaskId, 'id is no id of a task');
+  demand(record.queue, isQueueName, 'queue is no name of a queue');
+  if (record.workflowId !== null) demand(record.workflowId, isWorkflowId, 'workflowId is no id of a workflow');
   checkPlace(record);
   return record;
+}
+
+function taskField(value: Fields, name: string, { kind, nullable, oneOf, min, max }: TaskField): unknown {
+  switch (kind) {
+    case 'failures':
+      return list(value, name).slice(-MAX_FAILURES).map(failure);
+    case 'numbers':
+      return list(value, name).map((one) => integer({ [name]: one }, name));
+    case 'flag':
+      return flag(value, name);
+    case 'number': {
+      if (nullable && value[name] === null) return null;
+      const found = integer(value, name, min);
+      if (max !== undefined) demand(found, (it) => it <= max, `${name} must be ${min ?? 0} to ${max}`);
+      return found;
+    }
+    case 'json':
+      return json(value, name);
+    case 'text': {
+      const found = nullable ? textOrNull(value, name) : text(value, name);
+      if (oneOf) demand(found, (it) => oneOf.includes(it as string), `${name} is not known`);
+      return found;
+    }
+  }
 }
 
 /** A task that says it stands somewhere without saying where would be lost. */
@@ -160,7 +151,11 @@ function queue(value: Fields): MovedQueue {
 
 function about(value: unknown): About {
   const fields = object(value, 'about');
-  const cause = demand(text(fields, 'cause'), (it) => CAUSES.includes(it), 'about.cause is not known') as Cause;
+  const cause = demand(
+    text(fields, 'cause'),
+    (it) => (CAUSES as readonly string[]).includes(it),
+    'about.cause is not known',
+  ) as Cause;
   const changed =
     fields['changed'] === null ? null : list(fields, 'changed').map((one) => text({ changed: one }, 'changed'));
   const note = textOrNull(fields, 'note');

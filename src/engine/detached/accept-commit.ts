@@ -5,7 +5,8 @@ import type { EngineOptions } from '../engine.js';
 import { asPart, NotHeldError, VersionConflictError, WorkflowNotFoundError } from '../errors.js';
 import { meets } from '../expectation.js';
 import { pickMeta, etagOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
-import type { NewTask, TaskRecord } from '../task.js';
+import { recordOf } from '../records/task-fields.js';
+import { begunTask, type NewTask } from '../task.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Base, DetachedEntry, DetachedPart } from './detached-entry.js';
 
@@ -85,7 +86,7 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
     outcome: {
       workflows,
       ...(enqueue.length > 0 && {
-        tasks: enqueue.map((task) => ({ task: provisionalTask(task, context.now), isDuplicate: false })),
+        tasks: enqueue.map((task) => ({ task: recordOf(begunTask(task, context.now)), isDuplicate: false })),
       }),
       ...(eventIds.length > 0 && { eventIds }),
       ...(once.memo !== undefined && { memo: once.memo }),
@@ -190,32 +191,6 @@ function committed(part: DetachedPart, held: Held | undefined): CommittedWorkflo
 function startingAt(task: NewTask, now: number): NewTask {
   const { start } = task;
   return 'delayMs' in start && start.delayMs > 0 ? { ...task, start: { atMs: now + start.delayMs } } : task;
-}
-
-/** As it will be, unless the store knows its id or its dedupe key. */
-function provisionalTask(task: NewTask, now: number): TaskRecord {
-  const dueAtMs = 'atMs' in task.start ? task.start.atMs : now + task.start.delayMs;
-  const isDelayed = dueAtMs > now;
-  return {
-    id: task.id,
-    queue: task.queue,
-    status: isDelayed ? 'delayed' : 'ready',
-    priority: task.priority,
-    attempt: 0,
-    maxAttempts: task.maxAttempts,
-    releases: 0,
-    replays: 0,
-    workflowId: task.workflowId ?? null,
-    createdAtMs: now,
-    readyAtMs: isDelayed ? null : now,
-    dueAtMs: isDelayed ? dueAtMs : null,
-    expiresAtMs: 'atMs' in task.expires ? task.expires.atMs : Math.max(dueAtMs, now) + task.expires.afterDueMs,
-    leaseEndsAtMs: null,
-    worker: null,
-    cancelRequested: false,
-    reason: null,
-    endedAtMs: null,
-  };
 }
 
 /** The tag of the version in the store that a write was made on. */

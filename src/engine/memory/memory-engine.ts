@@ -32,7 +32,8 @@ import { CommitPlanner, type WorkflowChange } from './commits/commit-planner.js'
 import { restoreFrom } from './journal/restore.js';
 import { SweepTimer } from './sweep-timer.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
-import { claimedOf, recordOf as taskRecordOf } from './tasks/task-entry.js';
+import { recordOf as taskRecordOf } from '../records/task-fields.js';
+import { claimedOf } from './tasks/task-entry.js';
 import { TaskWork } from './tasks/task-work.js';
 import type { TenantData } from './tenant-data.js';
 import type { Touched, Transaction } from './commits/transaction.js';

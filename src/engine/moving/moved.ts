@@ -1,6 +1,6 @@
 import type { About, WorkflowMeta } from '../records/workflow-meta.js';
 import type { ProgressEvent } from '../task-queues.js';
-import type { TaskFailure, TaskRecord } from '../task.js';
+import type { StoredTask } from '../task.js';
 
 /** What can be moved from one store to another. */
 export type Kind = 'queue' | 'workflow' | 'task';
@@ -26,29 +26,12 @@ export interface MovedWorkflow extends WorkflowMeta {
   readonly history: readonly MovedVersion[];
 }
 
-/** A task with everything that belongs to it. */
-export interface MovedTask extends TaskRecord {
+/** A task with everything that belongs to it. Its headers are '{}' once the payload is gone. */
+export interface MovedTask extends StoredTask {
   readonly kind: 'task';
-  /** '{}' once the payload is gone. */
-  readonly headers: string;
   readonly payload: string | null;
   readonly result: string | null;
-  readonly failures: readonly TaskFailure[];
-  readonly backoffMs: readonly number[];
-  readonly leaseMs: number;
-  readonly limitMs: number | null;
-  /** Where it stands among the ready ones of its queue. */
-  readonly place: number;
-  readonly token: string | null;
-  readonly startedAtMs: number | null;
-  readonly heldLeaseMs: number | null;
-  readonly keptUntilMs: number | null;
-  readonly dedupedUntilMs: number | null;
-  readonly dedupeKey: string | null;
-  /** Its maker said until when it is worth starting. */
-  readonly isTimed: boolean;
-  /** Progress events so far, of which `events` are those that are still kept. */
-  readonly progress: number;
+  /** Those of its progress events that are still kept. */
   readonly events: readonly ProgressEvent[];
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { TaskRecord } from '../task.js';
-import type { Moved, MovedQueue, MovedTask, MovedWorkflow } from './moved.js';
+import { fieldText, namesWith, type FieldsWith } from '../records/task-fields.js';
+import type { Moved, MovedQueue, MovedWorkflow } from './moved.js';
 
 /**
  * A short text that is another one whenever the record is: cheap to list, so that two stores can be compared without reading their
@@ -38,47 +38,13 @@ export function queueStamp({ isPaused }: Pick<MovedQueue, 'isPaused'>): string {
 }
 
 /** Everything about a task that changes. */
-export type StampedTask = Omit<
-  MovedTask,
-  'kind' | 'headers' | 'payload' | 'result' | 'failures' | 'events' | 'dedupeKey' | 'isTimed'
->;
+export type StampedTask = FieldsWith<'stamp'>;
+const STAMPED = namesWith('stamp');
 
-/** What a task shows of itself but its id; null where there is nothing. In the order of OUTSIDE in scripts/modules/tasks.lua. */
-export function shownFields(task: Omit<TaskRecord, 'id'>): readonly (string | number | null)[] {
-  return [
-    task.queue,
-    task.status,
-    task.priority,
-    task.attempt,
-    task.maxAttempts,
-    task.releases,
-    task.replays,
-    task.workflowId,
-    task.createdAtMs,
-    task.readyAtMs,
-    task.dueAtMs,
-    task.expiresAtMs,
-    task.leaseEndsAtMs,
-    task.worker,
-    task.cancelRequested ? '1' : null,
-    task.reason,
-    task.endedAtMs,
-  ];
-}
-
+/** The same as `stamp` in scripts/task-fields-lua.ts. */
 export function taskStamp(task: StampedTask): string {
-  const fields = [
-    ...shownFields(task),
-    task.token,
-    task.place,
-    task.startedAtMs,
-    task.progress,
-    task.keptUntilMs,
-    task.dedupedUntilMs,
-    task.heldLeaseMs,
-  ];
   return createHash('sha1')
-    .update(fields.map((field) => field ?? '').join('\n'))
+    .update(STAMPED.map((name) => fieldText(task[name])).join('\n'))
     .digest('hex');
 }
 

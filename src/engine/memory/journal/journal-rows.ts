@@ -1,6 +1,7 @@
+import { namesWith, nothingIn, TASK_FIELDS, type StoredTask } from '../../records/task-fields.js';
 import type { About, Cause } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
-import type { JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
+import type { JournaledVersion, JournaledWorkflow } from './journal.js';
 
 /**
  * Frequent records are stored as lists, without the names of their members, to save space; and objects decoded from named members
@@ -62,47 +63,17 @@ export function eventOf([id, type, ...rest]: EventRow): FeedEvent {
   return { id, type, fields };
 }
 
-/** In this order in the row; new ones go last. */
-const TASK_FIELDS = [
-  'queue',
-  'status',
-  'priority',
-  'attempt',
-  'maxAttempts',
-  'releases',
-  'replays',
-  'workflowId',
-  'createdAtMs',
-  'readyAtMs',
-  'dueAtMs',
-  'expiresAtMs',
-  'leaseEndsAtMs',
-  'worker',
-  'cancelRequested',
-  'reason',
-  'endedAtMs',
-  'headers',
-  'failures',
-  'backoffMs',
-  'leaseMs',
-  'limitMs',
-  'place',
-  'token',
-  'startedAtMs',
-  'progress',
-  'keptUntilMs',
-  'dedupedUntilMs',
-  'heldLeaseMs',
-  'isTimed',
-  'dedupeKey',
-] as const satisfies readonly (keyof JournaledTask)[];
+const ROW = namesWith('row');
 
-export type TaskRow = JournaledTask[(typeof TASK_FIELDS)[number]][];
+export type TaskRow = StoredTask[(typeof ROW)[number]][];
 
-export function taskRow(task: JournaledTask): TaskRow {
-  return TASK_FIELDS.map((field) => task[field]);
+export function taskRow(task: StoredTask): TaskRow {
+  return ROW.map((name) => task[name]);
 }
 
-export function taskOf(id: string, row: TaskRow): JournaledTask {
-  return Object.fromEntries([['id', id], ...TASK_FIELDS.map((field, i) => [field, row[i] ?? null])]) as JournaledTask;
+/** A row that was written before a field was added is shorter. */
+export function taskOf(id: string, row: TaskRow): StoredTask {
+  const task: Record<string, unknown> = { id };
+  ROW.forEach((name, i) => (task[name] = row[i] ?? nothingIn(TASK_FIELDS[name])));
+  return task as unknown as StoredTask;
 }

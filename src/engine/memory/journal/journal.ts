@@ -6,7 +6,7 @@ import type { ProgressEvent } from '../../task-queues.js';
 import { type Earlier, type Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
-import type { TaskEntry } from '../tasks/task-entry.js';
+import type { StoredTask } from '../../task.js';
 
 /**
  * One complete version of a workflow. The current version is a record like the earlier ones: the next write adds a record and
@@ -27,9 +27,6 @@ export interface JournaledWorkflow extends WorkflowMeta {
   readonly ttlMs: number | null;
 }
 
-/** A task without payload and result. */
-export type JournaledTask = Omit<TaskEntry, 'payload' | 'result' | 'commit'>;
-
 /** One change of one record. A value of undefined removes it. */
 export type JournalChange =
   | {
@@ -46,7 +43,7 @@ export type JournalChange =
       readonly value: JournaledVersion | undefined;
     }
   | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: KeptOutcome | undefined }
-  | { readonly kind: 'task'; readonly tenant: string; readonly id: string; readonly value: JournaledTask | undefined }
+  | { readonly kind: 'task'; readonly tenant: string; readonly id: string; readonly value: StoredTask | undefined }
   | {
       readonly kind: 'text';
       readonly tenant: string;

@@ -1,7 +1,7 @@
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
-import type { Journal, JournaledTask, JournaledVersion, JournaledWorkflow } from './journal.js';
-import { sequenceOf } from '../../task.js';
+import type { Journal, JournaledVersion, JournaledWorkflow } from './journal.js';
+import { sequenceOf, type StoredTask } from '../../task.js';
 import { tenantKey } from '../../tenant-key.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import type { TenantData, Tenants } from '../tenant-data.js';
@@ -15,7 +15,7 @@ interface RestoredWorkflow {
 
 interface RestoredTask {
   readonly data: TenantData;
-  readonly task: JournaledTask;
+  readonly task: StoredTask;
   readonly texts: { payload?: StoredText; result?: StoredText };
 }
 

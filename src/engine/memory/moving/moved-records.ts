@@ -1,7 +1,8 @@
 import type { MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import type { Entry } from '../workflows/entry.js';
-import { recordOf, type TaskEntry } from '../tasks/task-entry.js';
+import { namesWith, pick } from '../../records/task-fields.js';
+import type { TaskEntry } from '../tasks/task-entry.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 
 export function movedWorkflow(entry: Entry): MovedWorkflow {
@@ -22,27 +23,16 @@ export function movedWorkflow(entry: Entry): MovedWorkflow {
   };
 }
 
+const FIELDS = namesWith('kind');
+
 export function movedTask(entry: TaskEntry, events: readonly ProgressEvent[]): MovedTask {
-  const { payload, result } = entry;
+  const { payload, result, headers } = entry;
   return {
     kind: 'task',
-    ...recordOf(entry),
-    headers: payload === undefined ? '{}' : entry.headers,
+    ...pick(FIELDS, entry),
+    headers: payload === undefined ? '{}' : headers,
     payload: payload?.toString() ?? null,
     result: result?.toString() ?? null,
-    failures: entry.failures,
-    backoffMs: entry.backoffMs,
-    leaseMs: entry.leaseMs,
-    limitMs: entry.limitMs,
-    place: entry.place,
-    token: entry.token,
-    startedAtMs: entry.startedAtMs,
-    heldLeaseMs: entry.heldLeaseMs,
-    keptUntilMs: entry.keptUntilMs,
-    dedupedUntilMs: entry.dedupedUntilMs,
-    dedupeKey: entry.dedupeKey,
-    isTimed: entry.isTimed,
-    progress: entry.progress,
     events,
   };
 }

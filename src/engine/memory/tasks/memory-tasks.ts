@@ -19,7 +19,8 @@ import type { SortedSet } from '../sorted-set.js';
 import type { Transaction } from '../commits/transaction.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
-import { claimedOf, detailOf, isForgotten, recordOf, type TaskEntry } from './task-entry.js';
+import { claimedOf, detailOf, isForgotten, type TaskEntry } from './task-entry.js';
+import { recordOf } from '../../records/task-fields.js';
 import { TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
 

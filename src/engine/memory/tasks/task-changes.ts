@@ -1,6 +1,7 @@
-import type { JournalChange, JournaledTask } from '../journal/journal.js';
+import type { JournalChange } from '../journal/journal.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { recordOf, type TaskEntry } from './task-entry.js';
+import { namesWith, pick } from '../../records/task-fields.js';
+import type { TaskEntry } from './task-entry.js';
 
 /** From one entry to the next, as records: payload and result have their own, so that a heartbeat does not write them again. */
 export function taskChangesOf(
@@ -16,32 +17,12 @@ export function taskChangesOf(
   }
   // What was made and ended within one commit was never there.
   if (old !== undefined || next !== undefined) {
-    changes.push({ kind: 'task', tenant, id, value: next && journaledTask(next) });
+    changes.push({ kind: 'task', tenant, id, value: next && pick(FIELDS, next) });
   }
   return changes;
 }
 
-function journaledTask(entry: TaskEntry): JournaledTask {
-  const { headers, failures, backoffMs, leaseMs, limitMs, place, token, startedAtMs, progress } = entry;
-  const { keptUntilMs, dedupedUntilMs, dedupeKey, heldLeaseMs, isTimed } = entry;
-  return {
-    ...recordOf(entry),
-    headers,
-    failures,
-    backoffMs,
-    leaseMs,
-    limitMs,
-    place,
-    token,
-    startedAtMs,
-    keptUntilMs,
-    dedupedUntilMs,
-    dedupeKey,
-    heldLeaseMs,
-    isTimed,
-    progress,
-  };
-}
+const FIELDS = namesWith('kind');
 
 /** One record for each event. Their ids count up without gaps, and only the oldest are dropped. */
 export function progressChangesOf(

@@ -9,7 +9,7 @@ import {
   TooManyTasksError,
   type FailedPart,
 } from '../../errors.js';
-import { isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
+import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
 import type { DeadSelection, QueueTotal } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
@@ -81,46 +81,15 @@ export class TaskWork {
   enqueue(task: NewTask): { entry: TaskEntry; isDuplicate: Enqueued['isDuplicate'] } {
     const existing = this.#existing(task);
     if (existing !== undefined) return { entry: existing, isDuplicate: true };
-    const { id, queue, priority, start, expires, dedupe, workflowId } = task;
+    const { id, queue, priority, dedupe } = task;
     if (!this.#tasks.queues.has(queue)) this.transaction.pause(queue, false);
     const now = this.#now;
-    const dueAtMs = 'atMs' in start ? start.atMs : now + start.delayMs;
-    const isDelayed = dueAtMs > now;
+    const begun = begunTask(task, now);
     const entry: TaskEntry = {
-      id,
-      queue,
-      status: isDelayed ? 'delayed' : 'ready',
-      priority,
-      attempt: 0,
-      maxAttempts: task.maxAttempts,
-      releases: 0,
-      replays: 0,
-      workflowId: workflowId ?? null,
-      createdAtMs: now,
-      readyAtMs: isDelayed ? null : now,
-      dueAtMs: isDelayed ? dueAtMs : null,
-      expiresAtMs: 'atMs' in expires ? expires.atMs : Math.max(now, dueAtMs) + expires.afterDueMs,
-      leaseEndsAtMs: null,
-      worker: null,
-      cancelRequested: false,
-      reason: null,
-      endedAtMs: null,
-      headers: task.headers,
+      ...begun,
+      place: begun.status === 'delayed' ? 0 : this.#nextPlace(queue, priority),
       payload: this.texts.add(task.payload),
       result: undefined,
-      failures: [],
-      backoffMs: task.backoffMs,
-      leaseMs: task.leaseMs,
-      limitMs: task.limitMs,
-      place: isDelayed ? 0 : this.#nextPlace(queue, priority),
-      token: null,
-      startedAtMs: null,
-      heldLeaseMs: null,
-      keptUntilMs: null,
-      dedupedUntilMs: dedupe === undefined ? null : now + dedupe.keepMs,
-      isTimed: 'atMs' in expires,
-      dedupeKey: dedupe?.key ?? null,
-      progress: 0,
       commit: 0,
     };
     if (dedupe !== undefined) {

@@ -1,10 +1,8 @@
 import type { CommittedWorkflow, ConflictName, Outcome } from '../../commit.js';
 import { KeptAsConflictError } from '../../errors.js';
 import type { Kept, MovedOutcome } from '../../kept.js';
-import { shownFields } from '../../moving/stamp.js';
 import { keptListOf, numberOf, textOf } from '../scripts/reply.js';
-import { enqueuedOf } from '../tasks/task-replies.js';
-import type { TaskRecord } from '../../task.js';
+import { enqueuedOf, textsOf } from '../tasks/task-replies.js';
 import { committedOf } from '../workflows/workflow-replies.js';
 
 /** Value of a once key: "<until> <fingerprint>\n<outcome>". */
@@ -28,7 +26,7 @@ function storedOf(outcome: Kept): object {
     case 'claim':
       return { lent: outcome.lent };
     case 'step':
-      return { task: fieldsOf(outcome.task), event: outcome.eventId ?? '' };
+      return { task: textsOf(outcome.task), event: outcome.eventId ?? '' };
     case 'dead':
       return { ids: outcome.ids };
     case 'commit': {
@@ -37,7 +35,7 @@ function storedOf(outcome: Kept): object {
         results: workflows.map(lineOf),
         states: workflows.map(({ state = '' }) => state),
         ...(memo !== undefined && { memo }),
-        tasks: tasks.map(({ task, isDuplicate }) => [isDuplicate ? '1' : '0', fieldsOf(task)]),
+        tasks: tasks.map(({ task, isDuplicate }) => [isDuplicate ? '1' : '0', textsOf(task)]),
         events: eventIds,
         lent: next === undefined ? [] : [[next.id, next.token]],
       };
@@ -48,10 +46,6 @@ function storedOf(outcome: Kept): object {
 function lineOf(workflow: CommittedWorkflow): string {
   const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, created } = workflow;
   return [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs ?? '-', created ? '1' : '0'].join(' ');
-}
-
-function fieldsOf(task: TaskRecord): string[] {
-  return [task.id, ...shownFields(task)].map((field) => String(field ?? ''));
 }
 
 /**

@@ -12,9 +12,9 @@ import type {
   Touch,
   Ttl,
 } from '../../commit.js';
-import type { Ack, Claim, Message, NewTask } from '../../task.js';
+import { GIVEN, type Ack, type Claim, type Message, type NewTask } from '../../task.js';
 import type { ScriptRequest } from '../scripts/script-sender.js';
-import { parcel, wellFormed } from '../tasks/task-replies.js';
+import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
 
 /** Consecutive versions of one workflow, as the script takes them. Only the last one is indexed. */
 export interface PlannedPut {
@@ -197,20 +197,14 @@ function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChan
   return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
 }
 
-/** As create_task in task-entry.lua takes it. Nulls are left out: Lua decodes them to a value of its own. */
+/** As create-task.lua takes it. */
 function plannedTask(task: NewTask) {
-  const { id, queue, priority, start, expires, maxAttempts, backoffMs, leaseMs, limitMs, dedupe, workflowId } = task;
+  const { id, start, expires, dedupe } = task;
   return {
     id,
-    queue,
-    priority,
     ...start,
     ...('atMs' in expires ? { expiresAtMs: expires.atMs } : { expiresAfterMs: expires.afterDueMs }),
-    maxAttempts,
-    backoff: backoffMs.join(','),
-    leaseMs,
-    limitMs: limitMs ?? undefined,
     dedupe: dedupe && { ...dedupe, key: wellFormed(dedupe.key) },
-    workflow: workflowId,
+    task: scriptFields(GIVEN, task),
   };
 }

@@ -10,22 +10,24 @@ import type { WorkflowIndex } from '../../workflow-index.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import { prefixOf, stateKey, tenantsKey } from '../keys.js';
-import { movedTaskOf, movedWorkflowOf, taskFields, taskTexts, versionText } from './moved-replies.js';
+import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
+import { namesWith } from '../../records/task-fields.js';
+import { scriptFields } from '../tasks/task-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { keepsChanging, unlessUnreadable } from '../workflows/redis-workflows.js';
 
+const PACKED = namesWith('redis');
 const MOVING = [...RECORDS, 'moving'];
-const MOVING_TASKS = [...TASKS, 'moving-tasks'];
 const listScript = new RedisScript(MOVING, 'move-list');
 const readScript = new RedisScript(MOVING, 'move-read');
 const membersScript = new RedisScript(RECORDS, 'move-members');
 const workflowScript = new RedisScript([...WRITING, 'moving'], 'move-workflow');
 const queueScript = new RedisScript(['base'], 'move-queue');
-const tasksScript = new RedisScript(MOVING_TASKS, 'move-tasks');
-const taskScript = new RedisScript(MOVING_TASKS, 'move-task');
+const tasksScript = new RedisScript(TASKS, 'move-tasks');
+const taskScript = new RedisScript(TASKS, 'move-task');
 const outcomeScript = new RedisScript(['base'], 'move-outcome');
 const nowScript = new RedisScript(['base'], 'move-now');
 const MEMBERS_AT_ONCE = 500;
@@ -249,7 +251,7 @@ export class RedisMoving extends Moving {
     const { id, payload, result, failures, events } = record;
     const plan = this.#taskPlan({
       id,
-      fields: taskFields(record),
+      fields: scriptFields(PACKED, record),
       failures: failures.length,
       events: events.map((event) => [event.id, event.atMs]),
       hasPayload: payload !== null,

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { CHANGES, KEY_NAMES } from '../keys.js';
 import * as limits from '../../limits.js';
+import { taskFieldsModule } from './task-fields-lua.js';
 
 /** The modules that scripts build on, each list in the order in which they build on each other. */
 export const RECORDS = ['base', 'workflows'];
@@ -13,6 +14,7 @@ export const TASKS = [
   ...CALLS,
   'tasks',
   'task-keys',
+  'task-fields',
   'task-store',
   'task-heads',
   'call-end',
@@ -59,19 +61,22 @@ interface Program {
 }
 
 function programOf(modules: readonly string[], files: readonly string[]): Program {
+  const texts = modules.map((name) => (name === 'task-fields' ? '' : textOf(name)));
   const parts = files.map((file) => textOf(file));
+  const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(/\btask_fields\.(\w+)/g)]);
+  const generated = () => taskFieldsModule(new Set(uses.map(([, name]) => name as string)));
+  const ready = modules.map((name, i) => moduleOf(name, texts[i] || generated()));
   const last = parts.pop() ?? '';
-  const source = [...modules.map(moduleOf), ...parts.map((text) => `do\n${text}end`), last].join('\n');
+  const source = [...ready, ...parts.map((text) => `do\n${text}end`), last].join('\n');
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
 /**
  * A module that returns a table gets that as a local of its name; one that does not leaves its own locals to all that follow. All else of a
- * module is shut away: not only for tidiness, but because a server makes every function of a script anew at each call, and looks up
+ * module is closed off: not only for tidiness, but because a server makes every function of a script anew at each call, and looks up
  * each local that one of them uses among all that are open then.
  */
-function moduleOf(name: string): string {
-  const text = textOf(name);
+function moduleOf(name: string, text: string): string {
   return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;
 }
 

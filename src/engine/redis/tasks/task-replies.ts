@@ -1,32 +1,60 @@
 import type { Enqueued } from '../../commit.js';
-import type { ClaimedTask, TaskDetail, TaskFailure, TaskRecord, TaskStatus } from '../../task.js';
+import {
+  CLAIMED,
+  fieldFrom,
+  fieldText,
+  namesWith,
+  TASK_FIELDS,
+  type TaskField,
+  type TaskFieldName,
+} from '../../records/task-fields.js';
+import type { ClaimedTask, StoredTask, TaskDetail, TaskFailure, TaskRecord } from '../../task.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
-/** The fields of a task, in the order of OUTSIDE in tasks.lua. */
+/** Reads the fields of those names from texts, as `task_fields` in the scripts lists them. */
+export function fieldsFrom<N extends TaskFieldName>(names: readonly N[], texts: unknown): Pick<StoredTask, N> {
+  const list = listOf(texts);
+  const fields: Partial<Record<N, unknown>> = {};
+  // An outcome that was kept before a field was added has fewer.
+  names.forEach((name, i) => (fields[name] = fieldFrom(TASK_FIELDS[name], fieldOf(list[i]))));
+  return fields as Pick<StoredTask, N>;
+}
+
+/** A claim brings numbers as they are. */
+function fieldOf(value: unknown): string {
+  if (value === undefined) return '';
+  return typeof value === 'number' ? String(value) : textOf(value);
+}
+
+const SHOWN = namesWith('shown');
+
+/** The other fields that Redis packs: only for the move to another store. */
+export const INSIDE = namesWith('redis').filter((name) => !('shown' in TASK_FIELDS[name]));
+
+/** Fields as a script has them, by their names there; nothing is left out. */
+export function scriptFields<N extends TaskFieldName>(
+  names: readonly N[],
+  task: Readonly<Partial<Record<N, unknown>>>,
+) {
+  const fields: Record<string, unknown> = {};
+  for (const name of names) {
+    const field: TaskField = TASK_FIELDS[name];
+    const value = task[name];
+    if (field.redis === undefined || value === null || value === undefined || value === false) continue;
+    if (field.kind === 'numbers') fields[field.redis] = fieldText(value);
+    else fields[field.redis] = typeof value === 'string' ? wellFormed(value) : value;
+  }
+  return fields;
+}
+
+/** See `shown` in task-fields-lua.ts. */
 export function taskOf(fields: unknown): TaskRecord {
-  const list = listOf(fields).map(textOf);
-  const text = (at: number) => list[at] || null;
-  const numberOrNull = (at: number) => (list[at] ? Number(list[at]) : null);
-  return {
-    id: textOf(list[0]),
-    queue: textOf(list[1]),
-    status: textOf(list[2]) as TaskStatus,
-    priority: Number(list[3]),
-    attempt: Number(list[4]),
-    maxAttempts: Number(list[5]),
-    releases: Number(list[6]),
-    replays: Number(list[7]),
-    workflowId: text(8),
-    createdAtMs: Number(list[9]),
-    readyAtMs: numberOrNull(10),
-    dueAtMs: numberOrNull(11),
-    expiresAtMs: Number(list[12]),
-    leaseEndsAtMs: numberOrNull(13),
-    worker: text(14),
-    cancelRequested: list[15] === '1',
-    reason: text(16),
-    endedAtMs: numberOrNull(17),
-  };
+  return fieldsFrom(SHOWN, fields);
+}
+
+/** As `taskOf` reads them. */
+export function textsOf(task: TaskRecord): string[] {
+  return SHOWN.map((name) => fieldText(task[name]));
 }
 
 /** ['1' when it was there before, fields] */
@@ -35,21 +63,11 @@ export function enqueuedOf(reply: unknown): Enqueued {
   return { task: taskOf(fields), isDuplicate: isDuplicate === '1' };
 }
 
-/** See claimed_of in task-claims.lua. */
+/** See `claimed` in task-fields-lua.ts. */
 export function claimedOf(reply: unknown): ClaimedTask {
-  const [id, queue, token, ends, priority, attempt, maxAttempts, workflow, created, text] = listOf(reply);
-  return {
-    id: textOf(id),
-    queue: textOf(queue),
-    token: textOf(token),
-    leaseEndsAtMs: Number(ends),
-    priority: Number(priority),
-    attempt: Number(attempt),
-    maxAttempts: Number(maxAttempts),
-    workflowId: textOf(workflow) || null,
-    createdAtMs: Number(created),
-    ...parcelOf(textOf(text)),
-  };
+  const list = listOf(reply);
+  const fields = fieldsFrom(CLAIMED, list) as Omit<ClaimedTask, 'payload' | 'headers'>;
+  return { ...fields, ...parcelOf(textOf(list[CLAIMED.length])) };
 }
 
 /** [fields, headers and payload, result, failures]; undefined for a task that is not there. */

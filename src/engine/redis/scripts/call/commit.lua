@@ -69,17 +69,18 @@ end
 
 local function refusal_of_tasks(request, acked)
   -- A task that would hold a value of another program must wait for its adoption, too.
-  for _, task in ipairs(request.enqueue or {}) do
-    local record = task.workflow and workflows.load(task.workflow)
+  for _, spec in ipairs(request.enqueue or {}) do
+    local id = spec.task.workflow
+    local record = id and workflows.load(id)
     local is_written = false
-    for _, part in ipairs(request.puts or {}) do is_written = is_written or part.id == task.workflow end
-    if record and record.kind ~= 'ours' and not is_written then return { 'adopt', task.workflow } end
+    for _, part in ipairs(request.puts or {}) do is_written = is_written or part.id == id end
+    if record and record.kind ~= 'ours' and not is_written then return { 'adopt', id } end
   end
   for _, id in ipairs(request.cancelTasksOf or {}) do
     if task_entry.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   local full = request.enqueue and not request.drained and task_entry.without_room(request.enqueue, acked)
-  return full and { 'full', request.enqueue[full].queue, call.limits.mostOpen, full - 1 } or nil
+  return full and { 'full', request.enqueue[full].task.queue, call.limits.mostOpen, full - 1 } or nil
 end
 
 -- Deadline and time to live.

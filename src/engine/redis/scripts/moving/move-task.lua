@@ -2,14 +2,14 @@
   move-task: writes a task of another store as it is, or takes it away again. Doing it twice does nothing.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; id; either remove, the stamp it must have; or
-             fields {name: value}, see pack_task; failures, how many; events, a list of number and time; hasPayload, hasResult
+             fields {name: value}, by their names in the scripts; failures, how many; events, a list of number and time; hasPayload, hasResult
              onConflict, replaces?, isDryRun   see decideTask in src/engine/moving/arrival.ts
   ARGV[5+] headers and payload if hasPayload, result if hasResult, the failures, the progress events
   Returns  what became of it: see Arrived in arrival.ts; of a removal 'removed' or 'absent'
 ]]
 local id = call.id
 local current = task_store.load(id)
-local stamp = current and moving_tasks.stamp_of(current)
+local stamp = current and task_fields.stamp(current)
 
 local function take_out(task)
   for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring' }) do redis.call('ZREM', task_keys.queue(kind, task.queue), id) end
@@ -32,7 +32,7 @@ local function last_moment(one) return math.max(one.created, one.status == 'read
 local function arrival()
   if task.kept_until and task.kept_until <= now then return 'expired' end
   if not current then return 'created' end
-  if stamp == moving_tasks.stamp_of(task) then return 'same' end
+  if stamp == task_fields.stamp(task) then return 'same' end
   if call.replaces == stamp then return 'updated' end
   if call.onConflict == 'fail' then return 'conflict' end
   return call.onConflict == 'newer' and last_moment(task) > last_moment(current) and 'updated' or 'kept'

@@ -3,7 +3,7 @@
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; ids, whole (with everything)
   Returns  for each id false if it is not there, or {stamp, bytes}, or
-           {fields, headers and payload or '', result or false, {failure…}, {progress event…}, fields of INSIDE}
+           {fields, headers and payload or '', result or false, {failure…}, {progress event…}, the other fields}
 ]]
 local reply = {}
 for i, id in ipairs(call.ids) do
@@ -12,12 +12,12 @@ for i, id in ipairs(call.ids) do
     reply[i] = false
   elseif not call.whole then
     local bytes = redis.call('STRLEN', task_keys.payload(id)) + redis.call('STRLEN', task_keys.result(id))
-    if task.progress then bytes = bytes + limits.MAX_PROGRESS_EVENT_BYTES * redis.call('XLEN', task_keys.progress(id)) end
-    reply[i] = { moving_tasks.stamp_of(task), whole(bytes) }
+    if task.progress > 0 then bytes = bytes + limits.MAX_PROGRESS_EVENT_BYTES * redis.call('XLEN', task_keys.progress(id)) end
+    reply[i] = { task_fields.stamp(task), whole(bytes) }
   else
     local is_over = task.ended and task.ended + call.limits.progressMs <= now
-    reply[i] = { tasks.fields_of(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1),
-      (is_over or not task.progress) and {} or redis.call('XRANGE', task_keys.progress(id), '-', '+'), tasks.texts_of(task, moving_tasks.INSIDE) }
+    reply[i] = { task_fields.shown(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1),
+      (is_over or task.progress == 0) and {} or redis.call('XRANGE', task_keys.progress(id), '-', '+'), task_fields.inside(task) }
   end
 end
 return reply

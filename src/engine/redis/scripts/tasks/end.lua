@@ -17,6 +17,6 @@ perform['end'] = function(request)
   task_ends.finish(task, request.texts > 0 and ARGV[request.first] or task_ends.NO_RESULT, true)
   local claimed = request.claim and task_claims.claim(request.claim) or {}
   -- Kept with the task, which is written at the end of the call.
-  if claimed[1] then task.lent, task.lent_token = claimed[1][1], claimed[1][3] end
+  if claimed[1] then task.lent, task.lent_token = claimed[1][1], claimed[1][2] end
   return { 'done', NOTHING, NOTHING, NOTHING, claimed }
 end

@@ -28,7 +28,7 @@ perform.step = function(request)
   elseif task.status ~= 'leased' or step.isForced then task_ends.cancel(task, step.reason)
   else task_places.change(task, { cancel = true, reason = step.reason or false }, 'task.cancel-requested') end
 
-  local fields = tasks.fields_of(task)
+  local fields = task_fields.shown(task)
   once_keys.keep(request.once[1], { task = fields, event = event })
   return { 'done', fields, event }
 end

@@ -8,7 +8,7 @@ local which = call.which
 local function details(id)
   local task = task_store.load(id)
   if not task then return false end
-  return { tasks.fields_of(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1) }
+  return { task_fields.shown(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1) }
 end
 
 local reply = {}
@@ -24,7 +24,7 @@ else
     for _, id in ipairs(ids) do
       local task = task_store.load(id)
       -- The id may have been used again since, for a task of another workflow.
-      if task and task.workflow == which.workflow.id then reply[#reply + 1] = { tasks.fields_of(task) }
+      if task and task.workflow == which.workflow.id then reply[#reply + 1] = { task_fields.shown(task) }
       else redis.call('ZREM', key, id) end
     end
   end

@@ -6,15 +6,12 @@ local function lease_end(started, lease, limit)
   return now + lease
 end
 
-local function claimed_of(task)
-  return { task.id, task.queue, task.token, task.lease_ends, task.priority, task.attempt, task.max_attempts, task.workflow or '', task.created,
-    task_store.payload_of(task.id) or '2\n{}null' }
-end
+local function claimed_of(task) return task_fields.claimed(task, task_store.payload_of(task.id) or '2\n{}null') end
 
 -- Which task got which token.
 local function lent_of(claimed)
   local lent = {}
-  for i, one in ipairs(claimed) do lent[i] = { one[1], one[3] } end
+  for i, one in ipairs(claimed) do lent[i] = { one[1], one[2] } end
   return lent
 end
 

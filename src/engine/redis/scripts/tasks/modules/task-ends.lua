@@ -19,7 +19,7 @@ local function end_failures(task)
 end
 
 local function end_progress(task)
-  if task.progress then redis.call('PEXPIREAT', task_keys.progress(task.id), now + call.limits.progressMs) end
+  if task.progress > 0 then redis.call('PEXPIREAT', task_keys.progress(task.id), now + call.limits.progressMs) end
 end
 
 -- Most tasks have nothing to say at their end.

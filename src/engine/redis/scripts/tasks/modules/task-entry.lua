@@ -34,7 +34,7 @@ local function without_room(specs, finished)
     local is_new = not seen[name] and not seen[key]
     seen[name], seen[key] = true, true
     if is_new and not existing_task(spec) then
-      local queue = spec.queue
+      local queue = spec.task.queue
       added[queue] = (added[queue] or 0) + 1
       call_end.settle_leased(queue)
       local open = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
@@ -47,38 +47,37 @@ local function without_room(specs, finished)
 end
 
 --[[
-  {id, queue, priority, delayMs or atMs, expiresAtMs or expiresAfterMs, maxAttempts, backoff, leaseMs, limitMs?, dedupe {key, keepMs}?, workflow?}
+  {id, delayMs or atMs, expiresAtMs or expiresAfterMs, dedupe {key, keepMs}?, task {what its maker gives: fields by their names in the scripts}}
   Returns the fields of the task, behind '1' when it was there before and '0' when it is new.
 ]]
 local function create_task(spec, payload)
   local existing = existing_task(spec)
-  if existing then return { '1', tasks.fields_of(existing) } end
-  local due = spec.atMs or now + spec.delayMs
-  local is_delayed = due > now
-  task_store.save_payload(spec.id, payload)
+  if existing then return { '1', task_fields.shown(existing) } end
+  local task, due = spec.task, spec.atMs or now + spec.delayMs
+  local queue, is_delayed = task.queue, due > now
+  task.id = spec.id
+  task_fields.begin(task)
+  task_store.save_payload(task.id, payload)
   -- What an ended life of the id left behind; a dead one may still stand in its list.
-  local before = task_store.stored(spec.id)
-  if before then redis.call('ZREM', task_keys.queue('dead', before.queue), spec.id) end
-  if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), spec.id) end
-  redis.call('UNLINK', task_keys.result(spec.id), task_keys.failures(spec.id), task_keys.progress(spec.id))
-  local task = { id = spec.id, queue = spec.queue, priority = spec.priority, place = 0, attempt = 0, releases = 0, replays = 0 }
-  if not task_claims.is_known(spec.queue) then
-    redis.call('ZADD', prefix .. key_names.queues, 0, spec.queue)
-    task_claims.known_queues[spec.queue] = true
+  local before = task_store.stored(task.id)
+  if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
+  if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), task.id) end
+  redis.call('UNLINK', task_keys.result(task.id), task_keys.failures(task.id), task_keys.progress(task.id))
+  if not task_claims.is_known(queue) then
+    redis.call('ZADD', prefix .. key_names.queues, 0, queue)
+    task_claims.known_queues[queue] = true
   end
-  call_end.tally(spec.queue, 'enqueued')
-  task_places.change(task, {
-    queue = spec.queue, status = is_delayed and 'delayed' or 'ready', priority = spec.priority, max_attempts = spec.maxAttempts,
-    workflow = spec.workflow, created = now, ready = not is_delayed and now or nil, due = is_delayed and due or nil,
-    expires = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, is_timed = spec.expiresAtMs and true, backoff = spec.backoff,
-    lease = spec.leaseMs, limit = spec.limitMs, place = is_delayed and 0 or task_places.next(task),
-    deduped_until = spec.dedupe and now + spec.dedupe.keepMs or nil, dedupe = spec.dedupe and spec.dedupe.key or nil,
-  }, 'task.enqueued')
+  call_end.tally(queue, 'enqueued')
+  task.status, task.created = is_delayed and 'delayed' or 'ready', now
+  if is_delayed then task.due = due else task.ready, task.place = now, task_places.next(task) end
+  task.expires, task.is_timed = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, spec.expiresAtMs and true
+  if spec.dedupe then task.deduped_until, task.dedupe = now + spec.dedupe.keepMs, spec.dedupe.key end
+  task_places.changed(task, nil, 'task.enqueued')
   if spec.dedupe then
     local ends = whole(now + spec.dedupe.keepMs)
     redis.call('SET', prefix .. key_names.dedupe .. spec.dedupe.key, ends .. ' ' .. spec.id, 'PXAT', ends)
   end
-  return { '0', tasks.fields_of(task) }
+  return { '0', task_fields.shown(task) }
 end
 
 return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, without_room = without_room, create = create_task }

@@ -36,7 +36,7 @@ local function fail(task, code, is_retryable, retry_after, jitter, failure)
 end
 
 local function add_progress(task, event)
-  local number = (task.progress or 0) + 1
+  local number = task.progress + 1
   redis.call('XADD', task_keys.progress(task.id), 'MAXLEN', limits.MAX_PROGRESS_EVENTS, whole(number) .. '-0', 'at', whole(now), 'event', event)
   extend(task, nil, { progress = number })
   return whole(number)

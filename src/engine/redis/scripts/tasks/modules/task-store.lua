@@ -3,52 +3,6 @@
   A task is a packed list, without names, which a million waiting tasks would carry a million times. Inside of it, as one text, is how it is to be
   treated: the tasks of a queue mostly share that, so it is neither read nor packed anew for each of them. New fields go last.
 ]]
-local function pack_terms(task)
-  return cmsgpack.pack(task.queue, task.priority, task.max_attempts, task.backoff, task.lease, task.limit, task.is_timed, task.deduped_until, task.dedupe)
-end
-
--- By their text. A task has them as if they were its own.
-local terms_of = {}
-local function terms(text)
-  local found = terms_of[text]
-  if not found then
-    local queue, priority, max_attempts, backoff, lease, limit, is_timed, deduped_until, dedupe = cmsgpack.unpack(text)
-    found = { __index = { terms = text, queue = queue, priority = priority, max_attempts = max_attempts, backoff = backoff, lease = lease, limit = limit,
-      is_timed = is_timed, deduped_until = deduped_until, dedupe = dedupe, releases = 0, replays = 0 } }
-    terms_of[text] = found
-  end
-  return found
-end
-
--- What few tasks have; those have it by name.
-local function rare_of(task)
-  if task.due or task.cancel or task.reason or task.progress or task.has_failed or task.releases > 0 or task.replays > 0 then
-    return { due = task.due, cancel = task.cancel, reason = task.reason, progress = task.progress, has_failed = task.has_failed, releases = task.releases,
-      replays = task.replays }
-  end
-  return nil
-end
-
-local function pack_task(task)
-  return cmsgpack.pack(task.terms or pack_terms(task), task.workflow, task.created, task.status, task.attempt, task.ready, task.expires, task.lease_ends,
-    task.worker, task.token, task.place, task.started, task.held_lease, task.ended, task.kept_until, task.lent, task.lent_token,
-    rare_of(task))
-end
-
--- Up to sixteen fields at once: the table is made in that size, a power of two, and with one more it would be twice as large.
-local function unpack_task(id, packed)
-  local text, workflow, created, status, attempt, ready, expires, lease_ends, worker, token, place, started, held_lease, ended, kept_until, lent, lent_token,
-    rare = cmsgpack.unpack(packed)
-  local task = { id = id, workflow = workflow, created = created, status = status, attempt = attempt, ready = ready, expires = expires,
-    lease_ends = lease_ends, worker = worker, token = token, place = place, started = started, held_lease = held_lease, ended = ended,
-    kept_until = kept_until }
-  if lent then task.lent, task.lent_token = lent, lent_token end
-  if rare then
-    for name, value in pairs(rare) do task[name] = value end
-  end
-  return setmetatable(task, terms(text))
-end
-
 --[[
   A call reads a task once and writes it once, whatever becomes of it between: `at_hand` is what it knows (false for what is not there), `unsaved` what
   write_tasks has to write at the end. The same for payloads, which nothing changes.
@@ -61,7 +15,7 @@ local AT_ONCE = 1000
 local function unpacked(id, packed)
   at_hand[id] = false
   if not packed then return nil end
-  local is_packed, task = pcall(unpack_task, id, packed)
+  local is_packed, task = pcall(task_fields.unpack, id, packed)
   if not is_packed or type(task.status) ~= 'string' then return nil end
   at_hand[id] = task
   return task
@@ -137,10 +91,10 @@ local function write_tasks()
   local set, gone = {}, {}
   for id in pairs(unsaved) do
     local task = at_hand[id]
-    if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_keys.task(id), pack_task(task), 'PXAT', whole(task.kept_until))
+    if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_keys.task(id), task_fields.pack(task), 'PXAT', whole(task.kept_until))
     else
       set[#set + 1] = task_keys.task(id)
-      set[#set + 1] = pack_task(task)
+      set[#set + 1] = task_fields.pack(task)
     end
   end
   for id in pairs(unsaved_payloads) do

@@ -1,0 +1,247 @@
+import { MAX_PRIORITY } from '../limits.js';
+
+export const TASK_STATUSES = ['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled'] as const;
+export type TaskStatus = (typeof TASK_STATUSES)[number];
+
+/** One failed delivery; `message` is cut to what is worth keeping. */
+export interface TaskFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly attempt: number;
+  readonly atMs: number;
+}
+
+interface Values {
+  text: string;
+  number: number;
+  /** In a script true or nil. */
+  flag: boolean;
+  /** In a script one text, with commas. */
+  numbers: readonly number[];
+  /** JSON text. */
+  json: string;
+  failures: readonly TaskFailure[];
+}
+
+export interface TaskField {
+  readonly kind: keyof Values;
+  readonly oneOf?: readonly string[];
+  readonly min?: number;
+  readonly max?: number;
+  /** Null in TypeScript, nil in a script. */
+  readonly nullable?: true;
+  /** Name in the scripts of Redis; absent when the field lies under a key of its own there. */
+  readonly redis?: string;
+  /** Place in the packed list of a task in Redis: 1 has the terms, 18 the rare fields. */
+  readonly own?: number;
+  /** Place in the terms: how a task is to be treated, packed apart because the tasks of a queue mostly share them. */
+  readonly terms?: number;
+  /** Packed by name, and only when it is there. */
+  readonly rare?: true;
+  /** Place in a row of the journal. */
+  readonly row?: number;
+  /** Place in the stamp that tells whether two stores have the same; only for fields that change. */
+  readonly stamp?: number;
+  /** Part of what a task shows to clients. Kept in outcomes, in the order of this table. */
+  readonly shown?: true;
+  /** Shown by Redis with this status only; otherwise it is left over. */
+  readonly while?: TaskStatus;
+  /** Part of what a worker gets. */
+  readonly claimed?: true;
+  /** Given by the maker of the task, under the same name in `NewTask`. */
+  readonly given?: true;
+}
+
+/**
+ * Every field of a task, once. Types, replies of scripts, packing in Redis, rows of the journal, stamps, exports and their checks all come
+ * from here; so does the Lua of scripts/task-fields-lua.ts. Places are those of stored data: a number is never changed or used again,
+ * and a new field takes the next one. A new field goes last. See docs/decisions/task-fields.md.
+ */
+export const TASK_FIELDS = {
+  id: { kind: 'text', redis: 'id', shown: true, claimed: true },
+  queue: { kind: 'text', redis: 'queue', terms: 1, row: 1, stamp: 1, shown: true, claimed: true, given: true },
+  status: { kind: 'text', oneOf: TASK_STATUSES, redis: 'status', own: 4, row: 2, stamp: 2, shown: true },
+  /** 0 to 9; lower ones go first. */
+  priority: {
+    kind: 'number',
+    max: MAX_PRIORITY,
+    redis: 'priority',
+    terms: 2,
+    row: 3,
+    stamp: 3,
+    shown: true,
+    claimed: true,
+    given: true,
+  },
+  /** Deliveries so far, without those that were released. */
+  attempt: { kind: 'number', redis: 'attempt', own: 5, row: 4, stamp: 4, shown: true, claimed: true },
+  /** Deliveries; when the last one fails or expires, the task goes to the dead list. */
+  maxAttempts: {
+    kind: 'number',
+    min: 1,
+    redis: 'max_attempts',
+    terms: 3,
+    row: 5,
+    stamp: 5,
+    shown: true,
+    claimed: true,
+    given: true,
+  },
+  releases: { kind: 'number', redis: 'releases', rare: true, row: 6, stamp: 6, shown: true },
+  /** How often it came back from the dead list. */
+  replays: { kind: 'number', redis: 'replays', rare: true, row: 7, stamp: 7, shown: true },
+  workflowId: {
+    kind: 'text',
+    nullable: true,
+    redis: 'workflow',
+    own: 2,
+    row: 8,
+    stamp: 8,
+    shown: true,
+    claimed: true,
+    given: true,
+  },
+  createdAtMs: { kind: 'number', redis: 'created', own: 3, row: 9, stamp: 9, shown: true, claimed: true },
+  /** Since when it is ready; null otherwise. */
+  readyAtMs: {
+    kind: 'number',
+    nullable: true,
+    redis: 'ready',
+    own: 6,
+    row: 10,
+    stamp: 10,
+    shown: true,
+    while: 'ready',
+  },
+  /** When it becomes ready; only while delayed. */
+  dueAtMs: {
+    kind: 'number',
+    nullable: true,
+    redis: 'due',
+    rare: true,
+    row: 11,
+    stamp: 11,
+    shown: true,
+    while: 'delayed',
+  },
+  /** When it is not worth starting any more. */
+  expiresAtMs: { kind: 'number', redis: 'expires', own: 7, row: 12, stamp: 12, shown: true },
+  /** Only while leased. */
+  leaseEndsAtMs: {
+    kind: 'number',
+    nullable: true,
+    redis: 'lease_ends',
+    own: 8,
+    row: 13,
+    stamp: 13,
+    shown: true,
+    while: 'leased',
+    claimed: true,
+  },
+  /** The worker that has it, or had it last. */
+  worker: { kind: 'text', nullable: true, redis: 'worker', own: 9, row: 14, stamp: 14, shown: true },
+  cancelRequested: { kind: 'flag', redis: 'cancel', rare: true, row: 15, stamp: 15, shown: true },
+  /** Why it was cancelled, or what killed it: a code. */
+  reason: { kind: 'text', nullable: true, redis: 'reason', rare: true, row: 16, stamp: 16, shown: true },
+  endedAtMs: { kind: 'number', nullable: true, redis: 'ended', own: 14, row: 17, stamp: 17, shown: true },
+  /** In Redis it lies with the payload, and goes with it. */
+  headers: { kind: 'json', row: 18 },
+  /** The last ones, oldest first. */
+  failures: { kind: 'failures', row: 19 },
+  /** Delays after the first, second, … failed delivery; the last one goes on. */
+  backoffMs: { kind: 'numbers', redis: 'backoff', terms: 4, row: 20, given: true },
+  /** When the claim does not say. */
+  leaseMs: { kind: 'number', min: 1, redis: 'lease', terms: 5, row: 21, given: true },
+  /** From a delivery to its end; leases are not extended beyond. */
+  limitMs: { kind: 'number', nullable: true, redis: 'limit', terms: 6, row: 22, given: true },
+  /** Score among the ready tasks of the queue. Kept while the task is delayed or leased, for it may come back to it. */
+  place: { kind: 'number', redis: 'place', own: 11, row: 23, stamp: 19 },
+  /** Of the last delivery, until the task is claimed again, given back or ended. */
+  token: { kind: 'text', nullable: true, redis: 'token', own: 10, row: 24, stamp: 18, claimed: true },
+  startedAtMs: { kind: 'number', nullable: true, redis: 'started', own: 12, row: 25, stamp: 20 },
+  /** Progress events so far, kept or not. */
+  progress: { kind: 'number', redis: 'progress', rare: true, row: 26, stamp: 21 },
+  /** How long an ended task is known. */
+  keptUntilMs: { kind: 'number', nullable: true, redis: 'kept_until', own: 15, row: 27, stamp: 22 },
+  /** How long its dedupe key is kept; null without one. */
+  dedupedUntilMs: { kind: 'number', nullable: true, redis: 'deduped_until', terms: 8, row: 28, stamp: 23 },
+  /** Length of the last lease: a renewal that does not say otherwise is as long. */
+  heldLeaseMs: { kind: 'number', nullable: true, redis: 'held_lease', own: 13, row: 29, stamp: 24 },
+  /** The maker said when it is not worth starting any more; without that the service's limit counts. */
+  isTimed: { kind: 'flag', redis: 'is_timed', terms: 7, row: 30 },
+  dedupeKey: { kind: 'text', nullable: true, redis: 'dedupe', terms: 9, row: 31 },
+} as const satisfies Readonly<Record<string, TaskField>>;
+
+type Table = typeof TASK_FIELDS;
+export type TaskFieldName = keyof Table;
+type Value<F> =
+  | (F extends { oneOf: readonly (infer T)[] } ? T : F extends { kind: keyof Values } ? Values[F['kind']] : never)
+  | (F extends { nullable: true } ? null : never);
+
+type AllFields = { readonly [N in TaskFieldName]: Value<Table[N]> };
+type NamesWith<P extends keyof TaskField> = {
+  [N in TaskFieldName]: Table[N] extends Readonly<Record<P, unknown>> ? N : never;
+}[TaskFieldName];
+
+/** The fields that have this property in the table. */
+export type FieldsWith<P extends keyof TaskField> = Pick<AllFields, NamesWith<P>>;
+
+/** A task as an engine keeps it, apart from its payload, result and progress events. */
+export interface StoredTask extends AllFields {}
+
+/** What a task shows of itself, apart from payload, result and failures. */
+export interface TaskRecord extends FieldsWith<'shown'> {}
+
+/** Names of the fields with this property: by the places that it gives, or in the order of the table. */
+export function namesWith<P extends keyof TaskField>(property: P): readonly NamesWith<P>[] {
+  const fields = Object.entries<TaskField>(TASK_FIELDS).filter(([, field]) => property in field);
+  const place = ([, field]: readonly [string, TaskField]) => Number(field[property]);
+  if (typeof fields[0]?.[1][property] === 'number') fields.sort((a, b) => place(a) - place(b));
+  return fields.map(([name]) => name) as never;
+}
+
+/** Copies the fields of those names. */
+export function pick<N extends TaskFieldName>(
+  names: readonly N[],
+  from: Readonly<Partial<Record<N, unknown>>>,
+): Pick<StoredTask, N> {
+  const picked: Partial<Record<N, unknown>> = {};
+  for (const name of names) picked[name] = from[name] ?? null;
+  return picked as Pick<StoredTask, N>;
+}
+
+/** As a claim lists them. The scripts look for id and token in front. */
+export const CLAIMED = [
+  'id',
+  'token',
+  ...namesWith('claimed').filter((name) => name !== 'id' && name !== 'token'),
+] as const;
+
+const SHOWN = namesWith('shown');
+
+export function recordOf(task: TaskRecord): TaskRecord {
+  return pick(SHOWN, task);
+}
+
+/** A field in which nothing is. */
+export function nothingIn({ kind, nullable }: TaskField): Value<TaskField> | null {
+  if (nullable) return null;
+  if (kind === 'number') return 0;
+  if (kind === 'flag') return false;
+  if (kind === 'json') return '{}';
+  return kind === 'text' ? '' : [];
+}
+
+/** As text, '' for nothing. */
+export function fieldText(value: unknown): string {
+  if (value === null || value === undefined || value === false) return '';
+  return value === true ? '1' : String(value);
+}
+
+/** From what `fieldText` made. */
+export function fieldFrom(field: TaskField, text: string): unknown {
+  if (text === '') return nothingIn(field);
+  if (field.kind === 'number') return Number(text);
+  if (field.kind === 'flag') return true;
+  return field.kind === 'numbers' ? text.split(',').map(Number) : text;
+}
