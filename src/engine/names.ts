@@ -12,10 +12,6 @@ export function isReservedId(id: string): boolean {
   return RESERVED_IDS.includes(id);
 }
 
-export function isIdPrefix(text: string): boolean {
-  return WORKFLOW_ID.test(text);
-}
-
 /** Same rule as workflow ids, without reserved route names. */
 export function isTaskId(text: string): boolean {
   return WORKFLOW_ID.test(text);
