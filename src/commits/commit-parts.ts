@@ -40,11 +40,14 @@ export function partsOf(body: CommitBody, { caller, note, index, limits, ttlMs }
     patches: body.patches.map((part) => patchOf(part, ttlMs, about)),
     deletes: body.deletes.map(({ id, expect }) => ({ id, ...expectOf(expect) })),
     enqueue: body.enqueue.map((task) => newTaskOf(task, task.queue, limits)),
-    publish: body.publish.map(({ payload = 'null', ...message }) => ({
-      ...message,
+    publish: body.publish.map(({ channel, type, payload = 'null' }) => ({
+      channel,
+      type,
       payload: sized(payload, MAX_MESSAGE_BYTES),
     })),
-    ...(ack !== undefined && { ack: { ...ack, result: sized(ack.result ?? 'null', limits.maxBytes) } }),
+    ...(ack !== undefined && {
+      ack: { taskId: ack.taskId, token: ack.token, result: sized(ack.result ?? 'null', limits.maxBytes) },
+    }),
     ...(claimNext !== undefined && {
       claim: {
         queue: claimNext.queue,

@@ -15,16 +15,17 @@ export interface TaskLimits {
 
 /** A task as the engine takes it. @throws StateTooLargeError */
 export function newTaskOf(given: GivenTask, queue: string, limits: TaskLimits): NewTask {
-  const { delayMs = 0, runAtMs, expiresAtMs, dedupeKey, ...task } = given;
+  const { id, payload, headers, limitMs, delayMs = 0, runAtMs, expiresAtMs, dedupeKey, ...rest } = given;
   return {
-    ...task,
     queue,
-    id: task.id ?? limits.newId(),
-    payload: sized(task.payload, limits.maxBytes),
-    headers: JSON.stringify(task.headers),
+    id: id ?? limits.newId(),
+    payload: sized(payload, limits.maxBytes),
+    headers: JSON.stringify(headers),
     start: runAtMs === undefined ? { delayMs } : { atMs: runAtMs },
-    limitMs: task.limitMs ?? null,
+    limitMs: limitMs ?? null,
     expires: expiresAtMs === undefined ? { afterDueMs: limits.waitLimitMs } : { atMs: expiresAtMs },
     ...(dedupeKey !== undefined && { dedupe: { key: shortDigest(queue, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
+    // Last: V8 takes ten times as long for members that follow a spread of many.
+    ...rest,
   };
 }
