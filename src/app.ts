@@ -1,18 +1,16 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
-import { describeRoutes } from './http/document.js';
+import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
-import { VERSION } from './version.js';
 import { withIndexedFields } from './workflows/list.dto.js';
 
 /** What surrounds a state in a request: its envelope, or the operations of a patch. */
@@ -56,14 +54,7 @@ export async function createApp(
 }
 
 function describeApi(app: NestFastifyApplication, docs: boolean): void {
-  const about = new DocumentBuilder()
-    .setTitle('Waymark')
-    .setDescription('Durable state for workflows. Errors are problem documents (RFC 9457) with a stable `code`.')
-    .setVersion(VERSION)
-    .setOpenAPIVersion('3.1.1')
-    .build();
-  const document = SwaggerModule.createDocument(app, about);
-  describeRoutes(document);
+  const document = createDocument(app);
   withIndexedFields(document, app.get(WorkflowIndex).fields);
-  SwaggerModule.setup('docs', app, document, { ui: docs, raw: ['json'], jsonDocumentUrl: 'openapi.json' });
+  serveDocument(app, document, docs);
 }

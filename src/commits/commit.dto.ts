@@ -1,11 +1,11 @@
 import { ExactlyOne, Holds } from '../http/shapes/field.js';
-import { ref } from '../http/shapes/describe.js';
 import { Flag, Integer, ListOf, Nested, RawJson, text, Text, Values } from '../http/shapes/fields.js';
 import { Name, QueueName, TaskId, taskId, WorkflowId } from '../http/shapes/names.js';
 import { ChannelMessage } from '../feed/message.dto.js';
 import { Lease } from '../tasks/lease.dto.js';
 import { LEASE_MS, QueuedTask } from '../tasks/new-task.dto.js';
 import { ClaimedTask } from '../tasks/task.dto.js';
+import { JSON_PATCH } from '../workflows/patch.dto.js';
 import { TtlSeconds } from '../workflows/ttl.js';
 
 /** Of each kind, in one commit. */
@@ -30,14 +30,14 @@ export class DeletePart {
 }
 
 export class PutPart extends DeletePart {
-  @RawJson({ schema: ref('State'), example: { status: 'writing' } }) state!: string;
+  @RawJson({ about: 'Any JSON value; kept as the text it was sent as', example: { status: 'writing' } }) state!: string;
   @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 
 @ExactlyOne('merge', 'patch')
 export class PatchPart extends DeletePart {
   @RawJson({ optional: true, about: 'RFC 7396', example: { status: 'writing' } }) merge?: string;
-  @RawJson({ optional: true, schema: ref('JsonPatch'), about: 'RFC 6902' }) patch?: string;
+  @RawJson({ optional: true, schema: JSON_PATCH, about: 'RFC 6902' }) patch?: string;
   @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 

@@ -1,5 +1,8 @@
-import type { OpenAPIObject } from '@nestjs/swagger';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
 import { ERROR_CODES, type ErrorCode } from '../service-error.js';
+import { VERSION } from '../version.js';
 import { ANSWER_HEADERS, REQUEST_HEADERS, type AnswerHeader, type RequestHeader } from './document-headers.js';
 import { PROBLEMS } from './problems.js';
 import { describedRoutes, type AnswerGiven, type BodyGiven, type Described, type Source } from './route.js';
@@ -8,8 +11,47 @@ import { fieldsOf, type Schema, type Shape } from './shapes/field.js';
 
 type Operation = Record<string, unknown> & { operationId: string };
 
+/** The document of all routes. */
+export function createDocument(app: NestFastifyApplication): OpenAPIObject {
+  const about = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.1')
+    .setTitle('Waymark')
+    .setDescription('Durable state for workflows. Errors are problem documents (RFC 9457) with a stable `code`.')
+    .setVersion(VERSION)
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/')
+    .build();
+  const document = SwaggerModule.createDocument(app, about);
+  document.security = [];
+  describeRoutes(document);
+  return document;
+}
+
+/** The document at /openapi.json, and with `pages` the pages at /docs, which no other site may put into a frame. */
+export function serveDocument(app: NestFastifyApplication, document: OpenAPIObject, pages: boolean): void {
+  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  fastify.addHook('onRoute', (route) => {
+    if (!/^\/docs(\/|$)/.test(route.url)) return;
+    const before = route.onRequest ?? [];
+    route.onRequest = [
+      ...(Array.isArray(before) ? before : [before]),
+      (_request, reply, done) => {
+        reply.header('content-security-policy', "frame-ancestors 'none'").header('x-frame-options', 'DENY');
+        done();
+      },
+    ];
+  });
+  SwaggerModule.setup('docs', app, document, {
+    ui: pages,
+    raw: ['json'],
+    jsonDocumentUrl: 'openapi.json',
+    customSiteTitle: 'Waymark API',
+    swaggerOptions: { tryItOutEnabled: true },
+  });
+}
+
 /** Describes every operation that is declared by `@Route`, and the classes that these name. */
-export function describeRoutes(document: OpenAPIObject): void {
+function describeRoutes(document: OpenAPIObject): void {
   const shapes = new Set<Shape>();
   for (const methods of Object.values(document.paths) as unknown as Record<string, Operation>[]) {
     for (const [method, operation] of Object.entries(methods)) {
