@@ -85,6 +85,12 @@ describe('the process', () => {
     const service = await startService({});
     const page = await fetch(`${service.url}/docs`);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+    expect(await page.text()).toContain('<title>Waymark API</title>');
+    // No other site may put the pages into a frame.
+    expect(page.headers.get('x-frame-options')).toBe('DENY');
+    expect(page.headers.get('content-security-policy')).toBe("frame-ancestors 'none'");
+    const script = await (await fetch(`${service.url}/docs/swagger-ui-init.js`)).text();
+    expect(script).toMatch(/"tryItOutEnabled": true/);
     const { paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(paths)).toContain('/v1/workflows/{id}/versions/{from}/diff/{to}');
     await service.stop();
