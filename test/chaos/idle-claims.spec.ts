@@ -10,7 +10,7 @@ const WAITING = 100;
 const LONGEST_WAIT_MS = 30_000;
 
 /** Seconds that the claims wait, and the commands that the replica may send meanwhile. */
-const seconds = scaled({ short: 8, long: 60 });
+const seconds = scaled({ short: 6, long: 60 });
 
 describe(`${WAITING} claims that wait for ${seconds} s`, () => {
   let redis: RedisProcess;

@@ -146,11 +146,18 @@ describe('a Redis that cannot be reached', () => {
   it('says so in words when it is TLS that is amiss', async () => {
     const [tls, plain] = await Promise.all([startTls(), startRedisProcess()]);
     const other = await startTls(['elsewhere.example']);
-    expect(await why({ REDIS_URL: `redis://127.0.0.1:${tls.port}` })).toContain('it speaks TLS on this port');
-    expect(await why({ REDIS_URL: `rediss://127.0.0.1:${plain.port}` })).toContain('it speaks no TLS on this port');
-    expect(await why({ REDIS_URL: `rediss://127.0.0.1:${tls.port}` })).toContain('REDIS_TLS_CA');
     const wrongName = { REDIS_URL: `rediss://127.0.0.1:${other.port}`, REDIS_TLS_CA: other.ca };
-    expect(await why(wrongName)).toContain('REDIS_TLS_SERVERNAME');
+    // All at the same time: each waits until its timeout.
+    const [plainToTls, tlsToPlain, unknownCa, foreignName] = await Promise.all([
+      why({ REDIS_URL: `redis://127.0.0.1:${tls.port}` }),
+      why({ REDIS_URL: `rediss://127.0.0.1:${plain.port}` }),
+      why({ REDIS_URL: `rediss://127.0.0.1:${tls.port}` }),
+      why(wrongName),
+    ]);
+    expect(plainToTls).toContain('it speaks TLS on this port');
+    expect(tlsToPlain).toContain('it speaks no TLS on this port');
+    expect(unknownCa).toContain('REDIS_TLS_CA');
+    expect(foreignName).toContain('REDIS_TLS_SERVERNAME');
     for (const env of [
       { ...wrongName, REDIS_TLS_SERVERNAME: 'elsewhere.example' },
       { REDIS_URL: `rediss://127.0.0.1:${other.port}`, REDIS_TLS_REJECT_UNAUTHORIZED: 'false' },

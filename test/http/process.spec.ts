@@ -32,7 +32,7 @@ describe('the process', () => {
   });
 
   it('is not ready any more while it shuts down', async () => {
-    const service = await startService({ SHUTDOWN_DELAY: '3s' });
+    const service = await startService({ SHUTDOWN_DELAY: '30s' });
     expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
     service.child.kill('SIGTERM');
     const ready = async () => (await fetch(`${service.url}/health/ready`)).status;
