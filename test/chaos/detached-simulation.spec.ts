@@ -10,7 +10,7 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 import { scaled } from '../support/scale.js';
 
 const { seeds, steps, timeoutMs } = scaled({
-  short: { seeds: 3, steps: 400, timeoutMs: 180_000 },
+  short: { seeds: 3, steps: 400, timeoutMs: 360_000 },
   long: { seeds: 40, steps: 800, timeoutMs: 1_200_000 },
 });
 

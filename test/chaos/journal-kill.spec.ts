@@ -3,7 +3,7 @@ import { scaled } from '../support/scale.js';
 import { killWhileWriting } from './kill-while-writing.js';
 
 const { rounds, writesPerRound, minAcknowledged, seed, timeoutMs } = scaled({
-  short: { rounds: 3, writesPerRound: 300, minAcknowledged: 400, seed: 1, timeoutMs: 180_000 },
+  short: { rounds: 3, writesPerRound: 300, minAcknowledged: 400, seed: 1, timeoutMs: 360_000 },
   long: {
     rounds: 20,
     writesPerRound: 350,

@@ -19,7 +19,7 @@ const WRITERS = 2;
 const PHASES = ['"copy"', '"copy"', '"catch-up"', '"verify"'];
 
 const { workflows, kills, timeoutMs } = scaled({
-  short: { workflows: 1000, kills: 4, timeoutMs: 180_000 },
+  short: { workflows: 1000, kills: 4, timeoutMs: 360_000 },
   long: { workflows: 100_000, kills: 8, timeoutMs: 1_800_000 },
 });
 

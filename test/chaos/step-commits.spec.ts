@@ -17,7 +17,7 @@ interface Progress {
 }
 
 const { workflows, stepsEach, kills, timeoutMs } = scaled({
-  short: { workflows: 10, stepsEach: 30, kills: 3, timeoutMs: 180_000 },
+  short: { workflows: 10, stepsEach: 30, kills: 3, timeoutMs: 360_000 },
   long: { workflows: 50, stepsEach: 100, kills: 40, timeoutMs: 600_000 },
 });
 
