@@ -48,8 +48,8 @@ export class AppModule implements OnModuleDestroy {
   }
 
   /**
-   * The root module is destroyed first, and the server only after all modules. So requests under way are ended and waited for here;
-   * else they would meet a closed engine.
+   * Nest destroys the root module first and the server after all modules. Running requests are therefore finished here; later they
+   * would meet a closed engine.
    */
   async onModuleDestroy(): Promise<void> {
     this.draining.begin();

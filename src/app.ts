@@ -21,11 +21,11 @@ const SEVERAL_BYTES = 16 * 1024 * 1024;
 
 export interface AppOptions {
   readonly logger?: Logger;
-  /** The pages at /docs; the document at /openapi.json is there in any case. */
+  /** Serve the pages at /docs; /openapi.json is always served. */
   readonly docs?: boolean;
 }
 
-/** The whole service, ready to listen. */
+/** Creates the service; the caller lets it listen. */
 export async function createApp(
   config: Config,
   { logger = createLogger(config), docs = true }: AppOptions = {},
@@ -39,7 +39,7 @@ export async function createApp(
       connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
     },
     genReqId: requestIdOf,
-    // Idle connections must not hold up the end; those with a request under way are waited for.
+    // At shutdown idle connections are closed; those with a running request are waited for.
     forceCloseConnections: 'idle',
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {

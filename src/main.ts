@@ -11,7 +11,7 @@ import { shutDownOnSignal } from './lifecycle/shutdown.js';
 import { createLogger } from './logging/logger.js';
 import { readAgents } from './routing/read-agents.js';
 
-/** A start that cannot succeed says why in plain words, without a stack, and exits. */
+/** Prints the reason without a stack and exits. */
 function giveUp(reason: string): never {
   process.stderr.write(`waymark cannot start.\n${reason}\n`);
   process.exit(1);

@@ -1,12 +1,23 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
+import { environmentOf } from '../config/env-file.js';
+import { EXIT } from './command-line/command.js';
 import { Output } from './command-line/output.js';
 import { runCommand } from './command-line/run-command.js';
 
-// A stderr that nobody reads any more is no reason to fail.
+// Ignore EPIPE on stderr.
 process.stderr.on('error', () => undefined);
 
-process.exitCode = await runCommand(process.argv.slice(2), process.env, {
+function environment(): NodeJS.ProcessEnv {
+  try {
+    return environmentOf(process.env);
+  } catch (error) {
+    process.stderr.write(`waymark: ${(error as Error).message}\n`);
+    process.exit(EXIT.usage);
+  }
+}
+
+process.exitCode = await runCommand(process.argv.slice(2), environment(), {
   output: new Output(process.stdout),
   note: (line) => void process.stderr.write(`${line}\n`),
   readInput: () => text(process.stdin),

@@ -1,7 +1,7 @@
 import type { Config } from './config.js';
 import { readConfig } from './read-config.js';
 
-/** The settings of this environment, but for where the data is: that comes from elsewhere. @throws InvalidEnvironmentError */
+/** The settings with another address of Redis. @throws InvalidEnvironmentError */
 export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {
   const { REDIS_URL: _url, UPSTASH_REDIS_URL: _upstash, REDIS_HOST: _host, REDIS_PORT: _port, ...others } = env;
   const {
@@ -14,7 +14,7 @@ export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, 
   return readConfig({ ...rest, ...own });
 }
 
-/** A URL as it may be shown. */
+/** A URL without user and password. */
 export function withoutPassword(text: string): string {
   try {
     const url = new URL(text);

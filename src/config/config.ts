@@ -4,14 +4,14 @@ export interface Address {
 }
 
 export interface TlsConfig {
-  /** Certificates of a private authority, as PEM; undefined trusts the ones Node knows. */
+  /** Certificates of a private authority, as PEM; undefined: the ones of Node. */
   readonly ca: string | undefined;
   readonly rejectUnauthorized: boolean;
-  /** The name that the server's certificate must bear; undefined is the host it is reached by. */
+  /** Name that the certificate of the server must carry; undefined: the host that is connected to. */
   readonly servername: string | undefined;
 }
 
-/** Anything else than one server that speaks Redis' own protocol. */
+/** Any Redis but a single server with Redis' own protocol. */
 export type RedisTopology =
   | {
       readonly kind: 'sentinel';
@@ -25,7 +25,7 @@ export type RedisTopology =
 
 /** How to reach Redis. Present exactly when `storage` is 'redis'. */
 export interface RedisConfig {
-  /** Absent: one server, at `host` and `port`. */
+  /** Absent for a single server at `host` and `port`. */
   readonly topology?: RedisTopology;
   readonly host: string;
   readonly port: number;
@@ -37,12 +37,12 @@ export interface RedisConfig {
   readonly namespace: string;
   /** All connections of this replica together: one reads the feed, the others carry commands. At least 2. */
   readonly maxConnections: number;
-  /** A command without an answer for so long has failed. */
+  /** Timeout of a command. */
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** How long a write that asks for it waits for a replica to confirm it. */
+  /** Timeout of a write that waits for the confirmation of a replica. */
   readonly confirmTimeoutMs?: number;
-  /** What to do while Redis is away. */
+  /** Behaviour while Redis is unreachable. */
   readonly fallback: 'memory' | 'none';
   readonly breaker?: BreakerConfig;
   /** Serve although Redis may evict live state. */
@@ -56,7 +56,7 @@ export interface RoutingConfig {
   readonly statusTtlMs: number;
 }
 
-/** When to leave Redis alone. */
+/** Circuit breaker around Redis. */
 export interface BreakerConfig {
   readonly isEnabled: boolean;
   readonly failureThreshold: number;
@@ -64,49 +64,49 @@ export interface BreakerConfig {
   readonly timeoutMs: number;
 }
 
-/** What a replica keeps for the time when Redis is away, in bytes. */
+/** What a replica keeps while Redis is unreachable. */
 export interface DetachedConfig {
-  /** Of workflows it has seen lately. */
+  /** Bytes of held copies. */
   readonly cacheBytes: number;
-  /** Of what was written meanwhile and waits for Redis. */
+  /** Bytes of accepted writes that wait for Redis. */
   readonly mostBytes: number;
 }
 
-/** What tasks are bounded by. */
+/** Limits and retention of tasks. */
 export interface TasksConfig {
   readonly mostOpen: number;
   readonly resultMs: number;
   readonly progressMs: number;
   readonly deadMs: number;
   readonly mostDead: number;
-  /** From being due to being too late, for tasks that do not say. */
+  /** Time from due to expired, for tasks without `expiresAt`. */
   readonly waitLimitMs: number;
 }
 
-/** Of the feed and of those who follow it. */
+/** Limits of the feed and of its listeners. */
 export interface FeedConfig {
   readonly mostEvents: number;
   readonly maxAgeMs: number;
   readonly mostListeners: number;
-  /** Waiting for one client. */
+  /** Bytes buffered for one client. */
   readonly bufferBytes: number;
 }
 
 export interface WebSocketConfig {
-  /** Where they are served at the root, beside /ws of the usual port. */
+  /** Second port with WebSockets at its root, beside /ws of the main port. */
   readonly port: number | undefined;
-  /** Other hosts' pages that may open them; '*' for all. */
+  /** Origins of other hosts whose pages may open WebSockets; '*' for all. */
   readonly origins: readonly string[];
 }
 
-/** Everything that can be set from outside, read once at the start and valid. Also the injection token. */
+/** The settings, read once at start and valid. Also the injection token. */
 export abstract class Config {
   abstract readonly host: string;
   abstract readonly port: number;
   abstract readonly storage: 'redis' | 'memory';
   abstract readonly redis: RedisConfig | undefined;
   abstract readonly detached: DetachedConfig;
-  /** Where the embedded engine keeps its journal; undefined keeps everything in memory only. */
+  /** Directory of the journal of the embedded engine; undefined: in memory only. */
   abstract readonly dataDir: string | undefined;
   abstract readonly workflowTtlMs: number;
   /** JSON Pointers of the indexed fields. */
@@ -116,20 +116,20 @@ export abstract class Config {
   abstract readonly maxStateBytes: number;
   abstract readonly tasks: TasksConfig;
   abstract readonly routing: RoutingConfig;
-  /** What administrators prove themselves with; undefined lets callers on the same machine in. */
+  /** Bearer token of administrators; undefined: callers on the same machine are administrators. */
   abstract readonly adminToken: string | undefined;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
   abstract readonly feed: FeedConfig;
   abstract readonly webSocket: WebSocketConfig;
-  /** The pages of examples/ are served. */
+  /** Serve the pages of examples/. */
   abstract readonly examples: boolean;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   abstract readonly logFormat: 'pretty' | 'json';
-  /** How long a request may take to arrive: all of it, and its headers alone. */
+  /** Time within which a request, and its headers, must arrive. */
   abstract readonly requestTimeoutMs: number;
   abstract readonly headersTimeoutMs: number;
-  /** After SIGTERM: how long the service stays up while unready, and how long all of the shutdown may take. */
+  /** After SIGTERM: time to serve on while not ready, and time for the whole shutdown. */
   abstract readonly shutdownDelayMs: number;
   abstract readonly shutdownTimeoutMs: number;
 }

@@ -5,7 +5,7 @@ import type { EnvironmentProblem } from './invalid-environment.error.js';
 
 type Value = string | number | boolean | undefined;
 
-/** What the settings about Redis mean together. Where two of them say something about the same thing, they must agree. */
+/** Joins the settings of Redis. Two settings of the same thing must agree. */
 export function redisConfig(read: Environment, problems: EnvironmentProblem[]): RedisConfig {
   const topology = topologyOf(read, problems);
   const url = topology === undefined ? urlOf(read, problems) : undefined;
@@ -29,7 +29,7 @@ export function redisConfig(read: Environment, problems: EnvironmentProblem[]): 
   };
 }
 
-/** That Redis is meant, though USE_REDIS does not say so. */
+/** True if a setting has an address of Redis; then USE_REDIS is true by default. */
 export function namesRedis(read: Environment): boolean {
   return [
     read.REDIS_URL,
@@ -40,7 +40,7 @@ export function namesRedis(read: Environment): boolean {
   ].some((value) => value !== undefined);
 }
 
-/** Each way to say where Redis is, with the settings that belong to it and to no other. */
+/** The settings with an address of Redis, each with the settings that need it. */
 const WAYS = {
   REDIS_URL: [],
   REDIS_HOST: ['REDIS_PORT'],
@@ -51,11 +51,11 @@ const WAYS = {
 
 function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTopology | undefined {
   const says = (name: SettingName, text: string) => problems.push({ name, value: valueOf(read, name), says: text });
-  // REDIS_PROTOCOL decides where an environment names both ways to the same database, as Upstash's own does.
+  // Upstash gives both addresses of a database; REDIS_PROTOCOL then decides.
   const passedOver = read.REDIS_PROTOCOL && { redis: 'UPSTASH_REDIS_REST_URL', rest: 'REDIS_URL' }[read.REDIS_PROTOCOL];
   const named = (Object.keys(WAYS) as (keyof typeof WAYS)[]).filter((name) => valueOf(read, name) !== undefined);
   const given = named.filter((name) => name !== passedOver);
-  // A URL and a host may stand together, as long as they agree; everything else excludes the rest.
+  // REDIS_URL and REDIS_HOST may be given together if they agree; all others exclude each other.
   const [way, other] = given.filter((name) => name !== 'REDIS_HOST' || !given.includes('REDIS_URL')).toReversed();
   if (way !== undefined && other !== undefined)
     says(
@@ -130,7 +130,7 @@ function addressesOf(text = ''): Address[] {
 
 type Where = Pick<RedisConfig, 'host' | 'port' | 'username' | 'password' | 'db'>;
 
-/** From the URL or from its parts. Of a group it is who one is there. */
+/** Address and user, from the URL or from the single settings. */
 function addressOf(
   read: Environment,
   url: ParsedUrl | undefined,
@@ -183,7 +183,7 @@ function tlsOf(
   return false;
 }
 
-/** The text itself, perhaps with its line ends written as \n, or a file that holds it. */
+/** PEM text, perhaps with its line ends written as \n, or the path of a file with it. */
 function pemOf(given: string, problems: EnvironmentProblem[]): string {
   const isText = given.includes('-----BEGIN');
   try {
@@ -219,7 +219,7 @@ function urlOf(read: Environment, problems: EnvironmentProblem[]): ParsedUrl | u
 }
 
 function parsed(text: string): ParsedUrl | undefined {
-  // A bare # or / in a password would silently cut it short, so the form is checked before the parts are believed.
+  // A bare # or / in a password would truncate it silently, so the form is checked first.
   if (!/^rediss?:\/\/([^/@#?]*@)?[^/@#?]+(\/\d*)?(\?.*)?$/.test(text)) return undefined;
   try {
     const url = new URL(text);

@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { Injectable } from '@nestjs/common';
 
-/** Whether the service is on its way out. Whoever keeps a request open for long listens to `signal` and ends it early. */
+/** State of the shutdown. Long requests listen to `signal` and end early. */
 @Injectable()
 export class Draining {
   readonly #controller = new AbortController();
 
   constructor() {
-    // Every request that waits listens, which is no leak.
+    // One listener per waiting request is not a leak.
     setMaxListeners(0, this.#controller.signal);
   }
 

@@ -5,8 +5,8 @@ import type { Config } from '../config/config.js';
 import type { Draining } from './draining.js';
 
 /**
- * SIGTERM or SIGINT: not ready at once, serving on for the delay (balancers need a moment to notice), then requests under way finish and
- * the engines close. A second signal, or more time than there is, ends the process at once.
+ * On SIGTERM or SIGINT the service is not ready at once, serves on for SHUTDOWN_DELAY, finishes running requests and closes the engines.
+ * A second signal, or SHUTDOWN_TIMEOUT, ends the process at once.
  */
 export function shutDownOnSignal(
   app: NestFastifyApplication,
@@ -16,25 +16,22 @@ export function shutDownOnSignal(
 ): void {
   const shutDown = async (signal: string) => {
     if (draining.hasBegun) {
-      logger.warn({ signal }, 'second signal: ending at once');
+      logger.warn({ signal }, 'second signal: exiting at once');
       process.exit(1);
     }
     logger.info({ signal }, 'shutting down');
     draining.begin();
     setTimeout(() => {
-      logger.error(
-        { timeoutMs: config.shutdownTimeoutMs },
-        'shutting down took too long: ending with requests under way',
-      );
+      logger.error({ timeoutMs: config.shutdownTimeoutMs }, 'shutdown timed out: exiting with running requests');
       process.exit(1);
     }, config.shutdownTimeoutMs).unref();
     try {
       await sleep(config.shutdownDelayMs);
       await app.close();
-      logger.info('done');
+      logger.info('shutdown complete');
       process.exit(0);
     } catch (error) {
-      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'shutting down failed');
+      logger.error({ error: error instanceof Error ? error.message : String(error) }, 'shutdown failed');
       process.exit(1);
     }
   };

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
 
-/** One log for the framework, the service and its requests: JSON lines for machines, readable ones on a terminal. */
+/** The log of the framework, the service and its requests: JSON lines, or text on a terminal. */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
   const options = { level: logLevel, base: { service: 'waymark' }, timestamp: pino.stdTimeFunctions.isoTime };
   return logFormat === 'pretty'
@@ -16,10 +16,10 @@ export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 
     : pino(options);
 }
 
-/** What the framework tells of itself: a hundred lines at each start, among which ours would not be seen. */
+/** Contexts of Nest that write about a hundred lines at start; logged at debug. */
 const FRAMEWORK = new Set(['NestFactory', 'NestApplication', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
 
-/** Nest's words for pino's. The last parameter is Nest's context, the name of who speaks. */
+/** Adapts Nest's logger to pino. The last parameter is Nest's context: the name of the logging class. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { traceIdOf, type AnswerListener } from '../http/hooks.js';
 
-const GIVEN_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const VALID_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const SLOW_MS = 1000;
 
 const prefix = randomBytes(6)
@@ -11,13 +11,13 @@ const prefix = randomBytes(6)
   .replace(/[^A-Za-z0-9]/g, 'x');
 let count = 0;
 
-/** The caller's X-Request-Id when it is one, else our own: unique over replicas, and cheap. */
+/** The X-Request-Id of the request if it is valid, else a generated one, unique over replicas. */
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && GIVEN_ID.test(given) ? given : `${prefix}-${(count++).toString(36)}`;
+  return typeof given === 'string' && VALID_ID.test(given) ? given : `${prefix}-${(count++).toString(36)}`;
 }
 
-/** A line per request: at debug, or at warn when it was slow and at error when it failed. Never content, nor an id in a path. */
+/** A line per request: debug, warn if slow, error if it failed. Bodies and ids in paths are never logged. */
 export function logRequests(logger: Logger): AnswerListener {
   return (request, { statusCode }, ms) => {
     const isSlow = ms > SLOW_MS && request.headers['prefer'] === undefined;

@@ -1,7 +1,7 @@
 import type { AnswerListener } from '../http/hooks.js';
 import type { Metrics } from './metrics.js';
 
-/** Times every request by its route. What met no route is one label together, whatever its path was. */
+/** Times requests by route. All requests without a route share the label `none`. */
 export function measureRequests(metrics: Metrics): AnswerListener {
   return (request, reply, ms) => {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');

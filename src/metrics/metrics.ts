@@ -10,7 +10,7 @@ const MODES = ['attached', 'suspect', 'detached', 'recovering'] as const;
 const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
 type BreakerState = (typeof BREAKER_STATES)[number];
 
-/** What the service counts. A registry of its own, so that two apps in one process do not meet in a global one. */
+/** Metrics of one app. Its own registry, since tests run several apps in one process. */
 @Injectable()
 export class Metrics implements StoreObserver {
   readonly registry = new Registry();
@@ -60,7 +60,7 @@ export class Metrics implements StoreObserver {
   );
   #detachedSince: number | undefined;
   readonly #retries = this.#counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
-  /** By method, then route, then class of status: nested, since joining them to one key would cost more than looking up. */
+  /** By method, route and class of status; nested, since joining a key costs more than two look-ups. */
   readonly #requestTimings = new Map<string, Map<string, Timing[]>>();
   readonly #commandTimings = new Map<string, Record<'ok' | 'refused' | 'failed', Timing>>();
 
@@ -82,7 +82,7 @@ export class Metrics implements StoreObserver {
     return own.map((one) => one.text()).join('') + (await this.registry.metrics());
   }
 
-  /** `route` is the pattern, never the path: labels must stay few. */
+  /** `route` is the pattern, not the path: the number of labels must stay small. */
   request(method: string, route: string, status: number, seconds: number): void {
     let routes = this.#requestTimings.get(method);
     if (routes === undefined) this.#requestTimings.set(method, (routes = new Map()));

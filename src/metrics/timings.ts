@@ -1,6 +1,6 @@
 const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Durations under one set of labels. */
+/** Histogram of durations for one set of labels. */
 export class Timing {
   readonly #buckets = new Float64Array(BOUNDS.length + 1);
   #sum = 0;
@@ -12,7 +12,7 @@ export class Timing {
     this.#sum += seconds;
   }
 
-  /** In the text format of Prometheus, where each bucket counts all below it too. */
+  /** Text format of Prometheus; its buckets are cumulative. */
   lines(name: string, labels: string): string[] {
     let count = 0;
     const buckets = [...this.#buckets].map((inBucket, i) => {
@@ -24,8 +24,8 @@ export class Timing {
 }
 
 /**
- * A histogram for the hot path. The metrics library's own looks labels up and copies them at each observation, which would
- * be a tenth of the cost of a request; here whoever observes keeps the `Timing` of his labels.
+ * Histogram for the hot path. That of the metrics library looks up and copies labels at each observation, a tenth of the cost of a
+ * request; here the caller keeps the `Timing` of its labels.
  */
 export class Timings {
   readonly #byLabels = new Map<string, Timing>();
@@ -49,7 +49,7 @@ export class Timings {
   }
 }
 
-/** A count without labels, for the hot path too. */
+/** Counter without labels, for the hot path. */
 export class Tally {
   #count = 0;
 

@@ -32,8 +32,10 @@ describe('the command line', () => {
   it.each(COMMANDS.map(({ name }) => name))('has help for %s', async (name) => {
     const { code, stdout, stderr } = await run([name, '--help']);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(new RegExp(`^usage: waymark ${name}[^]*--url <url>[^]*Exit codes: 0 `));
-    const { options } = COMMANDS.find((command) => command.name === name) as (typeof COMMANDS)[number];
+    expect(stdout).toMatch(new RegExp(`^usage: waymark ${name}[^]*\nexample: waymark ${name}\\b[^]*Exit codes: 0 `));
+    const command = COMMANDS.find((one) => one.name === name) as (typeof COMMANDS)[number];
+    const { options, isWithoutService = false } = command;
+    expect(stdout.includes('--url <url>')).toBe(!isWithoutService);
     for (const option of Object.keys(options)) expect(stdout).toContain(`--${option}`);
   });
 
@@ -48,6 +50,8 @@ describe('the command line', () => {
   it.each([
     [[], /a command is missing\nusage: waymark <command>/],
     [['wander'], /wander: no such command\nusage: waymark <command>/],
+    [['smok'], /smok: no such command; did you mean smoke\?/],
+    [['worker', '--topik', 'q'], /Unknown option '--topik'; did you mean --topic\?/],
     [['worker'], /--topic is missing\nusage: waymark worker --topic/],
     [['worker', '--topic', 'q', '--colour', 'red'], /Unknown option '--colour'[^]*\nusage: waymark worker/],
     [['worker', '--topic', 'q', 'more'], /more: not expected here/],
@@ -66,7 +70,7 @@ describe('the command line', () => {
     [['inspect'], /must be: inspect queues, or: inspect queue <name>/],
     [['inspect', 'queue'], /must be: inspect queues/],
     [['inspect', 'queues', 'q'], /must be: inspect queues/],
-    [['inspect', 'queues', '--fail-on', 'rain'], /--fail-on rain: can only be warn/],
+    [['inspect', 'queues', '--fail-on', 'rain'], /--fail-on rain: must be warn/],
     [['smoke', 'more'], /more: not expected here/],
     [['smoke', '--url', 'localhost:3000'], /--url localhost:3000: must be like http/],
   ])('refuses %j: exit code 2, and the usage on stderr', async (args, says) => {
@@ -157,9 +161,13 @@ describe('the command line', () => {
     ['tasks are taken', { ...depth({ ready: 3 }), oldestReadyAgeMs: 60_000 }, ''],
     ['all hands are full', { ...depth({ ready: 3, leased: 1 }), pollers: 0 }, ''],
     ['dead', depth({ dead: 2 }), 'warning: q: 2 dead'],
-    ['nobody asks', { ...depth({ ready: 1 }), pollers: 0 }, 'warning: q: tasks wait and no worker asks'],
+    ['nobody asks', { ...depth({ ready: 1 }), pollers: 0 }, 'warning: q: tasks are ready and no worker polls'],
     ['paused', { ...depth({ delayed: 1 }), paused: true }, 'warning: q: paused, with tasks waiting'],
-    ['old', { ...depth({ ready: 1 }), oldestReadyAgeMs: 400_000 }, 'warning: q: the oldest has been ready for 6.6m'],
+    [
+      'old',
+      { ...depth({ ready: 1 }), oldestReadyAgeMs: 400_000 },
+      'warning: q: the oldest task has been ready for 6.6m',
+    ],
   ])('warns of queues that are not well, and only of those: %s', async (_, differs, warning) => {
     const queue = { ...QUEUE, ...differs };
     const service = await FakeService.start(() => ok(queue));

@@ -44,7 +44,7 @@ describe('The commands that move state', () => {
 
     const dry = await waymark(['migrate', '--from', path('a'), '--to', url(), '--dry-run']);
     expectGood(dry);
-    expect(dry.stdout).toContain(`${before.size} records would be created`);
+    expect(dry.stdout).toContain(`would create ${before.size},`);
     const first = await waymark(['migrate', '--from', path('a'), '--to', url(), '--verbose']);
     expectGood(first);
     expect(first.stdout.match(/^Migrated: case-/gm)).toHaveLength(WORKFLOWS);
@@ -97,10 +97,7 @@ describe('The commands that move state', () => {
     await call(target.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the target' });
     await call(source.url, 'PUT', `/v1/workflows/${idOf(4)}`, { state: 'at the source' });
     const conflict = await waymark(args);
-    expect([conflict.code, conflict.stderr]).toEqual([
-      1,
-      expect.stringContaining(`workflow ${idOf(4)} is there already`),
-    ]);
+    expect([conflict.code, conflict.stderr]).toEqual([1, expect.stringContaining(`another workflow ${idOf(4)}`)]);
     expect(conflict.stdout).toContain('Migration is not complete');
     expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the target');
     expectGood(await waymark([...args, '--on-conflict', 'skip']));

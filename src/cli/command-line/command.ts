@@ -1,32 +1,48 @@
 import type { ParseArgsConfig } from 'node:util';
-import type { ExitCode } from './exit-code.js';
 import type { Given } from './given.js';
 import type { Output } from './output.js';
 
-/** Where a command runs. */
+/** Exit codes; docs/worker-kit.md lists them. */
+export const EXIT = {
+  ok: 0,
+  /** A request was refused, or a check failed. */
+  failed: 1,
+  /** Invalid command line; nothing was done. */
+  usage: 2,
+  /** The service, or Redis, is unreachable. */
+  unreachable: 3,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Input, output and signals of a command. */
 export interface Terminal {
-  /** Data; stdout. */
+  /** Data, to stdout. */
   readonly output: Output;
-  /** A line for people; stderr. */
+  /** A line for humans, to stderr. */
   note(line: string): void;
   /** Everything on stdin. */
   readInput(): Promise<string>;
-  /** Called for each SIGTERM and SIGINT, which then do not end the process. */
+  /** Calls the listener on SIGTERM and SIGINT instead of ending the process. */
   onStop(listener: () => void): void;
-  /** stdin as it comes. */
+  /** stdin as a stream. */
   readonly input: AsyncIterable<Uint8Array>;
-  /** One line on stderr that is written over again and again; absent where stderr is no screen. */
+  /** Overwrites one line on stderr; absent if stderr is not a terminal. */
   status?(line: string): void;
-  /** The output is a screen, which can be cleared. */
+  /** stdout is a terminal, which can be cleared. */
   readonly isScreen: boolean;
 }
 
 export interface Command {
   readonly name: string;
   readonly summary: string;
-  /** All of its help, below the usage line. */
   readonly usage: string;
+  /** Printed below the usage line and the summary. */
   readonly help: string;
+  /** A command line that works, without `waymark`. */
+  readonly example: string;
+  /** It asks no service, so its help has no --url. */
+  readonly isWithoutService?: true;
   readonly options: NonNullable<ParseArgsConfig['options']>;
   run(given: Given, terminal: Terminal): Promise<ExitCode>;
 }

@@ -1,12 +1,16 @@
 import { durationMs, integerOf } from '../../config/units.js';
-import { UsageError } from './usage-error.js';
 
 interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** What a command line says, checked as it is asked for. */
+/** Invalid command line. The usage line is printed after the message. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The arguments of a command; each is checked when it is read. */
 export class Given {
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
@@ -14,7 +18,7 @@ export class Given {
     readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  /** Where the service is. @throws UsageError */
+  /** Address of the service. @throws UsageError */
   get url(): string {
     const url = this.text('url') ?? (this.env['WAYMARK_URL'] || 'http://127.0.0.1:3000');
     if (URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol)) return url;
@@ -64,7 +68,7 @@ export class Given {
     throw new UsageError(`--${name} ${text}: must be a duration such as 500ms, 30s or 5m, from ${min} to ${max} ms`);
   }
 
-  /** @throws UsageError when there are words that nobody asked for */
+  /** @throws UsageError for a word at this place or later */
   noWords(from = 0): void {
     const word = this.words[from];
     if (word !== undefined) throw new UsageError(`${word}: not expected here`);

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { JsonText } from '../../client/index.js';
 import type { Terminal } from './command.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './given.js';
 
-/** `-` is stdin; what is JSON is the payload itself; anything else is the name of a file. @throws UsageError */
+/** `-` is stdin, JSON is the payload itself, other text is the name of a file. @throws UsageError */
 export async function readPayload(given: string | undefined, { readInput }: Terminal): Promise<JsonText> {
   if (given === undefined) return new JsonText('{}');
   if (given === '-') return asJson(await readInput()) ?? fail('stdin', 'is not JSON');

@@ -1,10 +1,10 @@
 import type { Terminal } from './command.js';
-import { spanOf } from './span.js';
+import { spanOf } from './output.js';
 
 const WIDTH = 24;
-const DRAWN_EVERY_MS = 100;
+const REDRAW_INTERVAL_MS = 100;
 
-/** How far a long work is: on a screen only, where it can be written over. */
+/** Progress of long work, drawn only on a terminal. */
 export class ProgressBar {
   readonly #terminal: Terminal;
   #title = '';
@@ -27,14 +27,14 @@ export class ProgressBar {
 
   add(count: number): void {
     this.#done += count;
-    if (performance.now() - this.#drawnAt >= DRAWN_EVERY_MS) this.#draw();
+    if (performance.now() - this.#drawnAt >= REDRAW_INTERVAL_MS) this.#draw();
   }
 
   get done(): number {
     return this.#done;
   }
 
-  /** Per second since the work began. */
+  /** Per second since begin(). */
   get rate(): number {
     return Math.round(this.#done / Math.max(0.001, (performance.now() - this.#startedAt) / 1000));
   }
@@ -53,7 +53,7 @@ export function barOf(title: string, done: number, total: number, rate: number):
   const name = title.padEnd(10);
   const speed = `${rate}/s`;
   if (total === 0) return `${name}${done}  ${speed}`;
-  // What comes meanwhile may make it more than was expected.
+  // Records that arrive meanwhile can make `done` exceed `total`.
   const part = Math.min(1, done / total);
   const filled = Math.round(part * WIDTH);
   const left = rate === 0 ? null : (Math.max(0, total - done) / rate) * 1000;

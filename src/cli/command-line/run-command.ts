@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util';
+import { distanceOf, nearestOf } from '../../config/nearest.js';
 import { ProblemError, UnreachableError } from '../../client/index.js';
 import { COMMANDS, helpOf, overview } from '../commands/commands.js';
-import type { Command, Terminal } from './command.js';
-import { EXIT, type ExitCode } from './exit-code.js';
-import { Given } from './given.js';
+import { type Command, EXIT, type ExitCode, type Terminal } from './command.js';
+import { Given, UsageError } from './given.js';
 import { OutputClosedError } from './output.js';
-import { UsageError } from './usage-error.js';
 
+const MAX_TYPOS = 2;
 const COMMON_OPTIONS = { url: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
 
-/** Runs the command that the arguments name, and says how it went. */
+/** Runs the command that the arguments name. */
 export async function runCommand(
   [name, ...rest]: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -19,7 +19,7 @@ export async function runCommand(
   try {
     if (command !== undefined) return await run(command, rest, env, terminal);
     if (name === '--version') {
-      // Read only when it is asked for: it lies in another file.
+      // Loaded lazily: it reads package.json.
       const { VERSION } = await import('../../version.js');
       await terminal.output.line(VERSION);
       return EXIT.ok;
@@ -28,7 +28,14 @@ export async function runCommand(
       await terminal.output.text(overview());
       return EXIT.ok;
     }
-    throw new UsageError(name === undefined ? 'a command is missing' : `${name}: no such command`);
+    throw new UsageError(
+      name === undefined
+        ? 'a command is missing'
+        : `${name}: no such command${suggestion(
+            name,
+            COMMANDS.map((one) => one.name),
+          )}`,
+    );
   } catch (error) {
     return explain(error, command, terminal);
   }
@@ -53,8 +60,19 @@ function parsed({ options }: Command, args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: { ...options, ...COMMON_OPTIONS }, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
+    const { message } = error as Error;
+    const unknown = /^Unknown option '--([^']+)'/.exec(message)?.[1];
+    const known = Object.keys({ ...options, ...COMMON_OPTIONS });
+    throw new UsageError(
+      unknown === undefined ? message : `Unknown option '--${unknown}'${suggestion(unknown, known, '--')}`,
+      { cause: error },
+    );
   }
+}
+
+function suggestion(name: string, known: readonly string[], prefix = ''): string {
+  const nearest = nearestOf(name, known);
+  return distanceOf(name, nearest) <= MAX_TYPOS ? `; did you mean ${prefix}${nearest}?` : '';
 }
 
 function explain(error: unknown, command: Command | undefined, { note }: Terminal): ExitCode {

@@ -1,21 +1,22 @@
-import type { Command } from '../command-line/command.js';
-import { EXIT } from '../command-line/exit-code.js';
-import { inWords, opened, places } from './open-places.js';
+import { type Command, EXIT } from '../command-line/command.js';
+import { withoutStack, opened, places } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
-import { UsageError } from '../command-line/usage-error.js';
+import { UsageError } from '../command-line/given.js';
 
 export const adoptCommand: Command = {
   name: 'adopt',
-  summary: 'Take over workflows that an older program wrote to Redis',
+  summary: 'Adopt workflows that an older program wrote to Redis',
   usage: 'waymark adopt [--redis <url>] [--dry-run]',
-  help: `Looks through all keys for values of document_workflow:<id> that no version of Waymark has written yet. Each becomes version 1
-of a workflow with the time to live it has left; its value stays as it is. Without this they are taken over one by one when
-they are written first, and are not in lists before. May be run at any time, and again.
+  help: `Scans all keys for values of document_workflow:<id> that Waymark has not written. Each becomes version 1 of a workflow; its
+value and its remaining time to live stay as they are. Without this command a workflow is adopted at its first write and
+is missing from lists until then. May be run at any time, and repeated.
 
-  --redis <url>          REDIS_URL by default
-  --namespace <prefix>   of the keys, instead of REDIS_NAMESPACE
-  --dry-run              only say what would happen
-  --verbose              "Adopted: <id>" for each`,
+  --redis <url>          default: REDIS_URL
+  --namespace <prefix>   prefix of the keys; default: REDIS_NAMESPACE
+  --dry-run              report only, change nothing
+  --verbose              print "Adopted: <id>" for each`,
+  example: 'adopt --redis redis://127.0.0.1:6379 --dry-run',
+  isWithoutService: true,
   options: {
     redis: { type: 'string' },
     namespace: { type: 'string' },
@@ -26,12 +27,12 @@ they are written first, and are not in lists before. May be run at any time, and
   async run(given, terminal) {
     given.noWords();
     const url = given.text('redis') ?? given.env['REDIS_URL'];
-    if (url === undefined) throw new UsageError('--redis is missing');
+    if (url === undefined) throw new UsageError('No Redis configured: set REDIS_URL or pass --redis <url>');
     const isDryRun = given.flag('dry-run');
     const { openRedisAt, placeOf } = await places();
     if (placeOf(url).kind !== 'redis') throw new UsageError(`--redis: must be like redis://127.0.0.1:6379`);
     const { adoptAll } = await import('../../migration/adopt.js');
-    return inWords(terminal, async () => {
+    return withoutStack(terminal, async () => {
       const redis = await opened(placeOf(url), openRedisAt(url, given.env, given.text('namespace')));
       const bar = new ProgressBar(terminal);
       bar.begin('adopt', 0);

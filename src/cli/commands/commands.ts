@@ -25,18 +25,19 @@ export const COMMANDS: readonly Command[] = [
   adoptCommand,
 ];
 
-const COMMON_HELP = `
-  --url <url>            where the service is; WAYMARK_URL, or http://127.0.0.1:3000
-  --help                 this text
+const URL_HELP = '  --url <url>            address of the service; default: WAYMARK_URL, else http://127.0.0.1:3000\n';
+const COMMON_HELP = `  --help                 print this text
 
-Exit codes: 0 all well, 1 refused or a check failed, 2 wrong command line, 3 nobody answers at the URL.
+Settings also come from the file .env of the working directory (ENV_FILE); the environment wins.
+Exit codes: 0 success, 1 refused or a check failed, 2 invalid command line, 3 service or Redis unreachable.
 `;
 
-export function helpOf({ usage, summary, help }: Command): string {
-  return `usage: ${usage}\n\n${summary}. ${help}\n${COMMON_HELP}`;
+export function helpOf({ usage, summary, help, example, isWithoutService }: Command): string {
+  const options = `${isWithoutService ? '' : URL_HELP}${COMMON_HELP}`;
+  return `usage: ${usage}\nexample: waymark ${example}\n\n${summary}. ${help}\n\n${options}`;
 }
 
 export function overview(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`);
-  return `usage: waymark <command> [options]\n\n${lines.join('\n')}\n\nwaymark <command> --help says more; waymark --version which it is.\n`;
+  return `usage: waymark <command> [options]\n\n${lines.join('\n')}\n\nRun waymark <command> --help for details, waymark --version for the version.\n`;
 }

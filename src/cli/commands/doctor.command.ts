@@ -1,40 +1,39 @@
 import type { RedisConfig } from '../../config/config.js';
 import { InvalidEnvironmentError } from '../../config/invalid-environment.error.js';
 import type { Check } from '../../engine/redis/doctor/doctor.js';
-import type { Command } from '../command-line/command.js';
-import { EXIT, type ExitCode } from '../command-line/exit-code.js';
-import type { Given } from '../command-line/given.js';
-import { UsageError } from '../command-line/usage-error.js';
+import { type Command, EXIT, type ExitCode } from '../command-line/command.js';
+import { type Given, UsageError } from '../command-line/given.js';
 
 const WORDS: Readonly<Record<Check['status'], string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL', unknown: '?' };
 
-/** Settings that say where Redis is; a URL on the command line takes their place. */
+/** Settings with the address of Redis; --redis replaces them. */
 const PLACES =
   /^(USE_REDIS|REDIS_ENABLE|REDIS_URL|UPSTASH_REDIS_URL|REDIS_(HOST|PORT|USERNAME|PASSWORD|DB|PROTOCOL|SENTINEL\w*|CLUSTER_NODES|TLS)|UPSTASH_REDIS_REST_\w+)(_FILE)?$/;
 
 export const doctorCommand: Command = {
   name: 'doctor',
-  summary: 'Find out whether a Redis is fit for Waymark',
+  summary: 'Check whether a Redis is fit for Waymark',
   usage: 'waymark doctor [--redis <url>] [--json] [--fail-on warn]',
-  help: `Asks the Redis that the environment names, with the same settings as the service (REDIS_URL, REDIS_SENTINELS, …); the service need
-not run. One line for each check on stdout: version, role, eviction, persistence, replication, memory, clock, latency, commands that
-the user may run, subscriptions, namespace, schema, keys of other programs; and what to do. It writes a few keys of its own and removes them.
+  help: `Examines the Redis of the settings of the service (REDIS_URL, REDIS_SENTINELS, …); the service need not run. Prints a line
+per check to stdout: version, role, eviction, persistence, replication, memory, clock, latency, commands that the user may
+run, subscriptions, namespace, schema, keys of other programs; and what to fix. Its few probe keys are removed.
 
-  --redis <url>   a redis:// or rediss:// URL instead of what the environment says of the place;
-                  REDIS_NAMESPACE and REDIS_TLS_… still count
-  --json          one JSON object: target, reachable, checks
-  --fail-on warn  end with 1 when there is a warning, too
-
-It ends with 3 when Redis cannot be reached. It asks Redis and not the service, so it takes no --url.`,
+  --redis <url>          redis:// or rediss:// URL instead of the address in the settings;
+                         REDIS_NAMESPACE and REDIS_TLS_… still apply
+  --json                 print one JSON object: target, reachable, checks
+  --fail-on warn         exit with 1 on warnings too`,
+  example: 'doctor --redis redis://127.0.0.1:6379',
+  isWithoutService: true,
   options: { redis: { type: 'string' }, json: { type: 'boolean' }, 'fail-on': { type: 'string' } },
 
   async run(given, terminal) {
     given.noWords();
-    if (given.text('url') !== undefined) throw new UsageError('--url: doctor asks Redis itself; --redis says which');
+    if (given.text('url') !== undefined)
+      throw new UsageError('--url: doctor examines Redis, not the service; pass --redis <url>');
     const failOn = given.text('fail-on');
-    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: can only be warn`);
+    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: must be warn`);
     const config = await configOf(given);
-    // Loaded only for this: the other commands need no client of Redis.
+    // Loaded lazily: the other commands need no Redis client.
     const { examine } = await import('../../engine/redis/doctor/doctor.js');
     const { target, isReachable, checks } = await examine(config);
     if (given.flag('json')) await terminal.output.line(JSON.stringify({ target, reachable: isReachable, checks }));
@@ -55,7 +54,7 @@ async function configOf(given: Given): Promise<RedisConfig> {
     if (error instanceof InvalidEnvironmentError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
-  throw new UsageError('the environment names no Redis; --redis <url> does');
+  throw new UsageError('No Redis configured: set REDIS_URL or pass --redis <url>');
 }
 
 function lineOf({ name, status, says, advice }: Check): string {

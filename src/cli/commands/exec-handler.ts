@@ -1,18 +1,18 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { JsonText, TaskFailure, type ClaimedTask, type Handler } from '../../client/index.js';
 
-const LARGEST_RESULT_BYTES = 8 * 1024 * 1024;
+const MAX_RESULT_BYTES = 8 * 1024 * 1024;
 const TAIL_CHARACTERS = 2000;
-/** Between asking a command to end and ending it. */
+/** Time between SIGTERM and SIGKILL. */
 const KILL_AFTER_MS = 3000;
-/** Something the command left running in the background may hold its stdout open. */
+/** A background process of the command may keep stdout open after its end. */
 const LINGER_MS = 1000;
 
 const isWindows = process.platform === 'win32';
 
 export interface ExecOptions {
   readonly url: string;
-  /** What commands write to stderr. */
+  /** Called with stderr of the commands. */
   readonly onDiagnostics: (chunk: Buffer) => void;
 }
 
@@ -23,7 +23,7 @@ export function execHandler(command: string, options: ExecOptions): Handler {
     const child = spawn(command, {
       shell: true,
       env: { ...process.env, ...variablesOf(task, options.url) },
-      // A process group of its own: Ctrl-C is for us, and whatever the command starts can be ended with it.
+      // Own process group: Ctrl-C reaches only the worker, and children of the command can be killed with it.
       detached: !isWindows,
       windowsHide: true,
     });
@@ -46,7 +46,7 @@ function variablesOf(task: ClaimedTask, url: string): NodeJS.ProcessEnv {
     WAYMARK_QUEUE: task.queue,
     WAYMARK_ATTEMPT: String(task.attempt),
     WAYMARK_MAX_ATTEMPTS: String(task.maxAttempts),
-    // Undefined takes away what our own environment may have under this name.
+    // Undefined removes an inherited variable.
     WAYMARK_WORKFLOW_ID: task.workflowId ?? undefined,
     WAYMARK_LEASE_TOKEN: task.leaseToken,
     WAYMARK_URL: url,
@@ -57,7 +57,7 @@ interface Finished {
   /** Exit code, or name of the signal. */
   readonly code: number | string;
   readonly stdout: string;
-  /** Its end. */
+  /** Its last characters. */
   readonly stderr: string;
 }
 
@@ -68,7 +68,7 @@ function finished(child: ChildProcessWithoutNullStreams, input: string, options:
   let isTooMuch = false;
   child.stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= LARGEST_RESULT_BYTES) stdout.push(chunk);
+    if (bytes <= MAX_RESULT_BYTES) stdout.push(chunk);
     else if (!isTooMuch) {
       isTooMuch = true;
       endGroup(child);
@@ -92,14 +92,14 @@ function finished(child: ChildProcessWithoutNullStreams, input: string, options:
     });
     child.once('close', (code, signal) => {
       if (isTooMuch) {
-        const message = `The command wrote more than ${LARGEST_RESULT_BYTES} bytes to stdout`;
+        const message = `The command wrote more than ${MAX_RESULT_BYTES} bytes to stdout`;
         reject(new TaskFailure('RESULT_TOO_LARGE', message, { retryable: false }));
       } else resolve({ code: code ?? signal ?? 'unknown', stdout: Buffer.concat(stdout).toString(), stderr });
     });
   });
 }
 
-/** JSON as it is; any other text as a string, without the line break that ends it; nothing as null. */
+/** JSON stays as it is; other text becomes a string without its last line break; empty output is null. */
 function resultOf(stdout: string): unknown {
   if (stdout.trim() === '') return null;
   try {
@@ -120,6 +120,6 @@ function kill(child: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): vo
   try {
     process.kill(isWindows ? child.pid : -child.pid, signal);
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }

@@ -1,19 +1,19 @@
-import type { Command } from '../command-line/command.js';
-import { EXIT } from '../command-line/exit-code.js';
-import { inWords, opened, places, withPlaces, type OpenPlace } from './open-places.js';
+import { type Command, EXIT } from '../command-line/command.js';
+import { withoutStack, opened, places, withPlaces, type OpenPlace } from './open-places.js';
 
 export const exportCommand: Command = {
   name: 'export',
-  summary: 'Write all state as lines of JSON',
+  summary: 'Write all state as JSON lines',
   usage: 'waymark export [--from <place>] [--to <file>]',
-  help: `Workflows with their history, tasks and queues, exactly as they are, for keeping a copy or for waymark import. A file is
-there whole or not at all; the last line of the stream has counts, so that a cut is noticed.
+  help: `Writes workflows with their history, tasks and queues, unchanged, as a backup or for waymark import. A file appears complete
+or not at all; the last line of the stream has counts, so that a truncated copy is detected.
 
-  --from <place>         a data directory, http://<service>, redis://<host> or an .ndjson file; the service at --url by default
-  --to <file>            stdout without it
-  --namespace <prefix>   of the keys in Redis, instead of REDIS_NAMESPACE
+  --from <place>         data directory, http://<service>, redis://<host> or .ndjson file; default: the service at --url
+  --to <file>            default: stdout
+  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE
 
-A service with an ADMIN_TOKEN takes it from the environment.`,
+ADMIN_TOKEN is sent to a service that requires one.`,
+  example: 'export --from ./data --to backup.ndjson',
   options: { from: { type: 'string' }, to: { type: 'string' }, namespace: { type: 'string' } },
 
   async run(given, terminal) {
@@ -22,7 +22,7 @@ A service with an ADMIN_TOKEN takes it from the environment.`,
     const from = placeOf(given.text('from') ?? given.url);
     const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
     const to = given.text('to');
-    return inWords(terminal, () =>
+    return withoutStack(terminal, () =>
       withPlaces([() => opened(from, openSource(from, options))], async (place) => {
         const { moving } = place as OpenPlace;
         if (to !== undefined) {

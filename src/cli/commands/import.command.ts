@@ -1,26 +1,27 @@
 import { createReadStream } from 'node:fs';
 import { ON_CONFLICT } from '../../engine/moving/arrival.js';
-import type { Command } from '../command-line/command.js';
-import { EXIT } from '../command-line/exit-code.js';
-import { inWords, opened, places, withPlaces, type OpenPlace } from './open-places.js';
+import { type Command, EXIT } from '../command-line/command.js';
+import { withoutStack, opened, places, withPlaces, type OpenPlace } from './open-places.js';
 
-const LONGEST_LINE = 512 * 1024 * 1024;
+const MAX_LINE_BYTES = 512 * 1024 * 1024;
 
 export const importCommand: Command = {
   name: 'import',
-  summary: 'Take in what waymark export has written',
+  summary: 'Load what waymark export has written',
   usage: 'waymark import [--from <file>] [--to <place>] [--on-conflict skip|newer|fail] [--dry-run]',
-  help: `Record by record, each whole or not at all; a second time does nothing. Lines that are wrong are told by their numbers.
+  help: `Loads record by record, each completely or not at all; a repeat changes nothing. Invalid lines are reported by number and
+skipped.
 
-  --from <file>            stdin without it
-  --to <place>             http://<service>, redis://<host> or a data directory that no service uses; the service at --url
-                           by default
-  --on-conflict <what>     when something else is there under an id: skip keeps it, newer lets the later one win, fail (the
-                           default) keeps it, tells, and ends with 1
-  --dry-run                only say what would happen
-  --namespace <prefix>     of the keys in Redis, instead of REDIS_NAMESPACE
+  --from <file>          default: stdin
+  --to <place>           http://<service>, redis://<host> or a data directory that no service uses; default: the service at
+                         --url
+  --on-conflict <what>   if the target has another record under an id: skip (keep it), newer (the later one wins) or fail
+                         (keep it, report it, exit 1); default: fail
+  --dry-run              report only, change nothing
+  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE
 
-A service with an ADMIN_TOKEN takes it from the environment.`,
+ADMIN_TOKEN is sent to a service that requires one.`,
+  example: 'import --from backup.ndjson --dry-run',
   options: {
     from: { type: 'string' },
     to: { type: 'string' },
@@ -37,19 +38,21 @@ A service with an ADMIN_TOKEN takes it from the environment.`,
     const to = placeOf(given.text('to') ?? given.url);
     const from = given.text('from');
     const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
-    return inWords(terminal, () =>
+    return withoutStack(terminal, () =>
       withPlaces([() => opened(to, openTarget(to, options))], async (place) => {
         const { Import } = await import('../../migration/import-stream.js');
         const { readLines } = await import('../../migration/read-lines.js');
-        // The target has its own limit, and says so.
+        // The target enforces its own limit.
         const limits = { maxStateBytes: Number.POSITIVE_INFINITY };
         const taking = new Import((place as OpenPlace).moving, { onConflict, isDryRun, ...limits });
         const bytes = from === undefined ? terminal.input : createReadStream(from);
-        const report = await taking.take(readLines(bytes, LONGEST_LINE));
+        const report = await taking.take(readLines(bytes, MAX_LINE_BYTES));
         await terminal.output.line(
           JSON.stringify({ ...report.counts, lines: report.lines, problems: report.problemCount }),
         );
         for (const { line, message } of report.problems) terminal.note(`line ${line}: ${message}`);
+        const hidden = report.problemCount - report.problems.length;
+        if (hidden > 0) terminal.note(`${hidden} more problems are not shown`);
         return report.problemCount === 0 && report.isComplete ? EXIT.ok : EXIT.failed;
       }),
     );

@@ -1,28 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransient, type Queue, type WaymarkClient } from '../../client/index.js';
-import type { Command, Terminal } from '../command-line/command.js';
+import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
-import { EXIT, type ExitCode } from '../command-line/exit-code.js';
-import type { Given } from '../command-line/given.js';
-import { queuePage, queuesTable } from './queue-tables.js';
-import { warningsOf } from './queue-warnings.js';
-import { UsageError } from '../command-line/usage-error.js';
+import { type Given, UsageError } from '../command-line/given.js';
+import { queuePage, queuesTable, warningsOf } from './queue-tables.js';
 
 const DAY_MS = 86_400_000;
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export const inspectCommand: Command = {
   name: 'inspect',
-  summary: 'See how queues are doing',
+  summary: 'Show queues, their depths and workers',
   usage: 'waymark inspect queues | queue <name> [--watch] [--json] [--fail-on warn]',
-  help: `Tasks by state, how long the oldest has been ready, when the next is due, and which workers have what in hand.
-Warnings go to stderr: dead tasks, a paused queue with tasks, tasks that no worker asks for, a task ready for too long.
+  help: `Shows tasks by state, the age of the oldest ready task, when the next is due, and the workers with their leases.
+Warnings go to stderr: dead tasks, a paused queue with tasks, ready tasks without a worker, a task ready for too long.
 
-  --json                 JSON as the service gives it, each look on one line
-  --watch                look again and again, until SIGINT
-  --interval <duration>  between two looks, 100ms to 1d; 2s by default
-  --fail-on warn         end with 1 when there is a warning; with --watch, at the first one
-  --max-wait <duration>  what is ready for longer is a warning; 5m by default`,
+  --json                 print the answer of the service, one line per poll
+  --watch                repeat until SIGINT
+  --interval <duration>  between two polls, 100ms to 1d; default: 2s
+  --fail-on warn         exit with 1 on a warning; with --watch, at the first one
+  --max-wait <duration>  a task that is ready for longer is a warning; default: 5m`,
+  example: 'inspect queue orders --watch',
   options: {
     json: { type: 'boolean' },
     watch: { type: 'boolean' },
@@ -36,7 +34,7 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, tasks that no work
     const intervalMs = given.duration('interval', { min: 100, max: DAY_MS }) ?? 2000;
     const maxWaitMs = given.duration('max-wait', { min: 0, max: 365 * DAY_MS }) ?? 300_000;
     const failOn = given.text('fail-on');
-    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: can only be warn`);
+    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: must be warn`);
     const show = async (seen: Seen): Promise<ExitCode> => {
       await terminal.output.text(textOf(seen, given, terminal));
       const warnings = seen.queues.flatMap((queue) =>
@@ -53,7 +51,7 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, tasks that no work
   },
 };
 
-/** Until it is stopped, or a look ends it. An outage is waited for. */
+/** Polls until it is stopped or a warning ends it. Outages are waited out. */
 async function watch(
   look: () => Promise<Seen>,
   show: (seen: Seen) => Promise<ExitCode>,
@@ -74,7 +72,7 @@ async function watch(
   }
 }
 
-/** Looks that follow each other overwrite each other on a screen, and are set apart elsewhere. */
+/** On a terminal each poll overwrites the one before; elsewhere a blank line separates them. */
 function textOf({ json, table }: Seen, given: Given, { isScreen }: Terminal): string {
   if (given.flag('json')) return `${JSON.stringify(json)}\n`;
   if (!given.flag('watch')) return `${table}\n`;

@@ -1,17 +1,16 @@
 import { ProblemError, UnreachableError } from '../../client/index.js';
 import type { OpenPlace, Place, PlaceOptions } from '../../migration/places.js';
-import type { Terminal } from '../command-line/command.js';
-import { EXIT, type ExitCode } from '../command-line/exit-code.js';
+import { EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 
-/** The whole service's code stands behind these commands, and none of the others should wait for it to load. */
+/** Loaded lazily: this pulls in the code of the whole service, which the other commands do not need. */
 export async function places(): Promise<typeof import('../../migration/places.js')> {
   const { Logger } = await import('@nestjs/common');
-  // What is worth saying on the way to Redis; stdout is for the command's own lines.
+  // Only errors: stdout belongs to the command.
   Logger.overrideLogger(['error', 'fatal']);
   return import('../../migration/places.js');
 }
 
-/** Something about the places themselves is not as it must be; the message is all there is to say. */
+/** A place cannot be opened. Only the message is printed. */
 export class PlaceError extends Error {}
 
 /** @throws PlaceError @throws ProblemError @throws UnreachableError */
@@ -20,13 +19,13 @@ export async function opened<T>(place: Pick<Place, 'name'>, open: Promise<T>): P
     return await open;
   } catch (error) {
     if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
-    // By its name: the class stands behind what is loaded only when it is needed.
+    // Compared by name: the class is in code that is loaded lazily.
     if (error instanceof Error && error.name === 'UnreachableRedisError') throw new UnreachableError(error.message);
     throw new PlaceError(`${place.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 
-/** Runs with both places open, and closes them whatever happens. */
+/** Opens the places in order, runs, and closes all of them. */
 export async function withPlaces<T>(
   open: readonly (() => Promise<OpenPlace>)[],
   run: (...places: OpenPlace[]) => Promise<T>,
@@ -40,8 +39,8 @@ export async function withPlaces<T>(
   }
 }
 
-/** Messages of these are for people; a stack would only hide them. */
-export async function inWords(terminal: Terminal, run: () => Promise<ExitCode>): Promise<ExitCode> {
+/** Prints place and service errors without their stack. */
+export async function withoutStack(terminal: Terminal, run: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
     return await run();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { JsonText, toJson, type Handler } from '../../client/index.js';
 import { OutputClosedError, type Output } from '../command-line/output.js';
 
-/** Each task as one line of JSON. Its token is nobody's business, and of no use once the task is done. */
+/** Prints each task as a JSON line, without its lease token. */
 export function printHandler(output: Output, onClosed: () => void): Handler {
   return async ({ payloadText, leaseToken: _token, leaseExpiresAt: _end, ...task }) => {
     try {
@@ -14,7 +14,7 @@ export function printHandler(output: Output, onClosed: () => void): Handler {
   };
 }
 
-/** In JSON text a line break can only stand between tokens, where a space says the same. */
+/** A line break in JSON text stands between tokens, so a space is equivalent. */
 function inOneLine({ text }: JsonText): JsonText {
   return new JsonText(text.replaceAll(/[\r\n]+/g, ' '));
 }

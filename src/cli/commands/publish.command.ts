@@ -1,17 +1,17 @@
-import type { Command } from '../command-line/command.js';
+import { type Command, EXIT } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
-import { EXIT } from '../command-line/exit-code.js';
 import { readPayload } from '../command-line/payload.js';
-import { UsageError } from '../command-line/usage-error.js';
+import { UsageError } from '../command-line/given.js';
 
 export const publishCommand: Command = {
   name: 'publish',
-  summary: 'Tell everybody who follows a channel',
+  summary: 'Publish a message to a channel',
   usage: 'waymark publish <channel> --type <type> [--payload <json | file | ->]',
-  help: `Prints {"eventId"} on stdout. A repeated request makes no second message.
+  help: `Prints {"eventId"} to stdout. A retried request publishes no second message.
 
-  --type <type>          what the message is, such as routing_decision
-  --payload <payload>    JSON, the name of a file with JSON, or - for stdin; {} by default`,
+  --type <type>          type of the message, such as routing_decision
+  --payload <payload>    JSON, the name of a file with JSON, or - for stdin; default: {}`,
+  example: `publish news --type greeting --payload '{"text":"hello"}'`,
   options: { type: { type: 'string' }, payload: { type: 'string' } },
 
   async run(given, terminal) {

@@ -1,5 +1,5 @@
 import type { Queue } from '../../client/index.js';
-import { spanOf } from '../command-line/span.js';
+import { spanOf } from '../command-line/output.js';
 
 type Row = readonly (string | number)[];
 
@@ -16,7 +16,7 @@ const HEAD = [
   'DONE/MIN',
 ];
 
-/** One line for each queue. */
+/** A table with a row per queue. */
 export function queuesTable(queues: readonly Queue[]): string {
   const rows = queues.map(({ name, paused, depth, rates, ...queue }): Row => [
     paused ? `${name} (paused)` : name,
@@ -33,7 +33,7 @@ export function queuesTable(queues: readonly Queue[]): string {
   return table([HEAD, ...rows]);
 }
 
-/** All that is known of one queue. */
+/** The details of one queue, with its workers. */
 export function queuePage(queue: Queue): string {
   const { depth, rates, totals } = queue;
   const facts = [
@@ -55,7 +55,7 @@ export function queuePage(queue: Queue): string {
   return `${facts}\n\n${table([['WORKER', 'LEASED', 'LAST ASKED'], ...workers])}`;
 }
 
-/** Texts to the left, numbers to the right; the first row is the head. */
+/** Text is aligned left, numbers right; the first row is the head. */
 function table(rows: readonly Row[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
   const isNumeric = widths.map((_, column) => typeof rows[1]?.[column] === 'number');
@@ -67,4 +67,19 @@ function table(rows: readonly Row[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** Conditions that an operator should look at; docs/worker-kit.md lists the rules. */
+export function warningsOf(queue: Queue, maxWaitMs: number): readonly string[] {
+  const { depth, oldestReadyAgeMs } = queue;
+  const warnings: string[] = [];
+  if (depth.dead > 0) warnings.push(`${depth.dead} dead`);
+  if (queue.paused && depth.ready + depth.delayed > 0) warnings.push('paused, with tasks waiting');
+  // A busy worker does not poll, so leased tasks count as a worker too.
+  else if (depth.ready > 0 && queue.pollers === 0 && depth.leased === 0)
+    warnings.push('tasks are ready and no worker polls');
+  if (oldestReadyAgeMs !== null && oldestReadyAgeMs > maxWaitMs) {
+    warnings.push(`the oldest task has been ready for ${spanOf(oldestReadyAgeMs)}`);
+  }
+  return warnings;
 }

@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LeaseLostError, ProblemError, TaskNotFoundError, WorkflowNotFoundError } from '../../client/index.js';
 import type { ClaimedTask, WaymarkClient } from '../../client/index.js';
 
-/** One promise of the service, tried out. Throws when it does not hold, and leaves nothing behind either way. */
+/** Checks one guarantee of the service: throws if it is broken, and removes what it wrote. */
 export interface SmokeCheck {
   readonly name: string;
   run(client: WaymarkClient): Promise<void>;
 }
 
-const TTL_PATIENCE_MS = 10_000;
-const QUEUE_PATIENCE_MS = 10_000;
+const TTL_TIMEOUT_MS = 10_000;
+const QUEUE_TIMEOUT_MS = 10_000;
 
-/** Always the same one: the name of a queue stays known for ever. Others may be at work in it at the same time. */
+/** Always the same queue, since a queue is listed for ever. Several smoke tests may use it at the same time. */
 const QUEUE = 'waymark-smoke';
 
 export const SMOKE_CHECKS: readonly SmokeCheck[] = [
@@ -43,9 +43,9 @@ export const SMOKE_CHECKS: readonly SmokeCheck[] = [
       withWorkflow(client, async (id) => {
         await client.putWorkflow(id, 'soon gone', { ttlSeconds: 1 });
         await client.getWorkflow(id);
-        const end = Date.now() + TTL_PATIENCE_MS;
+        const end = Date.now() + TTL_TIMEOUT_MS;
         while (!(await isGone(() => client.getWorkflow(id)))) {
-          demand(Date.now() < end, `a workflow with one second to live was there after ${TTL_PATIENCE_MS} ms`);
+          demand(Date.now() < end, `a workflow with one second to live was there after ${TTL_TIMEOUT_MS} ms`);
           await sleep(50);
         }
       }),
@@ -53,7 +53,7 @@ export const SMOKE_CHECKS: readonly SmokeCheck[] = [
   { name: 'QUEUE', run: workOnTask },
 ];
 
-/** Ended as dead, because dead tasks can be removed; a done one is kept for those who wait for its result. */
+/** The task ends as dead, because only dead tasks can be removed at once. */
 async function workOnTask(client: WaymarkClient): Promise<void> {
   const expiresAt = new Date(Date.now() + 60_000).toISOString();
   const { id } = await client.enqueue(QUEUE, { payload: { smoke: true }, maxAttempts: 1, expiresAt });
@@ -75,17 +75,17 @@ async function workOnTask(client: WaymarkClient): Promise<void> {
   demand(await isGone(() => client.getTask(id)), 'a removed task was still there');
 }
 
-/** Tasks of others who try the same thing at the same time go back to their place. */
+/** Releases tasks of smoke tests that run at the same time. */
 async function claimOne(client: WaymarkClient, id: string): Promise<ClaimedTask> {
   const claim = { worker: 'waymark-smoke', max: 50, leaseMs: 10_000, waitMs: 1000 };
-  for (const end = Date.now() + QUEUE_PATIENCE_MS; Date.now() < end;) {
+  for (const end = Date.now() + QUEUE_TIMEOUT_MS; Date.now() < end;) {
     const tasks = await client.claim(QUEUE, { ...claim, claimId: crypto.randomUUID() });
     const others = tasks.filter((task) => task.id !== id);
     await Promise.all(others.map((task) => client.release(task).catch(() => undefined)));
     const mine = tasks.find((task) => task.id === id);
     if (mine !== undefined) return mine;
   }
-  throw new Error(`an enqueued task was not delivered within ${QUEUE_PATIENCE_MS} ms`);
+  throw new Error(`an enqueued task was not delivered within ${QUEUE_TIMEOUT_MS} ms`);
 }
 
 async function withWorkflow(client: WaymarkClient, work: (id: string) => Promise<void>): Promise<void> {

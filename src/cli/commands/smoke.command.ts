@@ -1,22 +1,22 @@
 import { UnreachableError } from '../../client/index.js';
-import type { Command } from '../command-line/command.js';
+import { type Command, EXIT } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
-import { EXIT } from '../command-line/exit-code.js';
 import { SMOKE_CHECKS } from './smoke-checks.js';
 
 export const smokeCommand: Command = {
   name: 'smoke',
-  summary: 'Try out whether the service keeps its promises',
+  summary: 'Check that the service works',
   usage: 'waymark smoke',
-  help: `One line for each check on stdout, "NAME: True" or "NAME: False reason":
+  help: `Prints a line per check to stdout, "NAME: True" or "NAME: False reason":
 
-  PING   it answers
+  PING   the service answers
   WRITE  a state is read back as it was written
-  CAS    of writers over the same version exactly one wins
-  TTL    a workflow is gone when its time is over
-  QUEUE  a task is delivered, its lease guarded, and it can be removed
+  CAS    of several writers over one version exactly one wins
+  TTL    a workflow expires
+  QUEUE  a task is delivered, its lease is guarded, and it can be removed
 
-What it writes, it removes. Nothing is tried twice: a service that needs that is not well.`,
+Removes its workflows and tasks; the empty queue waymark-smoke stays listed. Nothing is retried.`,
+  example: 'smoke --url http://127.0.0.1:3000',
   options: {},
 
   async run(given, terminal) {
@@ -40,7 +40,9 @@ What it writes, it removes. Nothing is tried twice: a service that needs that is
       if (reason !== undefined) failures++;
     }
     const took = `${Math.round(performance.now() - startedAt)} ms`;
-    terminal.note(failures === 0 ? `all is well, ${took}` : `${failures} of ${SMOKE_CHECKS.length} failed, ${took}`);
+    terminal.note(
+      failures === 0 ? `all checks passed, ${took}` : `${failures} of ${SMOKE_CHECKS.length + 1} failed, ${took}`,
+    );
     return failures === 0 ? EXIT.ok : EXIT.failed;
   },
 };

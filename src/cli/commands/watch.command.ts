@@ -1,26 +1,26 @@
 import { isTransient, ProblemError, type EventFilter, type FeedEvent, type WaymarkClient } from '../../client/index.js';
 import { sleep } from '../../client/sleep.js';
-import type { Command, Terminal } from '../command-line/command.js';
+import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
-import { EXIT, type ExitCode } from '../command-line/exit-code.js';
 
 const WAIT_S = 20;
 const PAUSE_MS = 1000;
-const MOST = 1_000_000_000;
+const MAX_COUNT = 1_000_000_000;
 
 export const watchCommand: Command = {
   name: 'watch',
-  summary: 'See what happens, as it happens',
+  summary: 'Follow events',
   usage: 'waymark watch [--workflow <id> | --channel <name>] [--type <type>] [--json]',
-  help: `Each event on a line, until SIGINT. After an outage it goes on behind the last one.
+  help: `Prints an event per line until SIGINT. After an outage it continues behind the last one.
 
-  --workflow <id>        of this workflow and its tasks
-  --id-prefix <text>     of workflows whose id begins so
+  --workflow <id>        events of this workflow and its tasks
+  --id-prefix <text>     events of workflows whose id begins with this
   --channel <name>       messages of this channel
-  --type <type>          of this type, or of all that begin alike: 'workflow.*'
-  --since <id>           what has happened since this event; 0 for all that is kept; else what happens from now on
-  --count <n>            end after so many
-  --json                 JSON as the service gives it`,
+  --type <type>          events of this type, or of all that begin alike: 'workflow.*'
+  --since <id>           events after this one; 0: all that are kept; default: from now on
+  --count <n>            end after this many
+  --json                 print events as the service sends them`,
+  example: "watch --type 'workflow.*' --since 0",
   options: {
     workflow: { type: 'string' },
     'id-prefix': { type: 'string' },
@@ -39,22 +39,22 @@ export const watchCommand: Command = {
       channel: given.text('channel'),
       type: given.text('type'),
     };
-    const most = given.integer('count', { min: 1, max: MOST }) ?? Infinity;
+    const maxCount = given.integer('count', { min: 1, max: MAX_COUNT }) ?? Infinity;
     const lineOf = given.flag('json') ? (event: FeedEvent) => JSON.stringify(event) : readable;
     const client = connect(given, terminal);
     const stopped = new AbortController();
     terminal.onStop(() => stopped.abort());
     let count = 0;
     const show = async (events: readonly FeedEvent[]) => {
-      const some = events.slice(0, most - count);
+      const some = events.slice(0, maxCount - count);
       await terminal.output.text(some.map((event) => `${lineOf(event)}\n`).join(''));
-      return (count += some.length) >= most;
+      return (count += some.length) >= maxCount;
     };
     return follow(client, filter, given.text('since'), show, stopped.signal, terminal);
   },
 };
 
-/** Until it is stopped or `show` has had enough. What is wrong with the first question ends it; later outages are waited out. */
+/** Runs until it is stopped or `show` returns true. A refused first request ends it; later outages are waited out. */
 async function follow(
   client: WaymarkClient,
   filter: EventFilter,
@@ -74,10 +74,10 @@ async function follow(
     } catch (error) {
       if (signal.aborted) break;
       if (error instanceof ProblemError && error.status === 410) {
-        note(`${error.message}; going on with what happens from now on`);
+        note(`${error.message}; continuing with new events`);
         place = (await client.readEvents(filter, { signal })).next;
       } else if (isTransient(error) && !isFirst) {
-        note(`${(error as Error).message}; trying on`);
+        note(`${(error as Error).message}; retrying`);
         await sleep(PAUSE_MS, signal).catch(() => undefined);
       } else throw error;
     }

@@ -1,30 +1,30 @@
 import { hostname } from 'node:os';
 import { Worker, type WorkerEvent } from '../../client/index.js';
-import type { Command, Terminal } from '../command-line/command.js';
+import { type Command, EXIT, type Terminal } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
 import { execHandler } from './exec-handler.js';
-import { EXIT } from '../command-line/exit-code.js';
 import { printHandler } from './print-handler.js';
 
-const USUAL_STOP_MS = 20_000;
+const DEFAULT_STOP_MS = 20_000;
 const DAY_MS = 86_400_000;
 
 export const workerCommand: Command = {
   name: 'worker',
-  summary: 'Work on the tasks of a queue',
+  summary: 'Process the tasks of a queue',
   usage: 'waymark worker --topic <queue> [--consumer <name>] [--concurrency <n>] [--exec <command>]',
-  help: `Without --exec it prints each task as a JSON line on stdout and completes it.
+  help: `Without --exec it prints each task as a JSON line to stdout and completes it.
 
-  --topic <queue>          queue to take tasks from
-  --consumer <name>        name of this worker; host and process id by default
-  --concurrency <n>        tasks at the same time, 1 to 50; 1 by default
-  --exec <command>         run this (by the shell) for each task: the payload is its stdin; its stdout is the result, as
-                           JSON if it is JSON and as a text otherwise; an exit code other than 0 fails the task with the
-                           end of its stderr. In its environment: WAYMARK_TASK_ID, WAYMARK_QUEUE, WAYMARK_ATTEMPT,
-                           WAYMARK_MAX_ATTEMPTS, WAYMARK_WORKFLOW_ID (if the task has one), WAYMARK_LEASE_TOKEN, WAYMARK_URL
-  --lease <duration>       how long a task stays ours without a heartbeat, 1s to 1h; 30s by default
-  --stop-timeout <duration>  after SIGTERM or SIGINT no task is claimed; what runs has so long to finish, the rest
-                           is released; 20s by default. A second signal releases at once`,
+  --topic <queue>        queue to claim tasks from
+  --consumer <name>      name of this worker; default: host and process id
+  --concurrency <n>      tasks at the same time, 1 to 50; default: 1
+  --exec <command>       shell command for each task: payload on stdin; stdout is the result, as JSON if it is JSON, else as
+                         text; an exit code other than 0 fails the task with the end of stderr. Its environment has
+                         WAYMARK_TASK_ID, WAYMARK_QUEUE, WAYMARK_ATTEMPT, WAYMARK_MAX_ATTEMPTS, WAYMARK_WORKFLOW_ID (if the
+                         task has one), WAYMARK_LEASE_TOKEN and WAYMARK_URL
+  --lease <duration>     lease of a task without a heartbeat, 1s to 1h; default: 30s
+  --stop-timeout <duration>  time that running tasks have after SIGTERM or SIGINT, when no more are claimed; the rest is
+                         then released; default: 20s. A second signal releases at once`,
+  example: 'worker --topic orders --concurrency 4 --exec ./handle-order.sh',
   options: {
     topic: { type: 'string' },
     consumer: { type: 'string' },
@@ -37,16 +37,16 @@ export const workerCommand: Command = {
   async run(given, terminal) {
     given.noWords();
     const queue = given.textRequired('topic');
-    const name = given.text('consumer') ?? usualName();
+    const name = given.text('consumer') ?? defaultName();
     const concurrency = given.integer('concurrency', { min: 1, max: 50 }) ?? 1;
     const leaseMs = given.duration('lease', { min: 1000, max: 3_600_000 }) ?? 30_000;
-    const stopMs = given.duration('stop-timeout', { min: 0, max: DAY_MS }) ?? USUAL_STOP_MS;
+    const stopMs = given.duration('stop-timeout', { min: 0, max: DAY_MS }) ?? DEFAULT_STOP_MS;
     const command = given.text('exec');
     const handler =
       command === undefined
         ? printHandler(terminal.output, () => worker.stop(0))
         : execHandler(command, { url: given.url, onDiagnostics: (chunk) => process.stderr.write(chunk) });
-    const onEvent = (event: WorkerEvent) => tell(event, terminal);
+    const onEvent = (event: WorkerEvent) => report(event, terminal);
     const worker = new Worker(connect(given, terminal), {
       queue,
       worker: name,
@@ -57,7 +57,7 @@ export const workerCommand: Command = {
     });
     let signals = 0;
     terminal.onStop(() => {
-      terminal.note(signals === 0 ? `stopping; what runs has ${stopMs} ms to finish` : 'stopping now');
+      terminal.note(signals === 0 ? `stopping; running tasks have ${stopMs} ms to finish` : 'stopping now');
       worker.stop(signals++ === 0 ? stopMs : 0);
     });
     terminal.note(`${name} works on ${queue}`);
@@ -66,13 +66,13 @@ export const workerCommand: Command = {
   },
 };
 
-function tell({ kind, task, tookMs, error }: WorkerEvent, { note }: Terminal): void {
+function report({ kind, task, tookMs, error }: WorkerEvent, { note }: Terminal): void {
   const why = error === undefined ? '' : `: ${error instanceof Error ? error.message.trim() : String(error)}`;
   note(`task ${task.id}, attempt ${task.attempt} of ${task.maxAttempts}: ${kind} after ${Math.round(tookMs)} ms${why}`);
 }
 
-/** Host names may hold what names of workers may not. */
-function usualName(): string {
+/** Replaces characters of the host name that names of workers may not have. */
+function defaultName(): string {
   return `${hostname()
     .replaceAll(/[^A-Za-z0-9._-]/g, '-')
     .replace(/^\./, '')}-${process.pid}`.slice(-128);
