@@ -19,21 +19,21 @@ import { newRound, Sync, type Round } from '../migration/sync.js';
 import { BOARD as ROUTING_BOARD } from '../routing/decision.js';
 import { ServiceError } from '../service-error.js';
 import type { AttachPhase, AttachReport } from './attach.dto.js';
-import { Changed } from './changed.js';
+import { ChangedRecords } from './changed-records.js';
 
 export class AttachRefusedError extends ServiceError {
   readonly code = 'ATTACH_REFUSED';
 }
 
-/** So few changes are left for the hand-over, when everybody waits. */
+/** Changes left for the hand-over, during which all requests wait. */
 const FEW_CHANGES = 100;
-const MOST_ROUNDS = 1000;
-/** Requests wait no longer; then all goes on as before. Far below what a client waits for. */
-const LONGEST_HAND_OVER_MS = 5000;
-const MOST_HAND_OVERS = 5;
-const BOARDS_KNOWN_MS = 60_000;
+const MAX_ROUNDS = 1000;
+/** Maximum time that requests wait; then the hand-over is undone. Far below client timeouts. */
+const MAX_HAND_OVER_MS = 5000;
+const MAX_HAND_OVERS = 5;
+const BOARD_ONCE_MS = 60_000;
 
-const NOTHING: AttachReport = {
+const IDLE: AttachReport = {
   phase: 'idle',
   redis: null,
   startedAtMs: null,
@@ -47,20 +47,20 @@ const NOTHING: AttachReport = {
 };
 
 /**
- * Moves a service that runs in memory to Redis while it serves: copies, catches up with what is written meanwhile, compares, and then
- * lets requests wait for a moment while the last changes go over. Until that moment is over everything is as it was, whatever fails.
+ * Moves a service from memory to Redis while it serves: copies, catches up with new writes, verifies, and then makes requests wait
+ * briefly while the last changes are carried over. A failure before the end of the hand-over leaves the service in memory, unchanged.
  */
 @Injectable()
 export class Attach implements OnModuleDestroy {
   readonly #logger = new Logger('Attach');
-  readonly #ending = new AbortController();
-  /** Of earlier attempts: what they have left in that Redis is ours. */
+  readonly #closing = new AbortController();
+  /** Ledgers of earlier attempts, which know the records that those left in Redis. */
   readonly #ledgers = new Map<string, Ledger>();
-  #status = NOTHING;
+  #status = IDLE;
   #running: Promise<void> | undefined;
-  /** Of the engine that comes next, if it is one that can go on without Redis. */
+  /** The next engine, if it can serve detached. */
   #fallback: FallbackEngine | undefined;
-  /** Carries go one after the other: one that took too long must not come behind a later one. */
+  /** Serialises carries: a slow one must not finish after a later one. */
   #carrying: Promise<void> = Promise.resolve();
 
   constructor(
@@ -75,15 +75,15 @@ export class Attach implements OnModuleDestroy {
     return this.#status;
   }
 
-  /** Settles when Redis has been found to be there and fit; the rest goes on by itself. @throws AttachRefusedError */
+  /** Resolves when Redis was reached and checked; the move continues in the background. @throws AttachRefusedError */
   async start(config: RedisConfig, onConflict: OnConflict): Promise<AttachReport> {
     const memory = this.engines.current;
-    if (!(memory instanceof MemoryEngine)) throw new AttachRefusedError('This service serves from Redis already');
+    if (!(memory instanceof MemoryEngine)) throw new AttachRefusedError('This service uses Redis already');
     if (this.#running !== undefined || this.#status.phase === 'connecting') {
-      throw new AttachRefusedError('A move to Redis is under way already; GET /v1/admin/attach tells how far it is');
+      throw new AttachRefusedError('A move to Redis is running already; GET /v1/admin/attach shows its progress');
     }
     const name = `${config.host}:${config.port}/${config.db}${config.namespace === '' ? '' : ` (${config.namespace})`}`;
-    this.#status = { ...NOTHING, phase: 'connecting', redis: name, startedAtMs: Date.now() };
+    this.#status = { ...IDLE, phase: 'connecting', redis: name, startedAtMs: Date.now() };
     const parts = { options: optionsOf(this.config), index: this.index, observer: this.observer };
     let redis: OpenRedis;
     try {
@@ -96,9 +96,9 @@ export class Attach implements OnModuleDestroy {
     return this.#status;
   }
 
-  /** Ends what is under way, and what it has opened if nobody serves from it. */
+  /** Aborts a running move and closes its connections. */
   async onModuleDestroy(): Promise<void> {
-    this.#ending.abort(new Error('the service is shutting down'));
+    this.#closing.abort(new Error('the service is shutting down'));
     await this.#running;
   }
 
@@ -109,7 +109,7 @@ export class Attach implements OnModuleDestroy {
       this.#status = { ...this.#status, phase: 'done', endedAtMs: Date.now() };
       const { heldUpMs, created, updated, same } = this.#status;
       this.#logger.log(
-        `serving from Redis at ${name}: ${created + updated + same} records are there, requests waited ${heldUpMs} ms. Set REDIS_URL before the next start`,
+        `serving from Redis at ${name}: ${created + updated + same} records moved, requests waited ${heldUpMs} ms. Set REDIS_URL before the next start`,
       );
     } catch (error) {
       this.#fail(error);
@@ -120,7 +120,7 @@ export class Attach implements OnModuleDestroy {
   }
 
   async #move(memory: MemoryEngine, redis: OpenRedis, name: string, onConflict: OnConflict): Promise<void> {
-    const changed = new Changed();
+    const changed = new ChangedRecords();
     memory.onTouched((tenant, kind, id) => changed.note(tenant, kind, id));
     const parts = {
       from: memory.moving,
@@ -128,38 +128,39 @@ export class Attach implements OnModuleDestroy {
       ledger: this.#ledgerFor(name),
       onConflict,
       observer: { moved: () => undefined, compared: () => undefined },
-      signal: this.#ending.signal,
+      signal: this.#closing.signal,
     };
     const sync = new Sync(parts);
     this.#phase('copying');
-    // Before anything is written there: that Redis may be in use by somebody else.
-    if (onConflict === 'fail') demandNoConflict(await new Sync({ ...parts, isDryRun: true }).round());
+    // Check before the first write: another service may use that Redis.
+    if (onConflict === 'fail') refuseConflicts(await new Sync({ ...parts, isDryRun: true }).round());
     this.#count(await sync.round());
-    for (const tenant of await memory.moving.listTenants()) await this.#bringOutcomes(memory, redis, tenant);
+    for (const tenant of await memory.moving.listTenants()) await this.#copyOutcomes(memory, redis, tenant);
     this.#phase('catching-up');
     await this.#catchUp(memory, redis, sync, changed);
     this.#phase('verifying');
     const verified = await sync.round({ verify: true });
     const { different } = verified;
-    if (different.length > 0) throw new Error(`${different.length} records are not the same in Redis: ${different[0]}`);
-    demandNoConflict(verified);
+    if (different.length > 0)
+      throw new Error(`${different.length} records differ in Redis, the first is ${different[0]}`);
+    refuseConflicts(verified);
     await this.#handOver(memory, redis, sync, changed, name);
   }
 
-  /** Until few changes are left. Each round takes less time than the one before, so fewer are made during it. */
-  async #catchUp(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed): Promise<void> {
-    for (let round = 0; changed.size > FEW_CHANGES && round < MOST_ROUNDS; round++) {
+  /** Carries changes until few are left. Each round is shorter than the last, so fewer changes happen during it. */
+  async #catchUp(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: ChangedRecords): Promise<void> {
+    for (let round = 0; changed.size > FEW_CHANGES && round < MAX_ROUNDS; round++) {
       await this.#carry(memory, redis, sync, changed);
     }
   }
 
-  #carry(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed): Promise<void> {
+  #carry(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: ChangedRecords): Promise<void> {
     const carried = this.#carrying.catch(() => undefined).then(() => this.#carryOne(memory, redis, sync, changed));
     this.#carrying = carried;
     return carried;
   }
 
-  async #carryOne(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed): Promise<void> {
+  async #carryOne(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: ChangedRecords): Promise<void> {
     const { records, outcomes } = changed.take();
     const round = newRound();
     try {
@@ -167,9 +168,9 @@ export class Attach implements OnModuleDestroy {
         await sync.carry(tenant, kind, ids, round);
         if (kind === 'workflow') for (const id of ids) this.#fallback?.drop(tenant, id);
       }
-      for (const [tenant, keys] of outcomes) await this.#bringOutcomes(memory, redis, tenant, keys);
+      for (const [tenant, keys] of outcomes) await this.#copyOutcomes(memory, redis, tenant, keys);
     } catch (error) {
-      // What was taken out and may not have arrived must be carried all the same.
+      // These may not have arrived, so they are carried again.
       for (const { tenant, kind, ids } of records) for (const id of ids) changed.note(tenant, kind, id);
       for (const [tenant, keys] of outcomes) for (const key of keys) changed.note(tenant, 'outcome', key);
       throw error;
@@ -177,39 +178,47 @@ export class Attach implements OnModuleDestroy {
     this.#count(round);
   }
 
-  async #handOver(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: Changed, name: string): Promise<void> {
+  async #handOver(
+    memory: MemoryEngine,
+    redis: OpenRedis,
+    sync: Sync,
+    changed: ChangedRecords,
+    name: string,
+  ): Promise<void> {
     const next = await this.#nextEngine(redis);
     for (let attempt = 1; ; attempt++) {
       this.#phase('handing-over');
       let started = performance.now();
       try {
-        await this.#seed(memory);
+        await this.#seedHeldCopies(memory);
         await this.#catchUp(memory, redis, sync, changed);
         started = performance.now();
         const before = await this.engines.to(next, {
           last: () => this.#carry(memory, redis, sync, changed),
           commit: () => memory.markMoved(`Redis at ${name}`),
-          withinMs: LONGEST_HAND_OVER_MS,
+          withinMs: MAX_HAND_OVER_MS,
         });
         this.#status = { ...this.#status, heldUpMs: Math.round(performance.now() - started) };
-        await this.#bringBoards(before.engine, redis).catch((error: Error) =>
-          this.#logger.warn(`statistics begin anew: ${error.message}`),
+        await this.#copyBoards(before.engine, redis).catch((error: Error) =>
+          this.#logger.warn(`routing statistics could not be copied, starting empty: ${error.message}`),
         );
-        // What it still had to answer, it has answered: calls under way were waited for.
-        await before.close().catch((error: Error) => this.#logger.warn(`memory was not closed: ${error.message}`));
+        // All calls to the memory engine have ended: the switch waits for them.
+        await before
+          .close()
+          .catch((error: Error) => this.#logger.warn(`memory engine could not be closed: ${error.message}`));
         return;
       } catch (error) {
-        if (attempt === MOST_HAND_OVERS || error instanceof ServiceError) {
+        if (attempt === MAX_HAND_OVERS || error instanceof ServiceError) {
           this.#fallback = undefined;
           await next.close();
           throw error;
         }
-        this.#logger.warn(`not handed over yet: ${(error as Error).message}`);
+        this.#logger.warn(`hand-over failed, trying again: ${(error as Error).message}`);
       }
     }
   }
 
-  /** The engine that serves from now on; while Redis is away, as the configuration says. */
+  /** The engine after the move; detached or not, as configured. */
   async #nextEngine({ connections }: OpenRedis): Promise<ServingEngine> {
     const { config, index, observer, edits } = this;
     const engine = await storeEngine(connections, { config, index, observer, edits, check: () => Promise.resolve() });
@@ -224,9 +233,9 @@ export class Attach implements OnModuleDestroy {
     };
   }
 
-  /** So that Redis may go away right after: what was written last is known here, as far as there is room for it. */
-  async #seed(memory: MemoryEngine): Promise<void> {
-    let room = this.config.detached.cacheBytes;
+  /** Fills the held copies with the newest workflows, in case Redis becomes unreachable right after the move. */
+  async #seedHeldCopies(memory: MemoryEngine): Promise<void> {
+    let bytesLeft = this.config.detached.cacheBytes;
     for (const tenant of this.#fallback === undefined ? [] : await memory.moving.listTenants()) {
       const newest: WorkflowRecord[] = [];
       let after: ListPosition | undefined;
@@ -239,28 +248,28 @@ export class Attach implements OnModuleDestroy {
           ...(after && { after }),
         });
         for (const { state = '', ...meta } of page.items) {
-          room -= state.length;
-          if (room > 0) newest.push({ ...meta, state });
+          bytesLeft -= state.length;
+          if (bytesLeft > 0) newest.push({ ...meta, state });
         }
         after = page.next;
-      } while (after !== undefined && room > 0);
+      } while (after !== undefined && bytesLeft > 0);
       this.#fallback?.hold(tenant, newest.toReversed());
     }
   }
 
-  /** What the service keeps for itself; additions, so that they go on top of what other replicas have brought. */
-  async #bringBoards(memory: Engine, redis: OpenRedis): Promise<void> {
+  /** Adds the counts of the boards to those in Redis, which other replicas may have moved there before. */
+  async #copyBoards(memory: Engine, redis: OpenRedis): Promise<void> {
     for (const tenant of await memory.moving.listTenants()) {
       const { counts, notices, entries } = await memory.readBoard(tenant, ROUTING_BOARD);
       const now = Date.now();
       const kept = notices.map(({ name, text, untilMs }) => ({ name, text, keepMs: Math.max(1, untilMs - now) }));
-      const once = { key: randomUUID(), fingerprint: '', keepMs: BOARDS_KNOWN_MS };
+      const once = { key: randomUUID(), fingerprint: '', keepMs: BOARD_ONCE_MS };
       const board = { board: ROUTING_BOARD, add: counts, notices: kept, entries: entries.toReversed() };
       await redis.engine.commit(tenant, { once, board });
     }
   }
 
-  async #bringOutcomes(memory: MemoryEngine, redis: OpenRedis, tenant: string, keys?: Iterable<string>): Promise<void> {
+  async #copyOutcomes(memory: MemoryEngine, redis: OpenRedis, tenant: string, keys?: Iterable<string>): Promise<void> {
     const outcomes = await memory.outcomes(tenant, keys);
     for (let at = 0; at < outcomes.length; at += FEW_CHANGES) {
       await Promise.all(outcomes.slice(at, at + FEW_CHANGES).map((one) => redis.engine.moving.putOutcome(tenant, one)));
@@ -278,7 +287,7 @@ export class Attach implements OnModuleDestroy {
     return ledger;
   }
 
-  /** @throws Error when something else is in Redis under an id of ours */
+  /** @throws Error on a conflict */
   #count(round: Round): void {
     const { counts } = round;
     const { created, updated, same, kept } = this.#status;
@@ -289,7 +298,7 @@ export class Attach implements OnModuleDestroy {
       same: same + counts.same,
       kept: kept + counts.kept,
     };
-    demandNoConflict(round);
+    refuseConflicts(round);
   }
 
   #phase(phase: AttachPhase): void {
@@ -299,14 +308,14 @@ export class Attach implements OnModuleDestroy {
   #fail(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.#status = { ...this.#status, phase: 'failed', endedAtMs: Date.now(), error: reason };
-    this.#logger.error(`still serving from memory, nothing has changed: ${reason}`);
+    this.#logger.error(`move to Redis failed, still serving from memory: ${reason}`);
   }
 }
 
-/** @throws Error when something else is in Redis under an id of ours */
-function demandNoConflict({ counts: { conflict } }: Round): void {
+/** @throws Error when Redis has different records under ids of this service */
+function refuseConflicts({ counts: { conflict } }: Round): void {
   if (conflict === 0) return;
   throw new Error(
-    `Redis has something else under ${conflict} ids of this service. Choose another Redis or REDIS_NAMESPACE, or say what to do: onConflict skip or newer`,
+    `Redis has different records under ${conflict} ids of this service. Choose another Redis or REDIS_NAMESPACE, or set onConflict to skip or newer`,
   );
 }

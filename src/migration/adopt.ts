@@ -14,7 +14,7 @@ export interface Adopted {
   readonly examined: number;
 }
 
-/** Makes workflows of all values that an older program wrote, of all tenants. */
+/** Turns all values that an older program wrote into workflows, for all tenants. */
 export async function adoptAll(
   { engine, connections }: OpenRedis,
   isDryRun: boolean,
@@ -29,7 +29,7 @@ export async function adoptAll(
     for await (const page of legacyIds(connections, connections.config.namespace, tenant)) {
       done.examined += page.examined;
       observer.examined(page.examined);
-      for (const id of page.unusable) fail(id, 'this cannot be the id of a workflow');
+      for (const id of page.unusable) fail(id, 'not a valid workflow id');
       for (const id of page.ids) {
         try {
           if (!isDryRun) await engine.adopt(tenant, id);

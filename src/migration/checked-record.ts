@@ -8,7 +8,7 @@ import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson } from '../json/scan.js';
 import { MAX_FAILURES, MAX_PROGRESS_EVENTS } from '../engine/limits.js';
 
-/** What is wrong with a line; its message is for whoever made it. */
+/** A line is invalid; the message is shown to the client. */
 export class InvalidLineError extends Error {}
 
 export interface RecordLimits {
@@ -16,15 +16,15 @@ export interface RecordLimits {
 }
 
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
-const LONGEST_TEXT = 4096;
-/** The end of the year 9999: what is later cannot be written down. */
-const LATEST_MS = 253_402_300_799_999;
-/** Far from where numbers stop to count by one. */
-const MOST = 2 ** 52;
+const MAX_TEXT_CHARACTERS = 4096;
+/** End of the year 9999, the last time that RFC 3339 can express. */
+const MAX_TIME_MS = 253_402_300_799_999;
+/** Well below the limit of exact integers. */
+const MAX_INTEGER = 2 ** 52;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A record that came from outside, every member checked: what is not as it must be could break the store's promises. @throws InvalidLineError */
+/** Checks every member of an imported record, because an invalid one could break guarantees of the store. @throws InvalidLineError */
 export function checkedRecord(value: Fields, limits: RecordLimits): Moved {
   switch (value['kind']) {
     case 'workflow':
@@ -39,13 +39,13 @@ export function checkedRecord(value: Fields, limits: RecordLimits): Moved {
 }
 
 function workflow(value: Fields, limits: RecordLimits): MovedWorkflow {
-  const id = demand(text(value, 'id'), isWorkflowId, 'id is no id of a workflow');
-  const incarnation = demand(text(value, 'incarnation'), (it) => INCARNATION.test(it), 'incarnation is not valid');
+  const id = demand(text(value, 'id'), isWorkflowId, 'id is not a valid workflow id');
+  const incarnation = demand(text(value, 'incarnation'), (it) => INCARNATION.test(it), 'incarnation is invalid');
   const version = integer(value, 'version', 1);
   const history = list(value, 'history').map((one) => earlierVersion(one, limits));
   let newer = version;
   for (const earlier of history) {
-    if (earlier.version >= newer) throw new InvalidLineError('history must hold earlier versions, newest first');
+    if (earlier.version >= newer) throw new InvalidLineError('history must contain earlier versions, newest first');
     newer = earlier.version;
   }
   return {
@@ -144,7 +144,7 @@ function checkPlace({
 function queue(value: Fields): MovedQueue {
   return {
     kind: 'queue',
-    id: demand(text(value, 'id'), isQueueName, 'id is no name of a queue'),
+    id: demand(text(value, 'id'), isQueueName, 'id is not a valid queue name'),
     isPaused: flag(value, 'isPaused'),
   };
 }
@@ -154,7 +154,7 @@ function about(value: unknown): About {
   const cause = demand(
     text(fields, 'cause'),
     (it) => (CAUSES as readonly string[]).includes(it),
-    'about.cause is not known',
+    'about.cause is unknown',
   ) as Cause;
   const changed =
     fields['changed'] === null ? null : list(fields, 'changed').map((one) => text({ changed: one }, 'changed'));
@@ -178,11 +178,11 @@ function state(fields: Fields, { maxStateBytes }: RecordLimits): string {
   const found = json(fields, 'state');
   const bytes = Buffer.byteLength(found);
   if (bytes > maxStateBytes)
-    throw new InvalidLineError(`state has ${bytes} bytes, and at most ${maxStateBytes} are accepted (MAX_STATE_BYTES)`);
+    throw new InvalidLineError(`state has ${bytes} bytes; the maximum is ${maxStateBytes} (MAX_STATE_BYTES)`);
   return found;
 }
 
-/** JSON text, itself a string of the line. */
+/** JSON text within a string of the line. */
 function json(fields: Fields, name: string): string {
   const found = fields[name];
   if (typeof found !== 'string') throw new InvalidLineError(`${name} must be JSON text in a string`);
@@ -190,7 +190,7 @@ function json(fields: Fields, name: string): string {
     scanJson(found);
   } catch (error) {
     if (error instanceof InvalidJsonError)
-      throw new InvalidLineError(`${name} is not JSON that can be kept: ${error.message}`);
+      throw new InvalidLineError(`${name} is not acceptable JSON: ${error.message}`);
     throw error;
   }
   return found;
@@ -202,8 +202,8 @@ function jsonOrNull(fields: Fields, name: string): string | null {
 
 function text(fields: Fields, name: string): string {
   const found = fields[name];
-  if (typeof found === 'string' && found.length <= LONGEST_TEXT && !/\p{Surrogate}/u.test(found)) return found;
-  throw new InvalidLineError(`${name} must be a text of at most ${LONGEST_TEXT} characters`);
+  if (typeof found === 'string' && found.length <= MAX_TEXT_CHARACTERS && !/\p{Surrogate}/u.test(found)) return found;
+  throw new InvalidLineError(`${name} must be a text of at most ${MAX_TEXT_CHARACTERS} characters`);
 }
 
 function textOrNull(fields: Fields, name: string): string | null {
@@ -213,9 +213,9 @@ function textOrNull(fields: Fields, name: string): string | null {
 
 function integer(fields: Fields, name: string, min = 0): number {
   const found = fields[name];
-  const most = name.endsWith('Ms') ? LATEST_MS : MOST;
-  if (Number.isSafeInteger(found) && (found as number) >= min && (found as number) <= most) return found as number;
-  throw new InvalidLineError(`${name} must be an integer from ${min} to ${most}`);
+  const max = name.endsWith('Ms') ? MAX_TIME_MS : MAX_INTEGER;
+  if (Number.isSafeInteger(found) && (found as number) >= min && (found as number) <= max) return found as number;
+  throw new InvalidLineError(`${name} must be an integer from ${min} to ${max}`);
 }
 
 function integerOrNull(fields: Fields, name: string): number | null {

@@ -7,7 +7,7 @@ import { AdminGuard } from '../http/admin.guard.js';
 import { LINES_TYPE } from '../http/body.js';
 import { answer, FromBody, FromQuery, Route } from '../http/route.js';
 import { Draining } from '../lifecycle/draining.js';
-import { exportLines } from './export-stream.js';
+import { exportLines } from './export-lines.js';
 import { ExportQuery, MovedRecords, RecordSelection } from './migration.dto.js';
 
 /** All state as lines, exactly as it is: for moving it, and for backups. */

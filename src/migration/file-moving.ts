@@ -1,26 +1,26 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Arrived } from '../engine/moving/arrival.js';
-import type { Kind, Moved, MovedQueue } from '../engine/moving/moved.js';
+import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
 import { checkedRecord } from './checked-record.js';
 import { COUNT_OF, FORMAT_VERSION, type EndLine, type HeaderLine } from './lines.js';
 import { readLines } from './read-lines.js';
 
-const STAMPS_AT_ONCE = 1000;
-const LONGEST_LINE = 512 * 1024 * 1024;
+const STAMPS_PER_PAGE = 1000;
+const MAX_LINE_BYTES = 512 * 1024 * 1024;
 const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
 
-interface Placed extends Stamped {
+interface IndexedRecord extends Stamped {
   readonly start: number;
   readonly end: number;
 }
 
-/** An export in a file. It is read once for where its records are, and again record by record. */
+/** Reads an export file: indexes the positions of its records first, then reads single records. */
 export class FileMoving extends Moving {
-  readonly #places = new Map<string, Map<string, Placed>>();
+  readonly #places = new Map<string, Map<string, IndexedRecord>>();
   #atMs = 0;
-  #sorted: readonly Placed[] | undefined;
+  #sorted: readonly IndexedRecord[] | undefined;
 
   private constructor(
     readonly name: string,
@@ -29,11 +29,11 @@ export class FileMoving extends Moving {
     super();
   }
 
-  /** @throws Error when the file is no export, or was cut. */
+  /** @throws Error when the file is not an export, or was cut */
   static async open(name: string): Promise<FileMoving> {
     const moving = new FileMoving(name, await open(name, 'r'));
     try {
-      await moving.#look();
+      await moving.#index();
       return moving;
     } catch (error) {
       await moving.close();
@@ -55,12 +55,12 @@ export class FileMoving extends Moving {
   }
 
   async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
-    const sorted = this.#inOrder(tenant);
+    const sorted = this.#sortedWorkflows(tenant);
     let low = 0;
     let high = after === undefined ? 0 : sorted.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((sorted[middle] as Placed).id <= (after as string)) low = middle + 1;
+      if ((sorted[middle] as IndexedRecord).id <= (after as string)) low = middle + 1;
       else high = middle;
     }
     const items = sorted.slice(low, low + limit);
@@ -69,7 +69,7 @@ export class FileMoving extends Moving {
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
     const tasks = [...this.#of('task', tenant).values()];
-    for (let at = 0; at < tasks.length; at += STAMPS_AT_ONCE) yield tasks.slice(at, at + STAMPS_AT_ONCE);
+    for (let at = 0; at < tasks.length; at += STAMPS_PER_PAGE) yield tasks.slice(at, at + STAMPS_PER_PAGE);
   }
 
   async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
@@ -77,7 +77,7 @@ export class FileMoving extends Moving {
     return queues.filter((queue) => queue !== undefined) as MovedQueue[];
   }
 
-  read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     const places = this.#of(kind, tenant);
     return Promise.all(
       ids.map(async (id) => {
@@ -90,21 +90,21 @@ export class FileMoving extends Moving {
     );
   }
 
-  put(): Promise<Arrived> {
-    return Promise.reject(new Error('a file that is read cannot be written'));
+  async put(): Promise<Arrived> {
+    throw new Error('The file is open read-only');
   }
 
-  remove(): Promise<boolean> {
-    return Promise.reject(new Error('a file that is read cannot be written'));
+  async remove(): Promise<boolean> {
+    throw new Error('The file is open read-only');
   }
 
-  async #look(): Promise<void> {
+  async #index(): Promise<void> {
     const seen = { queues: 0, workflows: 0, tasks: 0 };
     let number = 0;
     let at = 0;
     let end: EndLine | undefined;
     const stream = this.file.createReadStream({ start: 0, autoClose: false });
-    for await (const text of readLines(stream, LONGEST_LINE)) {
+    for await (const text of readLines(stream, MAX_LINE_BYTES)) {
       number++;
       const start = at;
       at += Buffer.byteLength(text) + 1;
@@ -116,7 +116,8 @@ export class FileMoving extends Moving {
     }
     const isWhole =
       end !== undefined && Object.entries(seen).every(([name, count]) => end[name as keyof typeof seen] === count);
-    if (!isWhole) throw new Error(`${this.name} was cut: its end line is missing, or counts other records than it has`);
+    if (!isWhole)
+      throw new Error(`${this.name} was cut: its end line is missing or does not match the number of records`);
   }
 
   #parsed(text: string, number: number): Record<string, unknown> {
@@ -124,14 +125,14 @@ export class FileMoving extends Moving {
       const line: unknown = JSON.parse(text);
       if (typeof line === 'object' && line !== null) return line as Record<string, unknown>;
     } catch {
-      // Told below.
+      // Reported below.
     }
-    throw new Error(`${this.name}, line ${number}: this is no JSON object`);
+    throw new Error(`${this.name}, line ${number}: not a JSON object`);
   }
 
   #header({ version, atMs }: HeaderLine): void {
     if (version !== FORMAT_VERSION) {
-      throw new Error(`${this.name} is of format ${version}; this version reads format ${FORMAT_VERSION}`);
+      throw new Error(`${this.name} has format ${version}; this version reads format ${FORMAT_VERSION} only`);
     }
     this.#atMs = atMs;
   }
@@ -152,16 +153,16 @@ export class FileMoving extends Moving {
     const { kind, id } = record;
     seen[COUNT_OF[kind]]++;
     const key = `${kind} ${String(tenant)}`;
-    const places = this.#places.get(key) ?? new Map<string, Placed>();
+    const places = this.#places.get(key) ?? new Map<string, IndexedRecord>();
     this.#places.set(key, places.set(id, { id, stamp: stampOf(record), bytes: place.end - place.start, ...place }));
   }
 
-  #of(kind: Kind, tenant: string): ReadonlyMap<string, Placed> {
+  #of(kind: RecordKind, tenant: string): ReadonlyMap<string, IndexedRecord> {
     return this.#places.get(`${kind} ${tenant}`) ?? new Map();
   }
 
   #sortedTenant = '';
-  #inOrder(tenant: string): readonly Placed[] {
+  #sortedWorkflows(tenant: string): readonly IndexedRecord[] {
     if (this.#sorted === undefined || this.#sortedTenant !== tenant) {
       this.#sorted = [...this.#of('workflow', tenant).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
       this.#sortedTenant = tenant;

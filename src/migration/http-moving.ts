@@ -1,21 +1,21 @@
 import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
-import type { Kind, Moved, MovedQueue } from '../engine/moving/moved.js';
+import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { problemErrorOf, ProblemError, UnreachableError, type ProblemDocument } from '../client/client-errors.js';
 import { withRetries, DEFAULT_RETRY } from '../client/retry.js';
 import { checkedRecord } from './checked-record.js';
-import type { ImportReport } from './import-stream.js';
+import type { ImportReport } from './importer.js';
 import { textOfLine, type EndLine, type HeaderLine, type MarkLine } from './lines.js';
 import { readLines } from './read-lines.js';
 
-const STAMPS_AT_ONCE = 1000;
-const LONGEST_STAMP_LINE = 64 * 1024;
-/** Of one request; far below what a service takes. */
+const STAMPS_PER_PAGE = 1000;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+/** Size of one import request, far below the limit of a service. */
 const IMPORT_BYTES = 8 * 1024 * 1024;
-/** For each answer to begin. */
+/** Timeout until an answer begins. */
 const TIMEOUT_MS = 60_000;
-const FIRST_ANSWER_MS = 4000;
-/** The other side has its own limits; what it has given out is taken. */
+const FIRST_ANSWER_TIMEOUT_MS = 4000;
+/** The source has its own limits; whatever it exports is accepted. */
 const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
 
 export interface HttpMovingOptions {
@@ -24,7 +24,7 @@ export interface HttpMovingOptions {
   readonly token?: string | undefined;
 }
 
-/** A running service, by its routes for administrators. What fails and may pass is asked for again: nothing here does harm twice. */
+/** Uses the admin routes of a running service. Transient failures are retried: all requests are idempotent. */
 export class HttpMoving extends Moving {
   #hasAnswered = false;
   readonly #url: string;
@@ -52,35 +52,35 @@ export class HttpMoving extends Moving {
       limit: String(limit),
       ...(after !== undefined && { after }),
     };
-    return this.#again(async () => {
+    return this.#withRetries(async () => {
       const items: Stamped[] = [];
-      const end = await this.#marks(query, (line) => items.push(line));
+      const end = await this.#readStamps(query, (line) => items.push(line));
       return { items, next: end.next ?? undefined };
     });
   }
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    const items = await this.#again(async () => {
+    const items = await this.#withRetries(async () => {
       const found: Stamped[] = [];
-      await this.#marks({ view: 'stamps', kinds: 'task', tenant }, (line) => found.push(line));
+      await this.#readStamps({ view: 'stamps', kinds: 'task', tenant }, (line) => found.push(line));
       return found;
     });
-    for (let at = 0; at < items.length; at += STAMPS_AT_ONCE) yield items.slice(at, at + STAMPS_AT_ONCE);
+    for (let at = 0; at < items.length; at += STAMPS_PER_PAGE) yield items.slice(at, at + STAMPS_PER_PAGE);
   }
 
   listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    return this.#again(async () => {
+    return this.#withRetries(async () => {
       const queues: MovedQueue[] = [];
-      await this.#marks({ view: 'stamps', kinds: 'queue', tenant }, ({ id, stamp }) =>
+      await this.#readStamps({ view: 'stamps', kinds: 'queue', tenant }, ({ id, stamp }) =>
         queues.push({ kind: 'queue', id, isPaused: stamp === 'paused' }),
       );
       return queues;
     });
   }
 
-  async read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     if (ids.length === 0) return [];
-    const { items } = await this.#again(async () => {
+    const { items } = await this.#withRetries(async () => {
       const response = await this.#fetch('/v1/export', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -116,7 +116,7 @@ export class HttpMoving extends Moving {
     return arrived;
   }
 
-  async remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  async remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
     const line = textOfLine({ kind: 'remove', tenant, of: kind, id, stamp });
     return (await this.#send([line], 'onConflict=fail')).counts.removed === 1;
   }
@@ -126,11 +126,11 @@ export class HttpMoving extends Moving {
     const { outcomes = [], problems } = report;
     const isKnown = outcomes.length === lines.length && !outcomes.includes('invalid');
     if (isKnown) return outcomes as Arrived[];
-    throw new Error(`${this.#url} refuses a record: ${problems[0]?.message ?? 'it does not say why'}`);
+    throw new Error(`${this.#url} refused a record: ${problems[0]?.message ?? 'no reason given'}`);
   }
 
   #send(lines: readonly string[], query: string): Promise<ImportReport> {
-    return this.#again(async () => {
+    return this.#withRetries(async () => {
       const response = await this.#fetch(`/v1/import?report=each&${query}`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-ndjson' },
@@ -141,32 +141,32 @@ export class HttpMoving extends Moving {
   }
 
   #header(): Promise<HeaderLine> {
-    return this.#again(async () => {
+    return this.#withRetries(async () => {
       const response = await this.#fetch('/v1/export?view=stamps&kinds=queue&tenant=default', {});
-      for await (const line of readLines(bodyOf(response), LONGEST_STAMP_LINE * 1024)) {
+      for await (const line of readLines(bodyOf(response), MAX_LINE_BYTES)) {
         await response.body?.cancel().catch(() => undefined);
         return JSON.parse(line) as HeaderLine;
       }
-      throw new UnreachableError(`${this.#url} gave an empty export`);
+      throw new UnreachableError(`${this.#url} answered with an empty export`);
     });
   }
 
-  /** Gives the end line; a stream without one was cut, and is asked for again. */
-  async #marks(query: Readonly<Record<string, string>>, take: (line: Stamped) => void): Promise<EndLine> {
+  /** Returns the end line. @throws UnreachableError without one: the stream was cut, so it is retried */
+  async #readStamps(query: Readonly<Record<string, string>>, take: (line: Stamped) => void): Promise<EndLine> {
     const response = await this.#fetch(`/v1/export?${new URLSearchParams(query).toString()}`, {});
     let isHeader = true;
-    for await (const text of readLines(bodyOf(response), LONGEST_STAMP_LINE * 1024)) {
+    for await (const text of readLines(bodyOf(response), MAX_LINE_BYTES)) {
       const line = JSON.parse(text) as MarkLine | EndLine;
       if (line.kind === 'end') return line;
       if (!isHeader) take({ id: (line as MarkLine).id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
       isHeader = false;
     }
-    throw new UnreachableError(`${this.#url} cut an export`);
+    throw new UnreachableError(`${this.#url}: the export was cut`);
   }
 
-  #again<T>(work: () => Promise<T>): Promise<T> {
-    // One that has never answered is most likely not there at all, and nobody should have to wait long to hear so.
-    const policy = this.#hasAnswered ? DEFAULT_RETRY : { ...DEFAULT_RETRY, giveUpAfterMs: FIRST_ANSWER_MS };
+  #withRetries<T>(work: () => Promise<T>): Promise<T> {
+    // A service that never answered is probably not running, so give up early.
+    const policy = this.#hasAnswered ? DEFAULT_RETRY : { ...DEFAULT_RETRY, giveUpAfterMs: FIRST_ANSWER_TIMEOUT_MS };
     return withRetries(async () => {
       try {
         const answer = await work();
@@ -192,7 +192,7 @@ export class HttpMoving extends Moving {
       ...(init.headers as Record<string, string> | undefined),
       ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
     };
-    // Over once the answer has begun: a stream may take as long as it takes.
+    // The timeout ends when the answer begins, because a stream may take long.
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(new DOMException('no answer in time', 'TimeoutError')), TIMEOUT_MS);
     try {
@@ -215,7 +215,7 @@ async function problemOf(response: Response): Promise<ProblemDocument> {
     const problem = JSON.parse(text) as ProblemDocument;
     if (typeof problem.code === 'string') return { ...problem, status: response.status };
   } catch {
-    // Then it is none of ours.
+    // Not a problem document of the service.
   }
   return { code: 'UNEXPECTED_ANSWER', status: response.status, detail: text.slice(0, 200) };
 }

@@ -8,9 +8,8 @@ import { StateTooLargeError } from '../engine/errors.js';
 import { AdminGuard } from '../http/admin.guard.js';
 import { LINES_TYPE, mediaTypeOf } from '../http/body.js';
 import { answer, FromQuery, Route } from '../http/route.js';
-import { Import } from './import-stream.js';
-import { longestLine } from './limits.js';
-import { headerOf, textOfLine } from './lines.js';
+import { Importer } from './importer.js';
+import { headerOf, maxLineBytes, textOfLine } from './lines.js';
 import { ImportQuery, ImportReport } from './migration.dto.js';
 import { LineTooLongError, readLines } from './read-lines.js';
 
@@ -51,20 +50,20 @@ export class ImportController {
     @Res() reply: FastifyReply,
   ) {
     mediaTypeOf(request, [LINES_TYPE]);
-    const taking = new Import(this.engine.moving, {
+    const taking = new Importer(this.engine.moving, {
       onConflict,
       isDryRun: dryRun,
       each: report === 'each',
       maxStateBytes: this.config.maxStateBytes,
     });
-    const longest = longestLine(this.config);
+    const maxBytes = maxLineBytes(this.config);
     const body = (request.body as Readable | undefined | null) ?? Readable.from([]);
     try {
-      return answer(200, await taking.take(readLines(body, longest)));
+      return answer(200, await taking.take(readLines(body, maxBytes)));
     } catch (error) {
       // The rest of the stream is not read, so no other request can follow it on this connection.
       reply.header('connection', 'close');
-      throw error instanceof LineTooLongError ? new StateTooLargeError(longest, null) : error;
+      throw error instanceof LineTooLongError ? new StateTooLargeError(maxBytes, null) : error;
     }
   }
 }

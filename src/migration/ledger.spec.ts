@@ -8,7 +8,7 @@ const directory = mkdtempSync(join(tmpdir(), 'waymark-ledger-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('Ledger', () => {
-  it('remembers over a restart what was brought, also behind a line that was cut', () => {
+  it('keeps its marks over a restart, also behind a line that was cut', () => {
     const file = join(directory, 'ledger');
     const first = new Ledger(file);
     first.add('task', 'default', [{ id: 't', stamp: 'one' }]);
@@ -17,12 +17,12 @@ describe('Ledger', () => {
     second.add('workflow', 'default', [{ id: 'w', stamp: 'inc-1 5 - 0 900' }]);
     const third = new Ledger(file);
     expect(third.has('task', 'default', 't', 'one')).toBe(true);
-    // The deadline of a workflow may have moved.
+    // Another deadline of the workflow does not matter.
     expect(third.has('workflow', 'default', 'w', 'inc-1 5 - 0 -')).toBe(true);
     expect(third.size).toBe(2);
   });
 
-  it('takes nothing for what it is not', () => {
+  it('finds a mark only by kind, tenant, id and stamp', () => {
     const ledger = new Ledger(undefined);
     ledger.add('task', 'default', [{ id: 't', stamp: 'one' }]);
     expect(ledger.has('task', 'default', 't', 'two')).toBe(false);

@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Kind } from '../engine/moving/moved.js';
+import type { RecordKind } from '../engine/moving/moved.js';
 import { coreOf } from '../engine/moving/stamp.js';
 
 const MARK_LENGTH = 16;
 
 /**
- * What was brought to the target, by its stamps: that alone may be brought up to date or taken away again without a question. Written
- * before the record is, so that a process that dies in between knows more than it did, and never less.
+ * Stamps of the records that this migration wrote to the target. Only those may be replaced or removed without a conflict. A mark is
+ * written before its record, so that after a crash the ledger may know too much but never too little.
  */
 export class Ledger {
   readonly #marks = new Set<string>();
 
-  /** Without a file it ends with the process. */
+  /** Without a file, the ledger is lost when the process ends. */
   constructor(readonly file: string | undefined) {
     if (file === undefined) return;
     mkdirSync(dirname(file), { recursive: true });
     if (!existsSync(file)) return;
-    // A line that was cut by the end of its writer stands for a record that was not written.
+    // A line that a crash cut stands for a record that was not written.
     for (const mark of readFileSync(file, 'utf8').split('\n')) if (mark.length === MARK_LENGTH) this.#marks.add(mark);
   }
 
@@ -26,11 +26,11 @@ export class Ledger {
     return this.#marks.size;
   }
 
-  has(kind: Kind, tenant: string, id: string, stamp: string): boolean {
+  has(kind: RecordKind, tenant: string, id: string, stamp: string): boolean {
     return this.#marks.has(markOf(kind, tenant, id, stamp));
   }
 
-  add(kind: Kind, tenant: string, records: readonly { readonly id: string; readonly stamp: string }[]): void {
+  add(kind: RecordKind, tenant: string, records: readonly { readonly id: string; readonly stamp: string }[]): void {
     const fresh: string[] = [];
     for (const { id, stamp } of records) {
       const mark = markOf(kind, tenant, id, stamp);
@@ -38,13 +38,13 @@ export class Ledger {
       this.#marks.add(mark);
       fresh.push(mark);
     }
-    // The line break comes first: it also ends a line that was cut.
+    // The leading line break ends a line that was cut.
     if (this.file !== undefined && fresh.length > 0)
       appendFileSync(this.file, `\n${fresh.join('\n')}\n`, { mode: 0o600 });
   }
 }
 
-function markOf(kind: Kind, tenant: string, id: string, stamp: string): string {
+function markOf(kind: RecordKind, tenant: string, id: string, stamp: string): string {
   const known = kind === 'workflow' ? coreOf(stamp) : stamp;
   return createHash('sha1').update(`${kind}\0${tenant}\0${id}\0${known}`).digest('base64url').slice(0, MARK_LENGTH);
 }

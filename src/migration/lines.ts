@@ -1,7 +1,6 @@
-import type { Moved } from '../engine/moving/moved.js';
-import type { Kind } from '../engine/moving/moved.js';
+import type { Moved, RecordKind } from '../engine/moving/moved.js';
 
-/** Raised when lines change their meaning. */
+/** Raised when the meaning of lines changes. */
 export const FORMAT_VERSION = 1;
 
 /** The first line of an export. */
@@ -14,19 +13,19 @@ export interface HeaderLine {
   readonly tenants: readonly string[];
 }
 
-/** The last line: how many lines of each kind there were, so that a stream that was cut is noticed. */
+/** The last line: counts of each kind, to detect a stream that was cut. */
 export interface EndLine {
   readonly kind: 'end';
   readonly queues: number;
   readonly workflows: number;
   readonly tasks: number;
-  /** Where an export with a limit goes on; null when there is no more. */
+  /** Where a limited export continues; null at the end. */
   readonly next: string | null;
 }
 
-/** A record apart from what it is: its stamp, or its digest. */
+/** A record without content: only its stamp or digest. */
 export interface MarkLine {
-  readonly kind: Kind;
+  readonly kind: RecordKind;
   readonly tenant: string;
   readonly id: string;
   readonly stamp?: string;
@@ -34,7 +33,7 @@ export interface MarkLine {
   readonly bytes?: number;
 }
 
-/** In an import: take this away again, if it still has the stamp. */
+/** In an import: removes the record if it still has this stamp. */
 export interface RemoveLine {
   readonly kind: 'remove';
   readonly tenant: string;
@@ -43,7 +42,7 @@ export interface RemoveLine {
   readonly stamp: string;
 }
 
-/** A record of a tenant; in an import perhaps with the stamp of what it may replace. States are JSON text within JSON, so that they stay as they are. */
+/** A record; in an import optionally with the stamp of the record it may replace. States are JSON text in strings, so that they stay exact. */
 export type RecordLine = Moved & { readonly tenant: string; readonly replaces?: string };
 
 export function headerOf(atMs: number, tenants: readonly string[]): HeaderLine {
@@ -55,6 +54,13 @@ export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | 
 }
 
 export const COUNT_OF = { queue: 'queues', workflow: 'workflows', task: 'tasks' } as const satisfies Record<
-  Kind,
+  RecordKind,
   'queues' | 'workflows' | 'tasks'
 >;
+
+const MIN_LINE_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** Limit of a line: a state and its history as JSON within JSON, where a character may take two; or a task with its progress. */
+export function maxLineBytes(limits: { readonly maxStateBytes: number; readonly historyMaxBytes: number }): number {
+  return Math.max(MIN_LINE_LIMIT_BYTES, 2 * (limits.maxStateBytes + limits.historyMaxBytes) + 1024 * 1024);
+}

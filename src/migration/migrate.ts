@@ -1,30 +1,30 @@
 import type { Moving } from '../engine/moving/moving.js';
-import { newRound, Sync, type Outcome, type Round, type SyncParts } from './sync.js';
+import { newRound, Sync, type SyncOutcome, type Round, type SyncParts } from './sync.js';
 import { workflowsOf } from './pairs.js';
 
 export type Phase = 'count' | 'copy' | 'catch-up' | 'verify';
 
 export interface MigrateParts extends SyncParts {
-  /** Called when a phase begins; `total` is how many records it will look at, about. */
+  /** Called when a phase begins; `total` is the approximate number of records. */
   readonly onPhase: (phase: Phase, total: number) => void;
 }
 
 export interface Migrated {
-  /** By what became of them when they were first met. */
-  readonly counts: Record<Outcome, number>;
-  /** Changes that were made at the source meanwhile and carried over. */
+  /** Outcomes of the first round. */
+  readonly counts: Record<SyncOutcome, number>;
+  /** Changes made at the source during the migration and carried over. */
   readonly caughtUp: number;
   readonly verified: number;
-  /** Names of the records that are not the same on both sides. */
+  /** Names of the records that differ. */
   readonly different: readonly string[];
   readonly workflows: number;
 }
 
-const MOST_ROUNDS = 100;
-/** A round of catching up that finds hardly less than the one before will not find less: the source is being written all the time. */
-const SHRINKS = 0.7;
+const MAX_ROUNDS = 100;
+/** Catching up stops when a round has more than this share of the changes of the last one: the source is written continuously. */
+const MIN_SHRINKAGE = 0.7;
 
-/** Everything from one store to the other, what is written meanwhile included, and at the end compared by digests of what both have. */
+/** Copies everything from one store to another, including changes made meanwhile, and finally compares digests of both. */
 export async function migrate(parts: MigrateParts): Promise<Migrated> {
   const { from, isDryRun = false, onPhase } = parts;
   const sync = new Sync(parts);
@@ -35,11 +35,11 @@ export async function migrate(parts: MigrateParts): Promise<Migrated> {
   if (isDryRun) return migratedOf(copied, 0, newRound(), workflows);
 
   let caughtUp = 0;
-  for (let round = 0, last = Number.POSITIVE_INFINITY; round < MOST_ROUNDS; round++) {
+  for (let round = 0, last = Number.POSITIVE_INFINITY; round < MAX_ROUNDS; round++) {
     onPhase('catch-up', workflows);
     const { changes } = await sync.round();
     caughtUp += changes;
-    if (changes === 0 || (round > 0 && changes > SHRINKS * last)) break;
+    if (changes === 0 || (round > 0 && changes > MIN_SHRINKAGE * last)) break;
     last = changes;
   }
   onPhase('verify', workflows);
@@ -48,7 +48,7 @@ export async function migrate(parts: MigrateParts): Promise<Migrated> {
 }
 
 function migratedOf(copied: Round, caughtUp: number, verified: Round, workflows: number): Migrated {
-  // A conflict is met again in every round; the last word counts.
+  // Each round counts the same conflicts again, so take the greater number instead of the sum.
   const conflict = Math.max(copied.counts.conflict, verified.counts.conflict);
   return {
     counts: { ...copied.counts, conflict },

@@ -1,5 +1,5 @@
 import { ON_CONFLICT, type OnConflict } from '../engine/moving/arrival.js';
-import type { Kind } from '../engine/moving/moved.js';
+import type { RecordKind } from '../engine/moving/moved.js';
 import { READ_AT_ONCE } from '../engine/moving/moving.js';
 import { Holds, type Rules, type Schema } from '../http/shapes/field.js';
 import {
@@ -17,14 +17,14 @@ import {
   text,
 } from '../http/shapes/fields.js';
 import { Name, taskId } from '../http/shapes/names.js';
-import { KINDS, VIEWS, type View } from './export-stream.js';
+import { KINDS, VIEWS, type View } from './export-lines.js';
 
 const MAX_WORKFLOWS = 1_000_000_000;
 
 const kinds: Rules = {
   schema: { type: 'string', pattern: `^(${KINDS.join('|')})(,(${KINDS.join('|')}))*$` },
   says: `must be some of ${KINDS.join(', ')}, separated by commas`,
-  accepts: (value) => (value as readonly Kind[]).every((kind) => KINDS.includes(kind)),
+  accepts: (value) => (value as readonly RecordKind[]).every((kind) => KINDS.includes(kind)),
   parse: (given) => given.split(','),
 };
 
@@ -38,7 +38,7 @@ const kinds: Rules = {
 export class ExportQuery {
   @OneOf(VIEWS, { default: 'records', about: 'Whole records, or only their stamps or digests' }) view!: View;
   @Value(kinds, { default: KINDS, about: `Some of ${KINDS.join(', ')}, separated by commas; all by default` })
-  kinds!: readonly Kind[];
+  kinds!: readonly RecordKind[];
   @Name({ optional: true, about: 'Only this tenant' }) tenant?: string;
   @Time({ optional: true, about: 'Only workflows that were written later' }) sinceMs?: number;
   @Text({ optional: true, about: 'Only workflows after this id; needs `tenant`' }) after?: string;
@@ -53,7 +53,7 @@ export class ExportQuery {
 
 export class RecordSelection {
   @Name({ default: 'default' }) tenant!: string;
-  @OneOf(KINDS) kind!: Kind;
+  @OneOf(KINDS) kind!: RecordKind;
   @Values(taskId(), {
     max: READ_AT_ONCE,
     says: `must be a list of at most ${READ_AT_ONCE} ids`,

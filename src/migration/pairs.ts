@@ -1,15 +1,15 @@
 import type { Moving, Stamped } from '../engine/moving/moving.js';
 
-/** The same id in two stores; undefined stands for not being there. */
+/** The stamps of one id in two stores; undefined means absent. */
 export interface Pair {
   readonly id: string;
   readonly source: Stamped | undefined;
   readonly target: Stamped | undefined;
 }
 
-const STAMPS_AT_ONCE = 1000;
+const STAMPS_PER_PAGE = 1000;
 
-/** All workflows of both stores side by side, in the order of their ids, with one page of each in memory. */
+/** Workflows of both stores, merged in the order of their ids, with one page of each in memory. */
 export async function* workflowPairs(from: Moving, to: Moving, tenant: string): AsyncGenerator<Pair> {
   const sources = workflowsOf(from, tenant);
   const targets = workflowsOf(to, tenant);
@@ -28,7 +28,7 @@ export async function* workflowPairs(from: Moving, to: Moving, tenant: string): 
   }
 }
 
-/** Tasks have no common order; their stamps are few bytes each. The source is looked at last: what moved meanwhile shows as it is now. */
+/** Tasks have no common order, so all stamps are in memory. The source is read last, to see its current state. */
 export async function* taskPairs(from: Moving, to: Moving, tenant: string): AsyncGenerator<Pair> {
   const targets = await tasksOf(to, tenant);
   const sources = await tasksOf(from, tenant);
@@ -44,14 +44,14 @@ async function tasksOf(moving: Moving, tenant: string): Promise<Map<string, Stam
   return tasks;
 }
 
-/** The next page is asked for while this one is being worked on. */
+/** Requests the next page while the current one is processed. */
 export async function* workflowsOf(moving: Moving, tenant: string): AsyncGenerator<Stamped> {
-  let page = moving.listWorkflows(tenant, undefined, STAMPS_AT_ONCE);
+  let page = moving.listWorkflows(tenant, undefined, STAMPS_PER_PAGE);
   for (;;) {
     const { items, next } = await page;
     if (next !== undefined) {
-      page = moving.listWorkflows(tenant, next, STAMPS_AT_ONCE);
-      // Whoever waits for it hears of its failure; nobody may be waiting yet.
+      page = moving.listWorkflows(tenant, next, STAMPS_PER_PAGE);
+      // Marks the rejection as handled; the await of the page still gets it.
       page.catch(() => undefined);
     }
     yield* items;

@@ -12,7 +12,7 @@ import { HttpMoving } from './http-moving.js';
 
 export type PlaceKind = 'redis' | 'service' | 'directory' | 'file';
 
-/** Where state is, or is to be: as the command line names it. */
+/** A source or target of a migration, as named on the command line. */
 export interface Place {
   readonly kind: PlaceKind;
   readonly text: string;
@@ -42,7 +42,7 @@ export function placeOf(text: string): Place {
   return { kind: isFile ? 'file' : 'directory', text, name: text };
 }
 
-/** To be read. @throws Error in words for the operator */
+/** Opens a place for reading. @throws Error with a message for the operator */
 export async function openSource(place: Place, options: PlaceOptions): Promise<OpenPlace> {
   switch (place.kind) {
     case 'directory':
@@ -54,7 +54,7 @@ export async function openSource(place: Place, options: PlaceOptions): Promise<O
   }
 }
 
-/** To be written. @throws Error in words for the operator */
+/** Opens a place for writing. @throws Error with a message for the operator */
 export async function openTarget(place: Place, options: PlaceOptions): Promise<OpenPlace> {
   if (place.kind !== 'directory') return openEither(place, options);
   const config = configWith(options.env, {});
@@ -74,7 +74,7 @@ async function openEither(place: Place, { env, namespace, token }: PlaceOptions)
   return { moving: engine.moving, close };
 }
 
-/** @throws Error in words for the operator */
+/** @throws Error with a message for the operator */
 export function openRedisAt(url: string, env: NodeJS.ProcessEnv, namespace: string | undefined): Promise<OpenRedis> {
   const own = namespace === undefined ? {} : { REDIS_NAMESPACE: namespace };
   const config = configWith(env, { REDIS_URL: url, USE_REDIS: 'true', ...own });

@@ -1,16 +1,16 @@
-/** A line is longer than the reader takes. */
+/** A line is longer than the limit. */
 export class LineTooLongError extends Error {}
 
-/** The lines of a stream of bytes, none kept for longer than it takes to show it. A last one without its end is a line too. */
-export async function* readLines(chunks: AsyncIterable<Uint8Array>, longest: number): AsyncGenerator<string> {
+/** Lines of a stream of bytes. A last line without a line break counts too. */
+export async function* readLines(chunks: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string> {
   let parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       parts.push(chunk.subarray(start, end));
-      if (length + end - start > longest) throw new LineTooLongError(`a line has more than ${longest} bytes`);
-      yield textOf(parts);
+      if (length + end - start > maxBytes) throw new LineTooLongError(`a line has more than ${maxBytes} bytes`);
+      yield decode(parts);
       parts = [];
       length = 0;
       start = end + 1;
@@ -18,12 +18,12 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>, longest: num
     if (start < chunk.length) {
       parts.push(chunk.subarray(start));
       length += chunk.length - start;
-      if (length > longest) throw new LineTooLongError(`a line has more than ${longest} bytes`);
+      if (length > maxBytes) throw new LineTooLongError(`a line has more than ${maxBytes} bytes`);
     }
   }
-  if (length > 0) yield textOf(parts);
+  if (length > 0) yield decode(parts);
 }
 
-function textOf(parts: readonly Uint8Array[]): string {
+function decode(parts: readonly Uint8Array[]): string {
   return Buffer.concat(parts).toString('utf8');
 }

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Moving } from '../engine/moving/moving.js';
-import { exportLines, KINDS } from './export-stream.js';
+import { exportLines, KINDS } from './export-lines.js';
 
 export interface WrittenFile {
   readonly lines: number;
@@ -11,7 +11,7 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** All of a store in a file that is there whole or not at all. */
+/** Exports a store to a file, which appears only when it is complete. */
 export async function writeFile(from: Moving, name: string, onText: (lines: number) => void): Promise<WrittenFile> {
   const draft = `${name}.part-${process.pid}`;
   const hash = createHash('sha256');
@@ -41,7 +41,7 @@ export async function writeFile(from: Moving, name: string, onText: (lines: numb
   return { lines, bytes, sha256: hash.digest('hex') };
 }
 
-/** A name must not outlive a crash that its content does not. */
+/** Flushes the content before the rename, so that a crash cannot leave a name without its content. */
 async function flush(name: string): Promise<void> {
   const file = await open(name, 'r');
   try {

@@ -1,7 +1,7 @@
 import type { Engine } from '../../src/engine/engine.js';
 import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js';
 import { digestOf } from '../../src/engine/moving/digest.js';
-import type { Kind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
+import type { RecordKind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../../src/engine/moving/moving.js';
 import { dump } from './tenant.js';
 
@@ -26,7 +26,7 @@ export async function taskStamps(moving: Moving, tenant: string): Promise<Stampe
 
 /** Everything of a tenant. Queues come first: a paused one must not deliver a task that has just arrived. */
 export async function everythingOf({ moving }: Engine, tenant: string): Promise<Moved[]> {
-  const read = async (kind: Kind, stamps: readonly Stamped[]) => {
+  const read = async (kind: RecordKind, stamps: readonly Stamped[]) => {
     const records: Moved[] = [];
     for (const ids of inReads(stamps)) {
       for (const record of await moving.read(tenant, kind, ids)) if (record !== undefined) records.push(record);

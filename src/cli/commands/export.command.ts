@@ -31,7 +31,7 @@ ADMIN_TOKEN is sent to a service that requires one.`,
           terminal.note(`${lines} lines, ${bytes} bytes in ${to}, sha256 ${sha256}`);
           return EXIT.ok;
         }
-        const { exportLines, KINDS } = await import('../../migration/export-stream.js');
+        const { exportLines, KINDS } = await import('../../migration/export-lines.js');
         for await (const text of exportLines(moving, { view: 'records', kinds: KINDS }))
           await terminal.output.text(text);
         return EXIT.ok;

@@ -40,11 +40,11 @@ ADMIN_TOKEN is sent to a service that requires one.`,
     const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
     return withoutStack(terminal, () =>
       withPlaces([() => opened(to, openTarget(to, options))], async (place) => {
-        const { Import } = await import('../../migration/import-stream.js');
+        const { Importer } = await import('../../migration/importer.js');
         const { readLines } = await import('../../migration/read-lines.js');
         // The target enforces its own limit.
         const limits = { maxStateBytes: Number.POSITIVE_INFINITY };
-        const taking = new Import((place as OpenPlace).moving, { onConflict, isDryRun, ...limits });
+        const taking = new Importer((place as OpenPlace).moving, { onConflict, isDryRun, ...limits });
         const bytes = from === undefined ? terminal.input : createReadStream(from);
         const report = await taking.take(readLines(bytes, MAX_LINE_BYTES));
         await terminal.output.line(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { ON_CONFLICT, type OnConflict } from '../../engine/moving/arrival.js';
-import type { Kind } from '../../engine/moving/moved.js';
+import type { RecordKind } from '../../engine/moving/moved.js';
 import type { Migrated, Phase } from '../../migration/migrate.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { type Given, UsageError } from '../command-line/given.js';
@@ -163,7 +163,7 @@ class Report {
     this.#event({ event: 'phase', phase, total });
   }
 
-  compared(kind: Kind, count: number): void {
+  compared(kind: RecordKind, count: number): void {
     if (kind !== 'workflow') return;
     this.#bar.add(count);
     if (!this.#isJson || performance.now() - this.#printedAt < PROGRESS_INTERVAL_MS) return;
@@ -171,7 +171,7 @@ class Report {
     this.#event({ event: 'progress', phase: this.#phase, workflows: this.#bar.done, perSecond: this.#bar.rate });
   }
 
-  moved(tenant: string, kind: Kind, id: string, outcome: string): void {
+  moved(tenant: string, kind: RecordKind, id: string, outcome: string): void {
     if (outcome === 'conflict') {
       if (this.#isJson) this.#event({ event: 'conflict', tenant, kind, id });
       else if (this.#phase === 'verify') this.terminal.note(`conflict: the target has another ${kind} ${id}`);

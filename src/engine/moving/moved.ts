@@ -3,7 +3,7 @@ import type { ProgressEvent } from '../task-queues.js';
 import type { StoredTask } from '../task.js';
 
 /** What can be moved from one store to another. */
-export type Kind = 'queue' | 'workflow' | 'task';
+export type RecordKind = 'queue' | 'workflow' | 'task';
 
 /** An earlier version, whole. */
 export interface MovedVersion {

@@ -1,5 +1,5 @@
 import type { Arrived, ArrivalOptions } from './arrival.js';
-import type { Kind, Moved, MovedQueue } from './moved.js';
+import type { RecordKind, Moved, MovedQueue } from './moved.js';
 
 /** A record by its stamp, and about how many bytes reading it brings. */
 export interface Stamped {
@@ -49,7 +49,7 @@ export abstract class Moving {
   abstract listQueues(tenant: string): Promise<readonly MovedQueue[]>;
 
   /** One answer for each id, in order. At most `READ_AT_ONCE` ids. */
-  abstract read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]>;
+  abstract read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]>;
 
   /** One atomic step: the record is there as it is, or nothing has changed. Doing it again does nothing. */
   abstract put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived>;
@@ -60,7 +60,7 @@ export abstract class Moving {
   }
 
   /** Takes a workflow or a task away with all that belongs to it, if it still has this stamp. */
-  abstract remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean>;
+  abstract remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean>;
 }
 
 /** Ids in groups that one `read` may ask for. */

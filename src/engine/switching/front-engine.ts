@@ -2,7 +2,7 @@ import type { Engine, Topic } from '../engine.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
 import type { ArrivalOptions } from '../moving/arrival.js';
-import type { Kind, Moved } from '../moving/moved.js';
+import type { RecordKind, Moved } from '../moving/moved.js';
 import { Moving, type Arrival, type StampPage } from '../moving/moving.js';
 import type { Gate } from './gate.js';
 
@@ -96,7 +96,7 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().listQueues(tenant));
   }
 
-  read(tenant: string, kind: Kind, ids: readonly string[]) {
+  read(tenant: string, kind: RecordKind, ids: readonly string[]) {
     return this.gate.run(() => this.current().read(tenant, kind, ids));
   }
 
@@ -108,7 +108,7 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().putAll(tenant, arrivals));
   }
 
-  remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string) {
+  remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string) {
     return this.gate.run(() => this.current().remove(tenant, kind, id, stamp));
   }
 }

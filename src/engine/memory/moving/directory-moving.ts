@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { sizeOfRecord, type Arrived } from '../../moving/arrival.js';
-import type { Kind, Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
+import type { RecordKind, Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { taskStamp, workflowStamp } from '../../moving/stamp.js';
 import type { ProgressEvent } from '../../task-queues.js';
@@ -18,7 +18,7 @@ import {
 } from '../journal/journal-rows.js';
 import { FILE, FORMAT } from '../journal/lmdb-journal.js';
 
-const STAMPS_AT_ONCE = 1000;
+const STAMPS_PER_PAGE = 1000;
 /** Sorts behind every string in lmdb's order of keys. */
 const LAST = '\uffff';
 
@@ -110,7 +110,7 @@ export class DirectoryMoving extends Moving {
     for (;;) {
       const page: Stamped[] = [];
       let last: string | undefined;
-      const range = { start: [tenant, after ?? ''], end: [tenant, LAST], limit: STAMPS_AT_ONCE } as const;
+      const range = { start: [tenant, after ?? ''], end: [tenant, LAST], limit: STAMPS_PER_PAGE } as const;
       for (const { key } of this.#tasks.getRange({ ...range, start: [...range.start], end: [...range.end] })) {
         last = key[1];
         const record = key[1] === after ? undefined : this.#task(tenant, key[1]);
@@ -134,7 +134,7 @@ export class DirectoryMoving extends Moving {
     return [...queues.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  async read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     switch (kind) {
       case 'workflow':
         return ids.map((id) => this.#workflow(tenant, id));

@@ -7,7 +7,7 @@ import {
   type Arrived,
   type ArrivalOptions,
 } from '../../moving/arrival.js';
-import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { isOpen, sequenceOf } from '../../task.js';
@@ -21,7 +21,7 @@ import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 
-const STAMPS_AT_ONCE = 1000;
+const STAMPS_PER_PAGE = 1000;
 
 /** Moves records out of the maps and into them; each `put` and `remove` is one transaction. */
 export class MemoryMoving extends Moving {
@@ -60,8 +60,8 @@ export class MemoryMoving extends Moving {
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
     // Ids are read once; a task added later was not there throughout.
     const ids = await this.core.read(tenant, ({ tasks }) => tasks.ids());
-    for (let at = 0; at < ids.length; at += STAMPS_AT_ONCE) {
-      const some = ids.slice(at, at + STAMPS_AT_ONCE);
+    for (let at = 0; at < ids.length; at += STAMPS_PER_PAGE) {
+      const some = ids.slice(at, at + STAMPS_PER_PAGE);
       yield await this.core.read(tenant, (data) =>
         some.flatMap((id) => {
           const entry = this.#task(data, id);
@@ -79,7 +79,7 @@ export class MemoryMoving extends Moving {
     );
   }
 
-  read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     return this.core.read(tenant, (data) => ids.map((id) => this.#record(data, kind, id)));
   }
 
@@ -100,7 +100,7 @@ export class MemoryMoving extends Moving {
     );
   }
 
-  remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
     return this.core.change(
       tenant,
       () => undefined,
@@ -123,7 +123,7 @@ export class MemoryMoving extends Moving {
     );
   }
 
-  #record(data: TenantData, kind: Kind, id: string): Moved | undefined {
+  #record(data: TenantData, kind: RecordKind, id: string): Moved | undefined {
     const now = this.core.clock();
     switch (kind) {
       case 'workflow': {

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { FeedEvent } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import type { Arrived, ArrivalOptions } from '../../moving/arrival.js';
-import type { Kind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { stampOf } from '../../moving/stamp.js';
 import type { MovedOutcome } from '../../kept.js';
@@ -104,7 +104,7 @@ export class RedisMoving extends Moving {
     return (await this.read(tenant, 'queue', names)) as MovedQueue[];
   }
 
-  async read(tenant: string, kind: Kind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     if (ids.length === 0) return [];
     switch (kind) {
       case 'workflow':
@@ -137,7 +137,7 @@ export class RedisMoving extends Moving {
     }
   }
 
-  async remove(tenant: string, kind: Exclude<Kind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  async remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
     const plan = { id, remove: stamp };
     const reply =
       kind === 'workflow'

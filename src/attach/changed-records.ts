@@ -1,8 +1,8 @@
-import type { Kind } from '../engine/moving/moved.js';
+import type { RecordKind } from '../engine/moving/moved.js';
 
-/** What has changed since it was carried over last, by tenant, kind and id. */
-export class Changed {
-  #records = new Map<string, { readonly tenant: string; readonly kind: Kind; readonly ids: Set<string> }>();
+/** Records changed since they were last carried over. */
+export class ChangedRecords {
+  #records = new Map<string, { readonly tenant: string; readonly kind: RecordKind; readonly ids: Set<string> }>();
   #outcomes = new Map<string, Set<string>>();
   #size = 0;
 
@@ -10,7 +10,7 @@ export class Changed {
     return this.#size;
   }
 
-  note(tenant: string, kind: Kind | 'outcome', id: string): void {
+  note(tenant: string, kind: RecordKind | 'outcome', id: string): void {
     if (kind === 'outcome') {
       const keys = this.#outcomes.get(tenant) ?? new Set();
       this.#outcomes.set(tenant, keys.add(id));
@@ -24,12 +24,16 @@ export class Changed {
     this.#size += group.ids.size - before;
   }
 
-  /** All of it; from here on it is empty. Tasks come before workflows, whose deadlines have the last word. */
+  /** Returns all records and clears the set. Tasks come before workflows, because putting a task changes its workflow's deadline. */
   take(): {
-    readonly records: readonly { readonly tenant: string; readonly kind: Kind; readonly ids: readonly string[] }[];
+    readonly records: readonly {
+      readonly tenant: string;
+      readonly kind: RecordKind;
+      readonly ids: readonly string[];
+    }[];
     readonly outcomes: ReadonlyMap<string, ReadonlySet<string>>;
   } {
-    const order: readonly Kind[] = ['queue', 'task', 'workflow'];
+    const order: readonly RecordKind[] = ['queue', 'task', 'workflow'];
     const records = [...this.#records.values()]
       .map(({ tenant, kind, ids }) => ({ tenant, kind, ids: [...ids] }))
       .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

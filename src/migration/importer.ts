@@ -8,12 +8,12 @@ import { COUNT_OF, FORMAT_VERSION } from './lines.js';
 export interface ImportOptions extends RecordLimits {
   readonly onConflict: OnConflict;
   readonly isDryRun: boolean;
-  /** What became of each record is told one by one. */
+  /** Report the outcome of each record. */
   readonly each?: boolean;
 }
 
 export interface LineProblem {
-  /** From 1. */
+  /** Starts at 1. */
   readonly line: number;
   readonly message: string;
 }
@@ -21,25 +21,25 @@ export interface LineProblem {
 export interface ImportReport {
   readonly counts: Record<Arrived | 'removed', number>;
   readonly lines: number;
-  /** The stream ended as it said it would; what carries no header does not say. */
+  /** False when a stream with a header had no end line. Streams without a header are always complete. */
   isComplete: boolean;
-  /** The first ones; `problemCount` are all. */
+  /** The first problems; `problemCount` counts all. */
   readonly problems: LineProblem[];
   problemCount: number;
   readonly outcomes?: string[];
 }
 
-const PROBLEMS_SHOWN = 100;
-const AT_ONCE = 64;
-const BYTES_AT_ONCE = 4 * 1024 * 1024;
+const MAX_PROBLEMS_SHOWN = 100;
+const RECORDS_PER_GROUP = 64;
+const BYTES_PER_GROUP = 4 * 1024 * 1024;
 
 interface Waiting extends Arrival {
   readonly line: number;
   readonly place: number;
 }
 
-/** Takes lines in, a few records at a time; a line that is wrong is told and does not hold up the others. */
-export class Import {
+/** Imports lines, a few records at a time. Invalid lines are reported and skipped. */
+export class Importer {
   readonly #moving: Moving;
   readonly #options: ImportOptions;
   readonly #seen = { queues: 0, workflows: 0, tasks: 0 };
@@ -93,7 +93,7 @@ export class Import {
 
   async #take(text: string): Promise<void> {
     const value = parsed(text);
-    if (this.#isEnded) throw new InvalidLineError('nothing may follow the end line');
+    if (this.#isEnded) throw new InvalidLineError('no line may follow the end line');
     switch (value['kind']) {
       case 'header':
         if (value['format'] !== 'waymark' || value['version'] !== FORMAT_VERSION) {
@@ -117,10 +117,10 @@ export class Import {
     const tenant = tenantOf(value);
     const record = checkedRecord(value, this.#options);
     this.#seen[COUNT_OF[record.kind]]++;
-    // Each group is of one tenant, and an id is in it once: what is said later counts.
+    // A group has one tenant and each id once: a later record with the same id wins.
     const isAgain = this.#waiting.some(({ record: other }) => other.kind === record.kind && other.id === record.id);
     const bytes = sizeOfRecord(record);
-    const isFull = this.#waiting.length >= AT_ONCE || this.#bytes + bytes > BYTES_AT_ONCE;
+    const isFull = this.#waiting.length >= RECORDS_PER_GROUP || this.#bytes + bytes > BYTES_PER_GROUP;
     if (tenant !== this.#tenant || isAgain || isFull) await this.#flush();
     this.#tenant = tenant;
     const { onConflict, isDryRun } = this.#options;
@@ -144,18 +144,18 @@ export class Import {
     const arrivals = waiting.map(({ line: _line, place: _place, ...arrival }) => arrival);
     const arrived = await this.#moving
       .putAll(this.#tenant, arrivals)
-      .catch((error: unknown) => this.#oneByOne(arrivals, error));
+      .catch((error: unknown) => this.#putOneByOne(arrivals, error));
     arrived.forEach((one, i) => {
       const { line, place, record } = waiting[i] as Waiting;
       if (typeof one !== 'string') return this.#problem(line, one.message);
       this.#counts[one]++;
       this.#outcomes[place] = one;
-      if (one === 'conflict') this.#problem(line, `${record.kind} ${record.id} is there already, and is another one`);
+      if (one === 'conflict') this.#problem(line, `the store has a different ${record.kind} ${record.id} already`);
     });
   }
 
-  /** One of them was refused; which one, and what becomes of the others? A store that is away is no fault of a line. */
-  async #oneByOne(arrivals: readonly Arrival[], first: unknown): Promise<(Arrived | ServiceError)[]> {
+  /** Puts each record by itself, to find the refused one. @throws the error when the store is unreachable or full */
+  async #putOneByOne(arrivals: readonly Arrival[], first: unknown): Promise<(Arrived | ServiceError)[]> {
     if (!(first instanceof ServiceError) || first.code.startsWith('STORE_')) throw first;
     const arrived: (Arrived | ServiceError)[] = [];
     for (const { record, ...options } of arrivals) {
@@ -172,7 +172,7 @@ export class Import {
   async #remove(value: Readonly<Record<string, unknown>>): Promise<void> {
     const { of, id, stamp } = value;
     if ((of !== 'workflow' && of !== 'task') || typeof id !== 'string' || typeof stamp !== 'string') {
-      throw new InvalidLineError('remove needs of (workflow or task), id and stamp');
+      throw new InvalidLineError('a remove line needs of (workflow or task), id and stamp');
     }
     await this.#flush();
     const isRemoved = !this.#options.isDryRun && (await this.#moving.remove(tenantOf(value), of, id, stamp));
@@ -183,7 +183,7 @@ export class Import {
   #checkEnd(value: Readonly<Record<string, unknown>>): void {
     for (const [name, count] of Object.entries(this.#seen)) {
       if (value[name] !== count) {
-        throw new InvalidLineError(`the end line says ${String(value[name])} ${name}, and ${count} came`);
+        throw new InvalidLineError(`the end line counts ${String(value[name])} ${name}, but ${count} were received`);
       }
     }
   }
@@ -195,7 +195,7 @@ export class Import {
 
   #problem(line: number, message: string): void {
     this.#problemCount++;
-    if (this.#problems.length < PROBLEMS_SHOWN) this.#problems.push({ line, message });
+    if (this.#problems.length < MAX_PROBLEMS_SHOWN) this.#problems.push({ line, message });
   }
 }
 
@@ -204,7 +204,7 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new InvalidLineError('this is not JSON');
+    throw new InvalidLineError('not JSON');
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new InvalidLineError('each line must be a JSON object');
@@ -212,5 +212,5 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
 
 function tenantOf({ tenant = 'default' }: Readonly<Record<string, unknown>>): string {
   if (typeof tenant === 'string' && isName(tenant)) return tenant;
-  throw new InvalidLineError('tenant is no name');
+  throw new InvalidLineError('tenant is not a valid name');
 }

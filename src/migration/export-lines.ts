@@ -1,28 +1,28 @@
 import { digestOf } from '../engine/moving/digest.js';
 import { queueStamp } from '../engine/moving/stamp.js';
-import type { Kind } from '../engine/moving/moved.js';
+import type { RecordKind } from '../engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
 import { COUNT_OF, headerOf, textOfLine } from './lines.js';
 
 export const VIEWS = ['records', 'stamps', 'digests'] as const;
 export type View = (typeof VIEWS)[number];
 
-export const KINDS: readonly Kind[] = ['queue', 'workflow', 'task'];
+export const KINDS: readonly RecordKind[] = ['queue', 'workflow', 'task'];
 
 export interface ExportOptions {
   readonly view: View;
-  readonly kinds: readonly Kind[];
-  /** All of them without it. */
+  readonly kinds: readonly RecordKind[];
+  /** All tenants when absent. */
   readonly tenant?: string | undefined;
-  /** Only workflows that were written after it. */
+  /** Only workflows updated after this time. */
   readonly sinceMs?: number | undefined;
-  /** Workflows behind this id, and at most so many. */
+  /** Only workflows behind this id, at most `limit` of them. */
   readonly after?: string | undefined;
   readonly limit?: number | undefined;
 }
 
-const STAMPS_AT_ONCE = 500;
-const LINES_AT_ONCE = 200;
+const STAMPS_PER_PAGE = 500;
+const LINES_PER_CHUNK = 200;
 
 interface Counts {
   queues: number;
@@ -30,14 +30,14 @@ interface Counts {
   tasks: number;
 }
 
-/** An export as text, a few lines at a time; nothing is read before the lines in front of it were taken. */
+/** An export as text, a few lines at a time. Reads on only when the consumer has taken the earlier lines. */
 export async function* exportLines(moving: Moving, options: ExportOptions): AsyncGenerator<string> {
   const tenants = await moving.listTenants();
   yield textOfLine(headerOf(await moving.now(), tenants));
   const counts: Counts = { queues: 0, workflows: 0, tasks: 0 };
   let next: string | null = null;
   for (const tenant of options.tenant === undefined ? tenants : [options.tenant]) {
-    // Queues first: a paused one must not give out what has just arrived.
+    // Queues first, so that a paused queue delivers no task that has just arrived.
     if (options.kinds.includes('queue')) yield* queues(moving, tenant, options, counts);
     if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, counts);
     if (options.kinds.includes('task')) {
@@ -53,12 +53,12 @@ async function* queues(moving: Moving, tenant: string, options: ExportOptions, c
   yield* marked(moving, tenant, 'queue', all, options, counts);
 }
 
-/** Gives the id behind which an export with a limit goes on. */
+/** Returns the id behind which a limited export continues. */
 async function* workflows(moving: Moving, tenant: string, options: ExportOptions, counts: Counts) {
   const { limit = Number.POSITIVE_INFINITY, sinceMs } = options;
   let { after } = options;
   for (let shown = 0; ;) {
-    const page = await moving.listWorkflows(tenant, after, Math.min(STAMPS_AT_ONCE, limit - shown));
+    const page = await moving.listWorkflows(tenant, after, Math.min(STAMPS_PER_PAGE, limit - shown));
     const wanted = sinceMs === undefined ? page.items : page.items.filter(({ stamp }) => updatedIn(stamp) > sinceMs);
     yield* marked(moving, tenant, 'workflow', wanted, options, counts);
     shown += page.items.length;
@@ -70,14 +70,14 @@ async function* workflows(moving: Moving, tenant: string, options: ExportOptions
 async function* marked(
   moving: Moving,
   tenant: string,
-  kind: Kind,
+  kind: RecordKind,
   stamps: readonly Stamped[],
   { view }: ExportOptions,
   counts: Counts,
 ): AsyncGenerator<string> {
   if (view === 'stamps') {
-    for (let at = 0; at < stamps.length; at += LINES_AT_ONCE) {
-      const some = stamps.slice(at, at + LINES_AT_ONCE);
+    for (let at = 0; at < stamps.length; at += LINES_PER_CHUNK) {
+      const some = stamps.slice(at, at + LINES_PER_CHUNK);
       counts[COUNT_OF[kind]] += some.length;
       yield some.map((stamped) => textOfLine({ kind, tenant, ...stamped })).join('');
     }
@@ -96,7 +96,7 @@ async function* marked(
   }
 }
 
-/** Stamps of workflows begin "<incarnation>-<version> <updated> ". */
+/** Stamps of workflows start with "<incarnation>-<version> <updated> ". */
 function updatedIn(stamp: string): number {
   return Number(stamp.split(' ', 2)[1]);
 }
