@@ -13,7 +13,7 @@ export type Expect =
   | { readonly exists: boolean }
   | { readonly incarnation: string };
 
-/** Milliseconds from the commit on; null is never; 'keep' leaves the deadline as it is (for a new workflow: the policy). */
+/** Milliseconds from the commit on; null is never; 'keep' leaves the deadline as it is (for a new workflow: the default). */
 export type Ttl = number | null | 'keep';
 
 /** Text of each indexed field that the state carries: `{ status: 'generating' }`. */
@@ -39,12 +39,12 @@ export interface Put {
  */
 export interface Edit {
   readonly cause: Cause;
-  /** Absent: the edit cannot be made again elsewhere, so where that is needed only what it came to is remembered. */
+  /** Absent if the edit cannot be repeated elsewhere; then its result is kept instead. */
   readonly recipe?: EditRecipe;
   apply(document: JsonNode, at: Date): { readonly document: JsonNode; readonly changed: readonly string[] | null };
 }
 
-/** An edit as plain data, from which it can be made again: in another process, at another time. */
+/** An edit as plain data, to be repeated in another process at another time. */
 export interface EditRecipe {
   readonly kind: string;
   readonly args: readonly string[];
@@ -85,15 +85,15 @@ export interface Once {
   /** Digest of the request body; a known key with another fingerprint is a mistake of the client. */
   readonly fingerprint: string;
   readonly keepMs: number;
-  /** Kept with the outcome and returned with it: what the caller needs to give the same answer again. */
+  /** Text of the caller, kept and returned with the outcome. */
   readonly memo?: string;
-  /** Whether the states that patches produced are kept too, if they are small; puts need not, their state is in the request. */
+  /** Keep the states that patches produced, if small. The states of puts are in the request. */
   readonly keepStates?: boolean;
-  /** It is made of the lease token of `ack`: whoever knows that may be told the outcome for as long as the task is kept, if not longer. */
+  /** The key is made of the lease token of `ack`: the outcome may be derived from the task for as long as that is kept. */
   readonly isLease?: true;
-  /** The outcome must be found under the key, even if it could be told without. */
-  readonly isKept?: true;
-  /** Another key under which the outcome is found, whatever the body: a lease token acknowledges once. */
+  /** Store the outcome even where it could be derived. */
+  readonly mustStore?: true;
+  /** Second key of the outcome, for any body: a lease token acknowledges once. */
   readonly alias?: string;
 }
 
@@ -109,15 +109,15 @@ export interface Commit {
   /** Tasks of a known id or dedupe key are not created again. */
   readonly enqueue?: readonly NewTask[];
   readonly publish?: readonly Message[];
-  /** Of what the service keeps for itself. */
+  /** Change of a board of the service. */
   readonly board?: BoardChange;
   /** Workflows whose open tasks are cancelled, also those in the hands of workers. */
   readonly cancelTasksOf?: readonly string[];
-  /** Conflict records that are done with; each must be there. */
-  readonly settles?: readonly ConflictName[];
-  /** Accepted earlier, while the store was away. Absent for all others. */
+  /** Conflict records that the commit resolves; each must exist. */
+  readonly resolves?: readonly ConflictName[];
+  /** Set for a commit that was acknowledged while the store was unreachable. */
   readonly drained?: Drained;
-  /** The next task for the worker that has just finished one. */
+  /** Next task for the worker that ends one. */
   readonly claim?: Claim;
 }
 

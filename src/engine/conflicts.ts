@@ -1,34 +1,34 @@
 import type { About } from './records/workflow-meta.js';
 import type { Message, NewTask } from './task.js';
 
-/** What a detached write was made on, as conflict records show it. */
+/** Base of a detached write, as conflict records show it. */
 export type ConflictBase =
   | { readonly kind: 'version'; readonly etag: string }
-  /** Created there: the id was new, or nobody could say whether it was. */
+  /** Created while detached: the id was new, or possibly known to the store. */
   | { readonly kind: 'absent' | 'unknown' }
   /** An earlier write of the same outage. */
   | { readonly kind: 'detached'; readonly etag: string };
 
-/** A write that was acknowledged while the store was away and met a newer state when it came back. Kept apart from its state. */
+/** A write that was acknowledged while the store was unreachable and met a newer state when it was drained. */
 export interface ConflictRecord {
   readonly id: string;
   /** Counts from 1 per workflow. */
   readonly n: number;
-  /** What was acknowledged: a state, or that the workflow is gone. */
+  /** The acknowledged write: a state or a delete. */
   readonly is: 'state' | 'delete';
-  /** As it was given out; null for a delete. */
+  /** The acknowledged tag; null for a delete. */
   readonly etag: string | null;
   readonly base: ConflictBase;
   readonly about: About;
   readonly writtenAtMs: number;
   readonly keptAtMs: number;
-  /** When the record ends; null is never. */
+  /** When the record expires; null is never. */
   readonly untilMs: number | null;
-  /** When the workflow would have ended; null is never. */
+  /** When the workflow would have expired; null is never. */
   readonly deadlineMs: number | null;
-  /** Why it could not become current: the code of the refusal. */
+  /** Code of the refusal. */
   readonly reason: string;
-  /** What the same commit would have enqueued and published; with the first of its workflows. */
+  /** Tasks and messages of the same commit, on the record of its first workflow. */
   readonly enqueue: readonly NewTask[];
   readonly publish: readonly Message[];
 }

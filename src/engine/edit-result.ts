@@ -6,7 +6,7 @@ import type { WorkflowIndex } from './workflow-index.js';
 
 /** @throws StateTooLargeError */
 export function checkSize(state: string, limit: number, failed?: FailedPart): void {
-  // No character takes more than three bytes per code unit, so most states need not be measured.
+  // A code unit takes at most three bytes, so most states need no measuring.
   if (state.length * 3 <= limit) return;
   const bytes = Buffer.byteLength(state);
   if (bytes > limit) throw new StateTooLargeError(limit, bytes, failed);
@@ -19,7 +19,7 @@ export function checkSizes(puts: readonly Put[], limit: number): void {
   }
 }
 
-/** What an edit produced, as a state to be stored: of an allowed size, sound JSON within the limits of depth, and indexed. */
+/** State and index values of an edited document. @throws StateTooLargeError, InvalidJsonError */
 export function resultOf(
   document: JsonNode,
   index: WorkflowIndex,
@@ -30,7 +30,7 @@ export function resultOf(
   return { state, index: index.ofState(state) };
 }
 
-/** What the history says of a patch. */
+/** History entry of a patch. */
 export function aboutPatch({ by, note, taskId, edit }: Patch, changed: readonly string[] | null): About {
   const about = { by, cause: edit.cause, changed };
   if (note === undefined && taskId === undefined) return about;

@@ -59,7 +59,7 @@ export type VersionLookup =
   | { readonly found: 'no-version' }
   | { readonly found: 'no-workflow' };
 
-/** How the store is doing, for health and for operators. Plain words and numbers, no secrets. */
+/** State of the store, for health and operators. No secrets. */
 export interface StorageReport {
   readonly reachable: boolean;
   readonly latencyMs: number | null;
@@ -70,17 +70,17 @@ export interface StorageReport {
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** 'gone': the server that had it was replaced by one that has not. */
+/** 'gone': a failover has lost the write. */
 export type Confirmation = 'confirmed' | 'unconfirmed' | 'gone';
 
-/** Engines tell what they do through this; metrics listen. */
+/** Metrics of an engine. */
 export interface EngineObserver {
   command(name: string, seconds: number, outcome: 'ok' | 'refused' | 'failed'): void;
   written(count: number): void;
   read(count: number): void;
   expired(count: number): void;
   conflict(): void;
-  /** A commit was sent again: after a lost answer, or because another writer was faster. */
+  /** A commit was repeated: after a lost answer, or because another writer came first. */
   retried(why: 'lost-answer' | 'conflict'): void;
 }
 
@@ -93,9 +93,9 @@ export const silentObserver: EngineObserver = {
   retried() {},
 };
 
-/** What every engine is built with. */
+/** Settings of every engine. */
 export interface EngineOptions {
-  /** The policy: deadline of a new workflow whose writer said 'keep', and of adopted ones without any. */
+  /** Time to live of a new workflow whose writer said 'keep', and of an adopted one without any. */
   readonly defaultTtlMs: number;
   readonly maxStateBytes: number;
   /** Earlier versions kept per workflow, by count and by bytes of their states; 0 keeps none. */
@@ -105,13 +105,13 @@ export interface EngineOptions {
   readonly feed?: FeedOptions;
 }
 
-/** What the feed of a tenant is bounded by; engines may keep somewhat more. */
+/** Limits of a tenant's feed; engines may keep somewhat more. */
 export interface FeedOptions {
   readonly mostEvents: number;
   readonly maxAgeMs: number;
 }
 
-export const USUAL_FEED: FeedOptions = { mostEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
+export const DEFAULT_FEED: FeedOptions = { mostEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
 
 export interface TaskOptions {
   /** Open tasks of one queue. */
@@ -125,7 +125,7 @@ export interface TaskOptions {
   readonly mostDead: number;
 }
 
-/** What a hint is about. */
+/** Subject of a hint. */
 export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}` | 'feed';
 
 /** One thing that happened, as the feed shows it. */
@@ -153,7 +153,7 @@ export abstract class Engine {
   /** Records as they are, out of this store and into it. */
   abstract readonly moving: Moving;
 
-  /** How an answer says where it comes from, that was begun at this time (as performance.now() tells it). */
+  /** Which store served a request that started at `startedAt` (performance.now()). */
   storageSince(_startedAt: number): string {
     return this.storage;
   }
@@ -244,6 +244,6 @@ export abstract class Engine {
 
   /** Waits, for a bounded time, until a replica has what was written under a once key. @throws DurabilityUnavailableError */
   confirm(_tenant: string, _onceKey: string): Promise<Confirmation> {
-    return Promise.reject(new DurabilityUnavailableError(this.unconfirmable ?? 'Nobody can confirm it'));
+    return Promise.reject(new DurabilityUnavailableError(this.unconfirmable ?? 'No replica can confirm it'));
   }
 }

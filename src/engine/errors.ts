@@ -9,7 +9,7 @@ export interface FailedPart {
   readonly index: number;
 }
 
-/** Runs what may refuse one part of a commit, and lets the refusal say which it was. */
+/** Notes the part of a commit in the error with which `run` refuses it. */
 export function asPart<T>(part: Part, index: number, run: () => T): T {
   try {
     return run();
@@ -31,8 +31,8 @@ export class VersionConflictError extends ServiceError {
   ) {
     super(
       current === undefined
-        ? `Workflow ${id} does not exist, so it cannot be in the state you expected`
-        : `Workflow ${id} is at version ${current.version}, not in the state you expected`,
+        ? `Workflow ${id} does not exist, but a version of it was expected`
+        : `Workflow ${id} is at version ${current.version}, which is not the expected one`,
     );
     this.failed = failed;
     this.extensions = {
@@ -65,7 +65,7 @@ export class StateTooLargeError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(limit: number, actual: number | null, failed?: FailedPart) {
-    super(`At most ${limit} bytes are accepted${actual === null ? '' : `, this has ${actual}`}`);
+    super(`Larger than the limit of ${limit} bytes${actual === null ? '' : `: ${actual} bytes`}`);
     this.failed = failed;
     this.extensions = { limit, actual };
   }
@@ -76,62 +76,60 @@ export class IdempotencyMismatchError extends ServiceError {
   readonly code = 'IDEMPOTENCY_MISMATCH';
 
   constructor() {
-    super('This Idempotency-Key was used with a different body; use a new key for a new request');
+    super('The key was used for another request; use a new key for a new request');
   }
 }
 
-/** Another program wrote something that is not JSON where a state should be. */
+/** The key of a state holds a value of another program that is not JSON. */
 export class StateNotJsonError extends ServiceError {
   readonly code = 'STATE_NOT_JSON';
 
   constructor(id: string) {
-    super(
-      `What is stored for workflow ${id} was written by another program and is not JSON that can be served; a PUT replaces it`,
-    );
+    super(`Another program wrote a value for workflow ${id} that is not JSON; write a whole state to replace it`);
   }
 }
 
-/** Nothing was applied, and nothing could be read. */
+/** Nothing was applied or read. */
 export class StoreUnavailableError extends ServiceError {
   readonly code = 'STORE_UNAVAILABLE';
   override readonly retryAfterSeconds = 1;
 
   constructor(options?: ErrorOptions) {
-    super('The store cannot be reached; nothing was changed', options);
+    super('The store is unreachable; nothing was changed', options);
   }
 }
 
-/** There is no connection to the store, or none that answers. Nothing was sent, or what was sent only read. */
+/** No connection to the store answers. Nothing was sent that changes anything. */
 export class StoreAwayError extends StoreUnavailableError {}
 
-/** The store is away, and this replica does not hold what the request is about, or not as the request expects it. */
+/** The store is unreachable, and this replica cannot answer from what it holds. `because`: why not. */
 export class NotHeldError extends ServiceError {
   readonly code = 'STORE_UNAVAILABLE';
   override readonly retryAfterSeconds = 1;
 
-  constructor(says = 'this replica does not hold what you ask for as you expect it', failed?: FailedPart) {
-    super(`The store cannot be reached, and ${says}; nothing was changed`);
+  constructor(because: string, failed?: FailedPart) {
+    super(`The store is unreachable, and ${because}; nothing was changed`);
     this.failed = failed;
   }
 }
 
-/** As much as this replica may hold for a store that is away. */
+/** The limit of writes that may wait for the store is reached. */
 export class DetachedFullError extends ServiceError {
   readonly code = 'STORE_FULL';
   override readonly retryAfterSeconds = 5;
 
   constructor(limit: number) {
-    super(`The store cannot be reached, and ${limit} bytes of writes wait for it already; nothing was changed`);
+    super(`The store is unreachable, and ${limit} bytes of writes already wait for it; nothing was changed`);
   }
 }
 
-/** A commit with this key was acknowledged while the store was away, and the store had moved on: it is kept, but not current. */
+/** A commit with this key was acknowledged while the store was unreachable, and kept as a conflict when it was drained. */
 export class KeptAsConflictError extends ServiceError {
   readonly code = 'KEPT_AS_CONFLICT';
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(readonly conflicts: readonly ConflictName[]) {
-    super('The first request with this key met a newer state when the store was back; it is kept as a conflict');
+    super('The first request with this key met a newer state when the store was back, and is kept as a conflict');
     this.extensions = { conflicts };
   }
 }
@@ -140,7 +138,7 @@ export class ConflictNotFoundError extends ServiceError {
   readonly code = 'CONFLICT_NOT_FOUND';
 
   constructor({ id, n }: { readonly id: string; readonly n: number | string }) {
-    super(`Workflow ${id} has no conflict ${n}: there never was one, it was resolved, or its time is over`);
+    super(`Workflow ${id} has no conflict ${n}: never recorded, resolved, or expired`);
   }
 }
 
@@ -150,24 +148,24 @@ export class StoreFullError extends ServiceError {
   override readonly retryAfterSeconds = 5;
 
   constructor(options?: ErrorOptions) {
-    super('The store is full; nothing was changed. Deletes still pass', options);
+    super('The store is full; nothing was changed. Deletes are still accepted', options);
   }
 }
 
-/** The commit was sent and its answer was lost: it may have been applied. A retry with the same key is safe. */
+/** The commit was sent and its answer was lost. A retry with the same key is safe. */
 export class OutcomeUnknownError extends ServiceError {
   readonly code = 'OUTCOME_UNKNOWN';
   override readonly retryAfterSeconds = 1;
 
   constructor(options?: ErrorOptions) {
     super(
-      'The store did not answer in time, so the write may or may not have been applied; a retry with the same Idempotency-Key is safe',
+      'The store did not answer in time: the write may have been applied. A retry with the same key is safe',
       options,
     );
   }
 }
 
-/** Nothing was changed: the write asked for more copies than this store can ever have. */
+/** The store can never confirm a write as durably as the request asks. Nothing was changed. */
 export class DurabilityUnavailableError extends ServiceError {
   readonly code = 'DURABILITY_UNAVAILABLE';
 
@@ -176,38 +174,38 @@ export class DurabilityUnavailableError extends ServiceError {
   }
 }
 
-/** The write was applied, and nobody else has said that he has it. */
+/** Applied, but no replica has acknowledged it yet. */
 export class WriteUnconfirmedError extends ServiceError {
   readonly code = 'WRITE_UNCONFIRMED';
   override readonly retryAfterSeconds = 1;
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(etag: string | undefined) {
-    const what = etag === undefined ? 'The write is applied' : `The write is applied (ETag ${etag})`;
+    const what = etag === undefined ? 'The write is applied' : `The write is applied as version ${etag}`;
     super(
-      `${what}, but no replica has confirmed it in time: a failover now could lose it. A retry with the same Idempotency-Key asks again`,
+      `${what}, but no replica has confirmed it in time: a failover could lose it. A retry with the same key asks again`,
     );
     this.extensions = etag === undefined ? {} : { etag };
   }
 }
 
-/** The reader asked for what comes behind an event that is gone, so it would miss some. */
+/** Events behind the requested one are no longer kept, so the reader would miss some. */
 export class FeedTrimmedError extends ServiceError {
   readonly code = 'FEED_TRIMMED';
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(readonly oldest: string | number) {
-    super(`Events before ${oldest} are no longer kept, so some may have been missed`);
+    super(`Events before ${oldest} are no longer kept, so events may have been missed; read the state again`);
     this.extensions = { oldest };
   }
 }
 
-/** The store is not the one that gave the place out, or has lost what was last written to it. */
+/** The place is of another store, or of events that the store has lost. */
 export class FeedResetError extends ServiceError {
   readonly code = 'FEED_RESET';
 
   constructor() {
-    super('There is no such event in this feed: the store was emptied, restored or replaced; read the state again');
+    super('No such event in this feed: the store was emptied, restored or replaced; read the state again');
   }
 }
 
@@ -220,11 +218,11 @@ export class TaskNotFoundError extends ServiceError {
   }
 }
 
-/** Another delivery of the task has begun, or it has ended: what the holder of this token did must be dropped. */
+/** The token is not that of the current delivery: another one has begun, or the task has ended. */
 export class LeaseLostError extends ServiceError {
   readonly code = 'LEASE_LOST';
   constructor(id: string, failed?: FailedPart) {
-    super(`The lease on task ${id} is not yours any more; drop the work, and do not try again`);
+    super(`The lease on task ${id} expired or was taken over; discard the result and do not retry`);
     this.failed = failed;
   }
 }
@@ -232,7 +230,7 @@ export class LeaseLostError extends ServiceError {
 export class TaskCancelledError extends ServiceError {
   readonly code = 'TASK_CANCELLED';
   constructor(id: string, failed?: FailedPart) {
-    super(`Task ${id} was cancelled; drop the work`);
+    super(`Task ${id} was cancelled; discard the result`);
     this.failed = failed;
   }
 }
@@ -242,19 +240,19 @@ export class TaskEndedError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(id: string, status: TaskStatus) {
-    super(`Task ${id} has ended already: it is ${status}`);
+    super(`Task ${id} has already ended: ${status}`);
     this.extensions = { taskStatus: status };
   }
 }
 
-/** Nothing was changed; there is room again when tasks have been done. */
+/** The queue takes tasks again when some have ended. Nothing was changed. */
 export class QueueFullError extends ServiceError {
   readonly code = 'QUEUE_FULL';
   override readonly retryAfterSeconds = 5;
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(queue: string, limit: number, failed?: FailedPart) {
-    super(`Queue ${queue} holds ${limit} open tasks and takes no more`);
+    super(`Queue ${queue} has reached its limit of ${limit} open tasks`);
     this.failed = failed;
     this.extensions = { queue, limit };
   }
@@ -265,6 +263,8 @@ export class TooManyTasksError extends ServiceError {
   readonly code = 'TOO_MANY_TASKS';
 
   constructor(workflowId: string, limit: number) {
-    super(`Workflow ${workflowId} has more than ${limit} open tasks; cancel some of them first`);
+    super(
+      `Workflow ${workflowId} has more than ${limit} open tasks, the limit of one commit; cancel some of them first`,
+    );
   }
 }

@@ -2,7 +2,7 @@ import type { Expect, Part } from './commit.js';
 import { VersionConflictError, WorkflowNotFoundError } from './errors.js';
 import { etagOf, type WorkflowMeta } from './records/workflow-meta.js';
 
-/** Whether an expectation holds for what is there. */
+/** Whether an expectation holds for the current version. */
 export function meets(expect: Expect, current: WorkflowMeta | undefined): boolean {
   if ('exists' in expect) return expect.exists === (current !== undefined);
   if (current === undefined) return false;
@@ -12,7 +12,7 @@ export function meets(expect: Expect, current: WorkflowMeta | undefined): boolea
 }
 
 /**
- * Refuses a part whose expectation does not hold, or whose workflow is missing although the part changes one that is there.
+ * Refuses a part whose expectation does not hold, or that changes a workflow which does not exist.
  * @throws VersionConflictError @throws WorkflowNotFoundError
  */
 export function demand<T extends WorkflowMeta>(

@@ -18,7 +18,7 @@ export function onceForLease(
   if (renamed === undefined) return own;
   // Whether a replica has it too is seen by its key, so there must be one.
   renamed(own.key);
-  return { ...own, isKept: true };
+  return { ...own, mustStore: true };
 }
 
 /** For a request without a key. */

@@ -46,7 +46,7 @@ export class WorkflowConflicts {
     if (known !== undefined) return { workflow: known.workflows[0], replayed: true };
     const conflict = await this.get(tenant, name);
     const parts = this.#partsOf(conflict, use, ttl, write);
-    const outcome = await this.#commit(tenant, { once, settles: [name], ...parts });
+    const outcome = await this.#commit(tenant, { once, resolves: [name], ...parts });
     const { replayed } = outcome;
     const [put] = parts.puts ?? [];
     const [workflow] = outcome.workflows;

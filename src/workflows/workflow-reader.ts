@@ -37,7 +37,8 @@ export class WorkflowReader {
     const wanted = wantedTagsOf(request);
     if (wanted !== undefined && wanted !== '*' && !wanted.includes(etag)) {
       // A held copy may be out of date, so it neither meets a condition nor fails one.
-      if (workflow.isHeldCopy === true) throw new NotHeldError();
+      if (workflow.isHeldCopy === true)
+        throw new NotHeldError(`the copy of workflow ${id} on this replica may be out of date`);
       throw new VersionConflictError(undefined, id, workflow);
     }
     const headers = workflowHeaders(workflow);

@@ -54,7 +54,7 @@ describe('What a replica accepts on its own', () => {
     const refused = write('w', { n: 2 }).catch(() => 'refused');
     await until(() => journal.fail !== undefined, 'the flush is under way');
     const [entry] = store.next(64) as [DetachedEntry];
-    await store.settle(entry, { w: { is: 'version', incarnation: 'real', version: 1, isExact: true } }, []);
+    await store.remove(entry, { w: { is: 'version', incarnation: 'real', version: 1, isExact: true } }, []);
     journal.fail?.();
     expect(await refused).toBe('refused');
     copies.keep(TENANT, {

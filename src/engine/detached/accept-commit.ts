@@ -10,18 +10,17 @@ import { begunTask, type NewTask } from '../task.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Base, DetachedEntry, DetachedPart } from './detached-entry.js';
 
-/** What this replica knows of a workflow while the store is away. */
-export type Held =
-  | { readonly is: 'unknown' }
-  | {
-      readonly is: 'there';
-      readonly record: WorkflowRecord;
-      readonly base: Base;
-      /** Written here since the store went away; then also the tag of what its first write was made on. */
-      readonly own: { readonly baseEtag: string | undefined } | undefined;
-    }
-  /** Deleted here since the store went away. */
-  | { readonly is: 'deleted'; readonly base: Base };
+/** A workflow as this replica knows it while the store is unreachable. */
+export interface Held {
+  /** 'unknown' if this replica knows nothing of the workflow. */
+  readonly base: Base;
+  /** Undefined if unknown, or deleted here during the outage. */
+  readonly record: WorkflowRecord | undefined;
+  /** Set if written here during the outage; with the tag of the version that the first write was made on. */
+  readonly own: { readonly baseEtag: string | undefined } | undefined;
+}
+
+type There = Held & { readonly record: WorkflowRecord };
 
 export interface AcceptContext {
   readonly n: number;
@@ -30,29 +29,29 @@ export interface AcceptContext {
   readonly held: (id: string) => Held;
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
-  /** For lives that begin here. */
+  /** For workflows that this replica creates or changes. */
   readonly newIncarnation: () => string;
 }
 
-/** Whoever reads a tag can tell that its version has not been in the store yet. */
+/** Start of incarnations whose versions have not been in the store yet. */
 export const PROVISIONAL = 'detached-';
 
 /**
- * Works out what a commit comes to on what this replica holds. Whatever it cannot know makes it refuse: a version it does not hold, a
- * workflow it has not seen, a lease.
+ * Applies a commit to what this replica holds. Refuses what it cannot know: a version it does not hold, a workflow it has not seen, a
+ * lease.
  * @throws NotHeldError and what `Engine.commit` throws for a refusal
  */
 export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEntry {
   const { once, puts = [], patches = [], deletes = [], touches = [], enqueue = [], publish = [] } = commit;
   if (commit.ack !== undefined || commit.claim !== undefined) {
     const failed = commit.ack && ({ part: 'ack', index: 0 } as const);
-    throw new NotHeldError('leases of tasks are given out and taken back by it alone', failed);
+    throw new NotHeldError('leases are only available there', failed);
   }
-  if (commit.settles !== undefined) throw new NotHeldError('it alone knows the conflicts');
-  // Whoever changes a board for the service keeps the change until the store takes it.
-  if (commit.board !== undefined) throw new NotHeldError('it alone keeps the boards');
+  if (commit.resolves !== undefined) throw new NotHeldError('conflicts are only available there');
+  // The service keeps changes of its boards until the store takes them.
+  if (commit.board !== undefined) throw new NotHeldError('boards are only available there');
   checkSizes(puts, context.options.maxStateBytes);
-  const look = (part: Part, i: number, of: { readonly id: string; readonly expect?: Expect }) =>
+  const look = (part: Part, i: number, of: { readonly id: string; readonly expect?: Expect }): Held =>
     demandHeld(part, i, of, context.held(of.id));
   const heldPuts = puts.map((put, i) => look('puts', i, put));
   const heldPatches = patches.map((patch, i) => look('patches', i, patch));
@@ -67,7 +66,7 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   const gone = deletes.map(({ id, expect }, i): DetachedPart => ({
     is: 'delete',
     id,
-    base: baseOf(heldDeletes[i] as Held),
+    base: (heldDeletes[i] as Held).base,
     isConditional: expect !== undefined,
   }));
   const workflows = made.map((part, i) =>
@@ -94,9 +93,7 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   };
 }
 
-type There = Extract<Held, { is: 'there' }>;
-
-/** A condition is met by what is held, or it cannot be judged here; but one that only what was written here since can meet, it fails. */
+/** A condition holds for what is held, or cannot be judged here. One that a write of this outage rules out fails for certain. */
 function demandHeld(
   part: Part,
   index: number,
@@ -104,36 +101,31 @@ function demandHeld(
   held: Held,
 ): Held {
   const { id, expect, isNewId } = of;
-  if (held.is === 'unknown') {
+  const { base, record: current } = held;
+  if (base.on === 'unknown') {
     if (part === 'puts' && (expect === undefined || isNewId === true)) return held;
-    throw new NotHeldError(`this replica has not seen workflow ${id} lately`, { part, index });
+    throw new NotHeldError(`this replica has no recent copy of workflow ${id}`, { part, index });
   }
-  const current = held.is === 'there' ? held.record : undefined;
   if (expect === undefined) {
     if (current === undefined && part !== 'puts') throw new WorkflowNotFoundError(id, { part, index });
     return held;
   }
   if (meets(expect, current)) return held;
   if (isSurelyUnmet(expect, held)) throw new VersionConflictError({ part, index }, id, current);
-  throw new NotHeldError(`this replica does not hold workflow ${id} as you expect it`, { part, index });
+  throw new NotHeldError(`this replica does not hold the expected version of workflow ${id}`, { part, index });
 }
 
-/** It asks for a version that a write made here has come after, or for the absence of what was written here. */
+/** Asks for a version that a write of this outage has replaced, or for the absence of what it wrote. */
 function isSurelyUnmet(expect: Expect, held: Held): boolean {
-  if (held.is === 'deleted') return 'exists' in expect;
-  if (held.is !== 'there' || held.own === undefined) return false;
   const { record, own } = held;
+  if (own === undefined) return false;
   if ('exists' in expect) return true;
-  if (!('etags' in expect)) return false;
+  if (record === undefined || !('etags' in expect)) return false;
   return expect.etags.every((etag) => etag === own.baseEtag || etag.startsWith(`"${record.incarnation}-`));
 }
 
-function baseOf(held: Held): Base {
-  return held.is === 'unknown' ? { on: 'unknown' } : held.base;
-}
-
 function acceptPut({ expect, ...put }: Put, held: Held, context: AcceptContext): DetachedPart {
-  const base: Base = put.isNewId === true && held.is === 'unknown' ? { on: 'absent' } : baseOf(held);
+  const base: Base = put.isNewId === true && held.base.on === 'unknown' ? { on: 'absent' } : held.base;
   return { is: 'put', put, base, isConditional: expect !== undefined, after: next(put.id, put.ttl, held, context) };
 }
 
@@ -157,13 +149,13 @@ function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }:
   return { is: 'touch', touch, base: held.base, isConditional: expect !== undefined, after };
 }
 
-/** The version that follows what is held. In a provisional life of its own, so that its tag can never be one of the store's. */
+/** The version after the held one. Its incarnation is provisional, so that its tag can never be one of the store. */
 function next(id: string, ttl: Ttl, held: Held, { now, options, newIncarnation }: AcceptContext): WorkflowMeta {
-  const before = held.is === 'there' ? held.record : undefined;
-  const isOwn = held.is === 'there' && held.own !== undefined && before?.incarnation.startsWith(PROVISIONAL) === true;
+  const { record: before } = held;
+  const isOwn = held.own !== undefined && before?.incarnation.startsWith(PROVISIONAL) === true;
   return {
     id,
-    incarnation: isOwn ? held.record.incarnation : `${PROVISIONAL}${newIncarnation()}`,
+    incarnation: isOwn ? before.incarnation : `${PROVISIONAL}${newIncarnation()}`,
     version: (before?.version ?? 0) + 1,
     createdAtMs: before?.createdAtMs ?? now,
     updatedAtMs: Math.max(now, before?.updatedAtMs ?? now),
@@ -174,26 +166,26 @@ function next(id: string, ttl: Ttl, held: Held, { now, options, newIncarnation }
 function deadlineOf(ttl: Ttl, held: Held, now: number, { defaultTtlMs }: EngineOptions): number | null {
   if (ttl === null) return null;
   if (ttl !== 'keep') return now + ttl;
-  return held.is === 'there' ? held.record.deadlineMs : now + defaultTtlMs;
+  return held.record === undefined ? now + defaultTtlMs : held.record.deadlineMs;
 }
 
 function committed(part: DetachedPart, held: Held | undefined): CommittedWorkflow {
   const { after } = part as Exclude<DetachedPart, { is: 'delete' }>;
-  // A touch answers without the state that it did not write.
+  // A touch writes no state and answers without one.
   if (part.is === 'touch') {
     const { state: _state, ...meta } = part.after;
     return { ...meta, created: false };
   }
-  return { ...after, created: held?.is !== 'there' };
+  return { ...after, created: held?.record === undefined };
 }
 
-/** From when it was accepted, not from when it is drained. */
+/** A delay counts from the acceptance, not from the drain. */
 function startingAt(task: NewTask, now: number): NewTask {
   const { start } = task;
   return 'delayMs' in start && start.delayMs > 0 ? { ...task, start: { atMs: now + start.delayMs } } : task;
 }
 
-/** The tag of the version in the store that a write was made on. */
+/** Tag of the version in the store that a write was made on. */
 export function baseEtagOf(base: Base): string | undefined {
   return base.on === 'version' ? etagOf(base) : undefined;
 }

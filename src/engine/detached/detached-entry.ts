@@ -3,27 +3,27 @@ import type { Cause, WorkflowMeta, WorkflowRecord } from '../records/workflow-me
 import type { Message, NewTask } from '../task.js';
 
 /**
- * What a detached write was made on. An earlier write of the same outage is named by its commit and not by its version: that
- * version exists nowhere but here, and what the store makes of it shows only when it is drained.
+ * Base of a detached write. An earlier write of the same outage is named by its commit and not by its version: that version is
+ * provisional, and the store numbers it when it is drained.
  */
 export type Base =
   | { readonly on: 'version'; readonly incarnation: string; readonly version: number }
   | { readonly on: 'commit'; readonly n: number; readonly etag: string | null }
-  /** The service made the id for this write. */
+  /** No workflow: the service made the id for this write. */
   | { readonly on: 'absent' }
-  /** Nobody could say whether there was one. */
+  /** This replica did not know whether there was a workflow. */
   | { readonly on: 'unknown' };
 
-/** An edit and how it got in: as its recipe where it has one. */
+/** A patch with the recipe of its edit, if that has one. */
 export type JournaledPatch = Omit<Patch, 'edit' | 'expect'> & { readonly cause: Cause; readonly recipe?: EditRecipe };
 
 interface OnBase {
   readonly base: Base;
-  /** The client said what it must meet. What it met is the base. */
+  /** The client set a condition, which held for the base. */
   readonly isConditional: boolean;
 }
 
-/** What a commit does to one workflow, and what that came to here. */
+/** Part of a commit for one workflow, and its result on this replica. */
 export type DetachedPart = OnBase &
   (
     | { readonly is: 'put'; readonly put: Omit<Put, 'expect'>; readonly after: WorkflowMeta }
@@ -37,28 +37,29 @@ export type DetachedPart = OnBase &
     | { readonly is: 'delete'; readonly id: string }
   );
 
-/** One commit that was acknowledged while the store was away. Plain data, as the journal keeps it. */
+/** A commit that was acknowledged while the store was unreachable. Plain data, as the journal keeps it. */
 export interface DetachedEntry {
-  /** Its place in the order, from 1. */
+  /** Counts from 1, in the order of acceptance. */
   readonly n: number;
   readonly tenant: string;
   readonly atMs: number;
-  /** Its key makes it happen once, however often it is drained. */
+  /** The key makes every further drain of the entry do nothing. */
   readonly once: Once;
   readonly parts: readonly DetachedPart[];
   readonly enqueue: readonly NewTask[];
   readonly publish: readonly Message[];
   readonly cancelTasksOf: readonly string[];
-  /** What was answered. */
+  /** The answer to the client. */
   readonly outcome: Omit<Outcome, 'replayed'>;
 }
 
-/** What became of an entry's write to one workflow. */
+/** What the store has in place of a detached write, or of its base. */
 export type Fate =
-  /** It is this version now. `isExact`: just what was acknowledged, on just what it was based on. */
+  /** This version. `isExact`: exactly what was acknowledged, on exactly its base. */
   | { readonly is: 'version'; readonly incarnation: string; readonly version: number; readonly isExact: boolean }
+  /** No workflow. */
   | { readonly is: 'deleted' }
-  /** Kept as a conflict. */
+  /** Another state: the write was kept as a conflict. */
   | { readonly is: 'conflict' };
 
 export function idOf(part: DetachedPart): string {
@@ -74,27 +75,28 @@ export function idOf(part: DetachedPart): string {
   }
 }
 
-/** The state that it wrote; undefined for what writes none. */
+/** The state that the part wrote, if any. */
 export function stateOf(part: DetachedPart): string | undefined {
   if (part.is === 'put') return part.put.state;
   return part.is === 'patch' ? part.after.state : undefined;
 }
 
-/** The state that it left, whoever wrote it. */
+/** The state after the part. */
 export function stateAfter(part: DetachedPart): string | undefined {
   return part.is === 'touch' ? part.after.state : stateOf(part);
 }
 
-const SMALL = 500;
+/** Estimate of a record's size beside its texts. */
+const OVERHEAD_BYTES = 500;
 
-/** About how many bytes it takes. */
+/** Estimate in bytes. */
 export function sizeOf({ parts, enqueue, publish }: Pick<DetachedEntry, 'parts' | 'enqueue' | 'publish'>): number {
-  let bytes = SMALL;
+  let bytes = OVERHEAD_BYTES;
   for (const part of parts) {
-    bytes += SMALL + (stateOf(part)?.length ?? 0);
+    bytes += OVERHEAD_BYTES + (stateOf(part)?.length ?? 0);
     if (part.is === 'patch') bytes += (part.patch.recipe?.args ?? []).reduce((sum, arg) => sum + arg.length, 0);
   }
-  for (const { payload, headers } of enqueue) bytes += SMALL + payload.length + headers.length;
-  for (const { payload } of publish) bytes += SMALL + payload.length;
+  for (const { payload, headers } of enqueue) bytes += OVERHEAD_BYTES + payload.length + headers.length;
+  for (const { payload } of publish) bytes += OVERHEAD_BYTES + payload.length;
   return bytes;
 }

@@ -1,33 +1,33 @@
 import type { DetachedEntry, Fate } from './detached-entry.js';
 
-/** What became of the parts of an entry, by the ids of their workflows. */
+/** Fates of the parts of an entry, by the ids of their workflows. */
 export type Fates = Readonly<Record<string, Fate>>;
 
 export interface Journaled {
-  /** In their order. */
+  /** In order. */
   readonly entries: readonly DetachedEntry[];
-  /** Of entries that are drained, as far as others may rest on them, by their numbers. */
+  /** Of drained entries that others may build on, by their numbers. */
   readonly fates: ReadonlyMap<number, Fates>;
-  /** The store's name for its data when it was last there. */
+  /** Epoch of the store when it was last reachable. */
   readonly epoch: string | undefined;
 }
 
-/** Where acknowledged commits wait for the store. */
+/** Keeps acknowledged commits until the store has them. */
 export interface DetachedJournal {
-  /** It ends with the process. */
+  /** Lost with the process. */
   readonly isVolatile: boolean;
   read(): Journaled;
-  /** Settles when all of them are safe; when it rejects, none of them is. */
+  /** Resolves when all are on disk; rejects when none is. */
   append(entries: readonly DetachedEntry[]): Promise<void>;
-  /** They are drained, and this became of them. */
-  settle(settled: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void>;
-  /** Nothing waits, so nothing rests on what became of others. */
+  /** Removes drained entries and keeps their fates. */
+  remove(drained: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void>;
+  /** Drops the fates: no entry waits that could build on them. */
   clear(): Promise<void>;
   setEpoch(epoch: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Without a data directory: what waits is in memory anyway. */
+/** Without a data directory entries are in memory only. */
 export class VolatileJournal implements DetachedJournal {
   readonly isVolatile = true;
 
@@ -35,7 +35,7 @@ export class VolatileJournal implements DetachedJournal {
     return { entries: [], fates: new Map(), epoch: undefined };
   }
   async append(): Promise<void> {}
-  async settle(): Promise<void> {}
+  async remove(): Promise<void> {}
   async clear(): Promise<void> {}
   async setEpoch(): Promise<void> {}
   async close(): Promise<void> {}

@@ -1,12 +1,12 @@
 import type { DrainedAs } from './drain.js';
 
 /**
- * Attached: the store answers everything. Suspect: something went unanswered, and it is being asked whether it is there. Detached: it
- * is not. Recovering: it is, and what was written meanwhile is being drained. In all but the first this replica answers by itself.
+ * Attached: the store answers. Suspect: a call went unanswered, and the store is pinged. Detached: the store is unreachable. Recovering:
+ * the store is back and entries are being drained. In all modes but the first this replica answers by itself.
  */
 export type Mode = 'attached' | 'suspect' | 'detached' | 'recovering';
 
-/** Metrics listen to this. */
+/** Metrics of the fallback. */
 export interface DetachedObserver {
   mode(mode: Mode): void;
   waiting(entries: number, bytes: number): void;

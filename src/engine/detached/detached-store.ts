@@ -12,20 +12,22 @@ import { idOf, sizeOf, type DetachedEntry, type DetachedPart } from './detached-
 import type { DetachedJournal, Fates } from './detached-journal.js';
 import type { HeldCopies } from './held-copies.js';
 
-/** Commits that one flush serves. */
-const MOST_AT_ONCE = 128;
-/** Entries that are drained before the journal is told; what it had not been told is drained again, which does nothing. */
-const SETTLED_AT_ONCE = 64;
+/** Commits of one flush. */
+const MAX_BATCH = 128;
+/** Drained entries that are removed from the journal together. After a crash they are drained again, which does nothing. */
+const REMOVED_AT_ONCE = 64;
 
-/** Entries that are looked at for such as can be drained side by side. */
-const MOST_LOOKED_AT = 1000;
+/** Entries examined for ones that can be drained in parallel. */
+const MAX_LOOKED_AT = 1000;
 
-/** What was written here to one workflow: the last write, and the record it left. */
+/** Last write of this outage to a workflow, and the record after it. */
 interface Own {
   readonly n: number;
   readonly record: WorkflowRecord | undefined;
   readonly baseEtag: string | undefined;
 }
+
+const UNKNOWN: Held = { base: { on: 'unknown' }, record: undefined, own: undefined };
 
 interface Waiting {
   readonly tenant: string;
@@ -40,15 +42,15 @@ export interface DetachedStoreParts {
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
   readonly clock: Clock;
-  /** Of what waits, in bytes. */
+  /** Limit of waiting entries, in bytes. */
   readonly mostBytes: number;
   readonly onChange: (tenant: string, id: string) => void;
 }
 
 /**
- * What is written while the store is away: accepted against what this replica holds, in the journal before it is acknowledged, and
- * kept in order until it is drained. Commits that come in during a flush share the next one; when a flush fails, all of them are
- * undone and refused.
+ * Writes while the store is unreachable: accepted against what this replica holds, journaled before they are acknowledged, and kept in
+ * order until they are drained. Commits that arrive during a flush share the next one; if a flush fails, all its commits are undone
+ * and refused.
  */
 export class DetachedStore {
   readonly #logger = new Logger('Detached');
@@ -56,10 +58,10 @@ export class DetachedStore {
   readonly #outcomes = new Map<string, { readonly fingerprint: string; readonly outcome: Outcome }>();
   readonly #entries = new Map<number, DetachedEntry>();
   #fates = new Map<number, Fates>();
-  #unsettled: { readonly n: number; readonly fates: Fates }[] = [];
+  #drained: { readonly n: number; readonly fates: Fates }[] = [];
   #arrived: Waiting[] = [];
   #flushing: Promise<void> | undefined;
-  #settling: Promise<void> = Promise.resolve();
+  #removing: Promise<void> = Promise.resolve();
   #bytes = 0;
   #lastN = 0;
   #epoch: string | undefined;
@@ -76,34 +78,33 @@ export class DetachedStore {
     return this.parts.journal.isVolatile;
   }
 
-  /** Acknowledged commits that the store does not have yet, and their bytes, about. */
+  /** Acknowledged commits that the store does not have yet, and about how many bytes. */
   get waiting(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries.size, bytes: this.#bytes };
   }
 
-  /** Nothing waits, and nothing is about to. */
+  /** No entry waits, and no commit is on its way to become one. */
   get isEmpty(): boolean {
     return this.#entries.size === 0 && this.#arrived.length === 0 && this.#flushing === undefined;
   }
 
-  /** The store's name for its data when it was last there. */
+  /** Epoch of the store when it was last reachable. */
   get epoch(): string | undefined {
     return this.#epoch;
   }
 
-  /** Settles when no flush is under way. */
+  /** Resolves when no flush is under way. */
   async flushed(): Promise<void> {
     await this.#flushing;
   }
 
-  /** Undefined when it was deleted here. @throws NotHeldError */
+  /** Undefined if deleted here. @throws NotHeldError */
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
-    // What a flush under way may still undo, nobody must see.
+    // A flush under way may still fail and be undone.
     await this.#flushing;
-    const held = this.#held(tenant, id);
-    if (held.is === 'deleted') return undefined;
-    if (held.is === 'unknown') throw new NotHeldError(`this replica has not seen workflow ${id} lately`);
-    return held.own === undefined ? { ...held.record, isHeldCopy: true } : held.record;
+    const { base, record, own } = this.#held(tenant, id);
+    if (base.on === 'unknown') throw new NotHeldError(`this replica has no recent copy of workflow ${id}`);
+    return record !== undefined && own === undefined ? { ...record, isHeldCopy: true } : record;
   }
 
   /** @throws IdempotencyMismatchError */
@@ -119,16 +120,13 @@ export class DetachedStore {
     });
   }
 
-  /**
-   * Those that have waited longest, and of which none is about what an earlier one that still waits is about: they may be drained side
-   * by side, and each workflow's in order.
-   */
+  /** The oldest entries, none about the same workflow, queue or channel as an earlier one: they may be drained in parallel. */
   next(most: number): DetachedEntry[] {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
     let looked = 0;
     for (const [, entry] of this.#entries) {
-      if (entries.length === most || ++looked > MOST_LOOKED_AT) break;
+      if (entries.length === most || ++looked > MAX_LOOKED_AT) break;
       const subjects = subjectsOf(entry);
       if (!subjects.some((subject) => taken.has(subject))) entries.push(entry);
       for (const subject of subjects) taken.add(subject);
@@ -136,7 +134,7 @@ export class DetachedStore {
     return entries;
   }
 
-  /** Whether a later write here was made on this one. */
+  /** Whether a later write of this outage builds on the entry. */
   hasFollower({ n, tenant, parts }: DetachedEntry): boolean {
     return parts.some((part) => {
       const own = this.#own.get(tenantKey(tenant, idOf(part)));
@@ -148,17 +146,17 @@ export class DetachedStore {
     return this.#fates.get(n)?.[id];
   }
 
-  /** It is drained. `current` are its workflows as the store has them now, as far as that is known. */
-  async settle(entry: DetachedEntry, fates: Fates, current: readonly WorkflowRecord[]): Promise<void> {
+  /** Removes a drained entry. `current`: its workflows as the store has them now, as far as known. */
+  async remove(entry: DetachedEntry, fates: Fates, current: readonly WorkflowRecord[]): Promise<void> {
     const { n, tenant, parts } = entry;
     this.#fates.set(n, fates);
-    this.#unsettled.push({ n, fates });
-    if (this.#unsettled.length >= SETTLED_AT_ONCE) await this.#settleAll();
+    this.#drained.push({ n, fates });
+    if (this.#drained.length >= REMOVED_AT_ONCE) await this.#removeAll();
     this.#entries.delete(n);
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
-      // What a later write stands on is still only here.
+      // A later write builds on it; that one is still only here.
       if (this.#own.get(key)?.n !== n) continue;
       this.#own.delete(key);
       const record = current.find(({ id }) => id === idOf(part));
@@ -168,11 +166,11 @@ export class DetachedStore {
     }
   }
 
-  /** From now on the store itself answers; nothing rests on what was here. */
+  /** The store itself answers from now on, so no write here builds on a drained one any more. */
   async forget(): Promise<void> {
     this.#outcomes.clear();
-    await this.#settleAll();
-    if (this.#fates.size === 0 || this.#unsettled.length > 0) return;
+    await this.#removeAll();
+    if (this.#fates.size === 0 || this.#drained.length > 0) return;
     this.#fates = new Map();
     await this.parts.journal.clear();
   }
@@ -185,27 +183,24 @@ export class DetachedStore {
 
   async close(): Promise<void> {
     await this.#flushing;
-    await this.#settleAll();
+    await this.#removeAll();
     await this.parts.journal.close();
   }
 
-  /**
-   * Tells the journal what is drained. One that cannot be told just now (a full disk) must not hold up the drain: what it still holds
-   * is drained again by the next start, which does nothing.
-   */
-  async #settleAll(): Promise<void> {
-    this.#settling = this.#settling.then(() => this.#tellJournal());
-    await this.#settling;
+  /** A journal that cannot remove entries now (full disk) must not stop the drain: the next start drains them again, which does nothing. */
+  async #removeAll(): Promise<void> {
+    this.#removing = this.#removing.then(() => this.#removeFromJournal());
+    await this.#removing;
   }
 
-  async #tellJournal(): Promise<void> {
-    const settled = this.#unsettled;
-    if (settled.length === 0) return;
+  async #removeFromJournal(): Promise<void> {
+    const drained = this.#drained;
+    if (drained.length === 0) return;
     try {
-      await this.parts.journal.settle(settled);
-      this.#unsettled = this.#unsettled.slice(settled.length);
+      await this.parts.journal.remove(drained);
+      this.#drained = this.#drained.slice(drained.length);
     } catch (error) {
-      this.#logger.warn(`the journal could not be told that ${settled.length} entries are drained: ${String(error)}`);
+      this.#logger.warn(`${drained.length} drained entries could not be removed from the journal: ${String(error)}`);
     }
   }
 
@@ -216,14 +211,13 @@ export class DetachedStore {
     if (own !== undefined) {
       const { n, record, baseEtag } = own;
       const base = { on: 'commit', n, etag: record === undefined ? null : etagOf(record) } as const;
-      if (record === undefined) return { is: 'deleted', base };
-      return isOver(record) ? { is: 'unknown' } : { is: 'there', record, base, own: { baseEtag } };
+      return record !== undefined && isOver(record) ? UNKNOWN : { base, record, own: { baseEtag } };
     }
     const record = this.parts.copies.get(tenant, id);
-    // What a copy says of its end may have been moved since.
-    if (record === undefined || isOver(record)) return { is: 'unknown' };
+    // The deadline of an expired copy may have been moved since.
+    if (record === undefined || isOver(record)) return UNKNOWN;
     const { incarnation, version } = record;
-    return { is: 'there', record, base: { on: 'version', incarnation, version }, own: undefined };
+    return { base: { on: 'version', incarnation, version }, record, own: undefined };
   }
 
   #known(tenant: string, key: string, fingerprint: string): Outcome | undefined {
@@ -237,7 +231,7 @@ export class DetachedStore {
     // Requests that arrived together share the first flush.
     await Promise.resolve();
     while (this.#arrived.length > 0) {
-      const batch = this.#arrived.splice(0, MOST_AT_ONCE);
+      const batch = this.#arrived.splice(0, MAX_BATCH);
       const answers: (() => void)[] = [];
       const made: DetachedEntry[] = [];
       const undo: (() => void)[] = [];
@@ -259,11 +253,11 @@ export class DetachedStore {
         for (const answer of answers) answer();
       } catch (error) {
         for (const back of undo.toReversed()) back();
-        // Refusals too: they may rest on what is undone.
+        // Refusals too: they may be due to a commit that is undone.
         for (const { reject } of batch) reject(error);
       }
     }
-    // In the turn of the last look: whoever comes next must find nobody flushing.
+    // In the same turn as the last look: the next commit must start a new flush.
     this.#flushing = undefined;
   }
 
@@ -285,7 +279,7 @@ export class DetachedStore {
     return { outcome: { ...entry.outcome, replayed: false }, entry };
   }
 
-  /** Returns how to take it back. */
+  /** Returns a function that undoes it. */
   #add(entry: DetachedEntry): () => void {
     const { n, tenant, parts, once, outcome } = entry;
     const before = parts.map(
@@ -308,7 +302,7 @@ export class DetachedStore {
       this.#lastN = lastN;
       this.#outcomes.delete(outcomeKey);
       for (const [key, own] of before) {
-        // Meanwhile an earlier one may have been drained.
+        // An earlier one may have been drained meanwhile.
         if (own === undefined || !this.#entries.has(own.n)) this.#own.delete(key);
         else this.#own.set(key, own);
       }
@@ -316,13 +310,13 @@ export class DetachedStore {
   }
 }
 
-/** What the workflow is after it; undefined when it is gone. */
+/** The workflow after the part; undefined after a delete. */
 function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
   if (part.is === 'delete') return undefined;
   return part.is === 'put' ? { ...part.after, state: part.put.state } : part.after;
 }
 
-/** What must be drained in order: the workflows of an entry, and the queues. */
+/** Workflows, queues and channels of an entry. Entries about the same one are drained in order. */
 function subjectsOf({ tenant, parts, enqueue, publish, cancelTasksOf }: DetachedEntry): string[] {
   const workflows = [
     ...parts.map(idOf),

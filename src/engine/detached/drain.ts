@@ -10,10 +10,10 @@ import { idOf, stateAfter, type Base, type DetachedEntry, type DetachedPart, typ
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
 
-/** So long the outcome of a drained commit is known at least: longer than a crash in the middle of a drain is likely to last. */
-const KEPT_MS = 24 * 60 * 60 * 1000;
+/** Minimum retention of the outcome of a drained commit, for a crash in the middle of a drain. */
+const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** What a drain needs of the store. */
+/** Calls of the store that a drain needs. */
 export interface DrainTarget {
   commit(tenant: string, commit: Commit): Promise<Outcome>;
   keepConflicts(
@@ -27,7 +27,7 @@ export interface DrainTarget {
   ): Promise<void>;
 }
 
-/** How an entry ended: as it was acknowledged; run again on a newer state; known already; kept apart; over before it came here. */
+/** How an entry ended; see docs/detached.md. */
 export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired';
 
 export interface DrainParts {
@@ -38,18 +38,13 @@ export interface DrainParts {
   readonly editOf: (recipe: EditRecipe) => Edit;
 }
 
-/** What stands where a base was: this version, nothing, or something else, which is a conflict. */
-type Standing =
-  | { readonly is: 'version'; readonly incarnation: string; readonly version: number; readonly isExact: boolean }
-  | { readonly is: 'absent' }
-  | { readonly is: 'gone' };
-
-type Way = { readonly is: 'again' } | { readonly is: 'lost'; readonly current: WorkflowMeta | undefined };
+/** Second attempt for a part that met another version than its base: run the operation on that, or restore what the store has lost. */
+type Resolution = { readonly is: 'rerun' } | { readonly is: 'restore'; readonly current: WorkflowMeta | undefined };
 
 /**
- * Brings an entry into the store, as one commit under its own once key: so doing it again after a crash does nothing. A
- * write lands only on what it was based on; an operation without condition is run again on what is there now; everything else is kept as a
- * conflict, and the store stays as it is.
+ * Brings an entry into the store as one commit under its own once key, so that a repeat after a crash does nothing. A write is
+ * applied to its base only; an operation without condition is run again on the current version; everything else is kept as a conflict,
+ * and the store stays as it is.
  */
 export class Drain {
   readonly #logger = new Logger('Detached');
@@ -57,27 +52,27 @@ export class Drain {
   constructor(private readonly parts: DrainParts) {}
 
   /**
-   * `hasLostData`: the store is not the one it was, so what is missing there was lost and not deleted.
-   * @throws StoreUnavailableError, StoreFullError, OutcomeUnknownError: the entry still waits, and may be drained again.
+   * `hasLostData`: the store has a new epoch, so what is missing there was lost and not deleted.
+   * @throws StoreUnavailableError, StoreFullError, OutcomeUnknownError: the entry stays, to be drained again.
    */
   async one(entry: DetachedEntry, hasLostData: boolean): Promise<DrainedAs> {
     const { store } = this.parts;
     if (this.#isOver(entry) && !store.hasFollower(entry)) {
-      await store.settle(entry, conflictFates(entry), []);
+      await store.remove(entry, conflictFates(entry), []);
       return 'expired';
     }
-    const standings = entry.parts.map((part) => this.#standing(part.base, idOf(part)));
+    const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
-      const { outcome, wasRecovered } = await this.#land(entry, standings, hasLostData);
-      const fates = fatesOf(entry, standings, outcome, wasRecovered);
-      await store.settle(entry, fates, this.#recordsOf(entry, outcome, fates));
+      const { outcome, wasRecovered } = await this.#apply(entry, bases, hasLostData);
+      const fates = fatesOf(entry, bases, outcome, wasRecovered);
+      await store.remove(entry, fates, this.#recordsOf(entry, outcome, fates));
       if (outcome.replayed) return 'replayed';
       if (wasRecovered) return 'recovered';
       return Object.values(fates).every((fate) => fate.is !== 'version' || fate.isExact) ? 'exact' : 'merged';
     } catch (error) {
-      if (mayPass(error)) throw error;
+      if (isTransient(error)) throw error;
       if (!(error instanceof KeptAsConflictError)) await this.#keepApart(entry, error);
-      await store.settle(entry, conflictFates(entry), []);
+      await store.remove(entry, conflictFates(entry), []);
       return 'conflict';
     }
   }
@@ -89,57 +84,56 @@ export class Drain {
     return parts.length > 0 && enqueue.length + publish.length === 0 && parts.every(isOver);
   }
 
-  #standing(base: Base, id: string): Standing {
+  /** What the store has in place of a part's base, unless others have written meanwhile. */
+  #baseOf(part: DetachedPart): Fate {
+    const { base } = part;
     switch (base.on) {
       case 'version':
         return { is: 'version', incarnation: base.incarnation, version: base.version, isExact: true };
       case 'absent':
       case 'unknown':
-        return { is: 'absent' };
-      case 'commit': {
-        const fate = this.parts.store.fateOf(base.n, id);
-        if (fate === undefined || fate.is === 'conflict') return { is: 'gone' };
-        return fate.is === 'deleted' ? { is: 'absent' } : fate;
-      }
+        return { is: 'deleted' };
+      case 'commit':
+        return this.parts.store.fateOf(base.n, idOf(part)) ?? { is: 'conflict' };
     }
   }
 
-  async #land(
+  async #apply(
     entry: DetachedEntry,
-    standings: readonly Standing[],
+    bases: readonly Fate[],
     hasLostData: boolean,
   ): Promise<{ outcome: Outcome; wasRecovered: boolean }> {
-    const ways = new Map<string, Way>();
+    const resolutions = new Map<string, Resolution>();
     for (;;) {
       try {
-        const outcome = await this.parts.target.commit(entry.tenant, this.#commitOf(entry, standings, ways));
-        return { outcome, wasRecovered: [...ways.values()].some(({ is }) => is === 'lost') };
+        const outcome = await this.parts.target.commit(entry.tenant, this.#commitOf(entry, bases, resolutions));
+        return { outcome, wasRecovered: [...resolutions.values()].some(({ is }) => is === 'restore') };
       } catch (error) {
-        const found = wayOut(entry, standings, error, hasLostData);
-        if (found === undefined || ways.has(found.id)) throw error;
-        ways.set(found.id, found.way);
+        const found = resolutionOf(entry, bases, error, hasLostData);
+        if (found === undefined || resolutions.has(found.id)) throw error;
+        resolutions.set(found.id, found.resolution);
       }
     }
   }
 
-  #commitOf(entry: DetachedEntry, standings: readonly Standing[], ways: ReadonlyMap<string, Way>): Commit {
+  #commitOf(entry: DetachedEntry, bases: readonly Fate[], resolutions: ReadonlyMap<string, Resolution>): Commit {
     const puts: Put[] = [];
     const patches: Patch[] = [];
     const deletes: Delete[] = [];
     const touches: Touch[] = [];
     const recovered: Record<string, number> = {};
     entry.parts.forEach((part, i) => {
-      const standing = standings[i] as Standing;
+      const base = bases[i] as Fate;
       const id = idOf(part);
-      const way = ways.get(id);
-      const expect = expectationOn(part, standing, way);
-      if (way?.is === 'lost' && standing.is === 'version') {
-        // The state is known whole, and what the store still has is older: it goes back as it was here.
-        recovered[id] = standing.version;
-        const again = way.current === undefined ? { exists: false } : { etags: [etagOf(way.current)] };
+      const resolution = resolutions.get(id);
+      const expect = expectationOn(part, base, resolution);
+      if (resolution?.is === 'restore' && base.is === 'version') {
+        // The store has an older version, and the whole state is known here: restore it.
+        recovered[id] = base.version;
+        const again = resolution.current === undefined ? { exists: false } : { etags: [etagOf(resolution.current)] };
         const state = stateAfter(part);
         if (state === undefined) deletes.push({ id, expect: again });
-        else puts.push({ ...this.#whole(part, state), incarnation: standing.incarnation, expect: again });
+        else puts.push({ ...this.#whole(part, state), incarnation: base.incarnation, expect: again });
       } else if (part.is === 'put') {
         puts.push({ ...part.put, ttl: this.#ttlOf(part), expect });
       } else if (part.is === 'delete') {
@@ -151,7 +145,7 @@ export class Drain {
       } else {
         const { recipe, cause, ...patch } = part.patch;
         const edit = this.parts.editOf(recipe);
-        // It happened then, not now.
+        // The time of the acceptance counts.
         const at = new Date(entry.atMs);
         const then: Edit = { cause, apply: (document) => edit.apply(document, at) };
         patches.push({ ...patch, edit: then, ttl: this.#ttlOf(part), expect });
@@ -159,7 +153,7 @@ export class Drain {
     });
     const { once, enqueue, publish, cancelTasksOf } = entry;
     return {
-      once: { ...once, keepMs: Math.max(once.keepMs, KEPT_MS) },
+      once: { ...once, keepMs: Math.max(once.keepMs, MIN_KEPT_MS) },
       puts,
       patches,
       deletes,
@@ -171,7 +165,7 @@ export class Drain {
     };
   }
 
-  /** As a put of what it came to. */
+  /** A put of the part's result. */
   #whole(part: DetachedPart, state: string): Put {
     const id = idOf(part);
     const incarnation = part.is === 'put' ? part.put.incarnation : '';
@@ -185,7 +179,7 @@ export class Drain {
     };
   }
 
-  /** What is left of the time that was given. 'keep' has given none. */
+  /** Rest of the time to live that the client gave, if any. */
   #ttlOf(part: Exclude<DetachedPart, { is: 'delete' }> | DetachedPart): Put['ttl'] {
     if (part.is === 'delete') return 'keep';
     const given = part.is === 'put' ? part.put.ttl : part.is === 'patch' ? part.patch.ttl : part.touch.ttl;
@@ -196,9 +190,10 @@ export class Drain {
 
   async #keepApart(entry: DetachedEntry, error: unknown): Promise<void> {
     const reason = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
-    if (!(error instanceof ServiceError)) this.#logger.error(`entry ${entry.n} cannot be drained: ${String(error)}`);
+    if (!(error instanceof ServiceError))
+      this.#logger.error(`entry ${entry.n} cannot be drained and is kept as a conflict: ${String(error)}`);
     if (entry.parts.length === 0) {
-      this.#logger.error(`what was enqueued or published as ${entry.once.key} is refused: ${reason}`);
+      this.#logger.error(`tasks and messages of ${entry.once.key} are refused: ${reason}`);
       return;
     }
     const now = this.parts.clock();
@@ -217,17 +212,17 @@ export class Drain {
         enqueue: i === 0 ? entry.enqueue : [],
         publish: i === 0 ? entry.publish : [],
       };
-      return { record, keepMs: deadlineMs === null ? null : Math.max(deadlineMs - now, KEPT_MS), state };
+      return { record, keepMs: deadlineMs === null ? null : Math.max(deadlineMs - now, MIN_KEPT_MS), state };
     });
-    const once = { ...entry.once, keepMs: Math.max(entry.once.keepMs, KEPT_MS) };
-    // The key belongs to another request; a repeat will be told so.
+    const once = { ...entry.once, keepMs: Math.max(entry.once.keepMs, MIN_KEPT_MS) };
+    // The key is of another request, whose outcome stays.
     const own = reason === 'IDEMPOTENCY_MISMATCH' ? { ...once, key: `${once.key}:conflict` } : once;
     await this.parts.target.keepConflicts(entry.tenant, own, conflicts).catch((failure: unknown) => {
       if (!(failure instanceof KeptAsConflictError)) throw failure;
     });
   }
 
-  /** The workflows as the store has them after an entry, with their states where the entry knows them. */
+  /** Workflows of an entry as the store has them now, where the entry knows their states. */
   #recordsOf(entry: DetachedEntry, outcome: Outcome, fates: Fates): WorkflowRecord[] {
     return outcome.workflows.flatMap(({ created: _created, state, ...meta }) => {
       const part = entry.parts.find((one) => idOf(one) === meta.id);
@@ -239,61 +234,61 @@ export class Drain {
   }
 }
 
-/** What must be true of the workflow, so that nothing is overwritten that the write was not based on. */
-function expectationOn(part: DetachedPart, standing: Standing, way: Way | undefined): Expect {
-  switch (standing.is) {
-    case 'absent':
+/** Condition under which the part overwrites nothing but its base. */
+function expectationOn(part: DetachedPart, base: Fate, resolution: Resolution | undefined): Expect {
+  switch (base.is) {
+    case 'deleted':
       return { exists: false };
-    case 'gone':
-      return NEVER;
+    case 'conflict':
+      return UNMEETABLE;
     case 'version': {
-      const { incarnation, isExact } = standing;
-      // An operation lands on any version of the same life; but first it is asked whether the base is still there.
-      if (isOperation(part) && (way?.is === 'again' || !isExact)) return { incarnation };
-      // Its base holds what others wrote in between, and whoever made it has not seen that.
-      return isExact ? { etags: [etagOf(standing)] } : NEVER;
+      const { incarnation, isExact } = base;
+      // An operation may run on any version of the same incarnation, but the first attempt asks for the base.
+      if (isOperation(part) && (resolution?.is === 'rerun' || !isExact)) return { incarnation };
+      // A base that is not exact holds changes of others, which the client has not seen.
+      return isExact ? { etags: [etagOf(base)] } : UNMEETABLE;
     }
   }
 }
 
-/** It says what to do, whatever the state is, and the client had no condition. */
+/** Can be applied to any state: an edit with a recipe or a touch, without a condition. */
 function isOperation(part: DetachedPart): boolean {
   return !part.isConditional && (part.is === 'touch' || (part.is === 'patch' && part.patch.recipe !== undefined));
 }
 
-/** No tag looks like this. */
-const NEVER: Expect = { etags: [] };
+/** Matches no version, so the commit is refused. */
+const UNMEETABLE: Expect = { etags: [] };
 
 /**
- * The part that met another version than its base, and what to do about it: run an operation again on a later one; put back what
- * the store has lost, that is, has an older version of than it had given out, or nothing at all after it lost data. Undefined: a conflict.
+ * For the part that met another version than its base: rerun an operation on a later version; restore what the store has lost (an
+ * older version than it had given out, or no version after a loss of data). Undefined for a conflict.
  */
-function wayOut(
+function resolutionOf(
   entry: DetachedEntry,
-  standings: readonly Standing[],
+  bases: readonly Fate[],
   error: unknown,
   hasLostData: boolean,
-): { id: string; way: Way } | undefined {
+): { id: string; resolution: Resolution } | undefined {
   if (!(error instanceof VersionConflictError)) return undefined;
   const { id, current } = error;
   const at = entry.parts.findIndex((one) => idOf(one) === id);
-  const [part, standing] = [entry.parts[at], standings[at]];
-  if (part === undefined || standing?.is !== 'version' || !standing.isExact) return undefined;
-  if (current === undefined) return hasLostData ? { id, way: { is: 'lost', current } } : undefined;
-  if (current.incarnation !== standing.incarnation) return undefined;
-  if (current.version < standing.version) return { id, way: { is: 'lost', current } };
-  return isOperation(part) ? { id, way: { is: 'again' } } : undefined;
+  const [part, base] = [entry.parts[at], bases[at]];
+  if (part === undefined || base?.is !== 'version' || !base.isExact) return undefined;
+  if (current === undefined) return hasLostData ? { id, resolution: { is: 'restore', current } } : undefined;
+  if (current.incarnation !== base.incarnation) return undefined;
+  if (current.version < base.version) return { id, resolution: { is: 'restore', current } };
+  return isOperation(part) ? { id, resolution: { is: 'rerun' } } : undefined;
 }
 
-/** A store that is away, full, or in doubt says nothing about the entry. */
-function mayPass(error: unknown): boolean {
+/** Errors of the store that say nothing about the entry. */
+function isTransient(error: unknown): boolean {
   const code = error instanceof ServiceError ? error.code : undefined;
   return code === 'STORE_UNAVAILABLE' || code === 'STORE_FULL' || code === 'OUTCOME_UNKNOWN';
 }
 
 function fatesOf(
   { parts }: DetachedEntry,
-  standings: readonly Standing[],
+  bases: readonly Fate[],
   { workflows }: Outcome,
   wasRecovered: boolean,
 ): Fates {
@@ -304,7 +299,7 @@ function fatesOf(
     fates[id] =
       part.is === 'delete' || landed === undefined
         ? { is: 'deleted' }
-        : { is: 'version', ...versionOf(landed), isExact: wasRecovered || isSuccessor(landed, standings[i], part) };
+        : { is: 'version', ...versionOf(landed), isExact: wasRecovered || isSuccessor(landed, bases[i], part) };
   });
   return fates;
 }
@@ -313,11 +308,11 @@ function versionOf({ incarnation, version }: WorkflowMeta) {
   return { incarnation, version };
 }
 
-/** A repeat after a crash must come to the same, so it is told from the numbers alone. */
-function isSuccessor(landed: WorkflowMeta, standing: Standing | undefined, part: DetachedPart): boolean {
-  if (standing?.is === 'absent') return landed.version === 1;
-  if (standing?.is !== 'version' || !standing.isExact || landed.incarnation !== standing.incarnation) return false;
-  return landed.version === standing.version + (part.is === 'touch' ? 0 : 1);
+/** Derived from the numbers alone, so that a repeat after a crash gives the same result. */
+function isSuccessor(landed: WorkflowMeta, base: Fate | undefined, part: DetachedPart): boolean {
+  if (base?.is === 'deleted') return landed.version === 1;
+  if (base?.is !== 'version' || !base.isExact || landed.incarnation !== base.incarnation) return false;
+  return landed.version === base.version + (part.is === 'touch' ? 0 : 1);
 }
 
 function conflictFates({ parts }: DetachedEntry): Fates {

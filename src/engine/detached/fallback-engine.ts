@@ -19,16 +19,16 @@ import { Drain, type DrainTarget } from './drain.js';
 import { HeldCopies } from './held-copies.js';
 import type { StoreLink } from './store-link.js';
 
-/** How often a store that is away is asked for, beside each time that a connection comes up. */
-const ASKED_EACH_MS = 500;
-/** How long a write waits for the end of a drain before it joins what is drained: else busy writers would keep it going for ever. */
-const HELD_BACK_MS = 1000;
-/** Entries about different workflows, under way at the same time. */
+/** Interval of pings to an unreachable store; each new connection pings too. */
+const PING_INTERVAL_MS = 500;
+/** How long a write waits for the end of a drain before it is journaled too. Without the wait, busy writers would keep the drain going. */
+const DRAIN_WAIT_MS = 1000;
+/** Entries that are drained in parallel. */
 const DRAINED_AT_ONCE = 64;
-/** A health probe must answer while the store hangs, and has a second altogether. */
-const PROBE_MS = 700;
+/** A health probe answers within a second, also while the store hangs. */
+const INSPECT_TIMEOUT_MS = 700;
 
-/** The engine that is the store while it can be reached. */
+/** Engine of the store. */
 export type StoreEngine = Engine &
   DrainTarget & { storeEpoch(): Promise<string | undefined>; start(): void; close(): Promise<void> };
 
@@ -38,19 +38,19 @@ export interface FallbackParts {
   readonly journal: DetachedJournal;
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
-  /** Bytes of copies kept for later, and of writes that may wait. */
+  /** Limits of held copies and of waiting writes, in bytes. */
   readonly cacheBytes: number;
   readonly mostBytes: number;
   readonly editOf: (recipe: EditRecipe) => Edit;
-  /** Whether the store is fit to be worked with, however late it comes; what it throws keeps this replica on its own. */
+  /** Rejects if the store must not be used; then this replica stays detached. */
   readonly check?: () => Promise<void>;
   readonly clock?: Clock;
   readonly observer?: DetachedObserver;
 }
 
 /**
- * The store itself while it is there; while it is away, what this replica holds. It goes over when a call finds no connection or gets
- * no answer, and comes back when the store answers and has everything that was acknowledged meanwhile. See docs/detached.md.
+ * The store while it is reachable, else what this replica holds. Detaches when a call finds no connection or gets no answer. Attaches
+ * when the store answers and has everything that was acknowledged meanwhile. See docs/detached.md.
  */
 export class FallbackEngine extends ForwardedEngine {
   readonly tasks: TaskQueues;
@@ -66,7 +66,7 @@ export class FallbackEngine extends ForwardedEngine {
   #isClosed = false;
   #watching: Promise<void> | undefined;
   #wake: (() => void) | undefined;
-  /** As performance.now() tells it. */
+  /** Both as performance.now(). */
   #leftAt = performance.now();
   #attachedAt = Infinity;
   #trouble: string | undefined;
@@ -102,7 +102,7 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#mode === 'attached' ? this.#parts.store.storage : 'detached';
   }
 
-  /** An answer may have been worked out here although the store is back by now. */
+  /** The store may have come back after this replica answered. */
   override storageSince(startedAt: number): string {
     if (this.#mode === 'attached' && startedAt >= this.#attachedAt) return this.#parts.store.storage;
     return this.#detached.isVolatile ? 'detached; volatile' : 'detached';
@@ -112,14 +112,14 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#mode;
   }
 
-  /** Settles when it is attached, or when it is clear that the store is away: then it serves by itself and goes on asking. */
+  /** Resolves when attached, or when the store turns out to be unreachable: then this replica serves by itself and keeps pinging. */
   async start(): Promise<void> {
     this.#parts.store.start();
     const { entries } = this.#detached.waiting;
-    if (entries > 0) this.#logger.warn(`${entries} writes that were accepted while Redis was away wait to be drained`);
+    if (entries > 0) this.#logger.warn(`${entries} writes from an outage of Redis wait to be drained`);
     this.#observer.waiting(entries, this.#detached.waiting.bytes);
     if (await this.#tryToAttach()) {
-      // Nothing has been answered from here yet.
+      // This replica has not answered anything by itself yet.
       this.#attachedAt = -Infinity;
       if (entries > 0) this.#tellAttached();
       return;
@@ -128,12 +128,12 @@ export class FallbackEngine extends ForwardedEngine {
     this.#watch();
   }
 
-  /** What whoever served before has seen lately, those seen last at the end: this one may be asked for it before it has seen anything. */
+  /** Takes over the copies of the engine that served before, most recently seen last. */
   hold(tenant: string, records: readonly WorkflowRecord[]): void {
     for (const record of records) this.#copies.keep(tenant, record);
   }
 
-  /** It has been written since it was held. */
+  /** The workflow was written after its copy was taken over. */
   drop(tenant: string, id: string): void {
     this.#copies.forget(tenant, id);
   }
@@ -144,7 +144,7 @@ export class FallbackEngine extends ForwardedEngine {
     await this.#watching;
     const { entries } = this.#detached.waiting;
     if (entries > 0) {
-      const fate = this.#detached.isVolatile ? 'end with this process' : 'wait on the disk for the next start';
+      const fate = this.#detached.isVolatile ? 'are lost with this process' : 'wait on the disk for the next start';
       this.#logger.error(`${entries} writes that Redis does not have ${fate}`);
     }
     await this.#detached.close();
@@ -175,8 +175,8 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    // Held back, not refused: the end of the drain is near, or the write joins it.
-    if (this.#mode === 'recovering') await this.#heldBack();
+    // Wait rather than refuse: the drain ends soon, or the write joins it.
+    if (this.#mode === 'recovering') await this.#drainEnded();
     return this.#either(
       async () => {
         const outcome = await this.#parts.store.commit(tenant, commit);
@@ -208,7 +208,7 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#parts.store.unconfirmable;
   }
 
-  /** What was written here is on no replica of the store until it is drained. */
+  /** A detached write is on no replica of the store until it is drained. */
   override async confirm(tenant: string, onceKey: string): Promise<Confirmation> {
     return this.#mode === 'attached' ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
   }
@@ -220,29 +220,29 @@ export class FallbackEngine extends ForwardedEngine {
   async inspect(): Promise<StorageReport> {
     const { entries, bytes } = this.#detached.waiting;
     const details = { mode: this.#mode, waitingEntries: entries, waitingBytes: bytes };
-    const report = await withTimeout(this.#parts.store.inspect(), PROBE_MS, () => undefined);
+    const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
     if (this.#mode === 'attached' && report?.reachable === true) {
       return { ...report, details: { ...report.details, ...details } };
     }
     const kept = this.#detached.isVolatile
-      ? 'what is written now ends with this process'
-      : 'what is written now is on the disk of this replica';
+      ? 'writes are lost with this process'
+      : 'writes are on the disk of this replica';
     return {
-      // This replica serves, and that is what is asked.
+      // This replica serves; the probe asks for no more.
       reachable: true,
       latencyMs: null,
-      durability: `${kept}, and goes into Redis when it is back`,
+      durability: `${kept}, and are drained when Redis is back`,
       warnings: [
         this.#mode === 'recovering'
-          ? 'Redis is back; what was written meanwhile is being brought into it'
-          : 'Redis cannot be reached; this replica serves what it knows',
+          ? 'Redis is back; writes of the outage are being drained'
+          : 'Redis is unreachable; this replica serves what it holds',
         ...(this.#trouble === undefined ? [] : [this.#trouble]),
       ],
       details: { ...report?.details, ...details },
     };
   }
 
-  /** From the store while it is there; when it turns out not to be, and nothing was sent, from here. */
+  /** Asks the store while attached. Answers from here if the store turns out to be unreachable and the call was not sent. */
   async #either<T>(attached: () => Promise<T>, detached: () => Promise<T>): Promise<T> {
     if (this.#mode !== 'attached') return detached();
     try {
@@ -265,7 +265,7 @@ export class FallbackEngine extends ForwardedEngine {
     });
   }
 
-  /** What was written may be needed when the store is away. */
+  /** Keeps copies of what was written, for an outage. */
   #remember(tenant: string, { puts = [], deletes = [] }: Commit, { workflows }: Outcome): void {
     workflows.forEach(({ created: _created, state, ...meta }, i) => {
       const text = state ?? puts[i]?.state;
@@ -289,14 +289,14 @@ export class FallbackEngine extends ForwardedEngine {
   async #attachAgain(): Promise<void> {
     while (!this.#isClosed) {
       if ((await this.#tryToAttach()) && this.#mode === 'attached') {
-        // In the turn of that check: whoever finds the store away from now on must find nobody watching.
+        // In the same turn as the check: the next outage must start a new watch.
         this.#watching = undefined;
         this.#tellAttached();
         return;
       }
       if (this.#mode !== 'detached') this.#become('detached');
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ASKED_EACH_MS);
+        const timer = setTimeout(resolve, PING_INTERVAL_MS);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();
@@ -313,7 +313,7 @@ export class FallbackEngine extends ForwardedEngine {
     try {
       return await this.#recover();
     } catch (error) {
-      // Away again, most likely. Otherwise it is worth a line, and a warning until it is over.
+      // Most likely unreachable again. Any other error is logged once and shown as a warning.
       const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
       if (message !== undefined && message !== this.#trouble) this.#logger.error(message);
       this.#trouble = message;
@@ -321,7 +321,7 @@ export class FallbackEngine extends ForwardedEngine {
     }
   }
 
-  /** Drains until nothing waits. Only then, and in the same turn, does the store answer again. */
+  /** Drains until no entry waits. Attaches in the same turn. */
   async #recover(): Promise<boolean> {
     const { store, check } = this.#parts;
     await check?.();
@@ -348,14 +348,14 @@ export class FallbackEngine extends ForwardedEngine {
     }
   }
 
-  async #heldBack(): Promise<void> {
+  async #drainEnded(): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, HELD_BACK_MS);
+      const timer = setTimeout(done, DRAIN_WAIT_MS);
       this.#waiting.add(done);
     });
   }
@@ -371,14 +371,14 @@ export class FallbackEngine extends ForwardedEngine {
     } else {
       this.#attachedAt = Infinity;
       if (mode === 'detached' && before !== 'recovering') {
-        this.#logger.error('Redis is away: serving what this replica knows, and keeping what is written for later');
+        this.#logger.error('Redis is unreachable: serving what this replica holds; writes wait until it is back');
       }
     }
   }
 
   #tellAttached(): void {
     const seconds = Math.round((performance.now() - this.#leftAt) / 100) / 10;
-    this.#logger.log(`Redis answers again, and has all that was written meanwhile (${seconds} s)`);
+    this.#logger.log(`Redis answers again and has all writes of the outage (${seconds} s)`);
   }
 }
 

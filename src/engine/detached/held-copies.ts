@@ -1,13 +1,10 @@
 import { tenantKey } from '../tenant-key.js';
 import { pickMeta, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
-/** What a copy costs beside its text, about. */
+/** Estimate of a copy's size beside its text. */
 const OVERHEAD_BYTES = 400;
 
-/**
- * The workflows this replica has seen lately, as they were; for the time when the store is away. Bounded by bytes: of more, those
- * seen longest ago go.
- */
+/** Held copies: workflows as this replica last saw them, for the time when the store is unreachable. The least recently seen are evicted. */
 export class HeldCopies {
   readonly #copies = new Map<string, WorkflowRecord>();
   #bytes = 0;
@@ -21,9 +18,9 @@ export class HeldCopies {
   keep(tenant: string, record: WorkflowRecord): void {
     const key = tenantKey(tenant, record.id);
     const held = this.#copies.get(key);
-    // Answers may overtake each other.
+    // Answers may arrive out of order.
     if (held !== undefined && isLater(held, record)) return;
-    // Most reads bring what is known. Who was seen last matters only when room gets short.
+    // Most reads bring a known version. The order of eviction matters only when space gets short.
     if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
     this.#drop(key, held);
     const copy = { ...pickMeta(record), state: record.state };
@@ -37,7 +34,7 @@ export class HeldCopies {
     }
   }
 
-  /** Its deadline was moved. */
+  /** Notes a moved deadline. */
   touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
     const key = tenantKey(tenant, id);
     const held = this.#copies.get(key);

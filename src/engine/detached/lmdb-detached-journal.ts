@@ -10,15 +10,15 @@ import { isDiskFull } from '../memory/directory/disk-space.js';
 import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 
-/** Raised when entries change their shape; a file of another format is refused, not guessed at. */
+/** Raised when the shape of entries changes. A file of another format is refused. */
 const FORMAT = 1;
-/** Replicas that share a directory have a file each. */
-const MOST_FILES = 16;
+/** One file for each replica that shares the directory. */
+const MAX_FILES = 16;
 const fileOf = (slot: number) => (slot === 1 ? 'waymark-detached.mdb' : `waymark-detached-${slot}.mdb`);
-/** Pages that are written anew on the way to a small record. */
+/** Pages that LMDB rewrites for a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
-/** On disk, flushed before a write is acknowledged: what waits survives the process. Each file is of one service at a time. */
+/** On disk, flushed before a write is acknowledged: entries survive the process. One service uses a file at a time. */
 export class LmdbDetachedJournal implements DetachedJournal {
   readonly isVolatile = false;
   readonly #entries: Database<DetachedEntry, number>;
@@ -36,20 +36,20 @@ export class LmdbDetachedJournal implements DetachedJournal {
     this.#about = about;
   }
 
-  /** Whether a replica has ever been on its own with this directory. */
+  /** Whether any replica has kept a journal in this directory. */
   static isIn(directory: string): boolean {
     return existsSync(join(directory, fileOf(1)));
   }
 
   /**
-   * A file that no other replica has: one with something in it rather than an empty one, so that what a replica left behind that never
-   * came back is brought in by another. @throws DirectoryInUseError when all are taken.
+   * Takes a file that no other replica uses, preferably one with entries: so another replica drains what a lost one left behind.
+   * @throws DirectoryInUseError when all are taken.
    */
   static async open(directory: string): Promise<LmdbDetachedJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     let empty: LmdbDetachedJournal | undefined;
     let taken: unknown;
-    for (let slot = 1; slot <= MOST_FILES; slot++) {
+    for (let slot = 1; slot <= MAX_FILES; slot++) {
       const path = join(directory, fileOf(slot));
       if (empty !== undefined && !existsSync(path)) continue;
       try {
@@ -70,14 +70,14 @@ export class LmdbDetachedJournal implements DetachedJournal {
   }
 
   static async #openFile(directory: string, path: string): Promise<LmdbDetachedJournal> {
-    // States of clients are in there; lmdb takes files as it finds them.
+    // The file holds states of clients; LMDB keeps the mode of an existing file.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
     checkJournalFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,
       maxDbs: 4,
-      // As for the embedded engine's journal: what cannot be flushed must leave nothing behind, and no promise nobody reaches.
+      // As for the journal of the embedded engine: a failed flush must leave nothing behind, not even a rejected promise.
       overlappingSync: false,
       eventTurnBatching: false,
     });
@@ -116,9 +116,9 @@ export class LmdbDetachedJournal implements DetachedJournal {
     });
   }
 
-  settle(settled: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void> {
+  remove(drained: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void> {
     return this.#write(OVERHEAD_BYTES, () => {
-      for (const { n, fates } of settled) {
+      for (const { n, fates } of drained) {
         this.#entries.removeSync(n);
         this.#fates.putSync(n, fates);
       }

@@ -1,11 +1,11 @@
-/** How one hears whether the store can be reached. */
+/** Reachability of the store. */
 export interface StoreLink {
   /** Commands may be sent. */
   readonly isUsable: boolean;
-  /** Whether it answers; takes no longer than a command may. */
+  /** Whether the store answers, within the timeout of a command. */
   ping(): Promise<boolean>;
-  /** Calls back when commands may be sent again. Returns how to stop. */
+  /** Calls back when commands may be sent again. Returns a function that stops it. */
   onReady(listener: () => void): () => void;
-  /** Calls back whenever a connection was lost. */
+  /** Calls back when a connection is lost. */
   onLost(listener: () => void): void;
 }

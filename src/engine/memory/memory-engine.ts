@@ -256,7 +256,7 @@ export class MemoryEngine extends Engine {
     this.#planner.demandSizes(commit);
     const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
     const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
-    for (const conflict of commit.settles ?? []) throw new ConflictNotFoundError(conflict);
+    for (const conflict of commit.resolves ?? []) throw new ConflictNotFoundError(conflict);
     for (const id of cancelTasksOf) work.demandFew(id);
     work.demandRoom(enqueue, acked);
 

@@ -95,7 +95,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
         await q.enqueue();
         const task = await q.take();
         const own = underLease(task);
-        await q.commit({ ack: { taskId: task.id, token: task.token, result: '1' } }, { ...own, isKept: true });
+        await q.commit({ ack: { taskId: task.id, token: task.token, result: '1' } }, { ...own, mustStore: true });
         expect(await fixture.engine.findOutcome(q.tenant, own.key, 'fingerprint')).toMatchObject({ replayed: true });
       });
 

@@ -1,4 +1,4 @@
-import { USUAL_FEED, type FeedEvent, type FeedOptions } from '../../engine.js';
+import { DEFAULT_FEED, type FeedEvent, type FeedOptions } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import { eventIdOf, eventTimeMs, isBehind, placeOf } from '../../event-id.js';
 
@@ -33,7 +33,7 @@ export class MemoryFeed {
 
   constructor(
     private readonly epoch: string,
-    private readonly options: FeedOptions = USUAL_FEED,
+    private readonly options: FeedOptions = DEFAULT_FEED,
   ) {}
 
   /** Id of the newest event on the disk, or of the place before the first event. */

@@ -61,7 +61,7 @@ export interface Plan {
   readonly touches: readonly Touch[];
   /** Undefined if there are none; then a shorter script runs. */
   readonly tasks?: TaskParts | undefined;
-  readonly settles?: readonly ConflictName[] | undefined;
+  readonly resolves?: readonly ConflictName[] | undefined;
   readonly drained?: Drained | undefined;
   /** A conflict answers with the current state. */
   readonly wantState?: boolean;
@@ -101,7 +101,7 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
     deletes,
     touches,
     tasks: taskPartsOf(commit),
-    settles: commit.settles,
+    resolves: commit.resolves,
     drained: commit.drained,
   };
 }
@@ -140,7 +140,7 @@ function commitOf(plan: Plan): ScriptRequest {
     cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
     claim: parts?.claim,
     board: parts?.board && plannedBoard(parts.board),
-    settles: plan.settles,
+    resolves: plan.resolves,
     drained: plan.drained,
     wantState,
     checkOnly,
@@ -155,10 +155,10 @@ function commitOf(plan: Plan): ScriptRequest {
 }
 
 /** Undefined if the plan does more than end a task under its lease and claim the next one. */
-function endOf({ once, puts, deletes, touches, tasks, settles, checkOnly }: Plan): ScriptRequest | undefined {
+function endOf({ once, puts, deletes, touches, tasks, resolves, checkOnly }: Plan): ScriptRequest | undefined {
   const [only] = once;
-  if (tasks?.ack === undefined || checkOnly || settles !== undefined) return undefined;
-  if (only?.isLease === undefined || only.isKept) return undefined;
+  if (tasks?.ack === undefined || checkOnly || resolves !== undefined) return undefined;
+  if (only?.isLease === undefined || only.mustStore) return undefined;
   const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
   const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
   if (others > 0 || board !== undefined) return undefined;

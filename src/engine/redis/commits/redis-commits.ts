@@ -137,9 +137,9 @@ export class RedisCommits {
 
 /** The patch of a commit that has no other part. */
 function onlyPatchOf(commit: Commit): Patch | undefined {
-  const { puts = [], patches = [], deletes = [], touches = [], settles, drained } = commit;
+  const { puts = [], patches = [], deletes = [], touches = [], resolves, drained } = commit;
   if (patches.length !== 1 || puts.length + deletes.length + touches.length > 0) return undefined;
-  const isAlone = settles === undefined && drained === undefined && taskPartsOf(commit) === undefined;
+  const isAlone = resolves === undefined && drained === undefined && taskPartsOf(commit) === undefined;
   return isAlone ? patches[0] : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { USUAL_FEED, type EngineOptions, type FeedEvent } from '../../engine.js';
+import { DEFAULT_FEED, type EngineOptions, type FeedEvent } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../../errors.js';
 import { eventIdOf, placeOf } from '../../event-id.js';
 import { feedKey, prefixOf } from '../keys.js';
@@ -39,7 +39,7 @@ export class RedisFeed {
 
   /** Lets go of what is too old. */
   async trim(tenant: string): Promise<void> {
-    const { maxAgeMs } = this.options.feed ?? USUAL_FEED;
+    const { maxAgeMs } = this.options.feed ?? DEFAULT_FEED;
     const keys = [feedKey(prefixOf(this.namespace, tenant))];
     await this.reader.run(trimScript, 'trim-feed', tenant, keys, [String(maxAgeMs)]);
   }

@@ -1,4 +1,4 @@
-import { USUAL_FEED, type EngineOptions } from '../../engine.js';
+import { DEFAULT_FEED, type EngineOptions } from '../../engine.js';
 import { prefixOf } from '../keys.js';
 
 /** What all scripts of an engine share. */
@@ -11,6 +11,6 @@ export interface ScriptContext {
 
 /** First arguments of every script, see base.lua: prefix of the keys, time, default time to live and size of the feed. */
 export function leadingArguments({ namespace, options, now }: ScriptContext, tenant: string): [string, string, string] {
-  const { defaultTtlMs, feed = USUAL_FEED } = options;
+  const { defaultTtlMs, feed = DEFAULT_FEED } = options;
   return [prefixOf(namespace, tenant), now(), `${defaultTtlMs} ${feed.mostEvents}`];
 }

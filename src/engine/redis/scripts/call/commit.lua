@@ -7,7 +7,7 @@
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
              board {see board.lua}
-             settles [{id, n}]              conflict records that end here
+             resolves [{id, n}]              conflict records that end here
              drained {recovered? {id: version}}   see Drained in commit.ts
              wantState                      a conflict brings the current state
              checkOnly                      stop when everything has been checked: {'fine'}
@@ -198,7 +198,7 @@ perform.commit = function(request)
   -- 2. Every expectation.
   local current = {}
   local refused = first_refusal(request, current)
-  for _, conflict in ipairs(request.settles or {}) do
+  for _, conflict in ipairs(request.resolves or {}) do
     if not refused and not conflict_records.read(conflict.id, conflict.n) then refused = { 'no-conflict', conflict.id, conflict.n } end
   end
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
@@ -242,7 +242,7 @@ perform.commit = function(request)
     writing.remove(part.id)
     writing.announce('workflow.deleted', part.id, current[part.id])
   end
-  for _, conflict in ipairs(request.settles or {}) do conflict_records.drop(conflict.id, conflict.n) end
+  for _, conflict in ipairs(request.resolves or {}) do conflict_records.drop(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
     local place = writing.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
     events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(call.epoch, 1, 8)))
