@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { usualBreaker } from '../../src/engine/redis/connection/circuit-breaker.js';
+import { defaultBreaker } from '../../src/engine/redis/connection/circuit-breaker.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { testOptions } from '../contract/engine-under-test.js';
@@ -35,7 +35,7 @@ describe('the circuit breaker around a real Redis', () => {
       commandTimeoutMs: COMMAND_MS,
       connectTimeoutMs: 1000,
       fallback: 'none',
-      breaker: usualBreaker,
+      breaker: defaultBreaker,
       allowEviction: false,
     });
     await connections.open();

@@ -50,14 +50,14 @@ export interface RedisEngineParts {
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
   readonly namespace: string;
-  /** For tests; else the server's time counts, which all replicas share. */
+  /** For tests. By default the time of the server, which all replicas share. */
   readonly clock?: Clock;
   readonly observer?: EngineObserver;
-  /** How often those who wait look for themselves where changes cannot be heard of. */
+  /** Poll interval of waiting requests while pub/sub is unavailable. */
   readonly hintPollMs?: number;
 }
 
-/** Everything in Redis. A commit is atomic because Redis runs a script alone. */
+/** Engine on Redis. A commit is atomic because Redis runs one script at a time. */
 export class RedisEngine extends Engine {
   readonly storage = 'redis';
   readonly tasks: TaskQueues;
@@ -138,7 +138,7 @@ export class RedisEngine extends Engine {
     return this.#workflows.findReadable(tenant, ids);
   }
 
-  /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
+  /** Makes a value of another program a workflow, with its remaining time to live. @throws StateNotJsonError */
   adopt(tenant: string, id: string): Promise<void> {
     return this.#workflows.adopt(tenant, id);
   }
@@ -169,7 +169,7 @@ export class RedisEngine extends Engine {
     const kept = await this.#reader.get(onceKey(prefixOf(this.#context.namespace, tenant), key));
     if (kept === undefined) return undefined;
     const known = keptOf(kept);
-    // Redis forgets it by its own clock; only a clock brought along can be later.
+    // Redis expires the key by its own clock; a clock of a test may be later.
     if (this.#clock !== undefined && known.untilMs <= this.#clock()) return undefined;
     if (known.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
     return replayOf(known.outcome);
@@ -208,12 +208,12 @@ export class RedisEngine extends Engine {
     return this.#conflicts.find(tenant, id, n);
   }
 
-  /** Keeps what was acknowledged elsewhere and cannot become current; once for its key. */
+  /** Keeps acknowledged writes that cannot become current, once per key. */
   keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void> {
     return this.#conflicts.keep(tenant, once, conflicts);
   }
 
-  /** A name that Redis has for as long as it has its data: another one means that it lost some. Undefined while it has no room for one. */
+  /** Name that Redis keeps as long as its data: another name means lost data. Undefined if a full Redis cannot store one. */
   storeEpoch(): Promise<string | undefined> {
     const key = epochKey(this.#context.namespace);
     return this.#reader.commands('epoch', async (client) => {
@@ -258,19 +258,19 @@ export class RedisEngine extends Engine {
         details: { circuitBreaker: this.#connections.breaker.state, ...factsOf(states) },
       };
     } catch {
-      // Away is away, whatever the reason; the connection has logged the change.
+      // The connection has logged the reason.
       return {
         reachable: false,
         latencyMs: null,
         durability: 'unknown',
-        warnings: ['Redis cannot be reached'],
+        warnings: ['Redis is unreachable'],
         details: { circuitBreaker: this.#connections.breaker.state },
       };
     }
   }
 
   override get unconfirmable(): string | undefined {
-    return this.#connections.canSubscribe ? undefined : 'Redis over HTTP cannot say what its replicas have';
+    return this.#connections.canSubscribe ? undefined : 'Redis over HTTP cannot tell what its replicas have';
   }
 
   override confirm(tenant: string, key: string): Promise<Confirmation> {

@@ -3,7 +3,7 @@ import { Config } from '../../config/config.js';
 import { RedisConnections } from './connection/redis-connections.js';
 import { checkServer } from './connection/server-check.js';
 
-/** Opens and closes the connections of the process; nobody else does. Without Redis there is nothing to open. */
+/** Owns the connections of the process. Without Redis in the configuration there are none. */
 @Injectable()
 export class RedisClient implements OnModuleInit, OnModuleDestroy {
   readonly connections: RedisConnections | undefined;
@@ -19,12 +19,12 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
     return this.opened();
   }
 
-  /** Settles when it is clear whether Redis can be reached. Whoever begins with it need not know whose hook comes first. */
+  /** Resolves when the first attempt to connect is over. Callable before the hook of this module ran. */
   opened(): Promise<void> {
     return (this.#opened ??= this.#open());
   }
 
-  /** `end` is done with Redis before the connections close, whose hook comes first or not. */
+  /** `end` runs before the connections close, in whichever order the hooks of modules run. */
   usedUntil(end: () => Promise<void>): void {
     this.#users.push(end);
   }
@@ -32,11 +32,11 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
   async #open(): Promise<void> {
     if (this.connections === undefined) return;
     await this.connections.open();
-    // A server that is away now is waited for; one that is there and unfit is refused at once.
+    // An unfit server is refused at the start; an unreachable one is checked when it comes back.
     if (this.connections.isReady) await this.check();
   }
 
-  /** Once is enough. @throws UnfitRedisError */
+  /** Checks the server once. @throws UnfitRedisError */
   async check(): Promise<void> {
     if (this.#isChecked || this.connections === undefined) return;
     await checkServer(this.connections);

@@ -11,10 +11,10 @@ const sweepScript = new RedisScript(WRITING, 'sweep');
 const queueScript = new RedisScript(TASKS, 'sweep-queue');
 const SWEPT_AT_ONCE = 100;
 const QUEUES_AT_ONCE = 20;
-const SHORTEST_MS = 1000;
-const LONGEST_MS = 30_000;
+const MIN_PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 30_000;
 
-/** Removes what has expired from the indexes. Every replica does so, and doing it twice does nothing. */
+/** Removes expired workflows and tasks. Every replica sweeps; sweeping twice does nothing. */
 export class Sweeper {
   readonly #logger = new Logger('Sweeper');
   #timer: NodeJS.Timeout | undefined;
@@ -28,12 +28,12 @@ export class Sweeper {
     private readonly observer: EngineObserver,
     private readonly limits: TaskOptions,
     private readonly feed: RedisFeed,
-    /** Told of every sweep that may have changed something. */
+    /** Called after every sweep. */
     private readonly swept: () => void = () => undefined,
   ) {}
 
   start(): void {
-    this.#again(SHORTEST_MS);
+    this.#again(MIN_PAUSE_MS);
   }
 
   async stop(): Promise<void> {
@@ -42,12 +42,12 @@ export class Sweeper {
     await this.#running;
   }
 
-  /** All that is due now, of all tenants; tells how many workflows that were. */
+  /** Sweeps all tenants. Returns the number of expired workflows. */
   async sweepAll(): Promise<number> {
     return (await this.#sweepTenants()).expired;
   }
 
-  /** Also forgets what the indexes say of `ids`, if their workflows are really gone. */
+  /** Also removes index entries of `ids` whose workflows are gone. */
   async sweep(tenant: string, ids: readonly string[] = []): Promise<{ expired: number; nextDueMs: number }> {
     const prefix = prefixOf(this.namespace, tenant);
     let total = 0;
@@ -81,7 +81,7 @@ export class Sweeper {
     };
   }
 
-  /** Returns when something is due next in any of the tenant's queues. */
+  /** Returns when the next task of the tenant is due. */
   async #sweepQueues(tenant: string): Promise<number> {
     const prefix = prefixOf(this.namespace, tenant);
     const queues = await this.reader.commands('queues', (client) => client.zrange(queuesKey(prefix), '0', '-1'));
@@ -104,18 +104,18 @@ export class Sweeper {
 
   #again(ms: number): void {
     if (this.#isStopped) return;
-    // Replicas started together must not sweep together.
+    // Jitter: replicas that started together must not sweep together.
     this.#timer = setTimeout(() => (this.#running = this.#tick()), ms * (1 + Math.random() / 4)).unref();
   }
 
   async #tick(): Promise<void> {
-    let ms = LONGEST_MS;
+    let ms = MAX_PAUSE_MS;
     if (this.connections.isReady) {
       try {
         const { nextDueMs } = await this.#sweepTenants();
-        ms = Math.max(SHORTEST_MS, Math.min(nextDueMs - Date.now(), LONGEST_MS));
+        ms = Math.max(MIN_PAUSE_MS, Math.min(nextDueMs - Date.now(), MAX_PAUSE_MS));
       } catch (error) {
-        this.#logger.warn(`not swept this time: ${error instanceof Error ? error.message : String(error)}`);
+        this.#logger.warn(`sweep failed: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
     this.#again(ms);

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { CircuitBreaker, usualBreaker, type BreakerState } from './circuit-breaker.js';
+import { CircuitBreaker, defaultBreaker, type BreakerState } from './circuit-breaker.js';
 
 describe('CircuitBreaker', () => {
   let now: number;
   let breaker: CircuitBreaker;
   let seen: BreakerState[];
 
-  const open = (options = usualBreaker) => {
+  const open = (options = defaultBreaker) => {
     now = 0;
     seen = [];
     breaker = new CircuitBreaker(options, () => now);
@@ -77,7 +77,7 @@ describe('CircuitBreaker', () => {
   });
 
   it('never opens when it is switched off', () => {
-    open({ ...usualBreaker, isEnabled: false });
+    open({ ...defaultBreaker, isEnabled: false });
     fail(100);
     expect(breaker.state).toBe('closed');
   });

@@ -7,11 +7,11 @@ export interface BreakerOptions {
   readonly failureThreshold: number;
   /** Successes in a row that close it again. */
   readonly successThreshold: number;
-  /** The longest time that it stays open although the store answers a PING. */
+  /** Maximum time that the breaker stays open although the store answers pings. */
   readonly timeoutMs: number;
 }
 
-export const usualBreaker: BreakerOptions = {
+export const defaultBreaker: BreakerOptions = {
   isEnabled: true,
   failureThreshold: 5,
   successThreshold: 2,
@@ -21,9 +21,8 @@ export const usualBreaker: BreakerOptions = {
 const FIRST_PAUSE_MS = 1000;
 
 /**
- * Keeps calls away from a store that fails them, so that nobody waits for what will not come. Whether the store can be reached is
- * not guessed from the time that has passed but asked: it opens for as long as no PING is answered. Only one that fails calls
- * although it answers PINGs is left alone for longer and longer, up to the timeout.
+ * Fails calls at once while the store is unreachable. Open for as long as no ping is answered, not for a fixed time. If the store answers
+ * pings but fails calls, the pauses grow up to the timeout.
  */
 export class CircuitBreaker {
   readonly #listeners: ((state: BreakerState, before: BreakerState) => void)[] = [];
@@ -42,7 +41,7 @@ export class CircuitBreaker {
     return this.#state;
   }
 
-  /** How long a PING that is answered would still be too early. */
+  /** Rest of the pause, in which answered pings do not count. */
   get pausesForMs(): number {
     return this.#state === 'open' ? Math.max(0, this.#openUntil - this.clock()) : 0;
   }
@@ -51,7 +50,7 @@ export class CircuitBreaker {
     this.#listeners.push(listener);
   }
 
-  /** A call was answered, be it with a refusal. */
+  /** Reports an answered call; a refusal is an answer. */
   succeeded(): void {
     if (this.#state === 'half-open' && ++this.#successes >= this.options.successThreshold) {
       this.#pauseMs = 0;
@@ -61,11 +60,11 @@ export class CircuitBreaker {
     }
   }
 
-  /** There was no connection, or one was lost with what it had under way. */
+  /** Reports a missing or lost connection. */
   failed(): void {
     if (!this.options.isEnabled || this.#state === 'open') return;
     if (this.#state === 'closed' && ++this.#failures < this.options.failureThreshold) return;
-    // Half-open, the PING had promised too much.
+    // The store answers pings but not calls: pause for longer.
     if (this.#state === 'half-open') {
       this.#pauseMs = Math.min(this.#pauseMs === 0 ? FIRST_PAUSE_MS : 2 * this.#pauseMs, this.options.timeoutMs);
     }
@@ -73,7 +72,7 @@ export class CircuitBreaker {
     this.#become('open');
   }
 
-  /** The store has answered a PING. */
+  /** Reports an answered ping. */
   answered(): void {
     if (this.#state === 'open' && this.pausesForMs === 0) this.#become('half-open');
   }

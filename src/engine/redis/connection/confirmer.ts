@@ -8,9 +8,9 @@ const DEFAULT_TIMEOUT_MS = 1000;
 const MARK_KEPT_MS = 86_400_000;
 
 /**
- * Whether this server has what happened under a once key, and a write of this connection behind it, since WAIT speaks of the writes of
- * its own connection. A mark that is there is only given more time, which also a full server does.
- * KEYS[1] the once key   KEYS[2] the mark   ARGV[1] how long the mark is kept
+ * Checks that the server has a once key, then writes a mark on this connection: WAIT counts only writes of its own connection. An existing
+ * mark only gets more time, which a full server allows too.
+ * KEYS[1] the once key   KEYS[2] the mark   ARGV[1] time to live of the mark
  */
 const MARK = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -20,38 +20,38 @@ return 1`;
 interface Waiting {
   readonly once: string;
   readonly mark: string;
-  readonly settle: (confirmation: Confirmation) => void;
+  readonly resolve: (confirmation: Confirmation) => void;
 }
 
 /**
- * Asks whether a replica has a write. The write itself went over a shared connection, which WAIT would hold up for everybody; so on a
- * connection of its own another write follows, to the server that is seen to have the first one: replicas take all writes in one
- * order, so whoever has the second has both. That the server has it is read from the once key, which was written in the same atomic
- * step; one that has taken over without the write lacks the key too. Mark and WAIT leave together, so both go over one connection or neither.
+ * Asks whether a replica has a write. WAIT blocks its connection, so it does not run on the shared one that sent the write, but behind
+ * a second write, the mark, on a connection of its own. Replicas apply all writes in one order: a replica that has the mark has both. The once
+ * key, written in the same atomic step as the write, shows that the server has the write; a server that took over without it lacks the key.
+ * Mark and WAIT are sent together, so both use the same connection.
  */
 export class Confirmer {
-  readonly #lines = new WeakMap<BlockingConnection, Line>();
+  readonly #queues = new WeakMap<BlockingConnection, ConfirmQueue>();
 
   constructor(private readonly connections: RedisConnections) {}
 
-  /** Within twice the time that a confirmation may take. */
+  /** Takes at most twice `confirmTimeoutMs`. */
   async confirm(prefix: string, key: string): Promise<Confirmation> {
     const once = onceKey(prefix, key);
     const connection = await this.connections.blocking(once).catch(() => undefined);
     if (connection === undefined) return 'unconfirmed';
-    let line = this.#lines.get(connection);
-    if (line === undefined) {
-      line = new Line(connection, this.connections.config.confirmTimeoutMs ?? DEFAULT_TIMEOUT_MS);
-      this.#lines.set(connection, line);
+    let queue = this.#queues.get(connection);
+    if (queue === undefined) {
+      queue = new ConfirmQueue(connection, this.connections.config.confirmTimeoutMs ?? DEFAULT_TIMEOUT_MS);
+      this.#queues.set(connection, queue);
     }
-    return line.ask(once, confirmedKey(prefix));
+    return queue.ask(once, confirmedKey(prefix));
   }
 }
 
-/** Those who ask while a WAIT is under way are asked for together in the next one. */
-class Line {
+/** Confirmations of one connection: those requested during a WAIT share the next one. */
+class ConfirmQueue {
   #waiting: Waiting[] = [];
-  #isAsking = false;
+  #isRunning = false;
 
   constructor(
     private readonly connection: BlockingConnection,
@@ -59,21 +59,21 @@ class Line {
   ) {}
 
   ask(once: string, mark: string): Promise<Confirmation> {
-    return new Promise((settle) => {
-      this.#waiting.push({ once, mark, settle });
-      if (!this.#isAsking) void this.#askOn();
+    return new Promise((resolve) => {
+      this.#waiting.push({ once, mark, resolve });
+      if (!this.#isRunning) void this.#run();
     });
   }
 
-  async #askOn(): Promise<void> {
-    this.#isAsking = true;
+  async #run(): Promise<void> {
+    this.#isRunning = true;
     while (this.#waiting.length > 0) {
       const round = this.#waiting;
       this.#waiting = [];
       const answers = await this.#round(round);
-      round.forEach(({ settle }, i) => settle(answers[i] ?? 'unconfirmed'));
+      round.forEach(({ resolve }, i) => resolve(answers[i] ?? 'unconfirmed'));
     }
-    this.#isAsking = false;
+    this.#isRunning = false;
   }
 
   async #round(round: readonly Waiting[]): Promise<readonly Confirmation[]> {

@@ -5,15 +5,15 @@ import { unlessFull } from './redis-errors.js';
 import { RedisScript } from '../scripts/redis-script.js';
 
 const beginScript = new RedisScript([], 'begin-epoch');
-/** Longer than any network holds bytes back. */
+/** Longer than any network can delay a packet. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * What a lost connection had under way can arrive long after everybody gave up. So each commit carries the name of its
- * replica's epoch, and after a loss a new epoch begins before anything else is sent: what comes late is refused.
+ * A fence refuses commits of an older connection. Commits under way on a lost connection may arrive much later, so each commit carries the
+ * epoch of its replica, and a new epoch begins before anything is sent after a loss.
  */
 export class Fences {
-  /** Not over restarts: a new process has nothing under way. */
+  /** New for each process: it has no commits under way. */
   readonly replica = randomUUID().slice(0, 13);
   readonly #epochs = new Map<string, Promise<string>>();
 
@@ -42,10 +42,10 @@ export class Fences {
   async #begin(tenant: string): Promise<string> {
     const client = this.connections.command();
     const prefix = prefixOf(this.namespace, tenant);
-    // A name and not a number: a server that lost its data would count from the start, to numbers that were used before.
+    // A random name: a server that lost its data would hand out numbers again.
     const epoch = randomUUID().slice(0, 13);
     await beginScript.run(client, [fenceKey(prefix, this.replica)], [prefix, epoch, REMEMBERED_MS]);
-    // So that every replica's sweeper knows the tenant, whoever serves it. On a full server the next epoch says so.
+    // The sweepers of all replicas read the tenants from here. A full server gets the name with the next epoch.
     await client.zadd(tenantsKey(this.namespace), Date.now(), tenant).catch(unlessFull);
     return epoch;
   }

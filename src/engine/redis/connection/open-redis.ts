@@ -10,17 +10,16 @@ export class UnreachableRedisError extends Error {
 export interface OpenRedis {
   readonly engine: RedisEngine;
   readonly connections: RedisConnections;
-  /** The engine and its connections. */
+  /** Closes the engine and its connections. */
   close(): Promise<void>;
 }
 
-/** An engine over connections of its own, on a server that is there and fit. @throws Error in words for the operator */
+/** Connects, checks the server and makes an engine that owns the connections. @throws Error with a text for the operator */
 export async function openRedis(config: RedisConfig, parts: Omit<RedisEngineParts, 'namespace'>): Promise<OpenRedis> {
   const connections = new RedisConnections(config);
   try {
     await connections.open();
-    if (!connections.isReady)
-      throw new UnreachableRedisError(`Redis at ${config.host}:${config.port} cannot be reached`);
+    if (!connections.isReady) throw new UnreachableRedisError(`Redis at ${config.host}:${config.port} is unreachable`);
     await checkServer(connections);
   } catch (error) {
     await connections.close();

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../../config/config.js';
 import { StoreAwayError } from '../../errors.js';
-import { CircuitBreaker, usualBreaker } from './circuit-breaker.js';
+import { CircuitBreaker, defaultBreaker } from './circuit-breaker.js';
 import { driverFor } from './drivers/driver-for.js';
 import { explain } from './drivers/explain-failure.js';
 import type {
@@ -12,10 +12,10 @@ import type {
   ServerNode,
 } from './drivers/redis-driver.js';
 
-/** How often an open breaker asks whether Redis is there again, beside each time that a connection comes up. */
-const ASKED_EACH_MS = 500;
+/** Interval of pings while the breaker is open; each new connection pings too. */
+const PING_INTERVAL_MS = 500;
 
-/** All connections of this replica, whatever the kind of Redis: whether they are used, and who is told when they come and go. */
+/** Connections of this replica to a Redis of any kind, with the circuit breaker in front. */
 export class RedisConnections {
   readonly #logger = new Logger('Redis');
   readonly #driver: RedisDriver;
@@ -25,23 +25,23 @@ export class RedisConnections {
   #isClosing = false;
   #wasReady: boolean | undefined;
   #failure: Error | undefined;
-  #asking: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
 
-  /** `silent`: whoever asks says himself how it went. */
+  /** `logsState`: false if the caller reports the state. */
   constructor(
     readonly config: RedisConfig,
-    private readonly log: 'silent' | 'spoken' = 'spoken',
+    private readonly logsState = true,
   ) {
-    this.breaker = new CircuitBreaker(config.breaker ?? usualBreaker);
+    this.breaker = new CircuitBreaker(config.breaker ?? defaultBreaker);
     this.breaker.onChange((state, before) => {
-      if (this.log === 'spoken') this.#logger.warn(`circuit breaker: ${before} -> ${state}`);
-      if (state === 'open') this.#askLater();
-      else if (state === 'half-open') this.#tellReady();
+      if (this.logsState) this.#logger.warn(`circuit breaker: ${before} -> ${state}`);
+      if (state === 'open') this.#pingLater();
+      else if (state === 'half-open') this.#notifyReady();
     });
     this.#driver = driverFor(config, {
       changed: () => {
         this.#noteState();
-        if (this.isReady) void this.#ask();
+        if (this.isReady) void this.#pingBreaker();
       },
       lost: () => {
         if (!this.#isClosing) this.breaker.failed();
@@ -51,23 +51,23 @@ export class RedisConnections {
     });
   }
 
-  /** Tries to connect all; settles when the first attempt of each is over, however it went. */
+  /** Resolves when the first attempt of each connection has succeeded or failed. */
   open(): Promise<void> {
     return this.#driver.open();
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearTimeout(this.#asking);
+    clearTimeout(this.#pingTimer);
     await this.#driver.close();
   }
 
-  /** A connection that is ready, in turn. @throws StoreAwayError when there is none. */
+  /** A ready connection, in rotation. @throws StoreAwayError if there is none. */
   command(): RedisCommands {
     return this.#commands(false);
   }
 
-  /** The same, for a call that has gathered what there is: Redis works on it while this turn goes on. */
+  /** The same for a call that is a batch already: it is written at once, not gathered with others of this turn. */
   atOnce(): RedisCommands {
     return this.#commands(true);
   }
@@ -77,13 +77,13 @@ export class RedisConnections {
     try {
       return this.#driver.commands(atOnce);
     } catch (error) {
-      // That there is none; a driver says nothing else here.
+      // A driver throws only if no connection is ready.
       this.breaker.failed();
       throw error;
     }
   }
 
-  /** Where Redis is, in words for people. */
+  /** Address for logs and reports. */
   get address(): string {
     return this.#driver.address;
   }
@@ -97,7 +97,7 @@ export class RedisConnections {
     return this.isReady && this.breaker.state !== 'open';
   }
 
-  /** Settles when commands may be sent or the time is over. */
+  /** Resolves when commands may be sent, or after `withinMs`. */
   async ready(withinMs: number): Promise<void> {
     if (this.isUsable) return;
     await new Promise<void>((resolve) => {
@@ -111,43 +111,43 @@ export class RedisConnections {
     });
   }
 
-  /** Calls back whenever commands may be sent again. Returns how to stop. */
+  /** Calls back when commands may be sent again. Returns a function that stops it. */
   onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** Whether Redis answers, whatever the breaker says. Takes no longer than a command may. */
+  /** Whether Redis answers, whatever the state of the breaker. Ends by the timeout of a command. */
   async ping(): Promise<boolean> {
     try {
       await this.#driver.commands().ping();
       return true;
     } catch {
-      // No answer is the answer; the loss of the connection is noted where it is noticed.
+      // The driver reports a lost connection itself.
       return false;
     }
   }
 
-  #tellReady(): void {
+  #notifyReady(): void {
     for (const listener of this.#readyListeners) if (this.isUsable) listener();
   }
 
-  /** An open breaker waits for a PING that is answered: on each new connection, and when its pause is over. */
-  async #ask(): Promise<void> {
-    if (this.breaker.state !== 'open') return this.#tellReady();
-    if (this.breaker.pausesForMs > 0) return this.#askLater();
+  /** Pings for an open breaker: on each new connection, and after its pause. */
+  async #pingBreaker(): Promise<void> {
+    if (this.breaker.state !== 'open') return this.#notifyReady();
+    if (this.breaker.pausesForMs > 0) return this.#pingLater();
     if (await this.ping()) this.breaker.answered();
-    else this.#askLater();
+    else this.#pingLater();
   }
 
-  #askLater(): void {
-    clearTimeout(this.#asking);
+  #pingLater(): void {
+    clearTimeout(this.#pingTimer);
     if (this.#isClosing) return;
-    const soon = Math.max(this.breaker.pausesForMs, ASKED_EACH_MS);
-    this.#asking = setTimeout(() => void this.#ask(), soon).unref();
+    const soon = Math.max(this.breaker.pausesForMs, PING_INTERVAL_MS);
+    this.#pingTimer = setTimeout(() => void this.#pingBreaker(), soon).unref();
   }
 
-  /** Calls back whenever a command connection was lost: what it had under way may still arrive. */
+  /** Calls back when a command connection is lost. Its commands under way may still arrive. */
   onLost(listener: () => void): void {
     this.#lostListeners.push(listener);
   }
@@ -156,7 +156,7 @@ export class RedisConnections {
     return this.#driver.canSubscribe;
   }
 
-  /** For subscriptions, opened when first asked for; undefined where there are none. */
+  /** Opened on first use; undefined if the driver has no subscriptions. */
   subscriber(): RedisSubscriber | undefined {
     return this.#driver.subscriber();
   }
@@ -166,12 +166,12 @@ export class RedisConnections {
     return this.#driver.nodes();
   }
 
-  /** To the server that holds `key`, for what blocks a connection; undefined where there are no connections. */
+  /** Connection for blocking commands to the server that holds `key`; undefined if the driver has no connections. */
   blocking(key: string): Promise<BlockingConnection | undefined> {
     return this.#driver.blocking(key);
   }
 
-  /** Why it cannot be reached, as far as that is known; in words for the operator. */
+  /** Known cause of the outage, for the operator. */
   async whyAway(): Promise<string> {
     return explain(this.config, this.#failure);
   }
@@ -184,15 +184,15 @@ export class RedisConnections {
     if (!isNews) return;
     if (isReady) {
       this.#failure = undefined;
-      if (this.log === 'spoken') this.#logger.log(`connected to ${this.address}`);
-    } else if (this.log === 'spoken') {
-      void this.#tellAway();
+      if (this.logsState) this.#logger.log(`connected to ${this.address}`);
+    } else if (this.logsState) {
+      void this.#logOutage();
     }
   }
 
-  async #tellAway(): Promise<void> {
+  async #logOutage(): Promise<void> {
     const why = await this.whyAway();
     if (this.isReady || this.#isClosing) return;
-    this.#logger.error(`cannot reach ${this.address}${why === '' ? '' : ` (${why})`}; trying again`);
+    this.#logger.error(`cannot reach ${this.address}${why === '' ? '' : ` (${why})`}; retrying`);
   }
 }

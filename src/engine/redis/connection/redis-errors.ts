@@ -2,7 +2,7 @@ import { ReplyError } from 'ioredis';
 import { StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
 import { ServiceError } from '../../../service-error.js';
 
-/** The command may or may not have been carried out. */
+/** The command may have been carried out. */
 export class LostAnswerError extends Error {}
 
 /** @throws LostAnswerError */
@@ -10,17 +10,16 @@ export function lostAnswer(): never {
   throw new LostAnswerError('no answer in time');
 }
 
-/** Words of ioredis for a command that it never wrote to a socket. */
+/** Messages of ioredis for a command that it never wrote to a socket. */
 const NOT_SENT =
   /Stream isn't writeable|enableOfflineQueue|ECONNREFUSED|ENOTFOUND|ETIMEDOUT.*connect|connect ETIMEDOUT/i;
 
-/** Words of a server that is there and does not serve, which is as good as away. */
+/** Replies of a server that is up but not serving; treated like a lost connection. */
 const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
 
 /**
- * What a failed command means. A reply that is an error means that nothing was applied, because scripts check before they
- * write; no connection, that nothing was sent; everything else, that nobody knows.
- * The driver's error is not kept as a cause: it carries the command, and with it a state.
+ * Meaning of a failed command. An error reply: nothing was applied, because scripts check before they write. No connection: nothing
+ * was sent. Anything else: unknown. The driver's error is not kept as a cause, since it carries the command and thereby a state.
  */
 export function classified(error: unknown): ServiceError | LostAnswerError {
   if (error instanceof ServiceError || error instanceof LostAnswerError) return error;
@@ -33,7 +32,7 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
 }
 
-/** For what is good to have and may wait for room. @throws the error, if it is another one */
+/** For writes that a full server may skip. @throws the error, if it is another one */
 export function unlessFull(error: unknown): void {
   if (!(error instanceof Error && /\bOOM\b/.test(error.message))) throw error;
 }

@@ -6,13 +6,13 @@ import { unlessFull } from './redis-errors.js';
 import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
 import { ServerStates, type ServerState } from './server-state.js';
 
-/** Redis is there, but the service must not work with it as it is. */
+/** Redis is reachable, but its configuration or data must not be used. */
 export class UnfitRedisError extends Error {}
 
-/** Raised when keys or the fields in them change their meaning; what another version has written is not guessed at. */
+/** Raised when keys or their fields change meaning. Data of another schema is refused. */
 export const SCHEMA = '3';
 
-/** Says what is in force. @throws UnfitRedisError in words for the operator. */
+/** Logs the facts about the server. @throws UnfitRedisError with a text for the operator. */
 export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
   const asked = new ServerStates(connections);
   const states = await asked.read();
@@ -57,7 +57,7 @@ async function checkSchema(connections: RedisConnections): Promise<void> {
   const client = connections.command();
   const known = await client.get(key);
   if (known === null) {
-    // A server that is full says so on every write; it is none of the start's business.
+    // A full server must not stop the start; writes report it.
     await client.set(key, SCHEMA, 'NX').catch(unlessFull);
   } else if (known !== SCHEMA) {
     throw new UnfitRedisError(

@@ -1,17 +1,17 @@
 import type { ServerState } from './server-state.js';
 
-/** Of the memory limit, what is a matter for the operator and what is nearly too late. */
-const FULL = 0.9;
+/** Share of the memory limit from which on the operator is warned. */
+const NEARLY_FULL = 0.9;
 
-/** Something about a server that the operator should know: what is so, and what to do. */
+/** A problem of a server and its remedy, for the operator. */
 export interface Finding {
   readonly level: 'warn' | 'error';
   readonly about: 'eviction' | 'persistence' | 'memory' | 'role' | 'version' | 'replication';
   readonly says: string;
 }
 
-/** Oldest version with all commands that the scripts use. */
-const OLDEST = [6, 2];
+/** Oldest version with all commands of the scripts. */
+const MIN_VERSION = [6, 2];
 
 export function findingsOf(states: readonly ServerState[]): Finding[] {
   return states.flatMap((state) => {
@@ -45,7 +45,7 @@ function findingsOfOne({ info, config }: ServerState): Finding[] {
     found.push({ level: 'warn', about: 'persistence', says });
   }
   const fullness = fullnessOf(info);
-  if (fullness !== undefined && fullness > FULL) {
+  if (fullness !== undefined && fullness > NEARLY_FULL) {
     const says = `memory is ${Math.round(fullness * 100)} % full; at 100 % writes are refused, deletes and ends of tasks still pass. Raise maxmemory`;
     found.push({ level: 'error', about: 'memory', says });
   }
@@ -54,7 +54,7 @@ function findingsOfOne({ info, config }: ServerState): Finding[] {
     found.push({ level: 'error', about: 'role', says });
   }
   if (isTooOld(info['redis_version'])) {
-    const says = `version ${info['redis_version']} is older than ${OLDEST.join('.')}, the oldest that the scripts run on`;
+    const says = `version ${info['redis_version']} is older than ${MIN_VERSION.join('.')}, the oldest that the scripts run on`;
     found.push({ level: 'error', about: 'version', says });
   }
   return found;
@@ -77,10 +77,10 @@ export function fullnessOf(info: ServerState['info']): number | undefined {
 function isTooOld(version: string | undefined): boolean {
   if (version === undefined) return false;
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major < (OLDEST[0] as number) || (major === OLDEST[0] && minor < (OLDEST[1] as number));
+  return major < (MIN_VERSION[0] as number) || (major === MIN_VERSION[0] && minor < (MIN_VERSION[1] as number));
 }
 
-/** What a crash of Redis can lose, by the server that keeps least. */
+/** What a crash of Redis can lose, by the least durable server. */
 export function durabilityOf(states: readonly ServerState[]): string {
   return states.map(durabilityOfOne).toSorted((a, b) => a.rank - b.rank)[0]?.says ?? 'unknown';
 }
@@ -107,7 +107,7 @@ function durabilityOfOne({ info, config }: ServerState): { rank: number; says: s
     : { rank: 1, says: 'snapshots only: everything since the last one' };
 }
 
-/** What is in force, for health and for the log. Of several servers, sums and the worst. */
+/** Facts for health and log. Of several servers: sums and minimums. */
 export function factsOf(states: readonly ServerState[]): Record<string, string | number | boolean | null> {
   const [first] = states;
   const known = (name: string) => states.map(({ info }) => info[name]).filter((value) => value !== undefined);

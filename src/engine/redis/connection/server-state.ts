@@ -3,26 +3,26 @@ import type { RedisConnections } from './redis-connections.js';
 
 export type Words = Readonly<Record<string, string>>;
 
-/** What one server says of itself, as far as it lets us ask. */
+/** INFO and CONFIG of one server, as far as this user may read them. */
 export interface ServerState {
   readonly address: string;
-  /** INFO; empty when this user may not ask. */
+  /** Empty if this user may not run INFO. */
   readonly info: Words;
-  /** Some of CONFIG; empty when this user may not ask. */
+  /** Empty if this user may not run CONFIG. */
   readonly config: Words;
 }
 
 const ASKED = ['save', 'appendfsync', 'maxmemory-policy', 'min-replicas-to-write'];
-/** A user without the right, or a service that has no such command. */
-const NOT_FOR_US = /^NOPERM|unknown command|not (available|allowed|supported)|^ERR Command .*not/i;
+/** Replies to a user without the permission, and of a service without the command. */
+const REFUSED = /^NOPERM|unknown command|not (available|allowed|supported)|^ERR Command .*not/i;
 
-/** Asks all servers about themselves. What may not be asked is unknown, and not asked again. */
+/** Reads the state of all servers. Refused commands are not sent again. */
 export class ServerStates {
   readonly #refused = new Set<string>();
 
   constructor(private readonly connections: RedisConnections) {}
 
-  /** Commands that this user may not run, or the server does not know. */
+  /** Commands that this user may not run or the server does not have. */
   get refused(): ReadonlySet<string> {
     return this.#refused;
   }
@@ -49,7 +49,7 @@ export class ServerStates {
     try {
       return await node.ask(command, ...args);
     } catch (error) {
-      if (!(error instanceof Error && NOT_FOR_US.test(error.message))) throw error;
+      if (!(error instanceof Error && REFUSED.test(error.message))) throw error;
       this.#refused.add(command);
       return undefined;
     }
@@ -66,7 +66,7 @@ function infoOf(text: unknown): Words {
   );
 }
 
-/** Names and values in turn, or as a map: both are usual. */
+/** RESP2 gives names and values in turn, RESP3 a map. */
 function pairsOf(reply: unknown): Words {
   if (reply instanceof Map) return Object.fromEntries(reply) as Words;
   if (!Array.isArray(reply)) return {};

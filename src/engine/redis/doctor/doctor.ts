@@ -14,7 +14,7 @@ const probeScript = new RedisScript([], 'probe');
 
 export interface Check {
   readonly name: string;
-  /** 'unknown': it could not be found out, which by itself is no fault. */
+  /** 'unknown': could not be checked, which is no failure. */
   readonly status: 'ok' | 'warn' | 'fail' | 'unknown';
   readonly says: string;
   /** What to do about it. */
@@ -30,22 +30,22 @@ export interface Examination {
 const PINGS = 20;
 const SLOW_MS = 10;
 const SKEW_MS = 2000;
-/** Keys that are looked at; of more, the rest is guessed from these. */
+/** Keys that are examined. */
 const SAMPLED = 5000;
 const SCAN_AT_ONCE = 500;
 const SUBSCRIBED_WITHIN_MS = 3000;
 
-/** Looks at a Redis as a physician does: nothing is changed but keys of its own, which are removed again. */
+/** Read-only checks of a Redis; the few probe keys are removed again. */
 export async function examine(config: RedisConfig): Promise<Examination> {
-  const connections = new RedisConnections(config, 'silent');
+  const connections = new RedisConnections(config, false);
   try {
     await connections.open();
     await connections.ready(config.connectTimeoutMs);
     const target = connections.address;
     if (!connections.isReady) {
       const why = await connections.whyAway();
-      const says = `${target} cannot be reached${why === '' ? '' : `: ${why}`}`;
-      const advice = 'look at the address, the password and the network between here and there';
+      const says = `${target} is unreachable${why === '' ? '' : `: ${why}`}`;
+      const advice = 'check the address, the password and the network';
       return { target, isReachable: false, checks: [{ name: 'connection', status: 'fail', says, advice }] };
     }
     return { target, isReachable: true, checks: await checksOf(connections) };
@@ -145,7 +145,7 @@ async function clock(nodes: readonly ServerNode[]): Promise<Check> {
       const [seconds, micros] = (await node.ask('TIME')) as [string, string];
       const after = Date.now();
       const theirs = Number(seconds) * 1000 + Number(micros) / 1000;
-      // Within the time that asking took, nobody can tell.
+      // Within the round trip a skew cannot be measured.
       return Math.max(0, before - theirs, theirs - after);
     }),
   );
@@ -178,7 +178,7 @@ async function latency(connections: RedisConnections): Promise<Check> {
   };
 }
 
-/** With the rights of this user, where its keys are. */
+/** Runs with the permissions of this user, on the server that holds its keys. */
 async function commands(connections: RedisConnections): Promise<Check> {
   const prefix = prefixOf(connections.config.namespace, 'default');
   const name = randomUUID();
@@ -249,7 +249,7 @@ async function schema(connections: RedisConnections): Promise<Check> {
 async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Check> {
   const tag = hashTagOf(name);
   const prefix = name === '' ? '' : `${name}:`;
-  // Those of other tenants too, whose tag stands behind the namespace or within it.
+  // Prefix of other tenants, whose tag follows the namespace or lies within it.
   const tenant = tag === undefined ? `${prefix}{` : name.replace(`{${tag}}`, () => `{${tag}:`);
   let [seen, foreign, unfinished] = [0, 0, false];
   for (const node of nodes) {
@@ -283,6 +283,6 @@ async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode
     name: 'keys',
     status: 'warn',
     says: `${where}: ${foreign} are of other programs`,
-    advice: 'give Waymark a REDIS_NAMESPACE or a database of its own, so that nobody deletes what is another’s',
+    advice: 'give Waymark a REDIS_NAMESPACE or a database of its own, so that no program deletes keys of another',
   };
 }

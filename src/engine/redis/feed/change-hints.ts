@@ -2,15 +2,15 @@ import type { Topic } from '../../engine.js';
 import { changesChannel, prefixOf } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 
-/** When hints cannot be had, whoever waits looks for himself this often. */
-const POLL_MS = 2000;
+/** Poll interval while pub/sub is unavailable. */
+const DEFAULT_POLL_MS = 2000;
 
 interface Channel {
   readonly listeners: Map<string, Set<() => void>>;
   isSubscribed: boolean;
 }
 
-/** Tells waiting requests that something has changed, whichever replica changed it. One subscription per tenant that somebody waits in. */
+/** Tells waiting requests of changes by any replica. One subscription per tenant with waiting requests. */
 export class ChangeHints {
   readonly #channels = new Map<string, Channel>();
   #timer: NodeJS.Timeout | undefined;
@@ -19,7 +19,7 @@ export class ChangeHints {
   constructor(
     private readonly connections: RedisConnections,
     private readonly namespace: string,
-    private readonly pollMs = POLL_MS,
+    private readonly pollMs = DEFAULT_POLL_MS,
   ) {}
 
   listen(tenant: string, topic: Topic, listener: () => void): () => void {
@@ -34,7 +34,7 @@ export class ChangeHints {
     };
   }
 
-  /** Of what this replica has changed itself: heard at once where nothing can be subscribed to. Without topics it may be anything. */
+  /** For changes by this replica, if there is no pub/sub. Without topics all listeners are told. */
   tell(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;
@@ -58,7 +58,7 @@ export class ChangeHints {
   }
 
   #subscribe(name: string, channel: Channel): void {
-    this.#timer ??= setInterval(() => this.#pollUnheard(), this.pollMs).unref();
+    this.#timer ??= setInterval(() => this.#pollUnsubscribed(), this.pollMs).unref();
     const subscriber = this.connections.subscriber();
     if (subscriber === undefined) return;
     if (!this.#isListening) {
@@ -66,10 +66,10 @@ export class ChangeHints {
       subscriber.onMessage((from, topics) => {
         const listeners = this.#channels.get(from)?.listeners;
         for (const topic of topics.split('\n')) if (topic !== 'feed') tell(listeners?.get(topic));
-        // Every change is an event.
+        // Every change is an event of the feed.
         tell(listeners?.get('feed'));
       });
-      // Hints were missed while the connection was away.
+      // Hints were missed while the connection was lost.
       subscriber.onReady(() => {
         this.#subscribeAgain();
         this.tellAll();
@@ -78,14 +78,14 @@ export class ChangeHints {
     subscriber.subscribe(name).then(
       () => {
         channel.isSubscribed = true;
-        // A change between the caller's call and this moment went by unheard.
+        // A change before the subscription took effect was not heard.
         for (const listeners of channel.listeners.values()) tell(listeners);
       },
       () => undefined,
     );
   }
 
-  /** What was asked for while the connection was lost has failed, and nobody else repeats it. */
+  /** Subscriptions that failed while the connection was lost are not repeated by the client. */
   #subscribeAgain(): void {
     for (const [name, channel] of this.#channels) if (!channel.isSubscribed) this.#subscribe(name, channel);
   }
@@ -101,7 +101,7 @@ export class ChangeHints {
     this.#timer = undefined;
   }
 
-  #pollUnheard(): void {
+  #pollUnsubscribed(): void {
     const isAway = this.connections.subscriber()?.isReady !== true;
     if (!isAway) this.#subscribeAgain();
     for (const channel of this.#channels.values()) {
@@ -109,7 +109,7 @@ export class ChangeHints {
     }
   }
 
-  /** That anything may have changed, in any tenant. */
+  /** Anything may have changed, in any tenant. */
   tellAll(): void {
     for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) tell(some);
   }

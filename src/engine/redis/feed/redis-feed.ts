@@ -9,7 +9,7 @@ import { listOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
 const trimScript = new RedisScript(['base'], 'trim-feed');
-/** The entry with which the stream of an epoch begins; a place, and nothing that happened. */
+/** First entry of the stream of an epoch: a place, not an event. */
 const STARTED = 'feed.started';
 
 /** The stream of a tenant's events. */
@@ -37,7 +37,7 @@ export class RedisFeed {
     return idOf(last, textOf(epoch));
   }
 
-  /** Lets go of what is too old. */
+  /** Removes events past their retention. */
   async trim(tenant: string): Promise<void> {
     const { maxAgeMs } = this.options.feed ?? DEFAULT_FEED;
     const keys = [feedKey(prefixOf(this.namespace, tenant))];
@@ -46,7 +46,7 @@ export class RedisFeed {
 
   async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {
     const keys = [feedKey(prefixOf(this.namespace, tenant))];
-    // Only the first one to ask gives the epoch its name.
+    // Used if the feed has no epoch yet.
     const name = randomBytes(4).toString('hex');
     return listOf(await this.reader.run(feedScript, 'feed', tenant, keys, [name, ...args]));
   }

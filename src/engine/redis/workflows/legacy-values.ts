@@ -5,7 +5,7 @@ import { listOf, textOf } from '../scripts/reply.js';
 
 const KEYS_AT_ONCE = '1000';
 
-/** Ids of values that programs before this one wrote, page by page. It walks the whole key space: for operators, never for a request. */
+/** Ids of values that other programs wrote, in pages. Scans the whole key space: for operators, never for a request. */
 export async function* legacyIds(
   connections: RedisConnections,
   namespace: string,
@@ -23,7 +23,7 @@ export async function* legacyIds(
       const [next, keys] = listOf(await ask('SCAN', cursor, 'MATCH', `${start}*`, 'COUNT', KEYS_AT_ONCE));
       cursor = textOf(next);
       const found = listOf(keys).map(textOf);
-      // A walk of the key space may show a key twice.
+      // SCAN may return a key twice.
       const ids = [...new Set(found.filter((key) => key.startsWith(start)).map((key) => key.slice(start.length)))];
       const isKnown = await Promise.all(ids.map((id) => ask('EXISTS', `${metaStart}${id}`)));
       const legacy = ids.filter((_, i) => isKnown[i] === 0);

@@ -14,7 +14,7 @@ const countScript = new RedisScript(RECORDS, 'count');
 
 type Item = ListPage['items'][number];
 
-/** Where in the index an item stood, which is where the page after it goes on. */
+/** An item and its score in the index, where the next page begins. */
 interface Placed {
   readonly score: number;
   readonly item: Item;
@@ -34,7 +34,7 @@ interface Step {
   readonly placed: readonly Placed[];
 }
 
-/** Pages and counts from the indexes, in steps that each hold Redis only for a moment. */
+/** Pages and counts from the indexes, in short steps, so that no step blocks Redis for long. */
 export class Listing {
   constructor(
     private readonly reader: ScriptReader,
@@ -43,7 +43,7 @@ export class Listing {
     private readonly find: (tenant: string, id: string) => Promise<WorkflowRecord | undefined>,
   ) {}
 
-  /** One page of the walk a listing is on; see ListPosition for the rising one. */
+  /** One page; see ListPosition for the rising walk. */
   async page(tenant: string, { filter, sort, limit, includeState, after }: ListQuery): Promise<ListPage> {
     const rising = after?.rising === true;
     const walk: Walk = {
@@ -56,7 +56,7 @@ export class Listing {
     let position = after && { score: after.atMs, id: after.id };
     let newestMs: number | undefined;
     let bytes = 0;
-    // One more than asked for tells whether there is a next page.
+    // One item more than the limit shows that there is a next page.
     while (found.length <= limit && bytes <= PAGE_BYTES) {
       const step = await this.#step(tenant, walk, position, limit + 1 - found.length, PAGE_BYTES - bytes + 1);
       newestMs ??= step.newestMs;
@@ -147,7 +147,7 @@ export class Listing {
     );
     const [status, score, id, stale, newest, ...items] = reply;
     const gone = JSON.parse(textOf(stale)) as unknown;
-    // Their states were deleted behind our back; nobody else would ever clear their entries.
+    // Another program deleted their states; only a sweep by id clears their entries.
     if (Array.isArray(gone)) await this.sweeper.sweep(tenant, gone as string[]);
     const placed = await Promise.all(items.map((item) => this.#placed(tenant, item, includeState)));
     return {
@@ -165,7 +165,7 @@ export class Listing {
       return { score: Number(score), item: { ...pickMeta(found), ...(includeState && { state: textOf(state) }) } };
     }
     const record = await this.find(tenant, found.id).catch(unlessUnreadable);
-    // What another program wrote and nobody can read hides none of the others; that it is there can still be told.
+    // An unreadable value of another program is left out, or shown without its state; it hides no other workflow.
     if (record === undefined) return includeState ? undefined : { score: Number(score), item: pickMeta(found) };
     const { state: current, ...meta } = record;
     return { score: Number(score), item: includeState ? { ...meta, state: current } : meta };

@@ -11,17 +11,17 @@ import type { ScriptContext } from '../scripts/script-context.js';
 
 const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
 
-/** A record that has no number yet. `keepMs` is null for ever. */
+/** A record without its number. `keepMs` null is for ever. */
 export interface NewConflict {
   readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
   readonly keepMs: number | null;
   readonly state: string | undefined;
 }
 
-/** What is kept of a record beside its number and its end. */
+/** A record as it is stored, without its number. */
 type Stored = Omit<ConflictRecord, 'n'>;
 
-/** Conflict records in Redis: small ones in a list of their workflow, their states each under a key of its own. */
+/** Conflict records in Redis: records in a list of their workflow, each state under its own key. */
 export class RedisConflicts {
   constructor(
     private readonly sender: ScriptSender,
@@ -67,7 +67,7 @@ export class RedisConflicts {
     const [, entry] = await this.#read(tenant, id, n + 1, 1, true);
     if (entry === undefined || entry[0].n !== n) return undefined;
     const [record, state] = entry;
-    // Both end together, but not in the same instant.
+    // Record and state expire together, but not in the same instant.
     return record.is === 'state' && state === undefined ? undefined : { ...record, state };
   }
 

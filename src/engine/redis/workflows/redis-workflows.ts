@@ -13,11 +13,11 @@ import { listOf } from '../scripts/reply.js';
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(WRITING, 'adopt');
 const versionsScript = new RedisScript(RECORDS, 'versions');
-/** States of one reply; a hundred large ones at once would hold up Redis for everybody. */
+/** States of one reply; a hundred large ones would block Redis. */
 const FOUND_AT_ONCE = 10;
-const MOST_ROUNDS = 50;
+const MAX_ROUNDS = 50;
 
-/** Workflows as they are and were. A value that another program wrote is shown, and becomes one of ours when that is needed. */
+/** Current and earlier versions. A value that another program wrote is shown, and adopted when needed. */
 export class RedisWorkflows {
   constructor(
     private readonly reader: ScriptReader,
@@ -28,7 +28,7 @@ export class RedisWorkflows {
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     const prefix = prefixOf(this.namespace, tenant);
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       const reply = listOf(await this.reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
       const line = reply[0];
       const state = reply[1];
@@ -38,13 +38,13 @@ export class RedisWorkflows {
         this.observer.read(1);
         return { ...pickMeta(found), state };
       }
-      const record = await this.#settled(tenant, found, state);
+      const record = await this.#recordOf(tenant, found, state);
       if (record !== undefined) return record;
     }
     throw keepsChanging();
   }
 
-  /** As findMany, but a value that is not JSON is left out and hides none of the others. */
+  /** As findMany, but leaves out values that are not JSON. */
   async findReadable(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     try {
       return await this.findMany(tenant, ids);
@@ -96,8 +96,8 @@ export class RedisWorkflows {
     return { found: 'version', version: newest as VersionRecord & { state: string } };
   }
 
-  /** What to show of a value that another program wrote; undefined when it must be read again. */
-  async #settled(tenant: string, found: Found, state: string): Promise<WorkflowRecord | undefined> {
+  /** Record of a value that another program wrote; undefined if it was adopted and must be read again. */
+  async #recordOf(tenant: string, found: Found, state: string): Promise<WorkflowRecord | undefined> {
     const index = this.#indexOf(found.id, state);
     if (found.kind === 'legacy') {
       this.observer.read(1);
@@ -107,7 +107,7 @@ export class RedisWorkflows {
     return undefined;
   }
 
-  /** Makes a value that another program wrote one of ours, with the time it has left. @throws StateNotJsonError */
+  /** Makes a value of another program a workflow, with its remaining time to live. @throws StateNotJsonError */
   async adopt(tenant: string, id: string): Promise<void> {
     const record = await this.find(tenant, id);
     if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
@@ -130,7 +130,7 @@ export class RedisWorkflows {
   async #versions(tenant: string, id: string, before: number | undefined, limit: number, includeState: boolean) {
     const prefix = prefixOf(this.namespace, tenant);
     const args = [id, before === undefined ? '' : String(before), String(limit), includeState ? '1' : '0'];
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       const reply = await this.reader.run(versionsScript, 'versions', tenant, [stateKey(prefix, id)], args);
       if (reply === null || reply === undefined) return undefined;
       const [line, oldest, ...entries] = listOf(reply);

@@ -16,10 +16,10 @@ import { keySlot } from './key-slot.js';
 
 const PAUSE_MS = 50;
 
-/** What a node says that has not carried out a script, and that another node, or the same one soon, will carry out. */
+/** Replies of a node that did not run a script and will soon, or that another node will run. */
 const MOVING = /non local key|^CLUSTERDOWN|^TRYAGAIN|^MASTERDOWN/;
 
-/** All masters of a Cluster. A tenant's keys share a slot, so each script finds all it needs on one of them. */
+/** All masters of a Cluster. The keys of a tenant share a slot, so one master has all keys of a script. */
 export class ClusterDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = true;
@@ -36,7 +36,7 @@ export class ClusterDriver implements RedisDriver {
   ) {
     this.address = `the Cluster of ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
     this.#clusters = Array.from({ length: config.maxConnections - 1 }, () => this.#cluster(nodes));
-    this.#commands = this.#clusters.map((cluster) => patient(cluster, config.commandTimeoutMs));
+    this.#commands = this.#clusters.map((cluster) => retrying(cluster, config.commandTimeoutMs));
   }
 
   get isReady(): boolean {
@@ -72,12 +72,12 @@ export class ClusterDriver implements RedisDriver {
     }));
   }
 
-  /** Any node will do: what is published on one is heard on all. */
+  /** Any node: a Cluster forwards published messages to all nodes. */
   subscriber(): RedisSubscriber {
     return (this.#subscriber ??= subscriberOf(this.#clusters[0] as Cluster));
   }
 
-  /** To the node that is the master of the key's slot now; one that has left is forgotten. */
+  /** To the current master of the key's slot. */
   async blocking(key: string): Promise<BlockingConnection> {
     const cluster = this.#ready();
     const master = cluster.slots[keySlot(key)]?.[0];
@@ -115,10 +115,10 @@ export class ClusterDriver implements RedisDriver {
       {
         redisOptions: nodeOptions(this.config),
         lazyConnect: true,
-        // While a connection to a node is being made, what is meant for it waits for that, and fails with it.
+        // Commands for a node wait while a connection to it is made, and fail with it.
         enableOfflineQueue: true,
         scaleReads: 'master',
-        // With a delay here, the client sends again what a lost node may have carried out.
+        // With a delay, the client would resend commands that a lost node may have carried out.
         retryDelayOnFailover: 0,
         retryDelayOnClusterDown: 0,
         retryDelayOnTryAgain: PAUSE_MS,
@@ -136,7 +136,7 @@ export class ClusterDriver implements RedisDriver {
   }
 }
 
-/** A Cluster has one database, and its nodes are known by address. */
+/** A Cluster has one database. Nodes are known by address, so a TLS name does not apply. */
 function nodeOptions(config: RedisConfig) {
   const {
     db: _one,
@@ -148,13 +148,10 @@ function nodeOptions(config: RedisConfig) {
   return { ...options, ...(config.tls && { tls: tlsOptions(config.tls) }) };
 }
 
-/**
- * While a slot moves, and while a replica takes over, nodes refuse scripts without carrying them out. That is over soon, so it is
- * asked again for as long as a command may take.
- */
-function patient(cluster: Cluster, patienceMs: number): RedisCommands {
+/** Nodes refuse scripts while a slot moves or a replica takes over. Retries until the timeout of a command. */
+function retrying(cluster: Cluster, timeoutMs: number): RedisCommands {
   const again = async (send: () => Promise<unknown>): Promise<unknown> => {
-    const until = performance.now() + patienceMs;
+    const until = performance.now() + timeoutMs;
     for (;;) {
       try {
         return await send();
@@ -179,7 +176,7 @@ function patient(cluster: Cluster, patienceMs: number): RedisCommands {
   };
 }
 
-/** The client keeps a connection for it, to another node when its own has gone. It does not say when, so the slots' refresh is taken for it. */
+/** The client moves its subscription to another node if its own leaves, without an event. Changes of nodes are taken for it. */
 function subscriberOf(cluster: Cluster): RedisSubscriber {
   return {
     get isReady() {

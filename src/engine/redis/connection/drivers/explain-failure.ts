@@ -2,8 +2,8 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address, RedisConfig } from '../../../../config/config.js';
 
-/** A busy machine may take its time for a handshake; a server that does not understand says so, or hangs up, at once. */
-const PATIENCE_MS = 3000;
+/** A handshake on a busy machine takes long; a server of the other protocol hangs up at once. */
+const HANDSHAKE_TIMEOUT_MS = 3000;
 
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [
@@ -20,7 +20,7 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/Unauthorized/i, 'it refuses the token'],
 ];
 
-/** Why Redis cannot be reached, in words for the operator; '' when nothing is known but that. */
+/** Why Redis is unreachable, for the operator; '' if unknown. */
 export async function explain(config: RedisConfig, failure: Error | undefined): Promise<string> {
   const text = failure === undefined ? '' : textOf(failure);
   const known = KNOWN.find(([pattern]) => pattern.test(text))?.[1];
@@ -34,7 +34,7 @@ function textOf(error: Error): string {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0].message : error.message;
 }
 
-/** A client without TLS at a server with it, or the other way round, sees nothing but a closed connection. So it is tried out. */
+/** A mismatch of TLS shows only as a closed connection, so the other protocol is tried. */
 async function wrongProtocol(config: RedisConfig): Promise<string | undefined> {
   const address = addressOf(config);
   if (address === undefined) return undefined;
@@ -69,7 +69,7 @@ function tried(socket: Socket, event: string, isRight: (data: string) => boolean
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(end, PATIENCE_MS, false);
+    const timer = setTimeout(end, HANDSHAKE_TIMEOUT_MS, false);
     socket.once(event, (data?: Buffer) => end(isRight(String(data ?? ''))));
     socket.on('error', () => end(false));
     socket.once('close', () => end(false));

@@ -1,6 +1,6 @@
 import type { ScriptClient } from '../../scripts/redis-script.js';
 
-/** What the engine sends besides its scripts. Every kind of Redis answers in the same shapes. */
+/** Commands besides scripts. Every kind of Redis answers in the same shapes. */
 export interface RedisCommands extends ScriptClient {
   ping(): Promise<string>;
   get(key: string): Promise<string | null>;
@@ -12,7 +12,7 @@ export interface RedisCommands extends ScriptClient {
   publish(channel: string, message: string): Promise<unknown>;
 }
 
-/** Hears what is published. After a loss it subscribes again by itself and says that it is ready. */
+/** Pub/sub. After a loss the subscriber subscribes again and reports that it is ready. */
 export interface RedisSubscriber {
   readonly isReady: boolean;
   subscribe(channel: string): Promise<unknown>;
@@ -21,44 +21,43 @@ export interface RedisSubscriber {
   onReady(listener: () => void): void;
 }
 
-/** One server that holds keys, for questions about itself. */
+/** One server that holds keys. */
 export interface ServerNode {
   readonly address: string;
-  /** Any command; an error is a rejection with the words of the server. */
+  /** Any command. An error reply rejects with the message of the server. */
   ask(command: string, ...args: string[]): Promise<unknown>;
 }
 
-/** What a driver says of itself as it happens. */
+/** Events of a driver. */
 export interface DriverEvents {
-  /** It may have become ready, or be so no longer. */
+  /** The readiness may have changed. */
   changed(): void;
-  /** A connection was lost: what it had under way may still arrive. */
+  /** A connection was lost. Its commands under way may still arrive. */
   lost(): void;
-  /** Why it could not connect; for the log. */
+  /** A connection failed; for the log. */
   failed(error: Error): void;
 }
 
 /**
- * One way to talk to a Redis. What all of them promise: nothing waits in a hidden queue, nothing is sent a second time unless it is
- * certain that it was not carried out, and every command ends by a deadline.
+ * Connections to one kind of Redis. Guarantees of all drivers: no hidden queue of commands; no command is sent again unless it certainly was
+ * not carried out; every command ends by a deadline.
  */
 export interface RedisDriver {
-  /** Where it is, for the log; no secrets. */
+  /** For the log, without secrets. */
   readonly address: string;
   readonly isReady: boolean;
-  /** Settles when the first attempt to connect is over, however it went. */
+  /** Resolves when the first attempt to connect has succeeded or failed. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** `atOnce`: what is sent need not wait for other commands of this turn. @throws StoreAwayError when nothing is ready. */
+  /** `atOnce`: write without waiting for other commands of this turn. @throws StoreAwayError if no connection is ready. */
   commands(atOnce?: boolean): RedisCommands;
-  /** Whether there is a `subscriber` at all; where there is none, whoever waits has to look for himself. */
+  /** False if there is no pub/sub; then waiting requests poll. */
   readonly canSubscribe: boolean;
   subscriber(): RedisSubscriber | undefined;
-  /** All servers that hold keys; only those that answer to somebody. @throws StoreUnavailableError */
+  /** All servers that hold keys. @throws StoreUnavailableError */
   nodes(): Promise<readonly ServerNode[]>;
   /**
-   * A connection of its own to the server that holds `key`, for what blocks a connection. Undefined where there are no connections.
-   * Closed by the driver.
+   * Connection for blocking commands to the server that holds `key`. Undefined if the driver has no connections. The driver closes it.
    */
   blocking(key: string): Promise<BlockingConnection | undefined>;
 }

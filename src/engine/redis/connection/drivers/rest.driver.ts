@@ -8,15 +8,15 @@ import type { DriverEvents, RedisCommands, RedisDriver, ServerNode } from './red
 
 const PAUSE_MS = 500;
 
-/** Errors of Redis begin with their kind in capitals; what a gateway says of its own does not. */
+/** Errors of Redis begin with their kind in capitals; those of a gateway do not. */
 const OF_REDIS = /^[A-Z][A-Z0-9_]+ /;
 const NOT_LET_IN = /^(Unauthorized|WRONGPASS|NOAUTH|Forbidden)/i;
-/** The words with which the client ends its errors: the whole command, and with it a state. */
+/** The client appends the whole command to its errors, and thereby a state. */
 const COMMAND_FOLLOWS = /, command was: [^]*$/;
 
 /**
- * Redis behind HTTP, one request for each command. There is nothing to hold open, so nothing can be subscribed to; and a request without
- * an answer in time may still be carried out, so it counts as a lost connection.
+ * Redis behind HTTP, one request per command. No connection is held open, so there is no pub/sub. A request that times out may
+ * still be carried out, so it counts as a lost connection.
  */
 export class RestDriver implements RedisDriver {
   readonly address: string;
@@ -36,12 +36,12 @@ export class RestDriver implements RedisDriver {
       url,
       token,
       automaticDeserialization: false,
-      // JSON carries all text there is; the other encoding costs its decoding and drops a byte order mark.
+      // JSON carries any text; base64 costs its decoding and drops a byte order mark.
       responseEncoding: false,
       enableTelemetry: false,
       enableAutoPipelining: false,
       retry: { retries: 0 },
-      // As a function: a signal of a request that is over answers it with null, as if there were nothing.
+      // A function: after an abort a shared signal would answer later requests with null.
       signal: () => AbortSignal.timeout(config.commandTimeoutMs),
     });
     this.#commands = commandsOver((...command) => this.#ask(command));

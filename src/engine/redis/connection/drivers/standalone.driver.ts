@@ -11,7 +11,7 @@ import type {
   ServerNode,
 } from './redis-driver.js';
 
-/** One server, or whichever of a group is its master now: a few connections to it, used in turn. */
+/** A few connections to one server, or to the current master of a group, used in rotation. */
 export class StandaloneDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = true;
@@ -48,7 +48,7 @@ export class StandaloneDriver implements RedisDriver {
     this.#blocking?.client.disconnect();
     for (const client of [...this.#commands, this.#subscriber]) {
       if (client === undefined) continue;
-      // A server that is away cannot say goodbye.
+      // QUIT needs a connection.
       if (client.status === 'ready') await client.quit().catch(() => undefined);
       client.disconnect();
     }
@@ -73,7 +73,7 @@ export class StandaloneDriver implements RedisDriver {
 
   subscriber(): RedisSubscriber {
     if (this.#subscriber === undefined) {
-      // Silence is normal here, so no deadline for the socket; after a loss the client subscribes again by itself.
+      // A subscription may be silent, so its socket has no timeout. After a loss the client subscribes again.
       const { socketTimeout: _none, ...options } = this.options;
       this.#subscriber = new Redis({
         ...options,
@@ -107,10 +107,7 @@ export class StandaloneDriver implements RedisDriver {
     throw new StoreAwayError();
   }
 
-  /**
-   * Lets the commands of one turn of the event loop leave in one system call: under load that is a fifth of the cost of a
-   * request. Nothing waits for another's answer, and what is written goes out before the turn ends.
-   */
+  /** Commands of one turn of the event loop are written in one system call, before the turn ends. Under load this saves a fifth of a request. */
   #gatherWrites({ stream }: Redis): void {
     if (stream.writableCorked > 0) return;
     stream.cork();
