@@ -4,7 +4,7 @@ import type { About, Cause, WorkflowMeta } from './records/workflow-meta.js';
 import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './task.js';
 
 /**
- * What must be true of a workflow for its part to go through; absent means anything goes.
+ * Condition for a part of a commit; absent means none.
  * `etags` hold the tags as clients send them, quotes included. `incarnation` asks for the same life of the id, whatever its version.
  */
 export type Expect =
@@ -50,7 +50,7 @@ export interface EditRecipe {
   readonly args: readonly string[];
 }
 
-/** Changes a state atomically against all other writers; without `expect` it always lands. The workflow must exist. */
+/** Changes a state atomically against all other writers; without `expect` no other writer makes it fail. The workflow must exist. */
 export interface Patch {
   readonly id: string;
   readonly expect?: Expect;
@@ -75,7 +75,7 @@ export interface Touch {
 }
 
 /**
- * What makes a commit happen once. The engine keeps the outcome under `key` for `keepMs`, written in the same atomic step
+ * Makes a commit happen once. The engine keeps the outcome under `key` for `keepMs`, written in the same atomic step
  * as the effect; a commit whose key is known changes nothing and gives the kept outcome again.
  * Every commit has one: the client's Idempotency-Key (digested), or a key the caller made before its first attempt, so that
  * a retry after a lost answer is safe.
@@ -128,8 +128,8 @@ export interface ConflictName {
 }
 
 /**
- * What is different about a commit that was acknowledged before it comes to the store: it shortens no deadline and finds room in any
- * queue. `recovered`, by id: the store had lost versions up to this one, so the next is counted from there.
+ * A commit that was acknowledged before the store has it: it shortens no deadline and ignores the limits of queues.
+ * `recovered`, by id: the store had lost versions up to this one, so the next is counted from there.
  */
 export interface Drained {
   readonly recovered?: Readonly<Record<string, number>>;
@@ -139,19 +139,19 @@ export type Part = 'ack' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue
 
 export interface CommittedWorkflow extends WorkflowMeta {
   readonly created: boolean;
-  /** What a patch produced. On a replay only when `Once.keepStates` asked for it. */
+  /** Result of a patch. On a replay only if `Once.keepStates` asked for it. */
   readonly state?: string;
 }
 
 export interface Enqueued {
   /** As it was when the commit was done. */
   readonly task: TaskRecord;
-  /** It was there before, under its id or its dedupe key. */
+  /** The task existed before, under its id or its dedupe key. */
   readonly isDuplicate: boolean;
 }
 
 export interface Outcome {
-  /** The commit had been applied before; this is what came of it then. */
+  /** The commit had been applied before; this is its outcome. */
   readonly replayed: boolean;
   /** One entry for each put, then patch, then touch, in the order of the commit. */
   readonly workflows: readonly CommittedWorkflow[];
@@ -159,7 +159,7 @@ export interface Outcome {
   readonly tasks?: readonly Enqueued[];
   /** One for each message, in order. */
   readonly eventIds?: readonly string[];
-  /** What was claimed; on a replay only while the lease is still the caller's. */
+  /** The claimed task; on a replay only while the lease is still the caller's. */
   readonly next?: ClaimedTask;
   readonly memo?: string;
 }

@@ -29,7 +29,7 @@ export interface ListQuery {
 
 /**
  * A place in a listing: behind the workflow with this sort time and id.
- * Newest first, a workflow that is written while somebody pages moves to the front, behind the reader's back. So once the walk
+ * Newest first, a workflow that is written while a client pages moves to the front, past the reader. So once the walk
  * down has ended, a `rising` walk follows it: upwards through what was written since `sinceMs`, the newest time that the
  * first page saw. It shows a moved workflow (perhaps a second time) and nothing on an unchanged set.
  */
@@ -54,7 +54,7 @@ export interface VersionPage {
 
 export type VersionLookup =
   | { readonly found: 'version'; readonly version: VersionRecord & { readonly state: string } }
-  /** It was there once; `oldest` is the oldest version that still is. */
+  /** The version is no longer kept; `oldest` is the oldest that is. */
   | { readonly found: 'pruned'; readonly oldest: number }
   | { readonly found: 'no-version' }
   | { readonly found: 'no-workflow' };
@@ -63,7 +63,7 @@ export type VersionLookup =
 export interface StorageReport {
   readonly reachable: boolean;
   readonly latencyMs: number | null;
-  /** What a crash of the store can lose: 'none', 'at most 1 s', 'everything', … */
+  /** Loss after a crash of the store: 'none', 'at most 1 s', 'everything', … */
   readonly durability: string;
   /** Each a sentence for the operator; empty when all is well. */
   readonly warnings: readonly string[];
@@ -183,26 +183,26 @@ export abstract class Engine {
 
   /**
    * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, sizes, the lease of `ack`, then
-   * the expectations of puts, patches, deletes and touches, then the room in the queues.
+   * the expectations of puts, patches, deletes and touches, then the limits of the queues.
    * @throws LeaseLostError, TaskCancelledError or TaskNotFoundError for `ack`; QueueFullError; TooManyTasksError.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    * @throws VersionConflictError when an expectation does not hold; WorkflowNotFoundError when a part without expectation needs a workflow
    * that is not there. @throws StateTooLargeError, and whatever an edit throws. After any of these nothing has changed.
-   * @throws ConflictNotFoundError for a conflict to be settled that is not there; nothing has changed.
+   * @throws ConflictNotFoundError for a conflict record to be resolved that does not exist; nothing has changed.
    * @throws KeptAsConflictError when the key is that of a commit that was kept as a conflict.
-   * @throws StoreFullError when there is no room; nothing has changed.
+   * @throws StoreFullError; nothing has changed.
    * @throws OutcomeUnknownError when the answer was lost and could not be found again.
    */
   abstract commit(tenant: string, commit: Commit): Promise<Outcome>;
 
   /**
-   * What came of a commit with this key, if it was applied; asked before anything else is read for a request with a client's key.
+   * Outcome of a commit with this key, if it was applied. Read before anything else for a request with a client's key.
    * Only a repeated commit gives a claimed task again.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    */
   abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
 
-  /** What was acknowledged while the store was away and met a newer state. `before` is exclusive. A page for any id, if an empty one. */
+  /** Conflict records. `before` is exclusive. A workflow that does not exist has an empty page. */
   abstract listConflicts(
     tenant: string,
     id: string,
@@ -226,18 +226,18 @@ export abstract class Engine {
    */
   abstract readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]>;
 
-  /** Where the feed ends now; reading behind it gives what happens from now on, also when nothing has happened yet. */
+  /** End of the feed; reading behind it gives the events from now on, also while the feed is empty. */
   abstract lastEventId(tenant: string): Promise<string>;
 
-  /** Empty when nothing was ever put on it. */
+  /** Empty if nothing was ever written to it. */
   abstract readBoard(tenant: string, board: string): Promise<Board>;
 
-  /** Removes what has expired, up to a bound, and tells how many workflows that were. Engines also do so by themselves. */
+  /** Removes expired data, up to a limit; returns the number of workflows. Engines also sweep by themselves. */
   abstract sweep(): Promise<number>;
 
   abstract inspect(): Promise<StorageReport>;
 
-  /** Why no write here can be confirmed by a replica; undefined where it can. */
+  /** Why no replica can confirm a write; undefined if one can. */
   get unconfirmable(): string | undefined {
     return 'The embedded engine keeps one copy, on one disk';
   }

@@ -1,7 +1,7 @@
 import type { Outcome } from './commit.js';
 import type { TaskRecord } from './task.js';
 
-/** What is kept under a once key: the outcome of a commit, of a claim, of a step of a task, or of a call for dead tasks. */
+/** Value of a once key: the outcome of a commit, of a claim, of a step of a task, or of a call for dead tasks. */
 export type Kept =
   | ({ readonly is: 'commit' } & Omit<Outcome, 'replayed'>)
   | { readonly is: 'claim'; readonly lent: readonly Lent[] }

@@ -16,11 +16,11 @@ export interface StoreEngineParts {
   readonly index: WorkflowIndex;
   readonly observer: StoreObserver;
   readonly edits: EditMaker;
-  /** @throws Error when that Redis is not fit to be worked with */
+  /** @throws Error if that Redis must not be used */
   readonly check: () => Promise<void>;
 }
 
-/** The engine over a Redis, and what this replica does while that is away. */
+/** The engine on a Redis, with the fallback of the configuration. */
 export async function storeEngine(
   connections: RedisConnections,
   { config, index, observer, edits, check }: StoreEngineParts,
@@ -41,7 +41,7 @@ export async function storeEngine(
   return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
 }
 
-/** What was accepted before the fallback was switched off must not be forgotten in silence. */
+/** Entries from before the fallback was switched off must not be forgotten silently. */
 async function warnOfWaiting(dataDir: string): Promise<void> {
   if (!LmdbDetachedJournal.isIn(dataDir)) return;
   const journal = await LmdbDetachedJournal.open(dataDir);
@@ -49,6 +49,6 @@ async function warnOfWaiting(dataDir: string): Promise<void> {
   await journal.close();
   if (length === 0) return;
   new Logger('Detached').error(
-    `${length} writes that were accepted while Redis was away wait in ${dataDir}: start with REDIS_FALLBACK=memory to bring them into Redis`,
+    `${length} writes from an outage of Redis wait in ${dataDir}: start with REDIS_FALLBACK=memory to drain them`,
   );
 }

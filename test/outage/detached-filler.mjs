@@ -44,7 +44,7 @@ const settled = [];
 while (settled.length < 128) {
   const [entry] = store.next(1);
   const id = entry.parts[0].put.id;
-  await store.settle(entry, { [id]: { is: 'conflict' } }, []);
+  await store.remove(entry, { [id]: { is: 'conflict' } }, []);
   settled.push(id);
 }
 const second = await fill('second', 3);

@@ -20,7 +20,7 @@ import { claimedOf, enqueuedOf } from '../tasks/task-replies.js';
 import { committedOf, foundOf } from '../workflows/workflow-replies.js';
 import { replayOf } from './outcomes.js';
 
-/** What commit.lua made of a plan. */
+/** Answer of commit.lua or end.lua to a plan. */
 export type Verdict =
   | { readonly is: 'done'; readonly done: Done }
   /** The only once key is known. */

@@ -17,7 +17,6 @@ export interface Check {
   /** 'unknown': could not be checked, which is no failure. */
   readonly status: 'ok' | 'warn' | 'fail' | 'unknown';
   readonly says: string;
-  /** What to do about it. */
   readonly advice?: string;
 }
 
@@ -119,7 +118,7 @@ function replication({ topology }: RedisConfig, replicas: number | null): Check 
   return {
     name,
     status: wantsSome ? 'warn' : 'ok',
-    says: wantsSome ? 'a server has no replica, so nobody can take over from it' : 'no replica',
+    says: wantsSome ? 'a server has no replica, so no failover is possible' : 'no replica',
     advice: 'Waymark-Durability: replicated needs one; without, such writes are answered 504',
   };
 }
@@ -205,7 +204,7 @@ async function subscriptions(connections: RedisConnections): Promise<Check> {
     return {
       name: 'subscriptions',
       status: 'ok',
-      says: 'none over HTTP: whoever waits hears of other replicas within 2 s',
+      says: 'none over HTTP: waiting requests see changes by other replicas within 2 s',
     };
   const channel = changesChannel(prefixOf(connections.config.namespace, 'default'));
   const asked = subscriber.subscribe(channel).then(
@@ -217,7 +216,7 @@ async function subscriptions(connections: RedisConnections): Promise<Check> {
   return {
     name: 'subscriptions',
     status: 'warn',
-    says: `refused (${refused}): whoever waits hears of changes within 2 s, not at once`,
+    says: `refused (${refused}): waiting requests see changes within 2 s, not at once`,
     advice: 'grant +@pubsub and the channels of the namespace (&<namespace>:*)',
   };
 }

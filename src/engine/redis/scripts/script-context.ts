@@ -1,7 +1,7 @@
 import { DEFAULT_FEED, type EngineOptions } from '../../engine.js';
 import { prefixOf } from '../keys.js';
 
-/** What all scripts of an engine share. */
+/** Shared by all scripts of an engine. */
 export interface ScriptContext {
   readonly namespace: string;
   readonly options: EngineOptions;

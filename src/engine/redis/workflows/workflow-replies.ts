@@ -2,7 +2,7 @@ import type { CommittedWorkflow } from '../../commit.js';
 import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
 import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
-/** Who wrote a value; see load in workflows.lua. */
+/** Origin of a value; see load in workflows.lua. */
 export type Kind = 'ours' | 'legacy' | 'foreign';
 
 export interface Found extends WorkflowMeta {

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
 
-/** Options after experiments with cut, hung and half-open connections. */
+/** Result of experiments with cut, hung and half-open connections. */
 export function connectionOptions(config: RedisConfig) {
   return {
     db: config.db,
@@ -28,12 +28,12 @@ export function connectionOptions(config: RedisConfig) {
   } satisfies RedisOptions;
 }
 
-/** Capped, jittered, without end. */
+/** Exponential, capped, with jitter; retries never end. */
 export function pauseBefore(attempt: number): number {
   return Math.min(25 * 2 ** Math.min(attempt - 1, 10), 500) + Math.random() * 50;
 }
 
-/** `host` is who the certificate must be for; without one, whoever is connected to. An address is no name to ask for. */
+/** `host`: expected name in the certificate; by default that of the connection. An IP address is not sent as a server name. */
 export function tlsOptions(
   { ca, rejectUnauthorized, servername }: Exclude<RedisConfig['tls'], false>,
   host?: string,

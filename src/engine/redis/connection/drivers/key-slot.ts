@@ -1,11 +1,11 @@
 const SLOTS = 16_384;
 
-/** Which slot of a Cluster holds a key: CRC16 (XMODEM) of its hash tag, or of all of it. */
+/** Slot of a key in a Cluster: CRC16 (XMODEM) of its hash tag, or of the whole key. */
 export function keySlot(key: string): number {
   return crc16(Buffer.from(hashTagOf(key) ?? key)) % SLOTS;
 }
 
-/** What stands between the first { and the next }, if that is anything. */
+/** Non-empty text between the first { and the next }. */
 export function hashTagOf(key: string): string | undefined {
   const start = key.indexOf('{');
   const end = start < 0 ? -1 : key.indexOf('}', start + 1);
