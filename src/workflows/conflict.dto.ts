@@ -2,7 +2,7 @@ import { Integer, ListOf, Nested, OneOf, RawJson, Text, Time } from '../http/sha
 import { QueueName, TaskId } from '../http/shapes/names.js';
 import { TtlSeconds } from './ttl.js';
 import { NumberInPath, Origin } from './version.dto.js';
-import { Etag, VersionNumber, WorkflowPath } from './workflow.dto.js';
+import { VersionNumber, WorkflowPath } from './workflow.dto.js';
 
 export class ConflictPath extends WorkflowPath {
   @NumberInPath('Number of the conflict') n!: number;
@@ -10,7 +10,7 @@ export class ConflictPath extends WorkflowPath {
 
 export class ConflictBase {
   @OneOf(['version', 'absent', 'unknown', 'detached']) kind!: 'version' | 'absent' | 'unknown' | 'detached';
-  @Etag({ optional: true }) etag?: string;
+  @Text({ optional: true }) etag?: string;
 }
 
 export class ConflictTask {
@@ -21,7 +21,7 @@ export class ConflictTask {
 export class ConflictRecord extends Origin {
   @Integer({ min: 1 }) n!: number;
   @OneOf(['state', 'delete'], { about: 'What was acknowledged' }) is!: 'state' | 'delete';
-  @Etag({ nullable: true, about: 'As it was given out; null for a delete' }) etag!: string | null;
+  @Text({ nullable: true, about: 'As it was given out; null for a delete' }) etag!: string | null;
   @Nested(() => ConflictBase, { about: 'What it was made on' }) base!: ConflictBase;
   @Text({ about: 'Why it could not become current: the code of the refusal' }) reason!: string;
   @Time({ about: 'When it was acknowledged' }) writtenAtMs!: number;

@@ -7,7 +7,7 @@ import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../htt
 import { Conflict, ConflictPage, ConflictPath, ResolveRequest } from './conflict.dto.js';
 import { ttlOf } from './ttl.js';
 import { PageQuery } from './version.dto.js';
-import { withEtag, WRITE_HEADERS, WRITTEN_HEADERS, writtenAnswer } from './workflow-answer.js';
+import { workflowOf, WRITE_HEADERS, WRITTEN_HEADERS, writtenAnswer } from './workflow-answer.js';
 import { WorkflowConflicts, type Resolution } from './workflow-conflicts.js';
 import { Workflow, WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
@@ -68,7 +68,7 @@ export class ConflictsController {
       this.conflicts.resolve(path, resolutionOf(use), ttlOf(ttlSeconds), write),
     );
     if (workflow === undefined) return answer(204, undefined, { replayed });
-    return writtenAnswer(request, { workflow, created: false, replayed }, 200, withEtag);
+    return writtenAnswer(request, { workflow, created: false, replayed }, 200, workflowOf);
   }
 }
 

@@ -11,7 +11,7 @@ import { mergeSectionEdit } from './edits/section-edit.js';
 import { setStatusEdit } from './edits/status-edit.js';
 import { MERGE_PATCH_TYPE } from './patch.dto.js';
 import { ttlOf, TtlQuery } from './ttl.js';
-import { CHANGED, withEtag, WRITE_HEADERS, writtenAnswer } from './workflow-answer.js';
+import { CHANGED, workflowOf, WRITE_HEADERS, writtenAnswer } from './workflow-answer.js';
 import { WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
 
@@ -47,7 +47,7 @@ export class DocumentsController {
     const changed = await this.writes.run(request, (write) =>
       this.workflows.edit(id, edit, ttlOf(ttlSeconds), write, companions),
     );
-    return writtenAnswer(request, changed, 200, withEtag);
+    return writtenAnswer(request, changed, 200, workflowOf);
   }
 
   @Patch('sections/:sectionId')
@@ -107,6 +107,6 @@ export class DocumentsController {
   async #edit(request: FastifyRequest, id: string, { ttlSeconds }: TtlQuery, edit: Edit) {
     const ttl = ttlOf(ttlSeconds);
     const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
-    return writtenAnswer(request, changed, 200, withEtag);
+    return writtenAnswer(request, changed, 200, workflowOf);
   }
 }

@@ -11,7 +11,7 @@ import {
   created,
   createdAnswer,
   TAG_HEADERS,
-  withEtag,
+  workflowOf,
   workflowHeaders,
   WRITE_HEADERS,
   writtenAnswer,
@@ -43,7 +43,7 @@ export class HistoryController {
   ) {
     const wanted = { ...page, includeState: include === 'state' };
     const { versions, nextBefore } = await this.workflows.listVersions(tenant, id, wanted);
-    const items = versions.map(({ about, ...version }) => ({ ...withEtag(version), ...about }));
+    const items = versions.map(({ about, ...version }) => ({ ...version, ...about }));
     return answer(200, { items, nextBefore });
   }
 
@@ -56,7 +56,7 @@ export class HistoryController {
   })
   async get(@FromPath(VersionPath) { id, version }: VersionPath, @FromCaller() { tenant }: Caller) {
     const found = await this.workflows.getVersion(tenant, id, version);
-    return answer(200, withEtag(found), { headers: workflowHeaders(found) });
+    return answer(200, found, { headers: workflowHeaders(found) });
   }
 
   @Get('versions/:from/diff/:to')
@@ -86,7 +86,7 @@ export class HistoryController {
     @Req() request: FastifyRequest,
   ) {
     const restored = await this.writes.run(request, (write) => this.workflows.restore(id, version, write));
-    return writtenAnswer(request, restored, 200, withEtag);
+    return writtenAnswer(request, restored, 200, workflowOf);
   }
 
   @Post('fork')
@@ -105,6 +105,6 @@ export class HistoryController {
   ) {
     const target = id === undefined ? undefined : checkedId(id);
     const fork = await this.writes.run(request, (write) => this.workflows.fork(source, target, version, write));
-    return createdAnswer(request, fork, (workflow) => ({ ...withEtag(workflow), forkedFrom: fork.origin }));
+    return createdAnswer(request, fork, (workflow) => ({ ...workflow, forkedFrom: fork.origin }));
   }
 }

@@ -16,7 +16,7 @@ import {
   READ_HEADERS,
   stateOf,
   TAG_HEADERS,
-  withEtag,
+  workflowOf,
   WRITE_HEADERS,
   WRITTEN_HEADERS,
   writtenAnswer,
@@ -46,7 +46,7 @@ export class StateController {
     answers: { 200: { says: 'The state', raw: STATE, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
-  async get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
+  get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
     return this.reader.read(request, id, stateOf);
   }
 
@@ -104,6 +104,6 @@ export class StateController {
     const edit = type === MERGE_PATCH_TYPE ? mergePatchEdit(text) : jsonPatchEdit(text);
     const ttl = ttlOf(ttlSeconds);
     const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
-    return writtenAnswer(request, changed, 200, withEtag);
+    return writtenAnswer(request, changed, 200, workflowOf);
   }
 }

@@ -82,7 +82,7 @@ export class Origin {
 
 export class Version extends Origin {
   @VersionNumber() version!: number;
-  @Etag() etag!: string;
+  @Etag() incarnation!: string;
   @Time() updatedAtMs!: number;
   @Count() bytes!: number;
   @RawJson({ optional: true }) state?: string | undefined;

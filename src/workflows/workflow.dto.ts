@@ -9,6 +9,7 @@ import {
   OneOf,
   RawJson,
   Text,
+  text,
   Time,
   Value,
   Values,
@@ -78,14 +79,20 @@ export class DeletionQuery {
 
 export const VersionNumber = (given: Common<number> = {}) => Integer({ min: 1, ...given });
 
+/** Written from two members of a record, `incarnation` and `version`. */
+const etag: Rules = {
+  ...text(),
+  write: (incarnation: string, { version }: { version: number }) => `"\\"${incarnation}-${version}\\""`,
+};
+
 export const Etag = (given: Common<string> = {}) =>
-  Text({ about: 'As the ETag header has it, quotes included', ...given });
+  Value(etag, { as: 'etag', about: 'As the ETag header has it, quotes included', ...given });
 
 /** What is known of a workflow apart from its state. */
 export class WorkflowMeta {
   @WorkflowId() id!: string;
   @VersionNumber() version!: number;
-  @Etag() etag!: string;
+  @Etag() incarnation!: string;
   @Time() createdAtMs!: number;
   @Time() updatedAtMs!: number;
   @Time({ as: 'expiresAt', nullable: true }) deadlineMs!: number | null;
@@ -121,7 +128,7 @@ export class BatchedWorkflow {
   @WorkflowId() id!: string;
   @Flag({ optional: true }) missing?: true;
   @VersionNumber({ optional: true }) version?: number;
-  @Etag({ optional: true }) etag?: string;
+  @Etag({ optional: true }) incarnation?: string;
   @Time({ optional: true }) createdAtMs?: number;
   @Time({ optional: true }) updatedAtMs?: number;
   @Time({ as: 'expiresAt', nullable: true, optional: true }) deadlineMs?: number | null;

@@ -18,7 +18,7 @@ import {
   READ_HEADERS,
   STALE,
   TAG_HEADERS,
-  withEtag,
+  workflowOf,
   WRITE_HEADERS,
   WRITTEN_HEADERS,
   writtenAnswer,
@@ -64,7 +64,7 @@ export class WorkflowsController {
     const { id, draft } = this.bodies.newWorkflow(request);
     const chosen = id === undefined ? undefined : checkedId(id);
     const written = await this.writes.run(request, (write) => this.workflows.create(chosen, draft, write));
-    return createdAnswer(request, written, withEtag);
+    return createdAnswer(request, written, workflowOf);
   }
 
   @Get()
@@ -79,7 +79,7 @@ export class WorkflowsController {
     const page = await this.workflows.list(tenant, this.listing.queryOf(request));
     const nextCursor = this.listing.cursorOf(request, page.next);
     const link = nextCursor === null ? undefined : this.listing.linkTo(request, nextCursor);
-    return answer(200, { items: page.items.map(withEtag), nextCursor }, { headers: { link } });
+    return answer(200, { items: page.items, nextCursor }, { headers: { link } });
   }
 
   @Get('count')
@@ -108,7 +108,7 @@ export class WorkflowsController {
     const hasStates = [include].flat().includes('state');
     const items = found.map((workflow, i) => {
       if (workflow === undefined) return { id: ids[i] as string, missing: true as const };
-      return withEtag(hasStates ? workflow : { ...workflow, state: undefined });
+      return hasStates ? workflow : { ...workflow, state: undefined };
     });
     const isStale = found.some((workflow) => workflow?.isHeldCopy === true);
     return answer(200, { items }, { headers: { warning: isStale ? STALE : undefined } });
@@ -122,8 +122,8 @@ export class WorkflowsController {
     answers: { 200: { says: 'The workflow', body: Workflow, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
-  async get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
-    return this.reader.read(request, id, withEtag);
+  get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
+    return this.reader.read(request, id, workflowOf);
   }
 
   @Put(':id')
@@ -142,7 +142,7 @@ export class WorkflowsController {
   async put(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
     const draft = this.bodies.content(request);
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
-    return writtenAnswer(request, written, written.created ? 201 : 200, withEtag);
+    return writtenAnswer(request, written, written.created ? 201 : 200, workflowOf);
   }
 
   @Delete(':id')

@@ -15,8 +15,8 @@ export interface Rules {
   readonly parse?: (text: string) => unknown;
   /** In JSON it is a text as well, so `parse` comes first there, too. */
   readonly isTextual?: boolean;
-  /** JSON text of the value in an answer; JSON.stringify when absent. */
-  readonly write?: (value: never) => string;
+  /** JSON text of the value in an answer, which may depend on the object around it; JSON.stringify when absent. */
+  readonly write?: (value: never, source: never) => string;
 }
 
 export interface Field extends Rules {

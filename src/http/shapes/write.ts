@@ -1,6 +1,6 @@
 import { fieldsOf, type Field, type Shape } from './field.js';
 
-type WriteValue = (value: unknown, out: Pieces) => void;
+type WriteValue = (value: unknown, out: Pieces, source: object) => void;
 
 /** Characters from which on a raw member stays a piece of its own: joined, it would be copied and measured again. */
 const LARGE = 16 * 1024;
@@ -26,8 +26,9 @@ class Pieces {
 
 interface Member {
   readonly key: string;
-  /** Name and colon. */
-  readonly head: string;
+  /** Name and colon, behind an opening brace and behind a comma. */
+  readonly first: string;
+  readonly next: string;
   readonly write: WriteValue;
 }
 
@@ -45,19 +46,20 @@ function writerOf(shape: Shape): (source: object, out: Pieces) => void {
   if (known !== undefined) return known;
   const members = fieldsOf(shape).map((field): Member => ({
     key: field.key,
-    head: `${JSON.stringify(field.name)}:`,
+    first: `{${JSON.stringify(field.name)}:`,
+    next: `,${JSON.stringify(field.name)}:`,
     write: valueWriter(field),
   }));
   const writer = (source: object, out: Pieces) => {
-    let before = '{';
-    for (const { key, head, write } of members) {
+    let isEmpty = true;
+    for (const { key, first, next, write } of members) {
       const value = (source as Record<string, unknown>)[key];
       if (value === undefined) continue;
-      out.text += before + head;
-      write(value, out);
-      before = ',';
+      out.text += isEmpty ? first : next;
+      write(value, out, source);
+      isEmpty = false;
     }
-    out.text += before === '{' ? '{}' : '}';
+    out.text += isEmpty ? '{}' : '}';
   };
   WRITERS.set(shape, writer);
   return writer;
@@ -74,7 +76,7 @@ function valueWriter({ kind, of, write }: Field): WriteValue {
     return kind === 'shape' ? writeOne : listWriter(writeOne);
   }
   if (write === undefined) return (value, out) => (out.text += jsonOf(value));
-  return (value, out) => (out.text += value === null ? 'null' : write(value as never));
+  return (value, out, source) => (out.text += value === null ? 'null' : write(value as never, source as never));
 }
 
 function listWriter(writeOne: WriteValue): WriteValue {
@@ -84,7 +86,7 @@ function listWriter(writeOne: WriteValue): WriteValue {
     for (const item of items as readonly unknown[]) {
       if (!isFirst) out.text += ',';
       isFirst = false;
-      writeOne(item, out);
+      writeOne(item, out, items as object);
     }
     out.text += ']';
   };
