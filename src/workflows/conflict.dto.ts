@@ -20,17 +20,18 @@ export class ConflictTask {
 
 export class ConflictRecord extends Origin {
   @Integer({ min: 1 }) n!: number;
-  @OneOf(['state', 'delete'], { about: 'What was acknowledged' }) is!: 'state' | 'delete';
-  @Text({ nullable: true, about: 'As it was given out; null for a delete' }) etag!: string | null;
-  @Nested(() => ConflictBase, { about: 'What it was made on' }) base!: ConflictBase;
-  @Text({ about: 'Why it could not become current: the code of the refusal' }) reason!: string;
-  @Time({ about: 'When it was acknowledged' }) writtenAtMs!: number;
+  @OneOf(['state', 'delete'], { about: 'Kind of write that was acknowledged' }) is!: 'state' | 'delete';
+  @Text({ nullable: true, about: 'ETag that the client got; null for a delete' }) etag!: string | null;
+  @Nested(() => ConflictBase, { about: 'The state that the write started from' }) base!: ConflictBase;
+  @Text({ about: 'Code of the error that kept it from becoming current' }) reason!: string;
+  @Time({ about: 'Time of the acknowledgement' }) writtenAtMs!: number;
   @Time() keptAtMs!: number;
-  @Time({ as: 'keptUntil', nullable: true, about: 'When the record ends; null is never' }) untilMs!: number | null;
-  @Time({ as: 'expiresAt', nullable: true, about: 'When the workflow would have ended' }) deadlineMs!: number | null;
+  @Time({ as: 'keptUntil', nullable: true, about: 'End of the record; null: never' }) untilMs!: number | null;
+  @Time({ as: 'expiresAt', nullable: true, about: 'Deadline that the write set; null: never' }) deadlineMs!:
+    number | null;
   @ListOf(() => ConflictTask, {
     as: 'tasks',
-    about: 'What the same commit would have enqueued; enqueued when it is resolved with `detached`',
+    about: 'Tasks of the same commit; enqueued when the conflict is resolved with `detached`',
   })
   enqueue!: readonly ConflictTask[];
 }
@@ -46,7 +47,8 @@ export class ConflictPage {
 
 export class ResolveRequest {
   @RawJson({
-    about: '`"current"`: as it is; `"detached"`: as it was acknowledged; else this state',
+    about:
+      '`"current"`: keep the current state; `"detached"`: take the acknowledged write; any other JSON: the new state',
     example: 'current',
   })
   use!: string;

@@ -24,7 +24,7 @@ export class ConflictsController {
   @Get()
   @Route({
     id: 'listConflicts',
-    summary: 'Writes that were acknowledged while Redis was away and met a newer state; newest first',
+    summary: 'Writes that were acknowledged while Redis was unreachable and could not become current; newest first',
     answers: { 200: { says: 'A page; it may be shorter than its limit', body: ConflictPage } },
   })
   async list(
@@ -39,7 +39,7 @@ export class ConflictsController {
   @Get(':n')
   @Route({
     id: 'getConflict',
-    summary: 'One of them, with its state; a delete has none',
+    summary: 'One conflict with its state; a delete has no state',
     answers: { 200: { says: 'The conflict', body: Conflict } },
     problems: ['CONFLICT_NOT_FOUND'],
   })
@@ -50,12 +50,12 @@ export class ConflictsController {
   @Post(':n/resolve')
   @Route({
     id: 'resolveConflict',
-    summary: 'Decide what the workflow shall be, and end the record, in one step',
+    summary: 'Choose the state of the workflow and end the conflict, in one step',
     once: true,
     headers: WRITE_HEADERS,
     answers: {
       200: { says: 'Written', body: Workflow, headers: WRITTEN_HEADERS },
-      204: { says: 'Nothing was to be written, or the workflow is deleted', headers: WRITTEN_HEADERS },
+      204: { says: 'The workflow stays as it is, or is deleted', headers: WRITTEN_HEADERS },
     },
     problems: ['CONFLICT_NOT_FOUND', 'WORKFLOW_NOT_FOUND'],
   })
@@ -72,7 +72,7 @@ export class ConflictsController {
   }
 }
 
-/** Any JSON but these two words is a state. */
+/** Any JSON except these two words is a state. */
 function resolutionOf(use: string): Resolution {
   if (use === '"current"') return 'current';
   return use === '"detached"' ? 'detached' : { state: use };

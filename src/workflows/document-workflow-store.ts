@@ -17,34 +17,34 @@ import { waitForChange } from '../waiting/wait-for-change.js';
 import { newIncarnation, newWorkflowId } from './identifiers.js';
 import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from './workflow-errors.js';
 
-/** Who writes, on what condition, and the key that makes it happen once. */
+/** Author, condition and once key of a write. */
 export interface Write {
   readonly tenant: string;
   readonly by: string;
   readonly note: string | undefined;
   readonly once: Once;
-  /** The once key came from a client, so an earlier request may have had the same effect already. */
+  /** True: the once key came from a client, so an earlier request may already have written. */
   readonly keyed: boolean;
   readonly expect: Expect | undefined;
 }
 
-/** A state to be written, validated: well-formed text and what it is indexed by. */
+/** A valid state to be written, with the values of its indexed fields. */
 export interface Draft {
   readonly state: string;
   readonly index: IndexValues;
   readonly ttl: Ttl | undefined;
 }
 
-/** What a write came to. `state` is missing only when a replayed request had not asked for it to be kept. */
+/** Outcome of a write. `state` is absent only in a replay of a request with `Prefer: return=minimal`. */
 export interface Written {
   readonly workflow: WorkflowMeta & { readonly state?: string };
   readonly created: boolean;
   readonly replayed: boolean;
 }
 
-/** What else happens in the same step. */
+/** Further effects of a write, in the same atomic step. */
 export interface Companions {
-  /** Open tasks that name the workflow are cancelled, also those in the hands of workers. */
+  /** Cancels the open tasks that name the workflow, leased ones too. */
   readonly cancelTasks: boolean;
 }
 
@@ -58,8 +58,8 @@ export interface CopyOrigin {
 export type Copied = Written & { readonly origin: CopyOrigin };
 
 /**
- * Document workflows by their thread id: 24 hours to live unless said otherwise, every write a version.
- * Each writing method is one commit; the engine decides about versions, idempotency and history.
+ * Document workflows by their thread id. Each writing method is one commit; versions, idempotency and history are the
+ * engine's.
  */
 @Injectable()
 export class DocumentWorkflowStore {
@@ -92,7 +92,7 @@ export class DocumentWorkflowStore {
   }
 
   /**
-   * The workflow as soon as its tag is none of `known`, or as it is when the time is over or `signal` says so.
+   * Waits until the tag of the workflow is none of `known`, at most `waitMs` or until `signal` aborts.
    * @throws WorkflowNotFoundError when it is not there, or goes while we wait.
    */
   async getOther(
@@ -133,7 +133,7 @@ export class DocumentWorkflowStore {
     }
   }
 
-  /** Lands against any number of concurrent writers; the edit sees the state that is current when it does. */
+  /** Applies the edit to the current state, atomically against concurrent writers. */
   async edit(
     id: string,
     edit: Edit,
@@ -192,7 +192,7 @@ export class DocumentWorkflowStore {
     }
   }
 
-  /** How to get from one version to another, as RFC 6902 operations in JSON text. */
+  /** Changes from one version to another: an RFC 6902 patch as JSON text. */
   async diff(
     tenant: string,
     id: string,
@@ -208,11 +208,11 @@ export class DocumentWorkflowStore {
     const known = await this.#earlier(write);
     if (known !== undefined) return this.#copied(write, known);
     const old = await this.getVersion(write.tenant, id, version);
-    // Without the client's own condition, at least the id must not have been deleted and created anew in between.
+    // Guards against an id that was deleted and created anew since the read.
     return this.#copy(old, id, 'restore', { ...write, expect: write.expect ?? { incarnation: old.incarnation } });
   }
 
-  /** A new workflow with the state of another one, as it is or as it was. */
+  /** Creates a workflow from the state of another one: of `version`, or the current state. */
   async fork(source: string, target: string | undefined, version: number | undefined, write: Write): Promise<Copied> {
     const known = await this.#earlier(write);
     if (known !== undefined) return this.#copied(write, known);
@@ -228,12 +228,12 @@ export class DocumentWorkflowStore {
     }
   }
 
-  /** A request that reads before it writes must first ask whether it has happened: what it read then may be gone by now. */
+  /** Outcome of an earlier request with the same key. A replay must not read again: the source may be gone by now. */
   async #earlier({ tenant, once, keyed }: Write): Promise<Outcome | undefined> {
     return keyed ? this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
   }
 
-  /** The policy when nothing is said; null says something: never. */
+  /** Undefined means the policy; null means never. */
   #ttlOr(ttl: Ttl | undefined): Ttl {
     return ttl === undefined ? this.config.workflowTtlMs : ttl;
   }
@@ -251,13 +251,13 @@ export class DocumentWorkflowStore {
     return this.#copied(write, outcome, from.state);
   }
 
-  /** What was copied is not in the request; a replay finds it in the history. */
+  /** A replay takes the copied state from the history, since the request does not carry it. */
   async #copied(write: Write, outcome: Outcome, state?: string): Promise<Copied> {
     const origin = JSON.parse(outcome.memo ?? '{}') as CopyOrigin;
     return { ...(await this.#recalled(write, written(outcome, outcome.replayed ? undefined : state))), origin };
   }
 
-  /** Gives a replayed write its state again, as long as the history has it. A retry of our own is no replay to the client. */
+  /** Adds the state to a replayed write while the history has it. A retry without a client's key is no replay to the client. */
   async #recalled({ tenant, keyed }: Write, done: Written): Promise<Written> {
     const { workflow, replayed } = done;
     if (!replayed) return done;
@@ -267,7 +267,7 @@ export class DocumentWorkflowStore {
     return { ...done, replayed: keyed, workflow: isIt ? { ...workflow, state: lookup.version.state } : workflow };
   }
 
-  /** The engine draws no random numbers and knows no policy: both come with the part. */
+  /** Incarnation and time to live are chosen here: engines draw no random numbers and know no policy. */
   async #put(id: string, draft: Draft, write: Write, cause: Cause, isNewId = false): Promise<Outcome> {
     const { tenant, by, note, once, expect } = write;
     const put = {
@@ -284,7 +284,7 @@ export class DocumentWorkflowStore {
   }
 }
 
-/** `state` is what a put wrote; a patch brings its own. */
+/** `state`: what a put wrote; a patch returns its own. */
 function written({ workflows, replayed }: Outcome, state?: string): Written {
   const workflow = workflows[0] as CommittedWorkflow;
   return {

@@ -14,9 +14,9 @@ export class StatusQuery extends TtlQuery {
 export class StatusChange {
   @Text({ example: 'review' }) status!: string;
   @Text({ nullable: true, optional: true }) error_message?: string | null;
-  @Values(text(), { min: 1, optional: true, about: 'The change is made only from one of these; else 409' })
+  @Values(text(), { min: 1, optional: true, about: 'Allowed current statuses; any other answers 409' })
   from?: readonly string[];
 }
 
-/** Fields of a section, a log entry, an exhibit: any JSON object. */
+/** Body of sections, logs and exhibits. */
 export const ANY_OBJECT: Schema = { type: 'object' };

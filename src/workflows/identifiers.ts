@@ -5,7 +5,7 @@ const pool = Buffer.alloc(INCARNATION_LENGTH * 256);
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 let used = pool.length;
 
-/** New for each life of an id, 72 random bits. Drawn from a pool, since each single draw costs a system call. */
+/** 72 random bits, new each time an id is created. Drawn from a pool: each draw from the system costs a call. */
 export function newIncarnation(): string {
   if (used === pool.length) {
     randomFillSync(pool);

@@ -5,7 +5,7 @@ import { Integer, OneOf, Text, Time } from '../http/shapes/fields.js';
 
 const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const satisfies readonly SortKey[];
 
-/** Beside the indexed fields, whose names are known from the settings alone. */
+/** Filters beside the indexed fields, whose names are settings. */
 export class ListFilter {
   @Text({ pattern: WORKFLOW_ID, optional: true, says: 'must be how an id begins', about: 'Ids that start like this' })
   idPrefix?: string;

@@ -8,9 +8,9 @@ import { InvalidCursorError } from '../http/http-errors.js';
 import { readQuery } from '../http/shapes/read-texts.js';
 import { ListFilter, ListQuery } from './list.dto.js';
 
-const SEAL_BYTES = 9;
+const DIGEST_BYTES = 9;
 
-/** From the query of a listing to the engine's words, and from a place in a listing to a cursor and back. */
+/** Translates list queries for the engine, and positions in a list to cursors and back. */
 @Injectable()
 export class Listing {
   constructor(private readonly index: WorkflowIndex) {}
@@ -30,7 +30,7 @@ export class Listing {
     };
   }
 
-  /** The class knows every field of the query but the indexed ones. */
+  /** Adds the indexed fields, which are settings and so unknown to the class of the query. */
   #filter(request: FastifyRequest, filter: ListFilter): Filter {
     const query = request.query as Readonly<Record<string, string>>;
     const fields: Record<string, string> = {};
@@ -41,23 +41,23 @@ export class Listing {
     return { ...filter, fields };
   }
 
-  /** A cursor is a position under a seal of the listing it belongs to: tenant, filters and order. */
+  /** Cursor: a position with a digest of its list (tenant, filters, order), so that it fits no other list. */
   cursorOf(request: FastifyRequest, position: ListPosition | undefined): string | null {
     if (position === undefined) return null;
     const { atMs, id, sinceMs, rising } = position;
     const place = JSON.stringify([atMs, id, sinceMs ?? null, rising ?? null]);
-    return Buffer.concat([seal(request, place), Buffer.from(place)]).toString('base64url');
+    return Buffer.concat([digestOf(request, place), Buffer.from(place)]).toString('base64url');
   }
 
   #position(request: FastifyRequest, cursor: string): ListPosition {
     const bytes = Buffer.from(cursor, 'base64url');
-    const place = bytes.subarray(SEAL_BYTES).toString('utf8');
+    const place = bytes.subarray(DIGEST_BYTES).toString('utf8');
     // Compared as text as well, because base64 decoding skips characters that are not of its alphabet.
-    if (bytes.toString('base64url') !== cursor || !seal(request, place).equals(bytes.subarray(0, SEAL_BYTES))) {
+    if (bytes.toString('base64url') !== cursor || !digestOf(request, place).equals(bytes.subarray(0, DIGEST_BYTES))) {
       throw new InvalidCursorError();
     }
     const [atMs, id, sinceMs, rising] = JSON.parse(place) as [unknown, unknown, unknown, unknown];
-    // The seal is no secret: a forged cursor still only reaches places of the caller's own listing.
+    // The digest is no secret: a forged cursor still only reaches positions in the caller's own list.
     if (!isTime(atMs) || typeof id !== 'string' || !(sinceMs === null || isTime(sinceMs)))
       throw new InvalidCursorError();
     return { atMs, id, ...(sinceMs !== null && { sinceMs }), ...(rising === true && { rising }) };
@@ -71,10 +71,10 @@ export class Listing {
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value);
 
-/** `limit` and `include` may change from page to page; everything else makes it another listing. */
-function seal(request: FastifyRequest, place: string): Buffer {
+/** `limit` and `include` may change from page to page; any other change makes another list. */
+function digestOf(request: FastifyRequest, place: string): Buffer {
   const { cursor: _cursor, limit: _limit, include: _include, ...listing } = request.query as Record<string, string>;
   const names = Object.keys(listing).sort();
   const parts = JSON.stringify([callerOf(request).tenant, names.map((name) => [name, listing[name]]), place]);
-  return createHash('sha256').update(parts).digest().subarray(0, SEAL_BYTES);
+  return createHash('sha256').update(parts).digest().subarray(0, DIGEST_BYTES);
 }

@@ -4,7 +4,7 @@ import { integer, Value, type Common } from '../http/shapes/fields.js';
 
 export type TtlSeconds = number | null | 'keep';
 
-/** A hundred years; later deadlines are beyond what dates can hold safely. */
+/** A hundred years, so that deadlines stay within the range of dates. */
 const MAX_SECONDS = 3_153_600_000;
 
 const seconds = integer({ min: 1, max: MAX_SECONDS });
@@ -24,7 +24,7 @@ export const TtlSeconds = (given: Omit<Common<TtlSeconds>, 'optional' | 'about'>
     about: "Seconds to live from now on; `null`: never expires; `keep`: today's deadline; absent: the policy, 24 hours",
   });
 
-/** For routes whose body is the state or the change itself. */
+/** For routes whose body is the state or a change, without room for members of ours. */
 export class TtlQuery {
   @TtlSeconds() ttlSeconds?: TtlSeconds;
 }

@@ -17,7 +17,7 @@ import {
 import { JSON_PATCH } from './patch.dto.js';
 import { Etag, idInBody, VersionNumber, WorkflowPath } from './workflow.dto.js';
 
-/** Any other text is 0, which no version has: answered as 404 like other numbers of versions that never were. */
+/** Other texts are read as 0, which nothing has as its number: 404, like any number that never existed. */
 const numberInPath: Rules = {
   schema: { type: 'integer', minimum: 1 },
   says: 'must be an integer from 1',
@@ -36,7 +36,7 @@ export class DiffPath extends WorkflowPath {
   @NumberInPath('Version number') to!: number;
 }
 
-/** A page of what is numbered upwards, newest first. */
+/** Page of a numbered list, newest first. */
 export class PageQuery {
   @Integer({ min: 1, max: 1000, default: 50 }) limit!: number;
   @Integer({ min: 1, optional: true, about: 'Only numbers below this one' }) before?: number;
@@ -70,13 +70,13 @@ const CAUSES = [
   'adopt',
 ] as const satisfies readonly Cause[];
 
-/** Who wrote something, and why. */
+/** Author and cause of a write. */
 export class Origin {
-  @Text({ about: 'Who wrote it' }) by!: string;
+  @Text({ about: 'Author: key, session or worker' }) by!: string;
   @OneOf(CAUSES) cause!: Cause;
   @Text({ max: MAX_NOTE_CHARACTERS, optional: true }) note?: string;
   @Text({ optional: true }) taskId?: string;
-  @Values(text(), { max: 20, nullable: true, about: 'JSON Pointers that the write changed, where it knows them' })
+  @Values(text(), { max: 20, nullable: true, about: 'JSON Pointers to what the write changed; null when unknown' })
   changed!: readonly string[] | null;
 }
 
@@ -96,6 +96,6 @@ export class VersionPage {
 export class Diff {
   @VersionNumber() from!: number;
   @VersionNumber() to!: number;
-  @Flag({ about: '`true`: the differences were too many, the patch replaces the whole document' }) truncated!: boolean;
+  @Flag({ about: '`true`: too many differences, so the patch replaces the whole document' }) truncated!: boolean;
   @RawJson({ schema: JSON_PATCH }) patch!: string;
 }

@@ -28,7 +28,7 @@ export const stateOf = ({ state }: { readonly state: string }): string => state;
 
 export type WrittenAnswer<S extends number, B> = Answer<S, B> | Answer<204, undefined>;
 
-/** Without a body when the client prefers that, or when a replay no longer has the state. */
+/** 204 when the client prefers a minimal answer, or when the state of a replay is no longer kept. */
 export function writtenAnswer<const S extends number, B>(
   request: FastifyRequest,
   written: Written,
@@ -40,7 +40,7 @@ export function writtenAnswer<const S extends number, B>(
   return workflow === undefined ? answer(204, undefined, more) : answer(status, bodyOf(workflow), more);
 }
 
-/** What a POST created, and where. */
+/** 201 with the location; without a body where `writtenAnswer` would be 204. */
 export function createdAnswer<B>(
   request: FastifyRequest,
   written: Written,
@@ -78,7 +78,7 @@ export const created = (says: string) =>
     headers: [...WRITTEN_HEADERS, 'Location'],
   }) as const satisfies AnswerGiven;
 
-// Headers that routes of workflows read.
+// Headers that routes of workflows take.
 
 export const READ_HEADERS = ['If-Match', 'If-None-Match', 'Prefer'] as const;
 export const CREATE_HEADERS = ['If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;

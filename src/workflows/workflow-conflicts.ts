@@ -9,16 +9,16 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import type { Write } from './document-workflow-store.js';
 import { newIncarnation } from './identifiers.js';
 
-/** What the workflow shall be: as it is, as it was acknowledged while the store was away, or something else altogether. */
+/** The chosen state: the current one, that of the conflict, or a new one. */
 export type Resolution = 'current' | 'detached' | { readonly state: string };
 
 export interface Resolved {
-  /** What was written; undefined when nothing was, or when the workflow is gone. */
+  /** Undefined when nothing was written or the workflow was deleted. */
   readonly workflow: (WorkflowMeta & { readonly state?: string }) | undefined;
   readonly replayed: boolean;
 }
 
-/** What was acknowledged while the store was away and met a newer state: to be looked at, and to be decided on. */
+/** Conflicts: writes that were acknowledged while Redis was unreachable and could not become current. */
 @Injectable()
 export class WorkflowConflicts {
   constructor(
@@ -38,10 +38,10 @@ export class WorkflowConflicts {
     return conflict;
   }
 
-  /** Writes what is chosen and ends the record, in one step. @throws ConflictNotFoundError */
+  /** Writes the chosen state and ends the conflict, in one step. @throws ConflictNotFoundError */
   async resolve(name: ConflictName, use: Resolution, ttl: Ttl | undefined, write: Write): Promise<Resolved> {
     const { tenant, once, keyed } = write;
-    // It reads before it writes, so what it reads may be gone because it has happened.
+    // A replay must not read the conflict again: the first request has ended it.
     const known = keyed ? await this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
     if (known !== undefined) return { workflow: known.workflows[0], replayed: true };
     const conflict = await this.get(tenant, name);
@@ -56,7 +56,7 @@ export class WorkflowConflicts {
   #partsOf(conflict: ConflictDetail, use: Resolution, ttl: Ttl | undefined, write: Write): Partial<Commit> {
     const { id, enqueue, publish } = conflict;
     const expect = write.expect && { expect: write.expect };
-    // Nothing is written then; but whoever says what he expects wants that to be true.
+    // Nothing is written, but a precondition must still hold: a touch checks it.
     if (use === 'current') return expect === undefined ? {} : { touches: [{ id, ttl: 'keep', ...expect }] };
     const also = use === 'detached' ? { enqueue, publish } : {};
     const state = use === 'detached' ? conflict.state : use.state;
@@ -71,7 +71,7 @@ export class WorkflowConflicts {
     return { puts: [{ ...put, ttl: ttl === undefined ? this.#ttlOf(conflict, use) : ttl }], ...also };
   }
 
-  /** What was acknowledged had an end; once that is over, or for another state, the policy holds. */
+  /** The deadline of the acknowledged write; the policy once that has passed, or for another state. */
   #ttlOf({ deadlineMs }: ConflictDetail, use: Resolution): Ttl {
     if (use !== 'detached') return this.config.workflowTtlMs;
     const left = deadlineMs === null ? null : deadlineMs - Date.now();
@@ -84,7 +84,7 @@ export class WorkflowConflicts {
     } catch (error) {
       const isGone = error instanceof WorkflowNotFoundError && commit.deletes !== undefined;
       if (!isGone) throw error;
-      // It is deleted already, and that was all there was to it.
+      // The workflow is deleted already; the rest of the commit still counts.
       const { deletes: _done, ...rest } = commit;
       return this.engine.commit(tenant, rest);
     }

@@ -4,7 +4,7 @@ export class WorkflowExistsError extends ServiceError {
   readonly code = 'ALREADY_EXISTS';
 
   constructor(id: string) {
-    super(`Workflow ${id} exists already; nothing was changed`);
+    super(`Workflow ${id} already exists; nothing was changed`);
   }
 }
 
@@ -21,7 +21,7 @@ export class VersionPrunedError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(id: string, version: number, oldest: number) {
-    super(`Version ${version} of workflow ${id} is no longer kept; the oldest that is, is ${oldest}`);
+    super(`Version ${version} of workflow ${id} is no longer kept; the oldest kept version is ${oldest}`);
     this.extensions = { oldest };
   }
 }
@@ -39,17 +39,17 @@ export class StatusConflictError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(current: unknown, from: readonly string[]) {
-    super(`The status is ${JSON.stringify(current)}, which is none of ${from.join(', ')}`);
+    super(`Status is ${JSON.stringify(current)}; expected: ${from.join(', ')}`);
     this.extensions = { current };
   }
 }
 
-/** A document operation met a state in which its place is taken by something else. */
+/** A document operation met a state of another shape. */
 export class StateShapeError extends ServiceError {
   readonly code = 'STATE_SHAPE_CONFLICT';
 
   constructor(place: string, needed: string) {
-    super(`${place} is not ${needed}, so this operation does not fit this workflow`);
+    super(`${place} is not ${needed}, which this operation needs; nothing was changed`);
   }
 }
 
@@ -58,10 +58,7 @@ export class PatchFailedError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(index: number, pointer: string, options: ErrorOptions) {
-    super(
-      `Operation ${index}: the value at "${pointer}" is not the one that was tested for; nothing was applied`,
-      options,
-    );
+    super(`Operation ${index}: the value at "${pointer}" differs from the tested value; nothing was applied`, options);
     this.extensions = { index, pointer };
   }
 }

@@ -18,7 +18,7 @@ export class WorkflowReader {
     private readonly lifetime: RequestLifetime,
   ) {}
 
-  /** 304 when the client has the version already, else 200 with the body that is made from the workflow. */
+  /** 304 when the client already has the version, else 200 with `bodyOf` the workflow. */
   async read<B>(
     request: FastifyRequest,
     id: string,

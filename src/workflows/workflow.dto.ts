@@ -24,7 +24,7 @@ export class WorkflowPath {
   @WorkflowId({ about: 'Workflow (thread) id' }) id!: string;
 }
 
-/** Any text here: an id of a body that is not valid is refused with a code of its own, by `checkedId`. */
+/** Id in a body. Takes any text: `checkedId` refuses wrong ids later, with INVALID_ID instead of INVALID_BODY. */
 export const idInBody: Rules = { ...workflowId(), accepts: (value) => typeof value === 'string' };
 
 export const STATE_EXAMPLE = {
@@ -88,7 +88,7 @@ const etag: Rules = {
 export const Etag = (given: Common<string> = {}) =>
   Value(etag, { as: 'etag', about: 'As the ETag header has it, quotes included', ...given });
 
-/** What is known of a workflow apart from its state. */
+/** A workflow without its state. */
 export class WorkflowMeta {
   @WorkflowId() id!: string;
   @VersionNumber() version!: number;
@@ -119,7 +119,7 @@ export class WorkflowPage {
 
 const META_NAMES = ['version', 'etag', 'createdAt', 'updatedAt', 'expiresAt'];
 
-/** A workflow, or the word that there is none with this id. */
+/** A workflow, or `missing` when there is none with this id. */
 @Holds({
   schema: { oneOf: [required(['missing']), required(META_NAMES)] },
   check: () => undefined,

@@ -6,7 +6,7 @@ import { expectationOf } from '../http/preconditions.js';
 import { preferencesOf } from '../http/prefer.js';
 import type { Write } from './document-workflow-store.js';
 
-/** What every writing route shares: from the headers of a request to a `Write` that happens once. */
+/** Turns the headers of a writing request into a `Write`, and runs it once. */
 @Injectable()
 export class Writes {
   constructor(private readonly idempotency: Idempotency) {}

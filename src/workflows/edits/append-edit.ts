@@ -5,7 +5,7 @@ import { itemsOf, objectOf } from './shape.js';
 
 const MAX_LOGS = 100;
 
-/** Appends a JSON object to `state.logs`, of which the newest 100 are kept; an entry without a timestamp gets one. */
+/** Appends a JSON object to `state.logs`, which keeps the newest 100; sets `timestamp` when it is absent. */
 export function appendLogEdit(entryText: string): Edit {
   const entry = parseDocument(entryText);
   return appendEdit('log', entryText, 'logs', MAX_LOGS, (at) =>
@@ -13,7 +13,7 @@ export function appendLogEdit(entryText: string): Edit {
   );
 }
 
-/** Appends a JSON object to `state.exhibits`; `uploaded_at` is set by the service. */
+/** Appends a JSON object to `state.exhibits` and sets its `uploaded_at`. */
 export function appendExhibitEdit(exhibitText: string): Edit {
   const exhibit = parseDocument(exhibitText);
   return appendEdit('exhibit', exhibitText, 'exhibits', Number.POSITIVE_INFINITY, (at) =>

@@ -14,7 +14,7 @@ const MAKERS: Readonly<Record<string, (first: string, second: string) => Edit>> 
   status: (change) => setStatusEdit(JSON.parse(change) as StatusChange),
 };
 
-/** Makes an edit again from its recipe. @throws Error for a kind that this version does not know */
+/** Edit from its recipe. @throws Error for a kind that this version does not know */
 export function editOf({ kind, args: [first = '', second = ''] }: EditRecipe): Edit {
   const make = Object.hasOwn(MAKERS, kind) ? MAKERS[kind] : undefined;
   if (make === undefined) throw new Error(`There is no edit of the kind ${kind}`);

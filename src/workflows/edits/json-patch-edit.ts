@@ -3,7 +3,7 @@ import { parseDocument } from '../../json/document.js';
 import { applyJsonPatch, PatchInvalidError, PatchTestFailedError } from '../../json/json-patch.js';
 import { PatchFailedError, PatchNotApplicableError } from '../workflow-errors.js';
 
-/** RFC 6902: a list of operations, all of them or none. `patchText` is valid JSON. */
+/** RFC 6902: all operations or none. `patchText` is valid JSON. */
 export function jsonPatchEdit(patchText: string): Edit {
   const patch = parseDocument(patchText);
   return {

@@ -4,7 +4,7 @@ import { applyMergePatch } from '../../json/merge-patch.js';
 import { SectionNotFoundError } from '../workflow-errors.js';
 import { itemsOf, objectOf } from './shape.js';
 
-/** Merges the members of a JSON object into the entry of `state.sections` with this `id` or `section_id`, and stamps its `updated_at`. */
+/** Merges a JSON object into the entry of `state.sections` with this `id` or `section_id`, and sets its `updated_at`. */
 export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
   const fields = parseDocument(fieldsText);
   return {
@@ -27,7 +27,7 @@ export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
   };
 }
 
-/** A path is text, so a section numbered 7 is the section "7". */
+/** Ids from a path are text, so "7" also names the section with the number 7. */
 function isNamed(section: JsonNode, sectionId: string): boolean {
   if (section.kind !== 'object') return false;
   return ['id', 'section_id'].some((name) => {

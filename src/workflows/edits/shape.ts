@@ -1,13 +1,13 @@
 import type { JsonNode } from '../../json/document.js';
 import { StateShapeError } from '../workflow-errors.js';
 
-/** The node itself, known to be an object. */
+/** The node itself. @throws StateShapeError when it is no object */
 export function objectOf(node: JsonNode, place: string): JsonNode {
   if (node.kind !== 'object') throw new StateShapeError(place, 'an object');
   return node;
 }
 
-/** The items of a list in the state; a list that is not there yet, or null, has none. */
+/** Items of a list in the state; none when the list is absent or null. @throws StateShapeError */
 export function itemsOf(state: JsonNode, name: string): readonly JsonNode[] {
   const list = state.get(name);
   if (list === undefined || list.kind === 'null') return [];
