@@ -58,9 +58,9 @@ export interface BodyGiven {
 export interface Answer<S extends number = number, B = unknown> {
   readonly status: S;
   readonly body: B;
-  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
   /** It is the answer of an earlier request. */
-  readonly replayed?: boolean;
+  readonly replayed?: boolean | undefined;
 }
 
 type FullBodyOf<G> = G extends { readonly body: Shape<infer T> }
@@ -76,7 +76,7 @@ export function answer<const S extends number, B = undefined>(
   body?: B,
   more?: Pick<Answer, 'headers' | 'replayed'>,
 ): Answer<S, B> {
-  return { status, body: body as B, ...more };
+  return { status, body: body as B, headers: more?.headers, replayed: more?.replayed };
 }
 
 export type Source = 'body' | 'path' | 'query' | 'headers' | 'caller';

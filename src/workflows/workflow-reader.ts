@@ -33,9 +33,8 @@ export class WorkflowReader {
           this.workflows.getOther(tenant, id, known, waitSeconds * 1000, over),
         )
       : await this.workflows.get(tenant, id);
-    const etag = etagOf(workflow);
     const wanted = wantedTagsOf(request);
-    if (wanted !== undefined && wanted !== '*' && !wanted.includes(etag)) {
+    if (wanted !== undefined && wanted !== '*' && !wanted.includes(etagOf(workflow))) {
       // A held copy may be out of date, so it neither meets a condition nor fails one.
       if (workflow.isHeldCopy === true)
         throw new NotHeldError(`the copy of workflow ${id} on this replica may be out of date`);
@@ -45,7 +44,7 @@ export class WorkflowReader {
     const more = {
       headers: waits ? { ...headers, 'preference-applied': `wait=${waitSeconds}`, vary: 'prefer' } : headers,
     };
-    const isKnown = known !== undefined && (known === '*' || known.includes(etag));
+    const isKnown = known !== undefined && (known === '*' || known.includes(etagOf(workflow)));
     return isKnown ? answer(304, undefined, more) : answer(200, bodyOf(workflow), more);
   }
 }
