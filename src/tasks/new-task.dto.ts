@@ -1,3 +1,4 @@
+import { MAX_PRIORITY } from '../engine/limits.js';
 import { AtMostOne, type Rules } from '../http/shapes/field.js';
 import { integer, Integer, ListOf, RawJson, Text, Time, Value, Values } from '../http/shapes/fields.js';
 import { QueueName, TaskId } from '../http/shapes/names.js';
@@ -5,7 +6,6 @@ import { QueueName, TaskId } from '../http/shapes/names.js';
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 
-export const MAX_PRIORITY = 9;
 export const MAX_HEADERS = 32;
 export const MAX_HEADER_BYTES = 8 * 1024;
 export const MAX_TASKS_IN_BATCH = 100;

@@ -1,9 +1,9 @@
-import type { TaskStatus } from '../engine/task.js';
+import { MAX_PRIORITY } from '../engine/limits.js';
+import { TASK_STATUSES, type TaskStatus } from '../engine/records/task-fields.js';
 import { ExactlyOne } from '../http/shapes/field.js';
 import { ref } from '../http/shapes/describe.js';
 import { Count, Flag, Integer, ListOf, OneOf, RawJson, Text, Time } from '../http/shapes/fields.js';
 import { QueueName, TaskId } from '../http/shapes/names.js';
-import { MAX_PRIORITY } from './new-task.dto.js';
 
 export class TaskPath {
   @TaskId({ about: 'Id of a task', example: 'task-1' }) id!: string;
@@ -40,7 +40,7 @@ export class TaskEventsHeaders {
 export class Task {
   @TaskId() id!: string;
   @QueueName() queue!: string;
-  @OneOf(['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled']) status!: TaskStatus;
+  @OneOf(TASK_STATUSES) status!: TaskStatus;
   @Integer({ min: 0, max: MAX_PRIORITY }) priority!: number;
   @Count({ about: 'Deliveries so far, without those that were released' }) attempt!: number;
   @Count() maxAttempts!: number;
