@@ -1,4 +1,4 @@
-// What a careful team would write by hand: bare Fastify and ioredis, a key per workflow, no versions, no checks.
+// Baseline: hand-written Fastify and ioredis, one key per workflow, no versions, no checks.
 import Fastify from 'fastify';
 import { Redis } from 'ioredis';
 
@@ -16,7 +16,7 @@ app.put('/workflows/:id', async (request) => {
   return { id: request.params.id };
 });
 
-// The leanest thing that can be called a write: the body goes to Redis as the text it is, unread.
+// Lean baseline: stores the body as it is, without parsing it.
 app.register(async (lean) => {
   lean.removeAllContentTypeParsers();
   lean.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));

@@ -1,4 +1,4 @@
-// How long an event takes from the answer of its commit to a client's event stream, and what each delivery costs the service.
+// Latency from the answer of a commit to the event stream of a client, and CPU of the service per delivery.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ const LISTENERS = fileURLToPath(new URL('./listeners.mjs', import.meta.url));
 
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 
-/** A process with so many clients of the stream; the times it prints are of the same clock as ours. */
+/** Starts a process with `count` clients; its times are of the same clock as those of this process. */
 async function listen(url, count, paused = 0) {
   const child = spawn(process.execPath, [LISTENERS, JSON.stringify({ url, count, paused })], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -23,7 +23,7 @@ async function listen(url, count, paused = 0) {
   };
 }
 
-/** Sends at an even rate, whether or not answers have come, and notes when each did. */
+/** Sends at a constant rate without waiting for answers, and records when each answer arrives. */
 async function publish(url, perSecond, seconds) {
   const answered = new Map();
   const started = performance.now();

@@ -1,4 +1,4 @@
-// What reading and listing cost when a thousand workflows are stored, and when a million are.
+// Cost of reads and lists with a thousand stored workflows and with a million.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
@@ -16,12 +16,12 @@ const OPTIONS = {
   tasks: { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 },
 };
 const TARGET = 1.3;
-/** A process that has just taken over a million workflows is busy with its heap for a while; what counts is how it goes on. */
+/** After it has loaded a million workflows, a process collects garbage for a while, so more rounds warm up. */
 const WARM_UPS = 5;
 
 const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
 
-/** Through the engine itself, fifty to a commit: what a PUT makes, without the HTTP. */
+/** Writes directly to the engine, fifty workflows per commit. */
 async function fill(engine, index, from, to) {
   let next = from;
   const commit = async () => {
@@ -97,7 +97,7 @@ function plansOf(url, count, requests) {
 }
 
 export async function benchGrowth({ rounds, requests, engines, sizes }) {
-  // The engines are used without the service here, so nobody else keeps their log off the figures.
+  // The engines run inside this process, so their log would mix with the results.
   Logger.overrideLogger(false);
   const { WorkflowIndex } = await built('workflow-index.js');
   const index = new WorkflowIndex(['/status', '/document_type', '/user_id', '/case_id']);

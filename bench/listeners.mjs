@@ -1,11 +1,11 @@
-// Clients of an event stream, in a process of their own. Argument as JSON: { url, count, paused }. Prints a line when all are
-// connected, and when its input ends { arrivals: [[id, time]], delivered }: when the first of them saw each event's id, and so on for a
-// sample of the clients, and how many events all of them together were given.
+// Clients of an event stream, in a separate process. Argument as JSON: { url, count, paused }. Prints a line when all are
+// connected and, when its input ends, { arrivals: [[id, time]], delivered }: arrivals of events at a sample of the clients, and
+// the number of events delivered to all of them.
 import { Agent, get } from 'node:http';
 
 const { url, count, paused } = JSON.parse(process.argv[2]);
 const agent = new Agent({ maxSockets: Infinity });
-/** To take down every arrival would measure mostly this. */
+/** Recording the arrivals of all clients would distort the measurement. */
 const SAMPLED = 10;
 const arrivals = [];
 let delivered = 0;

@@ -1,4 +1,4 @@
-// A fixed number of requests over a fixed number of connections, in a process of its own, so that its work is nobody else's.
+// Sends a fixed number of requests over a fixed number of connections, in a separate process, so that its CPU is not counted.
 // Arguments as JSON: { url, method, paths, headers, body, requests, connections }. Prints { ms, failed } as JSON.
 import { Agent, request } from 'node:http';
 
@@ -20,7 +20,7 @@ const once = (n) =>
   });
 
 const started = performance.now();
-// Each connection sends its share, one request after the other.
+// Each connection sends its requests one after the other.
 await Promise.all(
   Array.from({ length: connections }, async (_, connection) => {
     for (let n = connection; n < requests; n += connections) await once(n);

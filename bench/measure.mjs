@@ -2,7 +2,7 @@ import { cpuMicros, load } from './processes.mjs';
 
 export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** One round: what `pids` used per request, in microseconds, and how many requests went through per second. */
+/** One round: CPU microseconds of each process per request, and requests per second. */
 export async function round(plan, pids) {
   const before = pids.map(cpuMicros);
   const { ms, failed } = await load(plan);
@@ -11,7 +11,7 @@ export async function round(plan, pids) {
   return { cpu: used, perSecond: (plan.requests / ms) * 1000 };
 }
 
-/** Rounds in turn, so that a machine that changes its speed changes it for all. The first of each are only to warm up. */
+/** Alternates between the subjects, so that changes of the machine's speed affect all. The first rounds only warm up. */
 export async function alternate(subjects, rounds, warmUps = 1) {
   const results = subjects.map(() => []);
   for (let i = 0; i < warmUps + rounds; i++) {

@@ -1,4 +1,4 @@
-// Starting what is measured, and reading what it used from the operating system.
+// Starts the measured processes, and reads their CPU and memory from the operating system.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -17,7 +17,7 @@ export function temporaryFolder() {
   return folder;
 }
 
-/** Everything that was started ends, whatever happens. */
+/** Kills all started processes and removes temporary folders. */
 export function endAll() {
   for (const child of children) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -82,7 +82,7 @@ export const startBaseline = (redis) =>
     /serving on (http:\/\/\S+)/,
   );
 
-/** With more heap than usual: a million workflows in memory take some. */
+/** With a larger heap, for a million workflows in memory. */
 export const startService = (env) =>
   start(
     process.execPath,
@@ -102,12 +102,12 @@ export function load(plan) {
     child.once('exit', (code) => {
       children.delete(child);
       if (code === 0) done(JSON.parse(output));
-      else fail(new Error(`the load ended with code ${code}`));
+      else fail(new Error(`load.mjs ended with code ${code}`));
     });
   });
 }
 
-/** Microseconds on a processor, user and system, of all threads. */
+/** CPU microseconds, user and system, of all threads. */
 export function cpuMicros(pid) {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
     const [onCpuNanos] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');

@@ -1,4 +1,4 @@
-// CPU per request of the service against the baseline, in the same run, on the same Redis, with the same bodies.
+// CPU per request of the service compared with the baseline, on the same Redis, with the same bodies.
 import { alternate } from './measure.mjs';
 import { load, startBaseline, startRedis, startService, temporaryFolder } from './processes.mjs';
 import { stateOf } from './states.mjs';
@@ -6,7 +6,7 @@ import { stateOf } from './states.mjs';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const SIZES = { '1 KB': 1024, '64 KB': 64 * 1024 };
 
-/** Targets of the ratio to the baseline, on Redis. */
+/** Target ratios to the baseline, on Redis. */
 const TARGETS = { 'GET 1 KB': 1.35, 'GET /state 1 KB': 1.25, 'PUT 1 KB': 1.8, 'GET 64 KB': 1.15 };
 
 function scenarios(size, requests) {
@@ -33,7 +33,7 @@ function scenarios(size, requests) {
       service: { ...write, paths: at() },
       baseline: { ...write, paths: ['/lean/bench'], body: state },
     },
-    // The baseline cannot patch: it is held against a write of the whole.
+    // The baseline has no PATCH, so PATCH is compared with its PUT.
     { name: `PATCH ${size}`, service: { ...patch, paths: at('/state') }, baseline: baselineWrite },
     ...(size === '1 KB'
       ? [
@@ -47,7 +47,7 @@ function scenarios(size, requests) {
   ];
 }
 
-/** The workflow that is read and written, and enough others for a page. */
+/** Fills the store with enough workflows for a page. */
 async function fill({ url }, prefix) {
   const put = { method: 'PUT', headers: JSON_TYPE, connections: 8, url };
   const body = JSON.stringify({ state: stateOf(1024) });

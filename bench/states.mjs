@@ -1,4 +1,4 @@
-/** A state as document workflows have them, of about so many bytes. */
+/** A typical state of a document workflow, of about `bytes` bytes. */
 export function stateOf(bytes, n = 0) {
   const state = {
     status: n % 10 === 0 ? 'reviewing' : 'generating',

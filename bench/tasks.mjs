@@ -1,4 +1,4 @@
-// Claims and completions per second: the engine, the same over HTTP, and BullMQ as the peer that most teams would take.
+// Claims and completions per second: the engine, the service over HTTP, and BullMQ as the peer.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
@@ -23,7 +23,7 @@ const OPTIONS = {
 const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
 let made = 0;
 
-/** So many loops at once, each taking the next piece of work until there is none. */
+/** Runs `atOnce` loops that take work until `count` is done. */
 async function share(count, atOnce, work) {
   let left = count;
   await Promise.all(
@@ -95,7 +95,7 @@ async function fill(engine, queue, count) {
   });
 }
 
-/** As the routes do it for a request without a key. */
+/** The once key that routes use for a request without an Idempotency-Key. */
 const leaseOnceOf = (token) => ({ ...onceOf(`ack-${token}`), isLease: true });
 
 const claimOf = (queue, count) => ({
@@ -105,7 +105,7 @@ const claimOf = (queue, count) => ({
   tokens: Array.from({ length: count }, () => `token-${++made}`),
 });
 
-/** As a worker with so many slots works, ours and the peer's: ends its task and gets the next one in the same step. */
+/** Like a worker of either side: completes a task and claims the next one in the same step. */
 async function throughEngine(engine, count) {
   await fill(engine, 'engine', count);
   const slot = async () => {
@@ -124,7 +124,7 @@ async function throughEngine(engine, count) {
   return perSecond(count, () => Promise.all(Array.from({ length: AT_ONCE }, slot)));
 }
 
-/** One claim and one completion for each task. */
+/** One claim and one completion per task. */
 async function byHand(engine, count) {
   await fill(engine, 'engine', count);
   return perSecond(count, () =>
@@ -141,7 +141,7 @@ async function byHand(engine, count) {
   );
 }
 
-/** One commit for each step: ends the task, writes the state, enqueues the next task and claims it. */
+/** One commit per step: completes the task, writes the state, enqueues the next task and claims it. */
 async function stepCommits(engine, count) {
   const flows = Array.from({ length: AT_ONCE }, (_, n) => `flow-${n}`);
   const about = { by: 'bench', cause: 'commit', changed: null };
@@ -211,7 +211,7 @@ async function overHttp(service, engine, count, isBatched) {
   );
 }
 
-// The peer leaves connections that it was given to whoever gave them.
+// BullMQ does not close connections that it was given.
 const lent = new Set();
 
 function bullConnection(port) {
@@ -258,7 +258,7 @@ async function bullWorker(port, count) {
   return rate;
 }
 
-/** Its manual mode: jobs are asked for and moved by hand, as a service between them and its workers would. */
+/** BullMQ's manual mode: jobs are fetched and completed one by one, as a service in between would. */
 async function bullManual(port, count) {
   const queue = new Queue('bull-manual', { connection: bullConnection(port) });
   await fillBull(queue, count);
@@ -281,7 +281,7 @@ async function bullManual(port, count) {
   return rate;
 }
 
-/** What a script costs when a million tasks wait, and how much room each takes. */
+/** Cost of scripts with a million waiting tasks, and memory per task. */
 async function million(engine, redis, count) {
   const watcher = bullConnection(Number(new URL(redis.url).port));
   await watcher.flushall();
@@ -318,7 +318,7 @@ export async function benchTasks({ rounds, count, waiting }) {
   redis.url = `redis://127.0.0.1:${redis.port}`;
   const { engine, close } = await openEngine(redis.port);
   const service = await startService({ REDIS_URL: redis.url, QUEUE_MAX_TASKS: '10000000' });
-  // In this order, so that what is compared most closely runs one after the other.
+  // Ordered so that the most closely compared plans run one after the other.
   const plans = {
     'engine: complete + claim the next': () => throughEngine(engine, count),
     [PEER]: () => bullWorker(redis.port, count),
@@ -332,7 +332,7 @@ export async function benchTasks({ rounds, count, waiting }) {
   const cleaner = bullConnection(redis.port);
   for (let round = 0; round <= rounds; round++) {
     for (const [name, run] of Object.entries(plans)) {
-      // What one plan leaves behind, and Redis still has to let expire, is no burden for the next one.
+      // Keys left by one plan must not burden the next one.
       await cleaner.flushall();
       const rate = await run();
       // The first round warms up.
@@ -342,7 +342,7 @@ export async function benchTasks({ rounds, count, waiting }) {
   const results = [];
   for (const [name, measured] of Object.entries(rates)) {
     const rate = medianOf(measured);
-    // Of the same round, for the machine changes its speed from one to the next.
+    // Ratios within a round, because the machine's speed changes between rounds.
     const ratios = measured.map((one, i) => one / rates[PEER][i]).toSorted((x, y) => x - y);
     const ratio = medianOf(ratios);
     results.push({ name, rate, ratio });

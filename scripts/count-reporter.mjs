@@ -1,4 +1,4 @@
-/** Ends a test run with one plain line that programs can parse. */
+/** Prints the totals of a test run as one line that programs can parse. */
 export default class CountReporter {
   onRunComplete(_contexts, { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites }) {
     const failed = numFailedTests + numRuntimeErrorTestSuites;

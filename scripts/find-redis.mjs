@@ -1,4 +1,4 @@
-// Tests need a real redis-server: the installed one, else Debian's package is fetched, else an error says what to install.
+// Finds a redis-server for the tests: an installed one, or Debian's package; else fails and says what to install.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -74,7 +74,7 @@ function aptUnpacked() {
 
 export function findRedis() {
   const asked = process.env.REDIS_SERVER_BIN;
-  if (asked) return works(asked) ? asked : die(`REDIS_SERVER_BIN=${asked} does not run`);
+  if (asked) return works(asked) ? asked : die(`REDIS_SERVER_BIN=${asked} cannot be run`);
   const bin = found() ?? aptInstalled() ?? aptUnpacked();
   if (bin !== undefined) return bin;
   return die(

@@ -1,4 +1,4 @@
-// Dependencies and build, made only when they are missing or older than what they come from.
+// Installs dependencies and builds, but only when they are missing or outdated.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { die, say } from './say.mjs';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-// Their output is not the program's: it goes to stderr.
+// Output of the tools goes to stderr, because stdout belongs to the program.
 const run = (command, args, options = {}) =>
   spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options }).status === 0;
 const writtenAt = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
@@ -16,7 +16,7 @@ const filesIn = (folder) => readdirSync(folder, { recursive: true }).map(String)
 export function install() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (!(major >= 24 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19))) {
-    die(`Node ${process.versions.node} is too old: 20.19, 22.12 or 24 and later will do`);
+    die(`Node ${process.versions.node} is not supported: use 20.19 or later, 22.12 or later, or 24 or later`);
   }
   const mark = join(root, 'node_modules/.package-lock.json');
   if (existsSync(mark) && writtenAt(mark) >= writtenAt(join(root, 'package-lock.json'))) return;
@@ -26,7 +26,7 @@ export function install() {
   if (!ok) die('npm ci failed, see above');
 }
 
-/** Builds beside the old build and puts it in its place whole, so that nobody ever runs half of one. */
+/** Builds into a new folder and then replaces dist, so that no process runs half a build. */
 export function build() {
   const source = join(root, 'src');
   const sources = [

@@ -1,6 +1,6 @@
 export const say = (message) => process.stderr.write(`waymark: ${message}\n`);
 
-/** The end, in words and without a stack. */
+/** Exits with a message, without a stack trace. */
 export function die(message) {
   say(message);
   process.exit(1);

@@ -82,9 +82,9 @@ function task(value: Fields): MovedTask {
     result: jsonOrNull(value, 'result'),
     events: list(value, 'events').slice(-MAX_PROGRESS_EVENTS).map(progressEvent),
   } as unknown as MovedTask;
-  demand(record.id, isTaskId, 'id is no id of a task');
-  demand(record.queue, isQueueName, 'queue is no name of a queue');
-  if (record.workflowId !== null) demand(record.workflowId, isWorkflowId, 'workflowId is no id of a workflow');
+  demand(record.id, isTaskId, 'id is not a valid task id');
+  demand(record.queue, isQueueName, 'queue is not a valid queue name');
+  if (record.workflowId !== null) demand(record.workflowId, isWorkflowId, 'workflowId is not a valid workflow id');
   checkPlace(record);
   return record;
 }
@@ -107,7 +107,7 @@ function taskField(value: Fields, name: string, { kind, nullable, oneOf, min, ma
       return json(value, name);
     case 'text': {
       const found = nullable ? textOrNull(value, name) : text(value, name);
-      if (oneOf) demand(found, (it) => oneOf.includes(it as string), `${name} is not known`);
+      if (oneOf) demand(found, (it) => oneOf.includes(it as string), `${name} is unknown`);
       return found;
     }
   }
