@@ -22,6 +22,19 @@ describe('what operators read', () => {
     for (const name of names) expect(settingsPage()).toContain(`\`${name}\``);
   });
 
+  it('has ten settings in the README, with their defaults', () => {
+    const [, table = ''] = /\n## Settings\n([^]*?)\n## /.exec(read('README.md')) ?? [];
+    const codesIn = (cell = '') => [...cell.matchAll(/`([^`]*)`/g)].map(([, code = '']) => code);
+    const rows = [...table.matchAll(/^\| (`.*?) \| (.*?) \|/gm)].flatMap(([, named, defaults]) =>
+      codesIn(named).map((name, i) => ({ name, begins: codesIn(defaults)[i]?.replace('…', '') ?? '' })),
+    );
+    expect(rows).toHaveLength(10);
+    for (const { name, begins } of rows) {
+      const [, entry] = settingsPage().split(`\n- **\`${name}\`**`);
+      expect(entry?.split('\n- **')[0]?.split('Default:')[1] ?? '').toContain(begins);
+    }
+  });
+
   it('has every setting in .env.production.example, which can be used as it is', () => {
     expect(read('.env.production.example')).toBe(environmentExample());
     const lines = read('.env.production.example').split('\n');
