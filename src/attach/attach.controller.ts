@@ -45,7 +45,7 @@ export class AttachController {
   }
 }
 
-/** Everything else about Redis as the environment has it. @throws InvalidBodyError */
+/** Other Redis settings come from the environment. @throws InvalidBodyError */
 function redisConfigOf(redisUrl: string): RedisConfig {
   try {
     return configWith(environmentOf(process.env), { REDIS_URL: redisUrl, USE_REDIS: 'true' }).redis as RedisConfig;

@@ -6,7 +6,7 @@ import { Route } from '../http/route.js';
 
 const document = new URL('../../docs/asyncapi.yaml', import.meta.url);
 
-/** Messages of the WebSocket; the tests hold every frame against this document. */
+/** Serves the description of the WebSocket messages; tests check every frame against it. */
 @ApiTags('feed')
 @Controller()
 export class AsyncApiController {

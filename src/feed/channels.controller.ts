@@ -9,7 +9,7 @@ import { sized } from '../http/sized.js';
 import { ChannelPath, PublishedMessage } from './feed.dto.js';
 import { MAX_MESSAGE_BYTES, NewMessage } from './message.dto.js';
 
-/** Messages to everybody who follows a channel, through any replica. */
+/** Publishes messages to the subscribers of a channel on all replicas. */
 @ApiTags('feed')
 @Controller('v1/channels')
 export class ChannelsController {

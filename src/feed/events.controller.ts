@@ -83,7 +83,7 @@ export class EventsController {
     { since: from, wait, limit }: { since: string | undefined; wait: number | undefined; limit: number },
   ) {
     refuseKey(request);
-    // An empty place is no place: a browser may send the header without a value.
+    // A browser may send an empty Last-Event-ID; treat it as absent.
     const since = from || undefined;
     if (wait === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
     const poll = { filter, since, limit, waitMs: (wait ?? 0) * 1000 };

@@ -1,7 +1,7 @@
 import type { Rules } from '../http/shapes/field.js';
 import { Count, OneOf, Text, Value } from '../http/shapes/fields.js';
 
-/** Results by the name of what was checked, as the health library writes them. */
+/** Results by the name of the check, as Terminus writes them. */
 const indicators: Rules = {
   schema: {
     type: 'object',

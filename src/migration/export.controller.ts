@@ -10,7 +10,7 @@ import { Draining } from '../lifecycle/draining.js';
 import { exportLines } from './export-lines.js';
 import { ExportQuery, MovedRecords, RecordSelection } from './migration.dto.js';
 
-/** All state as lines, exactly as it is: for moving it, and for backups. */
+/** Exports all state as lines, for migration and backup. */
 @ApiTags('moving state')
 @Controller('v1/export')
 @UseGuards(AdminGuard)
@@ -34,7 +34,7 @@ export class ExportController {
   })
   async all(@FromQuery(ExportQuery) query: ExportQuery, @Res() reply: FastifyReply) {
     const lines = exportLines(this.engine.moving, query);
-    // An error before the first line is an answer; later ones cut the stream, which then has no end line.
+    // An error before the first line refuses the request; a later one cuts the stream, which then has no end line.
     const first = await lines.next();
     const stream = Readable.from(this.#untilDraining(first.value ?? '', lines), { objectMode: false });
     reply.header('content-type', `${LINES_TYPE}; charset=utf-8`).header('cache-control', 'no-store');

@@ -16,7 +16,7 @@ import { LineTooLongError, readLines } from './read-lines.js';
 const EXAMPLE =
   textOfLine(headerOf(0, ['default'])) + textOfLine({ kind: 'end', queues: 0, workflows: 0, tasks: 0, next: null });
 
-/** Imports the lines of an export, one by one as they arrive. */
+/** Imports lines of an export as they arrive. */
 @ApiTags('moving state')
 @Controller('v1/import')
 @UseGuards(AdminGuard)
@@ -61,7 +61,7 @@ export class ImportController {
     try {
       return answer(200, await taking.take(readLines(body, maxBytes)));
     } catch (error) {
-      // The rest of the stream is not read, so no other request can follow it on this connection.
+      // The rest of the body is not read, so the connection cannot be used again.
       reply.header('connection', 'close');
       throw error instanceof LineTooLongError ? new StateTooLargeError(maxBytes, null) : error;
     }

@@ -155,7 +155,7 @@ export class Sync {
     await this.#compare(tenant, kind, records, round);
   }
 
-  /** The target must have what was read from the source, or what the source has by now. */
+  /** Each record of the target must equal the one read from the source, or the current one of the source. */
   async #compare(tenant: string, kind: RecordKind, records: readonly Moved[], round: Round): Promise<void> {
     if (records.length === 0) return;
     const there = await this.parts.to.read(

@@ -33,12 +33,12 @@ const exactly = (value: boolean): Rules => ({
   accepts: (given) => given === value,
 });
 
-/** A decision alone. Members of a task are unknown here, so that none is ignored. */
+/** Request of a decision without a task. Members of a task are refused as unknown instead of ignored. */
 export class RoutingRequest extends TextToRoute {
   @Value(exactly(false), { default: false }) enqueue!: false;
 }
 
-/** A decision and its task. `id` and `dedupeKey` are unknown here: a task that exists may be with another agent. */
+/** Request of a decision and a task. `id` and `dedupeKey` are refused: an existing task may be in the queue of another agent. */
 export class RoutingTaskRequest extends TaskOptions {
   @Text({ pattern: /\S/, says: BLANK, about: 'At most 64 KiB', example: 'Translate this into French' }) text!: string;
   @Value(exactly(true), { example: true }) enqueue!: true;
