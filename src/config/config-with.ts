@@ -1,17 +1,13 @@
 import type { Config } from './config.js';
 import { readConfig } from './read-config.js';
 
-/** The settings with another address of Redis. @throws InvalidEnvironmentError */
+/** Settings with the address of Redis; REDIS_NAMESPACE and REDIS_TLS_… are none. */
+const ADDRESS =
+  /^(USE_REDIS|REDIS_ENABLE|REDIS_URL|UPSTASH_REDIS_URL|REDIS_(HOST|PORT|USERNAME|PASSWORD|DB|PROTOCOL|SENTINEL\w*|CLUSTER_NODES|TLS)|UPSTASH_REDIS_REST_\w+)(_FILE)?$/;
+
+/** The settings with another address of Redis, or none. @throws InvalidEnvironmentError */
 export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {
-  const { REDIS_URL: _url, UPSTASH_REDIS_URL: _upstash, REDIS_HOST: _host, REDIS_PORT: _port, ...others } = env;
-  const {
-    REDIS_PASSWORD: _password,
-    REDIS_PASSWORD_FILE: _file,
-    REDIS_URL_FILE: _urlFile,
-    REDIS_DB: _db,
-    ...rest
-  } = others;
-  return readConfig({ ...rest, ...own });
+  return readConfig({ ...Object.fromEntries(Object.entries(env).filter(([name]) => !ADDRESS.test(name))), ...own });
 }
 
 /** A URL without user and password. */

@@ -34,7 +34,7 @@ Exit codes: 0 success, 1 refused or a check failed, 2 invalid command line, 3 se
 
 export function helpOf({ usage, summary, help, example, isWithoutService }: Command): string {
   const options = `${isWithoutService ? '' : URL_HELP}${COMMON_HELP}`;
-  return `usage: ${usage}\nexample: waymark ${example}\n\n${summary}. ${help}\n\n${options}`;
+  return `usage: ${usage}\nexample: waymark ${example}\n\n${summary}.\n\n${help}\n\n${options}`;
 }
 
 export function overview(): string {

@@ -6,10 +6,6 @@ import { type Given, UsageError } from '../command-line/given.js';
 
 const WORDS: Readonly<Record<Check['status'], string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL', unknown: '?' };
 
-/** Settings with the address of Redis; --redis replaces them. */
-const PLACES =
-  /^(USE_REDIS|REDIS_ENABLE|REDIS_URL|UPSTASH_REDIS_URL|REDIS_(HOST|PORT|USERNAME|PASSWORD|DB|PROTOCOL|SENTINEL\w*|CLUSTER_NODES|TLS)|UPSTASH_REDIS_REST_\w+)(_FILE)?$/;
-
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'Check whether a Redis is fit for Waymark',
@@ -45,10 +41,10 @@ run, subscriptions, namespace, schema, keys of other programs; and what to fix. 
 /** @throws UsageError */
 async function configOf(given: Given): Promise<RedisConfig> {
   const { readConfig } = await import('../../config/read-config.js');
+  const { configWith } = await import('../../config/config-with.js');
   const url = given.text('redis');
-  const kept = Object.entries(given.env).filter(([name]) => url === undefined || !PLACES.test(name));
   try {
-    const { redis } = readConfig({ ...Object.fromEntries(kept), ...(url !== undefined && { REDIS_URL: url }) });
+    const { redis } = url === undefined ? readConfig(given.env) : configWith(given.env, { REDIS_URL: url });
     if (redis !== undefined) return redis;
   } catch (error) {
     if (error instanceof InvalidEnvironmentError) throw new UsageError(error.message, { cause: error });
