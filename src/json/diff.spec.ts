@@ -4,7 +4,7 @@ import { parseDocument } from './document.js';
 import { jsonEqual } from './json-equal.js';
 import { applyJsonPatch } from './json-patch.js';
 import { scanJson } from './scan.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 /** The diff of two texts, checked by applying it. */
 function diff(before: string, after: string, limits?: DiffLimits): { operations: string; truncated: boolean } {

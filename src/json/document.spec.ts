@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { arrayNode, fromValue, objectNode, parseDocument, type JsonNode } from './document.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 const AWKWARD =
   '{ "10":1.0, "9" :-0,\n"__proto__":{"x":9007199254740993},"\\u0061\\/":[ 1 , "\\u00e9" , [] ],"e":1E5 }';

@@ -3,7 +3,7 @@ import { parseDocument } from './document.js';
 import { applyJsonPatch, PatchInvalidError, PatchTestFailedError, type PatchLimits } from './json-patch.js';
 import { applyMergePatch } from './merge-patch.js';
 import { scanJson } from './scan.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 function patched(target: string, patch: string, limits?: PatchLimits): { text: string; changed: string[] } {
   const { node, changed } = applyJsonPatch(parseDocument(target), parseDocument(patch), limits);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PersistentList } from './persistent-list.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 describe('PersistentList', () => {
   it.each([0, 10, 1024, 1025, 5000])('does what an array of %i items does, and keeps earlier versions', (size) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PersistentMap } from './persistent-map.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 describe('PersistentMap', () => {
   it('behaves like a Map through many edits', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { rearrange } from './rearrange.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 /** The array after the steps, with new items as negative numbers, and the number of moves. */
 function rearranged(size: number, matches: number[]): { items: number[]; moves: number } {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { InvalidJsonError } from './invalid-json-error.js';
 import { compilePointers } from './pointer-set.js';
 import { scanJson, type ScanOptions } from './scan.js';
-import { RandomJson } from './testing/random-json.js';
+import { RandomJson } from '../../test/support/random-json.js';
 
 function refusal(text: string, options?: ScanOptions): InvalidJsonError {
   try {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openMemoryEngine } from '../../src/engine/memory/open-memory-engine.js';
-import { engineOptions, TENANT, workflowIndex } from '../../src/engine/memory/testing/commits.js';
+import { engineOptions, TENANT, workflowIndex } from '../support/memory-commits.js';
 import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
 
 interface Filled {

@@ -54,7 +54,7 @@ interface Import {
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
-  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !file.includes('/testing/'),
+  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'),
 );
 const imports = files.flatMap(importsOf);
 

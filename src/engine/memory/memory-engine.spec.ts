@@ -12,8 +12,8 @@ import {
   TENANT,
   touch,
   workflowIndex,
-} from './testing/commits.js';
-import { ManualJournal } from './testing/manual-journal.js';
+} from '../../../test/support/memory-commits.js';
+import { ManualJournal } from '../../../test/support/manual-journal.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { MemoryEngine } from './memory-engine.js';
 

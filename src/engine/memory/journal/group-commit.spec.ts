@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ManualJournal } from '../testing/manual-journal.js';
+import { ManualJournal } from '../../../../test/support/manual-journal.js';
 import { GroupCommit } from './group-commit.js';
 import type { JournalChange } from './journal.js';
 

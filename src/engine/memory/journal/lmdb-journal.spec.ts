@@ -17,7 +17,7 @@ import {
   TENANT,
   touch,
   workflowIndex,
-} from '../testing/commits.js';
+} from '../../../../test/support/memory-commits.js';
 
 const metaOf = (tenant: string, id: string): JournalChange => ({
   kind: 'workflow',

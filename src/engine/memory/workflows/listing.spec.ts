@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { engineOptions, put, TENANT, touch, workflowIndex } from '../testing/commits.js';
+import { engineOptions, put, TENANT, touch, workflowIndex } from '../../../../test/support/memory-commits.js';
 import type { Filter, ListPosition, ListQuery, SortKey } from '../../engine.js';
 import { MemoryEngine } from '../memory-engine.js';
 

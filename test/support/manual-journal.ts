@@ -1,4 +1,4 @@
-import type { Journal, JournalChange } from '../journal/journal.js';
+import type { Journal, JournalChange } from '../../src/engine/memory/journal/journal.js';
 
 interface Flush {
   readonly changes: readonly JournalChange[];

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { fromValue } from '../../../json/document.js';
-import type { Commit, Delete, Edit, Once, Patch, Put, Touch } from '../../commit.js';
-import { RETRY_WINDOW_MS } from '../../commit.js';
-import type { EngineOptions } from '../../engine.js';
-import { WorkflowIndex } from '../../workflow-index.js';
+import { fromValue } from '../../src/json/document.js';
+import type { Commit, Delete, Edit, Once, Patch, Put, Touch } from '../../src/engine/commit.js';
+import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
+import type { EngineOptions } from '../../src/engine/engine.js';
+import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 
 export const TENANT = 'default';
 
