@@ -30,7 +30,7 @@ describe(`Two replicas that leave Redis and come back, ${seeds} times ${steps} s
   });
 
   it(
-    'lose nothing that was acknowledged, and overwrite nothing they have not seen',
+    'lose no acknowledged write, and overwrite nothing they have not read',
     async () => {
       const given = process.env['CHAOS_SEED'];
       const first = given === undefined ? Date.now() % 1_000_000 : Number(given);

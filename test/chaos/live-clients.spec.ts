@@ -154,7 +154,7 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
   }
 
   it(
-    'leave none of them without an event, with one twice, or with two in the wrong order',
+    'leave no client without an event, with one twice, or with two in the wrong order',
     async () => {
       const { next } = (await (await fetch(`${anyUrl()}/v1/events?wait=0`)).json()) as { next: string };
       for (let i = 0; i < clients; i++) {

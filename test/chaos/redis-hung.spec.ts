@@ -27,7 +27,7 @@ describe.each(['memory', 'none'] as const)(`Redis hangs for ${hangMs} ms, REDIS_
   });
 
   it(
-    'callers are answered within the deadline of a command, health and metrics all the time, and it is over soon after',
+    'clients are answered within the timeout of a command, health and metrics always, and the replica attaches soon after',
     async () => {
       const put = (id: string) => deployment.call(0, 'PUT', `/v1/workflows/${id}`, { state: { id } });
       for (let n = 0; n < CLIENTS; n++) expect((await put(`w-${n}`))?.status).toBe(201);

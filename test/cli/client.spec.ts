@@ -92,7 +92,7 @@ describe('the client', () => {
     expect(await clientOf(service, { timeoutMs: 100 }).getQueue('q')).toEqual({ name: 'q' });
   });
 
-  it('tells when nobody listens at the address', async () => {
+  it('reports an address where no service listens', async () => {
     const service = await serve(() => ok({}));
     const client = clientOf(service, { retry: { giveUpAfterMs: 0 } });
     await service.stop();

@@ -112,7 +112,7 @@ describe('the command line', () => {
     ['produce', ['produce', '--topic', 'q']],
     ['inspect', ['inspect', 'queue', 'q']],
     ['worker', ['worker', '--topic', 'q']],
-  ])('ends with 3 when nobody answers: %s', async (_, args) => {
+  ])('ends with 3 when no service answers: %s', async (_, args) => {
     const service = await FakeService.start(() => ok({}));
     const { url } = service;
     await service.stop();
@@ -121,7 +121,7 @@ describe('the command line', () => {
     expect(stdout + stderr).toContain(`Cannot reach ${url}`);
   });
 
-  it('says with each check of the smoke test that it was not tried, when nobody answers', async () => {
+  it('reports each check of the smoke test as not tried when no service answers', async () => {
     const { stdout } = await run(['smoke', '--url', 'http://127.0.0.1:9']);
     expect(stdout).toMatch(
       /^PING: False .+\nWRITE: False not tried\nCAS: False not tried\nTTL: .*\nQUEUE: False not tried\n$/,

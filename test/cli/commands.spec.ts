@@ -174,7 +174,7 @@ describeService('the commands', (service) => {
     expect((await stop(worker)).code).toBe(0);
   });
 
-  it('worker drops a command whose lease somebody took away by force', async () => {
+  it('worker ends a command whose lease was taken away by force', async () => {
     const queue = service.id();
     const [task] = await produce(queue);
     const worker = start('worker', '--topic', queue, '--exec', 'sleep 600', '--lease', '1s');
@@ -197,7 +197,7 @@ describeService('the commands', (service) => {
     await Promise.all([stop(worker), stop(rival)]);
   });
 
-  it('worker ends quietly when nobody reads its output, and gives back what it could not print', async () => {
+  it('worker ends quietly when its output is closed, and releases tasks that it could not print', async () => {
     const queue = service.id();
     await produce(queue, '--count', '20');
     const worker = start('worker', '--topic', queue);
@@ -254,7 +254,7 @@ describeService('the commands', (service) => {
 });
 
 describe('waymark', () => {
-  it('says which version it is, and ends quietly when nobody reads that', async () => {
+  it('prints its version, and ends quietly when its output is closed', async () => {
     const running = waymark.start('', ['--help']);
     running.child.stdout?.destroy();
     expect(await running.ended).toMatchObject({ code: 0, stderr: '' });

@@ -207,7 +207,7 @@ describe('a worker', () => {
     expect(bench.service.askedFor('/fail')).toEqual([]);
   });
 
-  it('aborts the handler when somebody wants the task to stop, and gives it back, which ends it', async () => {
+  it('aborts the handler of a cancelled task, and releases it, which ends it', async () => {
     const reasons: unknown[] = [];
     const bench = await Bench.start(1, untilAborted(reasons), {
       leaseMs: 60,

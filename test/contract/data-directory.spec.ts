@@ -50,7 +50,7 @@ describe('A data directory', () => {
     return holder;
   }
 
-  it('serves one process at a time, and the refusal says which', async () => {
+  it('serves one process at a time, and the refusal names it', async () => {
     const first = await hold();
     expect(first.said).toBe('open');
     const second = await hold();

@@ -257,7 +257,7 @@ export function describeDurability(
       expect(before.figures).toMatchObject({ ready: 2, delayed: 1, leased: 1, dead: 1 });
     });
 
-    it('leaves leases to their holders, and lets nobody else in (invariants 3 and 5)', async () => {
+    it('leaves leases to their holders, and to no one else (invariants 3 and 5)', async () => {
       const q = () => new TestQueue(opened.engine, tenant.name);
       await q().enqueueSome(3);
       const [one, two, three] = (await q().claim(3, { leaseMs: 100 })).tasks as [ClaimedTask, ClaimedTask, ClaimedTask];

@@ -243,7 +243,7 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
       expect((await new TestQueue(one.engine, one.tenant, 'next').depth()).ready).toBe(1);
     });
 
-    it('create one task of one dedupe key, whoever is asked (invariant 12)', async () => {
+    it('create one task of one dedupe key, whichever replica is asked (invariant 12)', async () => {
       const all = queues();
       const dedupe = { key: 'k', keepMs: 60_000 };
       const outcomes = await Promise.all(

@@ -8,7 +8,7 @@ import { openRedisEngine } from './redis-under-test.js';
 type Opened = Awaited<ReturnType<typeof openRedisEngine>>;
 
 // Damaged data must not affect other data of the same call or queue.
-describe('tasks that are damaged behind our back', () => {
+describe('tasks that another program has damaged', () => {
   let redis: RedisProcess;
   let direct: Redis;
   let opened: Opened;
@@ -44,7 +44,7 @@ describe('tasks that are damaged behind our back', () => {
     ['has another type', (key) => direct.multi().del(key).rpush(key, 'x').exec()],
   ];
 
-  it.each(DAMAGES)('a value that %s is as if it was not there, to the others nothing', async (_what, damage) => {
+  it.each(DAMAGES)('a value that %s counts as absent, and affects no other task', async (_what, damage) => {
     const q = queue();
     await q.enqueueSome(4);
     const [first, second] = [await q.take(), await q.take()];
@@ -57,7 +57,7 @@ describe('tasks that are damaged behind our back', () => {
     expect(three).toMatchObject({ status: 'fulfilled', value: { tasks: [{ queue: 'q' }] } });
   });
 
-  it.each(DAMAGES)('a head of a queue whose value %s holds up nobody', async (_what, damage) => {
+  it.each(DAMAGES)('a first task whose value %s does not block its queue', async (_what, damage) => {
     const q = queue();
     const [head, ...others] = await q.enqueueSome(3);
     await damage(await keyOf(`task:${head}`));
@@ -66,7 +66,7 @@ describe('tasks that are damaged behind our back', () => {
     expect(await membersOf('ready')).toEqual([]);
   });
 
-  it('a sweep ends what it has begun', async () => {
+  it('a sweep with damaged tasks comes to its end', async () => {
     const q = queue();
     const [spent, open] = [await q.enqueue({ maxAttempts: 1, leaseMs: 100 }), await q.enqueue({ leaseMs: 100 })];
     const damaged = await q.enqueue({ leaseMs: 100 });
@@ -82,7 +82,7 @@ describe('tasks that are damaged behind our back', () => {
     for (const id of [open, later]) expect((await q.get(id)).status).toBe('ready');
   });
 
-  it('a queue whose keys are something else takes no other queue along', async () => {
+  it('a queue whose keys have another type affects no other queue', async () => {
     const [bad, good] = [queue('bad'), queue('good')];
     await Promise.all([bad.enqueue(), good.enqueueSome(2)]);
     const [held, done] = [await bad.take(), await good.take()];

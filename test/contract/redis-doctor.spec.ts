@@ -70,7 +70,7 @@ describe('a Redis that is examined', () => {
     expect(of('commands')).toMatchObject({ status: 'fail', says: 'the server is full and refuses writes' });
   });
 
-  it('shows keys of other programs, and data of another schema', async () => {
+  it('reports keys of other programs, and data of another schema', async () => {
     await direct.mset('session:1', 'x', 'document_workflow:old', '{}', 'schema', '99');
     const { of } = await examined({ REDIS_URL: url() });
     expect(of('keys')).toMatchObject({ status: 'warn', says: '3 keys: 1 are of other programs' });
@@ -112,8 +112,8 @@ describe('a Redis that is examined', () => {
   });
 });
 
-describe('what a user may not do', () => {
-  it('is named, command by command', async () => {
+describe('a Redis user without all rights', () => {
+  it('gets a list of the missing commands', async () => {
     const rights = [...rightsOf('ns-'), '-xadd', '-zlexcount', '-subscribe'];
     const redis = await startAcl(rights);
     const { of } = await examined(redis.env);
@@ -122,7 +122,7 @@ describe('what a user may not do', () => {
     expect(of('subscriptions').status).toBe('warn');
   });
 
-  it('is unknown where it only tells of the server: that is said once, and the service serves', async () => {
+  it('without INFO leaves some checks unknown: logged once, and the service serves', async () => {
     const redis = await startAcl([...rightsOf('ns-'), '-info']);
     const { of } = await examined(redis.env);
     expect(of('eviction')).toMatchObject({ status: 'unknown', says: 'this user may not ask (INFO)' });
@@ -143,7 +143,7 @@ describe('a Redis that cannot be reached', () => {
     return of('connection').says;
   };
 
-  it('says so in words when it is TLS that is amiss', async () => {
+  it('is reported with the cause when TLS does not fit', async () => {
     const [tls, plain] = await Promise.all([startTls(), startRedisProcess()]);
     const other = await startTls(['elsewhere.example']);
     const wrongName = { REDIS_URL: `rediss://127.0.0.1:${other.port}`, REDIS_TLS_CA: other.ca };
@@ -166,7 +166,7 @@ describe('a Redis that cannot be reached', () => {
     await Promise.all([tls.stop(), other.stop(), plain.stop()]);
   });
 
-  it('says so when it refuses the password', async () => {
+  it('is reported with the cause when the password is wrong', async () => {
     const redis = await startRedisProcess('--requirepass', 'secret');
     expect(await why({ REDIS_URL: `redis://:wrong@127.0.0.1:${redis.port}` })).toContain(
       'refuses the user or password',

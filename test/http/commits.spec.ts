@@ -130,7 +130,7 @@ describeService(
         );
       });
 
-      it('that is refused has written nothing at all, whichever part it was (invariant 9)', async () => {
+      it('that is refused has written nothing, whichever part was refused (invariant 9)', async () => {
         const { id, queue, task, ack } = await started();
         const good = {
           ack,

@@ -87,7 +87,7 @@ describe('a write that asks for a replica', () => {
     expect((await call('GET', at('late'), {})).json['version']).toBe(1);
   });
 
-  it('holds up nobody else, and those who wait are asked for together', async () => {
+  it('does not delay other writes, and shares one WAIT with others that wait', async () => {
     replica?.pause();
     await direct.config('RESETSTAT');
     let answered = 0;

@@ -258,7 +258,7 @@ describeService(
       await until(async () => (await service.get('/v1/events?wait=0')).status === 200, 'there is room again');
     });
 
-    it('cuts off who does not read, and lets him go on where he was', async () => {
+    it('cuts off a client that does not read, and lets it resume at its place', async () => {
       const slow = new EventStreamClient(`${service.url}/v1/events?channel=flood`);
       const other = new EventStreamClient(`${service.url}/v1/events?channel=flood`);
       await until(() => slow.lastId !== '' && other.lastId !== '', 'both streams are open');

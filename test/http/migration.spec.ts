@@ -183,7 +183,7 @@ describeService('Moving state', (service) => {
 describeService(
   'Moving state with a token',
   (service) => {
-    it('is for those who send it', async () => {
+    it('is for callers that send it', async () => {
       for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: TOKEN }] as Record<
         string,
         string

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'waymark-process-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the process', () => {
-  it('ends in order on SIGTERM: whoever waits is answered, and what was written is there again', async () => {
+  it('ends in order on SIGTERM: waiting requests are answered, and writes are there after a restart', async () => {
     const env = { DATA_DIR: join(folder, 'data') };
     const service = await startService(env);
     const url = `${service.url}/v1/workflows/a`;

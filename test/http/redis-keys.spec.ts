@@ -4,7 +4,7 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
 
-describe('what older programs and operators see in Redis', () => {
+describe('a workflow in Redis, as older programs and operators see it', () => {
   let process: RedisProcess;
   let redis: Redis;
   let service: ServiceProcess;
@@ -75,7 +75,7 @@ describe('what older programs and operators see in Redis', () => {
     ]);
   });
 
-  it('may be overwritten behind our back, and is never served under the old tag', async () => {
+  it('may be overwritten by other programs, and is never served under the old etag', async () => {
     const { etag } = await call('PUT', '/theirs', '{"state":{"status":"ours"}}');
     await redis.setex('document_workflow:theirs', 3600, '{"status":"theirs"}');
     const read = await call('GET', '/theirs');
@@ -93,7 +93,7 @@ describe('what older programs and operators see in Redis', () => {
     });
   });
 
-  it('may be deleted behind our back', async () => {
+  it('may be deleted by other programs', async () => {
     await call('PUT', '/gone', '{"state":{"user_id":"gone"},"ttlSeconds":null}');
     await redis.del('document_workflow:gone');
     expect((await call('GET', '/gone')).status).toBe(404);
@@ -143,7 +143,7 @@ describe('what older programs and operators see in Redis', () => {
     expect(used).toContain('evalsha');
   });
 
-  it('may go away: nothing is made up, and all is there again when it is back', async () => {
+  it('is neither invented nor lost while Redis is unreachable', async () => {
     await call('PUT', '/survivor', '{"state":"kept"}');
     const { child } = service;
     process.pause();

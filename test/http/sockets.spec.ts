@@ -130,7 +130,7 @@ describeService(
       expect(fast.messages.at(-1)).toMatchObject({ type: 'error', code: 'TOO_MANY_MESSAGES' });
     });
 
-    it('are opened by pages of this host and of allowed ones, and by nobody else', async () => {
+    it('are opened by pages of this host and of allowed ones only', async () => {
       const status = async (origin: string | undefined, path = '/ws', upgrade = 'websocket') => {
         const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
         const head = ['Connection: Upgrade', `Upgrade: ${upgrade}`, 'Sec-WebSocket-Version: 13'];
@@ -196,7 +196,7 @@ describeService(
       expect(refused).toMatchObject([{ code: 'TOO_MANY_SUBSCRIPTIONS', channel: 'c-100' }]);
     });
 
-    it('are cut off when nobody reads them, without growing, and others are not', async () => {
+    it('are cut off when their client does not read, without growing, and others are not', async () => {
       const [slow, other] = [await dial(), await dial()];
       const channel = service.id();
       const start = await subscribe(slow, channel);

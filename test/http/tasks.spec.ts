@@ -126,7 +126,7 @@ describeService('tasks', (service) => {
       expect([refused.status, refused.json.code]).toEqual([422, 'IDEMPOTENCY_NOT_SUPPORTED']);
     });
 
-    it('refuses what is out of bounds, and takes nothing then (invariant 17)', async () => {
+    it('refuses values out of bounds, and takes nothing then (invariant 17)', async () => {
       const queue = queueOf(service);
       await queue.enqueue();
       const bad: [object, string][] = [
@@ -190,7 +190,7 @@ describeService('tasks', (service) => {
       expect((await queue.take()).attempt).toBe(1);
     });
 
-    it('gives back at once what could not be handed over (invariant 14)', async () => {
+    it('releases tasks at once when the answer could not be delivered (invariant 14)', async () => {
       const queue = queueOf(service);
       // Larger than all socket buffers, so the answer cannot be sent while its reader does not read.
       for (let n = 0; n < 2; n++) {
@@ -213,7 +213,7 @@ describeService('tasks', (service) => {
   });
 
   describe('a lease', () => {
-    it('is renewed by heartbeat and progress, which tell of a wish to cancel (invariant 15)', async () => {
+    it('is renewed by heartbeat and progress, whose answers tell of a cancellation (invariant 15)', async () => {
       const queue = queueOf(service);
       await queue.enqueue();
       const { id, leaseToken } = await queue.take();
@@ -320,7 +320,7 @@ describeService('tasks', (service) => {
       expect((await queue.take()).attempt).toBe(1);
     });
 
-    it('is lost for all time when another worker has the task (invariant 3)', async () => {
+    it('is lost for good when another worker has the task (invariant 3)', async () => {
       const queue = queueOf(service);
       await queue.enqueue();
       const old = await queue.take();
@@ -403,7 +403,7 @@ describeService('tasks', (service) => {
       expect(text.endsWith('event: end\ndata: {"status":"done"}\n\n')).toBe(true);
     });
 
-    it('says when events that a reader wants are gone', async () => {
+    it('reports events that are no longer kept', async () => {
       const queue = queueOf(service);
       await queue.enqueue();
       const { id, leaseToken } = await queue.take();

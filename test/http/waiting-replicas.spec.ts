@@ -5,7 +5,7 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
 
-describe('those who wait, on two replicas over one Redis', () => {
+describe('waiting requests on two replicas over one Redis', () => {
   let redis: RedisProcess;
   let replicas: ServiceProcess[];
   let watcher: Redis;
@@ -38,7 +38,7 @@ describe('those who wait, on two replicas over one Redis', () => {
     return { json: text === '' ? { tasks: [] } : JSON.parse(text) };
   }
 
-  it('for tasks are all served, and none of them twice before another is once (invariant 22)', async () => {
+  it('for tasks are all served, none a second time before all had a first one (invariant 22)', async () => {
     const waiters = 20;
     const served = Array.from({ length: waiters }, () => 0);
     const claims = served.map(async (_, n) => {
@@ -53,7 +53,7 @@ describe('those who wait, on two replicas over one Redis', () => {
     expect(served).toEqual(served.map(() => 2));
   });
 
-  it('for progress share one subscription, however many they are (invariant 23)', async () => {
+  it('for progress share one subscription, however many there are (invariant 23)', async () => {
     await post(0, '/v1/queues/told/tasks', { payload: 1, id: 'told' });
     const [task] = (await post(0, '/v1/queues/told/claims', {})).json.tasks;
     const listeners = 300;
@@ -93,7 +93,7 @@ describe('those who wait, on two replicas over one Redis', () => {
     }
   });
 
-  it('find a Redis of another schema refused instead of guessed at (invariant 25)', async () => {
+  it('are not served from a Redis of another schema: the start is refused (invariant 25)', async () => {
     const url = `redis://127.0.0.1:${redis.port}`;
     await watcher.set('later:schema', '99');
     await expect(startService({ REDIS_URL: url, REDIS_NAMESPACE: 'later' })).rejects.toThrow(

@@ -460,7 +460,7 @@ describeService('workflows', (service) => {
     expect((await restore()).text === restored.text).toBe(true);
   });
 
-  it('tells of an expiry when it happens, and not when somebody sweeps', async () => {
+  it('announces an expiry when it happens, not at the sweep', async () => {
     const id = service.id();
     const { headers } = await service.put(`${WORKFLOWS}/${id}`, { state: 1, ttlSeconds: 1 });
     const waiting = service.get(`${WORKFLOWS}/${id}`, {

@@ -29,7 +29,7 @@ describe('The journal of detached writes on a full disk', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('refuses what does not fit, keeps what was acknowledged, and goes on when some of it is drained', async () => {
+  it('refuses writes that do not fit, keeps acknowledged ones, and accepts writes after a drain', async () => {
     const args = ['-c', WITH_SMALL_DISK, process.execPath, FILLER, sources.url, dataDir];
     const { stdout } = await promisify(execFile)('sh', args, { maxBuffer: 16 * 1024 * 1024 });
     const { first, settled, second } = JSON.parse(

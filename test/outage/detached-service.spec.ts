@@ -23,7 +23,7 @@ async function startOver(port: number): Promise<Service> {
   return service;
 }
 
-describe('the service while Redis is away, and afterwards', () => {
+describe('the service while Redis is unreachable, and afterwards', () => {
   let redis: RedisProcess;
   let proxy: TcpProxy;
   let service: Service;
@@ -55,7 +55,7 @@ describe('the service while Redis is away, and afterwards', () => {
     await until(async () => (await mode()) === 'attached', 'the service is attached again');
   };
 
-  it('says so on every answer, stays ready, and serves what it has seen with a warning', async () => {
+  it('says so in every answer, stays ready, and serves held copies with a warning', async () => {
     const put = await service.put(at(id), { state: { n: 1 } });
     expect(put.headers.get('x-waymark-storage')).toBe('redis');
     await leave();
@@ -85,7 +85,7 @@ describe('the service while Redis is away, and afterwards', () => {
     expect((await service.get('/metrics')).text).toContain('waymark_store_mode{mode="attached"} 1');
   });
 
-  it('accepts what it can answer for, and Redis has it afterwards', async () => {
+  it('accepts writes to workflows it knows, and Redis has them afterwards', async () => {
     await service.put(at(id), { state: { status: 'new' } });
     await leave();
     const first = await service.put(at(id), { state: { status: 'going' } });

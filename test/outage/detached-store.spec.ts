@@ -20,7 +20,7 @@ class FullJournal extends VolatileJournal {
   }
 }
 
-describe('What a replica accepts on its own', () => {
+describe('A write that a detached replica accepts', () => {
   let journal: FullJournal;
   let copies: HeldCopies;
   let store: DetachedStore;
@@ -43,12 +43,12 @@ describe('What a replica accepts on its own', () => {
   const write = (id: string, state: unknown) =>
     store.commit(TENANT, { once: once(), puts: [put(id, state, { ttl: 3_600_000 })] });
 
-  it('is answered, whenever it comes: in the very turn in which the flush before it ends, too', async () => {
+  it('is answered at any moment, also in the turn in which the flush before it ends', async () => {
     await write('a', 1);
     expect((await write('b', 1)).workflows).toMatchObject([{ id: 'b' }]);
   });
 
-  it('leaves nothing of what was drained while a flush that failed was under way', async () => {
+  it('leaves nothing of entries that were drained during a failed flush', async () => {
     await write('w', { n: 1 });
     journal.isFull = true;
     const refused = write('w', { n: 2 }).catch(() => 'refused');

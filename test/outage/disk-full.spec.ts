@@ -37,7 +37,7 @@ describe('The embedded engine on a full disk', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('refuses what does not fit, keeps what it acknowledged, and goes on when there is room again', async () => {
+  it('refuses writes that do not fit, keeps acknowledged ones, and accepts writes when space is free again', async () => {
     const args = ['-c', WITH_SMALL_DISK, process.execPath, FILLER, sources.url, dataDir];
     const { stdout } = await promisify(execFile)('sh', args, { maxBuffer: 16 * 1024 * 1024 });
     const { first, warnings, countWhenFull, deleted, second } = JSON.parse(stdout) as Told;

@@ -23,7 +23,7 @@ const TENANT = 'default';
 const putOf = (id: string, state: unknown) => put(id, state, { ttl: HOUR });
 const HOUR = 3_600_000;
 
-describe('What is written while Redis is away', () => {
+describe('A write while Redis is unreachable', () => {
   let redis: RedisProcess;
   let direct: Redis;
   let namespace: string;
@@ -196,7 +196,7 @@ describe('What is written while Redis is away', () => {
     expect(await conflictsOf('other')).toHaveLength(1);
   });
 
-  it('creates what was unknown only if nobody else has', async () => {
+  it('creates an unknown workflow only if Redis has none by then', async () => {
     await b.put('theirs', { n: 'theirs' });
     await one.leave();
     await a.put('theirs', { n: 'mine' });

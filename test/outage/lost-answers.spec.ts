@@ -69,7 +69,7 @@ describe('the Redis engine on a bad network', () => {
   const state = async (id: string) =>
     JSON.parse((await engine.find(TENANT, id))?.state ?? 'null') as { items: number[] };
 
-  it('applies a commit once whose answer was cut off, and answers it as if nothing had happened', async () => {
+  it('applies a commit once when its answer was cut off, and still answers it', async () => {
     await engine.commit(TENANT, { once: once(), puts: [put('a', { items: [] })] });
     for (let i = 0; i < 60; i++) {
       if (i % 3 === 0) proxy.cutNextAnswer();
@@ -89,7 +89,7 @@ describe('the Redis engine on a bad network', () => {
     expect((await engine.find(TENANT, 'b'))?.version).toBe(91);
   });
 
-  it('says that it does not know when Redis hangs, within its deadline, and a repeat finds out', async () => {
+  it('answers OUTCOME_UNKNOWN within the timeout when Redis hangs, and a repeat gives the outcome', async () => {
     const key = once();
     const commit = { once: key, puts: [put('c', { items: [1] })] };
     redis.pause();
@@ -103,7 +103,7 @@ describe('the Redis engine on a bad network', () => {
     expect((await engine.find(TENANT, 'c'))?.version).toBe(1);
   });
 
-  it('refuses what a lost connection delivers late', async () => {
+  it('refuses a write that a closed connection delivers late', async () => {
     await engine.commit(TENANT, { once: once(), puts: [put('d', { items: [0] })] });
     proxy.holdBack();
     const commit = { once: once(), puts: [put('d', { items: [1] })] };
@@ -136,7 +136,7 @@ describe('the Redis engine on a bad network', () => {
     expect(await engine.find(TENANT, 'f')).toMatchObject({ version: 1 });
   });
 
-  it('tears nothing when Redis is full, and still deletes', async () => {
+  it('leaves no partial write when Redis is full, and still deletes', async () => {
     const large = 'x'.repeat(100_000);
     await engine.commit(TENANT, { once: once(), puts: [put('old', { large }, { ttl: null })] });
     const used = Number(/used_memory:(\d+)/.exec(await direct.info('memory'))?.[1]);

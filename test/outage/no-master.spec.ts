@@ -6,7 +6,7 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 
 Logger.overrideLogger(false);
 
-describe('a Redis that is no master any longer', () => {
+describe('a Redis that is demoted to a replica', () => {
   let servers: RedisProcess[];
   let direct: Redis;
   let service: OpenService;
@@ -23,7 +23,7 @@ describe('a Redis that is no master any longer', () => {
     await Promise.all(servers.map((server) => server.stop()));
   });
 
-  it('is away for writes from the first one that it refuses', async () => {
+  it('counts as unreachable from the first write that it refuses', async () => {
     await service.call('PUT', '/v1/workflows/before', { state: 1 });
     await direct.call('REPLICAOF', '127.0.0.1', String(servers[1]?.port));
     const written = await service.call('PUT', '/v1/workflows/after', { state: 2 });

@@ -55,7 +55,7 @@ describe('the circuit breaker around a real Redis', () => {
       (error: { code: string }) => error.code,
     );
 
-  it('counts no refusal of a script', async () => {
+  it('does not count refusals by a script as failures', async () => {
     await engine.commit(TENANT, { once: once(), puts: [put('a', {})] });
     for (let i = 0; i < 10; i++) {
       const refused = engine.commit(TENANT, { once: once(), puts: [put('a', {}, { expect: { exists: false } })] });
@@ -64,7 +64,7 @@ describe('the circuit breaker around a real Redis', () => {
     expect(connections.breaker.state).toBe('closed');
   });
 
-  it('opens when Redis hangs, which costs callers one deadline and then nothing, and closes as soon as it answers', async () => {
+  it('opens when Redis hangs, after one timeout of the caller, and closes as soon as Redis answers', async () => {
     redis.pause();
     const started = performance.now();
     expect(await codeOf(engine.commit(TENANT, { once: once(), puts: [put('b', {})] }))).toBe('OUTCOME_UNKNOWN');

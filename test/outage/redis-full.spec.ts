@@ -66,7 +66,7 @@ describe('a Redis without memory (invariant 19)', () => {
     return Object.fromEntries(values) as Record<string, string>;
   };
 
-  it('refuses whatever takes memory, cleanly: 503 STORE_FULL, and nothing has changed', async () => {
+  it('refuses requests that take memory: 503 STORE_FULL, and nothing has changed', async () => {
     const before = await dump();
     const refused = await Promise.all([
       call('PUT', '/v1/workflows/new', { state: 1 }),
@@ -87,7 +87,7 @@ describe('a Redis without memory (invariant 19)', () => {
     expect((await call('PUT', '/v1/workflows/new', { state: 1 })).status).toBe(201);
   });
 
-  it('says that a full queue is full, before it says that the store is', async () => {
+  it('reports a full queue before a full store', async () => {
     await direct.config('SET', 'maxmemory', '0');
     expect((await call('POST', '/v1/queues/q/tasks', { payload: 1 })).status).toBe(201);
     await direct.config('SET', 'maxmemory', TOO_LITTLE);
@@ -101,7 +101,7 @@ describe('a Redis without memory (invariant 19)', () => {
     expect((await call('GET', '/v1/queues/q')).json.depth).toMatchObject({ ready: 1, leased: 4 });
   });
 
-  it('still lets through whatever frees memory: ends of tasks, claims, deletes', async () => {
+  it('still executes requests that free memory: ends of tasks, claims, deletes', async () => {
     const step = (id: string, what: string, body: object = {}) =>
       call('POST', `/v1/tasks/${id}/${what}`, { leaseToken: tokens[id], ...body });
     expect((await step('done', 'complete', { result: 1 })).status).toBe(200);
@@ -119,7 +119,7 @@ describe('a Redis without memory (invariant 19)', () => {
     expect((await call('GET', '/v1/workflows')).json.items).toEqual([]);
   });
 
-  it('refuses what stores something behind what does not, in one call', async () => {
+  it('refuses a write behind a read in the same call', async () => {
     const engine = service.app.get(Engine);
     const commit = (parts: object) => engine.commit('default', { once: once(), ...parts }).then(() => 'done', codeOf);
     // Requests of one turn of the event loop go to Redis in one call, and Redis checks the memory at its first write only.
@@ -132,7 +132,7 @@ describe('a Redis without memory (invariant 19)', () => {
     expect(said).toEqual(['done', 'STORE_FULL', 'done', 'STORE_FULL']);
   });
 
-  it('can be freed by a service that has only just started', async () => {
+  it('can be freed by a service that has just started', async () => {
     await direct.del('epoch');
     for (const fallback of ['none', 'memory']) {
       const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, REDIS_FALLBACK: fallback };

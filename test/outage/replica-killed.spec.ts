@@ -5,7 +5,7 @@ import { until } from '../support/until.js';
 
 const WRITES = 60;
 
-describe('A replica that is killed while it is on its own', () => {
+describe('A replica that is killed while it is detached', () => {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await Deployment.start('memory', 2);
@@ -14,7 +14,7 @@ describe('A replica that is killed while it is on its own', () => {
     await deployment.stop();
   });
 
-  it('brings what it has acknowledged into Redis when it is started again', async () => {
+  it('brings its acknowledged writes into Redis when it is started again', async () => {
     const path = '/v1/workflows/w';
     expect((await deployment.call(0, 'PUT', path, { state: { logs: [] } }))?.status).toBe(201);
     await deployment.redis.kill();

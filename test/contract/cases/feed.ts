@@ -79,7 +79,7 @@ export function describeFeed(fixture: Fixture): void {
       expect(await story(tenant)).toEqual(['created a 1', 'expired a']);
     });
 
-    it('tells an expiry that nobody had noticed before the id lives again', async () => {
+    it('announces an unnoticed expiry before the id is created again', async () => {
       await fixture.withEngine({}, async (tenant, { engine, clock }) => {
         await tenant.put('a', {}, { ttl: 10 });
         await tenant.put('a', {}, { ttl: 10 });

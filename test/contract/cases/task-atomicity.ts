@@ -158,7 +158,7 @@ export function describeTaskAtomicity(fixture: Fixture): void {
       });
     });
 
-    it('has done all of it or nothing, for whoever looks meanwhile and in whatever order (invariant 9)', async () => {
+    it('shows all of its parts or none to any concurrent reader, in whatever order it reads (invariant 9)', async () => {
       const tenant = fixture.tenant();
       const q = new TestQueue(tenant.engine, tenant.name);
       const told = async () => {

@@ -12,7 +12,7 @@ export function describeTaskCancelling(fixture: Fixture): void {
   const cancel = (q: TestQueue, id: string, reason: string) => q.step({ kind: 'cancel', id, reason, isForced: false });
 
   describe('a cancelled task', () => {
-    it('is delivered to nobody, whatever it was waiting for (invariant 15)', async () => {
+    it('is never delivered, whatever it was waiting for (invariant 15)', async () => {
       const q = queue();
       const ready = await q.enqueue();
       const delayed = await q.enqueue({ start: { delayMs: 10 } });

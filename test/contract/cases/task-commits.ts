@@ -83,7 +83,7 @@ export function describeTaskCommits(fixture: Fixture): void {
       expect((await q.get(one.id)).status).toBe('done');
     });
 
-    it('from one version has one winner, whoever acknowledges what (invariant 10)', async () => {
+    it('from one version has one winner, whichever task it acknowledges (invariant 10)', async () => {
       const { tenant, q, one, two } = await started();
       const steps = [one, two].map((task, n) =>
         tenant.commit({

@@ -99,7 +99,7 @@ export function describeTaskFencing(fixture: Fixture): void {
       expect(await dumpTasks(q.engine, q.tenant, [one.id, two.id])).toEqual(before);
     });
 
-    it('of a task that nobody holds is nobody, whatever token it brings (invariant 3)', async () => {
+    it('of a task without a lease has no rights, whatever token it brings (invariant 3)', async () => {
       const q = queue();
       const id = await q.enqueue();
       const before = await dumpTasks(q.engine, q.tenant, [id]);

@@ -11,7 +11,7 @@ export function describeTaskFigures(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
 
   describe('the figures of a queue', () => {
-    it('are those of an empty one, when nobody has used it', async () => {
+    it('are those of an empty queue before its first use', async () => {
       const q = queue();
       const totals = { enqueued: 0, claimed: 0, completed: 0, retried: 0, died: 0, cancelled: 0 };
       expect(await q.look()).toEqual({

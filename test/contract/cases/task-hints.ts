@@ -10,7 +10,7 @@ export function describeTaskHints(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
 
   describe('a hint', () => {
-    it('comes to those who wait for a queue whenever a task may have become ready in it', async () => {
+    it('reaches waiting claims of a queue whenever a task may have become ready in it', async () => {
       const q = queue();
       let hints = 0;
       const stop = fixture.engine.onChange(q.tenant, 'queue q', () => hints++);
@@ -50,7 +50,7 @@ export function describeTaskHints(fixture: Fixture): void {
       expect(hints).toBe(after);
     });
 
-    it('comes to those who wait for a task with every step of it that may be what they wait for', async () => {
+    it('reaches requests that wait for a task with every step that may end their wait', async () => {
       const q = queue();
       const id = 'one';
       let hints = 0;
@@ -97,7 +97,7 @@ export function describeTaskHints(fixture: Fixture): void {
       stop();
     });
 
-    it('comes to those who wait for a task that was cancelled with its workflow', async () => {
+    it('reaches requests that wait for a task that was cancelled with its workflow', async () => {
       const q = queue();
       await q.enqueue({ id: 'one', workflowId: 'a' });
       let hints = 0;

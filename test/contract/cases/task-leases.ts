@@ -24,7 +24,7 @@ export function describeTaskLeases(fixture: Fixture): void {
       expect(new Set(tasks.map(({ token }) => token)).size).toBe(3);
     });
 
-    it('is nobody else’s business: with an old token nothing changes, whatever is tried (invariant 3)', async () => {
+    it('is not affected by any call with an old token (invariant 3)', async () => {
       const q = queue();
       const id = await q.enqueue();
       const old = await q.take();
@@ -43,7 +43,7 @@ export function describeTaskLeases(fixture: Fixture): void {
       expect((await q.complete(current)).replayed).toBe(false);
     });
 
-    it('that ran out can still be ended until somebody else claims the task, once (invariant 5)', async () => {
+    it('that has expired can still be ended, once, until another claim takes the task (invariant 5)', async () => {
       const q = queue();
       await q.enqueueSome(2);
       const [late, tooLate] = (await q.claim(2, { leaseMs: 10 })).tasks as [ClaimedTask, ClaimedTask];
@@ -134,7 +134,7 @@ export function describeTaskLeases(fixture: Fixture): void {
       expect(failed.task).toMatchObject({ status: 'dead', reason: 'BROKEN', attempt: 1 });
     });
 
-    it('that was released costs nothing, until that has been done too often (invariant 6)', async () => {
+    it('that was released costs no attempt, until that has been done too often (invariant 6)', async () => {
       const q = queue();
       await q.enqueue({ maxAttempts: 1 });
       for (let n = 0; n < MAX_RELEASES; n++) {
@@ -225,7 +225,7 @@ export function describeTaskLeases(fixture: Fixture): void {
       });
     });
 
-    it('is told to those who wait for the task', async () => {
+    it('is announced to requests that wait for the task', async () => {
       const q = queue();
       const id = await q.enqueue();
       let hints = 0;

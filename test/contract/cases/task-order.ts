@@ -190,7 +190,7 @@ export function describeTaskOrder(fixture: Fixture): void {
       expect(taken.toSorted()).toEqual(ids.toSorted());
     });
 
-    it('is told to whoever finds nothing: the next due task or the next lease to run out, whichever is first', async () => {
+    it('is in the answer of a claim that finds nothing: the next due task or the next expiry of a lease, whichever is first', async () => {
       const q = queue();
       expect(await q.claim()).toEqual({ tasks: [], nextDueInMs: null, isPaused: false });
       await q.enqueue();

@@ -58,7 +58,7 @@ export function describeTaskQueueing(fixture: Fixture): void {
       expect(await q.takeIds(10)).toEqual([later]);
     });
 
-    it('forgets no start: a sweep makes ready what is due, and says so to those who wait (invariant 8)', async () => {
+    it('forgets no start: a sweep makes due tasks ready, and sends a hint to waiting claims (invariant 8)', async () => {
       const q = queue();
       await q.enqueue({ start: { delayMs: 100 } });
       let hints = 0;

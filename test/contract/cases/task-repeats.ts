@@ -64,7 +64,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
         expect((await q.look()).totals).toMatchObject({ completed: 1, claimed: 2 });
       });
 
-      it('is known to who comes with a key of his own, and ends nothing twice', async () => {
+      it('is known to a caller with another key, and ends nothing twice', async () => {
         const q = queue();
         await q.enqueue();
         const task = await q.take();
@@ -108,7 +108,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
         expect(await q.commit({ ack }, underLease(task))).toEqual({ ...first, replayed: true });
       });
 
-      it('is refused when the token is another’s, and after it the lease is nobody’s', async () => {
+      it('is refused with the token of another lease, and after it the lease is over', async () => {
         const q = queue();
         await q.enqueue();
         const task = await q.take();
@@ -163,7 +163,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
       expect([again.id, again.attempt, again.token === first.token]).toEqual([first.id, 2, false]);
     });
 
-    it('a claim does not give away what somebody else has by now (invariants 3 and 11)', async () => {
+    it('a claim does not give out tasks that another claim has by now (invariants 3 and 11)', async () => {
       const q = queue();
       await q.enqueue();
       const key = randomUUID();

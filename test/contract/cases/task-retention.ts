@@ -109,7 +109,7 @@ export function describeTaskRetention(fixture: Fixture): void {
       });
     });
 
-    it('a task that nobody has claimed in time is dead', async () => {
+    it('a task that no claim has taken in time is dead', async () => {
       const q = queue();
       const id = await q.enqueue({ start: { delayMs: SECOND }, expires: { afterDueMs: 7 * DAY } });
       fixture.clock.advance(7 * DAY);
