@@ -49,7 +49,7 @@ describe('the scripts', () => {
   });
 
   it('give no variable the name of a module, which would hide it', () => {
-    const others = files.filter((file) => !file.endsWith('no-tasks.lua'));
+    const others = files.filter((file) => !file.endsWith('without-tasks.lua'));
     const hiding = others.flatMap((file) =>
       [...codeOf(file).matchAll(/\b(?:local|for|function[^(\n]*\() *([\w, ]+)/g)]
         .flatMap(([, names]) => (names as string).split(/, */))

@@ -17,12 +17,12 @@ export const TASKS = [
   'task-fields',
   'task-store',
   'task-heads',
-  'call-end',
+  'finish-call',
   'task-places',
-  'task-ends',
-  'task-claims',
-  'task-steps',
-  'task-entry',
+  'end-task',
+  'claim-tasks',
+  'step-task',
+  'create-task',
 ];
 
 /** What a script needs of a client. */

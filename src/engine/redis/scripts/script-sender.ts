@@ -16,7 +16,7 @@ const MAX_CLAIMS = 64;
 const MAX_RETRIES = 2;
 
 const SCRIPTS = {
-  workflows: new RedisScript([...CALLS, 'conflict-records', 'no-tasks'], 'commit', 'conflict', 'requests'),
+  workflows: new RedisScript([...CALLS, 'conflict-records', 'without-tasks'], 'commit', 'conflict', 'requests'),
   tasks: new RedisScript(
     [...TASKS, 'conflict-records', 'board', 'feed-epoch'],
     'commit',

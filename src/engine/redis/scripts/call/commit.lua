@@ -77,9 +77,9 @@ local function refusal_of_tasks(request, acked)
     if record and record.kind ~= 'ours' and not is_written then return { 'adopt', id } end
   end
   for _, id in ipairs(request.cancelTasksOf or {}) do
-    if task_entry.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
+    if create_task.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
-  local full = request.enqueue and not request.drained and task_entry.without_room(request.enqueue, acked)
+  local full = request.enqueue and not request.drained and create_task.without_room(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].task.queue, call.limits.mostOpen, full - 1 } or nil
 end
 
@@ -187,12 +187,12 @@ perform.commit = function(request)
   local enqueue, publish = request.enqueue or {}, request.publish or {}
 
   -- 1. What has happened before, and the lease of the task to be acknowledged.
-  local known = task_claims.replay_of(request)
+  local known = claim_tasks.replay_of(request)
   if known then return known end
   local acked, why
   if request.ack then
-    acked, why = task_ends.leased_task(request.ack.id, request.ack.token)
-    if why then return is_of_lease(request) and task_claims.ended_by(request.ack.id, request.ack.token) or { why, request.ack.id } end
+    acked, why = end_task.leased_task(request.ack.id, request.ack.token)
+    if why then return is_of_lease(request) and claim_tasks.ended_by(request.ack.id, request.ack.token) or { why, request.ack.id } end
   end
 
   -- 2. Every expectation.
@@ -220,9 +220,9 @@ perform.commit = function(request)
 
   -- Tasks first: whether any of them holds a workflow must be known when that is written.
   local made, events = {}, {}
-  if acked then task_ends.finish(acked, next_text()) end
-  for _, id in ipairs(request.cancelTasksOf or {}) do task_entry.cancel_all_of(id) end
-  for i, spec in ipairs(enqueue) do made[i] = task_entry.create(spec, next_text()) end
+  if acked then end_task.finish(acked, next_text()) end
+  for _, id in ipairs(request.cancelTasksOf or {}) do create_task.cancel_all_of(id) end
+  for i, spec in ipairs(enqueue) do made[i] = create_task.create(spec, next_text()) end
 
   local results, states = {}, {}
   local function result(id, record, is_new) results[#results + 1] = { id, record, is_new } end
@@ -249,7 +249,7 @@ perform.commit = function(request)
     writing.hint('feed')
   end
   if request.board then board.change(request.board, next_text) end
-  local claimed = request.claim and task_claims.claim(request.claim) or {}
+  local claimed = request.claim and claim_tasks.claim(request.claim) or {}
 
   -- 4. The outcome, beside the effect.
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
@@ -257,7 +257,7 @@ perform.commit = function(request)
     local kept = { memo = once.memo }
     if call.limits then
       kept.tasks, kept.events = made[1] and made, events[1] and events
-      kept.lent = claimed[1] and task_claims.lent_of(claimed)
+      kept.lent = claimed[1] and claim_tasks.lent_of(claimed)
     end
     if results[1] then kept.results, kept.states = {}, {} end
     for i = once.first or 1, once.last or #results do

@@ -22,5 +22,5 @@ for i, request in ipairs(call.requests) do
     replies[i] = { 'failed', why }
   end
 end
-call_end.finish()
+finish_call.finish()
 return replies

@@ -13,7 +13,7 @@ local stamp = current and task_fields.stamp(current)
 
 local function take_out(task)
   for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring' }) do redis.call('ZREM', task_keys.queue(kind, task.queue), id) end
-  task_entry.remove(id)
+  create_task.remove(id)
 end
 
 if call.remove then
@@ -76,7 +76,7 @@ end
 if task.ended then
   if task.status ~= 'dead' then
     if call.hasResult then redis.call('PEXPIREAT', task_keys.result(id), whole(task.kept_until)) end
-    task_ends.end_failures(task)
+    end_task.end_failures(task)
   end
   redis.call('PEXPIREAT', task_keys.progress(id), whole(task.ended + call.limits.progressMs))
 end
@@ -88,5 +88,5 @@ if task.dedupe and task.deduped_until and task.deduped_until > now then
   end
 end
 tasks.announce('task.imported', task)
-call_end.finish()
+finish_call.finish()
 return arrived

@@ -16,7 +16,7 @@ for i, id in ipairs(call.ids) do
     reply[i] = { task_fields.stamp(task), whole(bytes) }
   else
     local is_over = task.ended and task.ended + call.limits.progressMs <= now
-    reply[i] = { task_fields.shown(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1),
+    reply[i] = { task_fields.shown(task), task_store.payload_of(id) or '', end_task.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1),
       (is_over or task.progress == 0) and {} or redis.call('XRANGE', task_keys.progress(id), '-', '+'), task_fields.inside(task) }
   end
 end

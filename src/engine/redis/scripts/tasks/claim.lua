@@ -7,15 +7,15 @@ perform.claim = function(request)
   local wanted = request.claim
   local known = once_keys.happened(request)
   if known and known[1] ~= 'replayed' then return known end
-  local claimed = known and task_claims.again(cjson.decode(known[2]).lent or {}) or {}
+  local claimed = known and claim_tasks.again(cjson.decode(known[2]).lent or {}) or {}
   if #claimed == 0 then
     writing.need_no_memory()
     local ends
-    claimed, ends = task_claims.claim(wanted)
+    claimed, ends = claim_tasks.claim(wanted)
     if ends > now then
       local only = request.once[1]
-      once_keys.keep({ key = only.key, fingerprint = only.fingerprint, keepMs = ends - now }, { lent = task_claims.lent_of(claimed) })
+      once_keys.keep({ key = only.key, fingerprint = only.fingerprint, keepMs = ends - now }, { lent = claim_tasks.lent_of(claimed) })
     end
   end
-  return { 'done', claimed, task_claims.next_due_in(wanted.queue), task_claims.is_paused(wanted.queue) and '1' or '0' }
+  return { 'done', claimed, claim_tasks.next_due_in(wanted.queue), claim_tasks.is_paused(wanted.queue) and '1' or '0' }
 end

@@ -23,14 +23,14 @@ perform.dead = function(asked)
   -- What is kept no longer is left to the sweep.
   local kept = {}
   for _, id in ipairs(ids) do
-    if task_store.load(id) and task_ends.member('dead', request.queue, id) then kept[#kept + 1] = id end
+    if task_store.load(id) and end_task.member('dead', request.queue, id) then kept[#kept + 1] = id end
   end
   ids = kept
   for i, id in ipairs(ids) do
     local task = task_store.load(id)
     if request.action == 'purge' then
       redis.call('ZREM', task_keys.queue('dead', request.queue), id)
-      task_entry.remove(id)
+      create_task.remove(id)
     else
       redis.call('UNLINK', task_keys.progress(id))
       local due = now + math.floor(request.spreadMs * (i - 1) / #ids)
@@ -39,7 +39,7 @@ perform.dead = function(asked)
         reason = false, ended = false, kept_until = false, expires = math.max(task.expires, due + task.expires - task.created),
       }
       if due > now then task_places.change(task, task_places.with({ status = 'delayed', due = due }, more), 'task.replayed')
-      else task_ends.make_ready(task, more, 'task.replayed') end
+      else end_task.make_ready(task, more, 'task.replayed') end
     end
   end
   once_keys.keep(asked.once[1], { ids = ids })

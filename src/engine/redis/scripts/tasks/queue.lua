@@ -22,8 +22,8 @@ for i, id in ipairs(redis.call('ZRANGE', task_keys.queue('leased', queue), 0, li
 end
 local lately, minute = {}, math.floor(now / limits.MINUTE_MS)
 for i, name in ipairs(call.rates) do
-  lately[2 * i - 1] = redis.call('GET', call_end.rate_key(queue, name, minute - 1)) or '0'
-  lately[2 * i] = redis.call('GET', call_end.rate_key(queue, name, minute)) or '0'
+  lately[2 * i - 1] = redis.call('GET', finish_call.rate_key(queue, name, minute - 1)) or '0'
+  lately[2 * i] = redis.call('GET', finish_call.rate_key(queue, name, minute)) or '0'
 end
 return {
   redis.call('HGET', settings, 'paused') or '0', count('ready'), count('delayed'), count('leased'), count('dead'),

@@ -15,17 +15,17 @@ perform.step = function(request)
     if not task then return { 'unknown' } end
     if not tasks.is_open(task) then return { 'ended', task.status } end
   else
-    task, why = task_ends.leased_task(step.id, step.token)
+    task, why = end_task.leased_task(step.id, step.token)
     if why then return { why } end
   end
 
   writing.need_no_memory()
   local event = ''
-  if step.kind == 'extend' then task_steps.extend(task, step.leaseMs)
-  elseif step.kind == 'progress' then event = task_steps.add_progress(task, text)
-  elseif step.kind == 'release' then task_steps.release(task)
-  elseif step.kind == 'fail' then task_steps.fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
-  elseif task.status ~= 'leased' or step.isForced then task_ends.cancel(task, step.reason)
+  if step.kind == 'extend' then step_task.extend(task, step.leaseMs)
+  elseif step.kind == 'progress' then event = step_task.add_progress(task, text)
+  elseif step.kind == 'release' then step_task.release(task)
+  elseif step.kind == 'fail' then step_task.fail(task, step.code, step.isRetryable, step.retryAfterMs, step.jitter, text)
+  elseif task.status ~= 'leased' or step.isForced then end_task.cancel(task, step.reason)
   else task_places.change(task, { cancel = true, reason = step.reason or false }, 'task.cancel-requested') end
 
   local fields = task_fields.shown(task)

@@ -11,14 +11,14 @@ local too_many, overdue = 0, 0
 local function remove(id)
   local task = task_store.stored(id)
   redis.call('ZREM', task_keys.queue('dead', queue), id)
-  if not task or task_ends.belongs(task, 'dead', queue) then task_entry.remove(id) end
+  if not task or end_task.belongs(task, 'dead', queue) then create_task.remove(id) end
 end
 
 local function sweep()
   writing.need_no_memory()
-  task_ends.tidy(queue)
-  overdue = task_ends.each_due('expiring', queue, most, now, function(task) task_ends.die(task, 'EXPIRED') end) + task_ends.end_overdue_heads(queue, most)
-  for _, id in ipairs(task_ends.due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
+  end_task.tidy(queue)
+  overdue = end_task.each_due('expiring', queue, most, now, function(task) end_task.die(task, 'EXPIRED') end) + end_task.end_overdue_heads(queue, most)
+  for _, id in ipairs(end_task.due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
   too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.mostDead, most)
   if too_many > 0 then
     for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
@@ -26,7 +26,7 @@ local function sweep()
 end
 -- What it has begun with is brought to its end, whatever comes between.
 local is_done, why = pcall(sweep)
-call_end.finish()
+finish_call.finish()
 if not is_done then error(why) end
 
 local next

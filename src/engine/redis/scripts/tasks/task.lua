@@ -8,7 +8,7 @@ local which = call.which
 local function details(id)
   local task = task_store.load(id)
   if not task then return false end
-  return { task_fields.shown(task), task_store.payload_of(id) or '', task_ends.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1) }
+  return { task_fields.shown(task), task_store.payload_of(id) or '', end_task.result_of(task), redis.call('LRANGE', task_keys.failures(id), 0, -1) }
 end
 
 local reply = {}

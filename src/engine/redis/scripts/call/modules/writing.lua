@@ -1,5 +1,5 @@
 --[[
-  What every script needs that changes something. Each of them calls tell() at its end, or leaves that to call_end.finish().
+  What every script needs that changes something. Each of them calls tell() at its end, or leaves that to finish_call.finish().
 ]]
 --[[
   A full server refuses what takes memory only as the first write of a script, and lets everything through behind that. So whoever takes none

@@ -30,7 +30,7 @@ local tidy_queues = {}
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
   if (task.status == 'delayed' and task.due <= now) or (task.status == 'leased' and task.lease_ends <= now) then tidy_queues[task.queue] = nil end
-  if task.status == 'leased' then call_end.note_leased(task.queue, task.id, task.lease_ends)
+  if task.status == 'leased' then finish_call.note_leased(task.queue, task.id, task.lease_ends)
   elseif score then redis.call('ZADD', set_key(task.status, task.queue), whole(task[score]), task.id) end
   if task.is_timed then
     if task.status == 'ready' or task.status == 'delayed' then
@@ -40,7 +40,7 @@ local function place_in_sets(task, old_status, is_out)
     end
   end
   if not old_status or old_status == task.status or not SCORES[old_status] or is_out then return end
-  if old_status == 'leased' then call_end.note_leased(task.queue, task.id, false)
+  if old_status == 'leased' then finish_call.note_leased(task.queue, task.id, false)
   else redis.call('ZREM', set_key(old_status, task.queue), task.id) end
 end
 

@@ -9,7 +9,7 @@ local function is_open(task) return OPEN[task.status] end
 local function announce_task(event, task)
   if task.workflow then writing.feed('type', event, 'id', task.id, 'queue', task.queue, 'workflow', task.workflow)
   else writing.feed('type', event, 'id', task.id, 'queue', task.queue) end
-  -- Nobody waits for a claim.
+  -- Claims wake no waiter, so no hint is sent.
   if event ~= 'task.claimed' then writing.hint('task ' .. task.id) end
   if task.status == 'ready' or task.status == 'delayed' then writing.hint('queue ' .. task.queue) end
 end

@@ -1,12 +1,12 @@
 --[[
-  How tasks come, and go with their workflow.
+  Creation of tasks, and cancellation with their workflow.
 ]]
 local function open_tasks_of(id) return redis.call('ZCOUNT', workflows.tasks_key(id), '-inf', '(0') end
 
 local function cancel_all_of(id)
   for _, task_id in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(id), '-inf', '(0')) do
     local task = task_store.load(task_id)
-    if task and tasks.is_open(task) then task_ends.cancel(task, 'WORKFLOW_CANCELLED') end
+    if task and tasks.is_open(task) then end_task.cancel(task, 'WORKFLOW_CANCELLED') end
   end
 end
 
@@ -36,7 +36,7 @@ local function without_room(specs, finished)
     if is_new and not existing_task(spec) then
       local queue = spec.task.queue
       added[queue] = (added[queue] or 0) + 1
-      call_end.settle_leased(queue)
+      finish_call.settle_leased(queue)
       local open = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
         redis.call('ZCARD', task_keys.queue('leased', queue))
       local room = call.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
@@ -63,11 +63,11 @@ local function create_task(spec, payload)
   if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
   if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), task.id) end
   redis.call('UNLINK', task_keys.result(task.id), task_keys.failures(task.id), task_keys.progress(task.id))
-  if not task_claims.is_known(queue) then
+  if not claim_tasks.is_known(queue) then
     redis.call('ZADD', prefix .. key_names.queues, 0, queue)
-    task_claims.known_queues[queue] = true
+    claim_tasks.known_queues[queue] = true
   end
-  call_end.tally(queue, 'enqueued')
+  finish_call.tally(queue, 'enqueued')
   task.status, task.created = is_delayed and 'delayed' or 'ready', now
   if is_delayed then task.due = due else task.ready, task.place = now, task_places.next(task) end
   task.expires, task.is_timed = spec.expiresAtMs or math.max(now, due) + spec.expiresAfterMs, spec.expiresAtMs and true

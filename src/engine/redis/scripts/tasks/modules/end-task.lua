@@ -1,5 +1,5 @@
 --[[
-  How a task ends, and what time does to it.
+  Completion, cancellation, death and expiry of tasks.
 ]]
 -- The task, if the token is that of its current delivery; else nil and why not.
 local function leased_task(id, token)
@@ -22,7 +22,7 @@ local function end_progress(task)
   if task.progress > 0 then redis.call('PEXPIREAT', task_keys.progress(task.id), now + call.limits.progressMs) end
 end
 
--- Most tasks have nothing to say at their end.
+-- Most results are null; those are not stored.
 local NO_RESULT = 'null'
 
 -- `is_proof`: it keeps its token, which proves to whoever has that too what has become of the delivery; see ended_by.
@@ -34,7 +34,7 @@ local function finish(task, result, is_proof)
   task.status, task.ended, task.kept_until = 'done', now, kept_until
   task_places.changed(task, old_status, 'task.done')
   task_store.drop_payload(task.id)
-  call_end.tally(task.queue, 'completed')
+  finish_call.tally(task.queue, 'completed')
   end_failures(task)
   end_progress(task)
 end
@@ -48,7 +48,7 @@ local function cancel_task(task, reason)
   local changes = { token = false, status = 'cancelled', cancel = true, reason = reason or false, ended = now, kept_until = kept_until }
   task_places.change(task, changes, 'task.cancelled')
   task_store.drop_payload(task.id)
-  call_end.tally(task.queue, 'cancelled')
+  finish_call.tally(task.queue, 'cancelled')
   end_failures(task)
   end_progress(task)
   return task
@@ -56,7 +56,7 @@ end
 
 local function die(task, reason, is_out)
   task_places.change(task, { token = false, status = 'dead', reason = reason, ended = now, kept_until = now + call.limits.deadMs }, 'task.dead', is_out)
-  call_end.tally(task.queue, 'died')
+  finish_call.tally(task.queue, 'died')
   end_progress(task)
   return task
 end
@@ -74,7 +74,7 @@ local function expire_lease(task)
 end
 
 local function due_in(kind, queue, most, upto)
-  if kind == 'leased' then call_end.settle_leased(queue) end
+  if kind == 'leased' then finish_call.settle_leased(queue) end
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 

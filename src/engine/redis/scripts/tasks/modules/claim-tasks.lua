@@ -1,5 +1,5 @@
 --[[
-  Who works on what.
+  Leases and claiming.
 ]]
 local function lease_end(started, lease, limit)
   if limit then return math.min(now + lease, started + limit) end
@@ -72,7 +72,7 @@ local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
   if not is_known(queue) then return claimed, ends end
   note_worker(queue, request.worker)
-  task_ends.tidy(queue)
+  end_task.tidy(queue)
   if is_paused(queue) then return claimed, ends end
   local looked = 0
   while #claimed < #request.tokens and looked < #request.tokens + limits.MAX_TIDIED do
@@ -80,11 +80,11 @@ local function claim(request)
     local id = task_heads.take_first(queue, #request.tokens - #claimed)
     if not id then break end
     local task = task_store.load(id)
-    if task and not task_ends.belongs(task, 'ready', queue) then task = nil end
+    if task and not end_task.belongs(task, 'ready', queue) then task = nil end
     if task and task.expires <= now then
-      task_ends.die(task, 'EXPIRED', true)
+      end_task.die(task, 'EXPIRED', true)
     elseif task then
-      call_end.tally(queue, 'claimed')
+      finish_call.tally(queue, 'claimed')
       local lease = request.leaseMs or task.lease
       local old_status = task.status
       task.status, task.attempt, task.worker, task.token = 'leased', task.attempt + 1, request.worker, request.tokens[#claimed + 1]
@@ -101,7 +101,7 @@ end
 local function next_due_in(queue)
   if is_paused(queue) then return '' end
   if task_heads.is_any_ready(queue) then return '0' end
-  call_end.settle_leased(queue)
+  finish_call.settle_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
     local score = tonumber(redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES')[2])

@@ -1,5 +1,5 @@
 --[[
-  What is written once for all the requests of a call, and told.
+  Counters, leases and hints of a call: collected, and written once at its end.
 ]]
 local function rate_key(queue, total, minute) return task_keys.queue('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
 
