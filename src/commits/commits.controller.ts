@@ -15,8 +15,8 @@ import { CommitBody, Committed } from './commit.dto.js';
 import { partsOf } from './commit-parts.js';
 
 const EXAMPLE = {
-  puts: [{ id: 'case-7', state: { status: 'writing' } }],
-  enqueue: [{ queue: 'writer', payload: { case: 7 }, workflowId: 'case-7' }],
+  puts: [{ id: 'case-8', state: { status: 'writing' } }],
+  enqueue: [{ queue: 'writer', payload: { case: 8 }, workflowId: 'case-8' }],
   publish: [{ channel: 'task:routing', type: 'routing_decision', payload: { agent: 'claude' } }],
 };
 
