@@ -179,9 +179,9 @@ async function send({ url, init }: Request): Promise<{ status: number; code: str
 
 /** Writes the workflow of the examples until all is answered, so that whoever waits for an event gets one. */
 async function whileWritten(service: Service, work: Promise<void>): Promise<void> {
-  let isOver = false;
-  const done = work.finally(() => (isOver = true));
-  while (!isOver) await service.put('/v1/workflows/case-7', { state: { status: 'waiting' } });
+  const over = new AbortController();
+  const done = work.finally(() => over.abort());
+  while (!over.signal.aborted) await service.put('/v1/workflows/case-7', { state: { status: 'waiting' } });
   await done;
 }
 
