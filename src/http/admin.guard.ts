@@ -9,7 +9,7 @@ export class AdminOnlyError extends ServiceError {
   readonly code = 'ADMIN_ONLY';
 }
 
-/** What a proxy on this machine says of callers that are elsewhere. */
+/** Headers by which a proxy on this machine shows that the caller is elsewhere. */
 const FORWARDED = [
   'forwarded',
   'x-forwarded-for',
@@ -31,7 +31,7 @@ export class AdminGuard implements CanActivate {
     const { adminToken } = this.config;
     if (adminToken === undefined) {
       const isForwarded = FORWARDED.some((name) => request.headers[name] !== undefined);
-      if (isLoopback(request.socket.remoteAddress ?? '') && !isForwarded && !isOfAPage(request)) return true;
+      if (isLoopback(request.socket.remoteAddress ?? '') && !isForwarded && !isFromForeignPage(request)) return true;
       throw new AdminOnlyError(
         'This route is served to callers on the same machine only; with the setting ADMIN_TOKEN, to everybody who sends that as Authorization: Bearer',
       );
@@ -42,11 +42,11 @@ export class AdminGuard implements CanActivate {
   }
 }
 
-/** A page of another host in a browser on this machine: it may have got this address for a name of its own. */
-function isOfAPage({ headers }: FastifyRequest): boolean {
+/** A page of another host in a browser on this machine; DNS rebinding can give it this address. */
+function isFromForeignPage({ headers }: FastifyRequest): boolean {
   const { host = '', origin } = headers;
-  const isOfOther = origin !== undefined && !isLocal(origin.replace(/^https?:\/\//, ''));
-  return isOfOther || headers['sec-fetch-site'] === 'cross-site' || !isLocal(host);
+  const isForeign = origin !== undefined && !isLocal(origin.replace(/^https?:\/\//, ''));
+  return isForeign || headers['sec-fetch-site'] === 'cross-site' || !isLocal(host);
 }
 
 /** With or without a port. */
@@ -60,7 +60,7 @@ function isLoopback(address: string): boolean {
   return ip === '::1' || (isIP(ip) === 4 && ip.startsWith('127.'));
 }
 
-/** In a time that tells nothing, not even of the lengths. */
+/** Constant-time compare; hashing first hides the length. */
 function isSame(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));

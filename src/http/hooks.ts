@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-/** Told of every answer when it is ready to go. */
+/** Called for every answer before it is sent. */
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
 
 const STARTED_AT = Symbol('started at');
@@ -15,7 +15,7 @@ export function traceIdOf({ headers }: FastifyRequest): string | undefined {
   return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
 }
 
-export function headEveryAnswer(request: FastifyRequest, reply: FastifyReply, storage: string): void {
+export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply, storage: string): void {
   reply.header('x-request-id', request.id);
   reply.header('x-waymark-storage', storage);
   reply.header('x-content-type-options', 'nosniff');
@@ -35,13 +35,13 @@ export function hookRequests(
   fastify.decorateRequest(STARTED_AT, 0);
   fastify.addHook('onRequest', (request, reply, done) => {
     (request as Timed)[STARTED_AT] = performance.now();
-    headEveryAnswer(request, reply, storage.now());
+    setCommonHeaders(request, reply, storage.now());
     done();
   });
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
-    // The store may have gone away meanwhile.
+    // The store may have become unreachable since.
     reply.header('x-waymark-storage', storage.since(startedAt));
     for (const listener of listeners) listener(request, reply, ms);
     done();

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
-const LONGEST_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 
 export interface Preferences {
   readonly minimal: boolean;
@@ -19,6 +19,6 @@ export function preferencesOf({ headers }: FastifyRequest): Preferences {
   const wait = wishes.map((wish) => /^wait="?(\d{1,9})"?$/.exec(wish)?.[1]).find((seconds) => seconds !== undefined);
   return {
     minimal: wishes.some((wish) => /^return="?minimal"?$/.test(wish)),
-    waitSeconds: wait === undefined ? undefined : Math.min(Number(wait), LONGEST_WAIT_SECONDS),
+    waitSeconds: wait === undefined ? undefined : Math.min(Number(wait), MAX_WAIT_SECONDS),
   };
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOption
 import { Engine } from '../engine/engine.js';
 import { keepBodiesRaw } from './body.js';
 import { answerClientError } from './client-error.js';
-import { headEveryAnswer, hookRequests, type AnswerListener } from './hooks.js';
+import { setCommonHeaders, hookRequests, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
 import { answerOtherMethods } from './route-methods.js';
 
@@ -15,7 +15,7 @@ export function httpOptions(storage: string): FastifyServerOptions {
     routerOptions: { maxParamLength: 16_384 },
     // A path that cannot be decoded is refused before any hook has run.
     frameworkErrors: (error, request, reply) => {
-      headEveryAnswer(request as FastifyRequest, reply as FastifyReply, storage);
+      setCommonHeaders(request as FastifyRequest, reply as FastifyReply, storage);
       new ProblemFilter().answer(error, request as FastifyRequest, reply as FastifyReply);
     },
   };

@@ -19,9 +19,9 @@ import { newWorkflowId } from '../workflows/identifiers.js';
 import type { TaskLimits } from './new-task.js';
 import { leaseOnce } from './lease-once.js';
 
-const MOST_EVENTS = 100;
+const MAX_EVENTS = 100;
 
-/** What came of one completion among several. */
+/** Outcome of one completion of a batch. */
 export type TaskEnd =
   | { readonly id: string; readonly replayed: boolean; readonly error?: undefined }
   | { readonly id: string; readonly error: ServiceError };
@@ -121,7 +121,7 @@ export class Tasks {
     const progress = await waitForChange(
       {
         listen: (listener) => this.engine.onChange(tenant, `task ${id}`, listener),
-        read: () => this.engine.tasks.readProgress(tenant, id, after, MOST_EVENTS),
+        read: () => this.engine.tasks.readProgress(tenant, id, after, MAX_EVENTS),
         isEnough: (read) => read === undefined || read.isOver || read.events.length > 0,
       },
       waitMs,
@@ -133,7 +133,7 @@ export class Tasks {
     return progress;
   }
 
-  /** Nobody waits for this: the client has gone. What fails here is left to the end of the lease. */
+  /** Releases tasks whose answer was not delivered; a failure is left to the end of the lease. */
   giveBack(tenant: string, tasks: readonly ClaimedTask[]): void {
     for (const { id, token } of tasks) {
       const once = { key: `undelivered:${token}`, fingerprint: '', keepMs: this.keepMs };

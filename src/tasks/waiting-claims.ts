@@ -5,11 +5,11 @@ import type { Claimed } from '../engine/task-queues.js';
 import { tenantKey } from '../engine/tenant-key.js';
 import { TooManyWaitingError } from './task-errors.js';
 
-const MOST_WAITING = 5000;
-/** Hints can be lost; so somebody looks, for all that wait for a queue together. */
+const MAX_WAITING = 5000;
+/** Poll interval per queue, since hints can be lost. */
 const SLOW_POLL_MS = 5000;
 const AFTER_FAILURE_MS = 1000;
-/** A worker that has just got a task asks again soon; until then its queue is still listened to. */
+/** How long a queue without waiters is still listened to: a worker that has a task asks again soon. */
 const LINGER_MS = 30_000;
 
 export interface WaitingClaim {
@@ -41,7 +41,7 @@ export class WaitingClaims {
   /** @throws TooManyWaitingError */
   async claim(tenant: string, waiting: WaitingClaim, waitMs: number, signal: AbortSignal): Promise<Claimed> {
     if (waitMs === 0) return this.engine.tasks.claim(tenant, waiting.claim, waiting.key);
-    if (this.#waiting >= MOST_WAITING) throw new TooManyWaitingError(MOST_WAITING);
+    if (this.#waiting >= MAX_WAITING) throw new TooManyWaitingError(MAX_WAITING);
     this.#waiting++;
     try {
       return await this.#line(tenant, waiting.claim.queue).wait(waiting, waitMs, signal);
@@ -61,12 +61,12 @@ export class WaitingClaims {
   }
 }
 
-/** Everybody who waits for one queue, first come first served. */
+/** Claims that wait for one queue, first come first served. */
 class Line {
   readonly #waiters: Waiter[] = [];
   readonly #stopListening: () => void;
   #isServing = false;
-  /** Somebody should ask again, though nobody asks just now. */
+  /** A hint came in since the last claim. */
   #isAwake = true;
   #nextDueInMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -110,7 +110,7 @@ class Line {
       this.#waiters.push(waiter);
       signal.addEventListener('abort', leave, { once: true });
       if (signal.aborted) return leave();
-      // Where others wait already and nothing has happened since they asked, there is nothing to ask for.
+      // While others wait and no hint has come, the queue is known to be empty.
       if (this.#isAwake || this.#waiters.length === 1) this.#wake();
     });
   }
@@ -145,7 +145,7 @@ class Line {
         pauseMs = AFTER_FAILURE_MS;
         break;
       }
-      // A hint that came in while we asked: the answer may be older than it.
+      // A hint during the claim may be newer than its answer.
       if (!this.#isAwake) break;
     }
     this.#isServing = false;
