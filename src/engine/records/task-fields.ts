@@ -3,7 +3,7 @@ import { MAX_PRIORITY } from '../limits.js';
 export const TASK_STATUSES = ['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
-/** One failed delivery; `message` is cut to what is worth keeping. */
+/** One failed delivery; a long `message` is cut. */
 export interface TaskFailure {
   readonly code: string;
   readonly message: string;
@@ -14,9 +14,9 @@ export interface TaskFailure {
 interface Values {
   text: string;
   number: number;
-  /** In a script true or nil. */
+  /** True or nil in a script. */
   flag: boolean;
-  /** In a script one text, with commas. */
+  /** One text with commas in a script. */
   numbers: readonly number[];
   /** JSON text. */
   json: string;
@@ -34,23 +34,27 @@ export interface TaskField {
   readonly redis?: string;
   /** Place in the packed list of a task in Redis: 1 has the terms, 18 the rare fields. */
   readonly own?: number;
-  /** Place in the terms: how a task is to be treated, packed apart because the tasks of a queue mostly share them. */
+  /** Place in the terms: settings that most tasks of a queue share, so they are packed apart. */
   readonly terms?: number;
-  /** Packed by name, and only when it is there. */
+  /** Packed by name, and only when present. */
   readonly rare?: true;
   /** Place in a row of the journal. */
   readonly row?: number;
   /** Place in the stamp that tells whether two stores have the same; only for fields that change. */
   readonly stamp?: number;
-  /** Part of what a task shows to clients. Kept in outcomes, in the order of this table. */
-  readonly shown?: true;
-  /** Shown by Redis with this status only; otherwise it is left over. */
-  readonly while?: TaskStatus;
+  /**
+   * Part of what a task shows to clients. Kept in outcomes, in the order of this table. A status: shown by Redis with this
+   * status only; a value from an earlier status may be left over.
+   */
+  readonly shown?: true | TaskStatus;
   /** Part of what a worker gets. */
   readonly claimed?: true;
-  /** Given by the maker of the task, under the same name in `NewTask`. */
+  /** Set by the maker of the task, under the same name in `NewTask`. */
   readonly given?: true;
 }
+
+/** Marks of a field that makers, clients and workers all see. */
+const FOR_ALL = { shown: true, claimed: true, given: true } as const;
 
 /**
  * Every field of a task, once. Types, replies of scripts, packing in Redis, rows of the journal, stamps, exports and their checks all come
@@ -59,74 +63,24 @@ export interface TaskField {
  */
 export const TASK_FIELDS = {
   id: { kind: 'text', redis: 'id', shown: true, claimed: true },
-  queue: { kind: 'text', redis: 'queue', terms: 1, row: 1, stamp: 1, shown: true, claimed: true, given: true },
+  queue: { kind: 'text', redis: 'queue', terms: 1, row: 1, stamp: 1, ...FOR_ALL },
   status: { kind: 'text', oneOf: TASK_STATUSES, redis: 'status', own: 4, row: 2, stamp: 2, shown: true },
   /** 0 to 9; lower ones go first. */
-  priority: {
-    kind: 'number',
-    max: MAX_PRIORITY,
-    redis: 'priority',
-    terms: 2,
-    row: 3,
-    stamp: 3,
-    shown: true,
-    claimed: true,
-    given: true,
-  },
+  priority: { kind: 'number', max: MAX_PRIORITY, redis: 'priority', terms: 2, row: 3, stamp: 3, ...FOR_ALL },
   /** Deliveries so far, without those that were released. */
   attempt: { kind: 'number', redis: 'attempt', own: 5, row: 4, stamp: 4, shown: true, claimed: true },
   /** Deliveries; when the last one fails or expires, the task goes to the dead list. */
-  maxAttempts: {
-    kind: 'number',
-    min: 1,
-    redis: 'max_attempts',
-    terms: 3,
-    row: 5,
-    stamp: 5,
-    shown: true,
-    claimed: true,
-    given: true,
-  },
+  maxAttempts: { kind: 'number', min: 1, redis: 'max_attempts', terms: 3, row: 5, stamp: 5, ...FOR_ALL },
   releases: { kind: 'number', redis: 'releases', rare: true, row: 6, stamp: 6, shown: true },
-  /** How often it came back from the dead list. */
+  /** Number of returns from the dead list. */
   replays: { kind: 'number', redis: 'replays', rare: true, row: 7, stamp: 7, shown: true },
-  workflowId: {
-    kind: 'text',
-    nullable: true,
-    redis: 'workflow',
-    own: 2,
-    row: 8,
-    stamp: 8,
-    shown: true,
-    claimed: true,
-    given: true,
-  },
+  workflowId: { kind: 'text', nullable: true, redis: 'workflow', own: 2, row: 8, stamp: 8, ...FOR_ALL },
   createdAtMs: { kind: 'number', redis: 'created', own: 3, row: 9, stamp: 9, shown: true, claimed: true },
-  /** Since when it is ready; null otherwise. */
-  readyAtMs: {
-    kind: 'number',
-    nullable: true,
-    redis: 'ready',
-    own: 6,
-    row: 10,
-    stamp: 10,
-    shown: true,
-    while: 'ready',
-  },
-  /** When it becomes ready; only while delayed. */
-  dueAtMs: {
-    kind: 'number',
-    nullable: true,
-    redis: 'due',
-    rare: true,
-    row: 11,
-    stamp: 11,
-    shown: true,
-    while: 'delayed',
-  },
-  /** When it is not worth starting any more. */
+  readyAtMs: { kind: 'number', nullable: true, redis: 'ready', own: 6, row: 10, stamp: 10, shown: 'ready' },
+  /** When a delayed task becomes ready. */
+  dueAtMs: { kind: 'number', nullable: true, redis: 'due', rare: true, row: 11, stamp: 11, shown: 'delayed' },
+  /** A task that was not started by then ends as expired. */
   expiresAtMs: { kind: 'number', redis: 'expires', own: 7, row: 12, stamp: 12, shown: true },
-  /** Only while leased. */
   leaseEndsAtMs: {
     kind: 'number',
     nullable: true,
@@ -134,40 +88,39 @@ export const TASK_FIELDS = {
     own: 8,
     row: 13,
     stamp: 13,
-    shown: true,
-    while: 'leased',
+    shown: 'leased',
     claimed: true,
   },
-  /** The worker that has it, or had it last. */
+  /** Worker of the current or the last lease. */
   worker: { kind: 'text', nullable: true, redis: 'worker', own: 9, row: 14, stamp: 14, shown: true },
   cancelRequested: { kind: 'flag', redis: 'cancel', rare: true, row: 15, stamp: 15, shown: true },
-  /** Why it was cancelled, or what killed it: a code. */
+  /** Why the task was cancelled, or the code of its last failure. */
   reason: { kind: 'text', nullable: true, redis: 'reason', rare: true, row: 16, stamp: 16, shown: true },
   endedAtMs: { kind: 'number', nullable: true, redis: 'ended', own: 14, row: 17, stamp: 17, shown: true },
-  /** In Redis it lies with the payload, and goes with it. */
+  /** In Redis a part of the payload, and removed with it. */
   headers: { kind: 'json', row: 18 },
   /** The last ones, oldest first. */
   failures: { kind: 'failures', row: 19 },
-  /** Delays after the first, second, … failed delivery; the last one goes on. */
+  /** Delays after the first, second, … failed delivery; the last one repeats. */
   backoffMs: { kind: 'numbers', redis: 'backoff', terms: 4, row: 20, given: true },
-  /** When the claim does not say. */
+  /** Length of a lease when the claim names none. */
   leaseMs: { kind: 'number', min: 1, redis: 'lease', terms: 5, row: 21, given: true },
-  /** From a delivery to its end; leases are not extended beyond. */
+  /** Maximum from a delivery to its end; leases are not extended beyond. */
   limitMs: { kind: 'number', nullable: true, redis: 'limit', terms: 6, row: 22, given: true },
-  /** Score among the ready tasks of the queue. Kept while the task is delayed or leased, for it may come back to it. */
+  /** Score among the ready tasks of the queue. Kept while the task is delayed or leased, because it may return there. */
   place: { kind: 'number', redis: 'place', own: 11, row: 23, stamp: 19 },
-  /** Of the last delivery, until the task is claimed again, given back or ended. */
+  /** Token of the last delivery, until the task is claimed again, released or ended. */
   token: { kind: 'text', nullable: true, redis: 'token', own: 10, row: 24, stamp: 18, claimed: true },
   startedAtMs: { kind: 'number', nullable: true, redis: 'started', own: 12, row: 25, stamp: 20 },
   /** Progress events so far, kept or not. */
   progress: { kind: 'number', redis: 'progress', rare: true, row: 26, stamp: 21 },
-  /** How long an ended task is known. */
+  /** End of the retention of an ended task. */
   keptUntilMs: { kind: 'number', nullable: true, redis: 'kept_until', own: 15, row: 27, stamp: 22 },
-  /** How long its dedupe key is kept; null without one. */
+  /** End of the retention of the dedupe key; null without one. */
   dedupedUntilMs: { kind: 'number', nullable: true, redis: 'deduped_until', terms: 8, row: 28, stamp: 23 },
-  /** Length of the last lease: a renewal that does not say otherwise is as long. */
+  /** Length of the last lease, and of a renewal that names none. */
   heldLeaseMs: { kind: 'number', nullable: true, redis: 'held_lease', own: 13, row: 29, stamp: 24 },
-  /** The maker said when it is not worth starting any more; without that the service's limit counts. */
+  /** The maker set `expiresAtMs`; otherwise the limit of the service counts. */
   isTimed: { kind: 'flag', redis: 'is_timed', terms: 7, row: 30 },
   dedupeKey: { kind: 'text', nullable: true, redis: 'dedupe', terms: 9, row: 31 },
 } as const satisfies Readonly<Record<string, TaskField>>;
@@ -189,10 +142,10 @@ export type FieldsWith<P extends keyof TaskField> = Pick<AllFields, NamesWith<P>
 /** A task as an engine keeps it, apart from its payload, result and progress events. */
 export interface StoredTask extends AllFields {}
 
-/** What a task shows of itself, apart from payload, result and failures. */
+/** The part of a task that clients see, apart from payload, result and failures. */
 export interface TaskRecord extends FieldsWith<'shown'> {}
 
-/** Names of the fields with this property: by the places that it gives, or in the order of the table. */
+/** Names of the fields with this property: ordered by its places if it has some, else as in the table. */
 export function namesWith<P extends keyof TaskField>(property: P): readonly NamesWith<P>[] {
   const fields = Object.entries<TaskField>(TASK_FIELDS).filter(([, field]) => property in field);
   const place = ([, field]: readonly [string, TaskField]) => Number(field[property]);
@@ -210,7 +163,7 @@ export function pick<N extends TaskFieldName>(
   return picked as Pick<StoredTask, N>;
 }
 
-/** As a claim lists them. The scripts look for id and token in front. */
+/** Fields in the order of a claim. The scripts expect id and token in front. */
 export const CLAIMED = [
   'id',
   'token',
@@ -223,7 +176,7 @@ export function recordOf(task: TaskRecord): TaskRecord {
   return pick(SHOWN, task);
 }
 
-/** A field in which nothing is. */
+/** Value of an empty field. */
 export function nothingIn({ kind, nullable }: TaskField): Value<TaskField> | null {
   if (nullable) return null;
   if (kind === 'number') return 0;
@@ -232,13 +185,13 @@ export function nothingIn({ kind, nullable }: TaskField): Value<TaskField> | nul
   return kind === 'text' ? '' : [];
 }
 
-/** As text, '' for nothing. */
+/** A value as text, '' for nothing. */
 export function fieldText(value: unknown): string {
   if (value === null || value === undefined || value === false) return '';
   return value === true ? '1' : String(value);
 }
 
-/** From what `fieldText` made. */
+/** The value of a text that `fieldText` made. */
 export function fieldFrom(field: TaskField, text: string): unknown {
   if (text === '') return nothingIn(field);
   if (field.kind === 'number') return Number(text);

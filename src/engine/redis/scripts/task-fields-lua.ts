@@ -33,9 +33,9 @@ const isCount = ({ kind, nullable }: ScriptField) => kind === 'number' && !nulla
 const isThere = (field: ScriptField) => (isCount(field) ? `task.${field.redis} > 0` : `task.${field.redis}`);
 
 /** A field as text, '' for nothing; what an earlier status has left over is not shown. */
-function text({ redis, while: status }: TaskField): string {
+function text({ redis, shown }: TaskField): string {
   const value = `text_of(task.${redis})`;
-  return status === undefined ? value : `task.status == '${status}' and ${value} or ''`;
+  return typeof shown === 'string' ? `task.status == '${shown}' and ${value} or ''` : value;
 }
 const texts = (fields: readonly TaskField[]) => `{ ${fields.map(text).join(', ')} }`;
 
