@@ -55,18 +55,25 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+interface ServiceErrorOptions extends ErrorOptions {
+  readonly failed?: ServiceError['failed'];
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
 /** An error with a stable code and a message for the client. Independent of HTTP. */
 export abstract class ServiceError extends Error {
   abstract readonly code: ErrorCode;
   /** Members of the problem document beyond the standard ones; docs/problems.md names them for each code. */
-  readonly extensions: Readonly<Record<string, unknown>> = {};
+  readonly extensions: Readonly<Record<string, unknown>>;
   /** The refused part of a commit, if known. */
-  failed: { readonly part: string; readonly index: number } | undefined = undefined;
+  failed: { readonly part: string; readonly index: number } | undefined;
   /** Suggested delay of a retry. */
   readonly retryAfterSeconds: number | undefined = undefined;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, { failed, extensions = {}, ...options }: ServiceErrorOptions = {}) {
     super(message, options);
     this.name = new.target.name;
+    this.failed = failed;
+    this.extensions = extensions;
   }
 }

@@ -22,30 +22,22 @@ export function asPart<T>(part: Part, index: number, run: () => T): T {
 /** An expectation did not hold. Nothing has changed. */
 export class VersionConflictError extends ServiceError {
   readonly code = 'VERSION_CONFLICT';
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(
     failed: FailedPart | undefined,
     readonly id: string,
     readonly current: WorkflowMeta | undefined,
   ) {
-    super(
+    const [message, shown] =
       current === undefined
-        ? `Workflow ${id} does not exist, but a version of it was expected`
-        : `Workflow ${id} is at version ${current.version}, which is not the expected one`,
-    );
-    this.failed = failed;
-    this.extensions = {
-      current:
-        current === undefined
-          ? null
-          : {
-              version: current.version,
-              etag: etagOf(current),
-              updatedAt: new Date(current.updatedAtMs).toISOString(),
-            },
-    };
+        ? [`Workflow ${id} does not exist, but a version of it was expected`, null]
+        : [`Workflow ${id} is at version ${current.version}, which is not the expected one`, shownMeta(current)];
+    super(message, { failed, extensions: { current: shown } });
   }
+}
+
+function shownMeta(meta: WorkflowMeta): object {
+  return { version: meta.version, etag: etagOf(meta), updatedAt: new Date(meta.updatedAtMs).toISOString() };
 }
 
 export class WorkflowNotFoundError extends ServiceError {
@@ -55,19 +47,18 @@ export class WorkflowNotFoundError extends ServiceError {
     readonly id: string,
     failed?: FailedPart,
   ) {
-    super(`Workflow ${id} does not exist: never created, deleted, or expired`);
-    this.failed = failed;
+    super(`Workflow ${id} does not exist: never created, deleted, or expired`, { failed });
   }
 }
 
 export class StateTooLargeError extends ServiceError {
   readonly code = 'STATE_TOO_LARGE';
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(limit: number, actual: number | null, failed?: FailedPart) {
-    super(`Larger than the limit of ${limit} bytes${actual === null ? '' : `: ${actual} bytes`}`);
-    this.failed = failed;
-    this.extensions = { limit, actual };
+    super(`Larger than the limit of ${limit} bytes${actual === null ? '' : `: ${actual} bytes`}`, {
+      failed,
+      extensions: { limit, actual },
+    });
   }
 }
 
@@ -102,14 +93,13 @@ export class StoreUnavailableError extends ServiceError {
 /** No connection to the store answers. Nothing was sent that changes anything. */
 export class StoreAwayError extends StoreUnavailableError {}
 
-/** The store is unreachable, and this replica cannot answer from what it holds. `because`: why not. */
+/** The store is unreachable, and this replica has no held copy to answer from. `because` says why. */
 export class NotHeldError extends ServiceError {
   readonly code = 'STORE_UNAVAILABLE';
   override readonly retryAfterSeconds = 1;
 
   constructor(because: string, failed?: FailedPart) {
-    super(`The store is unreachable, and ${because}; nothing was changed`);
-    this.failed = failed;
+    super(`The store is unreachable, and ${because}; nothing was changed`, { failed });
   }
 }
 
@@ -126,11 +116,11 @@ export class DetachedFullError extends ServiceError {
 /** A commit with this key was acknowledged while the store was unreachable, and kept as a conflict when it was drained. */
 export class KeptAsConflictError extends ServiceError {
   readonly code = 'KEPT_AS_CONFLICT';
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(readonly conflicts: readonly ConflictName[]) {
-    super('The first request with this key met a newer state when the store was back, and is kept as a conflict');
-    this.extensions = { conflicts };
+    super('The first request with this key met a newer state when the store was back, and is kept as a conflict', {
+      extensions: { conflicts },
+    });
   }
 }
 
@@ -178,29 +168,28 @@ export class DurabilityUnavailableError extends ServiceError {
 export class WriteUnconfirmedError extends ServiceError {
   readonly code = 'WRITE_UNCONFIRMED';
   override readonly retryAfterSeconds = 1;
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(etag: string | undefined) {
     const what = etag === undefined ? 'The write is applied' : `The write is applied as version ${etag}`;
     super(
       `${what}, but no replica has confirmed it in time: a failover could lose it. A retry with the same key asks again`,
+      { extensions: etag === undefined ? {} : { etag } },
     );
-    this.extensions = etag === undefined ? {} : { etag };
   }
 }
 
 /** Events behind the requested one are no longer kept, so the reader would miss some. */
 export class FeedTrimmedError extends ServiceError {
   readonly code = 'FEED_TRIMMED';
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(readonly oldest: string | number) {
-    super(`Events before ${oldest} are no longer kept, so events may have been missed; read the state again`);
-    this.extensions = { oldest };
+    super(`Events before ${oldest} are no longer kept, so events may have been missed; read the state again`, {
+      extensions: { oldest },
+    });
   }
 }
 
-/** The place is of another store, or of events that the store has lost. */
+/** The event id belongs to another store, or to events that the store has lost. */
 export class FeedResetError extends ServiceError {
   readonly code = 'FEED_RESET';
 
@@ -213,35 +202,32 @@ export class TaskNotFoundError extends ServiceError {
   readonly code = 'TASK_NOT_FOUND';
 
   constructor(id: string, failed?: FailedPart) {
-    super(`Task ${id} does not exist: never created, or ended and no longer kept`);
-    this.failed = failed;
+    super(`Task ${id} does not exist: never created, or ended and no longer kept`, { failed });
   }
 }
 
 /** The token is not that of the current delivery: another one has begun, or the task has ended. */
 export class LeaseLostError extends ServiceError {
   readonly code = 'LEASE_LOST';
+
   constructor(id: string, failed?: FailedPart) {
-    super(`The lease on task ${id} expired or was taken over; discard the result and do not retry`);
-    this.failed = failed;
+    super(`The lease on task ${id} expired or was taken over; discard the result and do not retry`, { failed });
   }
 }
 
 export class TaskCancelledError extends ServiceError {
   readonly code = 'TASK_CANCELLED';
+
   constructor(id: string, failed?: FailedPart) {
-    super(`Task ${id} was cancelled; discard the result`);
-    this.failed = failed;
+    super(`Task ${id} was cancelled; discard the result`, { failed });
   }
 }
 
 export class TaskEndedError extends ServiceError {
   readonly code = 'TASK_ENDED';
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(id: string, status: TaskStatus) {
-    super(`Task ${id} has already ended: ${status}`);
-    this.extensions = { taskStatus: status };
+    super(`Task ${id} has already ended: ${status}`, { extensions: { taskStatus: status } });
   }
 }
 
@@ -249,12 +235,9 @@ export class TaskEndedError extends ServiceError {
 export class QueueFullError extends ServiceError {
   readonly code = 'QUEUE_FULL';
   override readonly retryAfterSeconds = 5;
-  override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(queue: string, limit: number, failed?: FailedPart) {
-    super(`Queue ${queue} has reached its limit of ${limit} open tasks`);
-    this.failed = failed;
-    this.extensions = { queue, limit };
+    super(`Queue ${queue} has reached its limit of ${limit} open tasks`, { failed, extensions: { queue, limit } });
   }
 }
 

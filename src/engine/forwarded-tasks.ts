@@ -1,8 +1,8 @@
 import type { Once } from './commit.js';
 import type { Claim, TaskStep } from './task.js';
-import { TaskQueues, type DeadSelection } from './task-queues.js';
+import { TaskQueues, type DeadSelection, type ReplayOptions } from './task-queues.js';
 
-/** Runs a call on the queues that are to answer it, now or later. */
+/** Runs a call on the queues that answer it, now or later. */
 export type ForwardTasks = <T>(run: (tasks: TaskQueues) => Promise<T>) => Promise<T>;
 
 /** Task queues of which each call is answered by other ones. */
@@ -31,13 +31,7 @@ export class ForwardedTasks extends TaskQueues {
     return this.forward((tasks) => tasks.listDead(tenant, queue, limit));
   }
 
-  replayDead(
-    tenant: string,
-    queue: string,
-    which: DeadSelection,
-    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
-    once: Once,
-  ) {
+  replayDead(tenant: string, queue: string, which: DeadSelection, options: ReplayOptions, once: Once) {
     return this.forward((tasks) => tasks.replayDead(tenant, queue, which, options, once));
   }
 

@@ -68,6 +68,12 @@ export interface Chosen {
   readonly replayed: boolean;
 }
 
+export interface ReplayOptions {
+  readonly resetAttempts: boolean;
+  /** The tasks become ready one after the other within this time. */
+  readonly spreadMs: number;
+}
+
 /** Which dead tasks. */
 export type DeadSelection = { readonly ids: readonly string[] } | { readonly max: number };
 
@@ -103,7 +109,7 @@ export abstract class TaskQueues {
     tenant: string,
     queue: string,
     which: DeadSelection,
-    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
+    options: ReplayOptions,
     once: Once,
   ): Promise<Chosen>;
 

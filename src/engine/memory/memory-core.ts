@@ -1,6 +1,7 @@
+import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Once } from '../commit.js';
-import type { FeedOptions } from '../engine.js';
+import type { EngineObserver, FeedOptions } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import { GroupCommit } from './journal/group-commit.js';
 import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
@@ -72,13 +73,13 @@ export class MemoryCore {
    */
   async change<T>(
     tenant: string,
-    known: (data: TenantData, now: number) => T | undefined,
     work: (transaction: Transaction) => T,
+    known?: (data: TenantData, now: number) => T | undefined,
   ): Promise<T> {
     const answer = await this.#onceOnDisk((): Answer<T> => {
       const data = this.tenant(tenant);
       const now = this.clock();
-      const before = known(data, now);
+      const before = known?.(data, now);
       if (before !== undefined) return { found: before };
       const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0, this.lastFinished);
       try {
@@ -98,7 +99,8 @@ export class MemoryCore {
   /** Keeps the outcome of a commit under its once key. See `keptOutcome` for `isLasting`. */
   keepOutcome(transaction: Transaction, once: Once, outcome: Kept, isLasting?: boolean): void {
     const { now, data } = transaction;
-    for (const key of data.outcomes.expired(now, OUTCOMES_REMOVED_PER_COMMIT)) transaction.setOutcome(key, undefined);
+    for (const key of data.outcomes.byEnd.upTo(now, OUTCOMES_REMOVED_PER_COMMIT))
+      transaction.setOutcome(key, undefined);
     const kept = keptOutcome(once, outcome, now, isLasting);
     transaction.setOutcome(once.key, kept);
     if (once.alias !== undefined) transaction.setOutcome(once.alias, kept);
@@ -139,6 +141,20 @@ export class MemoryCore {
       if (!group.isIdle) await group.caughtUp();
       if (group.timesUndone === timesUndone) return answer();
     }
+  }
+}
+
+/** Runs a command and reports its duration and result. */
+export async function observed<T>(observer: EngineObserver, name: string, run: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  let outcome: 'ok' | 'refused' | 'failed' = 'ok';
+  try {
+    return await run();
+  } catch (error) {
+    outcome = error instanceof ServiceError && !error.code.startsWith('STORE_') ? 'refused' : 'failed';
+    throw error;
+  } finally {
+    observer.command(name, (performance.now() - started) / 1000, outcome);
   }
 }
 

@@ -1,4 +1,3 @@
-import { ServiceError } from '../../service-error.js';
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, CommittedWorkflow, Outcome } from '../commit.js';
@@ -17,15 +16,14 @@ import {
   type VersionPage,
 } from '../engine.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
-import { ConflictNotFoundError } from '../errors.js';
+import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
 import { pickMeta, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import type { WorkflowCollection } from './workflows/workflow-collection.js';
-import { isLive, versionOf, type Entry } from './workflows/entry.js';
+import { liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
-import { MemoryCore } from './memory-core.js';
+import { MemoryCore, observed } from './memory-core.js';
 import { MemoryMoving } from './moving/memory-moving.js';
 import { replayOf } from './commits/outcomes.js';
 import { CommitPlanner, type WorkflowChange } from './commits/commit-planner.js';
@@ -34,7 +32,6 @@ import { SweepTimer } from './sweep-timer.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
 import { recordOf as taskRecordOf } from '../records/task-fields.js';
 import { claimedOf } from './tasks/task-entry.js';
-import { TaskWork } from './tasks/task-work.js';
 import type { TenantData } from './tenant-data.js';
 import type { Touched, Transaction } from './commits/transaction.js';
 
@@ -59,9 +56,7 @@ export class MemoryEngine extends Engine {
   readonly tasks: MemoryTasks;
   readonly moving: MemoryMoving;
   readonly #core: MemoryCore;
-  readonly #options: EngineOptions;
   readonly #index: WorkflowIndex;
-  readonly #clock: Clock;
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
   readonly #sweepTimer: SweepTimer;
@@ -69,9 +64,7 @@ export class MemoryEngine extends Engine {
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
     this.#core = new MemoryCore(clock, journal, options.feed);
-    this.#options = options;
     this.#index = index;
-    this.#clock = clock;
     this.#observer = observer;
     this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
@@ -108,7 +101,7 @@ export class MemoryEngine extends Engine {
   /** Outcomes kept for clients: all of them, or those under `keys`. */
   outcomes(tenant: string, keys?: Iterable<string>): Promise<readonly MovedOutcome[]> {
     return this.#core.read(tenant, ({ outcomes }) => {
-      const now = this.#clock();
+      const now = this.#core.clock();
       return [...(keys ?? outcomes.keys())].flatMap((key) => {
         const kept = outcomes.get(key);
         if (kept === undefined || !kept.isLasting || kept.untilMs <= now) return [];
@@ -127,18 +120,20 @@ export class MemoryEngine extends Engine {
   }
 
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    const found = await this.#core.read(tenant, ({ workflows }) => ids.map((id) => this.#live(workflows, id)));
+    const found = await this.#core.read(tenant, ({ workflows }) =>
+      ids.map((id) => workflows.find(id, this.#core.clock())),
+    );
     return found.map((entry) => this.#recordOf(entry));
   }
 
   async list(tenant: string, query: ListQuery): Promise<ListPage> {
-    const page = await this.#core.read(tenant, ({ workflows }) => listPage(workflows, query, this.#clock));
+    const page = await this.#core.read(tenant, ({ workflows }) => listPage(workflows, query, this.#core.clock));
     this.#observer.read(page.items.length);
     return page;
   }
 
   async count(tenant: string, filter: Filter): Promise<number> {
-    return this.#core.read(tenant, ({ workflows }) => countMatching(workflows, filter, this.#clock));
+    return this.#core.read(tenant, ({ workflows }) => countMatching(workflows, filter, this.#core.clock));
   }
 
   async listVersions(
@@ -165,7 +160,7 @@ export class MemoryEngine extends Engine {
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     return this.#core.read(tenant, (data) => {
-      const kept = data.outcomes.find(key, fingerprint, this.#clock());
+      const kept = data.outcomes.find(key, fingerprint, this.#core.clock());
       if (kept === undefined) return undefined;
       const { next: _claimed, ...outcome } = replayOf(kept);
       return outcome;
@@ -173,17 +168,22 @@ export class MemoryEngine extends Engine {
   }
 
   async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    const started = performance.now();
-    const tell = (outcome: 'ok' | 'refused' | 'failed') =>
-      this.#observer.command('commit', (performance.now() - started) / 1000, outcome);
+    const { once, puts = [], patches = [], deletes = [] } = commit;
     try {
-      const outcome = await this.#commit(tenant, commit);
-      tell('ok');
+      const outcome = await observed(this.#observer, 'commit', () =>
+        this.#core.change(
+          tenant,
+          (transaction) => this.#make(transaction, commit),
+          (data, now) => {
+            const known = data.outcomes.findOnce(once, now);
+            return known && this.#replayed(data, replayOf(known));
+          },
+        ),
+      );
+      if (!outcome.replayed) this.#observer.written(puts.length + patches.length + deletes.length);
       return outcome;
     } catch (error) {
-      const code = error instanceof ServiceError ? error.code : undefined;
-      tell(code === undefined || code.startsWith('STORE_') ? 'failed' : 'refused');
-      if (code === 'VERSION_CONFLICT') this.#observer.conflict();
+      if (error instanceof VersionConflictError) this.#observer.conflict();
       throw error;
     }
   }
@@ -211,7 +211,7 @@ export class MemoryEngine extends Engine {
   }
 
   async readBoard(tenant: string, board: string): Promise<Board> {
-    return this.#core.read(tenant, ({ boards }) => shownBoard(boards.get(board) ?? EMPTY_BOARD, this.#clock()));
+    return this.#core.read(tenant, ({ boards }) => shownBoard(boards.get(board) ?? EMPTY_BOARD, this.#core.clock()));
   }
 
   async sweep(): Promise<number> {
@@ -234,25 +234,11 @@ export class MemoryEngine extends Engine {
     };
   }
 
-  async #commit(tenant: string, commit: Commit): Promise<Outcome> {
-    const { once, puts = [], patches = [], deletes = [] } = commit;
-    const outcome = await this.#core.change(
-      tenant,
-      (data, now) => {
-        const known = data.outcomes.findOnce(once, now);
-        return known && this.#replayed(data, replayOf(known));
-      },
-      (transaction) => this.#make(transaction, commit),
-    );
-    if (!outcome.replayed) this.#observer.written(puts.length + patches.length + deletes.length);
-    return outcome;
-  }
-
   /** Runs all checks, then all changes. */
   #make(transaction: Transaction, commit: Commit): Outcome {
     const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
     const { data, now } = transaction;
-    const work = new TaskWork(transaction, this.#options.tasks, this.#core.tenants.texts);
+    const work = this.tasks.work(transaction);
     this.#planner.demandSizes(commit);
     const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
     const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
@@ -309,30 +295,26 @@ export class MemoryEngine extends Engine {
   }
 
   #sweepTenant(tenant: string, most: number): Promise<{ swept: number; isMore: boolean }> {
-    return this.#core.change(
-      tenant,
-      () => undefined,
-      (transaction) => {
-        const { data, now } = transaction;
-        const due = dueIn(data.workflows, now, most);
-        for (const id of due) {
-          transaction.replaceWorkflow(id, undefined);
-          transaction.announce('workflow.expired', { id });
-        }
-        transaction.trimFeed();
-        const expired = data.outcomes.expired(now, most);
-        for (const key of expired) transaction.setOutcome(key, undefined);
-        const isMore = this.tasks.sweep(transaction, most);
-        return { swept: due.length, isMore: isMore || expired.length >= most };
-      },
-    );
+    return this.#core.change(tenant, (transaction) => {
+      const { data, now } = transaction;
+      const due = data.workflows.deadlines.upTo(now, most);
+      for (const id of due) {
+        transaction.replaceWorkflow(id, undefined);
+        transaction.announce('workflow.expired', { id });
+      }
+      transaction.trimFeed();
+      const expired = data.outcomes.byEnd.upTo(now, most);
+      for (const key of expired) transaction.setOutcome(key, undefined);
+      const isMore = this.tasks.sweep(transaction, most);
+      return { swept: due.length, isMore: isMore || expired.length >= most };
+    });
   }
 
   #nextEndMs(): number {
     let next = Infinity;
     for (const [, { workflows, outcomes, tasks }] of this.#core.tenants) {
-      next = Math.min(next, workflows.deadlines.first?.score ?? Infinity, outcomes.nextExpiryMs ?? Infinity);
-      next = Math.min(next, this.tasks.nextEndMs(tasks));
+      const ends = [workflows.deadlines.firstScore, outcomes.byEnd.firstScore, this.tasks.nextEndMs(tasks)];
+      next = Math.min(next, ...ends);
     }
     return next;
   }
@@ -340,15 +322,10 @@ export class MemoryEngine extends Engine {
   /** The workflow as it is on the disk. */
   async #current(tenant: string, id: string): Promise<Entry | undefined> {
     const { workflows } = this.#core.tenant(tenant);
-    const entry = this.#live(workflows, id);
+    const entry = workflows.find(id, this.#core.clock());
     // The common case, without a turn of the event loop: no unflushed write to this workflow.
     if (entry !== undefined && entry.commit <= this.#core.lastFinished) return entry;
-    return this.#core.read(tenant, (data) => this.#live(data.workflows, id));
-  }
-
-  #live(workflows: WorkflowCollection, id: string): Entry | undefined {
-    const entry = workflows.get(id);
-    return entry !== undefined && isLive(entry, this.#clock()) ? entry : undefined;
+    return this.#core.read(tenant, (data) => data.workflows.find(id, this.#core.clock()));
   }
 
   #recordOf(entry: Entry | undefined): WorkflowRecord | undefined {
@@ -358,18 +335,8 @@ export class MemoryEngine extends Engine {
   }
 }
 
-/** Expired workflows, oldest deadline first. */
-function dueIn(workflows: WorkflowCollection, now: number, most: number): string[] {
-  const due: string[] = [];
-  for (const { score, id } of workflows.deadlines.ascending()) {
-    if (score > now || due.length === most) break;
-    due.push(id);
-  }
-  return due;
-}
-
 function announceWorkflow(transaction: Transaction, { id, old, next }: WorkflowChange): void {
-  const before = old !== undefined && isLive(old, transaction.now) ? old : undefined;
+  const before = liveAt(old, transaction.now);
   // Expired, not swept yet.
   if (old !== undefined && before === undefined) transaction.announce('workflow.expired', { id });
   const [type, entry] =

@@ -34,6 +34,11 @@ export class SortedSet {
     return block && { score: block.scores.at(-1) as number, id: block.ids.at(-1) as string };
   }
 
+  /** Score of the first entry; Infinity when there is none. */
+  get firstScore(): number {
+    return this.#blocks[0]?.scores[0] ?? Infinity;
+  }
+
   /** The pair must not be in the set yet. */
   add(score: number, id: string): void {
     this.#size++;
@@ -77,6 +82,16 @@ export class SortedSet {
     for (let i = 0; i < at; i++) before += (this.#blocks[i] as Block).ids.length;
     const block = this.#blocks[at];
     return block === undefined ? before : before + placeIn(block, score, id);
+  }
+
+  /** The first ids whose score is at most `max`, up to `limit` of them. */
+  upTo(max: number, limit: number): string[] {
+    const ids: string[] = [];
+    for (const { score, id } of this.ascending()) {
+      if (score > max || ids.length >= limit) break;
+      ids.push(id);
+    }
+    return ids;
   }
 
   /** Entries behind `after`, or all, in rising order. The set must not change during the iteration. */

@@ -94,7 +94,7 @@ export const TASK_FIELDS = {
   /** Worker of the current or the last lease. */
   worker: { kind: 'text', nullable: true, redis: 'worker', own: 9, row: 14, stamp: 14, shown: true },
   cancelRequested: { kind: 'flag', redis: 'cancel', rare: true, row: 15, stamp: 15, shown: true },
-  /** Why the task was cancelled, or the code of its last failure. */
+  /** Why the task was cancelled, or the code of what made it dead. */
   reason: { kind: 'text', nullable: true, redis: 'reason', rare: true, row: 16, stamp: 16, shown: true },
   endedAtMs: { kind: 'number', nullable: true, redis: 'ended', own: 14, row: 17, stamp: 17, shown: true },
   /** In Redis a part of the payload, and removed with it. */

@@ -4,7 +4,7 @@ import type { EngineOptions } from '../../engine.js';
 import { asPart } from '../../errors.js';
 import { demand } from '../../expectation.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { historyAfter, isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
+import { historyAfter, NO_HISTORY, type Entry } from '../workflows/entry.js';
 import { HotDocuments } from '../workflows/hot-documents.js';
 import type { TenantData } from '../tenant-data.js';
 import type { TextStore } from '../journal/text-store.js';
@@ -50,10 +50,7 @@ export class CommitPlanner {
   plan({ workflows }: TenantData, commit: Commit, moment: Moment): WorkflowPlan {
     const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
-    const live = (id: string) => {
-      const entry = workflows.get(id);
-      return entry !== undefined && isLive(entry, now) ? entry : undefined;
-    };
+    const live = (id: string) => workflows.find(id, now);
     puts.forEach((put, i) => demand('puts', i, put, live(put.id)));
     patches.forEach((patch, i) => demand('patches', i, patch, live(patch.id)));
     deletes.forEach((part, i) => demand('deletes', i, part, live(part.id)));

@@ -16,7 +16,8 @@ export interface KeptOutcome {
 
 export class Outcomes {
   readonly #kept = new Map<string, KeptOutcome>();
-  readonly #byEnd = new SortedSet();
+  /** Keys by the end of their retention. */
+  readonly byEnd = new SortedSet();
 
   /** @throws IdempotencyMismatchError */
   find(key: string, fingerprint: string, now: number): Kept | undefined {
@@ -44,29 +45,9 @@ export class Outcomes {
 
   /** Undefined removes the outcome. */
   set(key: string, next: KeptOutcome | undefined): void {
-    const old = this.#kept.get(key);
-    if (old !== undefined) this.#byEnd.delete(old.untilMs, key);
-    if (next === undefined) {
-      this.#kept.delete(key);
-    } else {
-      this.#kept.set(key, next);
-      this.#byEnd.add(next.untilMs, key);
-    }
-  }
-
-  /** Up to `limit` expired keys. */
-  expired(now: number, limit: number): string[] {
-    const keys: string[] = [];
-    for (const { score, id } of this.#byEnd.ascending()) {
-      if (score > now || keys.length === limit) break;
-      keys.push(id);
-    }
-    return keys;
-  }
-
-  /** When the next outcome expires. */
-  get nextExpiryMs(): number | undefined {
-    return this.#byEnd.first?.score;
+    this.byEnd.move(key, this.#kept.get(key)?.untilMs, next?.untilMs);
+    if (next === undefined) this.#kept.delete(key);
+    else this.#kept.set(key, next);
   }
 }
 

@@ -12,10 +12,10 @@ import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { isOpen, sequenceOf } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { isLive, NO_HISTORY, type Entry } from '../workflows/entry.js';
+import { NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
 import { movedTask, movedWorkflow } from './moved-records.js';
-import { isForgotten, type TaskEntry } from '../tasks/task-entry.js';
+import type { TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
@@ -50,8 +50,8 @@ export class MemoryMoving extends Moving {
       for (const { id } of workflows.ids.ascending(after === undefined ? undefined : { score: 0, id: after })) {
         if (examined++ === limit) return { items, next: last };
         last = id;
-        const entry = workflows.get(id) as Entry;
-        if (isLive(entry, now)) items.push(stampedWorkflow(entry));
+        const entry = workflows.find(id, now);
+        if (entry !== undefined) items.push(stampedWorkflow(entry));
       }
       return { items, next: undefined };
     });
@@ -64,7 +64,7 @@ export class MemoryMoving extends Moving {
       const some = ids.slice(at, at + STAMPS_PER_PAGE);
       yield await this.core.read(tenant, (data) =>
         some.flatMap((id) => {
-          const entry = this.#task(data, id);
+          const entry = data.tasks.find(id, this.core.clock());
           return entry === undefined ? [] : [stampedTask(entry, data)];
         }),
       );
@@ -84,54 +84,45 @@ export class MemoryMoving extends Moving {
   }
 
   put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
-    return this.core.change(
-      tenant,
-      () => undefined,
-      (transaction): Arrived => {
-        switch (record.kind) {
-          case 'workflow':
-            return this.#putWorkflow(transaction, record, options);
-          case 'task':
-            return this.#putTask(transaction, record, options);
-          case 'queue':
-            return putQueue(transaction, record, options);
-        }
-      },
-    );
+    return this.core.change(tenant, (transaction): Arrived => {
+      switch (record.kind) {
+        case 'workflow':
+          return this.#putWorkflow(transaction, record, options);
+        case 'task':
+          return this.#putTask(transaction, record, options);
+        case 'queue':
+          return putQueue(transaction, record, options);
+      }
+    });
   }
 
   remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
-    return this.core.change(
-      tenant,
-      () => undefined,
-      (transaction) => {
-        const { data, now } = transaction;
-        if (kind === 'task') {
-          const entry = this.#task(data, id);
-          if (entry === undefined || taskStamp(entry) !== stamp) return false;
-          transaction.setProgress(id, undefined);
-          transaction.replaceTask(id, undefined);
-          return true;
-        }
-        const entry = data.workflows.get(id);
-        if (entry === undefined || !isLive(entry, now)) return false;
-        if (coreOf(stampedWorkflow(entry).stamp) !== coreOf(stamp)) return false;
-        transaction.replaceWorkflow(id, undefined);
-        transaction.announce('workflow.deleted', { id, version: String(entry.version), inc: entry.incarnation });
+    return this.core.change(tenant, (transaction) => {
+      const { data, now } = transaction;
+      if (kind === 'task') {
+        const entry = data.tasks.find(id, now);
+        if (entry === undefined || taskStamp(entry) !== stamp) return false;
+        transaction.setProgress(id, undefined);
+        transaction.replaceTask(id, undefined);
         return true;
-      },
-    );
+      }
+      const entry = data.workflows.find(id, now);
+      if (entry === undefined || coreOf(stampedWorkflow(entry).stamp) !== coreOf(stamp)) return false;
+      transaction.replaceWorkflow(id, undefined);
+      transaction.announce('workflow.deleted', { id, version: String(entry.version), inc: entry.incarnation });
+      return true;
+    });
   }
 
   #record(data: TenantData, kind: RecordKind, id: string): Moved | undefined {
     const now = this.core.clock();
     switch (kind) {
       case 'workflow': {
-        const entry = data.workflows.get(id);
-        return entry === undefined || !isLive(entry, now) ? undefined : movedWorkflow(entry);
+        const entry = data.workflows.find(id, now);
+        return entry && movedWorkflow(entry);
       }
       case 'task': {
-        const entry = this.#task(data, id);
+        const entry = data.tasks.find(id, now);
         if (entry === undefined) return undefined;
         const isOver = entry.endedAtMs !== null && entry.endedAtMs + this.options.tasks.progressMs <= now;
         return movedTask(entry, isOver ? [] : data.tasks.progressOf(id));
@@ -143,16 +134,10 @@ export class MemoryMoving extends Moving {
     }
   }
 
-  #task({ tasks }: TenantData, id: string): TaskEntry | undefined {
-    const entry = tasks.get(id);
-    return entry === undefined || isForgotten(entry, this.core.clock()) ? undefined : entry;
-  }
-
   #putWorkflow(transaction: Transaction, record: MovedWorkflow, options: ArrivalOptions): Arrived {
     const { data, now, number } = transaction;
     const { id } = record;
-    const found = data.workflows.get(id);
-    const old = found !== undefined && isLive(found, now) ? found : undefined;
+    const old = data.workflows.find(id, now);
     const arrived = decideWorkflow(record, old && { ...old, stamp: stampedWorkflow(old).stamp }, options, now);
     if (!isWritten(arrived) || options.isDryRun === true) return arrived;
     const { texts } = this.core.tenants;
@@ -179,7 +164,7 @@ export class MemoryMoving extends Moving {
   #putTask(transaction: Transaction, record: MovedTask, options: ArrivalOptions): Arrived {
     const { data, now, number } = transaction;
     const { id, queue, workflowId, dedupeKey, dedupedUntilMs } = record;
-    const arrived = decideTask(record, this.#task(data, id), options, now);
+    const arrived = decideTask(record, data.tasks.find(id, now), options, now);
     if (!isWritten(arrived) || options.isDryRun === true) return arrived;
     const { texts } = this.core.tenants;
     const { kind: _kind, payload, result, events, ...fields } = record;
@@ -192,7 +177,8 @@ export class MemoryMoving extends Moving {
     transaction.setProgress(id, events.length === 0 ? undefined : events);
     if (dedupeKey !== null && dedupedUntilMs !== null && dedupedUntilMs > now) {
       const earlier = data.tasks.dedupe(dedupeKey);
-      const isTaken = earlier !== undefined && earlier.untilMs > now && this.#task(data, earlier.taskId) !== undefined;
+      const isTaken =
+        earlier !== undefined && earlier.untilMs > now && data.tasks.find(earlier.taskId, now) !== undefined;
       if (!isTaken) transaction.setDedupe(dedupeKey, { taskId: id, untilMs: dedupedUntilMs });
     }
     const sets = data.tasks.queue(queue);

@@ -1,9 +1,7 @@
-import { ServiceError } from '../../../service-error.js';
 import type { Once } from '../../commit.js';
 import type { EngineObserver, TaskOptions } from '../../engine.js';
 import type { Kept, Lent } from '../../kept.js';
-import type { Claim, TaskDetail, TaskRecord, TaskStep } from '../../task.js';
-import { isOpen } from '../../task.js';
+import { isOpen, type Claim, type ClaimedTask, type TaskDetail, type TaskRecord, type TaskStep } from '../../task.js';
 import { openFirst } from '../../task-order.js';
 import {
   TaskQueues,
@@ -12,14 +10,14 @@ import {
   type DeadSelection,
   type Progress,
   type QueueRecord,
+  type ReplayOptions,
   type Stepped,
 } from '../../task-queues.js';
-import type { MemoryCore } from '../memory-core.js';
-import type { SortedSet } from '../sorted-set.js';
+import { observed, type MemoryCore } from '../memory-core.js';
 import type { Transaction } from '../commits/transaction.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
-import { claimedOf, detailOf, isForgotten, type TaskEntry } from './task-entry.js';
+import { claimedOf, detailOf, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
 import { TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
@@ -35,31 +33,25 @@ export class MemoryTasks extends TaskQueues {
   }
 
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
-    return this.#observed('claim', () =>
+    return observed(this.observer, 'claim', () =>
       this.core.change<Claimed>(
         tenant,
-        (data, now) => {
-          const known = data.outcomes.find(key, '', now);
-          const again = known?.is === 'claim' ? stillHeld(data.tasks, known.lent) : [];
-          return again.length === 0
-            ? undefined
-            : {
-                tasks: again.map(claimedOf),
-                nextDueInMs: nextDueIn(data.tasks.queues.get(claim.queue) ?? new Queue(), now),
-                isPaused: data.tasks.queues.get(claim.queue)?.isPaused === true,
-              };
-        },
         (transaction) => {
-          const tasks = this.#work(transaction).claim(claim);
+          const tasks = this.work(transaction).claim(claim);
           const { data, now } = transaction;
-          const queue = data.tasks.queues.get(claim.queue) ?? new Queue();
           if (tasks.length > 0) {
             const lent = tasks.map(({ id, token }): Lent => [id, token]);
             const keepMs = Math.max(...tasks.map(({ leaseEndsAtMs }) => leaseEndsAtMs)) - now;
-            // A worker that lost the answer to a restart asks again, too.
+            // Journaled, so that a worker may repeat the claim after a restart.
             this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { is: 'claim', lent }, true);
           }
-          return { tasks, nextDueInMs: nextDueIn(queue, now), isPaused: queue.isPaused };
+          return claimedFrom(data.tasks.queues.get(claim.queue), tasks, now);
+        },
+        ({ outcomes, tasks }, now) => {
+          const known = outcomes.find(key, '', now);
+          const again = known?.is === 'claim' ? stillHeld(tasks, known.lent) : [];
+          if (again.length === 0) return undefined;
+          return claimedFrom(tasks.queues.get(claim.queue), again.map(claimedOf), now);
         },
       ),
     );
@@ -67,7 +59,7 @@ export class MemoryTasks extends TaskQueues {
 
   async step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
     const { is: _is, ...stepped } = await this.#once('step', step.kind, tenant, once, (transaction) => {
-      const { entry, eventId } = this.#work(transaction).step(step);
+      const { entry, eventId } = this.work(transaction).step(step);
       return { is: 'step', task: recordOf(entry), ...(eventId !== undefined && { eventId }) };
     });
     return stepped;
@@ -75,14 +67,14 @@ export class MemoryTasks extends TaskQueues {
 
   find(tenant: string, id: string): Promise<TaskDetail | undefined> {
     return this.core.read(tenant, ({ tasks }) => {
-      const entry = this.#kept(tasks.get(id));
+      const entry = tasks.find(id, this.core.clock());
       return entry && detailOf(entry);
     });
   }
 
   listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
     return this.core.read(tenant, ({ tasks }) => {
-      const found = [...tasks.idsOf(workflowId)].flatMap((id) => this.#kept(tasks.get(id)) ?? []);
+      const found = [...tasks.idsOf(workflowId)].flatMap((id) => tasks.find(id, this.core.clock()) ?? []);
       return openFirst(found.map(recordOf), limit);
     });
   }
@@ -91,7 +83,7 @@ export class MemoryTasks extends TaskQueues {
     return this.core.read(tenant, ({ tasks }) => {
       const dead: TaskDetail[] = [];
       for (const { id } of tasks.queues.get(queue)?.dead.descending() ?? []) {
-        const entry = this.#kept(tasks.get(id));
+        const entry = tasks.find(id, this.core.clock());
         if (dead.length >= limit) break;
         if (entry !== undefined) dead.push(detailOf(entry));
       }
@@ -99,13 +91,7 @@ export class MemoryTasks extends TaskQueues {
     });
   }
 
-  replayDead(
-    tenant: string,
-    queue: string,
-    which: DeadSelection,
-    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
-    once: Once,
-  ): Promise<Chosen> {
+  replayDead(tenant: string, queue: string, which: DeadSelection, options: ReplayOptions, once: Once): Promise<Chosen> {
     return this.#dead('replay', tenant, once, (work) => work.replayDead(queue, which, options));
   }
 
@@ -114,15 +100,10 @@ export class MemoryTasks extends TaskQueues {
   }
 
   async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
-    await this.core.change(
-      tenant,
-      () => undefined,
-      (transaction) => {
-        transaction.pause(queue, isPaused);
-        transaction.tell(`queue ${queue}`);
-        return true;
-      },
-    );
+    await this.core.change(tenant, (transaction) => {
+      transaction.pause(queue, isPaused);
+      transaction.tell(`queue ${queue}`);
+    });
   }
 
   listQueues(tenant: string): Promise<readonly string[]> {
@@ -132,11 +113,9 @@ export class MemoryTasks extends TaskQueues {
   findQueue(tenant: string, name: string): Promise<QueueRecord> {
     return this.core.read(tenant, ({ tasks }) => {
       const queue = tasks.queues.get(name) ?? new Queue();
-      const first = queue.ready.first;
+      const { first } = queue.ready;
       const inHand = new Map<string, number>();
-      let shown = 0;
-      for (const { id } of queue.leased.ascending()) {
-        if (++shown > MAX_LEASED_SHOWN) break;
+      for (const id of queue.leased.upTo(Infinity, MAX_LEASED_SHOWN)) {
         const { worker } = tasks.get(id) as TaskEntry;
         if (worker !== null) inHand.set(worker, (inHand.get(worker) ?? 0) + 1);
       }
@@ -161,7 +140,7 @@ export class MemoryTasks extends TaskQueues {
 
   readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
     return this.core.read(tenant, ({ tasks }) => {
-      const entry = this.#kept(tasks.get(id));
+      const entry = tasks.find(id, this.core.clock());
       if (entry === undefined) return undefined;
       const isOver = !isOpen(entry.status);
       const isGone = entry.endedAtMs !== null && entry.endedAtMs + this.options.progressMs <= this.core.clock();
@@ -171,79 +150,66 @@ export class MemoryTasks extends TaskQueues {
     });
   }
 
-  /** Part of the engine's sweep; true when there may be more. */
+  /** Removes what is due, as part of the engine's sweep; true when there may be more. */
   sweep(transaction: Transaction, most: number): boolean {
-    const work = this.#work(transaction);
+    const work = this.work(transaction);
     let isMore = work.sweepEnded(most);
     for (const name of transaction.data.tasks.queues.keys()) isMore = work.sweepQueue(name, most) || isMore;
     return isMore;
   }
 
-  /** When time next does something to the tasks. */
+  /** When the next sweep of the tasks is due. */
   nextEndMs(tasks: TaskCollection): number {
     const { progressMs, deadMs } = this.options;
-    const ends = [firstIn(tasks.ended), firstIn(tasks.endedWithProgress) + progressMs, firstIn(tasks.dedupesByEnd)];
-    for (const queue of tasks.queues.values()) {
-      ends.push(firstIn(queue.delayed), firstIn(queue.leased), firstIn(queue.expiring), firstIn(queue.dead) + deadMs);
+    const ends = [
+      tasks.ended.firstScore,
+      tasks.endedWithProgress.firstScore + progressMs,
+      tasks.dedupesByEnd.firstScore,
+    ];
+    for (const { delayed, leased, expiring, dead } of tasks.queues.values()) {
+      ends.push(delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs);
     }
     return Math.min(...ends);
   }
 
-  #work(transaction: Transaction): TaskWork {
+  work(transaction: Transaction): TaskWork {
     return new TaskWork(transaction, this.options, this.core.tenants.texts);
-  }
-
-  /** What has ended so long ago that it is only still there because nobody has swept. */
-  #kept(entry: TaskEntry | undefined): TaskEntry | undefined {
-    return entry === undefined || isForgotten(entry, this.core.clock()) ? undefined : entry;
   }
 
   async #dead(name: string, tenant: string, once: Once, run: (work: TaskWork) => readonly string[]): Promise<Chosen> {
     const { ids, replayed } = await this.#once('dead', name, tenant, once, (transaction) => ({
       is: 'dead',
-      ids: run(this.#work(transaction)),
+      ids: run(this.work(transaction)),
     }));
     return { ids, replayed };
   }
 
-  /** Runs `work` once and keeps what it returns; a repeat gets that again. */
+  /** Runs `work` once and keeps its result; a repeat gets that again. */
   #once<Is extends 'step' | 'dead'>(
     is: Is,
     name: string,
     tenant: string,
     once: Once,
     work: (transaction: Transaction) => Extract<Kept, { is: Is }>,
-  ): Promise<Extract<Kept, { is: Is }> & { readonly replayed: boolean }> {
-    return this.#observed(name, () =>
-      this.core.change<Extract<Kept, { is: Is }> & { readonly replayed: boolean }>(
+  ): Promise<Done<Is>> {
+    return observed(this.observer, name, () =>
+      this.core.change<Done<Is>>(
         tenant,
-        (data, now) => {
-          const kept = data.outcomes.findOnce(once, now);
-          return kept?.is === is ? { ...(kept as Extract<Kept, { is: Is }>), replayed: true } : undefined;
-        },
         (transaction) => {
           const kept = work(transaction);
           this.core.keepOutcome(transaction, once, kept);
           return { ...kept, replayed: false };
         },
+        (data, now) => {
+          const kept = data.outcomes.findOnce(once, now);
+          return kept?.is === is ? { ...(kept as Extract<Kept, { is: Is }>), replayed: true } : undefined;
+        },
       ),
     );
   }
-
-  async #observed<T>(name: string, run: () => Promise<T>): Promise<T> {
-    const started = performance.now();
-    const tell = (outcome: 'ok' | 'refused' | 'failed') =>
-      this.observer.command(name, (performance.now() - started) / 1000, outcome);
-    try {
-      const result = await run();
-      tell('ok');
-      return result;
-    } catch (error) {
-      tell(error instanceof ServiceError && !error.code.startsWith('STORE_') ? 'refused' : 'failed');
-      throw error;
-    }
-  }
 }
+
+type Done<Is> = Extract<Kept, { is: Is }> & { readonly replayed: boolean };
 
 function stillHeld(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
   return lent.flatMap(([id, token]) => {
@@ -252,12 +218,9 @@ function stillHeld(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
   });
 }
 
-function nextDueIn(queue: Queue, now: number): number | null {
-  if (queue.isPaused) return null;
-  const next = queue.ready.size > 0 ? now : Math.min(firstIn(queue.delayed), firstIn(queue.leased));
-  return next === Infinity ? null : Math.max(0, next - now);
-}
-
-function firstIn(set: SortedSet): number {
-  return set.first?.score ?? Infinity;
+function claimedFrom(queue: Queue | undefined, tasks: readonly ClaimedTask[], now: number): Claimed {
+  if (queue === undefined) return { tasks, nextDueInMs: null, isPaused: false };
+  const { isPaused, ready, delayed, leased } = queue;
+  const nextMs = ready.size > 0 ? now : Math.min(delayed.firstScore, leased.firstScore);
+  return { tasks, nextDueInMs: isPaused || nextMs === Infinity ? null : Math.max(0, nextMs - now), isPaused };
 }

@@ -4,7 +4,7 @@ import type { ProgressEvent } from '../../task-queues.js';
 import { Queue } from './queue.js';
 import { holdsWorkflow, textsOfTask, type TaskEntry } from './task-entry.js';
 
-/** A task that was created under a key, as long as the key is kept. */
+/** The task that a dedupe key names, while the key is kept. */
 export interface Dedupe {
   readonly taskId: string;
   readonly untilMs: number;
@@ -15,13 +15,13 @@ interface OfWorkflow {
   open: number;
 }
 
-/** The tasks of one tenant, and their queues, which `replace` alone keeps in step. */
+/** Tasks and queues of one tenant. Only `replace` changes tasks, so the indexes agree. */
 export class TaskCollection {
-  /** Done and cancelled ones, by until when they are kept. */
+  /** Done and cancelled tasks, by the end of their retention. */
   readonly ended = new SortedSet();
-  /** Ended ones that have progress events, by when they ended. */
+  /** Ended tasks with progress events, by the time of their end. */
   readonly endedWithProgress = new SortedSet();
-  /** Keys of dedupes, by when they end. */
+  /** Dedupe keys, by the end of their retention. */
   readonly dedupesByEnd = new SortedSet();
   readonly #entries = new Map<string, TaskEntry>();
   readonly #queues = new Map<string, Queue>();
@@ -39,7 +39,12 @@ export class TaskCollection {
     return this.#entries.get(id);
   }
 
-  /** As they are now. */
+  /** The task, unless it is past its retention and not swept yet. */
+  find(id: string, now: number): TaskEntry | undefined {
+    const entry = this.#entries.get(id);
+    return (entry?.keptUntilMs ?? Infinity) > now ? entry : undefined;
+  }
+
   ids(): string[] {
     return [...this.#entries.keys()];
   }
@@ -53,7 +58,7 @@ export class TaskCollection {
   replace(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    // What both have must not be let go in between.
+    // Retain first: texts in both entries must not be released in between.
     for (const text of textsOfTask(next)) this.texts.retain(text);
     for (const text of textsOfTask(old)) this.texts.release(text);
     if (old !== undefined && old.queue !== next?.queue) this.queue(old.queue).move(id, old, undefined);
@@ -87,7 +92,7 @@ export class TaskCollection {
     return this.#progress.get(id) ?? [];
   }
 
-  /** The list is taken over: it must not change any more. Undefined removes. */
+  /** The caller must not change the list afterwards. Undefined removes. */
   setProgress(id: string, events: readonly ProgressEvent[] | undefined): void {
     const end = endOf(this.#entries.get(id));
     const has = events !== undefined && events.length > 0;
@@ -112,7 +117,7 @@ function endOf(entry: TaskEntry | undefined): number | undefined {
   return entry?.endedAtMs ?? undefined;
 }
 
-/** Dead tasks wait for somebody to look at them. */
+/** Dead tasks are swept by queue instead. */
 function keptUntilEnd(entry: TaskEntry | undefined): number | undefined {
   return entry?.status === 'dead' ? undefined : (entry?.keptUntilMs ?? undefined);
 }

@@ -2,11 +2,11 @@ import { CLAIMED, pick, recordOf } from '../../records/task-fields.js';
 import { isOpen, type ClaimedTask, type StoredTask, type TaskDetail } from '../../task.js';
 import type { StoredText } from '../journal/text-store.js';
 
-/** Everything about one task. Never changed, only replaced, like an `Entry`. */
+/** All data of one task. Immutable, like `Entry`. */
 export interface TaskEntry extends StoredTask {
   readonly payload: StoredText | undefined;
   readonly result: StoredText | undefined;
-  /** The commit that made this entry; see `Entry`. */
+  /** Number of the commit that made this entry; see `Entry`. */
   readonly commit: number;
 }
 
@@ -15,7 +15,7 @@ export function* textsOfTask(entry: TaskEntry | undefined): Generator<StoredText
   if (entry?.result !== undefined) yield entry.result;
 }
 
-/** Whether the task still stands for its workflow. */
+/** An open task holds its workflow. */
 export function holdsWorkflow(entry: TaskEntry): boolean {
   return entry.workflowId !== null && isOpen(entry.status);
 }
@@ -30,9 +30,4 @@ export function detailOf(entry: TaskEntry): TaskDetail {
 export function claimedOf(entry: TaskEntry): ClaimedTask {
   const fields = pick(CLAIMED, entry) as Omit<ClaimedTask, 'payload' | 'headers'>;
   return { ...fields, payload: entry.payload?.toString() ?? 'null', headers: entry.headers };
-}
-
-/** It has ended so long ago that it is only still there because nobody has swept. */
-export function isForgotten({ keptUntilMs }: TaskEntry, now: number): boolean {
-  return keptUntilMs !== null && keptUntilMs <= now;
 }

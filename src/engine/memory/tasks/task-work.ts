@@ -10,11 +10,11 @@ import {
   type FailedPart,
 } from '../../errors.js';
 import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
-import type { DeadSelection, QueueTotal } from '../../task-queues.js';
+import type { DeadSelection, QueueTotal, ReplayOptions } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
-import { claimedOf, isForgotten, type TaskEntry } from './task-entry.js';
+import { claimedOf, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
   MAX_FAILURES,
@@ -25,7 +25,7 @@ import {
   PLACES_PER_PRIORITY,
 } from '../../limits.js';
 
-/** What every task looks like that nobody has in hand. */
+/** Fields of a task without a lease. */
 const AT_REST = {
   token: null,
   leaseEndsAtMs: null,
@@ -35,7 +35,7 @@ const AT_REST = {
   readyAtMs: null,
 } as const;
 
-/** What can happen to tasks, as changes of a transaction. Methods that begin with `demand` refuse; the others cannot. */
+/** Steps of tasks, as changes of a transaction. Methods that begin with `demand` may refuse; the others cannot. */
 export class TaskWork {
   readonly #now: number;
 
@@ -49,14 +49,14 @@ export class TaskWork {
 
   /** @throws TaskNotFoundError @throws TaskCancelledError @throws LeaseLostError */
   demandLease(id: string, token: string, failed?: FailedPart): TaskEntry {
-    const entry = this.#kept(id);
+    const entry = this.#find(id);
     if (entry === undefined) throw new TaskNotFoundError(id, failed);
     if (entry.status === 'cancelled') throw new TaskCancelledError(id, failed);
     if (entry.token === null || entry.token !== token || !isOpen(entry.status)) throw new LeaseLostError(id, failed);
     return entry;
   }
 
-  /** @throws QueueFullError; `finished` tasks leave their room to the new ones. */
+  /** @throws QueueFullError; the task that the commit finishes does not count. */
   demandRoom(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
     const added = new Map<string, number>();
     const seen = new Set<string>();
@@ -96,21 +96,21 @@ export class TaskWork {
       this.transaction.setDedupe(dedupe.key, { taskId: id, untilMs: now + dedupe.keepMs });
     }
     this.#count(queue, 'enqueued');
-    // What an ended life of the id left behind.
+    // An earlier task with this id may have left events.
     this.transaction.setProgress(id, undefined);
-    return { entry: this.#replace(entry, 'task.enqueued'), isDuplicate: false };
+    return { entry: this.#replace('task.enqueued', entry), isDuplicate: false };
   }
 
-  /** Puts right what time has done to a queue, up to a bound: tasks are due, leases have run out. */
+  /** Handles due tasks and expired leases of a queue, up to a bound. */
   tidy(queue: string): void {
     const sets = this.#tasks.queue(queue);
-    for (const id of dueIn(sets.delayed, this.#now, MAX_TIDIED)) this.#makeReady(this.#get(id));
-    for (const id of dueIn(sets.leased, this.#now, MAX_TIDIED)) this.#expireLease(this.#get(id));
+    for (const id of sets.delayed.upTo(this.#now, MAX_TIDIED)) this.#makeReady(this.#get(id));
+    for (const id of sets.leased.upTo(this.#now, MAX_TIDIED)) this.#expireLease(this.#get(id));
   }
 
   claim({ queue, worker, leaseMs, tokens }: Claim): ClaimedTask[] {
     const sets = this.#tasks.queues.get(queue);
-    // A queue nobody has put anything into is not made by asking.
+    // A claim does not create a queue.
     if (sets === undefined) return [];
     sets.saw(worker, this.#now);
     this.tidy(queue);
@@ -128,18 +128,15 @@ export class TaskWork {
 
   finish(entry: TaskEntry, result: string): void {
     this.#count(entry.queue, 'completed');
-    this.#replace(
-      {
-        ...entry,
-        ...AT_REST,
-        status: 'done',
-        payload: undefined,
-        result: this.texts.add(result),
-        endedAtMs: this.#now,
-        keptUntilMs: this.#endOfKeeping(entry),
-      },
-      'task.done',
-    );
+    this.#replace('task.done', {
+      ...entry,
+      ...AT_REST,
+      status: 'done',
+      payload: undefined,
+      result: this.texts.add(result),
+      endedAtMs: this.#now,
+      keptUntilMs: this.#endOfKeeping(entry),
+    });
   }
 
   /** @throws what `TaskQueues.step` throws */
@@ -165,11 +162,7 @@ export class TaskWork {
     }
   }
 
-  replayDead(
-    queue: string,
-    which: DeadSelection,
-    { resetAttempts, spreadMs }: { readonly resetAttempts: boolean; readonly spreadMs: number },
-  ): string[] {
+  replayDead(queue: string, which: DeadSelection, { resetAttempts, spreadMs }: ReplayOptions): string[] {
     const ids = this.#dead(queue, which);
     ids.forEach((id, i) => {
       const entry = this.#get(id);
@@ -183,11 +176,11 @@ export class TaskWork {
         reason: null,
         endedAtMs: null,
         keptUntilMs: null,
-        // Whatever time it had to be started in is long over; it gets as long again.
+        // The time to start is over; the task gets the same time again.
         expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
       };
       this.transaction.setProgress(id, undefined);
-      if (dueAtMs > this.#now) this.#replace({ ...next, status: 'delayed', dueAtMs }, 'task.replayed');
+      if (dueAtMs > this.#now) this.#replace('task.replayed', { ...next, status: 'delayed', dueAtMs });
       else this.#makeReady(next, 'task.replayed');
     });
     return ids;
@@ -199,21 +192,23 @@ export class TaskWork {
     return ids;
   }
 
-  /** What time has done to a queue when nobody claims; true when there may be more. */
+  /** Handles what is due in a queue without a claim; true when there may be more. */
   sweepQueue(name: string, most: number): boolean {
     const sets = this.#tasks.queue(name);
     this.tidy(name);
-    const expired = dueIn(sets.expiring, this.#now, most);
+    const expired = sets.expiring.upTo(this.#now, most);
     for (const id of expired) this.#die(this.#get(id), 'EXPIRED');
     const overdue = this.#endOverdueHeads(sets.ready, most);
-    const old = dueIn(sets.dead, this.#now - this.options.deadMs, most);
+    const old = sets.dead.upTo(this.#now - this.options.deadMs, most);
     for (const id of old) this.#remove(id);
-    const tooMany = firstOf(sets.dead, Math.min(sets.dead.size - this.options.mostDead, most));
+    const tooMany = sets.dead.upTo(Infinity, Math.min(sets.dead.size - this.options.mostDead, most));
     for (const id of tooMany) this.#remove(id);
-    return Math.max(expired.length + overdue, old.length, tooMany.length) >= most || isDue(sets.delayed, this.#now);
+    return (
+      Math.max(expired.length + overdue, old.length, tooMany.length) >= most || sets.delayed.firstScore <= this.#now
+    );
   }
 
-  /** Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were. */
+  /** Ends overdue tasks: they come first, or nearly so, among those of their priority. Returns their number. */
   #endOverdueHeads(ready: SortedSet, most: number): number {
     let ended = 0;
     for (let priority = 0; priority <= MAX_PRIORITY; priority++) {
@@ -228,14 +223,14 @@ export class TaskWork {
     return ended;
   }
 
-  /** Ended tasks that are kept no longer, progress of ended tasks, and dedupe keys. */
+  /** Removes ended tasks, progress of ended tasks, and dedupe keys past their retention; true when there may be more. */
   sweepEnded(most: number): boolean {
     const tasks = this.#tasks;
-    const gone = dueIn(tasks.ended, this.#now, most);
+    const gone = tasks.ended.upTo(this.#now, most);
     for (const id of gone) this.#remove(id);
-    const over = dueIn(tasks.endedWithProgress, this.#now - this.options.progressMs, most);
+    const over = tasks.endedWithProgress.upTo(this.#now - this.options.progressMs, most);
     for (const id of over) this.transaction.setProgress(id, undefined);
-    const keys = dueIn(tasks.dedupesByEnd, this.#now, most);
+    const keys = tasks.dedupesByEnd.upTo(this.#now, most);
     for (const key of keys) this.transaction.setDedupe(key, undefined);
     return Math.max(gone.length, over.length, keys.length) >= most;
   }
@@ -244,10 +239,8 @@ export class TaskWork {
     return this.transaction.data.tasks;
   }
 
-  /** What has ended so long ago that it is only still there because nobody has swept is gone. */
-  #kept(id: string): TaskEntry | undefined {
-    const entry = this.#tasks.get(id);
-    return entry === undefined || isForgotten(entry, this.#now) ? undefined : entry;
+  #find(id: string): TaskEntry | undefined {
+    return this.#tasks.find(id, this.#now);
   }
 
   #get(id: string): TaskEntry {
@@ -256,10 +249,10 @@ export class TaskWork {
 
   /** The task that a new one would be a duplicate of. */
   #existing({ id, dedupe }: NewTask): TaskEntry | undefined {
-    const known = this.#kept(id);
+    const known = this.#find(id);
     if (known !== undefined || dedupe === undefined) return known;
     const earlier = this.#tasks.dedupe(dedupe.key);
-    return earlier !== undefined && earlier.untilMs > this.#now ? this.#kept(earlier.taskId) : undefined;
+    return earlier !== undefined && earlier.untilMs > this.#now ? this.#find(earlier.taskId) : undefined;
   }
 
   #nextPlace(queue: string, priority: number): number {
@@ -270,7 +263,7 @@ export class TaskWork {
     this.#tasks.queue(queue).count(total, this.#now);
   }
 
-  #replace(next: TaskEntry, event: string): TaskEntry {
+  #replace(event: string, next: TaskEntry): TaskEntry {
     const { transaction } = this;
     const entry = { ...next, commit: transaction.number };
     transaction.replaceTask(entry.id, entry);
@@ -289,38 +282,37 @@ export class TaskWork {
     this.transaction.replaceTask(id, undefined);
   }
 
-  /** Joins the tail: a retry or a task that was planned for later does not jump the queue. */
+  /** Joins the end of the queue: a retry or a delayed task does not overtake others. */
   #makeReady(entry: TaskEntry, event = 'task.ready'): void {
     const place = this.#nextPlace(entry.queue, entry.priority);
-    this.#replace({ ...entry, status: 'ready', dueAtMs: null, readyAtMs: this.#now, place }, event);
+    this.#replace(event, { ...entry, status: 'ready', dueAtMs: null, readyAtMs: this.#now, place });
   }
 
-  /** The delivery is spent. Its token stays good until somebody else claims the task. */
+  /** The delivery counts. Its token stays valid until the task is claimed again. */
   #expireLease(entry: TaskEntry): TaskEntry {
     if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
     if (entry.attempt >= entry.maxAttempts) return this.#die(entry, 'LEASE_EXPIRED');
-    return this.#replace(
-      { ...entry, status: 'ready', leaseEndsAtMs: null, readyAtMs: this.#now },
-      'task.lease-expired',
-    );
+    return this.#replace('task.lease-expired', {
+      ...entry,
+      status: 'ready',
+      leaseEndsAtMs: null,
+      readyAtMs: this.#now,
+    });
   }
 
   #lease(entry: TaskEntry, worker: string, token: string, leaseMs: number | undefined): TaskEntry {
     this.#count(entry.queue, 'claimed');
-    return this.#replace(
-      {
-        ...entry,
-        status: 'leased',
-        attempt: entry.attempt + 1,
-        worker,
-        token,
-        startedAtMs: this.#now,
-        readyAtMs: null,
-        heldLeaseMs: leaseMs ?? entry.leaseMs,
-        leaseEndsAtMs: this.#leaseEnd(this.#now, leaseMs ?? entry.leaseMs, entry.limitMs),
-      },
-      'task.claimed',
-    );
+    return this.#replace('task.claimed', {
+      ...entry,
+      status: 'leased',
+      attempt: entry.attempt + 1,
+      worker,
+      token,
+      startedAtMs: this.#now,
+      readyAtMs: null,
+      heldLeaseMs: leaseMs ?? entry.leaseMs,
+      leaseEndsAtMs: this.#leaseEnd(this.#now, leaseMs ?? entry.leaseMs, entry.limitMs),
+    });
   }
 
   #leaseEnd(startedAtMs: number, leaseMs: number, limitMs: number | null): number {
@@ -328,7 +320,7 @@ export class TaskWork {
     return limitMs === null ? end : Math.min(end, startedAtMs + limitMs);
   }
 
-  /** Also takes the task back from the ready ones, if its lease had run out unnoticed. */
+  /** A task whose lease expired and that was not claimed again becomes leased once more. */
   #extend(entry: TaskEntry, leaseMs: number | undefined): TaskEntry {
     const started = entry.startedAtMs ?? this.#now;
     const heldLeaseMs = leaseMs ?? entry.heldLeaseMs ?? entry.leaseMs;
@@ -356,17 +348,14 @@ export class TaskWork {
     if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
     const isSpent = entry.releases >= MAX_RELEASES;
     if (isSpent && entry.attempt >= entry.maxAttempts) return this.#die(entry, 'RELEASED_TOO_OFTEN');
-    return this.#replace(
-      {
-        ...entry,
-        ...AT_REST,
-        status: 'ready',
-        attempt: isSpent ? entry.attempt : entry.attempt - 1,
-        releases: entry.releases + 1,
-        readyAtMs: this.#now,
-      },
-      'task.released',
-    );
+    return this.#replace('task.released', {
+      ...entry,
+      ...AT_REST,
+      status: 'ready',
+      attempt: isSpent ? entry.attempt : entry.attempt - 1,
+      releases: entry.releases + 1,
+      readyAtMs: this.#now,
+    });
   }
 
   #fail(entry: TaskEntry, step: Extract<TaskStep, { kind: 'fail' }>): TaskEntry {
@@ -378,84 +367,69 @@ export class TaskWork {
     const backoff = entry.backoffMs[Math.min(entry.attempt, entry.backoffMs.length) - 1] ?? 0;
     const dueAtMs = this.#now + (retryAfterMs ?? Math.floor(backoff * jitter));
     this.#count(entry.queue, 'retried');
-    return this.#replace({ ...failed, ...AT_REST, status: 'delayed', dueAtMs }, 'task.delayed');
+    return this.#replace('task.delayed', { ...failed, ...AT_REST, status: 'delayed', dueAtMs });
   }
 
   #die(entry: TaskEntry, reason: string): TaskEntry {
     this.#count(entry.queue, 'died');
-    return this.#replace(
-      {
-        ...entry,
-        ...AT_REST,
-        status: 'dead',
-        reason,
-        endedAtMs: this.#now,
-        keptUntilMs: this.#now + this.options.deadMs,
-      },
-      'task.dead',
-    );
+    return this.#replace('task.dead', {
+      ...entry,
+      ...AT_REST,
+      status: 'dead',
+      reason,
+      endedAtMs: this.#now,
+      keptUntilMs: this.#now + this.options.deadMs,
+    });
   }
 
   #cancelOrAsk({ id, reason, isForced }: Extract<TaskStep, { kind: 'cancel' }>): TaskEntry {
-    const entry = this.#kept(id);
+    const entry = this.#find(id);
     if (entry === undefined) throw new TaskNotFoundError(id);
     if (!isOpen(entry.status)) throw new TaskEndedError(id, entry.status);
     if (entry.status !== 'leased' || isForced) return this.#cancel(entry, reason || null);
-    return this.#replace({ ...entry, cancelRequested: true, reason: reason || null }, 'task.cancel-requested');
+    return this.#replace('task.cancel-requested', { ...entry, cancelRequested: true, reason: reason || null });
   }
 
   #cancel(entry: TaskEntry, reason: string | null): TaskEntry {
     this.#count(entry.queue, 'cancelled');
-    return this.#replace(
-      {
-        ...entry,
-        ...AT_REST,
-        status: 'cancelled',
-        cancelRequested: true,
-        payload: undefined,
-        reason,
-        endedAtMs: this.#now,
-        keptUntilMs: this.#endOfKeeping(entry),
-      },
-      'task.cancelled',
-    );
+    return this.#replace('task.cancelled', {
+      ...entry,
+      ...AT_REST,
+      status: 'cancelled',
+      cancelRequested: true,
+      payload: undefined,
+      reason,
+      endedAtMs: this.#now,
+      keptUntilMs: this.#endOfKeeping(entry),
+    });
   }
 
   #dead(queue: string, which: DeadSelection): string[] {
     const dead = this.#tasks.queues.get(queue)?.dead;
     if (dead === undefined) return [];
-    if ('max' in which) return firstOf(dead, which.max).filter((id) => this.#kept(id) !== undefined);
+    if ('max' in which) return dead.upTo(Infinity, which.max).filter((id) => this.#find(id) !== undefined);
     return [...new Set(which.ids)].filter((id) => {
-      const entry = this.#kept(id);
+      const entry = this.#find(id);
       return entry?.status === 'dead' && entry.queue === queue;
     });
   }
 
-  /** A task is known for as long as its dedupe key is: whoever enqueues it again gets it shown. */
+  /** A task is kept as long as its dedupe key, so that a duplicate enqueue can answer with it. */
   #endOfKeeping({ dedupedUntilMs }: TaskEntry): number {
     return Math.max(this.#now + this.options.resultMs, dedupedUntilMs ?? 0);
   }
 
-  /** An open task takes its workflow's deadline away; when the last one ends, the time to live begins anew. */
+  /** While a task is open, its workflow has no deadline; when the last one ends, the time to live starts again. */
   settleHold(id: string): void {
     const workflow = this.transaction.data.workflows.get(id);
     if (workflow === undefined || workflow.ttlMs === null) return;
     const isHeld = this.#tasks.openOf(id) > 0;
     if (isHeld === (workflow.deadlineMs === null)) return;
-    // What has expired and is not swept yet is gone; a new task does not bring it back.
+    // Expired, not swept yet: a new task does not bring the workflow back.
     if (workflow.deadlineMs !== null && workflow.deadlineMs <= this.#now) return;
     const deadlineMs = isHeld ? null : this.#now + workflow.ttlMs;
     this.transaction.replaceWorkflow(id, { ...workflow, deadlineMs, isTouched: true, commit: this.transaction.number });
   }
-}
-
-function dueIn(set: SortedSet, now: number, most: number): string[] {
-  const due: string[] = [];
-  for (const { score, id } of set.ascending()) {
-    if (score > now || due.length >= most) break;
-    due.push(id);
-  }
-  return due;
 }
 
 /** The first ready task of a priority. */
@@ -463,18 +437,4 @@ function headOf(ready: SortedSet, priority: number): string | undefined {
   const from = priority * PLACES_PER_PRIORITY;
   const [first] = ready.ascending({ score: from, id: '' });
   return first !== undefined && first.score < from + PLACES_PER_PRIORITY ? first.id : undefined;
-}
-
-function firstOf(set: SortedSet, count: number): string[] {
-  const first: string[] = [];
-  for (const { id } of set.ascending()) {
-    if (first.length >= count) break;
-    first.push(id);
-  }
-  return first;
-}
-
-function isDue(set: SortedSet, now: number): boolean {
-  const { first } = set;
-  return first !== undefined && first.score <= now;
 }

@@ -49,8 +49,9 @@ export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: En
   return kept;
 }
 
-export function isLive({ deadlineMs }: Entry, at: number): boolean {
-  return deadlineMs === null || deadlineMs > at;
+/** The entry, unless it has expired. */
+export function liveAt(entry: Entry | undefined, at: number): Entry | undefined {
+  return (entry?.deadlineMs ?? Infinity) > at ? entry : undefined;
 }
 
 /** All texts of the entry. */

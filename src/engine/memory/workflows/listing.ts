@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.js';
 import type { Filter, ListPage, ListPosition, ListQuery } from '../../engine.js';
 import { FEW_IDS, fitting, LAST_ID } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
-import { isLive, type Entry } from './entry.js';
+import { liveAt, type Entry } from './entry.js';
 import { inOrder, type Order } from './members.js';
 import type { SortedSet, Scored } from '../sorted-set.js';
 import { pickMeta } from '../../records/workflow-meta.js';
@@ -33,13 +33,11 @@ export async function listPage(workflows: WorkflowCollection, query: ListQuery, 
 
   const walk = walkOf(workflows, query);
   const found: Entry[] = [];
-  if (walk !== undefined) {
-    await examine(workflows, walk, query.filter, now, (entry) => {
-      found.push(entry);
-      // One more than the limit shows that there is a next page.
-      return found.length <= limit;
-    });
-  }
+  await examine(workflows, walk, query.filter, now, (entry) => {
+    found.push(entry);
+    // One more than the limit shows that there is a next page.
+    return found.length <= limit;
+  });
   const sizes = found.map(({ state }) => state.length);
   const items = found.slice(0, fitting(sizes, limit, includeState));
   const last = items.at(-1);
@@ -59,23 +57,23 @@ export async function countMatching(workflows: WorkflowCollection, filter: Filte
   if (known !== undefined) return known;
   const walk = walkOf(workflows, { filter, sort: 'updatedAt' });
   let count = 0;
-  if (walk !== undefined) {
-    await examine(workflows, walk, filter, now, () => {
-      count++;
-      return true;
-    });
-  }
+  await examine(workflows, walk, filter, now, () => {
+    count++;
+    return true;
+  });
   return count;
 }
 
 /** Passes each live match to `take` until that returns false; yields to the event loop now and then. */
 async function examine(
   workflows: WorkflowCollection,
-  { set, direction, from, end }: Walk,
+  walk: Walk | undefined,
   filter: Filter,
   now: Clock,
   take: (entry: Entry) => boolean,
 ): Promise<void> {
+  if (walk === undefined) return;
+  const { set, direction, from, end } = walk;
   let position = from;
   for (;;) {
     let examined = 0;
@@ -83,7 +81,7 @@ async function examine(
     for (const scored of set[direction](position)) {
       if (direction === 'ascending' ? scored.score > end : scored.score < end) return;
       const entry = workflows.get(scored.id) as Entry;
-      if (isLive(entry, at) && matches(entry, filter) && !take(entry)) return;
+      if (liveAt(entry, at) !== undefined && matches(entry, filter) && !take(entry)) return;
       position = scored;
       if (++examined === EXAMINED_PER_TURN) break;
     }
@@ -161,10 +159,7 @@ function knownCount(workflows: WorkflowCollection, filter: Filter, at: number): 
     const tooOld = updatedAfterMs === undefined ? 0 : set.rank(updatedAfterMs, LAST_ID);
     count = Math.max(0, before - tooOld);
   }
-  for (const { score, id } of due === 0 ? [] : workflows.deadlines.ascending()) {
-    if (score > at) break;
-    if (matches(workflows.get(id) as Entry, filter)) count--;
-  }
+  for (const id of workflows.deadlines.upTo(at, due)) if (matches(workflows.get(id) as Entry, filter)) count--;
   return count;
 }
 

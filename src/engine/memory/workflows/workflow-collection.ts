@@ -1,4 +1,4 @@
-import { textsOf, type Entry } from './entry.js';
+import { liveAt, textsOf, type Entry } from './entry.js';
 import { Members } from './members.js';
 import { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
@@ -20,9 +20,13 @@ export class WorkflowCollection {
     return this.#entries;
   }
 
-  /** Returns expired entries too. */
+  /** Returns an expired entry too. */
   get(id: string): Entry | undefined {
     return this.#entries.get(id);
+  }
+
+  find(id: string, now: number): Entry | undefined {
+    return liveAt(this.get(id), now);
   }
 
   /** Replaces `old` by `next`; undefined means absent. */

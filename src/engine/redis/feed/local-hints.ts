@@ -2,7 +2,7 @@ import type { Commit, Once, Outcome } from '../../commit.js';
 import type { Topic } from '../../engine.js';
 import { ForwardedTasks } from '../../forwarded-tasks.js';
 import type { Claim, TaskRecord, TaskStep } from '../../task.js';
-import type { Chosen, Claimed, DeadSelection, Stepped, TaskQueues } from '../../task-queues.js';
+import type { Chosen, Claimed, DeadSelection, ReplayOptions, Stepped, TaskQueues } from '../../task-queues.js';
 import type { ChangeHints } from './change-hints.js';
 
 /** Topics that a commit of this replica changed; undefined if unknown, then all listeners are told. */
@@ -54,7 +54,7 @@ export class HintingTasks extends ForwardedTasks {
     tenant: string,
     queue: string,
     which: DeadSelection,
-    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
+    options: ReplayOptions,
     once: Once,
   ): Promise<Chosen> {
     const chosen = await super.replayDead(tenant, queue, which, options, once);

@@ -19,6 +19,7 @@ import {
   type Chosen,
   type Claimed,
   type DeadSelection,
+  type ReplayOptions,
   type Progress,
   type QueueRecord,
   type QueueRate,
@@ -101,13 +102,7 @@ export class RedisTasks extends TaskQueues {
     return listOf(reply).flatMap((one) => detailOf(one) ?? []);
   }
 
-  replayDead(
-    tenant: string,
-    queue: string,
-    which: DeadSelection,
-    options: { readonly resetAttempts: boolean; readonly spreadMs: number },
-    once: Once,
-  ): Promise<Chosen> {
+  replayDead(tenant: string, queue: string, which: DeadSelection, options: ReplayOptions, once: Once): Promise<Chosen> {
     return this.#dead(tenant, once, { action: 'replay', queue, ...which, ...options });
   }
 
