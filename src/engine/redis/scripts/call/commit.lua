@@ -1,24 +1,24 @@
 --[[
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
-             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  positions of its results, all without
+             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  first to last of the results are kept; without, all
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
              board {see board.lua}
-             resolves [{id, n}]              conflict records that end here
+             resolves [{id, n}]              conflict records to delete
              drained {recovered? {id: version}}   see Drained in commit.ts
-             wantState                      a conflict brings the current state
-             checkOnly                      stop when everything has been checked: {'fine'}
+             wantState                      a conflict replies with the current state
+             checkOnly                      only check: replies {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
-  Its texts  the states, in the order of the versions; the result of the acknowledged task; headers and payloads of tasks; payloads of messages;
-             what is put on the board
-  The call   see call.lua; historyLimit, historyMaxBytes; limits, see tasks.lua, when any of its requests is about tasks
-  Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} when the call knows tasks
+  Its texts  states in the order of the versions; result of the acknowledged task; headers and payloads of tasks; payloads of messages;
+             notices and entries of the board
+  The call   see call.lua; historyLimit, historyMaxBytes; limits (see tasks.lua) if any request is about tasks
+  Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} if the call has limits
                                              a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
-             {'replayed', kept, claimed} {'mismatch'}   one once key, known
-             {'known', key…}                    several once keys, these of them known; nothing written
+             {'replayed', kept, claimed} {'mismatch'}   with one once key, if it is known
+             {'known', key…}                    with several once keys: the known ones; nothing written
              {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
              {'lost' | 'cancelled' | 'unknown', id of the task}   {'full', queue, limit, position}   {'too-many', id}   nothing written
 ]]
@@ -34,7 +34,7 @@ local function holds(expect, record)
   return false
 end
 
--- The refusal of one part, if its expectation does not hold. Notes in `current` what there is.
+-- The refusal of one part, if its expectation does not hold. Puts the current record into `current`.
 local function refusal(name, part, current, wants_state)
   local record = workflows.load(part.id)
   current[part.id] = record
@@ -60,7 +60,7 @@ local function first_refusal(request, current)
       if refused then return refused end
     end
   end
-  -- A touch does not bring the state's index entries, so a value of another program is adopted first.
+  -- A touch has no index entries, so a value of another program must be adopted first.
   for _, part in ipairs(request.touches or {}) do
     if current[part.id].kind ~= 'ours' then return { 'adopt', part.id } end
   end
@@ -68,7 +68,7 @@ local function first_refusal(request, current)
 end
 
 local function refusal_of_tasks(request, acked)
-  -- A task that would hold a value of another program must wait for its adoption, too.
+  -- A value of another program must be adopted before a task can hold it.
   for _, spec in ipairs(request.enqueue or {}) do
     local id = spec.task.workflow
     local record = id and workflows.load(id)
@@ -79,15 +79,15 @@ local function refusal_of_tasks(request, acked)
   for _, id in ipairs(request.cancelTasksOf or {}) do
     if create_task.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
-  local full = request.enqueue and not request.drained and create_task.without_room(request.enqueue, acked)
+  local full = request.enqueue and not request.drained and create_task.first_over_limit(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].task.queue, call.limits.mostOpen, full - 1 } or nil
 end
 
--- Deadline and time to live.
+-- New deadline and time to live.
 local function life(id, ttl, record, drained)
   if ttl == 'never' then return false, false end
   if ttl ~= 'keep' then
-    -- What comes late must not take away the time that a later write gave.
+    -- A drained write may be older than the record: never shorten its life.
     if drained and record then
       if not record.ttl then return false, false end
       if record.deadline then ttl = math.max(ttl, record.deadline - now) end
@@ -98,7 +98,7 @@ local function life(id, ttl, record, drained)
   return workflows.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
--- Adds entries to the history, newest last, and drops what is too much. Returns the bytes it holds then.
+-- Adds entries to the history, newest last, and drops the oldest beyond its limits. Returns the size of the history in bytes.
 local function extend_history(id, earlier, bytes, is_new)
   local key, count = workflows.history_key(id), nil
   for _, entry in ipairs(earlier) do
@@ -114,7 +114,7 @@ local function extend_history(id, earlier, bytes, is_new)
   return bytes
 end
 
--- Writes the versions of one put; `text_at` is where its states begin. Tells result(id, record, is new, state) of each.
+-- Writes the versions of one put; `text_at` is where its states begin. Calls result(id, record, is new, state) for each version.
 local function put(part, old, text_at, drained, result)
   local id, record, earlier, versions = part.id, old, {}, {}
   local recovered = drained and drained.recovered and drained.recovered[id]
@@ -122,7 +122,7 @@ local function put(part, old, text_at, drained, result)
   if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
-    -- One that is too large for the whole history is left out, and not the others with it.
+    -- A version larger than the whole history is skipped, so that it does not push out the others.
     if record and record_state and #record_state <= call.historyMaxBytes then
       local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
       earlier[#earlier + 1] = header .. '\n' .. record_state
@@ -144,7 +144,7 @@ local function put(part, old, text_at, drained, result)
   else redis.call('SET', workflows.state_key(id), record_state) end
   local is_new = not old or old.kind == 'legacy'
   if is_new then
-    -- What an expired or deleted life of the id left behind.
+    -- Remains of an expired or deleted workflow of this id.
     writing.announce_end(id)
     writing.unindex(id)
     redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
@@ -152,7 +152,7 @@ local function put(part, old, text_at, drained, result)
   writing.write_meta(id, record, extend_history(id, earlier, is_new and 0 or old.history_bytes, is_new))
   writing.set_deadline(id, record.deadline, false)
   writing.index(id, record, part.index, is_new)
-  -- The value of another program was a version too.
+  -- The value of another program counts as a version.
   if old and old.kind ~= 'ours' then writing.announce('workflow.adopted', id, old) end
   for i, version in ipairs(versions) do
     local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
@@ -170,13 +170,13 @@ local function touch(part, record, drained)
 end
 
 local function line_of_result(id, record, is_new, is_claiming)
-  -- What a claim puts right on its way can end the last task that held the workflow.
+  -- A claim also ends expired tasks, perhaps the last one that held the workflow.
   local deadline = is_claiming and redis.call('HGET', workflows.meta_key(id), 'deadline') or deadline_text(record.deadline)
   return id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
     (is_new and '1' or '0')
 end
 
--- Whether it is known by the token of the task that it acknowledges: then the same token has never done anything else.
+-- Whether the once key is derived from the token of the acknowledged task. Then the token has done nothing else.
 local function is_of_lease(request)
   local once = request.once[1]
   return once.isLease or once.alias ~= nil
@@ -186,7 +186,7 @@ perform.commit = function(request)
   local puts, deletes, touches = request.puts or {}, request.deletes or {}, request.touches or {}
   local enqueue, publish = request.enqueue or {}, request.publish or {}
 
-  -- 1. What has happened before, and the lease of the task to be acknowledged.
+  -- 1. Once keys, and the lease of the acknowledged task.
   local known = claim_tasks.replay_of(request)
   if known then return known end
   local acked, why
@@ -195,7 +195,7 @@ perform.commit = function(request)
     if why then return is_of_lease(request) and claim_tasks.ended_by(request.ack.id, request.ack.token) or { why, request.ack.id } end
   end
 
-  -- 2. Every expectation.
+  -- 2. Expectations and limits.
   local current = {}
   local refused = first_refusal(request, current)
   for _, conflict in ipairs(request.resolves or {}) do
@@ -205,8 +205,8 @@ perform.commit = function(request)
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
 
-  -- 3. From here on only writes. A server without memory refuses all of what stores something; a commit that only deletes or acknowledges passes
-  -- even then. Tasks are written at the end of the call, too late for the server to refuse them, so it is asked before.
+  -- 3. From here on only writes. A full server refuses a commit that stores something; one that only deletes or acknowledges passes.
+  -- Tasks are written at the end of the call, too late for a refusal, so memory is checked here.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
   if call.limits or not is_storing then writing.need_no_memory() end
   if is_storing then writing.need_memory() end
@@ -218,7 +218,7 @@ perform.commit = function(request)
     return ARGV[text_at - 1]
   end
 
-  -- Tasks first: whether any of them holds a workflow must be known when that is written.
+  -- Tasks come first: the write of a workflow must know whether a task holds it.
   local made, events = {}, {}
   if acked then end_task.finish(acked, next_text()) end
   for _, id in ipairs(request.cancelTasksOf or {}) do create_task.cancel_all_of(id) end
@@ -229,7 +229,7 @@ perform.commit = function(request)
   for _, part in ipairs(puts) do
     put(part, current[part.id], state_at, request.drained, function(id, record, is_new, state)
       result(id, record, is_new)
-      -- A put's state is in the request; only what a patch came to is worth keeping.
+      -- The client knows the state of its put; only the result of a patch is kept.
       if part.part == 'patches' then states[#results] = state end
     end)
     state_at = state_at + #part.abouts
@@ -251,7 +251,7 @@ perform.commit = function(request)
   if request.board then board.change(request.board, next_text) end
   local claimed = request.claim and claim_tasks.claim(request.claim) or {}
 
-  -- 4. The outcome, beside the effect.
+  -- 4. Outcomes under the once keys.
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
   for _, once in ipairs(request.once) do
     local kept = { memo = once.memo }

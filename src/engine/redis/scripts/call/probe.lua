@@ -1,9 +1,9 @@
 --[[
-  probe: tries every command that the other scripts use, on keys of its own that it removes again.
+  probe: tries every command that the other scripts use. Its own keys are removed at the end.
   KEYS[1]  any key of the tenant, for routing
   ARGV[1]  prefix of the tenant's keys
-  ARGV[2]  a name that nobody else has
-  Returns  {command, what the server said to it}… of those that failed
+  ARGV[2]  a unique name
+  Returns  for each command that failed {command, error}
 ]]
 local own = ARGV[1] .. key_names.probe .. ARGV[2] .. ':'
 local text, hash, list, set, stream, number = own .. 'text', own .. 'hash', own .. 'list', own .. 'set', own .. 'stream', own .. 'number'

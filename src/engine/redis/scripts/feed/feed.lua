@@ -1,23 +1,23 @@
 --[[
-  feed: what happened behind a place in the feed, or where the feed ends.
-  KEYS[1]  the stream of the tenant's events
+  feed: events behind a position in the feed, or the end of the feed.
+  KEYS[1]  stream of the tenant's events
   ARGV[1]  prefix of the tenant's keys
-  ARGV[4]  the name of a new epoch, if there is none
-  ARGV[5]  'end', 'oldest', or the epoch of a place
-  ARGV[6]  the place: the id of an entry
-  ARGV[7]  at most so many
+  ARGV[4]  name of a new epoch, used if there is none
+  ARGV[5]  'end', 'oldest', or the epoch of the position
+  ARGV[6]  position: the id of an entry
+  ARGV[7]  maximum number of events
   Returns  {'events', epoch, {{id, {name, value…}}…}}   {'end', epoch, id}   {'trimmed', epoch, id of the oldest entry}   {'reset'}
 ]]
-local events, wanted, place, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local events, wanted, position, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local epoch = feed_epoch.current(ARGV[4])
 local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
 if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', most) } end
 if wanted ~= epoch then return { 'reset' } end
 
--- The entry itself must be there: a store that was restored, or took over without the latest writes, goes on with other ids.
-local found = redis.call('XRANGE', events, place, '+', 'COUNT', most + 1)
-if found[1] and found[1][1] == place then
+-- The entry itself must exist: a store that was restored, or took over without the latest writes, continues with other ids.
+local found = redis.call('XRANGE', events, position, '+', 'COUNT', most + 1)
+if found[1] and found[1][1] == position then
   table.remove(found, 1)
   return { 'events', epoch, found }
 end
@@ -28,7 +28,7 @@ local function parts(id)
   local ms, count = string.match(id, '^(%d+)-(%d+)$')
   return tonumber(ms), tonumber(count)
 end
-local ms, count = parts(place)
+local ms, count = parts(position)
 local oldest_ms, oldest_count = parts(oldest)
 if ms < oldest_ms or (ms == oldest_ms and count < oldest_count) then return { 'trimmed', epoch, oldest } end
 return { 'reset' }

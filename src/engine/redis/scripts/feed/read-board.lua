@@ -1,7 +1,7 @@
 --[[
-  read-board: all of a board.
+  read-board: counts, notices and entries of a board.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  its name
+  ARGV[4]  name of the board
   Returns  {{name, count…}, {name, end, text…}, {entry…}}
 ]]
 local name = ARGV[4]

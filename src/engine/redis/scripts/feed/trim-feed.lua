@@ -1,12 +1,12 @@
 --[[
-  trim-feed: lets go of events that are too old. The newest one stays in any case: it is the place from which readers go on.
-  KEYS[1]  the stream of the tenant's events
-  ARGV[4]  how long events are kept, in milliseconds
-  Returns  how many have gone
+  trim-feed: removes old events. The newest one always stays: readers continue from it.
+  KEYS[1]  stream of the tenant's events
+  ARGV[4]  retention of events in milliseconds
+  Returns  number of removed events
 ]]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then return 0 end
--- Ids are of the server's time, whatever time a test brings along.
+-- Ids of events have the server's time, even where a test gives its own.
 local bound = server_time() - tonumber(ARGV[4])
 local newest = tonumber(string.match(last[1], '^(%d+)-'))
 return redis.call('XTRIM', KEYS[1], 'MINID', '~', newest < bound and last[1] or whole(math.max(bound, 0)))

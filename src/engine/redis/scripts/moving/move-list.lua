@@ -1,9 +1,9 @@
 --[[
-  move-list: workflows by their stamps, in the order of their ids.
+  move-list: ids and stamps of workflows, in the order of the ids.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  behind which id, '' from the start
-  ARGV[5]  how many are examined at most
-  Returns  {the last id examined or '' at the end, {id, stamp, bytes, kind}…}; see load in workflows.lua
+  ARGV[4]  only ids after this one, '' for all
+  ARGV[5]  maximum number of ids
+  Returns  {last id or '' at the end, {id, stamp, bytes, kind}…}; see load in workflows.lua
 ]]
 local limit = tonumber(ARGV[5])
 local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, limit)

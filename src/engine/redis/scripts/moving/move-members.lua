@@ -2,11 +2,11 @@
   move-members: ids of tasks, page by page.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  'queue': a set of a queue, in its order; 'workflows': the ended tasks of workflows, in the order of their ids
-  ARGV[5]  the key of the set, behind the prefix; '' for workflows
-  ARGV[6]  the score behind which the page begins, '-inf' from the start; '' for workflows
-  ARGV[7]  the member of that score behind which it begins, '' for all; or the id of a workflow
-  ARGV[8]  how many are looked at
-  Returns  {score, member, id…}, where the next page begins; the score is '' at the end. What does not move meanwhile is on one page.
+  ARGV[5]  key of the set without the prefix; '' for workflows
+  ARGV[6]  score of the last member of the previous page, '-inf' for the first page; '' for workflows
+  ARGV[7]  last member of the previous page, or id of its last workflow; '' for the first page
+  ARGV[8]  maximum number of members, or of workflows
+  Returns  {score, member, id…}: the last score and member of this page; the score is '' at the end. A member that keeps its place is on one page.
 ]]
 local limit = tonumber(ARGV[8])
 if ARGV[4] == 'workflows' then
@@ -18,7 +18,7 @@ if ARGV[4] == 'workflows' then
   return reply
 end
 
--- The language's own < on strings follows the server's locale; Redis orders members as bytes.
+-- Byte order, as in Redis: < of Lua follows the server's locale.
 local function is_after(a, b)
   for i = 1, math.min(#a, #b) do
     local x, y = string.byte(a, i), string.byte(b, i)
@@ -37,7 +37,7 @@ while true do
   end
   if #found < 2 * count then return reply end
   reply[1], reply[2] = found[#found], found[#found - 1]
-  -- More of one score than a page holds: look further, to get past those that were shown.
+  -- The previous pages fill this one: more members of one score than a page holds.
   if #reply > 2 then return reply end
   count = count * 2
 end

@@ -1,5 +1,5 @@
 --[[
-  move-now: what time it is for the scripts.
+  move-now: time of the scripts.
   KEYS[1]  any key of the tenant, for routing
   Returns  milliseconds
 ]]

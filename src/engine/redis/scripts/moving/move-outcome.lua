@@ -1,9 +1,9 @@
 --[[
-  move-outcome: keeps what came of a commit in another store, unless something is kept under its key. Doing it twice does nothing.
+  move-outcome: stores the outcome of a commit from another store, unless its once key exists. Idempotent.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the once key, behind the prefix and 'once:'
-  ARGV[5]  until when, in milliseconds
-  ARGV[6]  what is kept: see keep in once-keys.lua
+  ARGV[4]  the once key, without the prefix and 'once:'
+  ARGV[5]  its deadline in milliseconds
+  ARGV[6]  the outcome, see keep in once-keys.lua
   Returns  'kept' or 'known'
 ]]
 if tonumber(ARGV[5]) <= now then return 'known' end

@@ -1,8 +1,8 @@
 --[[
-  move-queue: pauses a queue, or lets it go on, as it was in another store. Doing it twice does nothing.
+  move-queue: pauses or resumes a queue as in another store. Idempotent.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the plan, JSON made by the service: id, isPaused, onConflict, replaces?, isDryRun   see decideQueue in src/engine/moving/arrival.ts
-  Returns  what became of it: see Arrived in arrival.ts
+  Returns  see Arrived in arrival.ts
 ]]
 local plan = cjson.decode(ARGV[4])
 local settings = prefix .. key_names.queueSettings .. plan.id

@@ -1,8 +1,8 @@
 --[[
-  move-read: workflows with everything that belongs to them but their tasks.
-  KEYS     the state keys
-  ARGV[4+] the ids
-  Returns  for each id {line, time to live, about, state, {earlier version…}}, newest first, as commit.lua writes them; false for one that is not there
+  move-read: workflows with everything that belongs to them, without their tasks.
+  KEYS     state keys
+  ARGV[4+] ids
+  Returns  for each id {line, time to live, about, state, {earlier version…}}, versions newest first, see extend_history; false for an absent one
 ]]
 local found = {}
 for i = 4, #ARGV do

@@ -1,11 +1,11 @@
 --[[
-  move-task: writes a task of another store as it is, or takes it away again. Doing it twice does nothing.
+  move-task: writes a task of another store unchanged, or removes it. Idempotent.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the call: see tasks.lua; id; either remove, the stamp it must have; or
+  ARGV[4]  the call: see tasks.lua; id; either remove (the expected stamp), or
              fields {name: value}, by their names in the scripts; failures, how many; events, a list of number and time; hasPayload, hasResult
              onConflict, replaces?, isDryRun   see decideTask in src/engine/moving/arrival.ts
   ARGV[5+] headers and payload if hasPayload, result if hasResult, the failures, the progress events
-  Returns  what became of it: see Arrived in arrival.ts; of a removal 'removed' or 'absent'
+  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'
 ]]
 local id = call.id
 local current = task_store.load(id)
@@ -65,10 +65,10 @@ task_places.put(task, nil)
 if task.workflow then
   local key = workflows.tasks_key(task.workflow)
   redis.call('ZADD', key, tasks.is_open(task) and whole(-task.created) or whole(task.ended), id)
-  -- The workflow's own record says the deadline it has without tasks; an open task only ever takes it away.
+  -- The moved workflow has its deadline without tasks; an open task removes it.
   if tasks.is_open(task) then
     redis.call('PERSIST', key)
-    task_places.settle_hold(task.workflow)
+    task_places.update_hold(task.workflow)
   elseif not workflows.is_held(task.workflow) then
     redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)))
   end

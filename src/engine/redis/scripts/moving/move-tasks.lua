@@ -1,8 +1,8 @@
 --[[
-  move-tasks: tasks by their stamps, or with everything that belongs to them.
+  move-tasks: stamps of tasks, or tasks with everything that belongs to them.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; ids, whole (with everything)
-  Returns  for each id false if it is not there, or {stamp, bytes}, or
+  Returns  for each id false if it is absent, or {stamp, bytes}, or
            {fields, headers and payload or '', result or false, {failure…}, {progress event…}, the other fields}
 ]]
 local reply = {}

@@ -1,12 +1,12 @@
 --[[
-  move-workflow: writes a workflow of another store as it is, or takes it away again. Doing it twice does nothing.
+  move-workflow: writes a workflow of another store unchanged, or removes it. Idempotent.
   KEYS[1]  the state key
-  ARGV[4]  the plan, JSON made by the service: id; either remove, the stamp it must have; or
+  ARGV[4]  the plan, JSON made by the service: id; either remove (the expected stamp), or
              inc, version, created, updated, deadline, ttl (false is never), about, index ["field=value"], stamp
              onConflict, replaces?, isDryRun   see decideWorkflow in src/engine/moving/arrival.ts
   ARGV[5]  the state
   ARGV[6+] earlier versions, newest first: "<version> <updated> <deadline> <about>\n<state>"
-  Returns  what became of it: see Arrived in arrival.ts; of a removal 'removed' or 'absent'
+  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id

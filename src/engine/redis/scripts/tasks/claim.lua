@@ -1,7 +1,7 @@
 --[[
   claim: leases the first tasks of a queue.
   The request: see call.lua and tasks.lua; claim {queue, worker, leaseMs?, tokens}
-  Its reply  {'done', claimed, next due in or '', '1' when paused}
+  Its reply  {'done', claimed, next due in or '', '1' if paused}
 ]]
 perform.claim = function(request)
   local wanted = request.claim

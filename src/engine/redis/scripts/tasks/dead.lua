@@ -1,5 +1,5 @@
 --[[
-  dead: what an operator does with dead tasks.
+  dead: replays or purges dead tasks.
   The request: see call.lua and tasks.lua; dead {action 'replay' or 'purge', queue, ids? or max, resetAttempts?, spreadMs?}
   Its reply  {'done', {id…}}   {'replayed', kept}   {'mismatch'}
 ]]
@@ -9,7 +9,7 @@ perform.dead = function(asked)
   if known then return known end
   local ids = {}
   if request.max then
-    -- A range that ends at -1 would be all of them.
+    -- With max 0 the range would end at -1, which means all.
     if request.max > 0 then ids = redis.call('ZRANGE', task_keys.queue('dead', request.queue), 0, request.max - 1) end
   else
     local seen = {}
@@ -20,7 +20,7 @@ perform.dead = function(asked)
   end
 
   writing.need_no_memory()
-  -- What is kept no longer is left to the sweep.
+  -- Tasks past retention are left to the sweep.
   local kept = {}
   for _, id in ipairs(ids) do
     if task_store.load(id) and end_task.member('dead', request.queue, id) then kept[#kept + 1] = id end

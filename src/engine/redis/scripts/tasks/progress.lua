@@ -1,8 +1,8 @@
 --[[
-  progress: what a task has told of itself.
+  progress: progress events of a task.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; id, after, limit
-  Returns  nil without a task, else {'1' when it has ended, oldest number or '', {entry…}}
+  Returns  nil without a task, else {'1' if it has ended or '0', oldest number or '', {entry…}}
 ]]
 local task = task_store.load(call.id)
 if not task then return nil end

@@ -1,7 +1,7 @@
 --[[
-  step: what happens to one task outside of a commit.
-  The request: see call.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?};
-  its text is the event of a progress, the failure of a fail
+  step: extends, releases, fails or cancels a task, or adds a progress event.
+  The request: see call.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?}
+  Its text   the event of a progress, the error of a fail
   Its reply  {'done', task, event id or ''}   {'replayed', kept}
              {'lost' | 'cancelled' | 'unknown'}   {'ended', status}   nothing written   {'mismatch'}
 ]]

@@ -1,13 +1,13 @@
 --[[
-  sweep-queue: what time has done to a queue when nobody claims. Doing it twice does nothing.
+  sweep-queue: readies due tasks, ends expired leases and tasks, removes old dead ones. Idempotent.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; queue, most
-  Returns  {'1' when there may be more, when something is due next or ''}
+  Returns  {'1' if there may be more or '0', time at which something is due next or ''}
 ]]
 local queue, most = call.queue, call.most
 local too_many, overdue = 0, 0
 
--- A dead task with all that is left of it.
+-- Removes a dead task with everything that belongs to it.
 local function remove(id)
   local task = task_store.stored(id)
   redis.call('ZREM', task_keys.queue('dead', queue), id)
@@ -24,7 +24,7 @@ local function sweep()
     for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
   end
 end
--- What it has begun with is brought to its end, whatever comes between.
+-- Changes made before an error are flushed all the same.
 local is_done, why = pcall(sweep)
 finish_call.finish()
 if not is_done then error(why) end

@@ -1,8 +1,8 @@
 --[[
-  task: tasks as they are now.
+  task: reads tasks by id, of a dead list or of a workflow.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit}, without
-  Returns  for each task {fields, headers and payload or '', result or false, {failure…}}; false for one that is not there
+  Returns  for each task {fields, headers and payload or '', result or false, {failure…}}; false for an absent one
 ]]
 local which = call.which
 local function details(id)
@@ -15,7 +15,7 @@ local reply = {}
 if which.ids then
   for i, id in ipairs(which.ids) do reply[i] = details(id) end
 elseif which.dead then
-  -- A range that ends at -1 would be all of them.
+  -- With limit 0 the range would end at -1, which means all.
   local ids = which.dead.limit > 0 and redis.call('ZREVRANGE', task_keys.queue('dead', which.dead.queue), 0, which.dead.limit - 1) or {}
   for i, id in ipairs(ids) do reply[i] = details(id) end
 else
@@ -23,13 +23,13 @@ else
   local function show(ids)
     for _, id in ipairs(ids) do
       local task = task_store.load(id)
-      -- The id may have been used again since, for a task of another workflow.
+      -- The id may belong to a task of another workflow by now.
       if task and task.workflow == which.workflow.id then reply[#reply + 1] = { task_fields.shown(task) }
       else redis.call('ZREM', key, id) end
     end
   end
   show(redis.call('ZRANGEBYSCORE', key, '-inf', '(0', 'LIMIT', 0, which.workflow.limit))
-  -- Those that are kept no longer are taken out on the way, so each is met once.
+  -- Tasks past retention are removed on the way, so each is met once.
   local rounds = 0
   while #reply < which.workflow.limit and rounds < 20 do
     rounds = rounds + 1

@@ -1,8 +1,8 @@
 --[[
-  adopt: makes a value that another program wrote a version of ours. Doing it again does nothing.
+  adopt: makes the value of another program a version of ours. Idempotent.
   KEYS[1]  the state key
   ARGV[4]  the id
-  ARGV[5]  the state that was seen; if it is another one now, nothing is done
+  ARGV[5]  expected state; nothing is written if the state is another one
   ARGV[6]  index entries of that state, a JSON list
   Returns  'adopted', 'ours' or 'changed'
 ]]

@@ -1,7 +1,7 @@
 --[[
-  conflict: keeps what a commit wrote while Redis was away, and could not become current.
-  A request  once [one], conflicts [{id, record: text, keepMs?, hasState}]   without keepMs it is kept for ever
-  Its texts  the states, one for each conflict, '' where there is none
+  conflict: stores conflict records: commits made while Redis was unreachable that cannot be applied any more.
+  The request: once [one], conflicts [{id, record: text, keepMs?, hasState}]   without keepMs kept for ever
+  Its texts  the state of each conflict, '' without one
   Its reply  {'kept', n…}, or {'replayed', kept} {'mismatch'}
 ]]
 perform.conflict = function(request)
@@ -18,7 +18,7 @@ perform.conflict = function(request)
     if one.hasState and ends then redis.call('SET', conflict_records.state_key(one.id, n), state, 'PXAT', whole(ends))
     elseif one.hasState then redis.call('SET', conflict_records.state_key(one.id, n), state) end
     redis.call('HSET', key, whole(n), deadline_text(ends) .. ' ' .. one.record)
-    -- The list lives as long as the last of its records.
+    -- The list expires with the last of its records.
     if not ends then redis.call('PERSIST', key)
     elseif left == -2 or (left >= 0 and server_time() + left < ends) then redis.call('PEXPIREAT', key, whole(ends)) end
     writing.feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))

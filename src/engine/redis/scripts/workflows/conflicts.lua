@@ -3,16 +3,16 @@
   KEYS[1]  the state key
   ARGV[4]  the id
   ARGV[5]  only records below this number; '' for all
-  ARGV[6]  how many at most
-  ARGV[7]  '1': with the states
-  Returns  {next, n, record, state?, n, record, state?…}; next is the number to go on below, 0 at the end. Numbers without a record are
-           passed over, up to a bound, so a page may be short.
+  ARGV[6]  maximum number of records
+  ARGV[7]  '1' for records with their states
+  Returns  {next, n, record, state or false, …}; the next page is below `next`, 0 at the end. A call examines MAX_EXAMINED numbers, so a
+           page may be short.
 ]]
-local MOST_LOOKED_AT = 1000
+local MAX_EXAMINED = 1000
 local id = ARGV[4]
 local below = tonumber(ARGV[5]) or (tonumber(redis.call('HGET', conflict_records.key(id), 'last') or 0) + 1)
 local reply, count = { 0 }, 0
-for n = below - 1, math.max(1, below - MOST_LOOKED_AT), -1 do
+for n = below - 1, math.max(1, below - MAX_EXAMINED), -1 do
   reply[1] = n
   local record = conflict_records.read(id, n)
   if record then

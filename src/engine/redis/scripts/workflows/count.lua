@@ -1,16 +1,16 @@
 --[[
-  count: how many workflows an index knows, without those whose time is over but who are not swept yet.
+  count: number of workflows in an index, without those that are expired and not swept yet.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  'all', 'field' or 'prefix'
   ARGV[5]  the field as "field=value", or the prefix
-  ARGV[6]  ARGV[7]  bounds of the time of the last write, as ZCOUNT takes them; not with a prefix
-  Returns  the number, or 'sweep' when too many are due to be told apart here
+  ARGV[6]  ARGV[7]  bounds of the time of the last write, as ZCOUNT takes them; ignored with a prefix
+  Returns  the number, or 'sweep' if too many expired ones wait for the sweep
 ]]
-local MOST_DUE = 1000
+local MAX_DUE = 1000
 local kind, value, from, to = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local set = kind == 'field' and workflows.index_key('by:' .. value) or workflows.index_key('updated')
-local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MOST_DUE)
-if #due == MOST_DUE then return 'sweep' end
+local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MAX_DUE)
+if #due == MAX_DUE then return 'sweep' end
 local count
 if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\127')
 elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)

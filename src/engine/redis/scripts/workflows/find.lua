@@ -1,9 +1,8 @@
 --[[
   find: workflows with their states.
-  KEYS     the state keys
-  ARGV[4+] the ids
-  Returns  for each id a line and a state, or false twice. The line is
-           "<incarnation> <version> <created> <updated> <deadline> <kind>", see load in workflows.lua
+  KEYS     state keys
+  ARGV[4+] ids
+  Returns  for each id line and state, or false twice. The line is "<incarnation> <version> <created> <updated> <deadline> <kind>", see line_of
 ]]
 local found = {}
 for i = 4, #ARGV do

@@ -1,16 +1,16 @@
 --[[
-  list: a step of a walk through an index.
+  list: workflows of an index, page by page.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the query, JSON made by the service: order 'updated' or 'created', descending, limit, steps, bytes,
            fields ["field=value"], prefix?, after? and before? (bounds of updated, exclusive), position? {score, id}, states
   Returns  {status, score, id, stale ids as JSON, newest, {score, id, line, state?}…}
-           status: 'end' of the walk; 'more', the limit or the bytes were reached; 'step', as many were examined as one call may. The walk goes
-           on behind (score, id). newest is the latest time of all.
+           status: 'end'; 'more' if limit or bytes were reached; 'step' if one call may examine no more. The next page begins after (score, id).
+           newest: latest update of all workflows
 ]]
 local query = cjson.decode(ARGV[4])
 local base = workflows.index_key(query.order)
 
--- The smallest set that holds all that match leads the walk; the others are asked about each.
+-- The smallest set is walked; each id of it is looked up in the others.
 local driver, others = base, {}
 if #query.fields > 0 then
   local by = query.order == 'updated' and 'by:' or 'created-by:'
@@ -34,20 +34,19 @@ local function matches(id)
   return true
 end
 
--- True when the item is part of the page; the caller has seen to the order.
+-- Adds the workflow to the page if it matches.
 local function take(id, score)
-  if not matches(id) then return false end
+  if not matches(id) then return end
   local record = workflows.load(id)
   if not record then
     if redis.call('EXISTS', workflows.state_key(id)) == 0 then stale[#stale + 1] = id end
-    return false
+    return
   end
-  if query.after and record.updated <= query.after then return false end
-  if query.before and record.updated >= query.before then return false end
+  if query.after and record.updated <= query.after then return end
+  if query.before and record.updated >= query.before then return end
   local state = query.states and workflows.text_under(workflows.state_key(id)) or nil
   bytes = bytes + (query.states and record.bytes or 0)
   items[#items + 1] = { score, id, workflows.line_of(record), state }
-  return true
 end
 
 local function reply(status, score, id)
@@ -56,7 +55,7 @@ local function reply(status, score, id)
   return answer
 end
 
--- The language's own < on strings follows the server's locale; ids are compared as bytes, as Redis orders them.
+-- Byte order, as in Redis: < of Lua follows the server's locale.
 local function is_before(a, b)
   for i = 1, math.min(#a, #b) do
     local x, y = string.byte(a, i), string.byte(b, i)
@@ -67,7 +66,7 @@ end
 
 local position = query.position
 
--- Few ids with the prefix: take them all and put them in order, rather than looking for them in the whole set.
+-- A few ids with the prefix are sorted here; walking the whole set would take longer.
 if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
   local found = {}
   for _, id in ipairs(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127')) do
@@ -92,7 +91,7 @@ if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. q
   return reply('end', '', '')
 end
 
--- How many of the driver come before (score, id), or also at it.
+-- Number of members of the driver before (score, id), or with it if inclusive.
 local function rank_of(score, id, inclusive)
   local low = redis.call('ZCOUNT', driver, '-inf', '(' .. whole(score))
   local high = low + redis.call('ZCOUNT', driver, whole(score), whole(score))

@@ -1,12 +1,12 @@
 --[[
-  versions: the versions of a workflow that are kept, newest first, the current one included.
+  versions: stored versions of a workflow, newest first, the current one included.
   KEYS[1]  the state key
   ARGV[4]  the id
   ARGV[5]  only versions below this one, '' for all
-  ARGV[6]  at most so many
-  ARGV[7]  '1' to bring the states
-  Returns  nil without a workflow, else {line of the workflow, oldest version kept, {header, bytes, state}…}; a header is
-           "<version> <updated> <deadline> <about>", see commit.lua
+  ARGV[6]  maximum number of versions
+  ARGV[7]  '1' for versions with their states
+  Returns  nil without a workflow, else {line of the workflow, oldest version, {header, bytes, state or ''}…};
+           a header is "<version> <updated> <deadline> <about>", see commit.lua
 ]]
 local id, before, limit = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local record = workflows.load(id)

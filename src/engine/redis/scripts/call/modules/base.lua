@@ -1,8 +1,8 @@
 --[[
-  Put in front of every script that knows the time.
+  base: time and number formats. Stands in front of every script that needs the time.
   ARGV[1]  prefix of the tenant's keys
-  ARGV[2]  the time in milliseconds, or '' to ask the server (tests bring their own, always ahead of the real one)
-  ARGV[3]  default time to live in milliseconds, and how many events are kept
+  ARGV[2]  time in milliseconds, or '' for the server's (tests give their own, always ahead of the real one)
+  ARGV[3]  default time to live in milliseconds, and maximum number of events in the feed
 ]]
 local prefix = ARGV[1]
 local default_ttl, events_kept = string.match(ARGV[3], '^(%d+) (%d+)$')
@@ -15,7 +15,7 @@ end
 
 local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
 
--- tostring would write large numbers in scientific notation. A call has the same few times to write over and over.
+-- Formats an integer; tostring would use scientific notation. Cached: one call formats the same few times often.
 local texts_of_numbers = {}
 local function whole(number)
   local text = texts_of_numbers[number]

@@ -1,9 +1,9 @@
 --[[
-  Counters, leases and hints of a call: collected, and written once at its end.
+  Counters, leases and hints of a call: buffered, and flushed once at its end.
 ]]
 local function rate_key(queue, total, minute) return task_keys.queue('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
 
--- Of all time, and of this minute for those that have a rate. Written at the end, once for all that one call did.
+-- Increments by queue. Totals with a rate are also counted by minute.
 local RATES = { enqueued = true, completed = true }
 local tallies = {}
 local function tally(queue, total)
@@ -12,12 +12,9 @@ local function tally(queue, total)
   counts[total] = (counts[total] or 0) + 1
 end
 
---[[
-  What a call of many requests does to the leased tasks of a queue is written once for all of them: by settle_leased before somebody looks at the
-  leased ones, and by finish_call at the end.
-]]
+-- Buffered changes to the sets of leased tasks. Readers of such a set call flush_leased first; finish_call flushes the rest.
 local leased_changes = {}
-local function settle_leased(queue)
+local function flush_leased(queue)
   local changes = leased_changes[queue]
   if not changes then return end
   leased_changes[queue] = nil
@@ -34,7 +31,7 @@ local function settle_leased(queue)
   if #removed > 0 then redis.call('ZREM', task_keys.queue('leased', queue), unpack(removed)) end
 end
 
--- `ends`: of the lease; false when it is over.
+-- `ends`: end of the lease; false when the task is not leased any more.
 local function note_leased(queue, id, ends)
   local changes = leased_changes[queue]
   if not changes then
@@ -43,7 +40,7 @@ local function note_leased(queue, id, ends)
   end
   changes.ends[id] = ends
   changes.count = changes.count + 1
-  if changes.count == task_store.AT_ONCE then settle_leased(queue) end
+  if changes.count == task_store.MAX_PER_COMMAND then flush_leased(queue) end
 end
 
 local function write_tallies(queue, counts)
@@ -57,7 +54,7 @@ local function write_tallies(queue, counts)
   end
 end
 
--- A queue whose keys are not what they should be must not take the others along, so whatever can be written is, before anything is said of it.
+-- Wrong data under the keys of one queue must not affect the others: everything else is written before the error is raised.
 local function finish_call()
   local is_fine, why = true, nil
   local function try(...)
@@ -65,11 +62,11 @@ local function finish_call()
     if is_fine and not is_done then is_fine, why = false, said end
   end
   try(task_store.write)
-  for queue in pairs(task_heads.heads) do try(task_heads.settle, queue) end
-  for queue in pairs(leased_changes) do try(settle_leased, queue) end
+  for queue in pairs(task_heads.heads) do try(task_heads.flush, queue) end
+  for queue in pairs(leased_changes) do try(flush_leased, queue) end
   for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
   try(writing.tell)
   if not is_fine then error(why) end
 end
 
-return { rate_key = rate_key, tally = tally, settle_leased = settle_leased, note_leased = note_leased, finish = finish_call }
+return { rate_key = rate_key, tally = tally, flush_leased = flush_leased, note_leased = note_leased, finish = finish_call }

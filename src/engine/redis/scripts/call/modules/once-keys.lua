@@ -1,6 +1,7 @@
 --[[
-  What happens once. The call has for that: replica, epoch (which connection sends it; another epoch than the latest is refused), and requests, each
-  with once [{key, fingerprint, keepMs, alias?}].
+  once-keys: outcomes of requests that happen once.
+  The call  replica, epoch (of the connection; refused unless it is the replica's latest), requests, each with
+            once [{key, fingerprint, keepMs, alias?}]
 ]]
 local function once_key(key) return prefix .. key_names.once .. key end
 
@@ -9,7 +10,7 @@ local function is_fenced()
   return epoch and epoch ~= call.epoch
 end
 
--- What is kept under a once key, if its time is not over: fingerprint and text.
+-- Fingerprint and outcome in the value of a once key; nil if expired.
 local function kept_under(value)
   if not value then return nil end
   local ends, fingerprint, kept = string.match(value, '^(%d+) ([^\n]*)\n(.*)$')
@@ -17,7 +18,7 @@ local function kept_under(value)
   return nil
 end
 
--- The reply to a request that has happened before; nil when it is to be done.
+-- The reply to a repeated request; nil for a new one.
 local function happened(request)
   if #request.once == 1 then
     local once = request.once[1]

@@ -1,5 +1,2 @@
---[[
-  Put in front of every script where keys stay on their server.
-]]
--- How much later than it was told to a server may let a key go.
-local LATER_MS = 1
+-- In front of every script where keys stay on their server: how much later than its deadline a key may expire.
+local EXPIRY_SLACK_MS = 1

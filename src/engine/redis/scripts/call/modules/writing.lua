@@ -1,14 +1,13 @@
 --[[
-  What every script needs that changes something. Each of them calls tell() at its end, or leaves that to finish_call.finish().
-]]
---[[
-  A full server refuses what takes memory only as the first write of a script, and lets everything through behind that. So whoever takes none
-  says so first, and is let through; and whoever stores something asks, since a request before his in the same call may have written already.
+  Writes to workflows, feed and hints. A script that writes calls tell() at its end, or finish_call.finish(), which does.
+
+  A full server refuses memory only to the first write of a script, and allows all that follow. A request that needs no memory therefore calls
+  need_no_memory() first; one that stores something calls need_memory(), since an earlier request of the call may have written already.
 ]]
 local has_written, no_memory = false, nil
 local function need_no_memory()
   if has_written then return end
-  -- It stores nothing, and is refused like a write.
+  -- Stores nothing, but a full server refuses it like a write.
   local said = redis.pcall('SETRANGE', prefix .. key_names.nothing, 0, '')
   no_memory = type(said) == 'table' and said.err or nil
   redis.call('UNLINK', prefix .. key_names.nothing)
@@ -18,14 +17,14 @@ local function need_memory()
   if no_memory then error({ err = no_memory }) end
 end
 
--- Names and values of an event, its type first. Returns its place in the stream.
+-- Adds an event, given as names and values, its type first. Returns its id in the stream.
 local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
   return redis.call('XADD', stream, '*', ...)
 end
 
--- Those who wait are told when all is written, of everything at once: one message, a topic a line.
+-- Hints are published together when everything is written: one message, one topic a line.
 local hints, hinted = {}, {}
 local function hint(topic)
   if hinted[topic] then return end
@@ -34,7 +33,7 @@ local function hint(topic)
 end
 local function tell()
   if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
-  -- Every change is told to readers of the feed, of those that are only events there is nothing else to tell.
+  -- Any hint wakes the readers of the feed; an event without one needs its own.
   if is_fed and #hints == 0 then hint('feed') end
   if #hints > 0 then redis.call('PUBLISH', prefix .. key_names.changes, table.concat(hints, '\n')) end
 end
@@ -44,7 +43,7 @@ local function announce(type, id, record)
   hint('workflow ' .. id)
 end
 
--- The end of a life of the id that nobody has noticed yet; what it was has gone with it. To be called before its index entries go.
+-- Announces the end of a workflow whose keys are gone already. To be called while it still has index entries.
 local function announce_end(id)
   if not redis.call('ZSCORE', workflows.index_key('updated'), id) then return end
   local deadline = tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))
@@ -53,7 +52,7 @@ local function announce_end(id)
   hint('workflow ' .. id)
 end
 
--- The entries "field=value" under which a workflow is indexed now. Ours, not a user's JSON.
+-- The entries "field=value" of a workflow in the index. The JSON is our own, so cjson reads it without loss.
 local function indexed_under(id)
   local stored = redis.call('HGET', workflows.index_key('values'), id)
   return stored and cjson.decode(stored) or {}
@@ -73,7 +72,7 @@ local function index_deadline(id, deadline)
   else redis.call('ZREM', workflows.index_key('deadline'), id) end
 end
 
--- `is_new`: nothing of an earlier life of the id is indexed.
+-- `is_new`: the id has no index entries.
 local function index(id, record, entries, is_new)
   local wanted, had = {}, {}
   for _, entry in ipairs(entries) do wanted[entry] = true end
@@ -104,7 +103,7 @@ local function index(id, record, entries, is_new)
   index_deadline(id, record.deadline)
 end
 
--- All keys of a workflow end together.
+-- All keys of a workflow expire together.
 local function set_deadline(id, deadline, with_state)
   local keys = { workflows.meta_key(id), workflows.history_key(id) }
   if with_state then keys[3] = workflows.state_key(id) end

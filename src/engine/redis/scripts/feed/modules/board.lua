@@ -1,7 +1,6 @@
 --[[
-  Boards. What becomes of a board is the same, step for step, in src/engine/board.ts.
-  A change is {board, add {name: number}, notices [{name, keepMs}], entries (how many)}; the texts of notices and entries, in that order, come from
-  `next_text`: they are never looked into.
+  board: changes of a board. src/engine/board.ts does the same, step by step.
+  A change is {board, add {name: number}, notices [{name, keepMs}], entries (how many)}. `next_text` gives the texts of notices, then of entries.
 ]]
 local function board_key(kind, board) return prefix .. key_names.board .. kind .. ':' .. board end
 

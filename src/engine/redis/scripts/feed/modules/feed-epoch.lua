@@ -1,11 +1,11 @@
 --[[
-  Common to the scripts that tell where in the feed something stands. The feed has an epoch: a name that is made when the first
-  reader or message comes, and lost with the data. Its stream is never empty from then on, so that every place in it can be checked.
+  feed-epoch: epoch and positions of the feed. The epoch is a name made for the first reader or message, and lost with the data.
+  From then on the stream is never empty, so that every position can be checked.
 ]]
 local events_key = prefix .. key_names.events
 local epoch_key = prefix .. key_names.eventsEpoch
 
--- `name`: of the epoch that begins now if there is none. Once for a call is enough.
+-- `name`: of a new epoch, used if there is none.
 local known_epoch
 local function epoch_of_feed(name)
   if known_epoch then return known_epoch end
@@ -13,7 +13,7 @@ local function epoch_of_feed(name)
   local epoch = redis.call('GET', epoch_key)
   if not epoch or not has_events then
     epoch = name
-    -- A server that is full keeps neither; whoever comes back with the name is told that the feed is another one.
+    -- A full server stores neither; a reader with this epoch gets a reset then.
     redis.pcall('SET', epoch_key, name)
     if not has_events then redis.pcall('XADD', events_key, '*', 'type', 'feed.started') end
   end
@@ -21,7 +21,7 @@ local function epoch_of_feed(name)
   return epoch
 end
 
--- As src/engine/event-id.ts writes it.
+-- Same format as in src/engine/event-id.ts.
 local function event_id(stream_id, epoch)
   local ms, count = string.match(stream_id, '^(%d+)-(%d+)$')
   return string.format('%s-%06d-%s', ms, tonumber(count), epoch)

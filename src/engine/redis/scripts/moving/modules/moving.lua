@@ -1,12 +1,10 @@
---[[
-  What moves workflows from store to store. Stamps are those of src/engine/moving/stamp.ts.
-]]
+-- Stamps of workflows, in the format of src/engine/moving/stamp.ts.
 local function workflow_stamp(record, versions)
   return record.inc .. '-' .. whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.ttl) .. ' ' .. whole(versions) ..
     ' ' .. deadline_text(record.deadline)
 end
 
--- Without the deadline.
+-- A stamp without its deadline.
 local function core_of(stamp) return string.match(stamp, '^(.*) [^ ]*$') or stamp end
 
 local function stamp_of(id, record) return workflow_stamp(record, redis.call('LLEN', workflows.history_key(id))) end

@@ -8,14 +8,14 @@ end
 
 local function claimed_of(task) return task_fields.claimed(task, task_store.payload_of(task.id) or '2\n{}null') end
 
--- Which task got which token.
+-- {id, token} of each claimed task.
 local function lent_of(claimed)
   local lent = {}
   for i, one in ipairs(claimed) do lent[i] = { one[1], one[2] } end
   return lent
 end
 
--- Those of them that still have that token.
+-- The claimed tasks that are still leased under their token.
 local function again(lent)
   local claimed = {}
   for _, pair in ipairs(lent) do
@@ -25,35 +25,35 @@ local function again(lent)
   return claimed
 end
 
--- The reply to whoever acknowledges a task that the same delivery has ended already; nil when it was another one, or all is kept under a once key.
+-- The reply to a repeated `end`; nil if the token has not ended the task, or the outcome is kept under a once key.
 local function ended_by(id, token)
   local task = task_store.load(id)
   if not task or task.status ~= 'done' or task.token ~= token then return nil end
   return { 'replayed', '{}', again(task.lent and { { task.lent, task.lent_token } } or {}) }
 end
 
--- The reply to a request that has happened before, with what it had claimed; nil when it is to be done.
+-- The reply to a repeated request, with the tasks that it had claimed; nil for a new one.
 local function replay_of(request)
   local known = once_keys.happened(request)
   if known and known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end
   return known
 end
 
--- Nothing in a call of many requests pauses a queue.
+-- Cached, since no request pauses a queue.
 local paused = {}
 local function is_paused(queue)
   if paused[queue] == nil then paused[queue] = redis.call('HGET', task_keys.queue('settings', queue), 'paused') == '1' end
   return paused[queue]
 end
 
--- Names stand in `queues` from their first task on, and stay.
+-- Cached, since a queue stays known from its first task on.
 local known_queues = {}
 local function is_known(queue)
   known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. key_names.queues, queue) ~= false
   return known_queues[queue]
 end
 
-local WORKER_NOTED_MS = 5000
+local WORKER_NOTE_INTERVAL_MS = 5000
 local noted = {}
 local function note_worker(queue, worker)
   local workers = noted[queue] or {}
@@ -61,13 +61,13 @@ local function note_worker(queue, worker)
   if workers[worker] then return end
   workers[worker] = true
   local seen = tonumber(redis.call('ZSCORE', task_keys.queue('workers', queue), worker) or 0)
-  if seen >= now - WORKER_NOTED_MS then return end
+  if seen >= now - WORKER_NOTE_INTERVAL_MS then return end
   redis.call('ZADD', task_keys.queue('workers', queue), whole(now), worker)
   redis.call('ZREMRANGEBYSCORE', task_keys.queue('workers', queue), '-inf', whole(now - limits.WORKER_SHOWN_MS))
   redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + limits.WORKER_SHOWN_MS))
 end
 
--- {queue, worker, leaseMs?, tokens}. Returns the claimed, and when the last of their leases ends.
+-- `request`: {queue, worker, leaseMs?, tokens}. Returns the claimed tasks, and the end of their last lease.
 local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
   if not is_known(queue) then return claimed, ends end
@@ -97,11 +97,11 @@ local function claim(request)
   return claimed, ends
 end
 
--- How long until something may become ready by itself; '' when nothing will.
+-- Time until a delayed task is due or a lease ends; '' without any.
 local function next_due_in(queue)
   if is_paused(queue) then return '' end
   if task_heads.is_any_ready(queue) then return '0' end
-  finish_call.settle_leased(queue)
+  finish_call.flush_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
     local score = tonumber(redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES')[2])

@@ -17,7 +17,7 @@ local function remove_task(id)
   redis.call('UNLINK', task_keys.task(id), task_keys.payload(id), task_keys.result(id), task_keys.failures(id), task_keys.progress(id))
 end
 
--- The task that a new one would be a duplicate of.
+-- The task with the same id or dedupe key.
 local function existing_task(spec)
   local task = task_store.load(spec.id)
   if task or not spec.dedupe then return task end
@@ -25,8 +25,8 @@ local function existing_task(spec)
   return id and tonumber(ends) > now and task_store.load(id) or nil
 end
 
--- The place of the first new task that finds its queue full; nil when there is room for all. `finished` leaves its room to them.
-local function without_room(specs, finished)
+-- The index of the first new task beyond the limit of its queue; nil if all fit. `finished` is a task that ends in the same commit.
+local function first_over_limit(specs, finished)
   local added, seen = {}, {}
   for i, spec in ipairs(specs) do
     local name = 'id ' .. spec.id
@@ -36,19 +36,19 @@ local function without_room(specs, finished)
     if is_new and not existing_task(spec) then
       local queue = spec.task.queue
       added[queue] = (added[queue] or 0) + 1
-      finish_call.settle_leased(queue)
+      finish_call.flush_leased(queue)
       local open = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
         redis.call('ZCARD', task_keys.queue('leased', queue))
-      local room = call.limits.mostOpen + (finished and finished.queue == queue and 1 or 0)
-      if open + added[queue] > room then return i end
+      if finished and finished.queue == queue then open = open - 1 end
+      if open + added[queue] > call.limits.mostOpen then return i end
     end
   end
   return nil
 end
 
 --[[
-  {id, delayMs or atMs, expiresAtMs or expiresAfterMs, dedupe {key, keepMs}?, task {what its maker gives: fields by their names in the scripts}}
-  Returns the fields of the task, behind '1' when it was there before and '0' when it is new.
+  `spec`: {id, delayMs or atMs, expiresAtMs or expiresAfterMs, dedupe {key, keepMs}?, task {fields that the client gives, by their names in the scripts}}
+  Returns {'1' for a duplicate or '0', fields of the task}.
 ]]
 local function create_task(spec, payload)
   local existing = existing_task(spec)
@@ -58,7 +58,7 @@ local function create_task(spec, payload)
   task.id = spec.id
   task_fields.begin(task)
   task_store.save_payload(task.id, payload)
-  -- What an ended life of the id left behind; a dead one may still stand in its list.
+  -- Remains of an ended task of this id, perhaps still in the dead list.
   local before = task_store.stored(task.id)
   if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
   if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), task.id) end
@@ -80,4 +80,4 @@ local function create_task(spec, payload)
   return { '0', task_fields.shown(task) }
 end
 
-return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, without_room = without_room, create = create_task }
+return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, first_over_limit = first_over_limit, create = create_task }

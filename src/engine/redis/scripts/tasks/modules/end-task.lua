@@ -1,7 +1,7 @@
 --[[
   Completion, cancellation, death and expiry of tasks.
 ]]
--- The task, if the token is that of its current delivery; else nil and why not.
+-- The task, if the token belongs to its current delivery; else nil and the reason.
 local function leased_task(id, token)
   local task = task_store.load(id)
   if not task then return nil, 'unknown' end
@@ -10,10 +10,10 @@ local function leased_task(id, token)
   return task
 end
 
--- A task is known for as long as its dedupe key is: whoever enqueues it again gets it shown.
+-- An ended task is kept at least as long as its dedupe key, so that a duplicate finds it.
 local function end_of_keeping(task, ms) return math.max(now + ms, task.deduped_until or 0) end
 
--- What else there is of an ended task goes when the task goes.
+-- Failures of an ended task expire with it.
 local function end_failures(task)
   if task.has_failed then redis.call('PEXPIREAT', task_keys.failures(task.id), task.kept_until) end
 end
@@ -25,7 +25,7 @@ end
 -- Most results are null; those are not stored.
 local NO_RESULT = 'null'
 
--- `is_proof`: it keeps its token, which proves to whoever has that too what has become of the delivery; see ended_by.
+-- `is_proof`: the task keeps its token, so that a repeat of the request is recognized; see ended_by.
 local function finish(task, result, is_proof)
   local kept_until = end_of_keeping(task, call.limits.resultMs)
   if result ~= NO_RESULT then redis.call('SET', task_keys.result(task.id), result, 'PXAT', whole(kept_until)) end
@@ -61,12 +61,12 @@ local function die(task, reason, is_out)
   return task
 end
 
--- Joins the tail: a retry or a task that was planned for later does not jump the queue.
+-- Appends the task to its queue: a retry or a task that was due later does not overtake others.
 local function make_ready(task, more, event)
   task_places.change(task, task_places.with({ status = 'ready', ready = now, place = task_places.next(task) }, more or {}), event or 'task.ready')
 end
 
--- The delivery is spent. Its token stays good until somebody else claims the task.
+-- Ends the delivery. Its token stays valid until another worker claims the task.
 local function expire_lease(task)
   if task.cancel then cancel_task(task, task.reason)
   elseif task.attempt >= task.max_attempts then die(task, 'LEASE_EXPIRED')
@@ -74,16 +74,16 @@ local function expire_lease(task)
 end
 
 local function due_in(kind, queue, most, upto)
-  if kind == 'leased' then finish_call.settle_leased(queue) end
+  if kind == 'leased' then finish_call.flush_leased(queue) end
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
 end
 
--- Whether a set is where the task belongs. Its key may have been deleted behind our back, and the id have another task since.
+-- Whether the task belongs into a set: its key may have been deleted by another program, and the id used again.
 local function belongs(task, kind, queue)
   return task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed'))
 end
 
--- The task that stands in a set. If it does not belong there, it is taken out.
+-- The task of an id in a set. An id that does not belong there is removed.
 local function member(kind, queue, id)
   local task = task_store.stored(id)
   if task and belongs(task, kind, queue) then return task end
@@ -107,7 +107,7 @@ local function tidy(queue)
   each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
 end
 
--- Tasks that have waited too long come first among those of their priority, or nearly so. Returns how many there were.
+-- Ends expired ready tasks, looking only at the first of each priority, since the oldest stand there. Returns their number.
 local function end_overdue_heads(queue, most)
   local ended = 0
   for priority = 0, limits.MAX_PRIORITY do

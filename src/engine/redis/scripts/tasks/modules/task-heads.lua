@@ -1,9 +1,9 @@
 --[[
-  The first tasks of a queue. The claims of a call look at them together: `heads` are those tasks, of which the first `taken` are taken. Those leave the
-  set of ready tasks together too, when somebody else looks into it or changes it, or the call ends.
+  The first ready tasks of a queue, read once for all claims of a call: `heads` are their ids, of which the first `taken` are claimed.
+  Claimed ones leave the set together: before another access to it (ready_key), and at the end of the call.
 ]]
 local heads = {}
-local function settle_ready(queue)
+local function flush_ready(queue)
   local seen = heads[queue]
   if not seen then return end
   heads[queue] = nil
@@ -11,22 +11,22 @@ local function settle_ready(queue)
 end
 
 local function ready_key(queue)
-  settle_ready(queue)
+  flush_ready(queue)
   return task_keys.queue('ready', queue)
 end
 
--- How many tasks of a queue the requests of this call would like to have. Only as many as the one that asks where another may put tasks into queues:
--- after each of those the heads would have to be looked at again.
-local looks_ahead
+-- How many tasks of a queue to read: as many as all requests of the call claim. Only `least` if a request may add to a queue, since that
+-- invalidates the heads.
+local can_read_ahead
 local function wanted_from(queue, least)
   local requests = call.requests or {}
-  if looks_ahead == nil then
-    looks_ahead = true
+  if can_read_ahead == nil then
+    can_read_ahead = true
     for _, request in ipairs(requests) do
-      if request.enqueue or request.cancelTasksOf or request.step then looks_ahead = false end
+      if request.enqueue or request.cancelTasksOf or request.step then can_read_ahead = false end
     end
   end
-  if not looks_ahead then return least end
+  if not can_read_ahead then return least end
   local count = 0
   for _, request in ipairs(requests) do
     local claim = request.claim
@@ -35,21 +35,21 @@ local function wanted_from(queue, least)
   return math.max(count, least)
 end
 
-local SMALL_PAYLOAD = 4096
+local MAX_PAYLOAD_READ_AHEAD = 4096
 local function look(queue, count)
-  settle_ready(queue)
+  flush_ready(queue)
   local seen = { taken = 0, ids = redis.call('ZRANGE', task_keys.queue('ready', queue), 0, count - 1) }
   heads[queue] = seen
   if #seen.ids > 1 then
     task_store.read(seen.ids)
-    -- The payloads of a queue are mostly alike. Large ones are better read one by one: together they would be copied too often.
+    -- Payloads of a queue mostly have the same size. Large ones are read one by one, since MGET would copy them once more.
     local payload = task_store.payload_of(seen.ids[1])
-    if payload and #payload <= SMALL_PAYLOAD then task_store.read_payloads(seen.ids) end
+    if payload and #payload <= MAX_PAYLOAD_READ_AHEAD then task_store.read_payloads(seen.ids) end
   end
   return seen
 end
 
--- The id of the first of the ready tasks, which is ready no longer; nil when there is none. `wanted`: how many the caller may take.
+-- Takes the first ready task: its id, or nil without any. `wanted`: maximum number that the caller takes.
 local function take_first(queue, wanted)
   local seen = heads[queue]
   if not seen or seen.taken == #seen.ids then seen = look(queue, wanted_from(queue, wanted)) end
@@ -63,4 +63,4 @@ local function is_any_ready(queue)
   return seen and seen.taken < #seen.ids or redis.call('ZCARD', ready_key(queue)) > 0
 end
 
-return { heads = heads, settle = settle_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
+return { heads = heads, flush = flush_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }

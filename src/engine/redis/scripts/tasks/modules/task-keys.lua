@@ -1,7 +1,4 @@
---[[
-  Where everything about queues and tasks lies.
-]]
--- Made once for each, for a call of many requests asks for the same ones over and over.
+-- Keys of queues and tasks. Queue keys are cached, since the requests of a call use the same ones often.
 local queue_keys = { ready = {}, delayed = {}, leased = {}, dead = {}, expiring = {}, settings = {}, workers = {}, rate = {} }
 local function queue_key(kind, queue)
   local keys = queue_keys[kind]

@@ -1,11 +1,11 @@
 --[[
-  Where a task stands, and the workflow it holds.
+  task-places: sets in which a task stands, and the workflow that it holds.
 ]]
 local function next_place(task)
   return task.priority * limits.PLACES_PER_PRIORITY + redis.call('HINCRBY', task_keys.queue('settings', task.queue), 'sequence', 1)
 end
 
-local function settle_hold(id)
+local function update_hold(id)
   local record = workflows.load(id)
   if not record or record.kind ~= 'ours' then return end
   local deadline = workflows.held_deadline(id, record.deadline, record.ttl)
@@ -18,15 +18,14 @@ end
 
 local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
 
--- In which set a task stands, and where.
+-- By status: the field that is the score of the task in the set of that status.
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
--- Queues in which time has done all it can: it stands still in one call. Not so where something is due at once that was not before.
+-- Queues without due tasks and expired leases: time stands still during a call. A change that is due at once removes its queue here.
 local tidy_queues = {}
 
--- A task whose maker said when it is not worth starting any more stands in a set of its own while it waits. For the others, which wait for as
--- long as the service lets them, it is enough to look at the first ones: see end_overdue_heads.
--- `is_out`: it has been taken out of its old set already.
+-- Puts a task into the sets of its status. A waiting task with its own expiry also stands in the set `expiring`; for the others
+-- end_overdue_heads is enough. `is_out`: already removed from its old set.
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
   if (task.status == 'delayed' and task.due <= now) or (task.status == 'leased' and task.lease_ends <= now) then tidy_queues[task.queue] = nil end
@@ -55,10 +54,10 @@ local function hold_workflow(task)
     redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
     redis.call('PEXPIREAT', key, whole(now + kept))
   end
-  settle_hold(task.workflow)
+  update_hold(task.workflow)
 end
 
--- Keeps a task that has another status or place now, and puts it where it belongs.
+-- Saves a task whose status or place has changed, and updates sets, hold and feed.
 local function task_changed(task, old_status, event, is_out)
   task_store.save(task)
   place_in_sets(task, old_status, is_out)
@@ -67,7 +66,7 @@ local function task_changed(task, old_status, event, is_out)
   return task
 end
 
--- Does what `changes` say; false takes a field away.
+-- Sets the fields in `changes`; false removes a field.
 local function change_task(task, changes, event, is_out)
   local old_status = task.status
   for name, value in pairs(changes) do task[name] = value or nil end
@@ -79,5 +78,5 @@ local function with(changes, more)
   return changes
 end
 
-return { tidy_queues = tidy_queues, next = next_place, settle_hold = settle_hold, set_key = set_key, put = place_in_sets, changed = task_changed,
+return { tidy_queues = tidy_queues, next = next_place, update_hold = update_hold, set_key = set_key, put = place_in_sets, changed = task_changed,
   change = change_task, with = with }

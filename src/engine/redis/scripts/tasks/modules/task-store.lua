@@ -1,33 +1,31 @@
 --[[
-  Tasks as they lie in Redis, and as a call knows them.
-  A task is a packed list, without names, which a million waiting tasks would carry a million times. Inside of it, as one text, is how it is to be
-  treated: the tasks of a queue mostly share that, so it is neither read nor packed anew for each of them. New fields go last.
-]]
---[[
-  A call reads a task once and writes it once, whatever becomes of it between: `at_hand` is what it knows (false for what is not there), `unsaved` what
-  write_tasks has to write at the end. The same for payloads, which nothing changes.
-]]
-local at_hand, unsaved = {}, {}
-local payloads, unsaved_payloads = {}, {}
-local AT_ONCE = 1000
+  task-store: tasks in Redis, and their cache during a call.
+  A task is a packed list without names, to save memory. Its terms (how it is to be treated) are one packed text inside, because the tasks of
+  a queue mostly share them: they are neither unpacked nor packed again for each task. New fields go last.
 
--- What is no task of ours is as if it was not there: it must not stand in the way of the others.
+  A call reads and writes a task once: `cached` has what was read (false: absent), `unsaved` what write_tasks writes at the end. Payloads alike.
+]]
+local cached, unsaved = {}, {}
+local payloads, unsaved_payloads = {}, {}
+local MAX_PER_COMMAND = 1000
+
+-- A value that is no task counts as absent, so that it does not block the others.
 local function unpacked(id, packed)
-  at_hand[id] = false
+  cached[id] = false
   if not packed then return nil end
   local is_packed, task = pcall(task_fields.unpack, id, packed)
   if not is_packed or type(task.status) ~= 'string' then return nil end
-  at_hand[id] = task
+  cached[id] = task
   return task
 end
 
--- What was ever written of a task, kept still or not.
+-- The task even past retention; nil when absent.
 local function stored_task(id)
-  if at_hand[id] == nil then return unpacked(id, redis.pcall('GET', task_keys.task(id))) end
-  return at_hand[id] or nil
+  if cached[id] == nil then return unpacked(id, redis.pcall('GET', task_keys.task(id))) end
+  return cached[id] or nil
 end
 
--- Nil when there is no such task, or it has ended and is not kept any longer.
+-- The task; nil when absent or past retention.
 local function load_task(id)
   local task = stored_task(id)
   if not task or (task.kept_until and task.kept_until <= now) then return nil end
@@ -35,7 +33,7 @@ local function load_task(id)
 end
 
 local function save_task(task)
-  at_hand[task.id] = task
+  cached[task.id] = task
   unsaved[task.id] = true
 end
 
@@ -55,15 +53,15 @@ local function drop_payload(id)
 end
 
 local function forget_task(id)
-  at_hand[id], payloads[id] = false, false
+  cached[id], payloads[id] = false, false
   unsaved[id], unsaved_payloads[id] = nil, nil
 end
 
--- Reads all of them with one command, those that are not at hand yet.
+-- Reads the tasks that are not cached yet with one command.
 local function read_tasks(ids)
   local keys, missing = {}, {}
   for _, id in ipairs(ids) do
-    if at_hand[id] == nil then
+    if cached[id] == nil then
       missing[#missing + 1] = id
       keys[#keys + 1] = task_keys.task(id)
     end
@@ -83,14 +81,14 @@ local function read_payloads(ids)
 end
 
 local function in_chunks(command, list)
-  for i = 1, #list, AT_ONCE do redis.call(command, unpack(list, i, math.min(i + AT_ONCE - 1, #list))) end
+  for i = 1, #list, MAX_PER_COMMAND do redis.call(command, unpack(list, i, math.min(i + MAX_PER_COMMAND - 1, #list))) end
 end
 
--- One that has ended goes by itself; a dead one waits for somebody to look at it, or for the sweep.
+-- Ended tasks expire by themselves; dead ones wait for an operator or the sweep.
 local function write_tasks()
   local set, gone = {}, {}
   for id in pairs(unsaved) do
-    local task = at_hand[id]
+    local task = cached[id]
     if task.kept_until and task.status ~= 'dead' then redis.call('SET', task_keys.task(id), task_fields.pack(task), 'PXAT', whole(task.kept_until))
     else
       set[#set + 1] = task_keys.task(id)
@@ -107,7 +105,7 @@ local function write_tasks()
   in_chunks('UNLINK', gone)
 end
 
--- The tasks that the requests of this call name.
+-- Reads the tasks that the requests of this call name.
 local function read_ahead()
   local ids = {}
   for _, request in ipairs(call.requests) do
@@ -116,5 +114,5 @@ local function read_ahead()
   read_tasks(ids)
 end
 
-return { AT_ONCE = AT_ONCE, stored = stored_task, load = load_task, save = save_task, payload_of = payload_of, save_payload = save_payload,
+return { MAX_PER_COMMAND = MAX_PER_COMMAND, stored = stored_task, load = load_task, save = save_task, payload_of = payload_of, save_payload = save_payload,
   drop_payload = drop_payload, forget = forget_task, read = read_tasks, read_payloads = read_payloads, write = write_tasks, read_ahead = read_ahead }

@@ -1,7 +1,6 @@
 --[[
-  Tasks as such. What becomes of one is the same, step for step, in src/engine/memory/tasks/task-work.ts.
-  call.limits, wherever tasks are known: {mostOpen, resultMs, progressMs, deadMs, mostDead}
-  How a task is packed, and which of its fields go out: see task-fields-lua.ts.
+  tasks: status and events of tasks. src/engine/memory/tasks/task-work.ts does the same, step by step; task-fields-lua.ts packs the fields.
+  The call  limits {mostOpen, resultMs, progressMs, deadMs, mostDead}
 ]]
 local OPEN = { ready = true, delayed = true, leased = true }
 local function is_open(task) return OPEN[task.status] end

@@ -1,7 +1,5 @@
---[[
-  In place of the modules of tasks, for commits without any part that is about tasks: most have none, and every call would pay for the functions. The
-  other modules that commit.lua names are not called then.
-]]
+-- Stands in for the modules of tasks: most commits have no part about tasks, and each function would cost every call.
+-- Other modules that commit.lua names are not called then.
 local claim_tasks = { replay_of = once_keys.happened }
 local task_store = { read_ahead = function() end }
 local finish_call = { finish = writing.tell }

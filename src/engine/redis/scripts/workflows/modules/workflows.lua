@@ -1,29 +1,26 @@
 --[[
-  Workflows as they lie in Redis.
-  A deadline, or a time to live, is a number of milliseconds, or false for never; as text '-' is never. A workflow with a time to live and
-  no deadline is held by open tasks.
+  workflows: keys and records of workflows.
+  Deadlines and times to live are milliseconds, or false for never; '-' as text. A workflow with a time to live and no deadline is held by open tasks.
 ]]
 local function state_key(id) return prefix .. key_names.state .. id end
 local function meta_key(id) return prefix .. key_names.meta .. id end
 local function history_key(id) return prefix .. key_names.history .. id end
 local function index_key(name) return prefix .. key_names.index .. name end
 
---[[
-  When Redis itself will let a key go. PTTL and TIME are read at two moments, and the server may be held up between them, so a
-  deadline is only another one than `expected` when it lies outside of what both readings allow; see LATER_MS.
-]]
+-- The time at which Redis expires a key. The server may stall between PTTL and TIME, so any time between both readings, give or take
+-- EXPIRY_SLACK_MS, counts as `expected`.
 local function real_deadline(key, expected)
   local before = server_time()
   local left = redis.call('PTTL', key)
   if left < 0 then return false end
   local later = expected and before + left - expected
-  if expected and later >= -1 and later <= LATER_MS then return expected end
+  if expected and later >= -1 and later <= EXPIRY_SLACK_MS then return expected end
   local after = server_time()
-  if expected and expected >= before + left - LATER_MS and expected <= after + left + 1 then return expected end
+  if expected and expected >= before + left - EXPIRY_SLACK_MS and expected <= after + left + 1 then return expected end
   return after + left
 end
 
--- '' when another program has put something there that is no text.
+-- '' if another program has put a value of another type there.
 local function text_under(key)
   local text = redis.pcall('GET', key)
   return type(text) == 'table' and '' or text
@@ -31,19 +28,19 @@ end
 
 local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
 
--- In place of the length of what is no text; no state of ours has it.
-local NO_TEXT = -1
+-- Length of a value of another type; no state of ours has it.
+local NOT_TEXT = -1
 
 --[[
-  What is known of a workflow; nil when it does not exist or has expired. `kind` tells whose it is:
-  'ours'; 'legacy', written by another program and never seen by us: version 1, with an incarnation that its value gives, so that a
-  tag handed out holds until the value changes; 'foreign', ours once but overwritten behind our back: the version after.
+  The record of a workflow; nil when absent or expired. `kind` is
+  'ours'; 'legacy', written by another program and not adopted: version 1, its incarnation derived from the value, so that an ETag changes with it;
+  'foreign', ours but overwritten by another program: one version later.
 ]]
 local function load(id)
   local key = state_key(id)
   local bytes = redis.pcall('STRLEN', key)
   if bytes == 0 then return nil end
-  if type(bytes) == 'table' then bytes = NO_TEXT end
+  if type(bytes) == 'table' then bytes = NOT_TEXT end
   local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes')
   if not meta[1] then
     local deadline = real_deadline(key, false)
@@ -70,11 +67,11 @@ local function load(id)
   return record
 end
 
--- Open tasks that name the workflow stand below zero, ended ones at the time of their end.
+-- Set of the tasks that name the workflow: open ones have negative scores, ended ones the time of their end.
 local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
 local function is_held(id) return redis.call('ZCOUNT', workflow_tasks_key(id), '-inf', '(0') > 0 end
 
--- Open tasks take the deadline away; without them it is there, from now on if it has not been.
+-- The deadline that a workflow has now: none while open tasks hold it.
 local function held_deadline(id, deadline, ttl)
   if not ttl or is_held(id) then return false end
   return deadline or now + ttl
