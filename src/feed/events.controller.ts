@@ -7,16 +7,18 @@ import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { EventStreams } from './event-streams.js';
 import { Events, FeedHeaders, FeedQuery, WorkflowEventsPath, WorkflowFeedQuery } from './feed.dto.js';
-import type { FeedFilter } from './feed-filter.js';
 import { Feeds } from './feeds.js';
 import { longPoll } from './long-poll.js';
 
 const EVENTS = {
-  200: {
-    says: 'Server-Sent Events, each an event as JSON; with `wait` or `Accept: application/json` one JSON answer',
-    body: Events,
-    types: { 'text/event-stream': { type: 'string' }, 'application/json': Events },
+  answers: {
+    200: {
+      says: 'Server-Sent Events, each an event as JSON; with `wait` or `Accept: application/json` one JSON answer',
+      body: Events,
+      types: { 'text/event-stream': { type: 'string' }, 'application/json': Events },
+    },
   },
+  problems: ['FEED_TRIMMED', 'FEED_RESET', 'TOO_MANY_LISTENERS'],
 } as const;
 
 /** The feed: as a stream of Server-Sent Events, or as JSON for long polling. */
@@ -36,8 +38,7 @@ export class EventsController {
     description:
       'One order for all readers. A stream begins with `event: reset` when events may have been missed, and is closed ' +
       'with `event: resync` when its reader is too slow.',
-    answers: EVENTS,
-    problems: ['FEED_TRIMMED', 'FEED_RESET', 'TOO_MANY_LISTENERS'],
+    ...EVENTS,
   })
   events(
     @FromQuery(FeedQuery) query: FeedQuery,
@@ -46,16 +47,14 @@ export class EventsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const { since, wait, limit, ...filter } = query;
-    return this.#answer(request, reply, tenant, filter, { since: lastEventId || since, wait, limit });
+    return this.#answer(request, reply, tenant, query, lastEventId);
   }
 
   @Get('workflows/:id/events')
   @Route({
     id: 'readWorkflowEvents',
     summary: 'Changes of one workflow and its tasks; the workflow need not exist yet',
-    answers: EVENTS,
-    problems: ['FEED_TRIMMED', 'FEED_RESET', 'TOO_MANY_LISTENERS'],
+    ...EVENTS,
   })
   workflowEvents(
     @FromPath(WorkflowEventsPath) { id }: WorkflowEventsPath,
@@ -65,26 +64,19 @@ export class EventsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const { since, wait, limit, ...filter } = query;
-    return this.#answer(
-      request,
-      reply,
-      tenant,
-      { ...filter, workflow: id },
-      { since: lastEventId || since, wait, limit },
-    );
+    return this.#answer(request, reply, tenant, { ...query, workflow: id }, lastEventId);
   }
 
   async #answer(
     request: FastifyRequest,
     reply: FastifyReply,
     tenant: string,
-    filter: FeedFilter,
-    { since: from, wait, limit }: { since: string | undefined; wait: number | undefined; limit: number },
+    { since: given, wait, limit, ...filter }: FeedQuery,
+    lastEventId: string | undefined,
   ) {
     refuseKey(request);
     // A browser may send an empty Last-Event-ID; treat it as absent.
-    const since = from || undefined;
+    const since = lastEventId || given || undefined;
     if (wait === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
     const poll = { filter, since, limit, waitMs: (wait ?? 0) * 1000 };
     const { events, next } = await this.lifetime.during(request, (over) => longPoll(this.feeds, tenant, poll, over));

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
 import { HttpModule } from '../http/http.module.js';
 import { WaitingModule } from '../waiting/waiting.module.js';
 import { AsyncApiController } from './asyncapi.controller.js';
@@ -8,14 +7,13 @@ import { ExamplesController } from './examples.controller.js';
 import { EventStreams } from './event-streams.js';
 import { EventsController } from './events.controller.js';
 import { FeedMetrics } from './feed-metrics.js';
-import { FeedHealth } from './feed.health.js';
 import { Feeds } from './feeds.js';
 import { WebSockets } from './web-sockets.js';
 
 @Module({
-  imports: [HttpModule, WaitingModule, TerminusModule.forRoot({ logger: false })],
+  imports: [HttpModule, WaitingModule],
   controllers: [EventsController, ChannelsController, AsyncApiController, ExamplesController],
-  providers: [Feeds, FeedMetrics, FeedHealth, EventStreams, WebSockets],
-  exports: [Feeds, FeedHealth],
+  providers: [Feeds, FeedMetrics, EventStreams, WebSockets],
+  exports: [Feeds],
 })
 export class FeedModule {}

@@ -2,12 +2,10 @@ import { Controller, Get } from '@nestjs/common';
 import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunction } from '@nestjs/terminus';
 import { ApiTags } from '@nestjs/swagger';
 import { Engine } from '../engine/engine.js';
-import { FeedHealth } from '../feed/feed.health.js';
 import { answer, Route } from '../http/route.js';
 import { VERSION } from '../version.js';
+import { HealthChecks } from './health-checks.js';
 import { Health, ServiceStatus } from './health.dto.js';
-import { ProcessHealth } from './process.health.js';
-import { StorageHealth } from './storage.health.js';
 
 const REPORT = {
   200: { says: 'All checks pass', body: Health },
@@ -20,9 +18,7 @@ const REPORT = {
 export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
-    private readonly storage: StorageHealth,
-    private readonly process: ProcessHealth,
-    private readonly feed: FeedHealth,
+    private readonly checks: HealthChecks,
     private readonly engine: Engine,
   ) {}
 
@@ -40,18 +36,18 @@ export class HealthController {
     ignores: ['query'],
   })
   ready() {
-    return this.#report([() => this.storage.serving(), () => this.storage.storage()]);
+    return this.#report([() => this.checks.serving(), () => this.checks.storage()]);
   }
 
   @Get('health')
   @Route({ id: 'health', summary: 'Full health report', answers: REPORT, ignores: ['query'] })
   everything() {
     return this.#report([
-      () => this.storage.serving(),
-      () => this.storage.storage(),
-      () => this.process.memory(),
-      () => this.process.eventLoop(),
-      () => this.feed.feed(),
+      () => this.checks.serving(),
+      () => this.checks.storage(),
+      () => this.checks.memory(),
+      () => this.checks.eventLoop(),
+      () => this.checks.feed(),
     ]);
   }
 

@@ -1,14 +1,13 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { FeedModule } from '../feed/feed.module.js';
+import { HealthChecks } from './health-checks.js';
 import { HealthController } from './health.controller.js';
-import { ProcessHealth } from './process.health.js';
-import { StorageHealth } from './storage.health.js';
 
 @Module({
   // Without logger: Terminus would log each failed probe; changes of the store's state are logged elsewhere.
   imports: [TerminusModule.forRoot({ logger: false }), FeedModule],
   controllers: [HealthController],
-  providers: [StorageHealth, ProcessHealth],
+  providers: [HealthChecks],
 })
 export class HealthModule {}

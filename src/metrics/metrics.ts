@@ -30,50 +30,41 @@ export class Metrics implements StoreObserver {
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
   );
-  readonly #breaker = new Gauge({
-    name: 'waymark_circuit_breaker_state',
-    help: '1 for the state that the circuit breaker around Redis is in',
-    labelNames: ['state'],
-    registers: [this.registry],
-  });
-  readonly #breakerChanges = this.#counter(
+  readonly #breaker = this.gauge(
+    'waymark_circuit_breaker_state',
+    '1 for the state that the circuit breaker around Redis is in',
+    ['state'],
+  );
+  readonly #breakerChanges = this.counter(
     'waymark_circuit_breaker_transitions_total',
     'Times that the circuit breaker came into a state',
     ['state'],
   );
-  readonly #modes = new Gauge({
-    name: 'waymark_store_mode',
-    help: '1 for the mode that this replica is in: attached to Redis, or serving without it',
-    labelNames: ['mode'],
-    registers: [this.registry],
-  });
-  readonly #detachedSeconds = this.#counter('waymark_detached_seconds_total', 'Time served without Redis');
-  readonly #waitingEntries = this.#gauge(
+  readonly #modes = this.gauge(
+    'waymark_store_mode',
+    '1 for the mode that this replica is in: attached to Redis, or serving without it',
+    ['mode'],
+  );
+  readonly #detachedSeconds = this.counter('waymark_detached_seconds_total', 'Time served without Redis');
+  readonly #waitingEntries = this.gauge(
     'waymark_detached_entries',
     'Acknowledged commits that Redis does not have yet',
   );
-  readonly #waitingBytes = this.#gauge('waymark_detached_bytes', 'Bytes of them, about');
-  readonly #drained = this.#counter(
+  readonly #waitingBytes = this.gauge('waymark_detached_bytes', 'Bytes of them, about');
+  readonly #drained = this.counter(
     'waymark_detached_drained_total',
     'Commits brought into Redis, by what became of them',
     ['as'],
   );
   #detachedSince: number | undefined;
-  readonly #retries = this.#counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
+  readonly #retries = this.counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
   /** By method, route and class of status; nested, since joining a key costs more than two look-ups. */
   readonly #requestTimings = new Map<string, Map<string, Timing[]>>();
   readonly #commandTimings = new Map<string, Record<'ok' | 'refused' | 'failed', Timing>>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
-    new Gauge({
-      name: 'waymark_build_info',
-      help: 'Version of the service',
-      labelNames: ['version'],
-      registers: [this.registry],
-    })
-      .labels(VERSION)
-      .set(1);
+    this.gauge('waymark_build_info', 'Version of the service', ['version']).labels(VERSION).set(1);
   }
 
   async text(): Promise<string> {
@@ -151,11 +142,11 @@ export class Metrics implements StoreObserver {
     this.#breakerChanges.labels(state).inc();
   }
 
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: [this.registry] });
+  gauge<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
 
-  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+  counter<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 }

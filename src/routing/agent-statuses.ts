@@ -11,11 +11,6 @@ const MAX_AGE_MS = 10_000;
 /** Minimum time between two reads of the store, however often agents report. */
 const MIN_INTERVAL_MS = 100;
 
-interface Reported {
-  readonly status: AgentStatus;
-  readonly untilMs: number;
-}
-
 /** Statuses reported by agents on any replica. Read in the background, so that decisions wait for no store. */
 @Injectable()
 export class AgentStatuses implements OnApplicationBootstrap, OnModuleDestroy {
@@ -51,7 +46,7 @@ export class AgentStatuses implements OnApplicationBootstrap, OnModuleDestroy {
 
 class BoardView {
   readonly #stop: () => void;
-  #reported = new Map<string, Reported>();
+  #reported = new Map<string, { readonly status: AgentStatus; readonly untilMs: number }>();
   #readAt = 0;
   #isReading = false;
   #isStale = false;
@@ -88,8 +83,7 @@ class BoardView {
     this.#isStale = true;
     if (this.#isReading || this.#timer !== undefined) return;
     const wait = this.#readAt === 0 ? 0 : Math.max(0, this.#readAt + MIN_INTERVAL_MS - performance.now());
-    this.#timer = setTimeout(() => void this.#read(), wait);
-    this.#timer.unref();
+    this.#timer = setTimeout(() => void this.#read(), wait).unref();
   }
 
   async #read(): Promise<void> {
@@ -100,10 +94,7 @@ class BoardView {
     try {
       const { notices } = await this.engine.readBoard(this.tenant, BOARD);
       this.#reported = new Map(
-        notices.map(({ text, untilMs }) => {
-          const status = JSON.parse(text) as AgentStatus;
-          return [status.agentId, { status, untilMs }];
-        }),
+        notices.map(({ name, text, untilMs }) => [name, { status: JSON.parse(text) as AgentStatus, untilMs }]),
       );
     } catch {
       // Known statuses stay until they expire. The engine logs and counts the outage, and sends a hint when the store is back.

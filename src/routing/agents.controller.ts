@@ -67,29 +67,19 @@ export class AgentsController {
   })
   async list(@FromCaller() { tenant }: Caller) {
     const { notices } = await this.engine.readBoard(tenant, BOARD);
-    const reports = new Map(
+    const statuses = new Map(
       notices.map(({ name, text, untilMs }) => [
         name,
         { ...(JSON.parse(text) as ReportedStatus), expiresAt: isoTime(untilMs) },
       ]),
     );
-    const configured = this.agents.all.map((agent) => ({
-      ...agent,
-      configured: true,
-      lastStatus: reports.get(agent.id) ?? null,
-    }));
-    const others = [...reports]
-      .filter(([id]) => !this.agents.all.some((agent) => agent.id === id))
-      .map(([id, report]) => ({
-        id,
-        name: report.name,
-        strengths: [],
-        cost: null,
-        latency: null,
-        capability: null,
-        configured: false,
-        lastStatus: report,
-      }));
+    const configured = this.agents.all.map((agent) => {
+      const lastStatus = statuses.get(agent.id) ?? null;
+      statuses.delete(agent.id);
+      return { ...agent, configured: true, lastStatus };
+    });
+    const unknown = { strengths: [], cost: null, latency: null, capability: null, configured: false };
+    const others = [...statuses].map(([id, lastStatus]) => ({ id, name: lastStatus.name, ...unknown, lastStatus }));
     return answer(200, { items: [...configured, ...others] });
   }
 }

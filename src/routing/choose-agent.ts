@@ -33,7 +33,7 @@ export function rankAgents(agents: readonly Agent[], reading: TextReading): read
   const asked = requestedStrengths(reading.tokens, new Set(agents.flatMap(({ strengths }) => strengths)));
   const dearest = Math.max(...agents.map(({ cost }) => cost));
   const slowest = Math.max(...agents.map(({ latency }) => latency));
-  const candidates = agents.map((agent) => {
+  const candidates = agents.map((agent): Candidate => {
     const matched = agent.strengths.filter((strength) => asked.has(strength));
     const fit = 1 - Math.abs(complexity - agent.capability);
     const strengths = asked.size === 0 ? 0 : matched.length / asked.size;
@@ -52,23 +52,20 @@ export function chooseAgent(
   availabilityOf: (id: string) => Availability | undefined,
 ): Choice {
   const ranked = rankAgents(agents, reading);
-  const best = ranked[0] as Candidate;
   const stateOf = ({ agent }: Candidate) => availabilityOf(agent.id)?.state ?? 'free';
-  const present = ranked.filter((candidate) => stateOf(candidate) !== 'away');
-  const first = present[0];
-  const free = present.find(
-    (candidate) => stateOf(candidate) === 'free' && candidate.points >= (first as Candidate).points - CLOSE_MATCH,
-  );
-  const chosen = free ?? first ?? best;
+  const best = ranked.find((candidate) => stateOf(candidate) !== 'away') ?? (ranked[0] as Candidate);
+  const least = best.points - CLOSE_MATCH;
+  const chosen = ranked.find((one) => stateOf(one) === 'free' && one.points >= least) ?? best;
   return { agent: chosen.agent, reason: reasonOf(chosen, ranked, scoreOf(reading.factors), availabilityOf) };
 }
 
 function reasonOf(
-  { agent, matched }: Candidate,
+  chosen: Candidate,
   ranked: readonly Candidate[],
   complexity: number,
   availabilityOf: (id: string) => Availability | undefined,
 ): string {
+  const { agent, matched } = chosen;
   const strong = matched.length === 0 ? '' : `, strong in ${matched.join(' and ')}`;
   const own = availabilityOf(agent.id);
   const state =
@@ -76,11 +73,8 @@ function reasonOf(
       ? ''
       : `, although it is ${own.description}: no other close match is free`;
   const passed = ranked
-    .slice(
-      0,
-      ranked.findIndex((candidate) => candidate.agent === agent),
-    )
-    .map((candidate) => `skipped ${candidate.agent.name}: ${availabilityOf(candidate.agent.id)?.description}`);
+    .slice(0, ranked.indexOf(chosen))
+    .map((better) => `skipped ${better.agent.name}: ${availabilityOf(better.agent.id)?.description}`);
   const why = `${agent.name} matches complexity ${complexity} (its capability is ${agent.capability})${strong}${state}`;
   return [why, ...passed].join('; ');
 }

@@ -1,18 +1,6 @@
-/** Counts of a text. */
-export interface Factors {
-  /** Characters; a run of white space counts as one. */
-  readonly length: number;
-  /** Punctuation marks of any script. */
-  readonly punctuation: number;
-  /** Different words, numbers, ideographs and emoji, ignoring case. */
-  readonly uniqueTokens: number;
-}
+import type { ComplexityFactors as Factors, ComplexityScore } from './routing.dto.js';
 
-export interface ComplexityScore {
-  /** From 0 (simple) to below 1 (complex). */
-  readonly d_var: number;
-  readonly factors: Factors;
-}
+export type { Factors };
 
 /** Weight of each factor (the sum is 1), and the value that gives half of it. See docs/routing.md. */
 export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; readonly half: number }>> = {

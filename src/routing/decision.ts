@@ -1,26 +1,14 @@
 import type { Message } from '../engine/task.js';
 import { isoTime } from '../http/times.js';
 import { newWorkflowId } from '../workflows/identifiers.js';
-import type { Agent } from './agent.js';
 import type { Choice } from './choose-agent.js';
-import { complexityOf, type ComplexityScore, type TextReading } from './complexity.js';
+import { complexityOf, type TextReading } from './complexity.js';
+import type { RoutingDecision } from './routing.dto.js';
 
 /** Board with the statistics of routing and the statuses of agents, shared by all replicas. */
 export const BOARD = 'routing';
 export const TOTAL = 'total';
 const CHANNEL = 'task:routing';
-
-export type SelectedAgent = Omit<Agent, 'capability'>;
-
-/** A decision as clients see it. */
-export interface Decision {
-  readonly id: string;
-  readonly taskId: string;
-  readonly selectedAgent: SelectedAgent;
-  readonly complexityScore: ComplexityScore;
-  readonly reason: string;
-  readonly timestamp: string;
-}
 
 /** What is stored of a decision. */
 export interface Posting {
@@ -31,7 +19,11 @@ export interface Posting {
   readonly counts: readonly string[];
 }
 
-export function decisionOf({ agent, reason }: Choice, reading: TextReading, taskId: string | undefined): Decision {
+export function decisionOf(
+  { agent, reason }: Choice,
+  reading: TextReading,
+  taskId: string | undefined,
+): RoutingDecision {
   const now = Date.now();
   const { capability: _capability, ...selectedAgent } = agent;
   return {
@@ -48,7 +40,7 @@ export function countOf(agentId: string): string {
   return `agent:${agentId}`;
 }
 
-export function postingOf(decision: Decision): Posting {
+export function postingOf(decision: RoutingDecision): Posting {
   const { taskId, selectedAgent, complexityScore, reason, timestamp } = decision;
   const payload = { taskId, agent: selectedAgent.id, complexityScore, reason, timestamp };
   const message: Message = { channel: CHANNEL, type: 'routing_decision', payload: JSON.stringify(payload) };

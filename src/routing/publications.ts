@@ -1,9 +1,10 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { Counter, Gauge } from 'prom-client';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
+import { Metrics } from '../metrics/metrics.js';
 import type { Posting } from './decision.js';
 import { Outbox, type LossReason, type OutboxObserver } from './outbox.js';
-import { RoutingMetrics } from './routing-metrics.js';
 
 const REASONS: Readonly<Record<LossReason, string>> = {
   full: 'the store is unreachable and too many wait, so the oldest are dropped',
@@ -14,32 +15,26 @@ const REASONS: Readonly<Record<LossReason, string>> = {
 
 /** Stores decisions in the background. Routing never waits for it. */
 @Injectable()
-export class Publications implements OnModuleDestroy {
+export class Publications implements OutboxObserver, OnModuleDestroy {
   readonly #logger = new Logger('Routing');
   readonly #outboxes = new Map<string, Outbox>();
   readonly #warned = new Set<LossReason>();
-  readonly #observer: OutboxObserver;
+  readonly #waiting: Gauge;
+  readonly #lost: Counter<'reason'>;
 
   constructor(
     private readonly engine: Engine,
     private readonly config: Config,
-    metrics: RoutingMetrics,
+    metrics: Metrics,
   ) {
-    this.#observer = {
-      waiting: (change) => metrics.waiting(change),
-      lost: (count, why) => {
-        metrics.lost(count, why);
-        this.#warnOnce(count, why);
-      },
-      refused: (error) => this.#logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    };
+    const lost = 'Decisions that were never published';
+    this.#waiting = metrics.gauge('waymark_routing_waiting', 'Decisions waiting to be published');
+    this.#lost = metrics.counter('waymark_routing_unpublished_total', lost, ['reason']);
   }
 
   add(tenant: string, posting: Posting): void {
     let outbox = this.#outboxes.get(tenant);
-    if (outbox === undefined) {
-      this.#outboxes.set(tenant, (outbox = new Outbox(this.engine, tenant, this.#observer)));
-    }
+    if (outbox === undefined) this.#outboxes.set(tenant, (outbox = new Outbox(this.engine, tenant, this)));
     outbox.add(posting);
   }
 
@@ -54,13 +49,22 @@ export class Publications implements OnModuleDestroy {
     await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.close(withinMs)));
   }
 
+  waiting(change: number): void {
+    this.#waiting.inc(change);
+  }
+
   /** Logs each reason once; the metric counts every loss. */
-  #warnOnce(count: number, why: LossReason): void {
+  lost(count: number, why: LossReason): void {
+    this.#lost.labels(why).inc(count);
     if (this.#warned.has(why)) return;
     this.#warned.add(why);
     const about = why === 'full' ? 'decisions are not published from now on' : `${count} decisions were not published`;
     this.#logger.warn(
       `${about}: ${REASONS[why]}. Counted by waymark_routing_unpublished_total; logged once per reason`,
     );
+  }
+
+  refused(error: unknown): void {
+    this.#logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }

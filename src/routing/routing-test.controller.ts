@@ -5,7 +5,6 @@ import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, Route } from '../http/route.js';
 import { readingOf } from './routing-request.js';
-import { RoutingStatistics } from './routing-statistics.js';
 import { TestDecision, TestStatistics, TextToRoute } from './routing.dto.js';
 import { TaskRouter } from './task-router.js';
 
@@ -15,7 +14,6 @@ import { TaskRouter } from './task-router.js';
 export class RoutingTestController {
   constructor(
     private readonly router: TaskRouter,
-    private readonly statistics: RoutingStatistics,
     private readonly idempotency: Idempotency,
   ) {}
 
@@ -34,8 +32,8 @@ export class RoutingTestController {
     @Req() request: FastifyRequest,
   ) {
     const reading = readingOf(text);
-    const { decision, replayed } = await this.idempotency.run(request, tenant, async ({ once, keyed }) =>
-      keyed ? this.router.commit(tenant, reading, undefined, once) : this.router.route(tenant, reading),
+    const { decision, replayed } = await this.idempotency.run(request, tenant, (once) =>
+      this.router.route(tenant, reading, undefined, once),
     );
     return answer(200, { success: true as const, decision }, { replayed });
   }
@@ -47,8 +45,6 @@ export class RoutingTestController {
     answers: { 200: { says: 'Counts by agent, and the newest decisions first', body: TestStatistics } },
   })
   async show(@FromCaller() { tenant }: Caller) {
-    const { recentDecisions, ...counts } = await this.statistics.read(tenant);
-    const stats = { ...counts, recentDecisions: `[${recentDecisions.join(',')}]` };
-    return answer(200, { success: true as const, stats });
+    return answer(200, { success: true as const, stats: await this.router.statistics(tenant) });
   }
 }

@@ -43,10 +43,8 @@ export class RoutingController {
   })
   async route(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
     const { reading, task } = readRoutingRequest(request, this.tasks.limits);
-    const { decision, enqueued, replayed } = await this.idempotency.run(request, tenant, async ({ once, keyed }) =>
-      keyed || task !== undefined
-        ? this.router.commit(tenant, reading, task, once)
-        : this.router.route(tenant, reading),
+    const { decision, enqueued, replayed } = await this.idempotency.run(request, tenant, (once) =>
+      this.router.route(tenant, reading, task, once),
     );
     if (enqueued === undefined) return answer(200, decision, { replayed });
     const location = `/v1/tasks/${enqueued.task.id}`;

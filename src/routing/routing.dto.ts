@@ -63,12 +63,16 @@ export class SelectedAgent extends AgentFigures {
 }
 
 export class ComplexityFactors {
+  /** Characters; a run of white space counts as one. */
   @Count() length!: number;
+  /** Punctuation marks of any script. */
   @Count() punctuation!: number;
+  /** Different words, numbers, ideographs and emoji, ignoring case. */
   @Count() uniqueTokens!: number;
 }
 
 export class ComplexityScore {
+  /** From 0 (simple) to below 1 (complex). */
   @Value(load()) d_var!: number;
   @Nested(() => ComplexityFactors) factors!: ComplexityFactors;
 }

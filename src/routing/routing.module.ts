@@ -5,8 +5,6 @@ import { AgentStatuses } from './agent-statuses.js';
 import { Agents } from './agents.js';
 import { AgentsController } from './agents.controller.js';
 import { Publications } from './publications.js';
-import { RoutingMetrics } from './routing-metrics.js';
-import { RoutingStatistics } from './routing-statistics.js';
 import { RoutingTestController } from './routing-test.controller.js';
 import { RoutingController } from './routing.controller.js';
 import { TaskRouter } from './task-router.js';
@@ -14,6 +12,6 @@ import { TaskRouter } from './task-router.js';
 @Module({
   imports: [HttpModule, TasksModule],
   controllers: [RoutingTestController, RoutingController, AgentsController],
-  providers: [Agents, TaskRouter, AgentStatuses, Publications, RoutingMetrics, RoutingStatistics],
+  providers: [Agents, TaskRouter, AgentStatuses, Publications],
 })
 export class RoutingModule {}

@@ -1,61 +1,83 @@
 import { Injectable } from '@nestjs/common';
-import type { Enqueued, Once } from '../engine/commit.js';
+import type { Counter } from 'prom-client';
+import type { Enqueued } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
+import { StoreUnavailableError } from '../engine/errors.js';
 import type { NewTask } from '../engine/task.js';
+import type { OnceRequest } from '../http/idempotency.js';
+import { Metrics } from '../metrics/metrics.js';
+import { ServiceError } from '../service-error.js';
 import { AgentStatuses } from './agent-statuses.js';
 import { Agents } from './agents.js';
 import { chooseAgent } from './choose-agent.js';
 import type { TextReading } from './complexity.js';
-import { BOARD, decisionOf, postingOf, type Decision } from './decision.js';
+import { BOARD, countOf, decisionOf, postingOf, TOTAL } from './decision.js';
 import { Publications } from './publications.js';
-import { RoutingMetrics } from './routing-metrics.js';
+import type { RoutingDecision, RoutingStatistics } from './routing.dto.js';
 
 /** A task for the queue of the chosen agent. */
 export type RoutedTask = Omit<NewTask, 'queue'>;
 
 export interface Routed {
-  readonly decision: Decision;
+  readonly decision: RoutingDecision;
   readonly enqueued?: Enqueued;
   readonly replayed: boolean;
 }
 
 @Injectable()
 export class TaskRouter {
+  readonly #decisions: Counter<'agent'>;
+
   constructor(
     private readonly engine: Engine,
     private readonly agents: Agents,
     private readonly statuses: AgentStatuses,
     private readonly publications: Publications,
-    private readonly metrics: RoutingMetrics,
-  ) {}
-
-  /** Waits for no store: the decision is published after the answer. */
-  route(tenant: string, reading: TextReading): Routed {
-    const decision = this.#decide(tenant, reading, undefined);
-    this.publications.add(tenant, postingOf(decision));
-    return { decision, replayed: false };
+    metrics: Metrics,
+  ) {
+    this.#decisions = metrics.counter('waymark_routing_decisions_total', 'Routing decisions by agent', ['agent']);
   }
 
   /**
-   * Commits decision, task, message and statistics in one step, once per key: a repeat gets the first decision again.
+   * A decision without task and key waits for no store: it is published after the answer. Otherwise decision, task, message and
+   * statistics are committed in one step, once per key: a repeat gets the first decision again.
    * @throws QueueFullError and the other errors of a commit
    */
-  async commit(tenant: string, reading: TextReading, task: RoutedTask | undefined, once: Once): Promise<Routed> {
-    const decision = this.#decide(tenant, reading, task?.id);
-    const { message, entry, counts } = postingOf(decision);
+  async route(
+    tenant: string,
+    reading: TextReading,
+    task: RoutedTask | undefined,
+    { once, keyed }: OnceRequest,
+  ): Promise<Routed> {
+    const choice = chooseAgent(this.agents.all, reading, (id) => this.statuses.availabilityOf(tenant, id));
+    this.#decisions.labels(choice.agent.id).inc();
+    const decision = decisionOf(choice, reading, task?.id);
+    const posting = postingOf(decision);
+    if (!keyed && task === undefined) {
+      this.publications.add(tenant, posting);
+      return { decision, replayed: false };
+    }
+    const { message, entry, counts } = posting;
     const { replayed, memo, tasks } = await this.engine.commit(tenant, {
       once: { ...once, memo: entry },
-      ...(task && { enqueue: [{ ...task, queue: decision.selectedAgent.id }] }),
+      ...(task && { enqueue: [{ ...task, queue: choice.agent.id }] }),
       publish: [message],
       board: { board: BOARD, add: Object.fromEntries(counts.map((name) => [name, 1])), entries: [entry] },
     });
     const [enqueued] = tasks ?? [];
-    return { decision: JSON.parse(memo ?? entry) as Decision, replayed, ...(enqueued && { enqueued }) };
+    return { decision: JSON.parse(memo ?? entry) as RoutingDecision, replayed, ...(enqueued && { enqueued }) };
   }
 
-  #decide(tenant: string, reading: TextReading, taskId: string | undefined): Decision {
-    const choice = chooseAgent(this.agents.all, reading, (id) => this.statuses.availabilityOf(tenant, id));
-    this.metrics.decided(choice.agent.id);
-    return decisionOf(choice, reading, taskId);
+  /** Decisions of all replicas, including all earlier ones of this replica. @throws StoreUnavailableError */
+  async statistics(tenant: string): Promise<RoutingStatistics> {
+    await this.publications.flushed(tenant).catch((error: unknown) => {
+      // A full store can still be read.
+      if (!(error instanceof ServiceError && error.code === 'STORE_FULL')) {
+        throw new StoreUnavailableError({ cause: error });
+      }
+    });
+    const { counts, entries } = await this.engine.readBoard(tenant, BOARD);
+    const agentUsage = Object.fromEntries(this.agents.all.map(({ id }) => [id, counts[countOf(id)] ?? 0]));
+    return { totalRoutes: counts[TOTAL] ?? 0, agentUsage, recentDecisions: `[${entries.join(',')}]` };
   }
 }

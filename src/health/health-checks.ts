@@ -1,0 +1,64 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { HealthIndicatorService } from '@nestjs/terminus';
+import { Engine } from '../engine/engine.js';
+import { withTimeout } from '../engine/with-timeout.js';
+import { Feeds } from '../feed/feeds.js';
+import { Draining } from '../lifecycle/draining.js';
+
+/** A probe must answer while the store hangs. */
+const STORAGE_TIMEOUT_MS = 1000;
+
+/** Only `serving` and `storage` can make the service unhealthy; the others report figures. */
+@Injectable()
+export class HealthChecks implements OnModuleDestroy {
+  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly feeds: Feeds,
+    private readonly draining: Draining,
+    private readonly indicators: HealthIndicatorService,
+  ) {
+    this.#delay.enable();
+  }
+
+  onModuleDestroy(): void {
+    this.#delay.disable();
+  }
+
+  serving() {
+    const check = this.indicators.check('serving');
+    return this.draining.hasBegun ? check.down({ message: 'shutting down' }) : check.up();
+  }
+
+  async storage() {
+    const check = this.indicators.check('storage');
+    const engine = this.engine.storage;
+    // The engine logs why it cannot be inspected.
+    const inspected = withTimeout(this.engine.inspect(), STORAGE_TIMEOUT_MS, () => undefined);
+    const report = await inspected.catch(() => undefined);
+    if (report === undefined || !report.reachable) return check.down({ engine, reachable: false, ...report?.details });
+    const { latencyMs, durability, warnings, details } = report;
+    const condition = warnings.length === 0 ? 'ok' : 'degraded';
+    return check.up({ engine, condition, latencyMs, durability, warnings, ...details });
+  }
+
+  memory() {
+    const { rss, heapUsed } = process.memoryUsage();
+    return this.indicators.check('memory').up({ rssBytes: rss, heapUsedBytes: heapUsed });
+  }
+
+  eventLoop() {
+    const toMs = (nanoseconds: number) => Math.round(nanoseconds / 1e4) / 100;
+    const p99DelayMs = toMs(this.#delay.percentile(99));
+    return this.indicators.check('eventLoop').up({ meanDelayMs: toMs(this.#delay.mean || 0), p99DelayMs });
+  }
+
+  feed() {
+    const { readers, metrics } = this.feeds;
+    const { now, lagMs } = metrics;
+    const clients = { streams: now.sse, polls: now.poll, webSockets: now.websocket };
+    return this.indicators.check('feed').up({ ...clients, readers, lagMs });
+  }
+}
