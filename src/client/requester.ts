@@ -99,7 +99,8 @@ export class Requester {
   }
 }
 
-function problemOf({ status, headers, text }: Answer): ProblemDocument {
+/** The problem document of a refusal, or one made from what a proxy answered. */
+export function problemOf({ status, headers, text }: Answer): ProblemDocument {
   if ((headers.get('content-type') ?? '').includes('json')) {
     try {
       const problem = JSON.parse(text) as ProblemDocument;
@@ -112,7 +113,7 @@ function problemOf({ status, headers, text }: Answer): ProblemDocument {
 }
 
 /** The reason is in the cause of the error that fetch throws. */
-function causeOf({ cause, message }: Error): string {
+export function causeOf({ cause, message }: Error): string {
   const { code, message: why } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
   // An AggregateError of several addresses has only a code.
   return why || code || message;

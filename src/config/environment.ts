@@ -65,11 +65,7 @@ export function itemsOf(list: string): string[] {
  * from here; `node scripts/document-settings.mjs` writes the latter two. Rules that join several settings stand in read-config.ts.
  */
 export class Environment {
-  @Setting({
-    section: 'Service',
-    is: portOrAny,
-    meaning: 'Port of the service; `0` takes a free one',
-  })
+  @Setting({ section: 'Service', is: portOrAny, meaning: 'Port of the service; `0` takes a free one' })
   PORT = 3000;
 
   @Setting({ is: host, meaning: 'Address that the service listens on; `0.0.0.0` is all of them' })

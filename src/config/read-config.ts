@@ -75,10 +75,7 @@ export function readConfig(
       mostListeners: read.FEED_MAX_LISTENERS,
       bufferBytes: read.FEED_BUFFER_BYTES,
     },
-    webSocket: {
-      port: read.WEBSOCKET_PORT,
-      origins: itemsOf(read.WEBSOCKET_ORIGINS),
-    },
+    webSocket: { port: read.WEBSOCKET_PORT, origins: itemsOf(read.WEBSOCKET_ORIGINS) },
     examples: read.EXAMPLES,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),

@@ -100,11 +100,7 @@ function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTop
         if (valueOf(read, name) !== undefined)
           says(name, 'means nothing with UPSTASH_REDIS_REST_URL, where the token says it all');
       }
-      return {
-        kind: 'rest',
-        url: read.UPSTASH_REDIS_REST_URL ?? '',
-        token: read.UPSTASH_REDIS_REST_TOKEN ?? '',
-      };
+      return { kind: 'rest', url: read.UPSTASH_REDIS_REST_URL ?? '', token: read.UPSTASH_REDIS_REST_TOKEN ?? '' };
     default:
       return undefined;
   }

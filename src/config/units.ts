@@ -1,4 +1,5 @@
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Milliseconds of each unit, in ascending order. */
+export const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds of `500ms`, `5s`, `5` (seconds), `10m`, `24h`, `30d`; NaN for anything else. */
 export function durationMs(text: string): number {

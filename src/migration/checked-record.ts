@@ -1,5 +1,5 @@
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
-import { CAUSES, type About, type Cause } from '../engine/records/workflow-meta.js';
+import { CAUSES, type About } from '../engine/records/workflow-meta.js';
 import type { Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
 import { TASK_FIELDS, type TaskField } from '../engine/records/task-fields.js';
 import type { TaskFailure } from '../engine/task.js';
@@ -11,10 +11,6 @@ import { MAX_FAILURES, MAX_PROGRESS_EVENTS } from '../engine/limits.js';
 /** A line is invalid; the message is shown to the client. */
 export class InvalidLineError extends Error {}
 
-export interface RecordLimits {
-  readonly maxStateBytes: number;
-}
-
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const MAX_TEXT_CHARACTERS = 4096;
 /** End of the year 9999, the last time that RFC 3339 can express. */
@@ -22,13 +18,13 @@ const MAX_TIME_MS = 253_402_300_799_999;
 /** Well below the limit of exact integers. */
 const MAX_INTEGER = 2 ** 52;
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** Checks every member of an imported record, because an invalid one could break guarantees of the store. @throws InvalidLineError */
-export function checkedRecord(value: Fields, limits: RecordLimits): Moved {
+export function checkedRecord(value: Fields, maxStateBytes = Infinity): Moved {
   switch (value['kind']) {
     case 'workflow':
-      return workflow(value, limits);
+      return workflow(value, maxStateBytes);
     case 'task':
       return task(value);
     case 'queue':
@@ -38,11 +34,11 @@ export function checkedRecord(value: Fields, limits: RecordLimits): Moved {
   }
 }
 
-function workflow(value: Fields, limits: RecordLimits): MovedWorkflow {
+function workflow(value: Fields, maxStateBytes: number): MovedWorkflow {
   const id = demand(text(value, 'id'), isWorkflowId, 'id is not a valid workflow id');
   const incarnation = demand(text(value, 'incarnation'), (it) => INCARNATION.test(it), 'incarnation is invalid');
   const version = integer(value, 'version', 1);
-  const history = list(value, 'history').map((one) => earlierVersion(one, limits));
+  const history = list(value, 'history').map((one) => earlierVersion(one, maxStateBytes));
   let newer = version;
   for (const earlier of history) {
     if (earlier.version >= newer) throw new InvalidLineError('history must contain earlier versions, newest first');
@@ -58,19 +54,19 @@ function workflow(value: Fields, limits: RecordLimits): MovedWorkflow {
     deadlineMs: integerOrNull(value, 'deadlineMs'),
     ttlMs: integerOrNull(value, 'ttlMs'),
     about: about(value['about']),
-    state: state(value, limits),
+    state: state(value, maxStateBytes),
     history,
   };
 }
 
-function earlierVersion(value: unknown, limits: RecordLimits): MovedVersion {
+function earlierVersion(value: unknown, maxStateBytes: number): MovedVersion {
   const fields = object(value, 'history');
   return {
     version: integer(fields, 'version', 1),
     updatedAtMs: integer(fields, 'updatedAtMs'),
     deadlineMs: integerOrNull(fields, 'deadlineMs'),
     about: about(fields['about']),
-    state: state(fields, limits),
+    state: state(fields, maxStateBytes),
   };
 }
 
@@ -85,7 +81,7 @@ function task(value: Fields): MovedTask {
   demand(record.id, isTaskId, 'id is not a valid task id');
   demand(record.queue, isQueueName, 'queue is not a valid queue name');
   if (record.workflowId !== null) demand(record.workflowId, isWorkflowId, 'workflowId is not a valid workflow id');
-  checkPlace(record);
+  checkStatus(record);
   return record;
 }
 
@@ -113,27 +109,17 @@ function taskField(value: Fields, name: string, { kind, nullable, oneOf, min, ma
   }
 }
 
-/** A task that says it stands somewhere without saying where would be lost. */
-function checkPlace({
-  status,
-  payload,
-  dueAtMs,
-  leaseEndsAtMs,
-  token,
-  endedAtMs,
-  keptUntilMs,
-  events,
-  progress,
-}: MovedTask): void {
+/** A task without the fields that its status needs would be in no list and lost. */
+function checkStatus(task: MovedTask): void {
+  const { status, payload, endedAtMs, events, progress } = task;
   const isOpen = status === 'ready' || status === 'delayed' || status === 'leased';
   if (isOpen && (payload === null || endedAtMs !== null))
     throw new InvalidLineError('an open task has a payload and no end');
-  if (!isOpen && (endedAtMs === null || keptUntilMs === null))
+  if (!isOpen && (endedAtMs === null || task.keptUntilMs === null))
     throw new InvalidLineError('an ended task has an end and is kept until');
-  if (status === 'delayed' && dueAtMs === null) throw new InvalidLineError('a delayed task has dueAtMs');
-  if (status === 'leased' && (leaseEndsAtMs === null || token === null)) {
+  if (status === 'delayed' && task.dueAtMs === null) throw new InvalidLineError('a delayed task has dueAtMs');
+  if (status === 'leased' && (task.leaseEndsAtMs === null || task.token === null))
     throw new InvalidLineError('a leased task has leaseEndsAtMs and token');
-  }
   let last = 0;
   for (const { id } of events) {
     if (id <= last || id > progress) throw new InvalidLineError('events must be numbered upwards, up to progress');
@@ -151,11 +137,9 @@ function queue(value: Fields): MovedQueue {
 
 function about(value: unknown): About {
   const fields = object(value, 'about');
-  const cause = demand(
-    text(fields, 'cause'),
-    (it) => (CAUSES as readonly string[]).includes(it),
-    'about.cause is unknown',
-  ) as Cause;
+  const given = text(fields, 'cause');
+  const cause = CAUSES.find((one) => one === given);
+  if (cause === undefined) throw new InvalidLineError('about.cause is unknown');
   const changed =
     fields['changed'] === null ? null : list(fields, 'changed').map((one) => text({ changed: one }, 'changed'));
   const note = textOrNull(fields, 'note');
@@ -165,8 +149,12 @@ function about(value: unknown): About {
 
 function failure(value: unknown): TaskFailure {
   const fields = object(value, 'failures');
-  const { code, message } = { code: text(fields, 'code'), message: text(fields, 'message') };
-  return { code, message, attempt: integer(fields, 'attempt'), atMs: integer(fields, 'atMs') };
+  return {
+    code: text(fields, 'code'),
+    message: text(fields, 'message'),
+    attempt: integer(fields, 'attempt'),
+    atMs: integer(fields, 'atMs'),
+  };
 }
 
 function progressEvent(value: unknown): ProgressEvent {
@@ -174,7 +162,7 @@ function progressEvent(value: unknown): ProgressEvent {
   return { id: integer(fields, 'id', 1), atMs: integer(fields, 'atMs'), event: json(fields, 'event') };
 }
 
-function state(fields: Fields, { maxStateBytes }: RecordLimits): string {
+function state(fields: Fields, maxStateBytes: number): string {
   const found = json(fields, 'state');
   const bytes = Buffer.byteLength(found);
   if (bytes > maxStateBytes)

@@ -2,7 +2,7 @@ import { digestOf } from '../engine/moving/digest.js';
 import { queueStamp } from '../engine/moving/stamp.js';
 import type { RecordKind } from '../engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
-import { COUNT_OF, headerOf, textOfLine } from './lines.js';
+import { COUNT_OF, headerOf, noCounts, textOfLine, type Counts } from './lines.js';
 
 export const VIEWS = ['records', 'stamps', 'digests'] as const;
 export type View = (typeof VIEWS)[number];
@@ -24,21 +24,22 @@ export interface ExportOptions {
 const STAMPS_PER_PAGE = 500;
 const LINES_PER_CHUNK = 200;
 
-interface Counts {
-  queues: number;
-  workflows: number;
-  tasks: number;
-}
-
 /** An export as text, a few lines at a time. Reads on only when the consumer has taken the earlier lines. */
 export async function* exportLines(moving: Moving, options: ExportOptions): AsyncGenerator<string> {
   const tenants = await moving.listTenants();
   yield textOfLine(headerOf(await moving.now(), tenants));
-  const counts: Counts = { queues: 0, workflows: 0, tasks: 0 };
+  const counts = noCounts();
   let next: string | null = null;
   for (const tenant of options.tenant === undefined ? tenants : [options.tenant]) {
     // Queues first, so that a paused queue delivers no task that has just arrived.
-    if (options.kinds.includes('queue')) yield* queues(moving, tenant, options, counts);
+    if (options.kinds.includes('queue')) {
+      const stamps = (await moving.listQueues(tenant)).map((queue) => ({
+        id: queue.id,
+        stamp: queueStamp(queue),
+        bytes: 0,
+      }));
+      yield* marked(moving, tenant, 'queue', stamps, options, counts);
+    }
     if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, counts);
     if (options.kinds.includes('task')) {
       for await (const stamps of moving.listTasks(tenant))
@@ -46,11 +47,6 @@ export async function* exportLines(moving: Moving, options: ExportOptions): Asyn
     }
   }
   yield textOfLine({ kind: 'end', ...counts, next });
-}
-
-async function* queues(moving: Moving, tenant: string, options: ExportOptions, counts: Counts) {
-  const all = (await moving.listQueues(tenant)).map((queue) => ({ id: queue.id, stamp: queueStamp(queue), bytes: 0 }));
-  yield* marked(moving, tenant, 'queue', all, options, counts);
 }
 
 /** Returns the id behind which a limited export continues. */

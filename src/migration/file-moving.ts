@@ -4,12 +4,11 @@ import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
 import { checkedRecord } from './checked-record.js';
-import { COUNT_OF, FORMAT_VERSION, type EndLine, type HeaderLine } from './lines.js';
+import { COUNT_OF, FORMAT_VERSION, noCounts, type Counts, type EndLine, type HeaderLine } from './lines.js';
 import { readLines } from './read-lines.js';
 
 const STAMPS_PER_PAGE = 1000;
 const MAX_LINE_BYTES = 512 * 1024 * 1024;
-const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
 
 interface IndexedRecord extends Stamped {
   readonly start: number;
@@ -20,7 +19,8 @@ interface IndexedRecord extends Stamped {
 export class FileMoving extends Moving {
   readonly #places = new Map<string, Map<string, IndexedRecord>>();
   #atMs = 0;
-  #sorted: readonly IndexedRecord[] | undefined;
+  /** Workflows of each tenant in the order of their ids, once they were listed. */
+  readonly #sorted = new Map<string, readonly IndexedRecord[]>();
 
   private constructor(
     readonly name: string,
@@ -85,7 +85,7 @@ export class FileMoving extends Moving {
         if (place === undefined) return undefined;
         const bytes = Buffer.alloc(place.end - place.start);
         await this.file.read(bytes, 0, bytes.length, place.start);
-        return checkedRecord(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>, NO_LIMITS);
+        return checkedRecord(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>);
       }),
     );
   }
@@ -99,7 +99,7 @@ export class FileMoving extends Moving {
   }
 
   async #index(): Promise<void> {
-    const seen = { queues: 0, workflows: 0, tasks: 0 };
+    const seen = noCounts();
     let number = 0;
     let at = 0;
     let end: EndLine | undefined;
@@ -140,13 +140,13 @@ export class FileMoving extends Moving {
   #place(
     line: Record<string, unknown>,
     number: number,
-    place: { readonly start: number; readonly end: number },
-    seen: Record<'queues' | 'workflows' | 'tasks', number>,
+    place: Pick<IndexedRecord, 'start' | 'end'>,
+    seen: Counts,
   ): void {
     const { tenant = 'default' } = line;
     let record: Moved;
     try {
-      record = checkedRecord(line, NO_LIMITS);
+      record = checkedRecord(line);
     } catch (error) {
       throw new Error(`${this.name}, line ${number}: ${(error as Error).message}`, { cause: error });
     }
@@ -161,12 +161,10 @@ export class FileMoving extends Moving {
     return this.#places.get(`${kind} ${tenant}`) ?? new Map();
   }
 
-  #sortedTenant = '';
   #sortedWorkflows(tenant: string): readonly IndexedRecord[] {
-    if (this.#sorted === undefined || this.#sortedTenant !== tenant) {
-      this.#sorted = [...this.#of('workflow', tenant).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
-      this.#sortedTenant = tenant;
-    }
-    return this.#sorted;
+    const workflows = this.#of('workflow', tenant);
+    const sorted = this.#sorted.get(tenant) ?? [...workflows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    this.#sorted.set(tenant, sorted);
+    return sorted;
   }
 }

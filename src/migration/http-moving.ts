@@ -1,10 +1,11 @@
 import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
 import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
-import { problemErrorOf, ProblemError, UnreachableError, type ProblemDocument } from '../client/client-errors.js';
+import { problemErrorOf, ProblemError, UnreachableError } from '../client/client-errors.js';
+import { causeOf, problemOf } from '../client/requester.js';
 import { withRetries, DEFAULT_RETRY } from '../client/retry.js';
 import { checkedRecord } from './checked-record.js';
-import type { ImportReport } from './importer.js';
+import type { ImportReport } from './migration.dto.js';
 import { textOfLine, type EndLine, type HeaderLine, type MarkLine } from './lines.js';
 import { readLines } from './read-lines.js';
 
@@ -15,25 +16,19 @@ const IMPORT_BYTES = 8 * 1024 * 1024;
 /** Timeout until an answer begins. */
 const TIMEOUT_MS = 60_000;
 const FIRST_ANSWER_TIMEOUT_MS = 4000;
-/** The source has its own limits; whatever it exports is accepted. */
-const NO_LIMITS = { maxStateBytes: Number.POSITIVE_INFINITY };
-
-export interface HttpMovingOptions {
-  readonly url: string;
-  /** The ADMIN_TOKEN of the service. */
-  readonly token?: string | undefined;
-}
 
 /** Uses the admin routes of a running service. Transient failures are retried: all requests are idempotent. */
 export class HttpMoving extends Moving {
   #hasAnswered = false;
   readonly #url: string;
-  readonly #token: string | undefined;
 
-  constructor({ url, token }: HttpMovingOptions) {
+  /** `token` is the ADMIN_TOKEN of the service. */
+  constructor(
+    url: string,
+    private readonly token: string | undefined,
+  ) {
     super();
     this.#url = url.replace(/\/+$/, '');
-    this.#token = token;
   }
 
   async listTenants(): Promise<readonly string[]> {
@@ -44,38 +39,20 @@ export class HttpMoving extends Moving {
     return (await this.#header()).atMs;
   }
 
-  listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
-    const query = {
-      view: 'stamps',
-      kinds: 'workflow',
-      tenant,
-      limit: String(limit),
-      ...(after !== undefined && { after }),
-    };
-    return this.#withRetries(async () => {
-      const items: Stamped[] = [];
-      const end = await this.#readStamps(query, (line) => items.push(line));
-      return { items, next: end.next ?? undefined };
-    });
+  async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
+    const query = { kinds: 'workflow', tenant, limit: String(limit), ...(after !== undefined && { after }) };
+    const { items, next } = await this.#readStamps(query);
+    return { items, next: next ?? undefined };
   }
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    const items = await this.#withRetries(async () => {
-      const found: Stamped[] = [];
-      await this.#readStamps({ view: 'stamps', kinds: 'task', tenant }, (line) => found.push(line));
-      return found;
-    });
+    const { items } = await this.#readStamps({ kinds: 'task', tenant });
     for (let at = 0; at < items.length; at += STAMPS_PER_PAGE) yield items.slice(at, at + STAMPS_PER_PAGE);
   }
 
-  listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    return this.#withRetries(async () => {
-      const queues: MovedQueue[] = [];
-      await this.#readStamps({ view: 'stamps', kinds: 'queue', tenant }, ({ id, stamp }) =>
-        queues.push({ kind: 'queue', id, isPaused: stamp === 'paused' }),
-      );
-      return queues;
-    });
+  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    const { items } = await this.#readStamps({ kinds: 'queue', tenant });
+    return items.map(({ id, stamp }) => ({ kind: 'queue', id, isPaused: stamp === 'paused' }));
   }
 
   async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
@@ -88,7 +65,8 @@ export class HttpMoving extends Moving {
       });
       return (await response.json()) as { items: (Record<string, unknown> | null)[] };
     });
-    return items.map((item) => (item === null ? undefined : checkedRecord(item, NO_LIMITS)));
+    // No limit of states: the source has its own.
+    return items.map((item) => (item === null ? undefined : checkedRecord(item)));
   }
 
   async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
@@ -121,11 +99,10 @@ export class HttpMoving extends Moving {
     return (await this.#send([line], 'onConflict=fail')).counts.removed === 1;
   }
 
-  async #import(lines: readonly string[], { onConflict, isDryRun = false }: ArrivalOptions): Promise<Arrived[]> {
-    const report = await this.#send(lines, `onConflict=${onConflict}&dryRun=${isDryRun}`);
-    const { outcomes = [], problems } = report;
+  async #import(lines: readonly string[], { onConflict, isDryRun = false }: ArrivalOptions) {
+    const { outcomes = [], problems } = await this.#send(lines, `onConflict=${onConflict}&dryRun=${isDryRun}`);
     const isKnown = outcomes.length === lines.length && !outcomes.includes('invalid');
-    if (isKnown) return outcomes as Arrived[];
+    if (isKnown) return outcomes as readonly Arrived[];
     throw new Error(`${this.#url} refused a record: ${problems[0]?.message ?? 'no reason given'}`);
   }
 
@@ -151,17 +128,19 @@ export class HttpMoving extends Moving {
     });
   }
 
-  /** Returns the end line. @throws UnreachableError without one: the stream was cut, so it is retried */
-  async #readStamps(query: Readonly<Record<string, string>>, take: (line: Stamped) => void): Promise<EndLine> {
-    const response = await this.#fetch(`/v1/export?${new URLSearchParams(query).toString()}`, {});
-    let isHeader = true;
-    for await (const text of readLines(bodyOf(response), MAX_LINE_BYTES)) {
-      const line = JSON.parse(text) as MarkLine | EndLine;
-      if (line.kind === 'end') return line;
-      if (!isHeader) take({ id: (line as MarkLine).id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
-      isHeader = false;
-    }
-    throw new UnreachableError(`${this.#url}: the export was cut`);
+  /** A stream without its end line was cut, so it is read again. */
+  #readStamps(query: Readonly<Record<string, string>>): Promise<{ items: Stamped[]; next: string | null }> {
+    return this.#withRetries(async () => {
+      const search = new URLSearchParams({ view: 'stamps', ...query });
+      const response = await this.#fetch(`/v1/export?${search.toString()}`, {});
+      const items: Stamped[] = [];
+      for await (const text of readLines(bodyOf(response), MAX_LINE_BYTES)) {
+        const line = JSON.parse(text) as HeaderLine | MarkLine | EndLine;
+        if (line.kind === 'end') return { items, next: line.next };
+        if (line.kind !== 'header') items.push({ id: line.id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
+      }
+      throw new UnreachableError(`${this.#url}: the export was cut`);
+    });
   }
 
   #withRetries<T>(work: () => Promise<T>): Promise<T> {
@@ -175,13 +154,7 @@ export class HttpMoving extends Moving {
       } catch (error) {
         if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
         if (!(error instanceof TypeError) && (error as Error).name !== 'TimeoutError') throw error;
-        const { cause } = error as { cause?: { code?: string; message?: string } };
-        throw new UnreachableError(
-          `Cannot reach ${this.#url}: ${cause?.message ?? cause?.code ?? (error as Error).message}`,
-          {
-            cause: error,
-          },
-        );
+        throw new UnreachableError(`Cannot reach ${this.#url}: ${causeOf(error as Error)}`, { cause: error });
       }
     }, policy);
   }
@@ -190,7 +163,7 @@ export class HttpMoving extends Moving {
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     const headers = {
       ...(init.headers as Record<string, string> | undefined),
-      ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+      ...(this.token !== undefined && { authorization: `Bearer ${this.token}` }),
     };
     // The timeout ends when the answer begins, because a stream may take long.
     const over = new AbortController();
@@ -198,7 +171,8 @@ export class HttpMoving extends Moving {
     try {
       const response = await fetch(this.#url + path, { ...init, headers, signal: over.signal });
       if (response.status < 400) return response;
-      throw problemErrorOf(await problemOf(response));
+      const { status, headers: answered } = response;
+      throw problemErrorOf(problemOf({ status, headers: answered, text: await response.text() }));
     } finally {
       clearTimeout(timer);
     }
@@ -207,15 +181,4 @@ export class HttpMoving extends Moving {
 
 function bodyOf(response: Response): AsyncIterable<Uint8Array> {
   return (response.body ?? new Blob([]).stream()) as unknown as AsyncIterable<Uint8Array>;
-}
-
-async function problemOf(response: Response): Promise<ProblemDocument> {
-  const text = await response.text();
-  try {
-    const problem = JSON.parse(text) as ProblemDocument;
-    if (typeof problem.code === 'string') return { ...problem, status: response.status };
-  } catch {
-    // Not a problem document of the service.
-  }
-  return { code: 'UNEXPECTED_ANSWER', status: response.status, detail: text.slice(0, 200) };
 }

@@ -2,31 +2,16 @@ import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
 import { isName } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
-import { checkedRecord, InvalidLineError, type RecordLimits } from './checked-record.js';
-import { COUNT_OF, FORMAT_VERSION } from './lines.js';
+import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
+import { COUNT_OF, FORMAT_VERSION, noCounts } from './lines.js';
+import type { ImportCounts, ImportProblem, ImportReport } from './migration.dto.js';
 
-export interface ImportOptions extends RecordLimits {
+export interface ImportOptions {
   readonly onConflict: OnConflict;
   readonly isDryRun: boolean;
+  readonly maxStateBytes?: number;
   /** Report the outcome of each record. */
   readonly each?: boolean;
-}
-
-export interface LineProblem {
-  /** Starts at 1. */
-  readonly line: number;
-  readonly message: string;
-}
-
-export interface ImportReport {
-  readonly counts: Record<Arrived | 'removed', number>;
-  readonly lines: number;
-  /** False when a stream with a header had no end line. Streams without a header are always complete. */
-  isComplete: boolean;
-  /** The first problems; `problemCount` counts all. */
-  readonly problems: LineProblem[];
-  problemCount: number;
-  readonly outcomes?: string[];
 }
 
 const MAX_PROBLEMS_SHOWN = 100;
@@ -40,19 +25,9 @@ interface Waiting extends Arrival {
 
 /** Imports lines, a few records at a time. Invalid lines are reported and skipped. */
 export class Importer {
-  readonly #moving: Moving;
-  readonly #options: ImportOptions;
-  readonly #seen = { queues: 0, workflows: 0, tasks: 0 };
-  readonly #counts: ImportReport['counts'] = {
-    created: 0,
-    updated: 0,
-    same: 0,
-    kept: 0,
-    conflict: 0,
-    expired: 0,
-    removed: 0,
-  };
-  readonly #problems: LineProblem[] = [];
+  readonly #seen = noCounts();
+  readonly #counts: ImportCounts = { created: 0, updated: 0, same: 0, kept: 0, conflict: 0, expired: 0, removed: 0 };
+  readonly #problems: ImportProblem[] = [];
   readonly #outcomes: string[] = [];
   #problemCount = 0;
   #line = 0;
@@ -62,10 +37,10 @@ export class Importer {
   #waiting: Waiting[] = [];
   #bytes = 0;
 
-  constructor(moving: Moving, options: ImportOptions) {
-    this.#moving = moving;
-    this.#options = options;
-  }
+  constructor(
+    private readonly moving: Moving,
+    private readonly options: ImportOptions,
+  ) {}
 
   async take(lines: AsyncIterable<string>): Promise<ImportReport> {
     for await (const line of lines) {
@@ -87,7 +62,7 @@ export class Importer {
       isComplete: this.#isEnded || !this.#hasHeader,
       problems: this.#problems,
       problemCount: this.#problemCount,
-      ...(this.#options.each === true && { outcomes: this.#outcomes }),
+      ...(this.options.each === true && { outcomes: this.#outcomes }),
     };
   }
 
@@ -113,9 +88,9 @@ export class Importer {
     }
   }
 
-  async #record(value: Readonly<Record<string, unknown>>): Promise<void> {
+  async #record(value: Fields): Promise<void> {
     const tenant = tenantOf(value);
-    const record = checkedRecord(value, this.#options);
+    const record = checkedRecord(value, this.options.maxStateBytes);
     this.#seen[COUNT_OF[record.kind]]++;
     // A group has one tenant and each id once: a later record with the same id wins.
     const isAgain = this.#waiting.some(({ record: other }) => other.kind === record.kind && other.id === record.id);
@@ -123,7 +98,7 @@ export class Importer {
     const isFull = this.#waiting.length >= RECORDS_PER_GROUP || this.#bytes + bytes > BYTES_PER_GROUP;
     if (tenant !== this.#tenant || isAgain || isFull) await this.#flush();
     this.#tenant = tenant;
-    const { onConflict, isDryRun } = this.#options;
+    const { onConflict, isDryRun } = this.options;
     const { replaces } = value;
     this.#waiting.push({
       record,
@@ -142,7 +117,7 @@ export class Importer {
     this.#bytes = 0;
     if (waiting.length === 0) return;
     const arrivals = waiting.map(({ line: _line, place: _place, ...arrival }) => arrival);
-    const arrived = await this.#moving
+    const arrived = await this.moving
       .putAll(this.#tenant, arrivals)
       .catch((error: unknown) => this.#putOneByOne(arrivals, error));
     arrived.forEach((one, i) => {
@@ -160,7 +135,7 @@ export class Importer {
     const arrived: (Arrived | ServiceError)[] = [];
     for (const { record, ...options } of arrivals) {
       try {
-        arrived.push(await this.#moving.put(this.#tenant, record, options));
+        arrived.push(await this.moving.put(this.#tenant, record, options));
       } catch (error) {
         if (!(error instanceof ServiceError) || error.code.startsWith('STORE_')) throw error;
         arrived.push(error);
@@ -169,18 +144,18 @@ export class Importer {
     return arrived;
   }
 
-  async #remove(value: Readonly<Record<string, unknown>>): Promise<void> {
+  async #remove(value: Fields): Promise<void> {
     const { of, id, stamp } = value;
     if ((of !== 'workflow' && of !== 'task') || typeof id !== 'string' || typeof stamp !== 'string') {
       throw new InvalidLineError('a remove line needs of (workflow or task), id and stamp');
     }
     await this.#flush();
-    const isRemoved = !this.#options.isDryRun && (await this.#moving.remove(tenantOf(value), of, id, stamp));
+    const isRemoved = !this.options.isDryRun && (await this.moving.remove(tenantOf(value), of, id, stamp));
     if (isRemoved) this.#counts.removed++;
     this.#outcome(isRemoved ? 'removed' : 'kept');
   }
 
-  #checkEnd(value: Readonly<Record<string, unknown>>): void {
+  #checkEnd(value: Fields): void {
     for (const [name, count] of Object.entries(this.#seen)) {
       if (value[name] !== count) {
         throw new InvalidLineError(`the end line counts ${String(value[name])} ${name}, but ${count} were received`);
@@ -189,7 +164,7 @@ export class Importer {
   }
 
   #outcome(outcome: string): number {
-    if (this.#options.each !== true) return 0;
+    if (this.options.each !== true) return 0;
     return this.#outcomes.push(outcome) - 1;
   }
 
@@ -199,18 +174,18 @@ export class Importer {
   }
 }
 
-function parsed(text: string): Readonly<Record<string, unknown>> {
+function parsed(text: string): Fields {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw new InvalidLineError('not JSON');
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
   throw new InvalidLineError('each line must be a JSON object');
 }
 
-function tenantOf({ tenant = 'default' }: Readonly<Record<string, unknown>>): string {
+function tenantOf({ tenant = 'default' }: Fields): string {
   if (typeof tenant === 'string' && isName(tenant)) return tenant;
   throw new InvalidLineError('tenant is not a valid name');
 }

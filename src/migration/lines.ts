@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.js';
 import type { Moved, RecordKind } from '../engine/moving/moved.js';
 
 /** Raised when the meaning of lines changes. */
@@ -13,12 +14,21 @@ export interface HeaderLine {
   readonly tenants: readonly string[];
 }
 
+export const COUNT_OF = { queue: 'queues', workflow: 'workflows', task: 'tasks' } as const satisfies Record<
+  RecordKind,
+  string
+>;
+
+/** Number of records of each kind. */
+export type Counts = Record<(typeof COUNT_OF)[RecordKind], number>;
+
+export function noCounts(): Counts {
+  return { queues: 0, workflows: 0, tasks: 0 };
+}
+
 /** The last line: counts of each kind, to detect a stream that was cut. */
-export interface EndLine {
+export interface EndLine extends Readonly<Counts> {
   readonly kind: 'end';
-  readonly queues: number;
-  readonly workflows: number;
-  readonly tasks: number;
   /** Where a limited export continues; null at the end. */
   readonly next: string | null;
 }
@@ -53,14 +63,12 @@ export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | 
   return `${JSON.stringify(line)}\n`;
 }
 
-export const COUNT_OF = { queue: 'queues', workflow: 'workflows', task: 'tasks' } as const satisfies Record<
-  RecordKind,
-  'queues' | 'workflows' | 'tasks'
->;
-
 const MIN_LINE_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Limit of a line: a state and its history as JSON within JSON, where a character may take two; or a task with its progress. */
-export function maxLineBytes(limits: { readonly maxStateBytes: number; readonly historyMaxBytes: number }): number {
-  return Math.max(MIN_LINE_LIMIT_BYTES, 2 * (limits.maxStateBytes + limits.historyMaxBytes) + 1024 * 1024);
+export function maxLineBytes({
+  maxStateBytes,
+  historyMaxBytes,
+}: Pick<Config, 'maxStateBytes' | 'historyMaxBytes'>): number {
+  return Math.max(MIN_LINE_LIMIT_BYTES, 2 * (maxStateBytes + historyMaxBytes) + 1024 * 1024);
 }

@@ -1,5 +1,5 @@
 import type { Moving } from '../engine/moving/moving.js';
-import { newRound, Sync, type SyncOutcome, type Round, type SyncParts } from './sync.js';
+import { newRound, Sync, type Round, type SyncParts } from './sync.js';
 import { workflowsOf } from './pairs.js';
 
 export type Phase = 'count' | 'copy' | 'catch-up' | 'verify';
@@ -9,14 +9,10 @@ export interface MigrateParts extends SyncParts {
   readonly onPhase: (phase: Phase, total: number) => void;
 }
 
-export interface Migrated {
-  /** Outcomes of the first round. */
-  readonly counts: Record<SyncOutcome, number>;
+/** `counts` are the outcomes of the first round. */
+export interface Migrated extends Readonly<Omit<Round, 'changes'>> {
   /** Changes made at the source during the migration and carried over. */
   readonly caughtUp: number;
-  readonly verified: number;
-  /** Names of the records that differ. */
-  readonly different: readonly string[];
   readonly workflows: number;
 }
 
@@ -47,16 +43,15 @@ export async function migrate(parts: MigrateParts): Promise<Migrated> {
   return migratedOf(copied, caughtUp + verified.changes, verified, workflows);
 }
 
-function migratedOf(copied: Round, caughtUp: number, verified: Round, workflows: number): Migrated {
+function migratedOf(
+  copied: Round,
+  caughtUp: number,
+  { counts, verified, different }: Round,
+  workflows: number,
+): Migrated {
   // Each round counts the same conflicts again, so take the greater number instead of the sum.
-  const conflict = Math.max(copied.counts.conflict, verified.counts.conflict);
-  return {
-    counts: { ...copied.counts, conflict },
-    caughtUp,
-    verified: verified.verified,
-    different: verified.different,
-    workflows,
-  };
+  const conflict = Math.max(copied.counts.conflict, counts.conflict);
+  return { counts: { ...copied.counts, conflict }, caughtUp, verified, different, workflows };
 }
 
 async function countWorkflows(from: Moving): Promise<number> {

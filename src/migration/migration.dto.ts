@@ -54,11 +54,7 @@ export class ExportQuery {
 export class RecordSelection {
   @Name({ default: 'default' }) tenant!: string;
   @OneOf(KINDS) kind!: RecordKind;
-  @Values(taskId(), {
-    max: READ_AT_ONCE,
-    says: `must be a list of at most ${READ_AT_ONCE} ids`,
-    example: ['writer'],
-  })
+  @Values(taskId(), { max: READ_AT_ONCE, says: `must be a list of at most ${READ_AT_ONCE} ids`, example: ['writer'] })
   ids!: readonly string[];
 }
 

@@ -10,11 +10,9 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import { FileMoving } from './file-moving.js';
 import { HttpMoving } from './http-moving.js';
 
-export type PlaceKind = 'redis' | 'service' | 'directory' | 'file';
-
 /** A source or target of a migration, as named on the command line. */
 export interface Place {
-  readonly kind: PlaceKind;
+  readonly kind: 'redis' | 'service' | 'directory' | 'file';
   readonly text: string;
   /** Without passwords. */
   readonly name: string;
@@ -33,25 +31,18 @@ export interface PlaceOptions {
   readonly token?: string | undefined;
 }
 
-const FILE_NAME = /\.(ndjson|jsonl)$/;
-
 export function placeOf(text: string): Place {
   if (/^rediss?:\/\//.test(text)) return { kind: 'redis', text, name: withoutPassword(text) };
   if (/^https?:\/\//.test(text)) return { kind: 'service', text, name: withoutPassword(text) };
-  const isFile = existsSync(text) ? statSync(text).isFile() : FILE_NAME.test(text);
+  const isFile = existsSync(text) ? statSync(text).isFile() : /\.(ndjson|jsonl)$/.test(text);
   return { kind: isFile ? 'file' : 'directory', text, name: text };
 }
 
 /** Opens a place for reading. @throws Error with a message for the operator */
 export async function openSource(place: Place, options: PlaceOptions): Promise<OpenPlace> {
-  switch (place.kind) {
-    case 'directory':
-      return closable(DirectoryMoving.open(place.text));
-    case 'file':
-      return closable(await FileMoving.open(place.text));
-    default:
-      return openEither(place, options);
-  }
+  if (place.kind !== 'directory' && place.kind !== 'file') return openEither(place, options);
+  const moving = place.kind === 'file' ? await FileMoving.open(place.text) : DirectoryMoving.open(place.text);
+  return { moving, close: () => moving.close() };
 }
 
 /** Opens a place for writing. @throws Error with a message for the operator */
@@ -67,9 +58,7 @@ export async function openTarget(place: Place, options: PlaceOptions): Promise<O
 }
 
 async function openEither(place: Place, { env, namespace, token }: PlaceOptions): Promise<OpenPlace> {
-  if (place.kind === 'service') {
-    return { moving: new HttpMoving({ url: place.text, token }), close: () => Promise.resolve() };
-  }
+  if (place.kind === 'service') return { moving: new HttpMoving(place.text, token), close: () => Promise.resolve() };
   const { engine, close } = await openRedisAt(place.text, env, namespace);
   return { moving: engine.moving, close };
 }
@@ -82,8 +71,4 @@ export function openRedisAt(url: string, env: NodeJS.ProcessEnv, namespace: stri
     options: optionsOf(config),
     index: new WorkflowIndex(config.workflowIndex),
   });
-}
-
-function closable(moving: DirectoryMoving | FileMoving): OpenPlace {
-  return { moving, close: () => moving.close() };
 }

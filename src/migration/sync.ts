@@ -34,12 +34,24 @@ export interface Round {
   changes: number;
   /** Number of records whose digests were compared. */
   verified: number;
+  /** Names of the records that differ. */
   readonly different: string[];
+}
+
+/** The records that are carried, and the round that counts them. */
+interface Step {
+  readonly tenant: string;
+  readonly kind: RecordKind;
+  readonly round: Round;
+  /** Compare digests too. */
+  readonly verify?: boolean;
 }
 
 const PAIRS_PER_STEP = 256;
 /** Groups read and written at the same time. */
 const MAX_PARALLEL_GROUPS = 4;
+/** Size assumed for a record of unknown size. */
+const ASSUMED_BYTES = 128 * 1024;
 /** How often a record under continuous writes is carried again until both sides are equal once. */
 const MAX_TRIES = 20;
 
@@ -52,9 +64,9 @@ export class Sync {
     const { from, to } = this.parts;
     const round = newRound();
     for (const tenant of await from.listTenants()) {
-      await this.#queues(tenant, round);
-      await this.#pairs(tenant, 'task', taskPairs(from, to, tenant), round, verify);
-      await this.#pairs(tenant, 'workflow', workflowPairs(from, to, tenant), round, verify);
+      await this.#queues({ tenant, kind: 'queue', round });
+      await this.#pairs({ tenant, kind: 'task', round, verify }, taskPairs(from, to, tenant));
+      await this.#pairs({ tenant, kind: 'workflow', round, verify }, workflowPairs(from, to, tenant));
     }
     return round;
   }
@@ -67,70 +79,61 @@ export class Sync {
       for (const group of inReads(some.map((id) => ({ id, stamp: '', bytes: ASSUMED_BYTES })))) {
         const [sources, targets] = await Promise.all([from.read(tenant, kind, group), to.read(tenant, kind, group)]);
         const pairs = group.map((id, i) => ({ id, source: stamped(sources[i]), target: stamped(targets[i]) }));
-        await this.#carryPairs(tenant, kind, pairs, round, false);
+        await this.#carryPairs({ tenant, kind, round }, pairs);
       }
     }
     return round;
   }
 
-  async #queues(tenant: string, round: Round): Promise<void> {
+  async #queues(step: Step): Promise<void> {
     const { from, to } = this.parts;
-    const there = new Map((await to.listQueues(tenant)).map((queue) => [queue.id, queueStamp(queue)]));
-    const pairs = (await from.listQueues(tenant)).map(({ id, ...queue }): Pair => {
+    const there = new Map((await to.listQueues(step.tenant)).map((queue) => [queue.id, queueStamp(queue)]));
+    const pairs = (await from.listQueues(step.tenant)).map(({ id, ...queue }): Pair => {
       const stamp = there.get(id);
       const source = { id, stamp: queueStamp(queue), bytes: 0 };
       return { id, source, target: stamp === undefined ? undefined : { id, stamp, bytes: 0 } };
     });
-    await this.#carryPairs(tenant, 'queue', pairs, round, false);
+    await this.#carryPairs(step, pairs);
   }
 
-  async #pairs(
-    tenant: string,
-    kind: RecordKind,
-    pairs: AsyncIterable<Pair>,
-    round: Round,
-    verify: boolean,
-  ): Promise<void> {
+  async #pairs(step: Step, pairs: AsyncIterable<Pair>): Promise<void> {
     let some: Pair[] = [];
     for await (const pair of pairs) {
       some.push(pair);
       if (some.length < PAIRS_PER_STEP) continue;
-      await this.#carryPairs(tenant, kind, some, round, verify);
+      await this.#carryPairs(step, some);
       some = [];
     }
-    await this.#carryPairs(tenant, kind, some, round, verify);
+    await this.#carryPairs(step, some);
   }
 
-  async #carryPairs(
-    tenant: string,
-    kind: RecordKind,
-    pairs: readonly Pair[],
-    round: Round,
-    verify: boolean,
-  ): Promise<void> {
+  async #carryPairs(step: Step, pairs: readonly Pair[]): Promise<void> {
     this.parts.signal?.throwIfAborted();
-    const apart = pairs.filter(({ source, target }) => source !== undefined && source.stamp !== target?.stamp);
-    const alike = pairs.filter(({ source, target }) => source !== undefined && source.stamp === target?.stamp);
-    round.counts.same += alike.length;
+    const present = pairs.filter(({ source }) => source !== undefined);
+    const alike = present.filter(({ source, target }) => source?.stamp === target?.stamp);
+    const apart = present.filter(({ source, target }) => source?.stamp !== target?.stamp);
+    step.round.counts.same += alike.length;
     const targets = new Map(pairs.map(({ id, target }) => [id, target]));
-    await inGroups(apart, async (ids) => this.#carryGroup(tenant, kind, ids, targets, round, verify));
-    if (verify) await inGroups(alike, async (ids) => this.#verify(tenant, kind, ids, round));
+    await inGroups(apart, (ids) => this.#carryGroup(step, ids, targets));
+    if (step.verify === true) await inGroups(alike, async (ids) => this.#compare(step, await this.#sources(step, ids)));
     for (const { source, target } of pairs) {
-      if (source === undefined && target !== undefined) await this.#removeFromTarget(tenant, kind, target, round);
+      if (source === undefined && target !== undefined) await this.#removeFromTarget(step, target);
     }
-    this.parts.observer.compared(kind, pairs.filter(({ source }) => source !== undefined).length);
+    this.parts.observer.compared(step.kind, present.length);
+  }
+
+  async #sources({ tenant, kind }: Step, ids: readonly string[]): Promise<Moved[]> {
+    return (await this.parts.from.read(tenant, kind, ids)).filter((record) => record !== undefined);
   }
 
   async #carryGroup(
-    tenant: string,
-    kind: RecordKind,
+    step: Step,
     ids: readonly string[],
     targets: ReadonlyMap<string, Stamped | undefined>,
-    round: Round,
-    verify: boolean,
   ): Promise<void> {
-    const { from, to, ledger, onConflict, isDryRun = false, observer } = this.parts;
-    const records = (await from.read(tenant, kind, ids)).filter((record) => record !== undefined);
+    const { to, ledger, onConflict, isDryRun = false, observer } = this.parts;
+    const { tenant, kind, round } = step;
+    const records = await this.#sources(step, ids);
     const arrivals = records.map((record) => {
       const stamp = targets.get(record.id)?.stamp;
       const isOurs = stamp !== undefined && ledger.has(kind, tenant, record.id, stamp);
@@ -147,41 +150,35 @@ export class Sync {
       if (outcome !== 'kept' && outcome !== 'conflict' && outcome !== 'expired') carried.push(record);
       observer.moved(tenant, kind, record.id, outcome);
     }
-    if (verify) await this.#compare(tenant, kind, carried, round);
-  }
-
-  async #verify(tenant: string, kind: RecordKind, ids: readonly string[], round: Round): Promise<void> {
-    const records = (await this.parts.from.read(tenant, kind, ids)).filter((record) => record !== undefined);
-    await this.#compare(tenant, kind, records, round);
+    if (step.verify === true) await this.#compare(step, carried);
   }
 
   /** Each record of the target must equal the one read from the source, or the current one of the source. */
-  async #compare(tenant: string, kind: RecordKind, records: readonly Moved[], round: Round): Promise<void> {
+  async #compare(step: Step, records: readonly Moved[]): Promise<void> {
     if (records.length === 0) return;
-    const there = await this.parts.to.read(
-      tenant,
-      kind,
-      records.map(({ id }) => id),
-    );
+    const { tenant, kind, round } = step;
+    const ids = records.map(({ id }) => id);
+    const there = await this.parts.to.read(tenant, kind, ids);
     for (const [i, record] of records.entries()) {
       round.verified++;
       const found = there[i];
       if (found !== undefined && digestOf(found) === digestOf(record)) continue;
-      const isEqual = await this.#carryUntilEqual(tenant, kind, record.id, round);
+      const isEqual = await this.#carryUntilEqual(step, record.id);
       if (!isEqual) round.different.push(`${kind} ${tenant === 'default' ? '' : `${tenant}/`}${record.id}`);
     }
   }
 
   /** The record was written meanwhile or really differs: carries it again until both sides are equal. */
-  async #carryUntilEqual(tenant: string, kind: RecordKind, id: string, round: Round): Promise<boolean> {
+  async #carryUntilEqual(step: Step, id: string): Promise<boolean> {
     const { from, to, ledger, onConflict } = this.parts;
+    const { tenant, kind, round } = step;
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       this.parts.signal?.throwIfAborted();
       const [record] = await from.read(tenant, kind, [id]);
       const [before] = await to.read(tenant, kind, [id]);
       if (record === undefined) {
         if (before === undefined) return true;
-        await this.#removeFromTarget(tenant, kind, stamped(before) as Stamped, round);
+        await this.#removeFromTarget(step, { id, stamp: stampOf(before) });
         continue;
       }
       const stamp = before && stampOf(before);
@@ -201,7 +198,7 @@ export class Sync {
   }
 
   /** Removes a record from the target that is gone at the source, if this migration wrote it and it has not changed since. */
-  async #removeFromTarget(tenant: string, kind: RecordKind, { id, stamp }: Stamped, round: Round): Promise<void> {
+  async #removeFromTarget({ tenant, kind, round }: Step, { id, stamp }: Omit<Stamped, 'bytes'>): Promise<void> {
     const { from, to, ledger, isDryRun, observer } = this.parts;
     if (kind === 'queue' || isDryRun === true || !ledger.has(kind, tenant, id, stamp)) return;
     const [still] = await from.read(tenant, kind, [id]);
@@ -211,9 +208,6 @@ export class Sync {
     observer.moved(tenant, kind, id, 'removed');
   }
 }
-
-/** Size assumed for a record of unknown size. */
-const ASSUMED_BYTES = 128 * 1024;
 
 export function newRound(): Round {
   const counts = { created: 0, updated: 0, same: 0, kept: 0, conflict: 0, expired: 0, removed: 0 };

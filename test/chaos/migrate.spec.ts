@@ -113,8 +113,7 @@ async function addUnlisted(url: string, names: readonly string[], found: Map<str
   for (const name of names.filter((one) => one.startsWith('task ') && !found.has(one))) {
     const { json } = await call(url, 'POST', '/v1/export', { kind: 'task', ids: [name.slice('task '.length)] });
     const [item] = json.items as (Record<string, unknown> | null)[];
-    if (item !== null && item !== undefined)
-      found.set(name, digestOf(checkedRecord(item, { maxStateBytes: Infinity })));
+    if (item !== null && item !== undefined) found.set(name, digestOf(checkedRecord(item, Infinity)));
   }
 }
 

@@ -34,9 +34,9 @@ describe('the command line', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^usage: waymark ${name}[^]*\nexample: waymark ${name}\\b[^]*Exit codes: 0 `));
     const command = COMMANDS.find((one) => one.name === name) as (typeof COMMANDS)[number];
-    const { options, isWithoutService = false } = command;
+    const { texts = [], flags = [], isWithoutService = false } = command;
     expect(stdout.includes('--url <url>')).toBe(!isWithoutService);
-    for (const option of Object.keys(options)) expect(stdout).toContain(`--${option}`);
+    for (const option of [...texts, ...flags]) expect(stdout).toContain(`--${option}`);
   });
 
   it('lists its commands', async () => {

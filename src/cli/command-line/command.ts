@@ -1,4 +1,3 @@
-import type { ParseArgsConfig } from 'node:util';
 import type { Given } from './given.js';
 import type { Output } from './output.js';
 
@@ -43,6 +42,10 @@ export interface Command {
   readonly example: string;
   /** It asks no service, so its help has no --url. */
   readonly isWithoutService?: true;
-  readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** Names of the options with a value, and of those without. */
+  readonly texts?: readonly string[];
+  readonly flags?: readonly string[];
+  /** Arguments that are no options; 0 when absent. */
+  readonly maxWords?: number;
   run(given: Given, terminal: Terminal): Promise<ExitCode>;
 }

@@ -1,3 +1,7 @@
+import { UNITS } from '../../config/units.js';
+
+const CLOSED = ['EPIPE', 'ERR_STREAM_DESTROYED', 'ECONNRESET'];
+
 /** The reader of stdout has closed it, as `head` does: the command ends without a failure. */
 export class OutputClosedError extends Error {
   override readonly name = 'OutputClosedError';
@@ -20,28 +24,16 @@ export class Output {
     return new Promise((resolve, reject) => {
       this.stream.write(text, (error?: Error | null) => {
         if (error === undefined || error === null) resolve();
-        else reject(isClosed(error) ? new OutputClosedError('stdout is closed', { cause: error }) : error);
+        else if (!CLOSED.includes((error as NodeJS.ErrnoException).code ?? '')) reject(error);
+        else reject(new OutputClosedError('stdout is closed', { cause: error }));
       });
     });
   }
 }
 
-const CLOSED = ['EPIPE', 'ERR_STREAM_DESTROYED', 'ECONNRESET'];
-
-function isClosed(error: NodeJS.ErrnoException): boolean {
-  return CLOSED.includes(error.code ?? '');
-}
-
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-] as const;
-
 /** Short, for humans: 1500 is `1.5s`, null is a dash. */
 export function spanOf(ms: number | null): string {
   if (ms === null) return '-';
-  const [unit, length] = UNITS.find(([, length]) => ms >= length) ?? ['ms', 1];
+  const [unit, length] = Object.entries(UNITS).findLast(([, length]) => ms >= length) ?? ['ms', 1];
   return `${Math.floor((ms / length) * 10) / 10}${unit}`;
 }

@@ -6,16 +6,13 @@ const REDRAW_INTERVAL_MS = 100;
 
 /** Progress of long work, drawn only on a terminal. */
 export class ProgressBar {
-  readonly #terminal: Terminal;
   #title = '';
   #total = 0;
   #done = 0;
   #startedAt = 0;
   #drawnAt = 0;
 
-  constructor(terminal: Terminal) {
-    this.#terminal = terminal;
-  }
+  constructor(private readonly terminal: Terminal) {}
 
   begin(title: string, total: number): void {
     this.#title = title;
@@ -40,12 +37,12 @@ export class ProgressBar {
   }
 
   clear(): void {
-    this.#terminal.status?.('');
+    this.terminal.status?.('');
   }
 
   #draw(): void {
     this.#drawnAt = performance.now();
-    this.#terminal.status?.(barOf(this.#title, this.#done, this.#total, this.rate));
+    this.terminal.status?.(barOf(this.#title, this.#done, this.#total, this.rate));
   }
 }
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { distanceOf, nearestOf } from '../../config/nearest.js';
 import { ProblemError, UnreachableError } from '../../client/index.js';
 import { COMMANDS, helpOf, overview } from '../commands/commands.js';
@@ -7,7 +7,6 @@ import { Given, UsageError } from './given.js';
 import { OutputClosedError } from './output.js';
 
 const MAX_TYPOS = 2;
-const COMMON_OPTIONS = { url: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
 
 /** Runs the command that the arguments name. */
 export async function runCommand(
@@ -28,14 +27,9 @@ export async function runCommand(
       await terminal.output.text(overview());
       return EXIT.ok;
     }
-    throw new UsageError(
-      name === undefined
-        ? 'a command is missing'
-        : `${name}: no such command${suggestion(
-            name,
-            COMMANDS.map((one) => one.name),
-          )}`,
-    );
+    if (name === undefined) throw new UsageError('a command is missing');
+    const known = COMMANDS.map((one) => one.name);
+    throw new UsageError(`${name}: no such command${suggestion(name, known)}`);
   } catch (error) {
     return explain(error, command, terminal);
   }
@@ -52,21 +46,25 @@ async function run(
     await terminal.output.text(helpOf(command));
     return EXIT.ok;
   }
-  return command.run(new Given(values, positionals, env), terminal);
+  const given = new Given(values, positionals, env);
+  given.noWords(command.maxWords);
+  return command.run(given, terminal);
 }
 
 /** @throws UsageError */
-function parsed({ options }: Command, args: readonly string[]) {
+function parsed({ texts = [], flags = [] }: Command, args: readonly string[]) {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const name of [...texts, 'url']) options[name] = { type: 'string' };
+  for (const name of flags) options[name] = { type: 'boolean' };
+  options['help'] = { type: 'boolean', short: 'h' };
   try {
-    return parseArgs({ args: [...args], options: { ...options, ...COMMON_OPTIONS }, allowPositionals: true });
+    return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     const { message } = error as Error;
     const unknown = /^Unknown option '--([^']+)'/.exec(message)?.[1];
-    const known = Object.keys({ ...options, ...COMMON_OPTIONS });
-    throw new UsageError(
-      unknown === undefined ? message : `Unknown option '--${unknown}'${suggestion(unknown, known, '--')}`,
-      { cause: error },
-    );
+    if (unknown === undefined) throw new UsageError(message, { cause: error });
+    const nearest = suggestion(unknown, Object.keys(options), '--');
+    throw new UsageError(`Unknown option '--${unknown}'${nearest}`, { cause: error });
   }
 }
 
@@ -82,13 +80,9 @@ function explain(error: unknown, command: Command | undefined, { note }: Termina
     note(command === undefined ? overview().trimEnd() : `usage: ${command.usage}`);
     return EXIT.usage;
   }
-  if (error instanceof UnreachableError) {
+  if (error instanceof UnreachableError || error instanceof ProblemError) {
     note(`waymark: ${error.message}`);
-    return EXIT.unreachable;
-  }
-  if (error instanceof ProblemError) {
-    note(`waymark: ${error.message}`);
-    return EXIT.failed;
+    return error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed;
   }
   note(`waymark: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return EXIT.failed;

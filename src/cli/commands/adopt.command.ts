@@ -1,5 +1,5 @@
 import { type Command, EXIT } from '../command-line/command.js';
-import { withoutStack, opened, places } from './open-places.js';
+import { places, withPlaces } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 import { UsageError } from '../command-line/given.js';
 
@@ -17,42 +17,32 @@ is missing from lists until then. May be run at any time, and repeated.
   --verbose              print "Adopted: <id>" for each`,
   example: 'adopt --redis redis://127.0.0.1:6379 --dry-run',
   isWithoutService: true,
-  options: {
-    redis: { type: 'string' },
-    namespace: { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    verbose: { type: 'boolean' },
-  },
+  texts: ['redis', 'namespace'],
+  flags: ['dry-run', 'verbose'],
 
   async run(given, terminal) {
-    given.noWords();
     const url = given.text('redis') ?? given.env['REDIS_URL'];
     if (url === undefined) throw new UsageError('No Redis configured: set REDIS_URL or pass --redis <url>');
     const isDryRun = given.flag('dry-run');
     const { openRedisAt, placeOf } = await places();
     if (placeOf(url).kind !== 'redis') throw new UsageError(`--redis: must be like redis://127.0.0.1:6379`);
     const { adoptAll } = await import('../../migration/adopt.js');
-    return withoutStack(terminal, async () => {
-      const redis = await opened(placeOf(url), openRedisAt(url, given.env, given.text('namespace')));
+    const open = () => openRedisAt(url, given.env, given.text('namespace'));
+    return withPlaces(terminal, [[placeOf(url), open]], async (redis) => {
       const bar = new ProgressBar(terminal);
       bar.begin('adopt', 0);
-      try {
-        const done = await adoptAll(redis, isDryRun, {
-          examined: (count) => bar.add(count),
-          adopted: (id) => (given.flag('verbose') ? terminal.output.line(`Adopted: ${id}`) : Promise.resolve()),
-          failed: (id, reason) => {
-            bar.clear();
-            terminal.note(`${id}: ${reason}`);
-          },
-        });
-        bar.clear();
-        const { adopted, failed, examined } = done;
-        const what = isDryRun ? 'would be adopted' : 'adopted';
-        await terminal.output.line(`${adopted} ${what}, ${failed} could not be, of ${examined} keys`);
-        return failed === 0 ? EXIT.ok : EXIT.failed;
-      } finally {
-        await redis.close();
-      }
+      const { adopted, failed, examined } = await adoptAll(redis, isDryRun, {
+        examined: (count) => bar.add(count),
+        adopted: (id) => (given.flag('verbose') ? terminal.output.line(`Adopted: ${id}`) : Promise.resolve()),
+        failed: (id, reason) => {
+          bar.clear();
+          terminal.note(`${id}: ${reason}`);
+        },
+      });
+      bar.clear();
+      const what = isDryRun ? 'would be adopted' : 'adopted';
+      await terminal.output.line(`${adopted} ${what}, ${failed} could not be, of ${examined} keys`);
+      return failed === 0 ? EXIT.ok : EXIT.failed;
     });
   },
 };

@@ -20,14 +20,13 @@ run, subscriptions, namespace, schema, keys of other programs; and what to fix. 
   --fail-on warn         exit with 1 on warnings too`,
   example: 'doctor --redis redis://127.0.0.1:6379',
   isWithoutService: true,
-  options: { redis: { type: 'string' }, json: { type: 'boolean' }, 'fail-on': { type: 'string' } },
+  texts: ['redis', 'fail-on'],
+  flags: ['json'],
 
   async run(given, terminal) {
-    given.noWords();
     if (given.text('url') !== undefined)
       throw new UsageError('--url: doctor examines Redis, not the service; pass --redis <url>');
-    const failOn = given.text('fail-on');
-    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: must be warn`);
+    const failOn = given.oneOf('fail-on', ['warn']);
     const config = await configOf(given);
     // Loaded lazily: the other commands need no Redis client.
     const { examine } = await import('../../engine/redis/doctor/doctor.js');

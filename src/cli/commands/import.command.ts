@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { ON_CONFLICT } from '../../engine/moving/arrival.js';
 import { type Command, EXIT } from '../command-line/command.js';
-import { withoutStack, opened, places, withPlaces, type OpenPlace } from './open-places.js';
+import { places, withPlaces } from './open-places.js';
 
 const MAX_LINE_BYTES = 512 * 1024 * 1024;
 
@@ -22,39 +22,29 @@ skipped.
 
 ADMIN_TOKEN is sent to a service that requires one.`,
   example: 'import --from backup.ndjson --dry-run',
-  options: {
-    from: { type: 'string' },
-    to: { type: 'string' },
-    'on-conflict': { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    namespace: { type: 'string' },
-  },
+  texts: ['from', 'to', 'on-conflict', 'namespace'],
+  flags: ['dry-run'],
 
   async run(given, terminal) {
-    given.noWords();
     const onConflict = given.oneOf('on-conflict', ON_CONFLICT) ?? 'fail';
     const isDryRun = given.flag('dry-run');
     const { openTarget, placeOf } = await places();
     const to = placeOf(given.text('to') ?? given.url);
     const from = given.text('from');
     const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
-    return withoutStack(terminal, () =>
-      withPlaces([() => opened(to, openTarget(to, options))], async (place) => {
-        const { Importer } = await import('../../migration/importer.js');
-        const { readLines } = await import('../../migration/read-lines.js');
-        // The target enforces its own limit.
-        const limits = { maxStateBytes: Number.POSITIVE_INFINITY };
-        const taking = new Importer((place as OpenPlace).moving, { onConflict, isDryRun, ...limits });
-        const bytes = from === undefined ? terminal.input : createReadStream(from);
-        const report = await taking.take(readLines(bytes, MAX_LINE_BYTES));
-        await terminal.output.line(
-          JSON.stringify({ ...report.counts, lines: report.lines, problems: report.problemCount }),
-        );
-        for (const { line, message } of report.problems) terminal.note(`line ${line}: ${message}`);
-        const hidden = report.problemCount - report.problems.length;
-        if (hidden > 0) terminal.note(`${hidden} more problems are not shown`);
-        return report.problemCount === 0 && report.isComplete ? EXIT.ok : EXIT.failed;
-      }),
-    );
+    return withPlaces(terminal, [[to, () => openTarget(to, options)]], async ({ moving }) => {
+      const { Importer } = await import('../../migration/importer.js');
+      const { readLines } = await import('../../migration/read-lines.js');
+      // No limit of states: the target enforces its own.
+      const importer = new Importer(moving, { onConflict, isDryRun });
+      const bytes = from === undefined ? terminal.input : createReadStream(from);
+      const report = await importer.take(readLines(bytes, MAX_LINE_BYTES));
+      const { counts, lines, problems, problemCount, isComplete } = report;
+      await terminal.output.line(JSON.stringify({ ...counts, lines, problems: problemCount }));
+      for (const { line, message } of problems) terminal.note(`line ${line}: ${message}`);
+      const hidden = problemCount - problems.length;
+      if (hidden > 0) terminal.note(`${hidden} more problems are not shown`);
+      return problemCount === 0 && isComplete ? EXIT.ok : EXIT.failed;
+    });
   },
 };

@@ -21,20 +21,15 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, ready tasks withou
   --fail-on warn         exit with 1 on a warning; with --watch, at the first one
   --max-wait <duration>  a task that is ready for longer is a warning; default: 5m`,
   example: 'inspect queue orders --watch',
-  options: {
-    json: { type: 'boolean' },
-    watch: { type: 'boolean' },
-    interval: { type: 'string' },
-    'fail-on': { type: 'string' },
-    'max-wait': { type: 'string' },
-  },
+  maxWords: Infinity,
+  texts: ['interval', 'fail-on', 'max-wait'],
+  flags: ['json', 'watch'],
 
   async run(given, terminal) {
     const look = lookOf(given.words, connect(given, terminal));
     const intervalMs = given.duration('interval', { min: 100, max: DAY_MS }) ?? 2000;
     const maxWaitMs = given.duration('max-wait', { min: 0, max: 365 * DAY_MS }) ?? 300_000;
-    const failOn = given.text('fail-on');
-    if (failOn !== undefined && failOn !== 'warn') throw new UsageError(`--fail-on ${failOn}: must be warn`);
+    const failOn = given.oneOf('fail-on', ['warn']);
     const show = async (seen: Seen): Promise<ExitCode> => {
       await terminal.output.text(textOf(seen, given, terminal));
       const warnings = seen.queues.flatMap((queue) =>

@@ -5,7 +5,8 @@ import type { RecordKind } from '../../engine/moving/moved.js';
 import type { Migrated, Phase } from '../../migration/migrate.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { type Given, UsageError } from '../command-line/given.js';
-import { withoutStack, opened, places, withPlaces, type OpenPlace, type Place } from './open-places.js';
+import type { OpenPlace, Place } from '../../migration/places.js';
+import { places, withPlaces, type Opening } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
 /** With more skew leases and times to live end noticeably early or late. */
@@ -35,20 +36,10 @@ Settings of the service apply (WORKFLOW_INDEX, REDIS_NAMESPACE, …): run it in 
 TO_ADMIN_TOKEN or ADMIN_TOKEN is sent to a service that requires one. Exits with 1 on any loss or conflict.`,
   example: 'migrate --from ./data --to redis://127.0.0.1:6379 --dry-run',
   isWithoutService: true,
-  options: {
-    from: { type: 'string' },
-    to: { type: 'string' },
-    'on-conflict': { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    ledger: { type: 'string' },
-    'from-namespace': { type: 'string' },
-    'to-namespace': { type: 'string' },
-    verbose: { type: 'boolean' },
-    json: { type: 'boolean' },
-  },
+  texts: ['from', 'to', 'on-conflict', 'ledger', 'from-namespace', 'to-namespace'],
+  flags: ['dry-run', 'verbose', 'json'],
 
   async run(given, terminal) {
-    given.noWords();
     const onConflict = given.oneOf('on-conflict', ON_CONFLICT) ?? 'fail';
     const [fromText, toText] = [given.textRequired('from'), given.textRequired('to')];
     if (fromText === toText && given.text('from-namespace') === given.text('to-namespace')) {
@@ -57,16 +48,16 @@ TO_ADMIN_TOKEN or ADMIN_TOKEN is sent to a service that requires one. Exits with
     const { openSource, openTarget, placeOf } = await places();
     const [from, to] = [placeOf(fromText), placeOf(toText)];
     const { env } = given;
-    const tokenOf = (side: string) => env[`${side}_ADMIN_TOKEN`] ?? env['ADMIN_TOKEN'];
-    const source = { env, namespace: given.text('from-namespace'), token: tokenOf('FROM') };
-    const target = { env, namespace: given.text('to-namespace'), token: tokenOf('TO') };
-    return withoutStack(terminal, () => {
-      const openFrom = () => opened(from, openSource(from, source));
-      if (to.kind === 'file') return withPlaces([openFrom], (place) => toFile(place as OpenPlace, to, given, terminal));
-      return withPlaces([openFrom, () => opened(to, openTarget(to, target))], (a, b) =>
-        move({ from, to, source: a as OpenPlace, target: b as OpenPlace, onConflict }, given, terminal),
-      );
+    const optionsOf = (side: 'from' | 'to') => ({
+      env,
+      namespace: given.text(`${side}-namespace`),
+      token: env[`${side.toUpperCase()}_ADMIN_TOKEN`] ?? env['ADMIN_TOKEN'],
     });
+    const opening: Opening<OpenPlace> = [from, () => openSource(from, optionsOf('from'))];
+    if (to.kind === 'file') return withPlaces(terminal, [opening], (source) => toFile(source, to, given, terminal));
+    return withPlaces(terminal, [opening, [to, () => openTarget(to, optionsOf('to'))]], (source, target) =>
+      move({ from, to, source, target, onConflict }, given, terminal),
+    );
   },
 };
 

@@ -1,5 +1,5 @@
 import { ProblemError, UnreachableError } from '../../client/index.js';
-import type { OpenPlace, Place, PlaceOptions } from '../../migration/places.js';
+import type { Place } from '../../migration/places.js';
 import { EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 
 /** Loaded lazily: this pulls in the code of the whole service, which the other commands do not need. */
@@ -11,49 +11,50 @@ export async function places(): Promise<typeof import('../../migration/places.js
 }
 
 /** A place cannot be opened. Only the message is printed. */
-export class PlaceError extends Error {}
+class PlaceError extends Error {}
 
-/** @throws PlaceError @throws ProblemError @throws UnreachableError */
-export async function opened<T>(place: Pick<Place, 'name'>, open: Promise<T>): Promise<T> {
-  try {
-    return await open;
-  } catch (error) {
-    if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
-    // Compared by name: the class is in code that is loaded lazily.
-    if (error instanceof Error && error.name === 'UnreachableRedisError') throw new UnreachableError(error.message);
-    throw new PlaceError(`${place.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+/** A place and the start of its opening. */
+export type Opening<T> = readonly [Pick<Place, 'name'>, () => Promise<T>];
+
+interface Closable {
+  close(): Promise<void>;
 }
 
-/** Opens the places in order, runs, and closes all of them. */
-export async function withPlaces<T>(
-  open: readonly (() => Promise<OpenPlace>)[],
-  run: (...places: OpenPlace[]) => Promise<T>,
-): Promise<T> {
-  const places: OpenPlace[] = [];
+/** Opens the places in order, runs, and closes all of them. Prints place and service errors without their stack. */
+export async function withPlaces<T extends Closable[]>(
+  { note }: Terminal,
+  openings: { readonly [I in keyof T]: Opening<T[I]> },
+  run: (...places: T) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const places: Closable[] = [];
   try {
-    for (const one of open) places.push(await one());
-    return await run(...places);
-  } finally {
-    for (const place of places) await place.close();
-  }
-}
-
-/** Prints place and service errors without their stack. */
-export async function withoutStack(terminal: Terminal, run: () => Promise<ExitCode>): Promise<ExitCode> {
-  try {
-    return await run();
+    try {
+      for (const opening of openings) places.push(await opened(opening));
+      return await run(...(places as T));
+    } finally {
+      for (const place of places) await place.close();
+    }
   } catch (error) {
     if (!(error instanceof PlaceError) && !isService(error)) throw error;
-    terminal.note(`waymark: ${(error as Error).message}`);
+    note(`waymark: ${error.message}`);
     return EXIT.failed;
   }
 }
 
-function isService(error: unknown): boolean {
+/** @throws PlaceError @throws ProblemError @throws UnreachableError */
+async function opened<T>([{ name }, open]: Opening<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof ProblemError || error instanceof UnreachableError) throw error;
+    // Compared by name: the class is in code that is loaded lazily.
+    if (error instanceof Error && error.name === 'UnreachableRedisError') throw new UnreachableError(error.message);
+    throw new PlaceError(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function isService(error: unknown): error is Error {
   return (
     error instanceof Error && 'code' in error && !(error instanceof ProblemError) && typeof error.code === 'string'
   );
 }
-
-export type { OpenPlace, Place, PlaceOptions };

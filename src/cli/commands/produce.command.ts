@@ -25,18 +25,9 @@ export const produceCommand: Command = {
   --dedupe-key <key>     prints the task with this key of the last 24 h, if there is one, with "duplicate":true, instead of
                          creating another`,
   example: `produce --topic orders --payload '{"order":17}'`,
-  options: {
-    topic: { type: 'string' },
-    payload: { type: 'string' },
-    count: { type: 'string' },
-    priority: { type: 'string' },
-    delay: { type: 'string' },
-    workflow: { type: 'string' },
-    'dedupe-key': { type: 'string' },
-  },
+  texts: ['topic', 'payload', 'count', 'priority', 'delay', 'workflow', 'dedupe-key'],
 
   async run(given, terminal) {
-    given.noWords();
     const queue = given.textRequired('topic');
     const count = given.integer('count', { min: 1, max: MAX_COUNT }) ?? 1;
     const dedupeKey = given.text('dedupe-key');

@@ -12,12 +12,12 @@ export const publishCommand: Command = {
   --type <type>          type of the message, such as routing_decision
   --payload <payload>    JSON, the name of a file with JSON, or - for stdin; default: {}`,
   example: `publish news --type greeting --payload '{"text":"hello"}'`,
-  options: { type: { type: 'string' }, payload: { type: 'string' } },
+  maxWords: 1,
+  texts: ['type', 'payload'],
 
   async run(given, terminal) {
     const [channel] = given.words;
     if (channel === undefined) throw new UsageError('the name of a channel is missing');
-    given.noWords(1);
     const type = given.textRequired('type');
     const client = connect(given, terminal);
     const payload = await readPayload(given.text('payload'), terminal);

@@ -17,10 +17,8 @@ export const smokeCommand: Command = {
 
 Removes its workflows and tasks; the empty queue waymark-smoke stays listed. Nothing is retried.`,
   example: 'smoke --url http://127.0.0.1:3000',
-  options: {},
 
   async run(given, terminal) {
-    given.noWords();
     const client = connect(given, terminal, 0);
     const startedAt = performance.now();
     const { output } = terminal;

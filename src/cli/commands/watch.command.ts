@@ -21,18 +21,10 @@ export const watchCommand: Command = {
   --count <n>            end after this many
   --json                 print events as the service sends them`,
   example: "watch --type 'workflow.*' --since 0",
-  options: {
-    workflow: { type: 'string' },
-    'id-prefix': { type: 'string' },
-    channel: { type: 'string' },
-    type: { type: 'string' },
-    since: { type: 'string' },
-    count: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  texts: ['workflow', 'id-prefix', 'channel', 'type', 'since', 'count'],
+  flags: ['json'],
 
   async run(given, terminal) {
-    given.noWords();
     const filter = {
       workflow: given.text('workflow'),
       idPrefix: given.text('id-prefix'),

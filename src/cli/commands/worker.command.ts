@@ -25,17 +25,9 @@ export const workerCommand: Command = {
   --stop-timeout <duration>  time that running tasks have after SIGTERM or SIGINT, when no more are claimed; the rest is
                          then released; default: 20s. A second signal releases at once`,
   example: 'worker --topic orders --concurrency 4 --exec ./handle-order.sh',
-  options: {
-    topic: { type: 'string' },
-    consumer: { type: 'string' },
-    concurrency: { type: 'string' },
-    exec: { type: 'string' },
-    lease: { type: 'string' },
-    'stop-timeout': { type: 'string' },
-  },
+  texts: ['topic', 'consumer', 'concurrency', 'exec', 'lease', 'stop-timeout'],
 
   async run(given, terminal) {
-    given.noWords();
     const queue = given.textRequired('topic');
     const name = given.text('consumer') ?? defaultName();
     const concurrency = given.integer('concurrency', { min: 1, max: 50 }) ?? 1;
