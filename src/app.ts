@@ -49,12 +49,8 @@ export async function createApp(
   });
   allowLargeBodies(app, SEVERAL, Math.max(SEVERAL_BYTES, config.maxStateBytes + ENVELOPE_BYTES));
   useHttp(app, [measureRequests(app.get(Metrics)), logRequests(logger)]);
-  describeApi(app, docs);
-  return app;
-}
-
-function describeApi(app: NestFastifyApplication, docs: boolean): void {
   const document = createDocument(app);
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   serveDocument(app, document, docs);
+  return app;
 }

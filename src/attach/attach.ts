@@ -240,13 +240,8 @@ export class Attach implements OnModuleDestroy {
       const newest: WorkflowRecord[] = [];
       let after: ListPosition | undefined;
       do {
-        const page = await memory.list(tenant, {
-          filter: {},
-          sort: '-updatedAt',
-          limit: 100,
-          includeState: true,
-          ...(after && { after }),
-        });
+        const options = { filter: {}, sort: '-updatedAt', limit: 100, includeState: true } as const;
+        const page = await memory.list(tenant, { ...options, ...(after && { after }) });
         for (const { state = '', ...meta } of page.items) {
           bytesLeft -= state.length;
           if (bytesLeft > 0) newest.push({ ...meta, state });

@@ -25,14 +25,7 @@ export class ChangedRecords {
   }
 
   /** Returns all records and clears the set. Tasks come before workflows, because putting a task changes its workflow's deadline. */
-  take(): {
-    readonly records: readonly {
-      readonly tenant: string;
-      readonly kind: RecordKind;
-      readonly ids: readonly string[];
-    }[];
-    readonly outcomes: ReadonlyMap<string, ReadonlySet<string>>;
-  } {
+  take() {
     const order: readonly RecordKind[] = ['queue', 'task', 'workflow'];
     const records = [...this.#records.values()]
       .map(({ tenant, kind, ids }) => ({ tenant, kind, ids: [...ids] }))

@@ -59,12 +59,7 @@ export function problemErrorOf(problem: ProblemDocument, retryAfterMs?: number):
 
 /** True for errors after which the caller no longer has the task. */
 export function isFinal(error: unknown): boolean {
-  return (
-    error instanceof LeaseLostError ||
-    error instanceof TaskCancelledError ||
-    error instanceof TaskNotFoundError ||
-    error instanceof TaskEndedError
-  );
+  return [LeaseLostError, TaskCancelledError, TaskNotFoundError, TaskEndedError].some((kind) => error instanceof kind);
 }
 
 /** True when a retry with the same key is safe and may succeed. */

@@ -10,6 +10,7 @@ const HEARTBEATS_PER_LEASE = 3;
 export class LeasedTask {
   readonly #aborted = new AbortController();
   readonly #ended = new AbortController();
+  readonly signal = this.#aborted.signal;
   #isLost = false;
 
   constructor(
@@ -18,10 +19,6 @@ export class LeasedTask {
     private readonly leaseMs: number,
   ) {
     void this.#keepLease();
-  }
-
-  get signal(): AbortSignal {
-    return this.#aborted.signal;
   }
 
   /** Another worker has the task, or it has ended: reports would be refused. */
@@ -57,14 +54,10 @@ export class LeasedTask {
   async #heartbeat(): Promise<void> {
     const intervalMs = this.leaseMs / HEARTBEATS_PER_LEASE;
     try {
-      const options = { signal: this.#ended.signal, timeoutMs: Math.min(intervalMs, 10_000) };
-      this.#handleAnswer(
-        await this.client.heartbeat(this.task, this.leaseMs, {
-          ...options,
-          // The next heartbeat retries: an expired lease can be renewed until another worker claims the task.
-          retry: { maxMs: intervalMs / 2, giveUpAfterMs: intervalMs },
-        }),
-      );
+      // The next heartbeat retries: an expired lease can be renewed until another worker claims the task.
+      const retry = { maxMs: intervalMs / 2, giveUpAfterMs: intervalMs };
+      const options = { signal: this.#ended.signal, timeoutMs: Math.min(intervalMs, 10_000), retry };
+      this.#handleAnswer(await this.client.heartbeat(this.task, this.leaseMs, options));
     } catch (error) {
       this.#handleError(error);
     }

@@ -46,16 +46,9 @@ export class WaymarkClient {
 
   /** The next tasks of the queue; none when there was none within `waitMs`. */
   async claim(queue: string, { claimId, ...body }: Claim, options?: CallOptions): Promise<readonly ClaimedTask[]> {
-    const answer = await this.#requester.send(
-      {
-        method: 'POST',
-        path: `${queuePath(queue)}/claims`,
-        body,
-        headers: { 'claim-id': claimId },
-        waitMs: body.waitMs ?? 0,
-      },
-      options,
-    );
+    const path = `${queuePath(queue)}/claims`;
+    const call = { method: 'POST', path, body, headers: { 'claim-id': claimId }, waitMs: body.waitMs ?? 0 } as const;
+    const answer = await this.#requester.send(call, options);
     return answer.status === 204 ? [] : claimedOf(answer);
   }
 
@@ -127,10 +120,8 @@ export class WaymarkClient {
     id: string,
     { reason, force, ...options }: CallOptions & { readonly reason?: string; readonly force?: boolean } = {},
   ): Promise<Task> {
-    return this.#json(
-      { method: 'POST', path: `${taskPath(id)}/cancel`, body: { reason, force }, isKeyed: true },
-      options,
-    );
+    const body = { reason, force };
+    return this.#json({ method: 'POST', path: `${taskPath(id)}/cancel`, body, isKeyed: true }, options);
   }
 
   /** Returns the task at once or, with `waitMs`, when it has ended or the time is over. */
@@ -157,10 +148,8 @@ export class WaymarkClient {
   ): AsyncGenerator<ProgressEvent> {
     for (let next = after, ended = false; !ended;) {
       const path = `${taskPath(id)}/events?after=${next}&waitMs=${WAIT_MS}`;
-      const read = await this.#json<{ events: ProgressEvent[]; next: number; ended: boolean }>(
-        { method: 'GET', path, waitMs: WAIT_MS },
-        options,
-      );
+      const call = { method: 'GET', path, waitMs: WAIT_MS } as const;
+      const read = await this.#json<{ events: ProgressEvent[]; next: number; ended: boolean }>(call, options);
       yield* read.events;
       // More events may follow a page of an ended task; the last page is empty.
       ended = read.ended && read.events.length === 0;
@@ -212,10 +201,8 @@ export class WaymarkClient {
     { ttlSeconds, ifMatch, ...options }: CallOptions & PutOptions = {},
   ): Promise<Workflow> {
     const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
-    return this.#json(
-      { method: 'PUT', path: workflowPath(id), body: { state, ttlSeconds }, headers, isKeyed: true },
-      options,
-    );
+    const body = { state, ttlSeconds };
+    return this.#json({ method: 'PUT', path: workflowPath(id), body, headers, isKeyed: true }, options);
   }
 
   getWorkflow(id: string, options?: CallOptions): Promise<Workflow> {

@@ -31,6 +31,8 @@ export interface WorkerEvent {
   readonly error?: unknown;
 }
 
+const DEFAULTS = { concurrency: 1, leaseMs: 30_000, waitMs: 20_000, graceMs: 5000, onEvent: () => undefined };
+
 /** A result may have taken an hour, so reporting it is retried for long. */
 const REPORT_RETRY_MS = 10 * 60_000;
 /** While the worker stops, reports are retried only briefly. */
@@ -59,14 +61,7 @@ export class Worker {
     private readonly client: WaymarkClient,
     options: WorkerOptions,
   ) {
-    this.#options = {
-      concurrency: 1,
-      leaseMs: 30_000,
-      waitMs: 20_000,
-      graceMs: 5000,
-      onEvent: () => undefined,
-      ...options,
-    };
+    this.#options = { ...DEFAULTS, ...options };
   }
 
   /**

@@ -19,22 +19,16 @@ export interface PutOptions {
 
 export type Expect = { readonly version: number } | { readonly etag: string } | { readonly exists: boolean };
 
+interface Write extends Omit<PutOptions, 'ifMatch'> {
+  readonly id: string;
+  readonly expect?: Expect;
+}
+
 /** The parts of one atomic step: all or nothing. */
 export interface Commit {
   readonly ack?: { readonly taskId: string; readonly leaseToken: string; readonly result?: unknown };
-  readonly puts?: readonly {
-    readonly id: string;
-    readonly state: unknown;
-    readonly expect?: Expect;
-    readonly ttlSeconds?: number | null | 'keep';
-  }[];
-  readonly patches?: readonly {
-    readonly id: string;
-    readonly merge?: unknown;
-    readonly patch?: readonly object[];
-    readonly expect?: Expect;
-    readonly ttlSeconds?: number | null | 'keep';
-  }[];
+  readonly puts?: readonly (Write & { readonly state: unknown })[];
+  readonly patches?: readonly (Write & { readonly merge?: unknown; readonly patch?: readonly object[] })[];
   readonly deletes?: readonly { readonly id: string; readonly expect?: Expect }[];
   readonly enqueue?: readonly (NewTask & { readonly queue: string })[];
   readonly publish?: readonly { readonly channel: string; readonly type: string; readonly payload?: unknown }[];

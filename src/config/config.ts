@@ -11,7 +11,7 @@ export interface TlsConfig {
   readonly servername: string | undefined;
 }
 
-/** Any Redis but a single server with Redis' own protocol. */
+/** A Redis other than a single server with Redis' own protocol. */
 export type RedisTopology =
   | {
       readonly kind: 'sentinel';

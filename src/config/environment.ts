@@ -22,23 +22,14 @@ const addresses = matching(
 );
 
 /** Query names of the listing, and `__proto__`. */
-const RESERVED_FIELDS = [
-  'limit',
-  'cursor',
-  'sort',
-  'idPrefix',
-  'updatedAfter',
-  'updatedBefore',
-  'include',
-  '__proto__',
-];
+const RESERVED = ['limit', 'cursor', 'sort', 'idPrefix', 'updatedAfter', 'updatedBefore', 'include', '__proto__'];
 
 const index = accepted(
   'isIndex',
   (pointers) => {
     try {
       const names = itemsOf(pointers).map((pointer) => parsePointer(pointer).at(-1) ?? '');
-      const isUsable = (name: string) => /^[A-Za-z0-9_.-]+$/.test(name) && !RESERVED_FIELDS.includes(name);
+      const isUsable = (name: string) => /^[A-Za-z0-9_.-]+$/.test(name) && !RESERVED.includes(name);
       return new Set(names).size === names.length && names.every(isUsable);
     } catch {
       return false;

@@ -22,25 +22,15 @@ export function readConfig(
   const problems: EnvironmentProblem[] = [];
   const given = givenSettings(env, problems);
   const { values } = given;
+  const refuse = (name: string, says: string) => problems.push({ name, value: values[name], says });
   const read = plainToInstance(Environment, values, { exposeDefaultValues: true });
   for (const { property } of validateSync(read)) {
     const allowed = SETTINGS.find(({ name }) => name === property)?.is.allowed ?? 'another value';
-    problems.push({ name: property, value: values[property], says: withoutBackticks(`must be ${allowed}`) });
+    refuse(property, withoutBackticks(`must be ${allowed}`));
   }
-  if (read.HEADERS_TIMEOUT > read.REQUEST_TIMEOUT) {
-    problems.push({
-      name: 'HEADERS_TIMEOUT',
-      value: values['HEADERS_TIMEOUT'],
-      says: 'must not be longer than REQUEST_TIMEOUT',
-    });
-  }
-  if (read.WEBSOCKET_PORT !== undefined && read.WEBSOCKET_PORT !== 0 && read.WEBSOCKET_PORT === read.PORT) {
-    problems.push({
-      name: 'WEBSOCKET_PORT',
-      value: values['WEBSOCKET_PORT'],
-      says: 'must be another one than PORT, where WebSockets are at /ws',
-    });
-  }
+  if (read.HEADERS_TIMEOUT > read.REQUEST_TIMEOUT) refuse('HEADERS_TIMEOUT', 'must not be longer than REQUEST_TIMEOUT');
+  if (read.WEBSOCKET_PORT === read.PORT && read.PORT !== 0)
+    refuse('WEBSOCKET_PORT', 'must be another one than PORT, where WebSockets are at /ws');
   const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   for (const [name, check] of Object.entries(checks))

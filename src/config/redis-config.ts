@@ -5,14 +5,19 @@ import type { EnvironmentProblem } from './invalid-environment.error.js';
 
 type Value = string | number | boolean | undefined;
 
+/** Reports a problem of a setting; `value` is the given one when absent. */
+type Says = (name: SettingName, text: string, value?: string) => void;
+
 /** Joins the settings of Redis. Two settings of the same thing must agree. */
 export function redisConfig(read: Environment, problems: EnvironmentProblem[]): RedisConfig {
-  const topology = topologyOf(read, problems);
-  const url = topology === undefined ? urlOf(read, problems) : undefined;
+  const says: Says = (name, text, value = name === 'REDIS_TLS_CA' ? undefined : valueOf(read, name)) =>
+    void problems.push({ name, value, says: text });
+  const topology = topologyOf(read, says);
+  const url = topology === undefined ? urlOf(read, says) : undefined;
   return {
     ...(topology && { topology }),
-    ...addressOf(read, url, topology, problems),
-    tls: tlsOf(read, url, topology, problems),
+    ...addressOf(read, says, url, topology),
+    tls: tlsOf(read, says, url, topology),
     namespace: read.REDIS_NAMESPACE,
     maxConnections: read.REDIS_MAX_CONNECTIONS,
     commandTimeoutMs: read.REDIS_SOCKET_TIMEOUT,
@@ -29,17 +34,6 @@ export function redisConfig(read: Environment, problems: EnvironmentProblem[]): 
   };
 }
 
-/** True if a setting has an address of Redis; then USE_REDIS is true by default. */
-export function namesRedis(read: Environment): boolean {
-  return [
-    read.REDIS_URL,
-    read.REDIS_HOST,
-    read.REDIS_SENTINELS,
-    read.REDIS_CLUSTER_NODES,
-    read.UPSTASH_REDIS_REST_URL,
-  ].some((value) => value !== undefined);
-}
-
 /** The settings with an address of Redis, each with the settings that need it. */
 const WAYS = {
   REDIS_URL: [],
@@ -48,12 +42,21 @@ const WAYS = {
   REDIS_CLUSTER_NODES: [],
   UPSTASH_REDIS_REST_URL: ['UPSTASH_REDIS_REST_TOKEN'],
 } as const satisfies Partial<Record<SettingName, readonly SettingName[]>>;
+type Way = keyof typeof WAYS;
 
-function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTopology | undefined {
-  const says = (name: SettingName, text: string) => problems.push({ name, value: valueOf(read, name), says: text });
+/** True if a setting has an address of Redis; then USE_REDIS is true by default. */
+export function namesRedis(read: Environment): boolean {
+  return namedWays(read).length > 0;
+}
+
+function namedWays(read: Environment): Way[] {
+  return (Object.keys(WAYS) as Way[]).filter((name) => valueOf(read, name) !== undefined);
+}
+
+function topologyOf(read: Environment, says: Says): RedisTopology | undefined {
   // Upstash gives both addresses of a database; REDIS_PROTOCOL then decides.
   const passedOver = read.REDIS_PROTOCOL && { redis: 'UPSTASH_REDIS_REST_URL', rest: 'REDIS_URL' }[read.REDIS_PROTOCOL];
-  const named = (Object.keys(WAYS) as (keyof typeof WAYS)[]).filter((name) => valueOf(read, name) !== undefined);
+  const named = namedWays(read);
   const given = named.filter((name) => name !== passedOver);
   // REDIS_URL and REDIS_HOST may be given together if they agree; all others exclude each other.
   const [way, other] = given.filter((name) => name !== 'REDIS_HOST' || !given.includes('REDIS_URL')).toReversed();
@@ -64,7 +67,7 @@ function topologyOf(read: Environment, problems: EnvironmentProblem[]): RedisTop
     );
   for (const [owner, names] of Object.entries(WAYS)) {
     for (const name of names as readonly SettingName[]) {
-      if (owner !== 'REDIS_HOST' && !named.includes(owner as keyof typeof WAYS) && valueOf(read, name) !== undefined)
+      if (owner !== 'REDIS_HOST' && !named.includes(owner as Way) && valueOf(read, name) !== undefined)
         says(name, `means nothing without ${owner}`);
     }
   }
@@ -114,30 +117,23 @@ function valueOf(read: Environment, name: SettingName): string | undefined {
 function addressesOf(text = ''): Address[] {
   return text.split(',').map((part) => {
     const colon = part.lastIndexOf(':');
-    return {
-      host: part
-        .slice(0, colon)
-        .trim()
-        .replace(/^\[|\]$/g, ''),
-      port: Number(part.slice(colon + 1)),
-    };
+    return { host: withoutBrackets(part.slice(0, colon).trim()), port: Number(part.slice(colon + 1)) };
   });
+}
+
+/** An IPv6 address stands in brackets before a port. */
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[|\]$/g, '');
 }
 
 type Where = Pick<RedisConfig, 'host' | 'port' | 'username' | 'password' | 'db'>;
 
 /** Address and user, from the URL or from the single settings. */
-function addressOf(
-  read: Environment,
-  url: ParsedUrl | undefined,
-  topology: RedisTopology | undefined,
-  problems: EnvironmentProblem[],
-): Where {
+function addressOf(read: Environment, says: Says, url?: ParsedUrl, topology?: RedisTopology): Where {
   const [first] =
     topology?.kind === 'sentinel' ? topology.sentinels : topology?.kind === 'cluster' ? topology.nodes : [];
   const disagree = (name: SettingName, own: Value, inUrl: Value) => {
-    if (own !== undefined && inUrl !== undefined && own !== inUrl)
-      problems.push({ name, value: String(own), says: 'disagrees with REDIS_URL; give it once' });
+    if (own !== undefined && inUrl !== undefined && own !== inUrl) says(name, 'disagrees with REDIS_URL; give it once');
   };
   disagree('REDIS_HOST', read.REDIS_HOST, url?.host);
   disagree('REDIS_PORT', read.REDIS_PORT, url?.port);
@@ -153,21 +149,14 @@ function addressOf(
   };
 }
 
-function tlsOf(
-  read: Environment,
-  url: ParsedUrl | undefined,
-  topology: RedisTopology | undefined,
-  problems: EnvironmentProblem[],
-): TlsConfig | false {
-  const says = (name: SettingName, text: string) =>
-    problems.push({ name, value: name === 'REDIS_TLS_CA' ? undefined : valueOf(read, name), says: text });
+function tlsOf(read: Environment, says: Says, url?: ParsedUrl, topology?: RedisTopology): TlsConfig | false {
   if (url !== undefined && read.REDIS_TLS !== undefined && read.REDIS_TLS !== url.tls)
     says('REDIS_TLS', `disagrees with REDIS_URL, which is ${url.tls ? 'rediss://' : 'redis://'}; give it once`);
   if (topology?.kind === 'rest' && read.REDIS_TLS !== undefined)
     says('REDIS_TLS', 'means nothing with UPSTASH_REDIS_REST_URL, where https:// says it');
   if (read.REDIS_TLS ?? url?.tls ?? false) {
     return {
-      ca: read.REDIS_TLS_CA === undefined ? undefined : pemOf(read.REDIS_TLS_CA, problems),
+      ca: read.REDIS_TLS_CA === undefined ? undefined : pemOf(read.REDIS_TLS_CA, says),
       rejectUnauthorized: read.REDIS_TLS_REJECT_UNAUTHORIZED,
       servername: read.REDIS_TLS_SERVERNAME,
     };
@@ -180,47 +169,37 @@ function tlsOf(
 }
 
 /** PEM text, perhaps with its line ends written as \n, or the path of a file with it. */
-function pemOf(given: string, problems: EnvironmentProblem[]): string {
+function pemOf(given: string, says: Says): string {
   const isText = given.includes('-----BEGIN');
   try {
     const text = isText ? given.replaceAll('\\n', '\n') : readFileSync(given, 'utf8');
     if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
-    problems.push({ name: 'REDIS_TLS_CA', value: isText ? undefined : given, says: 'holds no certificate in PEM' });
+    says('REDIS_TLS_CA', 'holds no certificate in PEM', isText ? undefined : given);
   } catch {
-    problems.push({ name: 'REDIS_TLS_CA', value: given, says: 'cannot be read' });
+    says('REDIS_TLS_CA', 'cannot be read', given);
   }
   return '';
 }
 
-interface ParsedUrl {
-  readonly host: string;
-  readonly port: number | undefined;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly db: number | undefined;
-  readonly tls: boolean;
-}
-
-function urlOf(read: Environment, problems: EnvironmentProblem[]): ParsedUrl | undefined {
-  if (read.REDIS_URL === undefined) return undefined;
-  const url = parsed(read.REDIS_URL);
-  if (url === undefined) {
-    problems.push({
-      name: 'REDIS_URL',
-      value: read.REDIS_URL,
-      says: 'must be a redis:// or rediss:// URL; @ : / # in the password must be URL-encoded (%40 %3A %2F %23)',
-    });
-  }
+function urlOf({ REDIS_URL }: Environment, says: Says): ParsedUrl | undefined {
+  const url = REDIS_URL === undefined ? undefined : parsed(REDIS_URL);
+  if (REDIS_URL !== undefined && url === undefined)
+    says(
+      'REDIS_URL',
+      'must be a redis:// or rediss:// URL; @ : / # in the password must be URL-encoded (%40 %3A %2F %23)',
+    );
   return url;
 }
 
-function parsed(text: string): ParsedUrl | undefined {
+type ParsedUrl = NonNullable<ReturnType<typeof parsed>>;
+
+function parsed(text: string) {
   // A bare # or / in a password would truncate it silently, so the form is checked first.
   if (!/^rediss?:\/\/([^/@#?]*@)?[^/@#?]+(\/\d*)?(\?.*)?$/.test(text)) return undefined;
   try {
     const url = new URL(text);
     return {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
+      host: withoutBrackets(url.hostname),
       port: url.port === '' ? undefined : Number(url.port),
       username: url.username === '' ? undefined : decodeURIComponent(url.username),
       password: url.password === '' ? undefined : decodeURIComponent(url.password),

@@ -16,7 +16,7 @@ export interface Declaration {
   readonly otherwise?: string;
   /** Names that the guides of older stores use for the same thing. */
   readonly aliases?: readonly string[];
-  /** Never shown; may be given as a file, in `<name>_FILE`. */
+  /** The value is never shown and may be given as a file, in `<name>_FILE`. */
   readonly secret?: true;
   /** Heading in docs/settings.md that starts here. */
   readonly section?: string;

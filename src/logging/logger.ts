@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type Logger } from 'pino';
+import { pino, type Level, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
 
 /** The log of the framework, the service and its requests: JSON lines, or text on a terminal. */
@@ -27,31 +27,13 @@ export class NestLogger implements LoggerService {
     this.#write(FRAMEWORK.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
-  error(message: unknown, ...rest: unknown[]): void {
-    this.#write('error', message, rest);
-  }
+  readonly error = (message: unknown, ...rest: unknown[]): void => this.#write('error', message, rest);
+  readonly warn = (message: unknown, ...rest: unknown[]): void => this.#write('warn', message, rest);
+  readonly debug = (message: unknown, ...rest: unknown[]): void => this.#write('debug', message, rest);
+  readonly verbose = (message: unknown, ...rest: unknown[]): void => this.#write('trace', message, rest);
+  readonly fatal = (message: unknown, ...rest: unknown[]): void => this.#write('fatal', message, rest);
 
-  warn(message: unknown, ...rest: unknown[]): void {
-    this.#write('warn', message, rest);
-  }
-
-  debug(message: unknown, ...rest: unknown[]): void {
-    this.#write('debug', message, rest);
-  }
-
-  verbose(message: unknown, ...rest: unknown[]): void {
-    this.#write('trace', message, rest);
-  }
-
-  fatal(message: unknown, ...rest: unknown[]): void {
-    this.#write('fatal', message, rest);
-  }
-
-  #write(
-    level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace',
-    message: unknown,
-    rest: readonly unknown[],
-  ): void {
+  #write(level: Level, message: unknown, rest: readonly unknown[]): void {
     const context = rest.at(-1);
     const stack = rest.length > 1 ? rest[0] : undefined;
     const fields = { ...(typeof context === 'string' && { context }), ...(typeof stack === 'string' && { stack }) };

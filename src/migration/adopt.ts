@@ -8,18 +8,8 @@ export interface AdoptObserver {
   failed(id: string, reason: string): void;
 }
 
-export interface Adopted {
-  readonly adopted: number;
-  readonly failed: number;
-  readonly examined: number;
-}
-
 /** Turns all values that an older program wrote into workflows, for all tenants. */
-export async function adoptAll(
-  { engine, connections }: OpenRedis,
-  isDryRun: boolean,
-  observer: AdoptObserver,
-): Promise<Adopted> {
+export async function adoptAll({ engine, connections }: OpenRedis, isDryRun: boolean, observer: AdoptObserver) {
   const done = { adopted: 0, failed: 0, examined: 0 };
   const fail = (id: string, reason: string) => {
     done.failed++;

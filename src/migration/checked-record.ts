@@ -15,7 +15,7 @@ const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const MAX_TEXT_CHARACTERS = 4096;
 /** End of the year 9999, the last time that RFC 3339 can express. */
 const MAX_TIME_MS = 253_402_300_799_999;
-/** Well below the limit of exact integers. */
+/** Below the limit of exact integers. */
 const MAX_INTEGER = 2 ** 52;
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -31,13 +31,9 @@ export class Ledger {
   }
 
   add(kind: RecordKind, tenant: string, records: readonly { readonly id: string; readonly stamp: string }[]): void {
-    const fresh: string[] = [];
-    for (const { id, stamp } of records) {
-      const mark = markOf(kind, tenant, id, stamp);
-      if (this.#marks.has(mark)) continue;
-      this.#marks.add(mark);
-      fresh.push(mark);
-    }
+    const marks = new Set(records.map(({ id, stamp }) => markOf(kind, tenant, id, stamp)));
+    const fresh = [...marks].filter((mark) => !this.#marks.has(mark));
+    for (const mark of fresh) this.#marks.add(mark);
     // The leading line break ends a line that was cut.
     if (this.file !== undefined && fresh.length > 0)
       appendFileSync(this.file, `\n${fresh.join('\n')}\n`, { mode: 0o600 });

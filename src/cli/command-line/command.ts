@@ -40,7 +40,7 @@ export interface Command {
   readonly help: string;
   /** A command line that works, without `waymark`. */
   readonly example: string;
-  /** It asks no service, so its help has no --url. */
+  /** The command asks no service, so its help has no --url. */
   readonly isWithoutService?: true;
   /** Names of the options with a value, and of those without. */
   readonly texts?: readonly string[];

@@ -2,7 +2,7 @@ import { WaymarkClient } from '../../client/index.js';
 import type { Terminal } from './command.js';
 import type { Given } from './given.js';
 
-/** Long enough for a restart of the service, short enough at a terminal. */
+/** Longer than a restart of the service takes, and short enough at a terminal. */
 const GIVE_UP_AFTER_MS = 5000;
 
 /** A client of the service at --url; retries are reported on stderr. */

@@ -59,7 +59,7 @@ export class Given {
     throw new UsageError(`--${name} ${text}: must be ${allowed.join(', ')}`);
   }
 
-  /** In milliseconds. @throws UsageError */
+  /** Milliseconds. @throws UsageError */
   duration(name: string, { min, max }: Range): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;

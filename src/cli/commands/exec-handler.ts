@@ -57,7 +57,7 @@ interface Finished {
   /** Exit code, or name of the signal. */
   readonly code: number | string;
   readonly stdout: string;
-  /** Its last characters. */
+  /** The last characters of stderr. */
   readonly stderr: string;
 }
 

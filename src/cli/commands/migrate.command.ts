@@ -9,7 +9,7 @@ import type { OpenPlace, Place } from '../../migration/places.js';
 import { places, withPlaces, type Opening } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
-/** With more skew leases and times to live end noticeably early or late. */
+/** With more skew, leases and times to live end too early or too late. */
 const MAX_SKEW_MS = 2000;
 const PROGRESS_INTERVAL_MS = 1000;
 
@@ -120,9 +120,9 @@ async function toFile(source: OpenPlace, to: Place, given: Given, terminal: Term
   const report = new Report(given, terminal);
   report.phase('copy', 0);
   if (given.flag('dry-run')) throw new UsageError('--dry-run: not supported with a file as target');
-  const written = await writeFile(source.moving, to.text, (lines) => report.compared('workflow', lines));
+  const onText = (count: number) => report.compared('workflow', count);
+  const { lines, bytes, sha256 } = await writeFile(source.moving, to.text, onText);
   report.clear();
-  const { lines, bytes, sha256 } = written;
   if (given.flag('json'))
     await terminal.output.line(JSON.stringify({ event: 'done', file: to.name, lines, bytes, sha256 }));
   else

@@ -52,8 +52,6 @@ export const produceCommand: Command = {
 
 async function put(client: WaymarkClient, queue: string, task: NewTask, count: number): Promise<readonly Task[]> {
   if (count === 1) return [await client.enqueue(queue, task)];
-  return client.enqueueAll(
-    queue,
-    Array.from({ length: count }, () => task),
-  );
+  const tasks = Array.from({ length: count }, () => task);
+  return client.enqueueAll(queue, tasks);
 }

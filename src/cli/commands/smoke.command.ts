@@ -45,7 +45,7 @@ Removes its workflows and tasks; the empty queue waymark-smoke stays listed. Not
   },
 };
 
-/** In one line. */
+/** The message on one line. */
 function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
 }

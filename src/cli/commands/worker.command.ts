@@ -39,14 +39,8 @@ export const workerCommand: Command = {
         ? printHandler(terminal.output, () => worker.stop(0))
         : execHandler(command, { url: given.url, onDiagnostics: (chunk) => process.stderr.write(chunk) });
     const onEvent = (event: WorkerEvent) => report(event, terminal);
-    const worker = new Worker(connect(given, terminal), {
-      queue,
-      worker: name,
-      concurrency,
-      leaseMs,
-      handler,
-      onEvent,
-    });
+    const options = { queue, worker: name, concurrency, leaseMs, handler, onEvent };
+    const worker = new Worker(connect(given, terminal), options);
     let signals = 0;
     terminal.onStop(() => {
       terminal.note(signals === 0 ? `stopping; running tasks have ${stopMs} ms to finish` : 'stopping now');
