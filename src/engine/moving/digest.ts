@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { About } from '../records/workflow-meta.js';
-import type { Moved, MovedTask, MovedWorkflow } from './moved.js';
+import type { Moved, MovedTask, MovedVersion } from './moved.js';
 
-/** Of everything that a record is, whichever store it was read from: two that are equal are the same, byte for byte. */
+/** Digest of a whole record, the same from every store: equal digests mean equal records, byte for byte. */
 export function digestOf(record: Moved): string {
   return digest(JSON.stringify(canonical(record)));
 }
 
 function canonical(record: Moved): readonly unknown[] {
   switch (record.kind) {
-    case 'workflow':
-      return ofWorkflow(record);
+    case 'workflow': {
+      const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, history } = record;
+      const meta = [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs];
+      const earlier = history.map((one) => [one.version, one.updatedAtMs, one.deadlineMs, ...contentOf(one)]);
+      return ['workflow', ...meta, ...contentOf(record), earlier];
+    }
     case 'task':
       return ofTask(record);
     case 'queue':
@@ -18,20 +21,7 @@ function canonical(record: Moved): readonly unknown[] {
   }
 }
 
-function ofWorkflow(record: MovedWorkflow): readonly unknown[] {
-  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
-  const versions = history.map((earlier) => [
-    earlier.version,
-    earlier.updatedAtMs,
-    earlier.deadlineMs,
-    ofAbout(earlier.about),
-    digest(earlier.state),
-  ]);
-  const meta = [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs];
-  return ['workflow', id, ...meta, ofAbout(about), digest(state), versions];
-}
-
-/** By their names, in one order whichever engine made the object. */
+/** Sorted by name, so that the order is the same from every engine. */
 function ofTask({ kind, payload, result, failures, events, ...fields }: MovedTask): readonly unknown[] {
   return [
     kind,
@@ -43,8 +33,9 @@ function ofTask({ kind, payload, result, failures, events, ...fields }: MovedTas
   ];
 }
 
-function ofAbout({ by, cause, note, taskId, changed }: About): readonly unknown[] {
-  return [by, cause, note ?? null, taskId ?? null, changed];
+function contentOf({ about, state }: MovedVersion): readonly unknown[] {
+  const { by, cause, note = null, taskId = null, changed } = about;
+  return [[by, cause, note, taskId, changed], digest(state)];
 }
 
 function digest(text: string): string {

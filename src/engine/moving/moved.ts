@@ -1,27 +1,16 @@
-import type { About, WorkflowMeta } from '../records/workflow-meta.js';
+import type { StoredMeta, WholeVersion } from '../records/workflow-meta.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { StoredTask } from '../task.js';
 
-/** What can be moved from one store to another. */
+/** Kinds of records that can be moved from one store to another. */
 export type RecordKind = 'queue' | 'workflow' | 'task';
 
-/** An earlier version, whole. */
-export interface MovedVersion {
-  readonly version: number;
-  readonly updatedAtMs: number;
-  readonly deadlineMs: number | null;
-  readonly about: About;
-  readonly state: string;
-}
+/** A complete version. The state is JSON text, exactly as the client wrote it. */
+export type MovedVersion = WholeVersion<string>;
 
-/** A workflow with everything that belongs to it but its tasks. */
-export interface MovedWorkflow extends WorkflowMeta {
+/** A workflow with everything that belongs to it except its tasks. */
+export interface MovedWorkflow extends StoredMeta, MovedVersion {
   readonly kind: 'workflow';
-  /** What the last writer asked for; null is never. */
-  readonly ttlMs: number | null;
-  readonly about: About;
-  /** JSON text, exactly as the client wrote it. */
-  readonly state: string;
   /** Newest first. */
   readonly history: readonly MovedVersion[];
 }
@@ -31,7 +20,7 @@ export interface MovedTask extends StoredTask {
   readonly kind: 'task';
   readonly payload: string | null;
   readonly result: string | null;
-  /** Those of its progress events that are still kept. */
+  /** Progress events that are still kept. */
   readonly events: readonly ProgressEvent[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * What is known of a workflow apart from its state. `incarnation` is new each time the id is created and `version` grows
- * by exactly 1 per write, so the pair names one state for ever.
+ * A workflow apart from its state. `incarnation` is new each time the id is created and `version` grows
+ * by exactly 1 per write, so the pair names one state forever.
  */
 export interface WorkflowMeta {
   readonly id: string;
@@ -8,20 +8,29 @@ export interface WorkflowMeta {
   readonly version: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  /** When the workflow and everything that belongs to it ends; null is never. */
+  /** When the workflow expires with everything that belongs to it; null is never. */
   readonly deadlineMs: number | null;
 }
 
-/** The meta alone, of a record that has more. */
+/** The meta alone of a larger record. */
 export function pickMeta(record: WorkflowMeta): WorkflowMeta {
   const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = record;
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
 }
 
+/** The meta as it is stored. */
+export interface StoredMeta extends WorkflowMeta {
+  /**
+   * Time to live of the last write; null means it never expires. With a time to live but no deadline, open tasks hold the
+   * workflow: the time starts again when the last of them ends.
+   */
+  readonly ttlMs: number | null;
+}
+
 /** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
 export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;
-  /** The store is away: this is how the replica saw it last, and it may have changed since. */
+  /** The store is unreachable: a held copy, which may be outdated. */
   readonly isHeldCopy?: true;
 }
 
@@ -48,6 +57,22 @@ export interface About {
   readonly taskId?: string;
   /** Up to 20 JSON Pointers where the writer knows them, else null. */
   readonly changed: readonly string[] | null;
+}
+
+/** A complete version, with its state in the form that a store or a file needs. */
+export interface WholeVersion<State> {
+  readonly version: number;
+  readonly updatedAtMs: number;
+  /** The last deadline of this version, touches included. */
+  readonly deadlineMs: number | null;
+  readonly about: About;
+  readonly state: State;
+}
+
+/** The version with another form of its state. No spread: each spread object would get a hidden class of its own. */
+export function withState<State>(from: WholeVersion<unknown>, state: State): WholeVersion<State> {
+  const { version, updatedAtMs, deadlineMs, about } = from;
+  return { version, updatedAtMs, deadlineMs, about, state };
 }
 
 /** One version as it was, or the current one. */

@@ -46,17 +46,16 @@ export class DirectoryInUseError extends Error {
  * disk) learns that it has lost the directory at its next write: every write checks the owner in its own transaction.
  */
 export class DirectoryLock {
-  readonly #service: Service;
-  readonly #owner: Owner;
-  readonly #directory: string;
   readonly #timer: NodeJS.Timeout;
   #beat = 0;
   #isLost = false;
 
-  private constructor(service: Service, owner: Owner, directory: string, beatMs: number) {
-    this.#service = service;
-    this.#owner = owner;
-    this.#directory = directory;
+  private constructor(
+    private readonly service: Service,
+    private readonly owner: Owner,
+    private readonly directory: string,
+    beatMs: number,
+  ) {
     this.#timer = setInterval(() => this.#heartbeat(), beatMs).unref();
   }
 
@@ -96,24 +95,24 @@ export class DirectoryLock {
 
   /** Called inside each transaction that writes. @throws DirectoryInUseError */
   assertOwned(): void {
-    const owner = this.#service.get(KEY) as Owner | undefined;
-    if (owner?.token === this.#owner.token) return;
+    const owner = this.service.get(KEY) as Owner | undefined;
+    if (owner?.token === this.owner.token) return;
     this.#isLost = true;
-    throw new DirectoryInUseError(this.#directory, owner ?? { pid: 0, host: 'unknown' });
+    throw new DirectoryInUseError(this.directory, owner ?? { pid: 0, host: 'unknown' });
   }
 
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await inTransaction(this.#service, () => {
+    await inTransaction(this.service, () => {
       this.assertOwned();
-      this.#service.removeSync(KEY);
+      this.service.removeSync(KEY);
     }).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
   }
 
   #heartbeat(): void {
-    inTransaction(this.#service, () => {
+    inTransaction(this.service, () => {
       this.assertOwned();
-      this.#service.putSync(KEY, { ...this.#owner, beat: ++this.#beat });
+      this.service.putSync(KEY, { ...this.owner, beat: ++this.#beat });
     }).catch(() => {
       // Lost: `isLost` is set and all requests are refused. Not written (disk full): the next heartbeat retries, and the journal's
       // own writes report the problem.

@@ -1,7 +1,7 @@
 import { namesWith, nothingIn, TASK_FIELDS, type StoredTask } from '../../records/task-fields.js';
-import type { About, Cause } from '../../records/workflow-meta.js';
+import type { About, Cause, StoredMeta } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
-import type { JournaledVersion, JournaledWorkflow } from './journal.js';
+import type { JournaledVersion } from './journal.js';
 
 /**
  * Frequent records are stored as lists, without the names of their members, to save space; and objects decoded from named members
@@ -29,11 +29,11 @@ export type VersionRow = [
 
 export type EventRow = [id: string, type: string, ...namesAndValues: string[]];
 
-export function workflowRow(meta: JournaledWorkflow): WorkflowRow {
+export function workflowRow(meta: StoredMeta): WorkflowRow {
   return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs, meta.ttlMs];
 }
 
-export function workflowOf(id: string, row: WorkflowRow): JournaledWorkflow {
+export function workflowOf(id: string, row: WorkflowRow): StoredMeta {
   const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs] = row;
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
 }

@@ -1,80 +1,40 @@
 import { randomBytes } from 'node:crypto';
 import type { Board } from '../../board.js';
-import { pickMeta, type About, type WorkflowMeta } from '../../records/workflow-meta.js';
+import { pickMeta, withState, type StoredMeta, type WholeVersion } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { type Earlier, type Entry } from '../workflows/entry.js';
+import type { Earlier, Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { StoredTask } from '../../task.js';
 
 /**
- * One complete version of a workflow. The current version is a record like the earlier ones: the next write adds a record and
+ * A version with its state in UTF-8. The current version is a record like the earlier ones: the next write adds a record and
  * leaves it in place, so no state is written twice.
  */
-export interface JournaledVersion {
-  readonly version: number;
-  readonly updatedAtMs: number;
-  readonly deadlineMs: number | null;
-  readonly about: About;
-  /** In UTF-8. */
-  readonly state: Uint8Array;
-}
+export type JournaledVersion = WholeVersion<Uint8Array>;
 
-/** A workflow without its versions. */
-export interface JournaledWorkflow extends WorkflowMeta {
-  /** Time to live of the last write; null means it never expires. */
-  readonly ttlMs: number | null;
+interface Change<Kind extends string, Value> {
+  readonly kind: Kind;
+  readonly tenant: string;
+  readonly value: Value | undefined;
 }
 
 /** One change of one record. A value of undefined removes it. */
 export type JournalChange =
-  | {
-      readonly kind: 'workflow';
-      readonly tenant: string;
-      readonly id: string;
-      readonly value: JournaledWorkflow | undefined;
-    }
-  | {
-      readonly kind: 'version';
-      readonly tenant: string;
-      readonly id: string;
-      readonly version: number;
-      readonly value: JournaledVersion | undefined;
-    }
-  | { readonly kind: 'outcome'; readonly tenant: string; readonly key: string; readonly value: KeptOutcome | undefined }
-  | { readonly kind: 'task'; readonly tenant: string; readonly id: string; readonly value: StoredTask | undefined }
-  | {
-      readonly kind: 'text';
-      readonly tenant: string;
-      readonly id: string;
-      readonly which: 'payload' | 'result';
-      /** In UTF-8. */
-      readonly value: Uint8Array | undefined;
-    }
-  | { readonly kind: 'dedupe'; readonly tenant: string; readonly key: string; readonly value: Dedupe | undefined }
-  | {
-      readonly kind: 'progress';
-      readonly tenant: string;
-      readonly id: string;
-      /** Id of the progress event. */
-      readonly event: number;
-      readonly value: ProgressEvent | undefined;
-    }
-  | {
-      readonly kind: 'event';
-      readonly tenant: string;
-      /** Place of the event in the feed. */
-      readonly number: number;
-      readonly value: FeedEvent | undefined;
-    }
-  | {
-      readonly kind: 'queue';
-      readonly tenant: string;
-      readonly name: string;
-      readonly value: { readonly isPaused: boolean };
-    }
-  | { readonly kind: 'board'; readonly tenant: string; readonly name: string; readonly value: Board | undefined };
+  | (Change<'workflow', StoredMeta> & { readonly id: string })
+  | (Change<'version', JournaledVersion> & { readonly id: string; readonly version: number })
+  | (Change<'outcome', KeptOutcome> & { readonly key: string })
+  | (Change<'task', StoredTask> & { readonly id: string })
+  /** A text in UTF-8. */
+  | (Change<'text', Uint8Array> & { readonly id: string; readonly which: 'payload' | 'result' })
+  | (Change<'dedupe', Dedupe> & { readonly key: string })
+  /** `event` is the id of the progress event. */
+  | (Change<'progress', ProgressEvent> & { readonly id: string; readonly event: number })
+  /** `number` is the place of the event in the feed. */
+  | (Change<'event', FeedEvent> & { readonly number: number })
+  | (Change<'queue', { readonly isPaused: boolean }> & { readonly name: string })
+  | (Change<'board', Board> & { readonly name: string });
 
 /** Storage of the embedded engine over restarts. */
 export interface Journal {
@@ -173,6 +133,6 @@ function versionsOf(entry: Entry | undefined): readonly { readonly version: numb
   return entry === undefined ? [] : [entry, ...entry.history];
 }
 
-function journaled({ version, updatedAtMs, deadlineMs, about, state }: Earlier): JournaledVersion {
-  return { version, updatedAtMs, deadlineMs, about, state: state.bytes() };
+function journaled(version: Earlier): JournaledVersion {
+  return withState(version, version.state.bytes());
 }

@@ -34,52 +34,44 @@ const MOVED = 'moved';
 /** Bytes of the pages that lmdb rewrites for one small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
+type Databases = ReturnType<typeof openDatabases>;
+
+/** Keys are lists, which lmdb encodes without collisions, whatever the names contain. */
+export function openDatabases(root: RootDatabase<unknown, never>) {
+  return {
+    workflows: root.openDB<WorkflowRow, [tenant: string, id: string]>({ name: 'workflows' }),
+    versions: root.openDB<VersionRow, [tenant: string, id: string, version: number]>({ name: 'versions' }),
+    outcomes: root.openDB<
+      Omit<KeptOutcome, 'outcome'> & { readonly outcome: KeptOutcome['outcome'] | UntypedKept },
+      [tenant: string, key: string]
+    >({ name: 'outcomes' }),
+    tasks: root.openDB<TaskRow, [tenant: string, id: string]>({ name: 'tasks' }),
+    texts: root.openDB<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>({ name: 'texts' }),
+    progress: root.openDB<ProgressEvent, [tenant: string, id: string, event: number]>({ name: 'progress' }),
+    dedupes: root.openDB<Dedupe, [tenant: string, key: string]>({ name: 'dedupes' }),
+    events: root.openDB<EventRow, [tenant: string, number: number]>({ name: 'events' }),
+    queues: root.openDB<{ readonly isPaused: boolean }, [tenant: string, name: string]>({ name: 'queues' }),
+    boards: root.openDB<Board, [tenant: string, name: string]>({ name: 'boards' }),
+    service: root.openDB<unknown, string>({ name: 'service' }),
+  };
+}
+
 /**
  * One record per workflow, version, task and so on. lmdb writes to free pages, flushes them and only then switches its root, so a
  * crash in between leaves the previous state. Pages that are no longer referenced are reused: overwriting does not let the
  * file grow, and there is no log to compact.
  */
 export class LmdbJournal implements Journal {
-  readonly #path: string;
-  readonly #root: RootDatabase<unknown, never>;
-  readonly #lock: DirectoryLock;
-  // Keys are lists, which lmdb encodes without collisions, whatever the names contain.
-  readonly #workflows: Database<WorkflowRow, [tenant: string, id: string]>;
-  readonly #versions: Database<VersionRow, [tenant: string, id: string, version: number]>;
-  readonly #outcomes: Database<
-    Omit<KeptOutcome, 'outcome'> & { readonly outcome: KeptOutcome['outcome'] | UntypedKept },
-    [tenant: string, key: string]
-  >;
-  readonly #tasks: Database<TaskRow, [tenant: string, id: string]>;
-  readonly #texts: Database<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>;
-  readonly #progress: Database<ProgressEvent, [tenant: string, id: string, event: number]>;
-  readonly #dedupes: Database<Dedupe, [tenant: string, key: string]>;
-  readonly #events: Database<EventRow, [tenant: string, number: number]>;
-  readonly #queues: Database<{ readonly isPaused: boolean }, [tenant: string, name: string]>;
-  readonly #boards: Database<Board, [tenant: string, name: string]>;
-  readonly #service: Database<unknown, string>;
+  readonly #databases: Databases;
   #trouble: unknown;
 
   private constructor(
-    path: string,
-    root: RootDatabase<unknown, never>,
-    lock: DirectoryLock,
+    private readonly path: string,
+    private readonly root: RootDatabase<unknown, never>,
+    private readonly lock: DirectoryLock,
     readonly epoch: string,
   ) {
-    this.#path = path;
-    this.#root = root;
-    this.#lock = lock;
-    this.#service = root.openDB({ name: 'service' });
-    this.#workflows = root.openDB({ name: 'workflows' });
-    this.#versions = root.openDB({ name: 'versions' });
-    this.#outcomes = root.openDB({ name: 'outcomes' });
-    this.#tasks = root.openDB({ name: 'tasks' });
-    this.#texts = root.openDB({ name: 'texts' });
-    this.#progress = root.openDB({ name: 'progress' });
-    this.#dedupes = root.openDB({ name: 'dedupes' });
-    this.#events = root.openDB({ name: 'events' });
-    this.#queues = root.openDB({ name: 'queues' });
-    this.#boards = root.openDB({ name: 'boards' });
+    this.#databases = openDatabases(root);
   }
 
   /** @throws DirectoryInUseError when another service has the directory. */
@@ -113,62 +105,63 @@ export class LmdbJournal implements Journal {
   }
 
   get isLost(): boolean {
-    return this.#lock.isLost;
+    return this.lock.isLost;
   }
 
   *read(): Iterable<JournalChange> {
-    for (const { key, value } of this.#workflows.getRange()) {
+    const { workflows, versions, outcomes, tasks, texts, progress, dedupes, events, queues, boards } = this.#databases;
+    for (const { key, value } of workflows.getRange()) {
       yield { kind: 'workflow', tenant: key[0], id: key[1], value: workflowOf(key[1], value) };
     }
-    for (const { key, value } of this.#versions.getRange()) {
+    for (const { key, value } of versions.getRange()) {
       const [tenant, id, version] = key;
       yield { kind: 'version', tenant, id, version, value: versionOf(version, value) };
     }
-    for (const { key, value } of this.#outcomes.getRange()) {
+    for (const { key, value } of outcomes.getRange()) {
       const outcome = typedKept(value.outcome);
       yield { kind: 'outcome', tenant: key[0], key: key[1], value: { ...value, outcome } };
     }
-    for (const { key, value } of this.#tasks.getRange()) {
+    for (const { key, value } of tasks.getRange()) {
       yield { kind: 'task', tenant: key[0], id: key[1], value: taskOf(key[1], value) };
     }
-    for (const { key, value } of this.#texts.getRange()) {
+    for (const { key, value } of texts.getRange()) {
       yield { kind: 'text', tenant: key[0], id: key[1], which: key[2], value };
     }
-    for (const { key, value } of this.#progress.getRange()) {
+    for (const { key, value } of progress.getRange()) {
       yield { kind: 'progress', tenant: key[0], id: key[1], event: key[2], value };
     }
-    for (const { key, value } of this.#dedupes.getRange()) {
+    for (const { key, value } of dedupes.getRange()) {
       yield { kind: 'dedupe', tenant: key[0], key: key[1], value };
     }
-    for (const { key, value } of this.#events.getRange()) {
+    for (const { key, value } of events.getRange()) {
       yield { kind: 'event', tenant: key[0], number: key[1], value: eventOf(value) };
     }
-    for (const { key, value } of this.#queues.getRange()) {
+    for (const { key, value } of queues.getRange()) {
       yield { kind: 'queue', tenant: key[0], name: key[1], value };
     }
-    for (const { key, value } of this.#boards.getRange()) {
+    for (const { key, value } of boards.getRange()) {
       yield { kind: 'board', tenant: key[0], name: key[1], value };
     }
   }
 
   async write(changes: readonly JournalChange[]): Promise<void> {
     try {
-      await inTransaction(this.#root, () => {
-        this.#lock.assertOwned();
+      await inTransaction(this.root, () => {
+        this.lock.assertOwned();
         for (const change of changes) this.#apply(change);
       });
       this.#trouble = undefined;
     } catch (error) {
       const bytes = changes.reduce((total, change) => total + 2 * sizeOf(change), OVERHEAD_BYTES);
-      this.#trouble = (await isDiskFull(this.#path, bytes)) ? new StoreFullError({ cause: error }) : error;
+      this.#trouble = (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : error;
       throw this.#trouble;
     }
   }
 
   async markMoved(to: string): Promise<void> {
-    await inTransaction(this.#root, () => {
-      this.#lock.assertOwned();
-      this.#service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
+    await inTransaction(this.root, () => {
+      this.lock.assertOwned();
+      this.#databases.service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
     });
   }
 
@@ -181,38 +174,36 @@ export class LmdbJournal implements Journal {
 
   async close(): Promise<void> {
     try {
-      await this.#lock.release();
+      await this.lock.release();
     } finally {
-      await this.#root.close();
+      await this.root.close();
     }
   }
 
   #apply(change: JournalChange): void {
+    const databases = this.#databases;
+    const { tenant } = change;
     switch (change.kind) {
       case 'workflow':
-        return put(this.#workflows, [change.tenant, change.id], change.value && workflowRow(change.value));
+        return put(databases.workflows, [tenant, change.id], change.value && workflowRow(change.value));
       case 'version':
-        return put(
-          this.#versions,
-          [change.tenant, change.id, change.version],
-          change.value && versionRow(change.value),
-        );
+        return put(databases.versions, [tenant, change.id, change.version], change.value && versionRow(change.value));
       case 'outcome':
-        return put(this.#outcomes, [change.tenant, change.key], change.value);
+        return put(databases.outcomes, [tenant, change.key], change.value);
       case 'task':
-        return put(this.#tasks, [change.tenant, change.id], change.value && taskRow(change.value));
+        return put(databases.tasks, [tenant, change.id], change.value && taskRow(change.value));
       case 'text':
-        return put(this.#texts, [change.tenant, change.id, change.which], change.value);
+        return put(databases.texts, [tenant, change.id, change.which], change.value);
       case 'progress':
-        return put(this.#progress, [change.tenant, change.id, change.event], change.value);
+        return put(databases.progress, [tenant, change.id, change.event], change.value);
       case 'dedupe':
-        return put(this.#dedupes, [change.tenant, change.key], change.value);
+        return put(databases.dedupes, [tenant, change.key], change.value);
       case 'event':
-        return put(this.#events, [change.tenant, change.number], change.value && eventRow(change.value));
+        return put(databases.events, [tenant, change.number], change.value && eventRow(change.value));
       case 'queue':
-        return put(this.#queues, [change.tenant, change.name], change.value);
+        return put(databases.queues, [tenant, change.name], change.value);
       case 'board':
-        return put(this.#boards, [change.tenant, change.name], change.value);
+        return put(databases.boards, [tenant, change.name], change.value);
     }
   }
 }

@@ -1,15 +1,16 @@
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
-import type { Journal, JournaledVersion, JournaledWorkflow } from './journal.js';
+import { withState, type StoredMeta } from '../../records/workflow-meta.js';
+import type { Journal } from './journal.js';
 import { sequenceOf, type StoredTask } from '../../task.js';
 import { tenantKey } from '../../tenant-key.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import type { TenantData, Tenants } from '../tenant-data.js';
-import type { StoredText, TextStore } from './text-store.js';
+import type { StoredText } from './text-store.js';
 
 interface RestoredWorkflow {
   readonly data: TenantData;
-  readonly meta: JournaledWorkflow;
+  readonly meta: StoredMeta;
   readonly versions: Earlier[];
 }
 
@@ -35,7 +36,9 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
         workflows.set(tenantKey(record.tenant, record.id), { data, meta: record.value, versions: [] });
         break;
       case 'version':
-        workflows.get(tenantKey(record.tenant, record.id))?.versions.push(earlierOf(record.value, texts));
+        workflows
+          .get(tenantKey(record.tenant, record.id))
+          ?.versions.push(withState(record.value, texts.addBytes(record.value.state)));
         break;
       case 'outcome':
         data.outcomes.set(record.key, record.value);
@@ -70,7 +73,7 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
   for (const restored of tasks.values()) restoreTask(restored);
 }
 
-function entryOf(meta: JournaledWorkflow, versions: Earlier[], index: WorkflowIndex): Entry {
+function entryOf(meta: StoredMeta, versions: Earlier[], index: WorkflowIndex): Entry {
   const [current, ...history] = versions.sort((a, b) => b.version - a.version);
   if (current?.version !== meta.version) {
     throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
@@ -92,10 +95,6 @@ function entryOf(meta: JournaledWorkflow, versions: Earlier[], index: WorkflowIn
     commit: 0,
     history: history.length === 0 ? NO_HISTORY : history,
   };
-}
-
-function earlierOf({ version, updatedAtMs, deadlineMs, about, state }: JournaledVersion, texts: TextStore): Earlier {
-  return { version, updatedAtMs, deadlineMs, about, state: texts.addBytes(state) };
 }
 
 function restoreTask({ data, task, texts }: RestoredTask): void {

@@ -2,47 +2,26 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { sizeOfRecord, type Arrived } from '../../moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
+import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { taskStamp, workflowStamp } from '../../moving/stamp.js';
-import type { ProgressEvent } from '../../task-queues.js';
+import { withState } from '../../records/workflow-meta.js';
 import { systemClock } from '../../clock.js';
 import { checkJournalFile } from '../directory/check-journal-file.js';
-import {
-  taskOf,
-  versionOf,
-  workflowOf,
-  type TaskRow,
-  type VersionRow,
-  type WorkflowRow,
-} from '../journal/journal-rows.js';
-import { FILE, FORMAT } from '../journal/lmdb-journal.js';
+import { taskOf, versionOf, workflowOf } from '../journal/journal-rows.js';
+import { FILE, FORMAT, openDatabases } from '../journal/lmdb-journal.js';
 
 const STAMPS_PER_PAGE = 1000;
 /** Sorts behind every string in lmdb's order of keys. */
 const LAST = '\uffff';
 
-type Texts = 'payload' | 'result';
-
 /** Reads a data directory, also while a service uses it: unflushed writes are not acknowledged, so nothing is missed. */
 export class DirectoryMoving extends Moving {
-  readonly #root: RootDatabase<unknown, never>;
-  readonly #workflows: Database<WorkflowRow, [string, string]>;
-  readonly #versions: Database<VersionRow, [string, string, number]>;
-  readonly #tasks: Database<TaskRow, [string, string]>;
-  readonly #texts: Database<Uint8Array, [string, string, Texts]>;
-  readonly #progress: Database<ProgressEvent, [string, string, number]>;
-  readonly #queues: Database<{ readonly isPaused: boolean }, [string, string]>;
+  readonly #databases: ReturnType<typeof openDatabases>;
 
-  private constructor(root: RootDatabase<unknown, never>) {
+  private constructor(private readonly root: RootDatabase<unknown, never>) {
     super();
-    this.#root = root;
-    this.#workflows = root.openDB({ name: 'workflows' });
-    this.#versions = root.openDB({ name: 'versions' });
-    this.#tasks = root.openDB({ name: 'tasks' });
-    this.#texts = root.openDB({ name: 'texts' });
-    this.#progress = root.openDB({ name: 'progress' });
-    this.#queues = root.openDB({ name: 'queues' });
+    this.#databases = openDatabases(root);
   }
 
   /** @throws Error */
@@ -58,15 +37,13 @@ export class DirectoryMoving extends Moving {
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    await this.root.close();
   }
 
   async listTenants(): Promise<readonly string[]> {
     const tenants = new Set(['default']);
-    for (const database of [this.#workflows, this.#tasks, this.#queues] as readonly Database<
-      unknown,
-      [string, string]
-    >[]) {
+    const { workflows, tasks, queues } = this.#databases;
+    for (const database of [workflows, tasks, queues] as readonly Database<unknown, [string, string]>[]) {
       // Jumps from each tenant to the next, however many records a tenant has.
       let start: [string, string] | undefined;
       for (;;) {
@@ -87,7 +64,10 @@ export class DirectoryMoving extends Moving {
     const items: Stamped[] = [];
     let last: string | undefined;
     let examined = 0;
-    for (const { key, value } of this.#workflows.getRange({ start: [tenant, after ?? ''], end: [tenant, LAST] })) {
+    for (const { key, value } of this.#databases.workflows.getRange({
+      start: [tenant, after ?? ''],
+      end: [tenant, LAST],
+    })) {
       const [, id] = key;
       if (id === after) continue;
       if (examined++ === limit) return { items, next: last };
@@ -96,7 +76,7 @@ export class DirectoryMoving extends Moving {
       if (meta.deadlineMs !== null && meta.deadlineMs <= systemClock()) continue;
       let bytes = 0;
       let versions = 0;
-      for (const { value: row } of this.#versions.getRange(rangeOf(tenant, id))) {
+      for (const { value: row } of this.#databases.versions.getRange(rangeOf(tenant, id))) {
         versions++;
         bytes += (row.at(-1) as Uint8Array).length;
       }
@@ -110,11 +90,12 @@ export class DirectoryMoving extends Moving {
     for (;;) {
       const page: Stamped[] = [];
       let last: string | undefined;
-      const range = { start: [tenant, after ?? ''], end: [tenant, LAST], limit: STAMPS_PER_PAGE } as const;
-      for (const { key } of this.#tasks.getRange({ ...range, start: [...range.start], end: [...range.end] })) {
-        last = key[1];
-        const record = key[1] === after ? undefined : this.#task(tenant, key[1]);
-        if (record !== undefined) page.push({ id: key[1], stamp: taskStamp(record), bytes: sizeOfRecord(record) });
+      const range = { start: [tenant, after ?? ''], end: [tenant, LAST], limit: STAMPS_PER_PAGE };
+      for (const { key } of this.#databases.tasks.getRange(range)) {
+        const [, id] = key;
+        last = id;
+        const record = id === after ? undefined : this.#task(tenant, id);
+        if (record !== undefined) page.push({ id, stamp: taskStamp(record), bytes: sizeOfRecord(record) });
       }
       yield page;
       if (last === undefined || last === after) return;
@@ -124,11 +105,11 @@ export class DirectoryMoving extends Moving {
 
   async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
     const queues = new Map<string, MovedQueue>();
-    for (const { value } of this.#tasks.getRange({ start: [tenant, ''], end: [tenant, LAST] })) {
+    for (const { value } of this.#databases.tasks.getRange({ start: [tenant, ''], end: [tenant, LAST] })) {
       const [name] = value as unknown as [string];
       queues.set(name, { kind: 'queue', id: name, isPaused: false });
     }
-    for (const { key, value } of this.#queues.getRange({ start: [tenant, ''], end: [tenant, LAST] })) {
+    for (const { key, value } of this.#databases.queues.getRange({ start: [tenant, ''], end: [tenant, LAST] })) {
       queues.set(key[1], { kind: 'queue', id: key[1], isPaused: value.isPaused });
     }
     return [...queues.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -156,13 +137,13 @@ export class DirectoryMoving extends Moving {
   }
 
   #workflow(tenant: string, id: string): MovedWorkflow | undefined {
-    const row = this.#workflows.get([tenant, id]);
+    const row = this.#databases.workflows.get([tenant, id]);
     if (row === undefined) return undefined;
     const meta = workflowOf(id, row);
     if (meta.deadlineMs !== null && meta.deadlineMs <= systemClock()) return undefined;
-    const versions = [...this.#versions.getRange(rangeOf(tenant, id))].map(({ key, value }): MovedVersion => {
-      const { state, ...version } = versionOf(key[2], value);
-      return { ...version, state: Buffer.from(state).toString('utf8') };
+    const versions = [...this.#databases.versions.getRange(rangeOf(tenant, id))].map(({ key, value }) => {
+      const version = versionOf(key[2], value);
+      return withState(version, Buffer.from(version.state).toString('utf8'));
     });
     const [current, ...history] = versions.toSorted((a, b) => b.version - a.version);
     if (current?.version !== meta.version) {
@@ -172,16 +153,16 @@ export class DirectoryMoving extends Moving {
   }
 
   #task(tenant: string, id: string): MovedTask | undefined {
-    const row = this.#tasks.get([tenant, id]);
+    const row = this.#databases.tasks.get([tenant, id]);
     if (row === undefined) return undefined;
     const task = taskOf(id, row);
     if (task.keptUntilMs !== null && task.keptUntilMs <= systemClock()) return undefined;
-    const text = (which: Texts) => {
-      const bytes = this.#texts.get([tenant, id, which]);
+    const text = (which: 'payload' | 'result') => {
+      const bytes = this.#databases.texts.get([tenant, id, which]);
       return bytes === undefined ? null : Buffer.from(bytes).toString('utf8');
     };
     const payload = text('payload');
-    const events = [...this.#progress.getRange(rangeOf(tenant, id))].map(({ value }) => value);
+    const events = [...this.#databases.progress.getRange(rangeOf(tenant, id))].map(({ value }) => value);
     return {
       kind: 'task',
       ...task,

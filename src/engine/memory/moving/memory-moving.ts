@@ -19,7 +19,7 @@ import type { TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
-import { pickMeta } from '../../records/workflow-meta.js';
+import { pickMeta, withState } from '../../records/workflow-meta.js';
 
 const STAMPS_PER_PAGE = 1000;
 
@@ -150,8 +150,7 @@ export class MemoryMoving extends Moving {
       index: this.index.ofState(state),
       isTouched: false,
       commit: number,
-      history:
-        history.length === 0 ? NO_HISTORY : history.map((earlier) => ({ ...earlier, state: texts.add(earlier.state) })),
+      history: history.length === 0 ? NO_HISTORY : history.map((one) => withState(one, texts.add(one.state))),
     });
     transaction.announce(arrived === 'created' ? 'workflow.created' : 'workflow.updated', {
       id,

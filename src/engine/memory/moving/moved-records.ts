@@ -3,24 +3,12 @@ import type { ProgressEvent } from '../../task-queues.js';
 import type { Entry } from '../workflows/entry.js';
 import { namesWith, pick } from '../../records/task-fields.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
-import { pickMeta } from '../../records/workflow-meta.js';
+import { pickMeta, withState } from '../../records/workflow-meta.js';
 
 export function movedWorkflow(entry: Entry): MovedWorkflow {
   const { ttlMs, about, state, history } = entry;
-  return {
-    kind: 'workflow',
-    ...pickMeta(entry),
-    ttlMs,
-    about,
-    state: state.toString(),
-    history: history.map((earlier) => ({
-      version: earlier.version,
-      updatedAtMs: earlier.updatedAtMs,
-      deadlineMs: earlier.deadlineMs,
-      about: earlier.about,
-      state: earlier.state.toString(),
-    })),
-  };
+  const earlier = history.map((version) => withState(version, version.state.toString()));
+  return { kind: 'workflow', ...pickMeta(entry), ttlMs, about, state: state.toString(), history: earlier };
 }
 
 const FIELDS = namesWith('kind');

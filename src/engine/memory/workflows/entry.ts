@@ -1,28 +1,20 @@
 import type { IndexValues } from '../../commit.js';
-import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
+import {
+  pickMeta,
+  withState,
+  type StoredMeta,
+  type VersionRecord,
+  type WholeVersion,
+} from '../../records/workflow-meta.js';
 import type { EngineOptions } from '../../engine.js';
 import type { StoredText } from '../journal/text-store.js';
 
-/** A complete earlier version. */
-export interface Earlier {
-  readonly version: number;
-  readonly updatedAtMs: number;
-  /** The last deadline of this version, touches included. */
-  readonly deadlineMs: number | null;
-  readonly about: About;
-  readonly state: StoredText;
-}
+/** A complete version. */
+export type Earlier = WholeVersion<StoredText>;
 
 /** All data of one workflow. Immutable: a reference is a snapshot, and an undo puts the old entry back. */
-export interface Entry extends WorkflowMeta {
-  readonly about: About;
-  readonly state: StoredText;
+export interface Entry extends StoredMeta, Earlier {
   readonly index: IndexValues;
-  /**
-   * Time to live of the last write; null means it never expires. With a time to live but no deadline, open tasks hold the
-   * workflow: the time starts again when the last of them ends.
-   */
-  readonly ttlMs: number | null;
   /** The deadline was changed after this version was written. */
   readonly isTouched: boolean;
   /** Number of the commit that made this entry, as `GroupCommit` counts; 0 for a restored entry. */
@@ -36,10 +28,9 @@ export const NO_HISTORY: readonly never[] = [];
 
 /** History of the version after `entry`: `entry` itself first, within the limits of count and bytes. */
 export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: EngineOptions): readonly Earlier[] {
-  const { version, updatedAtMs, deadlineMs, about, state } = entry;
   const kept: Earlier[] = [];
   let total = 0;
-  for (const earlier of [{ version, updatedAtMs, deadlineMs, about, state }, ...entry.history]) {
+  for (const earlier of [withState(entry, entry.state), ...entry.history]) {
     // A version that alone exceeds the limit is left out, so that smaller ones remain.
     if (earlier.state.length > historyMaxBytes) continue;
     total += earlier.state.length;
