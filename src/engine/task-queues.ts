@@ -1,6 +1,7 @@
 import type { Once } from './commit.js';
 import type { Claim, ClaimedTask, TaskDetail, TaskRecord, TaskStep } from './task.js';
 import { MINUTE_MS } from './limits.js';
+import type { QueueFields, QueueRate, QueueTotal } from './records/queue-fields.js';
 
 export interface Claimed {
   readonly tasks: readonly ClaimedTask[];
@@ -17,29 +18,14 @@ export interface Stepped {
   readonly replayed: boolean;
 }
 
-export interface QueueRecord {
+export interface QueueRecord extends QueueFields {
   readonly name: string;
-  readonly isPaused: boolean;
-  readonly ready: number;
-  readonly delayed: number;
-  readonly leased: number;
-  readonly dead: number;
-  readonly oldestReadyAtMs: number | null;
-  readonly nextDueAtMs: number | null;
-  readonly nextLeaseEndsAtMs: number | null;
-  /** Since the queue, or the embedded engine, began. For rates, never for depth. */
   readonly totals: Readonly<Record<QueueTotal, number>>;
   /** How many of each in the last minute, about. */
   readonly perMinute: Readonly<Record<QueueRate, number>>;
   /** Workers that have asked for tasks lately, and how many tasks each has in hand. */
   readonly workers: readonly { readonly name: string; readonly seenAtMs: number; readonly leased: number }[];
 }
-
-export const QUEUE_TOTALS = ['enqueued', 'claimed', 'completed', 'retried', 'died', 'cancelled'] as const;
-export type QueueTotal = (typeof QUEUE_TOTALS)[number];
-
-export const QUEUE_RATES = ['enqueued', 'completed'] as const;
-export type QueueRate = (typeof QUEUE_RATES)[number];
 
 /** From what was counted in this minute and in the one before it, by how much of this one is over. */
 export function perMinute(before: number, current: number, now: number): number {

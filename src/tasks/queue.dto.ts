@@ -1,4 +1,5 @@
-import type { QueueRecord, QueueTotal } from '../engine/task-queues.js';
+import type { QueueTotal } from '../engine/records/queue-fields.js';
+import type { QueueRecord } from '../engine/task-queues.js';
 import { AtMostOne } from '../http/shapes/field.js';
 import { Count, Decimal, Flag, Integer, ListOf, Nested, Text, Time, Values } from '../http/shapes/fields.js';
 import { Name, QueueName, QueueOrDeadList, taskId } from '../http/shapes/names.js';

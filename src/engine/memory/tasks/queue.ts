@@ -1,4 +1,5 @@
-import { perMinute, QUEUE_RATES, QUEUE_TOTALS, type QueueRate, type QueueTotal } from '../../task-queues.js';
+import { QUEUE_RATES, QUEUE_TOTALS, type QueueRate, type QueueTotal } from '../../records/queue-fields.js';
+import { perMinute } from '../../task-queues.js';
 import type { TaskStatus } from '../../task.js';
 import { SortedSet } from '../sorted-set.js';
 import type { TaskEntry } from './task-entry.js';

@@ -10,7 +10,8 @@ import {
   type FailedPart,
 } from '../../errors.js';
 import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
-import type { DeadSelection, QueueTotal, ReplayOptions } from '../../task-queues.js';
+import type { QueueTotal } from '../../records/queue-fields.js';
+import type { DeadSelection, ReplayOptions } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';

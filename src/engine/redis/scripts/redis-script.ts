@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { CHANGES, KEY_NAMES } from '../keys.js';
 import * as limits from '../../limits.js';
+import { QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS } from '../../records/queue-fields.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
 /** The modules that scripts build on, each list in the order in which they build on each other. */
@@ -93,16 +94,18 @@ function textOf(name: string): string {
   return withConstants(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'));
 }
 
-const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
+const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>> = {
   limits,
   key_names: { ...KEY_NAMES, changes: CHANGES },
+  queue_fields: { TOTALS: QUEUE_TOTALS, RATES: QUEUE_RATES, REPLY: QUEUE_REPLY },
 };
 
-/** Writes the value in place of `limits.NAME` and `key_names.NAME`: a constant of TypeScript costs a script nothing at run time. */
+/** Writes the value in place of `limits.NAME`, `key_names.NAME` and `queue_fields.NAME`: constants of TypeScript cost no lookup at run time. */
 function withConstants(text: string): string {
-  return text.replace(/(?<![\w.])(limits|key_names)\.(\w+)/g, (use, table: string, name: string) => {
+  return text.replace(/(?<![\w.])(limits|key_names|queue_fields)\.(\w+)/g, (use, table: string, name: string) => {
     const value = CONSTANTS[table]?.[name];
     if (value === undefined) throw new Error(`There is no ${use}`);
-    return typeof value === 'number' ? String(value) : `'${value}'`;
+    if (typeof value === 'number') return String(value);
+    return typeof value === 'string' ? `'${value}'` : `{ '${value.join("', '")}' }`;
   });
 }

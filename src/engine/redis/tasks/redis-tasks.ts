@@ -11,10 +11,9 @@ import {
 } from '../../errors.js';
 import { openFirst } from '../../task-order.js';
 import type { Claim, TaskDetail, TaskRecord, TaskStatus, TaskStep } from '../../task.js';
+import { QUEUE_FIELDS, QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS, type QueueFields } from '../../records/queue-fields.js';
 import {
   perMinute,
-  QUEUE_RATES,
-  QUEUE_TOTALS,
   TaskQueues,
   type Chosen,
   type Claimed,
@@ -22,8 +21,6 @@ import {
   type ReplayOptions,
   type Progress,
   type QueueRecord,
-  type QueueRate,
-  type QueueTotal,
   type Stepped,
 } from '../../task-queues.js';
 import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from '../keys.js';
@@ -125,33 +122,7 @@ export class RedisTasks extends TaskQueues {
   }
 
   async findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    const reply = listOf(
-      await this.#read('queue', tenant, queueScript, { queue: name, totals: QUEUE_TOTALS, rates: QUEUE_RATES }),
-    );
-    const [isPaused, ready, delayed, leased, dead, oldest, nextDue, nextLeaseEnd, totals, seen, inHand, lately, now] =
-      reply;
-    const numbers = listOf(totals).map(Number);
-    const counts = listOf(lately).map(Number);
-    const timeOf = (value: unknown) => (value === '' || value === null ? null : Number(value));
-    return {
-      name,
-      isPaused: isPaused === '1',
-      ready: Number(ready),
-      delayed: Number(delayed),
-      leased: Number(leased),
-      dead: Number(dead),
-      oldestReadyAtMs: timeOf(oldest),
-      nextDueAtMs: timeOf(nextDue),
-      nextLeaseEndsAtMs: timeOf(nextLeaseEnd),
-      totals: Object.fromEntries(QUEUE_TOTALS.map((total, i) => [total, numbers[i] ?? 0])) as Record<
-        QueueTotal,
-        number
-      >,
-      perMinute: Object.fromEntries(
-        QUEUE_RATES.map((rate, i) => [rate, perMinute(counts[2 * i] ?? 0, counts[2 * i + 1] ?? 0, Number(now))]),
-      ) as Record<QueueRate, number>,
-      workers: workersOf(listOf(seen).map(textOf), listOf(inHand).map(textOf)),
-    };
+    return queueOf(name, await this.#read('queue', tenant, queueScript, { queue: name }));
   }
 
   async readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
@@ -224,12 +195,37 @@ function steppedOf(fields: unknown, event: unknown, replayed: boolean): Stepped 
   return { task: taskOf(fields), ...(eventId !== '' && { eventId }), replayed };
 }
 
-/** `seen` are names and times in turn. */
-function workersOf(seen: readonly string[], inHand: readonly string[]): QueueRecord['workers'] {
+const READ = {
+  flag: (value: unknown) => value === '1',
+  count: Number,
+  time: (value: unknown) => (value === '' ? null : Number(value)),
+};
+
+/** From a reply of queue.lua. */
+function queueOf(name: string, reply: unknown): QueueRecord {
+  const values = listOf(reply);
+  const named = Object.fromEntries(QUEUE_REPLY.map((field, i) => [field, values[i]]));
+  const { totals, minutes, workers, holders, nowMs } = named;
+  const fields = Object.entries(QUEUE_FIELDS).map(([field, kind]) => [field, READ[kind](named[field])]);
+  const counts = listOf(minutes).map(Number);
+  const rateAt = (i: number) => perMinute(counts[2 * i] ?? 0, counts[2 * i + 1] ?? 0, Number(nowMs));
+  return {
+    name,
+    ...(Object.fromEntries(fields) as QueueFields),
+    totals: Object.fromEntries(
+      QUEUE_TOTALS.map((total, i) => [total, Number(listOf(totals)[i])]),
+    ) as QueueRecord['totals'],
+    perMinute: Object.fromEntries(QUEUE_RATES.map((rate, i) => [rate, rateAt(i)])) as QueueRecord['perMinute'],
+    workers: workersOf(listOf(workers).map(textOf), listOf(holders)),
+  };
+}
+
+/** `seen`: names and times in turn. `holders`: the worker of each leased task. */
+function workersOf(seen: readonly string[], holders: readonly unknown[]): QueueRecord['workers'] {
   const workers: { name: string; seenAtMs: number; leased: number }[] = [];
   for (let i = 0; i < seen.length; i += 2) {
     const name = seen[i] as string;
-    workers.push({ name, seenAtMs: Number(seen[i + 1]), leased: inHand.filter((holder) => holder === name).length });
+    workers.push({ name, seenAtMs: Number(seen[i + 1]), leased: holders.filter((holder) => holder === name).length });
   }
   return workers;
 }

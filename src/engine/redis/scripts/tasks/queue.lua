@@ -1,32 +1,32 @@
 --[[
-  queue: how a queue is doing.
+  queue: depth, totals, rates and workers of a queue.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the call: queue, totals [name], rates [name]
-  Returns  {paused, ready, delayed, leased, dead, oldest ready, next due, next lease end, {total…},
-            {worker, seen…}, {worker of each leased task…}, {of each rate: the minute before, this one}, time}
+  ARGV[4]  the call: queue
+  Returns  the values named in src/engine/records/queue-fields.ts; a time is '' if there is none; minutes: of each rate the last minute and this one;
+           workers: names and times in turn; holders: the worker of each leased task
 ]]
 local queue = call.queue
 local settings = task_keys.queue('settings', queue)
-local function count(kind) return redis.call('ZCARD', task_keys.queue(kind, queue)) end
 local function first(kind) return redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES') end
 local oldest = first('ready')[1]
-local function ready_since(id)
-  local task = task_store.stored(id)
-  return task and whole(task.ready)
-end
-local totals, in_hand = {}, {}
-for i, name in ipairs(call.totals) do totals[i] = redis.call('HGET', settings, 'total:' .. name) or '0' end
+local oldest_task = oldest and task_store.stored(oldest)
+local values = {
+  isPaused = redis.call('HGET', settings, 'paused') or '0', totals = {}, minutes = {}, holders = {}, nowMs = whole(now),
+  oldestReadyAtMs = oldest_task and whole(oldest_task.ready) or '', nextDueAtMs = first('delayed')[2] or '', nextLeaseEndsAtMs = first('leased')[2] or '',
+  workers = redis.call('ZRANGEBYSCORE', task_keys.queue('workers', queue), '(' .. whole(now - limits.WORKER_SHOWN_MS), '+inf', 'WITHSCORES'),
+}
+for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead' }) do values[kind] = redis.call('ZCARD', task_keys.queue(kind, queue)) end
+for i, name in ipairs(queue_fields.TOTALS) do values.totals[i] = redis.call('HGET', settings, 'total:' .. name) or '0' end
 for i, id in ipairs(redis.call('ZRANGE', task_keys.queue('leased', queue), 0, limits.MAX_LEASED_SHOWN - 1)) do
   local task = task_store.stored(id)
-  in_hand[i] = task and task.worker or ''
+  values.holders[i] = task and task.worker or ''
 end
-local lately, minute = {}, math.floor(now / limits.MINUTE_MS)
-for i, name in ipairs(call.rates) do
-  lately[2 * i - 1] = redis.call('GET', finish_call.rate_key(queue, name, minute - 1)) or '0'
-  lately[2 * i] = redis.call('GET', finish_call.rate_key(queue, name, minute)) or '0'
+local minute = math.floor(now / limits.MINUTE_MS)
+for _, name in ipairs(queue_fields.RATES) do
+  for _, at in ipairs({ minute - 1, minute }) do
+    values.minutes[#values.minutes + 1] = redis.call('GET', finish_call.rate_key(queue, name, at)) or '0'
+  end
 end
-return {
-  redis.call('HGET', settings, 'paused') or '0', count('ready'), count('delayed'), count('leased'), count('dead'),
-  oldest and ready_since(oldest) or '', first('delayed')[2] or '', first('leased')[2] or '', totals,
-  redis.call('ZRANGEBYSCORE', task_keys.queue('workers', queue), '(' .. whole(now - limits.WORKER_SHOWN_MS), '+inf', 'WITHSCORES'), in_hand, lately, whole(now),
-}
+local reply = {}
+for i, name in ipairs(queue_fields.REPLY) do reply[i] = values[name] end
+return reply

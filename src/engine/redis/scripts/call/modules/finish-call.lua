@@ -3,8 +3,7 @@
 ]]
 local function rate_key(queue, total, minute) return task_keys.queue('rate', queue) .. ':' .. total .. ':' .. whole(minute) end
 
--- Increments by queue. Totals with a rate are also counted by minute.
-local RATES = { enqueued = true, completed = true }
+-- Increments of totals, by queue.
 local tallies = {}
 local function tally(queue, total)
   local counts = tallies[queue] or {}
@@ -46,9 +45,11 @@ end
 local function write_tallies(queue, counts)
   for total, count in pairs(counts) do
     redis.call('HINCRBY', task_keys.queue('settings', queue), 'total:' .. total, count)
-    if RATES[total] then
+  end
+  for _, total in ipairs(queue_fields.RATES) do
+    if counts[total] then
       local key = rate_key(queue, total, math.floor(now / limits.MINUTE_MS))
-      redis.call('INCRBY', key, count)
+      redis.call('INCRBY', key, counts[total])
       redis.call('PEXPIREAT', key, whole(now + 3 * limits.MINUTE_MS))
     end
   end
