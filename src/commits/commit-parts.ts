@@ -1,6 +1,6 @@
 import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
 import type { WorkflowIndex } from '../engine/workflow-index.js';
-import { MAX_MESSAGE_BYTES } from '../feed/message.dto.js';
+import { MAX_MESSAGE_BYTES } from '../feed/feed.dto.js';
 import type { Caller } from '../http/caller.js';
 import { sized } from '../http/sized.js';
 import { newToken } from '../tasks/claim.js';

@@ -1,7 +1,7 @@
 import { ExactlyOne, Holds } from '../http/shapes/field.js';
 import { Flag, Integer, ListOf, Nested, RawJson, text, Text, Values } from '../http/shapes/fields.js';
 import { Name, QueueName, TaskId, taskId, WorkflowId } from '../http/shapes/names.js';
-import { ChannelMessage } from '../feed/message.dto.js';
+import { ChannelMessage } from '../feed/feed.dto.js';
 import { Lease } from '../tasks/lease.dto.js';
 import { LEASE_MS, QueuedTask } from '../tasks/new-task.dto.js';
 import { ClaimedTask } from '../tasks/task.dto.js';

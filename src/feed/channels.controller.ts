@@ -6,8 +6,7 @@ import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, FromPath, Route } from '../http/route.js';
 import { sized } from '../http/sized.js';
-import { ChannelPath, PublishedMessage } from './feed.dto.js';
-import { MAX_MESSAGE_BYTES, NewMessage } from './message.dto.js';
+import { ChannelPath, MAX_MESSAGE_BYTES, NewMessage, PublishedMessage } from './feed.dto.js';
 
 /** Publishes messages to the subscribers of a channel on all replicas. */
 @ApiTags('feed')

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ServerResponse } from 'node:http';
+import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 
@@ -15,7 +16,7 @@ export class EventStream extends Readable implements Outlet {
   /** Id of the last event sent, or of a later one that the client did not subscribe to. */
   #place = '';
   #hasEnded = false;
-  #onDrain: (() => void) | undefined;
+  #drained = withResolver();
 
   constructor(
     private readonly response: ServerResponse,
@@ -61,22 +62,15 @@ export class EventStream extends Readable implements Outlet {
 
   async untilReady(): Promise<boolean> {
     if (this.#waitingBytes > this.maxBytes / 2) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, STALL_TIMEOUT_MS);
-        this.#onDrain = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      this.#drained = withResolver();
+      await waitAtMost(this.#drained.promise, STALL_TIMEOUT_MS);
       if (this.#waitingBytes > this.maxBytes / 2) this.#cut();
     }
     return !this.#hasEnded;
   }
 
   override _read(): void {
-    const tell = this.#onDrain;
-    this.#onDrain = undefined;
-    tell?.();
+    this.#drained.resolve();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

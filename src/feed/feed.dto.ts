@@ -4,6 +4,8 @@ import { IdPrefix, Name, QueueName, TaskId, WorkflowId } from '../http/shapes/na
 const MAX_WAIT_S = 60;
 const MAX_EVENTS = 1000;
 const MAX_TYPE_CHARACTERS = 128;
+/** The feed keeps many messages and sends each to every listener; larger data belongs in a workflow. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
 
 export class ChannelPath {
   @Name({ about: 'Name of a channel', example: 'task:routing' }) channel!: string;
@@ -11,6 +13,19 @@ export class ChannelPath {
 
 export class WorkflowEventsPath {
   @WorkflowId({ about: 'Id of a workflow' }) id!: string;
+}
+
+const aType = { min: 1, max: MAX_TYPE_CHARACTERS, says: `must be 1 to ${MAX_TYPE_CHARACTERS} characters` };
+
+export class NewMessage {
+  @Text({ ...aType, example: 'routing_decision' }) type!: string;
+  @RawJson({ optional: true, about: 'At most 64 KiB; null when absent', example: { agent: 'claude' } })
+  payload?: string;
+}
+
+/** A message that names its channel. */
+export class ChannelMessage extends NewMessage {
+  @Name({ example: 'task:routing' }) channel!: string;
 }
 
 export class PublishedMessage {
@@ -28,13 +43,7 @@ export class WorkflowFeedQuery {
   })
   wait?: number;
   @Integer({ min: 1, max: MAX_EVENTS, default: 100, about: 'Events in one JSON answer' }) limit!: number;
-  @Text({
-    min: 1,
-    max: MAX_TYPE_CHARACTERS,
-    optional: true,
-    says: `must be 1 to ${MAX_TYPE_CHARACTERS} characters`,
-    about: 'One type, or with a final `*` all that begin so: `workflow.*`',
-  })
+  @Text({ ...aType, optional: true, about: 'One type, or with a final `*` all that begin so: `workflow.*`' })
   type?: string;
 }
 

@@ -15,13 +15,9 @@ export interface LongPoll {
 class EventBuffer implements Outlet {
   live = 0;
   readonly events: EventView[] = [];
-  readonly #changed = withResolver();
+  readonly changed = withResolver();
 
   constructor(private readonly limit: number) {}
-
-  get changed(): Promise<void> {
-    return this.#changed.promise;
-  }
 
   get isFull(): boolean {
     return this.events.length >= this.limit;
@@ -29,15 +25,11 @@ class EventBuffer implements Outlet {
 
   deliver({ views }: Batch): void {
     for (const view of views) this.events.push(view);
-    this.#changed.resolve();
+    this.changed.resolve();
   }
 
   async untilReady(): Promise<boolean> {
     return !this.isFull;
-  }
-
-  interrupt(): void {
-    this.#changed.resolve();
   }
 }
 
@@ -61,20 +53,19 @@ export async function longPoll(
     outlet: buffer,
     onLoss(lost) {
       loss = lost;
-      buffer.interrupt();
+      buffer.changed.resolve();
     },
   });
   try {
     await subscription.caughtUp;
     if (buffer.events.length === 0 && loss === undefined && !over.aborted) {
-      await waitAtMost(buffer.changed, waitMs, over);
+      await waitAtMost(buffer.changed.promise, waitMs, over);
     }
     if (loss !== undefined) throw loss;
-    const { events } = buffer;
-    const isCut = buffer.isFull;
+    const { events, isFull } = buffer;
     // Unless the answer is full, all events up to the current position were examined.
     const last = events[Math.min(limit, events.length) - 1];
-    return { events: events.slice(0, limit), next: isCut ? (last as EventView).id : subscription.place(last?.id) };
+    return { events: events.slice(0, limit), next: isFull ? (last as EventView).id : subscription.place(last?.id) };
   } finally {
     subscription.stop();
     leave();

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { ServiceError } from '../service-error.js';
+import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { Outlet } from './fan-out.js';
 import type { CutReason } from './feed-metrics.js';
@@ -61,15 +62,10 @@ export class SocketClient implements Outlet {
   async untilReady(): Promise<boolean> {
     const isFull = () => this.socket.writableLength > this.context.maxBytes / 2;
     if (isFull() && !this.#hasEnded) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.socket.off('drain', done).off('close', done);
-          resolve();
-        };
-        const timer = setTimeout(done, STALL_TIMEOUT_MS);
-        this.socket.on('drain', done).on('close', done);
-      });
+      const { promise, resolve } = withResolver();
+      this.socket.on('drain', resolve).on('close', resolve);
+      await waitAtMost(promise, STALL_TIMEOUT_MS);
+      this.socket.off('drain', resolve).off('close', resolve);
       if (isFull()) this.#cut('slow');
     }
     return !this.#hasEnded;
@@ -157,13 +153,8 @@ export class SocketClient implements Outlet {
       this.webSocket.send(JSON.stringify({ type: 'resync', code: 'TOO_SLOW', id: this.#lastId ?? null }));
       this.end(CLOSE.tryAgainLater, 'too slow');
     } else {
-      this.webSocket.send(
-        JSON.stringify({
-          type: 'error',
-          code: 'TOO_MANY_MESSAGES',
-          message: `at most ${MAX_MESSAGES_PER_SECOND} a second`,
-        }),
-      );
+      const message = `at most ${MAX_MESSAGES_PER_SECOND} a second`;
+      this.webSocket.send(JSON.stringify({ type: 'error', code: 'TOO_MANY_MESSAGES', message }));
       this.end(CLOSE.policy, 'too many messages');
     }
   }

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
 import { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
 import { eventTimeMs, isBehind } from '../engine/event-id.js';
+import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { Batch, EventView } from './event-view.js';
 import { FanOut, type FeedLoss, type Subscriber } from './fan-out.js';
 import { matches } from './feed-filter.js';
@@ -40,8 +41,7 @@ export class TenantFeed {
   #recentBytes = 0;
   #position = '';
   #started: Promise<void> | undefined;
-  #isHinted = false;
-  #wake: () => void = () => undefined;
+  #hinted = withResolver();
   /** Number of clients, live or catching up. */
   listeners = 0;
 
@@ -59,7 +59,6 @@ export class TenantFeed {
 
   end(): void {
     this.#ended.abort();
-    this.#wake();
   }
 
   /**
@@ -82,7 +81,7 @@ export class TenantFeed {
   }
 
   async #start(): Promise<void> {
-    const stop = this.engine.onChange(this.tenant, 'feed', () => this.#hint());
+    const stop = this.engine.onChange(this.tenant, 'feed', () => this.#hinted.resolve());
     try {
       this.#position = await this.engine.lastEventId(this.tenant);
     } catch (error) {
@@ -93,15 +92,10 @@ export class TenantFeed {
     void this.#run().finally(stop);
   }
 
-  #hint(): void {
-    this.#isHinted = true;
-    this.#wake();
-  }
-
   async #run(): Promise<void> {
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      this.#isHinted = false;
+      this.#hinted = withResolver();
       try {
         await this.#read();
         // Events during this pause come with the next read.
@@ -111,20 +105,8 @@ export class TenantFeed {
         this.#logger.debug(`feed could not be read: ${error instanceof Error ? error.message : String(error)}`);
         await sleep(RETRY_MS);
       }
-      if (!this.#isHinted && !signal.aborted) await this.#waitForHint();
+      if (!signal.aborted) await waitAtMost(this.#hinted.promise, POLL_MS, signal);
     }
-  }
-
-  /** Resolves with the next hint or after the poll interval. */
-  async #waitForHint(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => undefined;
   }
 
   async #read(): Promise<void> {

@@ -54,10 +54,13 @@ class Step {
       case 'add':
         return this.#add(document, path, operation.value);
       case 'remove':
-        return this.#remove(document, path);
+        return this.#remove(path);
       case 'replace':
         this.#present(path);
-        return this.#replace(document, path, operation.value);
+        this.#checkDepth(path, operation.value);
+        return this.#edit(document, path, operation.value, (container, token) =>
+          withPart(container, token, operation.value),
+        );
       case 'copy':
         return this.#add(document, path, this.#present(operation.from));
       case 'move':
@@ -78,15 +81,10 @@ class Step {
     });
   }
 
-  #replace(document: JsonNode, path: Tokens, value: JsonNode): JsonNode {
-    this.#checkDepth(path, value);
-    return this.#edit(document, path, value, (container, token) => withPart(container, token, value));
-  }
-
-  #remove(document: JsonNode, path: Tokens): JsonNode {
+  #remove(path: Tokens): JsonNode {
     if (path.length === 0) this.#fail('the whole document cannot be removed', path);
     this.#present(path);
-    return this.#edit(document, path, undefined, (container, token) =>
+    return this.#edit(this.document, path, undefined, (container, token) =>
       container.kind === 'object' ? container.withoutMember(token) : container.withoutItem(Number(token)),
     );
   }
@@ -97,7 +95,7 @@ class Step {
       if (from.length === path.length) return this.document;
       this.#fail('a value cannot be moved into itself', path);
     }
-    return this.#add(this.#remove(this.document, from), path, value);
+    return this.#add(this.#remove(from), path, value);
   }
 
   /** Changes the container of the last token and rebuilds its ancestors; an empty path gives `whole`. */

@@ -5,17 +5,13 @@ const CHUNK_SIZE = 512;
  * long list do not cost quadratic time.
  */
 export class PersistentList<T> {
-  readonly size: number;
-  /** All items in one array; undefined until it is needed. */
-  #flat: readonly T[] | undefined;
-  /** At most 2 * CHUNK_SIZE items each; undefined until the first edit. */
-  #chunks: readonly (readonly T[])[] | undefined;
-
-  private constructor(size: number, flat: readonly T[] | undefined, chunks: readonly (readonly T[])[] | undefined) {
-    this.size = size;
-    this.#flat = flat;
-    this.#chunks = chunks;
-  }
+  private constructor(
+    readonly size: number,
+    /** All items in one array; undefined until it is needed. */
+    private flat: readonly T[] | undefined,
+    /** At most 2 * CHUNK_SIZE items each; undefined until the first edit. */
+    private chunks: readonly (readonly T[])[] | undefined,
+  ) {}
 
   /** The array is not copied; the caller must not change it afterwards. */
   static of<T>(items: readonly T[]): PersistentList<T> {
@@ -23,11 +19,11 @@ export class PersistentList<T> {
   }
 
   toArray(): readonly T[] {
-    return (this.#flat ??= (this.#chunks ?? []).flat(1) as T[]);
+    return (this.flat ??= (this.chunks ?? []).flat(1) as T[]);
   }
 
   get(index: number): T | undefined {
-    if (this.#flat !== undefined) return this.#flat[index];
+    if (this.flat !== undefined) return this.flat[index];
     if (index >= this.size) return undefined;
     const { chunk, offset } = this.#locate(index);
     return this.#split()[chunk]?.[offset];
@@ -58,7 +54,7 @@ export class PersistentList<T> {
   }
 
   #split(): readonly (readonly T[])[] {
-    return (this.#chunks ??= chunked(this.#flat ?? []));
+    return (this.chunks ??= chunked(this.flat ?? []));
   }
 }
 

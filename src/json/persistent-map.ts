@@ -3,16 +3,12 @@
  * for each edit. So many single edits of a wide object do not cost quadratic time.
  */
 export class PersistentMap<V> {
-  readonly size: number;
-  readonly #base: ReadonlyMap<string, V>;
-  /** Undefined marks a removed name of the base. */
-  readonly #edits: ReadonlyMap<string, V | undefined>;
-
-  private constructor(base: ReadonlyMap<string, V>, edits: ReadonlyMap<string, V | undefined>, size: number) {
-    this.size = size;
-    this.#base = base;
-    this.#edits = edits;
-  }
+  private constructor(
+    private readonly base: ReadonlyMap<string, V>,
+    /** Undefined marks a removed name of the base. */
+    private readonly edits: ReadonlyMap<string, V | undefined>,
+    readonly size: number,
+  ) {}
 
   /** The map is not copied; the caller must not change it afterwards. */
   static of<V>(entries: ReadonlyMap<string, V>): PersistentMap<V> {
@@ -20,31 +16,31 @@ export class PersistentMap<V> {
   }
 
   get(name: string): V | undefined {
-    return this.#edits.has(name) ? this.#edits.get(name) : this.#base.get(name);
+    return this.edits.has(name) ? this.edits.get(name) : this.base.get(name);
   }
 
   /** Sets the names of `changes` that have a value and removes the others. */
   with(changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
     // A name added again after its removal goes last, not to its place in the base.
-    const isGone = (name: string) => this.#edits.has(name) && this.#edits.get(name) === undefined;
+    const isGone = (name: string) => this.edits.has(name) && this.edits.get(name) === undefined;
     if ([...changes].some(([name, value]) => value !== undefined && isGone(name))) {
       return PersistentMap.of(new Map(this.entries())).with(changes);
     }
-    const edits = new Map(this.#edits);
+    const edits = new Map(this.edits);
     let { size } = this;
     for (const [name, value] of changes) {
       const had = this.get(name) !== undefined;
       if (had !== (value !== undefined)) size += had ? -1 : 1;
-      if (value !== undefined || this.#base.has(name)) edits.set(name, value);
+      if (value !== undefined || this.base.has(name)) edits.set(name, value);
       else edits.delete(name);
     }
-    const version = new PersistentMap(this.#base, edits, size);
+    const version = new PersistentMap(this.base, edits, size);
     // At about the square root of the size, copying edits costs as much over time as making a new base.
-    return edits.size ** 2 <= this.#base.size + 256 ? version : PersistentMap.of(new Map(version.entries()));
+    return edits.size ** 2 <= this.base.size + 256 ? version : PersistentMap.of(new Map(version.entries()));
   }
 
   entries(): IterableIterator<[string, V]> {
-    return this.#edits.size === 0 ? this.#base.entries() : this.#merged();
+    return this.edits.size === 0 ? this.base.entries() : this.#merged();
   }
 
   *values(): IterableIterator<V> {
@@ -52,12 +48,12 @@ export class PersistentMap<V> {
   }
 
   *#merged(): IterableIterator<[string, V]> {
-    for (const [name, old] of this.#base) {
-      const value = this.#edits.has(name) ? this.#edits.get(name) : old;
+    for (const [name, old] of this.base) {
+      const value = this.edits.has(name) ? this.edits.get(name) : old;
       if (value !== undefined) yield [name, value];
     }
-    for (const [name, value] of this.#edits) {
-      if (value !== undefined && !this.#base.has(name)) yield [name, value];
+    for (const [name, value] of this.edits) {
+      if (value !== undefined && !this.base.has(name)) yield [name, value];
     }
   }
 }

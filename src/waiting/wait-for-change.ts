@@ -39,14 +39,14 @@ export function withResolver(): { readonly promise: Promise<void>; readonly reso
 }
 
 /** Resolves with the promise, after `ms`, or on abort; leaves no timer and no listener behind. */
-export async function waitAtMost(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+export async function waitAtMost(promise: Promise<void>, ms: number, signal?: AbortSignal): Promise<void> {
   const over = withResolver();
   const timer = setTimeout(over.resolve, ms);
-  signal.addEventListener('abort', over.resolve, { once: true });
+  signal?.addEventListener('abort', over.resolve, { once: true });
   try {
     await Promise.race([promise, over.promise]);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', over.resolve);
+    signal?.removeEventListener('abort', over.resolve);
   }
 }
