@@ -44,59 +44,15 @@ export interface RedisConfig {
   readonly confirmTimeoutMs?: number;
   /** Behaviour while Redis is unreachable. */
   readonly fallback: 'memory' | 'none';
-  readonly breaker?: BreakerConfig;
+  /** Circuit breaker around Redis. */
+  readonly breaker?: {
+    readonly isEnabled: boolean;
+    readonly failureThreshold: number;
+    readonly successThreshold: number;
+    readonly timeoutMs: number;
+  };
   /** Serve although Redis may evict live state. */
   readonly allowEviction: boolean;
-}
-
-export interface RoutingConfig {
-  /** A JSON list, or the path of a file with one; undefined is the default agents. Parsed in src/routing. */
-  readonly agents: string | undefined;
-  /** A status that an agent has reported is ignored after this time. */
-  readonly statusTtlMs: number;
-}
-
-/** Circuit breaker around Redis. */
-export interface BreakerConfig {
-  readonly isEnabled: boolean;
-  readonly failureThreshold: number;
-  readonly successThreshold: number;
-  readonly timeoutMs: number;
-}
-
-/** What a replica keeps while Redis is unreachable. */
-export interface DetachedConfig {
-  /** Bytes of held copies. */
-  readonly cacheBytes: number;
-  /** Bytes of accepted writes that wait for Redis. */
-  readonly mostBytes: number;
-}
-
-/** Limits and retention of tasks. */
-export interface TasksConfig {
-  readonly mostOpen: number;
-  readonly resultMs: number;
-  readonly progressMs: number;
-  readonly deadMs: number;
-  readonly mostDead: number;
-  /** Time from due to expired, for tasks without `expiresAt`. */
-  readonly waitLimitMs: number;
-}
-
-/** Limits of the feed and of its listeners. */
-export interface FeedConfig {
-  readonly mostEvents: number;
-  readonly maxAgeMs: number;
-  readonly mostListeners: number;
-  /** Bytes buffered for one client. */
-  readonly bufferBytes: number;
-}
-
-export interface WebSocketConfig {
-  /** Second port with WebSockets at its root, beside /ws of the main port. */
-  readonly port: number | undefined;
-  /** Origins of other hosts whose pages may open WebSockets; '*' for all. */
-  readonly origins: readonly string[];
 }
 
 /** The settings, read once at start and valid. Also the injection token. */
@@ -105,7 +61,13 @@ export abstract class Config {
   abstract readonly port: number;
   abstract readonly storage: 'redis' | 'memory';
   abstract readonly redis: RedisConfig | undefined;
-  abstract readonly detached: DetachedConfig;
+  /** What a replica keeps while Redis is unreachable. */
+  abstract readonly detached: {
+    /** Bytes of held copies. */
+    readonly cacheBytes: number;
+    /** Bytes of accepted writes that wait for Redis. */
+    readonly mostBytes: number;
+  };
   /** Directory of the journal of the embedded engine; undefined: in memory only. */
   abstract readonly dataDir: string | undefined;
   abstract readonly workflowTtlMs: number;
@@ -114,14 +76,40 @@ export abstract class Config {
   abstract readonly historyLimit: number;
   abstract readonly historyMaxBytes: number;
   abstract readonly maxStateBytes: number;
-  abstract readonly tasks: TasksConfig;
-  abstract readonly routing: RoutingConfig;
+  /** Limits and retention of tasks. */
+  abstract readonly tasks: {
+    readonly mostOpen: number;
+    readonly resultMs: number;
+    readonly progressMs: number;
+    readonly deadMs: number;
+    readonly mostDead: number;
+    /** Time from due to expired, for tasks without `expiresAt`. */
+    readonly waitLimitMs: number;
+  };
+  abstract readonly routing: {
+    /** A JSON list, or the path of a file with one; undefined is the default agents. Parsed in src/routing. */
+    readonly agents: string | undefined;
+    /** A status that an agent has reported is ignored after this time. */
+    readonly statusTtlMs: number;
+  };
   /** Bearer token of administrators; undefined: callers on the same machine are administrators. */
   abstract readonly adminToken: string | undefined;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
-  abstract readonly feed: FeedConfig;
-  abstract readonly webSocket: WebSocketConfig;
+  /** Limits of the feed and of its listeners. */
+  abstract readonly feed: {
+    readonly mostEvents: number;
+    readonly maxAgeMs: number;
+    readonly mostListeners: number;
+    /** Bytes buffered for one client. */
+    readonly bufferBytes: number;
+  };
+  abstract readonly webSocket: {
+    /** Second port with WebSockets at its root, beside /ws of the main port. */
+    readonly port: number | undefined;
+    /** Origins of other hosts whose pages may open WebSockets; '*' for all. */
+    readonly origins: readonly string[];
+  };
   /** Serve the pages of examples/. */
   abstract readonly examples: boolean;
   abstract readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';

@@ -2,7 +2,7 @@ import { isWritten, type Arrived, type OnConflict } from '../engine/moving/arriv
 import { digestOf } from '../engine/moving/digest.js';
 import type { RecordKind, Moved } from '../engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
-import { queueStamp, stampOf } from '../engine/moving/stamp.js';
+import { stampOf } from '../engine/moving/stamp.js';
 import type { Ledger } from './ledger.js';
 import { taskPairs, workflowPairs, type Pair } from './pairs.js';
 
@@ -87,12 +87,9 @@ export class Sync {
 
   async #queues(step: Step): Promise<void> {
     const { from, to } = this.parts;
-    const there = new Map((await to.listQueues(step.tenant)).map((queue) => [queue.id, queueStamp(queue)]));
-    const pairs = (await from.listQueues(step.tenant)).map(({ id, ...queue }): Pair => {
-      const stamp = there.get(id);
-      const source = { id, stamp: queueStamp(queue), bytes: 0 };
-      return { id, source, target: stamp === undefined ? undefined : { id, stamp, bytes: 0 } };
-    });
+    const targets = new Map((await to.listQueues(step.tenant)).map((queue) => [queue.id, stamped(queue)]));
+    const queues = await from.listQueues(step.tenant);
+    const pairs = queues.map((queue) => ({ id: queue.id, source: stamped(queue), target: targets.get(queue.id) }));
     await this.#carryPairs(step, pairs);
   }
 

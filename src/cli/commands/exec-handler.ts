@@ -65,14 +65,10 @@ function finished(child: ChildProcessWithoutNullStreams, input: string, options:
   const stdout: Buffer[] = [];
   let bytes = 0;
   let stderr = '';
-  let isTooMuch = false;
   child.stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= MAX_RESULT_BYTES) stdout.push(chunk);
-    else if (!isTooMuch) {
-      isTooMuch = true;
-      endGroup(child);
-    }
+    else if (bytes - chunk.length <= MAX_RESULT_BYTES) endGroup(child);
   });
   child.stderr.on('data', (chunk: Buffer) => {
     options.onDiagnostics(chunk);
@@ -91,7 +87,7 @@ function finished(child: ChildProcessWithoutNullStreams, input: string, options:
       child.once('close', () => clearTimeout(linger));
     });
     child.once('close', (code, signal) => {
-      if (isTooMuch) {
+      if (bytes > MAX_RESULT_BYTES) {
         const message = `The command wrote more than ${MAX_RESULT_BYTES} bytes to stdout`;
         reject(new TaskFailure('RESULT_TOO_LARGE', message, { retryable: false }));
       } else resolve({ code: code ?? signal ?? 'unknown', stdout: Buffer.concat(stdout).toString(), stderr });
