@@ -6,10 +6,10 @@ import * as limits from '../../limits.js';
 import { QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS } from '../../records/queue-fields.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
-/** The modules that scripts build on, each list in the order in which they build on each other. */
+/** Modules of scripts; each module stands behind those that it uses. */
 export const RECORDS = ['base', 'workflows'];
 export const WRITING = [...RECORDS, 'writing'];
-/** Scripts that are told what to do as JSON. */
+/** Modules of scripts that take a call as JSON. */
 export const CALLS = [...WRITING, 'call', 'once-keys'];
 export const TASKS = [
   ...CALLS,
@@ -28,13 +28,13 @@ export const TASKS = [
 
 /** What a script needs of a client. */
 export interface ScriptClient {
-  /** Its keys may be about to move to another server. */
+  /** On a Cluster keys may be moving to another server. */
   readonly isCluster: boolean;
   evalsha(sha: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
   eval(source: string, keyCount: number, ...rest: (string | number)[]): Promise<unknown>;
 }
 
-/** A Lua script in a file beside the code, behind the modules it builds on. With several files the last one runs, and calls the others. */
+/** A Lua script, put together from modules and files. With several files the last one runs and calls the others. */
 export class RedisScript {
   readonly #alone: Program;
   readonly #inCluster: Program;
@@ -73,9 +73,8 @@ function programOf(modules: readonly string[], files: readonly string[]): Progra
 }
 
 /**
- * A module that returns a table gets that as a local of its name; one that does not leaves its own locals to all that follow. All else of a
- * module is closed off: not only for tidiness, but because a server makes every function of a script anew at each call, and looks up
- * each local that one of them uses among all that are open then.
+ * A module that returns a table becomes a local of its name; the locals of any other are visible to all that follows. Few visible locals make
+ * a call cheaper: the server creates every function of a script at each call, and resolves the locals that it uses.
  */
 function moduleOf(name: string, text: string): string {
   return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;

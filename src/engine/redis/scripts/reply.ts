@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../../errors.js';
 
-/** Refuses a reply of another shape than the scripts make: neither crash nor guess. */
+/** Refuses a reply of unexpected shape: neither crash nor guess. */
 export function unexpected(): never {
   throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
 }
@@ -18,7 +18,7 @@ export function numberOf(text: string | undefined): number {
   return text !== undefined && Number.isFinite(value) ? value : unexpected();
 }
 
-/** A list within JSON that a script wrote: Lua writes an empty one as an empty object. */
+/** A list in JSON of a script: cjson writes an empty one as an empty object. */
 export function keptListOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];
 }

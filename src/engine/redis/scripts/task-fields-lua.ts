@@ -1,9 +1,9 @@
 import { CLAIMED, namesWith, TASK_FIELDS, type TaskField } from '../../records/task-fields.js';
 
-/** Fields that only the scripts know. `seldom`: outside of the table's constructor, which is made for sixteen fields at once. */
+/** Fields that only the scripts know. `seldom`: set behind the table's constructor, which is sized for sixteen fields. */
 const SCRIPT_FIELDS: readonly ScriptField[] = [
   { kind: 'flag', redis: 'has_failed', rare: true },
-  // The task that was claimed at this one's end, and its token.
+  // The task that was claimed when this one ended, and its token.
   { kind: 'text', redis: 'lent', own: 16, seldom: true },
   { kind: 'text', redis: 'lent_token', own: 17, seldom: true },
 ];
@@ -20,7 +20,7 @@ const packed = [...fieldsOf(namesWith('redis')), ...SCRIPT_FIELDS];
 const terms = fieldsOf(namesWith('terms'));
 const rare = packed.filter((field) => field.rare);
 
-/** What stands at each place of the packed list. */
+/** Name at each place of the packed list. */
 const own: string[] = ['terms'];
 own[RARE_AT - 1] = 'rare';
 for (const { own: place, redis } of packed) if (place !== undefined) own[place - 1] = redis;
@@ -32,14 +32,14 @@ const isCount = ({ kind, nullable }: ScriptField) => kind === 'number' && !nulla
 /** A count is 0 where nothing is packed. */
 const isThere = (field: ScriptField) => (isCount(field) ? `task.${field.redis} > 0` : `task.${field.redis}`);
 
-/** A field as text, '' for nothing; what an earlier status has left over is not shown. */
+/** A field as text, '' for nothing. A field of another status is not shown. */
 function text({ redis, shown }: TaskField): string {
   const value = `text_of(task.${redis})`;
   return typeof shown === 'string' ? `task.status == '${shown}' and ${value} or ''` : value;
 }
 const texts = (fields: readonly TaskField[]) => `{ ${fields.map(text).join(', ')} }`;
 
-/** A field as a reply can carry it; a false or a nil would end the reply. */
+/** A field in a reply. Never nil, which would end the reply. */
 function given({ redis, kind, nullable }: ScriptField): string {
   if (kind === 'flag') return `task.${redis} and '1' or ''`;
   return nullable ? `task.${redis} or ''` : `task.${redis}`;
@@ -49,7 +49,7 @@ const plain = packed.filter((field) => field.own !== undefined && !field.seldom)
 const counts = rare.filter(isCount).map(({ redis }) => redis);
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
-  // The terms of a task that was read are at hand as text, so they are not packed again.
+  // Terms that were read are still there as packed text.
   pack: `
 local function pack(task)
   local rare
@@ -59,7 +59,7 @@ local function pack(task)
   local terms = task.terms or cmsgpack.pack(${terms.map(({ redis }) => `task.${redis}`).join(', ')})
   return cmsgpack.pack(${own.map((name) => (name === 'terms' || name === 'rare' ? name : `task.${name}`)).join(', ')})
 end`,
-  // By their text: tasks that share their terms have them as if they were their own.
+  // Tasks with the same packed terms share one metatable, so that terms are unpacked once.
   unpack: `
 local shared = {}
 local function unpack_task(id, packed)
@@ -95,7 +95,7 @@ end`,
 local function stamp(task)
   return redis.sha1hex(table.concat(${texts(fieldsOf(namesWith('stamp')))}, '\\n'))
 end`,
-  /** What a new task has of each of them. */
+  /** Initial values of a new task. */
   begin: `
 local function begin(task)
   ${['place', 'attempt', ...counts].map((name) => `task.${name}`).join(', ')} = ${['place', 'attempt', ...counts].map(() => '0').join(', ')}
@@ -105,7 +105,7 @@ end`,
 /** Functions of the module `task_fields`. */
 export const TASK_FIELDS_LUA = Object.keys(FUNCTIONS);
 
-/** The module `task_fields`: of all its functions those that a script uses, since a server makes each of them anew at every call. */
+/** The module `task_fields` with only the functions that a script uses, since the server creates each of them at every call. */
 export function taskFieldsModule(used: ReadonlySet<string>): string {
   const names = TASK_FIELDS_LUA.filter((name) => used.has(name));
   const table = names.map((name) => `${name} = ${name === 'unpack' ? 'unpack_task' : name}`).join(', ');

@@ -49,7 +49,7 @@ export class RedisTasks extends TaskQueues {
   }
 
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
-    // How long it is kept, the script knows: until the leases end.
+    // The script keeps the outcome until the leases end.
     const once = { key, fingerprint: '', keepMs: 0 };
     const plan = { kind: 'claim', once, claim };
     const claims = claim.tokens.length;
@@ -172,7 +172,7 @@ export class RedisTasks extends TaskQueues {
   }
 }
 
-/** A step as step.lua takes it, and the text that travels beside it. */
+/** The plan of a step for step.lua, and its text. */
 function plannedStep(step: TaskStep): { planned: object; text: string } {
   switch (step.kind) {
     case 'progress': {

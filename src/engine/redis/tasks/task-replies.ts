@@ -11,16 +11,16 @@ import {
 import type { ClaimedTask, StoredTask, TaskDetail, TaskFailure, TaskRecord } from '../../task.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
-/** Reads the fields of those names from texts, as `task_fields` in the scripts lists them. */
+/** Reads the named fields from texts in the order of the names. */
 export function fieldsFrom<N extends TaskFieldName>(names: readonly N[], texts: unknown): Pick<StoredTask, N> {
   const list = listOf(texts);
   const fields: Partial<Record<N, unknown>> = {};
-  // An outcome that was kept before a field was added has fewer.
+  // Outcomes kept before a field was added have fewer texts.
   names.forEach((name, i) => (fields[name] = fieldFrom(TASK_FIELDS[name], fieldOf(list[i]))));
   return fields as Pick<StoredTask, N>;
 }
 
-/** A claim brings numbers as they are. */
+/** Text of a field; a claim replies numbers as numbers. */
 function fieldOf(value: unknown): string {
   if (value === undefined) return '';
   return typeof value === 'number' ? String(value) : textOf(value);
@@ -28,10 +28,10 @@ function fieldOf(value: unknown): string {
 
 const SHOWN = namesWith('shown');
 
-/** The other fields that Redis packs: only for the move to another store. */
+/** Fields that Redis packs and clients do not see; for moves to another store. */
 export const INSIDE = namesWith('redis').filter((name) => !('shown' in TASK_FIELDS[name]));
 
-/** Fields as a script has them, by their names there; nothing is left out. */
+/** Fields by their names in the scripts; empty ones are absent. */
 export function scriptFields<N extends TaskFieldName>(
   names: readonly N[],
   task: Readonly<Partial<Record<N, unknown>>>,
@@ -52,12 +52,12 @@ export function taskOf(fields: unknown): TaskRecord {
   return fieldsFrom(SHOWN, fields);
 }
 
-/** As `taskOf` reads them. */
+/** Inverse of `taskOf`. */
 export function textsOf(task: TaskRecord): string[] {
   return SHOWN.map((name) => fieldText(task[name]));
 }
 
-/** ['1' when it was there before, fields] */
+/** ['1' for a duplicate, fields] */
 export function enqueuedOf(reply: unknown): Enqueued {
   const [isDuplicate, fields] = listOf(reply);
   return { task: taskOf(fields), isDuplicate: isDuplicate === '1' };
@@ -70,7 +70,7 @@ export function claimedOf(reply: unknown): ClaimedTask {
   return { ...fields, ...parcelOf(textOf(list[CLAIMED.length])) };
 }
 
-/** [fields, headers and payload, result, failures]; undefined for a task that is not there. */
+/** [fields, headers and payload, result, failures]; undefined for an absent task. */
 export function detailOf(reply: unknown): TaskDetail | undefined {
   if (reply === null || reply === undefined) return undefined;
   const [fields, text, result, failures] = listOf(reply);
@@ -83,7 +83,7 @@ export function detailOf(reply: unknown): TaskDetail | undefined {
   };
 }
 
-/** Headers and payload travel and lie together: behind the length of the headers. */
+/** Headers and payload as one text, behind the length of the headers. */
 export function parcel(headers: string, payload: string): string {
   return `${headers.length}\n${headers}${payload}`;
 }
@@ -101,7 +101,7 @@ function failureOf(entry: unknown): TaskFailure {
   return { code, message, attempt: Number(attempt), atMs: Number(at) };
 }
 
-/** Half a character cannot travel: as UTF-8 it is another one, and as an escape the scripts refuse it. */
+/** Replaces lone surrogates: they have no UTF-8 form, and cjson refuses their escapes. */
 export function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
