@@ -38,6 +38,13 @@ export interface ConflictDetail extends ConflictRecord {
   readonly state: string | undefined;
 }
 
+/** A record to be kept. `keepMs` null is for ever. */
+export interface NewConflict {
+  readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
+  readonly keepMs: number | null;
+  readonly state: string | undefined;
+}
+
 export interface ConflictPage {
   /** Newest first. A page may be shorter than its limit and not be the last. */
   readonly conflicts: readonly ConflictRecord[];

@@ -1,5 +1,5 @@
 import type { JsonNode } from '../json/document.js';
-import type { IndexValues, Patch, Put } from './commit.js';
+import type { Edit, IndexValues, Patch, Put } from './commit.js';
 import type { About } from './records/workflow-meta.js';
 import { StateTooLargeError, type FailedPart } from './errors.js';
 import type { WorkflowIndex } from './workflow-index.js';
@@ -31,7 +31,10 @@ export function resultOf(
 }
 
 /** History entry of a patch. */
-export function aboutPatch({ by, note, taskId, edit }: Patch, changed: readonly string[] | null): About {
+export function aboutPatch(
+  { by, note, taskId, edit }: Pick<Patch, 'by' | 'note' | 'taskId'> & { readonly edit: Pick<Edit, 'cause'> },
+  changed: readonly string[] | null,
+): About {
   const about = { by, cause: edit.cause, changed };
   if (note === undefined && taskId === undefined) return about;
   return { ...about, ...(note !== undefined && { note }), ...(taskId !== undefined && { taskId }) };

@@ -1,3 +1,5 @@
+import type { ListPosition } from './engine.js';
+
 /** What both engines mean by a page. */
 
 /** Bytes of states on one page; it may then be shorter than its limit. */
@@ -19,4 +21,16 @@ export function fitting(bytesOfEach: readonly number[], limit: number, includeSt
     if (count > 0 && bytes > PAGE_BYTES) return count;
   }
   return most;
+}
+
+/** Where the next page begins: `behind` the last item shown, or at the start of the rising walk; see ListPosition. */
+export function nextPosition(
+  behind: Pick<ListPosition, 'atMs' | 'id'> | undefined,
+  walk: { readonly sinceMs: number | undefined; readonly isRising: boolean; readonly newestMs: number | undefined },
+): ListPosition | undefined {
+  const { sinceMs, isRising, newestMs } = walk;
+  if (sinceMs === undefined) return behind;
+  if (behind !== undefined) return { ...behind, sinceMs, ...(isRising && { rising: true }) };
+  const isMore = !isRising && newestMs !== undefined && newestMs > sinceMs;
+  return isMore ? { atMs: sinceMs, id: LAST_ID, sinceMs, rising: true } : undefined;
 }

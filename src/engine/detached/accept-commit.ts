@@ -21,6 +21,8 @@ export interface Held {
 }
 
 type There = Held & { readonly record: WorkflowRecord };
+type WrittenPart = Exclude<DetachedPart, { is: 'delete' }>;
+type Named = Pick<Put, 'id' | 'expect' | 'isNewId'>;
 
 export interface AcceptContext {
   readonly n: number;
@@ -51,27 +53,21 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   // The service keeps changes of its boards until the store takes them.
   if (commit.board !== undefined) throw new NotHeldError('boards are only available there');
   checkSizes(puts, context.options.maxStateBytes);
-  const look = (part: Part, i: number, of: { readonly id: string; readonly expect?: Expect }): Held =>
-    demandHeld(part, i, of, context.held(of.id));
-  const heldPuts = puts.map((put, i) => look('puts', i, put));
-  const heldPatches = patches.map((patch, i) => look('patches', i, patch));
-  const heldDeletes = deletes.map((part, i) => look('deletes', i, part));
-  const heldTouches = touches.map((touch, i) => look('touches', i, touch));
+  const named = [...puts, ...patches, ...deletes, ...touches].map(({ id }) => [id, context.held(id)] as const);
+  const held = new Map(named);
+  const heldOf = ({ id }: { readonly id: string }) => held.get(id) as There;
+  for (const [part, list] of Object.entries({ puts, patches, deletes, touches }) as [Part, readonly Named[]][])
+    list.forEach((one, i) => demandHeld(part, i, one, heldOf(one)));
 
-  const made: DetachedPart[] = [
-    ...puts.map((put, i) => acceptPut(put, heldPuts[i] as Held, context)),
-    ...patches.map((patch, i) => asPart('patches', i, () => acceptPatch(patch, heldPatches[i] as There, context))),
-    ...touches.map((touch, i) => acceptTouch(touch, heldTouches[i] as There, context)),
+  const made = [
+    ...puts.map((put) => acceptPut(put, heldOf(put), context)),
+    ...patches.map((patch, i) => asPart('patches', i, () => acceptPatch(patch, heldOf(patch), context))),
+    ...touches.map((touch) => acceptTouch(touch, heldOf(touch), context)),
   ];
-  const gone = deletes.map(({ id, expect }, i): DetachedPart => ({
-    is: 'delete',
-    id,
-    base: (heldDeletes[i] as Held).base,
-    isConditional: expect !== undefined,
-  }));
-  const workflows = made.map((part, i) =>
-    committed(part, ([...heldPuts, ...heldPatches, ...heldTouches] as Held[])[i]),
-  );
+  const gone = deletes.map((part): DetachedPart => {
+    return { is: 'delete', id: part.id, base: heldOf(part).base, isConditional: part.expect !== undefined };
+  });
+  const workflows = made.map((part) => committed(part, heldOf(part.after)));
   const eventIds = publish.map((_, i) => `${PROVISIONAL}${context.n}-${i}`);
   return {
     n: context.n,
@@ -94,23 +90,17 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
 }
 
 /** A condition holds for what is held, or cannot be judged here. One that a write of this outage rules out fails for certain. */
-function demandHeld(
-  part: Part,
-  index: number,
-  of: { readonly id: string; readonly expect?: Expect; readonly isNewId?: boolean },
-  held: Held,
-): Held {
-  const { id, expect, isNewId } = of;
+function demandHeld(part: Part, index: number, { id, expect, isNewId }: Named, held: Held): void {
   const { base, record: current } = held;
   if (base.on === 'unknown') {
-    if (part === 'puts' && (expect === undefined || isNewId === true)) return held;
+    if (part === 'puts' && (expect === undefined || isNewId === true)) return;
     throw new NotHeldError(`this replica has no recent copy of workflow ${id}`, { part, index });
   }
   if (expect === undefined) {
     if (current === undefined && part !== 'puts') throw new WorkflowNotFoundError(id, { part, index });
-    return held;
+    return;
   }
-  if (meets(expect, current)) return held;
+  if (meets(expect, current)) return;
   if (isSurelyUnmet(expect, held)) throw new VersionConflictError({ part, index }, id, current);
   throw new NotHeldError(`this replica does not hold the expected version of workflow ${id}`, { part, index });
 }
@@ -124,12 +114,12 @@ function isSurelyUnmet(expect: Expect, held: Held): boolean {
   return expect.etags.every((etag) => etag === own.baseEtag || etag.startsWith(`"${record.incarnation}-`));
 }
 
-function acceptPut({ expect, ...put }: Put, held: Held, context: AcceptContext): DetachedPart {
+function acceptPut({ expect, ...put }: Put, held: Held, context: AcceptContext): WrittenPart {
   const base: Base = put.isNewId === true && held.base.on === 'unknown' ? { on: 'absent' } : held.base;
   return { is: 'put', put, base, isConditional: expect !== undefined, after: next(put.id, put.ttl, held, context) };
 }
 
-function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: AcceptContext): DetachedPart {
+function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: AcceptContext): WrittenPart {
   const { options, index, now } = context;
   const { document, changed } = edit.apply(parseDocument(held.record.state), new Date(now));
   const { state } = resultOf(document, index, options.maxStateBytes);
@@ -143,7 +133,7 @@ function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: Ac
   };
 }
 
-function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }: AcceptContext): DetachedPart {
+function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }: AcceptContext): WrittenPart {
   const deadlineMs = deadlineOf(touch.ttl, held, now, options);
   const after = { ...pickMeta(held.record), deadlineMs, state: held.record.state };
   return { is: 'touch', touch, base: held.base, isConditional: expect !== undefined, after };
@@ -169,14 +159,13 @@ function deadlineOf(ttl: Ttl, held: Held, now: number, { defaultTtlMs }: EngineO
   return held.record === undefined ? now + defaultTtlMs : held.record.deadlineMs;
 }
 
-function committed(part: DetachedPart, held: Held | undefined): CommittedWorkflow {
-  const { after } = part as Exclude<DetachedPart, { is: 'delete' }>;
+function committed(part: WrittenPart, held: Held): CommittedWorkflow {
   // A touch writes no state and answers without one.
   if (part.is === 'touch') {
     const { state: _state, ...meta } = part.after;
     return { ...meta, created: false };
   }
-  return { ...after, created: held?.record === undefined };
+  return { ...part.after, created: held.record === undefined };
 }
 
 /** A delay counts from the acceptance, not from the drain. */

@@ -63,27 +63,18 @@ export type Fate =
   | { readonly is: 'conflict' };
 
 export function idOf(part: DetachedPart): string {
-  switch (part.is) {
-    case 'put':
-      return part.put.id;
-    case 'patch':
-      return part.patch.id;
-    case 'touch':
-      return part.touch.id;
-    case 'delete':
-      return part.id;
-  }
+  return part.is === 'delete' ? part.id : part.after.id;
 }
 
 /** The state that the part wrote, if any. */
 export function stateOf(part: DetachedPart): string | undefined {
-  if (part.is === 'put') return part.put.state;
-  return part.is === 'patch' ? part.after.state : undefined;
+  return part.is === 'touch' ? undefined : recordAfter(part)?.state;
 }
 
-/** The state after the part. */
-export function stateAfter(part: DetachedPart): string | undefined {
-  return part.is === 'touch' ? part.after.state : stateOf(part);
+/** The workflow after the part; undefined after a delete. */
+export function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
+  if (part.is === 'delete') return undefined;
+  return part.is === 'put' ? { ...part.after, state: part.put.state } : part.after;
 }
 
 /** Estimate of a record's size beside its texts. */

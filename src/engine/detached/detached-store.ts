@@ -8,7 +8,7 @@ import { tenantKey } from '../tenant-key.js';
 import { etagOf, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { acceptCommit, baseEtagOf, type Held } from './accept-commit.js';
-import { idOf, sizeOf, type DetachedEntry, type DetachedPart } from './detached-entry.js';
+import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates } from './detached-journal.js';
 import type { HeldCopies } from './held-copies.js';
 
@@ -16,7 +16,6 @@ import type { HeldCopies } from './held-copies.js';
 const MAX_BATCH = 128;
 /** Drained entries that are removed from the journal together. After a crash they are drained again, which does nothing. */
 const REMOVED_AT_ONCE = 64;
-
 /** Entries examined for ones that can be drained in parallel. */
 const MAX_LOOKED_AT = 1000;
 
@@ -125,7 +124,7 @@ export class DetachedStore {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
     let looked = 0;
-    for (const [, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (entries.length === most || ++looked > MAX_LOOKED_AT) break;
       const subjects = subjectsOf(entry);
       if (!subjects.some((subject) => taken.has(subject))) entries.push(entry);
@@ -282,18 +281,17 @@ export class DetachedStore {
   /** Returns a function that undoes it. */
   #add(entry: DetachedEntry): () => void {
     const { n, tenant, parts, once, outcome } = entry;
-    const before = parts.map(
-      (part) => [tenantKey(tenant, idOf(part)), this.#own.get(tenantKey(tenant, idOf(part)))] as const,
-    );
+    const before: [key: string, own: Own | undefined][] = [];
     const lastN = this.#lastN;
     this.#lastN = Math.max(lastN, n);
     this.#entries.set(n, entry);
     this.#bytes += sizeOf(entry);
-    parts.forEach((part, i) => {
-      const [key, own] = before[i] as (typeof before)[number];
-      const baseEtag = own?.baseEtag ?? baseEtagOf(part.base);
-      this.#own.set(key, { n, baseEtag, record: recordAfter(part) });
-    });
+    for (const part of parts) {
+      const key = tenantKey(tenant, idOf(part));
+      const own = this.#own.get(key);
+      before.unshift([key, own]);
+      this.#own.set(key, { n, baseEtag: own?.baseEtag ?? baseEtagOf(part.base), record: recordAfter(part) });
+    }
     const outcomeKey = tenantKey(tenant, once.key);
     this.#outcomes.set(outcomeKey, { fingerprint: once.fingerprint, outcome: { ...outcome, replayed: true } });
     return () => {
@@ -308,12 +306,6 @@ export class DetachedStore {
       }
     };
   }
-}
-
-/** The workflow after the part; undefined after a delete. */
-function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
-  if (part.is === 'delete') return undefined;
-  return part.is === 'put' ? { ...part.after, state: part.put.state } : part.after;
 }
 
 /** Workflows, queues and channels of an entry. Entries about the same one are drained in order. */

@@ -3,10 +3,11 @@ import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
 import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../records/workflow-meta.js';
-import type { ConflictBase, ConflictRecord } from '../conflicts.js';
+import type { ConflictBase, NewConflict } from '../conflicts.js';
+import { aboutPatch } from '../edit-result.js';
 import { KeptAsConflictError, VersionConflictError } from '../errors.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import { idOf, stateAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
+import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
 
@@ -16,15 +17,7 @@ const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
 /** Calls of the store that a drain needs. */
 export interface DrainTarget {
   commit(tenant: string, commit: Commit): Promise<Outcome>;
-  keepConflicts(
-    tenant: string,
-    once: Once,
-    conflicts: readonly {
-      readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
-      readonly keepMs: number | null;
-      readonly state: string | undefined;
-    }[],
-  ): Promise<void>;
+  keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void>;
 }
 
 /** How an entry ended; see docs/detached.md. */
@@ -131,7 +124,7 @@ export class Drain {
         // The store has an older version, and the whole state is known here: restore it.
         recovered[id] = base.version;
         const again = resolution.current === undefined ? { exists: false } : { etags: [etagOf(resolution.current)] };
-        const state = stateAfter(part);
+        const state = recordAfter(part)?.state;
         if (state === undefined) deletes.push({ id, expect: again });
         else puts.push({ ...this.#whole(part, state), incarnation: base.incarnation, expect: again });
       } else if (part.is === 'put') {
@@ -151,36 +144,20 @@ export class Drain {
         patches.push({ ...patch, edit: then, ttl: this.#ttlOf(part), expect });
       }
     });
-    const { once, enqueue, publish, cancelTasksOf } = entry;
-    return {
-      once: { ...once, keepMs: Math.max(once.keepMs, MIN_KEPT_MS) },
-      puts,
-      patches,
-      deletes,
-      touches,
-      enqueue,
-      publish,
-      cancelTasksOf,
-      drained: { recovered },
-    };
+    const { enqueue, publish, cancelTasksOf } = entry;
+    const once = onceOf(entry);
+    return { once, puts, patches, deletes, touches, enqueue, publish, cancelTasksOf, drained: { recovered } };
   }
 
   /** A put of the part's result. */
   #whole(part: DetachedPart, state: string): Put {
-    const id = idOf(part);
     const incarnation = part.is === 'put' ? part.put.incarnation : '';
-    return {
-      id,
-      incarnation,
-      state,
-      index: this.parts.index.ofState(state),
-      ttl: this.#ttlOf(part),
-      about: aboutOf(part),
-    };
+    const index = this.parts.index.ofState(state);
+    return { id: idOf(part), incarnation, state, index, ttl: this.#ttlOf(part), about: aboutOf(part) };
   }
 
   /** Rest of the time to live that the client gave, if any. */
-  #ttlOf(part: Exclude<DetachedPart, { is: 'delete' }> | DetachedPart): Put['ttl'] {
+  #ttlOf(part: DetachedPart): Put['ttl'] {
     if (part.is === 'delete') return 'keep';
     const given = part.is === 'put' ? part.put.ttl : part.is === 'patch' ? part.patch.ttl : part.touch.ttl;
     const { deadlineMs } = part.after;
@@ -199,7 +176,7 @@ export class Drain {
     const now = this.parts.clock();
     const conflicts = entry.parts.map((part, i) => {
       const deadlineMs = part.is === 'delete' ? now : part.after.deadlineMs;
-      const state = stateAfter(part);
+      const state = recordAfter(part)?.state;
       const record = {
         id: idOf(part),
         is: part.is === 'delete' ? ('delete' as const) : ('state' as const),
@@ -214,7 +191,7 @@ export class Drain {
       };
       return { record, keepMs: deadlineMs === null ? null : Math.max(deadlineMs - now, MIN_KEPT_MS), state };
     });
-    const once = { ...entry.once, keepMs: Math.max(entry.once.keepMs, MIN_KEPT_MS) };
+    const once = onceOf(entry);
     // The key is of another request, whose outcome stays.
     const own = reason === 'IDEMPOTENCY_MISMATCH' ? { ...once, key: `${once.key}:conflict` } : once;
     await this.parts.target.keepConflicts(entry.tenant, own, conflicts).catch((failure: unknown) => {
@@ -228,10 +205,15 @@ export class Drain {
       const part = entry.parts.find((one) => idOf(one) === meta.id);
       const fate = fates[meta.id];
       const isExact = fate?.is === 'version' && fate.isExact;
-      const known = state ?? (part && isExact ? stateAfter(part) : undefined);
+      const known = state ?? (part && isExact ? recordAfter(part)?.state : undefined);
       return known === undefined ? [] : [{ ...meta, state: known }];
     });
   }
+}
+
+/** The once key of an entry, kept at least until a drain that crashed is repeated. */
+function onceOf({ once }: DetachedEntry): Once {
+  return { ...once, keepMs: Math.max(once.keepMs, MIN_KEPT_MS) };
 }
 
 /** Condition under which the part overwrites nothing but its base. */
@@ -295,17 +277,16 @@ function fatesOf(
   const fates: Record<string, Fate> = {};
   parts.forEach((part, i) => {
     const id = idOf(part);
-    const landed = workflows.find((workflow) => workflow.id === id);
-    fates[id] =
-      part.is === 'delete' || landed === undefined
-        ? { is: 'deleted' }
-        : { is: 'version', ...versionOf(landed), isExact: wasRecovered || isSuccessor(landed, bases[i], part) };
+    const landed = part.is === 'delete' ? undefined : workflows.find((workflow) => workflow.id === id);
+    if (landed === undefined) {
+      fates[id] = { is: 'deleted' };
+    } else {
+      const { incarnation, version } = landed;
+      const isExact = wasRecovered || isSuccessor(landed, bases[i], part);
+      fates[id] = { is: 'version', incarnation, version, isExact };
+    }
   });
   return fates;
-}
-
-function versionOf({ incarnation, version }: WorkflowMeta) {
-  return { incarnation, version };
 }
 
 /** Derived from the numbers alone, so that a repeat after a crash gives the same result. */
@@ -334,12 +315,5 @@ function conflictBase(base: Base): ConflictBase {
 function aboutOf(part: DetachedPart): About {
   if (part.is === 'put') return part.put.about;
   if (part.is !== 'patch') return { by: 'unknown', cause: 'commit', changed: null };
-  const { by, note, taskId, cause } = part.patch;
-  return {
-    by,
-    cause,
-    changed: part.changed,
-    ...(note !== undefined && { note }),
-    ...(taskId !== undefined && { taskId }),
-  };
+  return aboutPatch({ ...part.patch, edit: part.patch }, part.changed);
 }

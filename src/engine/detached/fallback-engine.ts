@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
-import type { Clock } from '../clock.js';
-import { systemClock } from '../clock.js';
+import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
 import type { Confirmation, Engine, EngineOptions, StorageReport, Topic } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
@@ -117,7 +116,7 @@ export class FallbackEngine extends ForwardedEngine {
     this.#parts.store.start();
     const { entries } = this.#detached.waiting;
     if (entries > 0) this.#logger.warn(`${entries} writes from an outage of Redis wait to be drained`);
-    this.#observer.waiting(entries, this.#detached.waiting.bytes);
+    this.#observeWaiting();
     if (await this.#tryToAttach()) {
       // This replica has not answered anything by itself yet.
       this.#attachedAt = -Infinity;
@@ -155,7 +154,7 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#either(
       async () => {
         const record = await this.#parts.store.find(tenant, id);
-        if (record === undefined) this.#copies.forget(tenant, id);
+        if (record === undefined) this.drop(tenant, id);
         else this.#copies.keep(tenant, record);
         return record;
       },
@@ -167,7 +166,10 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#either(
       async () => {
         const records = await this.#parts.store.findMany(tenant, ids);
-        for (const record of records) if (record !== undefined) this.#copies.keep(tenant, record);
+        this.hold(
+          tenant,
+          records.filter((record) => record !== undefined),
+        );
         return records;
       },
       () => Promise.all(ids.map((id) => this.#detached.find(tenant, id))),
@@ -185,8 +187,7 @@ export class FallbackEngine extends ForwardedEngine {
       },
       async () => {
         const outcome = await this.#detached.commit(tenant, commit);
-        const { entries, bytes } = this.#detached.waiting;
-        this.#observer.waiting(entries, bytes);
+        this.#observeWaiting();
         return outcome;
       },
     );
@@ -341,23 +342,18 @@ export class FallbackEngine extends ForwardedEngine {
       }
       const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
       for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
-      const { waiting } = this.#detached;
-      this.#observer.waiting(waiting.entries, waiting.bytes);
+      this.#observeWaiting();
       const failed = ends.find((end) => end.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     }
   }
 
   async #drainEnded(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, DRAIN_WAIT_MS);
-      this.#waiting.add(done);
-    });
+    let done = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (done = resolve));
+    this.#waiting.add(done);
+    await withTimeout(ended, DRAIN_WAIT_MS, () => undefined);
+    this.#waiting.delete(done);
   }
 
   #become(mode: Mode): void {
@@ -374,6 +370,11 @@ export class FallbackEngine extends ForwardedEngine {
         this.#logger.error('Redis is unreachable: serving what this replica holds; writes wait until it is back');
       }
     }
+  }
+
+  #observeWaiting(): void {
+    const { entries, bytes } = this.#detached.waiting;
+    this.#observer.waiting(entries, bytes);
   }
 
   #tellAttached(): void {

@@ -1,35 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../../service-error.js';
-import type { Board } from '../board.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
-import {
-  Engine,
-  silentObserver,
-  type Confirmation,
-  type EngineObserver,
-  type EngineOptions,
-  type FeedEvent,
-  type Filter,
-  type ListPage,
-  type ListQuery,
-  type StorageReport,
-  type Topic,
-  type VersionLookup,
-  type VersionPage,
-} from '../engine.js';
+import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
+import type { Filter, ListQuery, StorageReport, Topic } from '../engine.js';
 import { IdempotencyMismatchError } from '../errors.js';
-import type { ConflictDetail, ConflictPage } from '../conflicts.js';
-import type { WorkflowRecord } from '../records/workflow-meta.js';
+import type { NewConflict } from '../conflicts.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
-import { ChangeHints } from './feed/change-hints.js';
+import { RedisListeners } from './feed/listeners.js';
 import { Confirmer } from './connection/confirmer.js';
 import { Fences } from './connection/fences.js';
 import { epochKey, onceKey, prefixOf } from './keys.js';
-import { changedBy, HintingTasks } from './feed/local-hints.js';
-import { RedisConflicts, type NewConflict } from './workflows/redis-conflicts.js';
-import { Listing } from './workflows/listing.js';
+import { changedBy, NotifyingTasks } from './feed/local-changes.js';
+import { RedisConflicts } from './workflows/redis-conflicts.js';
+import { countMatching, listPage, type Listed } from './workflows/listing.js';
 import { ScriptReader } from './scripts/script-reader.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { unlessFull } from './connection/redis-errors.js';
@@ -65,50 +50,46 @@ export class RedisEngine extends Engine {
   readonly #clock: Clock | undefined;
   readonly #observer: EngineObserver;
   readonly #context: ScriptContext;
-  readonly #connections: RedisConnections;
   readonly #states: ServerStates;
   readonly #confirmer: Confirmer;
   readonly #reader: ScriptReader;
-  readonly #listing: Listing;
+  readonly #listed: Listed;
   readonly #workflows: RedisWorkflows;
   readonly #commits: RedisCommits;
   readonly #conflicts: RedisConflicts;
   readonly #feed: RedisFeed;
-  readonly #hints: ChangeHints;
+  readonly #listeners: RedisListeners;
   readonly #sweeper: Sweeper;
 
   constructor(
-    connections: RedisConnections,
+    private readonly connections: RedisConnections,
     { options, index, namespace, clock, observer = silentObserver, hintPollMs }: RedisEngineParts,
   ) {
     super();
-    this.#connections = connections;
     this.#states = new ServerStates(connections);
     this.#confirmer = new Confirmer(connections);
     this.#clock = clock;
     this.#observer = observer;
     this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new ScriptReader(connections, this.#context, observer);
-    this.#workflows = new RedisWorkflows(this.#reader, namespace, index, observer);
-    this.#feed = new RedisFeed(this.#reader, namespace, options);
+    this.#workflows = new RedisWorkflows(this.#reader, index, observer);
+    this.#feed = new RedisFeed(this.#reader, options);
     this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed, () => {
-      if (!connections.canSubscribe) this.#hints.tellAll();
+      if (!connections.canSubscribe) this.#listeners.notifyAll();
     });
-    this.#listing = new Listing(this.#reader, this.#sweeper, namespace, (tenant, id) => this.find(tenant, id));
+    this.#listed = { reader: this.#reader, sweeper: this.#sweeper, workflows: this.#workflows };
     const sender = new ScriptSender(connections, new Fences(connections, namespace), this.#context, observer);
-    this.#hints = new ChangeHints(connections, namespace, hintPollMs);
+    this.#listeners = new RedisListeners(connections, namespace, hintPollMs);
     const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
-    this.tasks = connections.canSubscribe ? tasks : new HintingTasks(tasks, this.#hints);
-    this.#conflicts = new RedisConflicts(sender, this.#reader, this.#context);
+    this.tasks = connections.canSubscribe ? tasks : new NotifyingTasks(tasks, this.#listeners);
+    this.#conflicts = new RedisConflicts(sender, this.#reader);
     this.moving = new RedisMoving({
       reader: this.#reader,
       context: this.#context,
       index,
-      adopt: (tenant, id) => this.adopt(tenant, id),
-      readFeed: (tenant, after, limit) => this.readFeed(tenant, after, limit),
-      lastEventId: (tenant) => this.lastEventId(tenant),
-      findQueue: (tenant, name) => this.tasks.findQueue(tenant, name),
-      listQueueNames: (tenant) => tasks.listQueues(tenant),
+      workflows: this.#workflows,
+      feed: this.#feed,
+      tasks,
     });
     this.#commits = new RedisCommits({
       sender,
@@ -127,14 +108,14 @@ export class RedisEngine extends Engine {
 
   async close(): Promise<void> {
     await this.#sweeper.stop();
-    this.#hints.close();
+    this.#listeners.close();
   }
 
-  find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+  find(tenant: string, id: string) {
     return this.#workflows.find(tenant, id);
   }
 
-  findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+  findMany(tenant: string, ids: readonly string[]) {
     return this.#workflows.findReadable(tenant, ids);
   }
 
@@ -143,25 +124,21 @@ export class RedisEngine extends Engine {
     return this.#workflows.adopt(tenant, id);
   }
 
-  async list(tenant: string, query: ListQuery): Promise<ListPage> {
-    const page = await this.#listing.page(tenant, query);
+  async list(tenant: string, query: ListQuery) {
+    const page = await listPage(this.#listed, tenant, query);
     this.#observer.read(page.items.length);
     return page;
   }
 
-  count(tenant: string, filter: Filter): Promise<number> {
-    return this.#listing.count(tenant, filter);
+  count(tenant: string, filter: Filter) {
+    return countMatching(this.#listed, tenant, filter);
   }
 
-  listVersions(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number; readonly includeState: boolean },
-  ): Promise<VersionPage | undefined> {
+  listVersions(tenant: string, id: string, page: Parameters<Engine['listVersions']>[2]) {
     return this.#workflows.listVersions(tenant, id, page);
   }
 
-  findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
+  findVersion(tenant: string, id: string, version: number) {
     return this.#workflows.findVersion(tenant, id, version);
   }
 
@@ -180,7 +157,7 @@ export class RedisEngine extends Engine {
     try {
       const outcome = await this.#commits.commit(tenant, commit);
       this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
-      if (!this.#connections.canSubscribe) this.#hints.tell(tenant, changedBy(commit, outcome));
+      if (!this.connections.canSubscribe) this.#listeners.notify(tenant, changedBy(commit, outcome));
       if (!outcome.replayed) {
         this.#observer.written(
           (commit.puts?.length ?? 0) + (commit.patches?.length ?? 0) + (commit.deletes?.length ?? 0),
@@ -196,15 +173,11 @@ export class RedisEngine extends Engine {
     }
   }
 
-  listConflicts(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number },
-  ): Promise<ConflictPage> {
+  listConflicts(tenant: string, id: string, page: Parameters<Engine['listConflicts']>[2]) {
     return this.#conflicts.list(tenant, id, page);
   }
 
-  findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
+  findConflict(tenant: string, id: string, n: number) {
     return this.#conflicts.find(tenant, id, n);
   }
 
@@ -225,29 +198,29 @@ export class RedisEngine extends Engine {
   }
 
   onChange(tenant: string, topic: Topic, listener: () => void): () => void {
-    return this.#hints.listen(tenant, topic, listener);
+    return this.#listeners.add(tenant, topic, listener);
   }
 
-  readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+  readFeed(tenant: string, after: string | undefined, limit: number) {
     return this.#feed.read(tenant, after, limit);
   }
 
-  lastEventId(tenant: string): Promise<string> {
+  lastEventId(tenant: string) {
     return this.#feed.lastId(tenant);
   }
 
-  readBoard(tenant: string, board: string): Promise<Board> {
-    return readBoard(this.#reader, this.#context.namespace, tenant, board);
+  readBoard(tenant: string, board: string) {
+    return readBoard(this.#reader, tenant, board);
   }
 
-  sweep(): Promise<number> {
+  sweep() {
     return this.#sweeper.sweepAll();
   }
 
   async inspect(): Promise<StorageReport> {
     try {
       const started = performance.now();
-      await this.#connections.command().ping();
+      await this.connections.command().ping();
       const latencyMs = Math.round((performance.now() - started) * 100) / 100;
       const states = await this.#states.read();
       return {
@@ -255,7 +228,7 @@ export class RedisEngine extends Engine {
         latencyMs,
         durability: durabilityOf(states),
         warnings: findingsOf(states).map(({ says }) => says),
-        details: { circuitBreaker: this.#connections.breaker.state, ...factsOf(states) },
+        details: { circuitBreaker: this.connections.breaker.state, ...factsOf(states) },
       };
     } catch {
       // The connection has logged the reason.
@@ -264,13 +237,13 @@ export class RedisEngine extends Engine {
         latencyMs: null,
         durability: 'unknown',
         warnings: ['Redis is unreachable'],
-        details: { circuitBreaker: this.#connections.breaker.state },
+        details: { circuitBreaker: this.connections.breaker.state },
       };
     }
   }
 
   override get unconfirmable(): string | undefined {
-    return this.#connections.canSubscribe ? undefined : 'Redis over HTTP cannot tell what its replicas have';
+    return this.connections.canSubscribe ? undefined : 'Redis over HTTP cannot tell what its replicas have';
   }
 
   override confirm(tenant: string, key: string): Promise<Confirmation> {

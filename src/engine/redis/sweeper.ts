@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { EngineObserver, TaskOptions } from '../engine.js';
-import { prefixOf, queuesKey, stateKey, tenantsKey } from './keys.js';
+import { prefixOf, queuesKey, tenantsKey } from './keys.js';
 import type { ScriptReader } from './scripts/script-reader.js';
 import type { RedisFeed } from './feed/redis-feed.js';
 import type { RedisConnections } from './connection/redis-connections.js';
@@ -49,17 +49,10 @@ export class Sweeper {
 
   /** Also removes index entries of `ids` whose workflows are gone. */
   async sweep(tenant: string, ids: readonly string[] = []): Promise<{ expired: number; nextDueMs: number }> {
-    const prefix = prefixOf(this.namespace, tenant);
     let total = 0;
     for (;;) {
-      const reply = await this.reader.run(
-        sweepScript,
-        'sweep',
-        tenant,
-        [stateKey(prefix, '')],
-        [String(SWEPT_AT_ONCE), ...ids],
-      );
-      const [expired, nextDue] = listOf(reply);
+      const args = [String(SWEPT_AT_ONCE), ...ids];
+      const [expired, nextDue] = listOf(await this.reader.run(sweepScript, 'sweep', tenant, args));
       total += Number(expired);
       if (Number(expired) < SWEPT_AT_ONCE) {
         if (total > 0) this.observer.expired(total);
@@ -83,8 +76,8 @@ export class Sweeper {
 
   /** Returns when the next task of the tenant is due. */
   async #sweepQueues(tenant: string): Promise<number> {
-    const prefix = prefixOf(this.namespace, tenant);
-    const queues = await this.reader.commands('queues', (client) => client.zrange(queuesKey(prefix), '0', '-1'));
+    const key = queuesKey(prefixOf(this.namespace, tenant));
+    const queues = await this.reader.commands('queues', (client) => client.zrange(key, '0', '-1'));
     let nextDueMs = Number.POSITIVE_INFINITY;
     for (let at = 0; at < queues.length; at += QUEUES_AT_ONCE) {
       const some = queues.slice(at, at + QUEUES_AT_ONCE);
@@ -94,10 +87,9 @@ export class Sweeper {
   }
 
   async #sweepQueue(tenant: string, queue: string): Promise<number> {
-    const keys = [stateKey(prefixOf(this.namespace, tenant), '')];
     const plan = JSON.stringify({ queue, most: SWEPT_AT_ONCE, limits: this.limits });
     for (;;) {
-      const [isMore, nextDue] = listOf(await this.reader.run(queueScript, 'sweep-queue', tenant, keys, [plan]));
+      const [isMore, nextDue] = listOf(await this.reader.run(queueScript, 'sweep-queue', tenant, [plan]));
       if (isMore !== '1') return nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue);
     }
   }

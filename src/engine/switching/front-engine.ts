@@ -1,9 +1,7 @@
 import type { Engine, Topic } from '../engine.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
-import type { ArrivalOptions } from '../moving/arrival.js';
-import type { RecordKind, Moved } from '../moving/moved.js';
-import { Moving, type Arrival, type StampPage } from '../moving/moving.js';
+import { Moving } from '../moving/moving.js';
 import type { Gate } from './gate.js';
 
 interface Listening {
@@ -83,8 +81,8 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().now());
   }
 
-  listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
-    return this.gate.run(() => this.current().listWorkflows(tenant, after, limit));
+  listWorkflows(...call: Parameters<Moving['listWorkflows']>) {
+    return this.gate.run(() => this.current().listWorkflows(...call));
   }
 
   /** A stream does not wait: it may take longer than any switch. */
@@ -96,19 +94,19 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().listQueues(tenant));
   }
 
-  read(tenant: string, kind: RecordKind, ids: readonly string[]) {
-    return this.gate.run(() => this.current().read(tenant, kind, ids));
+  read(...call: Parameters<Moving['read']>) {
+    return this.gate.run(() => this.current().read(...call));
   }
 
-  put(tenant: string, record: Moved, options: ArrivalOptions) {
-    return this.gate.run(() => this.current().put(tenant, record, options));
+  put(...call: Parameters<Moving['put']>) {
+    return this.gate.run(() => this.current().put(...call));
   }
 
-  override putAll(tenant: string, arrivals: readonly Arrival[]) {
-    return this.gate.run(() => this.current().putAll(tenant, arrivals));
+  override putAll(...call: Parameters<Moving['putAll']>) {
+    return this.gate.run(() => this.current().putAll(...call));
   }
 
-  remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string) {
-    return this.gate.run(() => this.current().remove(tenant, kind, id, stamp));
+  remove(...call: Parameters<Moving['remove']>) {
+    return this.gate.run(() => this.current().remove(...call));
   }
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.js';
-import type { Filter, ListPage, ListPosition, ListQuery } from '../../engine.js';
-import { FEW_IDS, fitting, LAST_ID } from '../../page.js';
+import type { Filter, ListPage, ListQuery } from '../../engine.js';
+import { FEW_IDS, fitting, LAST_ID, nextPosition } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
 import { liveAt, type Entry } from './entry.js';
 import { inOrder, type Order } from './members.js';
@@ -41,14 +41,9 @@ export async function listPage(workflows: WorkflowCollection, query: ListQuery, 
   const sizes = found.map(({ state }) => state.length);
   const items = found.slice(0, fitting(sizes, limit, includeState));
   const last = items.at(-1);
-  const newest = workflows.updated.last?.score;
-  const way = sinceMs === undefined ? {} : isRising ? { sinceMs, rising: true } : { sinceMs };
-  let next: ListPosition | undefined;
-  if (last !== undefined && items.length < found.length) {
-    next = { atMs: orderOf(sort) === 'updated' ? last.updatedAtMs : last.createdAtMs, id: last.id, ...way };
-  } else if (sinceMs !== undefined && !isRising && newest !== undefined && newest > sinceMs) {
-    next = { atMs: sinceMs, id: LAST_ID, sinceMs, rising: true };
-  }
+  const time = orderOf(sort) === 'updated' ? 'updatedAtMs' : 'createdAtMs';
+  const behind = last && items.length < found.length ? { atMs: last[time], id: last.id } : undefined;
+  const next = nextPosition(behind, { sinceMs, isRising, newestMs: workflows.updated.last?.score });
   return { items: items.map((entry) => itemOf(entry, includeState)), next };
 }
 

@@ -1,14 +1,13 @@
 import { parseDocument, type JsonNode } from '../../../json/document.js';
 import type { Clock } from '../../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../../commit.js';
-import { aboutPatch, resultOf } from '../../edit-result.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
 import { asPart, IdempotencyMismatchError, StoreUnavailableError, VersionConflictError } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
+import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import { tenantKey } from '../../tenant-key.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
-import { entriesOf, plannedTtl, type Plan } from './plan-commit.js';
+import { applyPatch, patchedPut, type PatchedVersion, type Plan } from './plan-commit.js';
 import { jitter, tooManyWriters } from './retry.js';
 import type { Verdict } from './verdict.js';
 
@@ -34,11 +33,8 @@ interface Base {
   readonly isCertain: boolean;
 }
 
-interface Applied {
+interface Applied extends PatchedVersion {
   readonly edit: Waiting;
-  readonly state: string;
-  readonly about: string;
-  readonly index: readonly string[];
 }
 
 interface Refused {
@@ -148,8 +144,7 @@ export class EditQueue {
 
   /** Runs the edits in order, each on the result of the one before. Changes nothing outside. */
   #apply(edits: readonly Waiting[], base: Base): Attempt {
-    const { options, index, clock } = this.parts;
-    const at = new Date(clock());
+    const at = new Date(this.parts.clock());
     const applied: Applied[] = [];
     const refused: Refused[] = [];
     let document = base.document;
@@ -161,18 +156,14 @@ export class EditQueue {
       if (characters > MAX_CHARACTERS || keys.has(edit.once.key)) break;
       keys.add(edit.once.key);
       taken++;
-      const { expect, edit: change, id } = edit.patch;
+      const { expect, id } = edit.patch;
       try {
         const version = base.record.version + applied.length;
         demand('patches', 0, { id, ...(expect && { expect }) }, { ...base.record, version });
-        const { edited, result } = asPart('patches', 0, () => {
-          const made = change.apply(document, at);
-          return { edited: made, result: resultOf(made.document, index, options.maxStateBytes) };
-        });
-        const about = aboutPatch(edit.patch, edited.changed);
-        applied.push({ edit, state: result.state, about: JSON.stringify(about), index: entriesOf(result.index) });
-        document = edited.document;
-        characters += result.state.length;
+        const made = asPart('patches', 0, () => applyPatch(edit.patch, document, at, this.parts));
+        applied.push({ edit, ...made.version });
+        document = made.document;
+        characters += made.version.state.length;
       } catch (error) {
         refused.push({ edit, error, behind: applied.length });
       }
@@ -258,20 +249,7 @@ function refusalWithout({ patch: { id, expect } }: Waiting): unknown {
 function planOf(applied: readonly Applied[], base: WorkflowRecord): Plan {
   return {
     once: applied.map(({ edit: { once } }, i) => ({ ...once, first: i + 1, last: i + 1 })),
-    puts: [
-      {
-        part: 'patches',
-        at: 0,
-        id: base.id,
-        expect: { etags: [etagOf(base)] },
-        mustExist: false,
-        inc: base.incarnation,
-        index: applied.at(-1)?.index ?? [],
-        ttls: applied.map(({ edit }) => plannedTtl(edit.patch.ttl)),
-        abouts: applied.map(({ about }) => about),
-        states: applied.map(({ state }) => state),
-      },
-    ],
+    puts: [patchedPut(base, applied, { at: 0, mustExist: false })],
     deletes: [],
     touches: [],
     wantState: true,

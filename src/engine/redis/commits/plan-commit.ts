@@ -1,18 +1,12 @@
+import type { JsonNode } from '../../../json/document.js';
 import type { BoardChange } from '../../board.js';
-import type {
-  Commit,
-  ConflictName,
-  Delete,
-  Drained,
-  Expect,
-  IndexValues,
-  Once,
-  Part,
-  Put,
-  Touch,
-  Ttl,
-} from '../../commit.js';
-import { GIVEN, type Ack, type Claim, type Message, type NewTask } from '../../task.js';
+import type { Commit, ConflictName, Delete, Drained, Expect } from '../../commit.js';
+import type { IndexValues, Once, Part, Patch, Put, Touch, Ttl } from '../../commit.js';
+import { aboutPatch, resultOf } from '../../edit-result.js';
+import type { EngineOptions } from '../../engine.js';
+import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
+import { GIVEN, type NewTask } from '../../task.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
 import type { ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
 
@@ -38,14 +32,9 @@ export interface PlannedOnce extends Once {
 }
 
 /** Parts of a commit that need the scripts of tasks: tasks, messages and boards. */
-export interface TaskParts {
-  readonly ack: Ack | undefined;
-  readonly enqueue: readonly NewTask[];
-  readonly publish: readonly Message[];
-  readonly cancelTasksOf: readonly string[];
-  readonly claim: Claim | undefined;
-  readonly board: BoardChange | undefined;
-}
+export type TaskParts = { readonly [P in 'ack' | 'claim' | 'board']: Commit[P] } & {
+  readonly [P in 'enqueue' | 'publish' | 'cancelTasksOf']-?: NonNullable<Commit[P]>;
+};
 
 export function taskPartsOf(commit: Commit): TaskParts | undefined {
   const { ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
@@ -69,7 +58,7 @@ export interface Plan {
   readonly checkOnly?: boolean;
 }
 
-export function plannedTtl(ttl: Ttl): number | 'never' | 'keep' {
+function plannedTtl(ttl: Ttl): number | 'never' | 'keep' {
   return ttl ?? 'never';
 }
 
@@ -89,6 +78,48 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
     ttls: [plannedTtl(ttl)],
     abouts: [JSON.stringify(about)],
     states: [state],
+  };
+}
+
+/** A version that a patch makes. */
+export interface PatchedVersion {
+  readonly state: string;
+  readonly about: string;
+  readonly index: readonly string[];
+  readonly ttl: PlannedPut['ttls'][number];
+}
+
+/** @throws StateTooLargeError, InvalidJsonError, and what the edit throws */
+export function applyPatch(
+  patch: Patch,
+  before: JsonNode,
+  at: Date,
+  { index, options }: { readonly index: WorkflowIndex; readonly options: EngineOptions },
+): { readonly document: JsonNode; readonly version: PatchedVersion } {
+  const { document, changed } = patch.edit.apply(before, at);
+  const result = resultOf(document, index, options.maxStateBytes);
+  const about = JSON.stringify(aboutPatch(patch, changed));
+  const version = { state: result.state, about, index: entriesOf(result.index), ttl: plannedTtl(patch.ttl) };
+  return { document, version };
+}
+
+/** A put of the versions that patches make, on exactly the workflow that they were applied to. */
+export function patchedPut(
+  base: WorkflowRecord,
+  versions: readonly PatchedVersion[],
+  { at, mustExist }: Pick<PlannedPut, 'at' | 'mustExist'>,
+): PlannedPut {
+  return {
+    part: 'patches',
+    at,
+    id: base.id,
+    expect: { etags: [etagOf(base)] },
+    mustExist,
+    inc: base.incarnation,
+    index: versions.at(-1)?.index ?? [],
+    ttls: versions.map(({ ttl }) => ttl),
+    abouts: versions.map(({ about }) => about),
+    states: versions.map(({ state }) => state),
   };
 }
 
@@ -127,17 +158,13 @@ function commitOf(plan: Plan): ScriptRequest {
     kind: 'commit',
     texts: texts.length,
     once,
-    puts: puts.length === 0 ? undefined : puts.map(withoutStates),
-    deletes: deletes.length === 0 ? undefined : deletes.map(({ id, expect }, at) => ({ at, id, expect })),
-    touches:
-      touches.length === 0
-        ? undefined
-        : touches.map(({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
+    puts: mapped(puts, withoutStates),
+    deletes: mapped(deletes, ({ id, expect }, at) => ({ at, id, expect })),
+    touches: mapped(touches, ({ id, expect, ttl }, at) => ({ at, id, expect, ttl: plannedTtl(ttl) })),
     ack: parts?.ack && { id: parts.ack.taskId, token: parts.ack.token },
-    enqueue: parts && parts.enqueue.length > 0 ? parts.enqueue.map(plannedTask) : undefined,
-    publish:
-      parts && parts.publish.length > 0 ? parts.publish.map(({ channel, type }) => ({ channel, type })) : undefined,
-    cancelTasksOf: parts && parts.cancelTasksOf.length > 0 ? parts.cancelTasksOf : undefined,
+    enqueue: parts && mapped(parts.enqueue, plannedTask),
+    publish: parts && mapped(parts.publish, ({ channel, type }) => ({ channel, type })),
+    cancelTasksOf: parts && mapped(parts.cancelTasksOf, (id) => id),
     claim: parts?.claim,
     board: parts?.board && plannedBoard(parts.board),
     resolves: plan.resolves,
@@ -152,6 +179,11 @@ function commitOf(plan: Plan): ScriptRequest {
     texts,
     claims: parts?.claim?.tokens.length ?? 0,
   };
+}
+
+/** Undefined for an empty list. */
+function mapped<T, U>(list: readonly T[], map: (item: T, at: number) => U): U[] | undefined {
+  return list.length === 0 ? undefined : list.map(map);
 }
 
 /** Undefined if the plan does more than end a task under its lease and claim the next one. */

@@ -1,37 +1,23 @@
 import { parseDocument } from '../../../json/document.js';
 import { systemClock, type Clock } from '../../clock.js';
 import type { Commit, Once, Outcome, Patch } from '../../commit.js';
-import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
-import type { EngineObserver, EngineOptions } from '../../engine.js';
+import { checkSizes } from '../../edit-result.js';
 import { asPart, StoreUnavailableError } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
+import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import type { ScriptSender } from '../scripts/script-sender.js';
 import type { RedisWorkflows } from '../workflows/redis-workflows.js';
-import { EditQueue } from './edit-queue.js';
-import {
-  entriesOf,
-  planOf,
-  plannedPut,
-  plannedTtl,
-  requestOf,
-  taskPartsOf,
-  type Plan,
-  type PlannedPut,
-} from './plan-commit.js';
+import { EditQueue, type EditQueueParts } from './edit-queue.js';
+import { applyPatch, patchedPut, planOf, plannedPut, requestOf, taskPartsOf } from './plan-commit.js';
+import type { Plan, PlannedPut } from './plan-commit.js';
 import { jitter, tooManyWriters } from './retry.js';
 import { verdictOf, type Done, type Verdict } from './verdict.js';
 
 const MAX_ROUNDS = 50;
 
-export interface RedisCommitsParts {
+export interface RedisCommitsParts extends Omit<EditQueueParts, 'send' | 'find' | 'clock'> {
   readonly sender: ScriptSender;
   readonly workflows: RedisWorkflows;
-  readonly findOutcome: (tenant: string, once: Once) => Promise<Outcome | undefined>;
-  readonly options: EngineOptions;
-  readonly index: WorkflowIndex;
-  readonly observer: EngineObserver;
   readonly clock?: Clock | undefined;
 }
 
@@ -105,24 +91,11 @@ export class RedisCommits {
     return patches.map((patch, i) => asPart('patches', i, () => this.#applyPatch(patch, i, records[i], at)));
   }
 
-  #applyPatch(patch: Patch, i: number, record: WorkflowRecord | undefined, at: Date): PlannedPut {
-    demand('patches', i, patch, record);
+  #applyPatch(patch: Patch, at: number, record: WorkflowRecord | undefined, time: Date): PlannedPut {
+    demand('patches', at, patch, record);
     const current = record as WorkflowRecord;
-    const { edit, ttl } = patch;
-    const edited = edit.apply(parseDocument(current.state), at);
-    const result = resultOf(edited.document, this.parts.index, this.parts.options.maxStateBytes);
-    return {
-      part: 'patches',
-      at: i,
-      id: current.id,
-      expect: { etags: [etagOf(current)] },
-      mustExist: true,
-      inc: current.incarnation,
-      index: entriesOf(result.index),
-      ttls: [plannedTtl(ttl)],
-      abouts: [JSON.stringify(aboutPatch(patch, edited.changed))],
-      states: [result.state],
-    };
+    const { version } = applyPatch(patch, parseDocument(current.state), time, this.parts);
+    return patchedPut(current, [version], { at, mustExist: true });
   }
 
   /** For a refusal before the script ran. What the script checks first takes precedence: known once keys, the lease, puts. */

@@ -4,7 +4,6 @@ import {
   IdempotencyMismatchError,
   LeaseLostError,
   QueueFullError,
-  StoreUnavailableError,
   TaskCancelledError,
   TaskNotFoundError,
   TooManyTasksError,
@@ -15,7 +14,7 @@ import {
 import { MAX_CANCELLED } from '../../limits.js';
 import { pickMeta, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { ServiceError } from '../../../service-error.js';
-import { listOf, textOf } from '../scripts/reply.js';
+import { listOf, textOf, unexpected } from '../scripts/reply.js';
 import { claimedOf, enqueuedOf } from '../tasks/task-replies.js';
 import { committedOf, foundOf } from '../workflows/workflow-replies.js';
 import { replayOf } from './outcomes.js';
@@ -77,7 +76,7 @@ const ACK: FailedPart = { part: 'ack', index: 0 };
 
 function refusalOf([word, ...rest]: readonly unknown[]): Verdict {
   const id = () => textOf(rest[0]);
-  const refused = (error: ServiceError): Verdict => ({ is: 'refused', error });
+  const refused = (error: ServiceError, current?: WorkflowRecord): Verdict => ({ is: 'refused', error, current });
   switch (word) {
     case 'mismatch':
       return refused(new IdempotencyMismatchError());
@@ -85,11 +84,7 @@ function refusalOf([word, ...rest]: readonly unknown[]): Verdict {
       const [, part, index, line, state] = rest;
       const current = typeof line === 'string' ? pickMeta(foundOf(id(), line)) : undefined;
       const error = new VersionConflictError(partOf(part, index), id(), current);
-      return {
-        is: 'refused',
-        error,
-        current: current && { ...current, state: typeof state === 'string' ? state : '' },
-      };
+      return refused(error, current && { ...current, state: typeof state === 'string' ? state : '' });
     }
     case 'missing':
       return refused(new WorkflowNotFoundError(id(), partOf(rest[1], rest[2])));
@@ -106,7 +101,7 @@ function refusalOf([word, ...rest]: readonly unknown[]): Verdict {
     case 'too-many':
       return refused(new TooManyTasksError(id(), MAX_CANCELLED));
     default:
-      throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
+      return unexpected();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../../config/config.js';
 import { StoreAwayError } from '../../errors.js';
+import { withTimeout } from '../../with-timeout.js';
 import { CircuitBreaker, defaultBreaker } from './circuit-breaker.js';
 import { driverFor } from './drivers/driver-for.js';
 import { explain } from './drivers/explain-failure.js';
@@ -62,17 +63,11 @@ export class RedisConnections {
     await this.#driver.close();
   }
 
-  /** A ready connection, in rotation. @throws StoreAwayError if there is none. */
-  command(): RedisCommands {
-    return this.#commands(false);
-  }
-
-  /** The same for a call that is a batch already: it is written at once, not gathered with others of this turn. */
-  atOnce(): RedisCommands {
-    return this.#commands(true);
-  }
-
-  #commands(atOnce: boolean): RedisCommands {
+  /**
+   * A ready connection, in rotation. `atOnce`: for a batch, which is written without waiting for other commands of this turn.
+   * @throws StoreAwayError if there is none.
+   */
+  command(atOnce = false): RedisCommands {
     if (this.breaker.state === 'open') throw new StoreAwayError();
     try {
       return this.#driver.commands(atOnce);
@@ -100,15 +95,10 @@ export class RedisConnections {
   /** Resolves when commands may be sent, or after `withinMs`. */
   async ready(withinMs: number): Promise<void> {
     if (this.isUsable) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        stop();
-        resolve();
-      };
-      const stop = this.onReady(done);
-      const timer = setTimeout(done, withinMs);
-    });
+    let stop = (): void => undefined;
+    const ready = new Promise<void>((resolve) => (stop = this.onReady(resolve)));
+    await withTimeout(ready, withinMs, () => undefined);
+    stop();
   }
 
   /** Calls back when commands may be sent again. Returns a function that stops it. */
@@ -177,17 +167,13 @@ export class RedisConnections {
   }
 
   #noteState(): void {
-    if (this.#isClosing) return;
     const { isReady } = this;
-    const isNews = isReady !== this.#wasReady;
+    if (this.#isClosing || isReady === this.#wasReady) return;
     this.#wasReady = isReady;
-    if (!isNews) return;
-    if (isReady) {
-      this.#failure = undefined;
-      if (this.logsState) this.#logger.log(`connected to ${this.address}`);
-    } else if (this.logsState) {
-      void this.#logOutage();
-    }
+    if (isReady) this.#failure = undefined;
+    if (!this.logsState) return;
+    if (isReady) this.#logger.log(`connected to ${this.address}`);
+    else void this.#logOutage();
   }
 
   async #logOutage(): Promise<void> {

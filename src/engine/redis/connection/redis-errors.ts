@@ -32,6 +32,12 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
 }
 
+/** As `classified`, for calls that change nothing: without an answer the store counts as unreachable. */
+export function awayIfLost(error: unknown): ServiceError {
+  const failure = classified(error);
+  return failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
+}
+
 /** For writes that a full server may skip. @throws the error, if it is another one */
 export function unlessFull(error: unknown): void {
   if (!(error instanceof Error && /\bOOM\b/.test(error.message))) throw error;

@@ -20,43 +20,37 @@ export function findingsOf(states: readonly ServerState[]): Finding[] {
   });
 }
 
-function findingsOfOne({ info, config }: ServerState): Finding[] {
+function findingsOfOne(state: ServerState): Finding[] {
+  const { info, config } = state;
   const found: Finding[] = [];
-  const policy = policyOf({ info, config });
+  const error = (about: Finding['about'], says: string) => found.push({ level: 'error', about, says });
+  const warn = (about: Finding['about'], says: string) => found.push({ level: 'warn', about, says });
+  const policy = policyOf(state);
   if (evicts(policy)) {
-    const says = `maxmemory-policy is ${policy}: at its memory limit Redis silently drops live workflows; set it to noeviction`;
-    found.push({ level: 'error', about: 'eviction', says });
+    const effect = 'at its memory limit Redis silently drops live workflows';
+    error('eviction', `maxmemory-policy is ${policy}: ${effect}; set it to noeviction`);
   }
-  const snapshots = config['save'];
-  if (info['aof_enabled'] === '0' && snapshots === '') {
-    const says = 'nothing is kept on disk: a crash of Redis loses everything; set appendonly yes';
-    found.push({ level: 'error', about: 'persistence', says });
-  } else if (info['aof_enabled'] === '0') {
-    const says =
-      'appendonly is off: a crash of Redis loses what was written since its last snapshot; set appendonly yes';
-    found.push({ level: 'warn', about: 'persistence', says });
+  if (info['aof_enabled'] === '0') {
+    if (config['save'] === '') {
+      error('persistence', 'nothing is kept on disk: a crash of Redis loses everything; set appendonly yes');
+    } else {
+      const loss = 'a crash of Redis loses what was written since its last snapshot';
+      warn('persistence', `appendonly is off: ${loss}; set appendonly yes`);
+    }
   }
-  if (info['aof_last_write_status'] === 'err') {
-    const says = 'the last write of the append-only file failed; look at the disk of Redis';
-    found.push({ level: 'error', about: 'persistence', says });
-  }
-  if (info['rdb_last_bgsave_status'] === 'err') {
-    const says = 'the last snapshot failed; look at the disk and the memory of Redis';
-    found.push({ level: 'warn', about: 'persistence', says });
-  }
+  if (info['aof_last_write_status'] === 'err')
+    error('persistence', 'the last write of the append-only file failed; look at the disk of Redis');
+  if (info['rdb_last_bgsave_status'] === 'err')
+    warn('persistence', 'the last snapshot failed; look at the disk and the memory of Redis');
   const fullness = fullnessOf(info);
   if (fullness !== undefined && fullness > NEARLY_FULL) {
-    const says = `memory is ${Math.round(fullness * 100)} % full; at 100 % writes are refused, deletes and ends of tasks still pass. Raise maxmemory`;
-    found.push({ level: 'error', about: 'memory', says });
+    const effect = 'at 100 % writes are refused, deletes and ends of tasks still pass';
+    error('memory', `memory is ${Math.round(fullness * 100)} % full; ${effect}. Raise maxmemory`);
   }
-  if (info['role'] === 'slave') {
-    const says = 'it is a replica, which takes no writes; connect to its master';
-    found.push({ level: 'error', about: 'role', says });
-  }
-  if (isTooOld(info['redis_version'])) {
-    const says = `version ${info['redis_version']} is older than ${MIN_VERSION.join('.')}, the oldest that the scripts run on`;
-    found.push({ level: 'error', about: 'version', says });
-  }
+  if (info['role'] === 'slave') error('role', 'it is a replica, which takes no writes; connect to its master');
+  const version = info['redis_version'];
+  if (isTooOld(version))
+    error('version', `version ${version} is older than ${MIN_VERSION.join('.')}, the oldest that the scripts run on`);
   return found;
 }
 
@@ -80,6 +74,16 @@ function isTooOld(version: string | undefined): boolean {
   return major < (MIN_VERSION[0] as number) || (major === MIN_VERSION[0] && minor < (MIN_VERSION[1] as number));
 }
 
+const DURABILITY_OF_FSYNC: Readonly<Record<string, { rank: number; says: string }>> = {
+  always: { rank: 5, says: 'append-only file, flushed at every write: nothing' },
+  everysec: { rank: 4, says: 'append-only file, flushed every second: at most about 1 s' },
+  no: { rank: 3, says: 'append-only file, flushed when the system likes: at most about 30 s' },
+};
+const UNKNOWN_FSYNC = {
+  rank: 3,
+  says: 'append-only file: at most what its appendfsync allows (everysec: about 1 s, always: nothing)',
+};
+
 /** What a crash of Redis can lose, by the least durable server. */
 export function durabilityOf(states: readonly ServerState[]): string {
   return states.map(durabilityOfOne).toSorted((a, b) => a.rank - b.rank)[0]?.says ?? 'unknown';
@@ -87,21 +91,7 @@ export function durabilityOf(states: readonly ServerState[]): string {
 
 function durabilityOfOne({ info, config }: ServerState): { rank: number; says: string } {
   if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: this user may not ask Redis' };
-  if (info['aof_enabled'] === '1') {
-    switch (config['appendfsync']) {
-      case 'always':
-        return { rank: 5, says: 'append-only file, flushed at every write: nothing' };
-      case 'everysec':
-        return { rank: 4, says: 'append-only file, flushed every second: at most about 1 s' };
-      case 'no':
-        return { rank: 3, says: 'append-only file, flushed when the system likes: at most about 30 s' };
-      default:
-        return {
-          rank: 3,
-          says: 'append-only file: at most what its appendfsync allows (everysec: about 1 s, always: nothing)',
-        };
-    }
-  }
+  if (info['aof_enabled'] === '1') return DURABILITY_OF_FSYNC[config['appendfsync'] ?? ''] ?? UNKNOWN_FSYNC;
   return config['save'] === ''
     ? { rank: 0, says: 'nothing is kept over a crash' }
     : { rank: 1, says: 'snapshots only: everything since the last one' };

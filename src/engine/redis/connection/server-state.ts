@@ -1,4 +1,5 @@
 import type { ServerNode } from './drivers/redis-driver.js';
+import { groupsOf } from '../scripts/reply.js';
 import type { RedisConnections } from './redis-connections.js';
 
 export type Words = Readonly<Record<string, string>>;
@@ -70,7 +71,5 @@ function infoOf(text: unknown): Words {
 function pairsOf(reply: unknown): Words {
   if (reply instanceof Map) return Object.fromEntries(reply) as Words;
   if (!Array.isArray(reply)) return {};
-  return Object.fromEntries(
-    (reply as string[]).flatMap((name, i) => (i % 2 === 0 ? [[name, String(reply[i + 1])]] : [])),
-  );
+  return Object.fromEntries(groupsOf(reply as string[], 2).map(([name, value]) => [name, String(value)]));
 }

@@ -20,6 +20,11 @@ export interface Check {
   readonly advice?: string;
 }
 
+type Answer = Omit<Check, 'name'>;
+const ok = (says: string): Answer => ({ status: 'ok', says });
+const warn = (says: string, advice: string): Answer => ({ status: 'warn', says, advice });
+const fail = (says: string, advice: string): Answer => ({ status: 'fail', says, advice });
+
 export interface Examination {
   readonly target: string;
   readonly isReachable: boolean;
@@ -44,8 +49,8 @@ export async function examine(config: RedisConfig): Promise<Examination> {
     if (!connections.isReady) {
       const why = await connections.whyAway();
       const says = `${target} is unreachable${why === '' ? '' : `: ${why}`}`;
-      const advice = 'check the address, the password and the network';
-      return { target, isReachable: false, checks: [{ name: 'connection', status: 'fail', says, advice }] };
+      const answer = fail(says, 'check the address, the password and the network');
+      return { target, isReachable: false, checks: [{ name: 'connection', ...answer }] };
     }
     return { target, isReachable: true, checks: await checksOf(connections) };
   } finally {
@@ -54,32 +59,32 @@ export async function examine(config: RedisConfig): Promise<Examination> {
 }
 
 async function checksOf(connections: RedisConnections): Promise<readonly Check[]> {
+  const { config } = connections;
   const asked = new ServerStates(connections);
   const states = await asked.read();
   const nodes = await connections.nodes();
   const findings = findingsOf(states);
-  const judged = (about: Finding['about'], says: string): Check => judgement(about, findings, says);
   const facts = factsOf(states);
-  const knows = asked.refused.has('INFO') ? { status: 'unknown' as const } : undefined;
-  const unasked = (check: Check): Check =>
-    knows === undefined || check.status !== 'ok'
-      ? check
-      : { ...check, ...knows, says: 'this user may not ask (INFO)', advice: 'grant +info to know' };
+  const byInfo = (name: Finding['about'], otherwise: Answer): Check => {
+    const answer = judgement(name, findings) ?? otherwise;
+    if (answer.status !== 'ok' || !asked.refused.has('INFO')) return { name, ...answer };
+    return { name, status: 'unknown', says: 'this user may not ask (INFO)', advice: 'grant +info to know' };
+  };
   return [
-    { name: 'connection', status: 'ok', says: `${connections.address}, ${kindOf(connections.config)}` },
-    unasked(judged('version', `Redis ${facts['redisVersion'] ?? 'of unknown version'}`)),
-    unasked(judged('role', 'it takes writes')),
-    unasked(judged('eviction', `maxmemory-policy is ${facts['evictionPolicy'] ?? 'not told'}`)),
-    unasked(judged('persistence', `a crash loses: ${durabilityOf(states)}`)),
-    unasked(replication(connections.config, facts['replicas'] as number | null)),
-    unasked(memory(states, findings)),
+    { name: 'connection', ...ok(`${connections.address}, ${kindOf(config)}`) },
+    byInfo('version', ok(`Redis ${facts['redisVersion'] ?? 'of unknown version'}`)),
+    byInfo('role', ok('it takes writes')),
+    byInfo('eviction', ok(`maxmemory-policy is ${facts['evictionPolicy'] ?? 'not told'}`)),
+    byInfo('persistence', ok(`a crash loses: ${durabilityOf(states)}`)),
+    byInfo('replication', replication(config, facts['replicas'] as number | null)),
+    byInfo('memory', memory(states)),
     await guarded('clock', () => clock(nodes)),
     await guarded('latency', () => latency(connections)),
     await guarded('commands', () => commands(connections)),
     await guarded('subscriptions', () => subscriptions(connections)),
-    namespace(connections.config, states),
+    { name: 'namespace', ...namespace(config, states) },
     await guarded('schema', () => schema(connections)),
-    await guarded('keys', () => keys(connections.config, nodes)),
+    await guarded('keys', () => keys(config, nodes)),
   ];
 }
 
@@ -88,56 +93,45 @@ function kindOf({ topology, tls }: RedisConfig): string {
   return `${topology === undefined ? 'one server' : kind[topology.kind]}${tls === false ? '' : ', TLS'}`;
 }
 
-async function guarded(name: string, check: () => Promise<Check>): Promise<Check> {
+async function guarded(name: string, check: () => Promise<Answer>): Promise<Check> {
   try {
-    return await check();
+    return { name, ...(await check()) };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const isForbidden = /NOPERM|no permissions/i.test(message);
-    return {
-      name,
-      status: isForbidden ? 'unknown' : 'fail',
-      says: message.slice(0, 200),
-      advice: isForbidden ? 'grant the command to know' : 'look at the log of Redis',
-    };
+    const says = (error instanceof Error ? error.message : String(error)).slice(0, 200);
+    if (!/NOPERM|no permissions/i.test(says)) return { name, ...fail(says, 'look at the log of Redis') };
+    return { name, status: 'unknown', says, advice: 'grant the command to know' };
   }
 }
 
-function judgement(about: Finding['about'], findings: readonly Finding[], otherwise: string): Check {
+function judgement(about: Finding['about'], findings: readonly Finding[]): Answer | undefined {
   const found = findings.filter((finding) => finding.about === about);
-  if (found.length === 0) return { name: about, status: 'ok', says: otherwise };
-  const isError = found.some(({ level }) => level === 'error');
-  return { name: about, status: isError ? 'fail' : 'warn', says: found.map(({ says }) => says).join('; ') };
+  if (found.length === 0) return undefined;
+  return {
+    status: found.some(({ level }) => level === 'error') ? 'fail' : 'warn',
+    says: found.map(({ says }) => says).join('; '),
+    ...(about === 'memory' && { advice: 'raise maxmemory, shorten WORKFLOW_STATE_TTL, or delete' }),
+  };
 }
 
-function replication({ topology }: RedisConfig, replicas: number | null): Check {
-  const name = 'replication';
-  if (replicas === null) return { name, status: 'unknown', says: 'the number of replicas is not told' };
-  if (replicas > 0) return { name, status: 'ok', says: `each server has at least ${replicas}` };
+function replication({ topology }: RedisConfig, replicas: number | null): Answer {
+  if (replicas === null) return { status: 'unknown', says: 'the number of replicas is not told' };
+  if (replicas > 0) return ok(`each server has at least ${replicas}`);
+  const advice = 'Waymark-Durability: replicated needs one; without, such writes are answered 504';
   const wantsSome = topology?.kind === 'sentinel' || topology?.kind === 'cluster';
-  return {
-    name,
-    status: wantsSome ? 'warn' : 'ok',
-    says: wantsSome ? 'a server has no replica, so no failover is possible' : 'no replica',
-    advice: 'Waymark-Durability: replicated needs one; without, such writes are answered 504',
-  };
+  if (wantsSome) return warn('a server has no replica, so no failover is possible', advice);
+  return { ...ok('no replica'), advice };
 }
 
-function memory(states: readonly ServerState[], findings: readonly Finding[]): Check {
-  const found = judgement('memory', findings, '');
-  if (found.status !== 'ok') return { ...found, advice: 'raise maxmemory, shorten WORKFLOW_STATE_TTL, or delete' };
+function memory(states: readonly ServerState[]): Answer {
   const shares = states.map(({ info }) => fullnessOf(info)).filter((share) => share !== undefined);
-  if (shares.length > 0)
-    return { name: 'memory', status: 'ok', says: `${Math.round(Math.max(...shares) * 100)} % of maxmemory used` };
-  return {
-    name: 'memory',
-    status: 'warn',
-    says: 'maxmemory is not set: when the machine is out of memory, the system ends Redis',
-    advice: 'set maxmemory to at most 60 % of what the machine or container has, with maxmemory-policy noeviction',
-  };
+  if (shares.length > 0) return ok(`${Math.round(Math.max(...shares) * 100)} % of maxmemory used`);
+  return warn(
+    'maxmemory is not set: when the machine is out of memory, the system ends Redis',
+    'set maxmemory to at most 60 % of what the machine or container has, with maxmemory-policy noeviction',
+  );
 }
 
-async function clock(nodes: readonly ServerNode[]): Promise<Check> {
+async function clock(nodes: readonly ServerNode[]): Promise<Answer> {
   const skews = await Promise.all(
     nodes.map(async (node) => {
       const before = Date.now();
@@ -149,16 +143,12 @@ async function clock(nodes: readonly ServerNode[]): Promise<Check> {
     }),
   );
   const skew = Math.round(Math.max(...skews));
-  const isOff = skew > SKEW_MS;
-  return {
-    name: 'clock',
-    status: isOff ? 'warn' : 'ok',
-    says: `${skew} ms between its clock and this one`,
-    ...(isOff && { advice: 'deadlines go by the clock of Redis: synchronise both (chrony, ntpd)' }),
-  };
+  const says = `${skew} ms between its clock and this one`;
+  if (skew <= SKEW_MS) return ok(says);
+  return warn(says, 'deadlines go by the clock of Redis: synchronise both (chrony, ntpd)');
 }
 
-async function latency(connections: RedisConnections): Promise<Check> {
+async function latency(connections: RedisConnections): Promise<Answer> {
   const times: number[] = [];
   for (let i = 0; i < PINGS; i++) {
     const started = performance.now();
@@ -168,120 +158,98 @@ async function latency(connections: RedisConnections): Promise<Check> {
   times.sort((a, b) => a - b);
   const median = times[PINGS / 2] ?? 0;
   const worst = times.at(-1) ?? 0;
-  const isSlow = median > SLOW_MS && connections.canSubscribe;
-  return {
-    name: 'latency',
-    status: isSlow ? 'warn' : 'ok',
-    says: `a PING takes ${median.toFixed(1)} ms, at worst ${worst.toFixed(1)} ms`,
-    ...(isSlow && { advice: 'every write takes at least one round trip: bring service and Redis nearer together' }),
-  };
+  const says = `a PING takes ${median.toFixed(1)} ms, at worst ${worst.toFixed(1)} ms`;
+  if (median <= SLOW_MS || !connections.canSubscribe) return ok(says);
+  return warn(says, 'every write takes at least one round trip: bring service and Redis nearer together');
 }
 
 /** Runs with the permissions of this user, on the server that holds its keys. */
-async function commands(connections: RedisConnections): Promise<Check> {
+async function commands(connections: RedisConnections): Promise<Answer> {
   const prefix = prefixOf(connections.config.namespace, 'default');
-  const name = randomUUID();
-  const failed = (await probeScript.run(connections.command(), [stateKey(prefix, '')], [prefix, name])) as [
-    string,
-    string,
-  ][];
-  if (failed.length === 0) return { name: 'commands', status: 'ok', says: 'all commands of the scripts may be run' };
-  const isFull = failed.every(([, why]) => why.includes('OOM'));
+  const reply = await probeScript.run(connections.command(), [stateKey(prefix)], [prefix, randomUUID()]);
+  const failed = reply as [command: string, why: string][];
+  if (failed.length === 0) return ok('all commands of the scripts may be run');
+  if (failed.every(([, why]) => why.includes('OOM')))
+    return fail('the server is full and refuses writes', 'raise maxmemory or delete');
   const names = failed.map(([command]) => command.toLowerCase());
-  return {
-    name: 'commands',
-    status: 'fail',
-    says: isFull ? 'the server is full and refuses writes' : `refused: ${names.join(', ')} (${failed[0]?.[1]})`,
-    advice: isFull
-      ? 'raise maxmemory or delete'
-      : `grant ${names.map((one) => `+${one}`).join(' ')}, or see docs/redis.md`,
-  };
+  return fail(
+    `refused: ${names.join(', ')} (${failed[0]?.[1]})`,
+    `grant ${names.map((one) => `+${one}`).join(' ')}, or see docs/redis.md`,
+  );
 }
 
-async function subscriptions(connections: RedisConnections): Promise<Check> {
+async function subscriptions(connections: RedisConnections): Promise<Answer> {
   const subscriber = connections.subscriber();
-  if (subscriber === undefined)
-    return {
-      name: 'subscriptions',
-      status: 'ok',
-      says: 'none over HTTP: waiting requests see changes by other replicas within 2 s',
-    };
+  if (subscriber === undefined) return ok('none over HTTP: waiting requests see changes by other replicas within 2 s');
   const channel = changesChannel(prefixOf(connections.config.namespace, 'default'));
   const asked = subscriber.subscribe(channel).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   const refused = await withTimeout(asked, SUBSCRIBED_WITHIN_MS, () => 'no answer');
-  if (refused === undefined) return { name: 'subscriptions', status: 'ok', says: 'changes can be heard of' };
-  return {
-    name: 'subscriptions',
-    status: 'warn',
-    says: `refused (${refused}): waiting requests see changes within 2 s, not at once`,
-    advice: 'grant +@pubsub and the channels of the namespace (&<namespace>:*)',
-  };
+  if (refused === undefined) return ok('changes can be heard of');
+  return warn(
+    `refused (${refused}): waiting requests see changes within 2 s, not at once`,
+    'grant +@pubsub and the channels of the namespace (&<namespace>:*)',
+  );
 }
 
-function namespace({ namespace: name }: RedisConfig, states: readonly ServerState[]): Check {
+function namespace({ namespace: name }: RedisConfig, states: readonly ServerState[]): Answer {
   const isCluster = states.some(({ info }) => info['cluster_enabled'] === '1');
-  if (isCluster && hashTagOf(name) === undefined)
-    return {
-      name: 'namespace',
-      status: 'fail',
-      says: 'this is a Cluster, and the namespace has no hash tag: the keys of a tenant would lie in many slots',
-      advice: 'set REDIS_NAMESPACE to a hash tag, such as {prod}',
-    };
-  return { name: 'namespace', status: 'ok', says: name === '' ? 'none' : name };
+  if (!isCluster || hashTagOf(name) !== undefined) return ok(name === '' ? 'none' : name);
+  return fail(
+    'this is a Cluster, and the namespace has no hash tag: the keys of a tenant would lie in many slots',
+    'set REDIS_NAMESPACE to a hash tag, such as {prod}',
+  );
 }
 
-async function schema(connections: RedisConnections): Promise<Check> {
+async function schema(connections: RedisConnections): Promise<Answer> {
   const known = await connections.command().get(schemaKey(connections.config.namespace));
-  if (known === SCHEMA) return { name: 'schema', status: 'ok', says: `${SCHEMA}, written by a service before` };
-  if (known === null) return { name: 'schema', status: 'ok', says: 'none yet: no service has been here' };
-  return {
-    name: 'schema',
-    status: 'fail',
-    says: `${known}, and this version reads ${SCHEMA} only`,
-    advice: 'use the version of the service that wrote it, or another REDIS_NAMESPACE',
-  };
+  if (known === SCHEMA) return ok(`${SCHEMA}, written by a service before`);
+  if (known === null) return ok('none yet: no service has been here');
+  return fail(
+    `${known}, and this version reads ${SCHEMA} only`,
+    'use the version of the service that wrote it, or another REDIS_NAMESPACE',
+  );
 }
 
-async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Check> {
-  const tag = hashTagOf(name);
-  const prefix = name === '' ? '' : `${name}:`;
-  // Prefix of other tenants, whose tag follows the namespace or lies within it.
-  const tenant = tag === undefined ? `${prefix}{` : name.replace(`{${tag}}`, () => `{${tag}:`);
+async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Answer> {
+  const nameOf = nameIn(name);
   let [seen, foreign, unfinished] = [0, 0, false];
   for (const node of nodes) {
     let cursor = '0';
     do {
-      const [next, found] = (await node.ask(
-        'SCAN',
-        cursor,
-        'MATCH',
-        `${(tag === undefined ? prefix : name.slice(0, name.indexOf('}'))).replace(/[*?[\]\\]/g, '\\$&')}*`,
-        'COUNT',
-        String(SCAN_AT_ONCE),
-      )) as [string | number, string[]];
+      const args = [cursor, 'MATCH', patternOf(name), 'COUNT', String(SCAN_AT_ONCE)];
+      const [next, found] = (await node.ask('SCAN', ...args)) as [string | number, string[]];
       cursor = String(next);
-      for (const key of found) {
-        const rest = key.startsWith(tenant)
-          ? key.slice(key.indexOf('}:', tenant.length - 1) + 2)
-          : key.startsWith(prefix)
-            ? key.slice(prefix.length)
-            : undefined;
-        if (rest === undefined) continue;
-        seen++;
-        if (!isOwnName(rest)) foreign++;
-      }
+      const names = found.map(nameOf).filter((one) => one !== undefined);
+      seen += names.length;
+      foreign += names.filter((one) => !isOwnName(one)).length;
     } while (cursor !== '0' && seen < SAMPLED);
     unfinished ||= cursor !== '0';
   }
   const where = `${unfinished ? 'of the first ' : ''}${seen} keys${name === '' ? '' : ` of ${name}`}`;
-  if (foreign === 0) return { name: 'keys', status: 'ok', says: `${where}: all are Waymark's` };
-  return {
-    name: 'keys',
-    status: 'warn',
-    says: `${where}: ${foreign} are of other programs`,
-    advice: 'give Waymark a REDIS_NAMESPACE or a database of its own, so that no program deletes keys of another',
+  if (foreign === 0) return ok(`${where}: all are Waymark's`);
+  return warn(
+    `${where}: ${foreign} are of other programs`,
+    'give Waymark a REDIS_NAMESPACE or a database of its own, so that no program deletes keys of another',
+  );
+}
+
+/** Matches the keys of all tenants of the namespace. A hash tag in it is left open, because tenants stand within the tag. */
+function patternOf(namespace: string): string {
+  const start =
+    hashTagOf(namespace) === undefined ? prefixOf(namespace, 'default') : namespace.slice(0, namespace.indexOf('}'));
+  return `${start.replace(/[*?[\]\\]/g, '\\$&')}*`;
+}
+
+/** Returns a function that gives what stands behind the prefix of a tenant; undefined for a key outside of the namespace. */
+function nameIn(namespace: string): (key: string) => string | undefined {
+  const own = prefixOf(namespace, 'default');
+  const tag = hashTagOf(namespace);
+  const otherTenants = tag === undefined ? `${own}{` : namespace.replace(`{${tag}}`, () => `{${tag}:`);
+  return (key) => {
+    if (key.startsWith(otherTenants)) return key.slice(key.indexOf('}:', otherTenants.length - 1) + 2);
+    return key.startsWith(own) ? key.slice(own.length) : undefined;
   };
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_FEED, type EngineOptions, type FeedEvent } from '../../engine.js';
-import { FeedResetError, FeedTrimmedError, StoreUnavailableError } from '../../errors.js';
+import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import { eventIdOf, placeOf } from '../../event-id.js';
-import { feedKey, prefixOf } from '../keys.js';
+import { feedKey } from '../keys.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
-import { listOf, textOf } from '../scripts/reply.js';
+import { listOf, numberOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
 const trimScript = new RedisScript(['base'], 'trim-feed');
@@ -16,7 +16,6 @@ const STARTED = 'feed.started';
 export class RedisFeed {
   constructor(
     private readonly reader: ScriptReader,
-    private readonly namespace: string,
     private readonly options: Pick<EngineOptions, 'feed'>,
   ) {}
 
@@ -40,15 +39,13 @@ export class RedisFeed {
   /** Removes events past their retention. */
   async trim(tenant: string): Promise<void> {
     const { maxAgeMs } = this.options.feed ?? DEFAULT_FEED;
-    const keys = [feedKey(prefixOf(this.namespace, tenant))];
-    await this.reader.run(trimScript, 'trim-feed', tenant, keys, [String(maxAgeMs)]);
+    await this.reader.run(trimScript, 'trim-feed', tenant, [String(maxAgeMs)], [''], feedKey);
   }
 
   async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {
-    const keys = [feedKey(prefixOf(this.namespace, tenant))];
     // Used if the feed has no epoch yet.
     const name = randomBytes(4).toString('hex');
-    return listOf(await this.reader.run(feedScript, 'feed', tenant, keys, [name, ...args]));
+    return listOf(await this.reader.run(feedScript, 'feed', tenant, [name, ...args], [''], feedKey));
   }
 }
 
@@ -62,8 +59,5 @@ function eventOf(entry: unknown, epoch: string): FeedEvent {
 
 function idOf(streamId: unknown, epoch: string): string {
   const [ms, count] = textOf(streamId).split('-');
-  if (ms === undefined || count === undefined) {
-    throw new StoreUnavailableError({ cause: new Error('an id in the stream of events has an unexpected shape') });
-  }
-  return eventIdOf({ ms: Number(ms), count: Number(count), epoch });
+  return eventIdOf({ ms: numberOf(ms), count: numberOf(count), epoch });
 }

@@ -9,15 +9,17 @@ import type { MovedOutcome } from '../../kept.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
-import { prefixOf, stateKey, tenantsKey } from '../keys.js';
+import { tenantsKey } from '../keys.js';
 import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
 import { namesWith } from '../../records/task-fields.js';
+import type { RedisFeed } from '../feed/redis-feed.js';
+import type { RedisTasks } from '../tasks/redis-tasks.js';
 import { scriptFields } from '../tasks/task-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import type { ScriptContext } from '../scripts/script-context.js';
-import { keepsChanging, unlessUnreadable } from '../workflows/redis-workflows.js';
+import { keepsChanging, unlessUnreadable, type RedisWorkflows } from '../workflows/redis-workflows.js';
 
 const PACKED = namesWith('redis');
 const MOVING = [...RECORDS, 'moving'];
@@ -32,18 +34,15 @@ const outcomeScript = new RedisScript(['base'], 'move-outcome');
 const nowScript = new RedisScript(['base'], 'move-now');
 const MEMBERS_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
-const MOST_ROUNDS = 50;
+const MAX_ROUNDS = 50;
 
 export interface RedisMovingParts {
   readonly reader: ScriptReader;
   readonly context: ScriptContext;
   readonly index: WorkflowIndex;
-  /** Makes a value that another program wrote one of ours. */
-  readonly adopt: (tenant: string, id: string) => Promise<void>;
-  readonly readFeed: (tenant: string, after: string, limit: number) => Promise<readonly FeedEvent[]>;
-  readonly lastEventId: (tenant: string) => Promise<string>;
-  readonly findQueue: (tenant: string, name: string) => Promise<{ readonly isPaused: boolean }>;
-  readonly listQueueNames: (tenant: string) => Promise<readonly string[]>;
+  readonly workflows: RedisWorkflows;
+  readonly feed: RedisFeed;
+  readonly tasks: RedisTasks;
 }
 
 /** Records out of Redis and into it; each `put` and `remove` is one script, which does nothing when it has been done. */
@@ -62,33 +61,33 @@ export class RedisMoving extends Moving {
   }
 
   async now(): Promise<number> {
-    return Number(textOf(await this.#run(nowScript, 'move-now', 'default', [])));
+    return Number(textOf(await this.parts.reader.run(nowScript, 'move-now', 'default', [])));
   }
 
   async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
-    const reply = listOf(await this.#run(listScript, 'move-list', tenant, [after ?? '', String(limit)]));
+    const reply = listOf(await this.parts.reader.run(listScript, 'move-list', tenant, [after ?? '', String(limit)]));
     const [last, ...entries] = reply;
     const items: Stamped[] = [];
     for (const entry of entries) {
       const [id, stamp, bytes, kind] = listOf(entry).map(textOf) as [string, string, string, string];
       if (kind === 'ours') items.push({ id, stamp, bytes: Number(bytes) });
-      else items.push(...(await this.#settled(tenant, id)).map((record) => stamped(record, Number(bytes))));
+      else items.push(...(await this.#adopted(tenant, id)).map((record) => stamped(record, Number(bytes))));
     }
     return { items, next: last === '' ? undefined : textOf(last) };
   }
 
   /** What moves from one set to another during the walk says so in the feed; those are shown behind the others. */
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    let since = await this.parts.lastEventId(tenant);
+    let since = await this.parts.feed.lastId(tenant);
     yield* this.#standing(tenant);
     for (;;) {
       let events: readonly FeedEvent[];
       try {
-        events = await this.parts.readFeed(tenant, since, EVENTS_AT_ONCE);
+        events = await this.parts.feed.read(tenant, since, EVENTS_AT_ONCE);
       } catch (error) {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
         // More was written than the feed keeps: it cannot tell what has moved, so everything is looked at again.
-        since = await this.parts.lastEventId(tenant);
+        since = await this.parts.feed.lastId(tenant);
         yield* this.#standing(tenant);
         continue;
       }
@@ -100,7 +99,7 @@ export class RedisMoving extends Moving {
   }
 
   async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    const names = await this.parts.listQueueNames(tenant);
+    const names = await this.parts.tasks.listQueues(tenant);
     return (await this.read(tenant, 'queue', names)) as MovedQueue[];
   }
 
@@ -112,11 +111,11 @@ export class RedisMoving extends Moving {
       case 'task':
         return listOf(await this.#tasks(tenant, { ids, whole: true })).map(movedTaskOf);
       case 'queue': {
-        const known = new Set(await this.parts.listQueueNames(tenant));
+        const known = new Set(await this.parts.tasks.listQueues(tenant));
         return Promise.all(
           ids.map(async (id): Promise<MovedQueue | undefined> => {
             if (!known.has(id)) return undefined;
-            return { kind, id, isPaused: (await this.parts.findQueue(tenant, id)).isPaused };
+            return { kind, id, isPaused: (await this.parts.tasks.findQueue(tenant, id)).isPaused };
           }),
         );
       }
@@ -141,20 +140,20 @@ export class RedisMoving extends Moving {
     const plan = { id, remove: stamp };
     const reply =
       kind === 'workflow'
-        ? await this.#run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], [id])
-        : await this.#run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
+        ? await this.parts.reader.run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], [id])
+        : await this.parts.reader.run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
     return reply === 'removed';
   }
 
   /** What came of a commit elsewhere, so that its repetition is known here. */
   async putOutcome(tenant: string, moved: MovedOutcome): Promise<void> {
     const args = [moved.key, String(moved.untilMs), keptText(moved)];
-    await this.#run(outcomeScript, 'move-outcome', tenant, args);
+    await this.parts.reader.run(outcomeScript, 'move-outcome', tenant, args);
   }
 
   /** Ids of tasks by the sets they stand in; those that move during the walk may be missing, or come twice. */
   async *#standing(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    for (const queue of await this.parts.listQueueNames(tenant)) {
+    for (const queue of await this.parts.tasks.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
         yield* this.#walk(tenant, ['queue', `queue:${status}:${queue}`], '-inf');
       }
@@ -167,7 +166,7 @@ export class RedisMoving extends Moving {
     let member = '';
     do {
       const args = [...set, score, member, String(MEMBERS_AT_ONCE)];
-      const reply = listOf(await this.#run(membersScript, 'move-members', tenant, args)).map(textOf);
+      const reply = listOf(await this.parts.reader.run(membersScript, 'move-members', tenant, args)).map(textOf);
       const [nextScore = '', nextMember = '', ...ids] = reply;
       score = nextScore;
       member = nextMember;
@@ -187,29 +186,27 @@ export class RedisMoving extends Moving {
   }
 
   async #readWorkflows(tenant: string, ids: readonly string[]): Promise<(MovedWorkflow | undefined)[]> {
-    const reply = listOf(await this.#run(readScript, 'move-read', tenant, ids, ids));
+    const reply = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, ids, ids));
     return Promise.all(
       reply.map(async (one, i) => {
         if (one === null) return undefined;
         const { found, record } = movedWorkflowOf(ids[i] as string, one);
-        return found.kind === 'ours' ? record : (await this.#settled(tenant, found.id))[0];
+        return found.kind === 'ours' ? record : (await this.#adopted(tenant, found.id))[0];
       }),
     );
   }
 
   /** A value of another program, made ours and read again; none if it has gone meanwhile. */
-  async #settled(tenant: string, id: string): Promise<MovedWorkflow[]> {
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+  async #adopted(tenant: string, id: string): Promise<MovedWorkflow[]> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       try {
-        await this.parts.adopt(tenant, id);
+        await this.parts.workflows.adopt(tenant, id);
       } catch (error) {
         unlessUnreadable(error);
-        this.#logger.warn(
-          `workflow ${id} is left out: another program has put something under its key that is not JSON`,
-        );
+        this.#logger.warn(`workflow ${id} is left out: another program wrote a value that is not JSON under its key`);
         return [];
       }
-      const [one] = listOf(await this.#run(readScript, 'move-read', tenant, [id], [id]));
+      const [one] = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, [id], [id]));
       if (one === null) return [];
       const { found, record } = movedWorkflowOf(id, one);
       if (found.kind === 'ours') return [record];
@@ -266,30 +263,11 @@ export class RedisMoving extends Moving {
   }
 
   #tasks(tenant: string, plan: { readonly ids: readonly string[]; readonly whole?: boolean }): Promise<unknown> {
-    return this.#run(tasksScript, 'move-tasks', tenant, [this.#taskPlan(plan)]);
+    return this.parts.reader.run(tasksScript, 'move-tasks', tenant, [this.#taskPlan(plan)]);
   }
 
   async #arrived(script: RedisScript, tenant: string, id: string, args: readonly string[]): Promise<Arrived> {
-    return textOf(await this.#run(script, 'move-put', tenant, args, [id])) as Arrived;
-  }
-
-  /** Whatever is run here may be run twice. */
-  #run(
-    script: RedisScript,
-    name: string,
-    tenant: string,
-    args: readonly string[],
-    ids: readonly string[] = [''],
-  ): Promise<unknown> {
-    const { reader, context } = this.parts;
-    const prefix = prefixOf(context.namespace, tenant);
-    return reader.run(
-      script,
-      name,
-      tenant,
-      ids.map((id) => stateKey(prefix, id)),
-      args,
-    );
+    return textOf(await this.parts.reader.run(script, 'move-put', tenant, args, [id])) as Arrived;
   }
 }
 

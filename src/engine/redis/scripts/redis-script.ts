@@ -26,7 +26,7 @@ export const TASKS = [
   'create-task',
 ];
 
-/** What a script needs of a client. */
+/** Commands of a client that run scripts. */
 export interface ScriptClient {
   /** On a Cluster keys may be moving to another server. */
   readonly isCluster: boolean;
@@ -36,8 +36,8 @@ export interface ScriptClient {
 
 /** A Lua script, put together from modules and files. With several files the last one runs and calls the others. */
 export class RedisScript {
-  readonly #alone: Program;
-  readonly #inCluster: Program;
+  readonly #alone: ReturnType<typeof programOf>;
+  readonly #inCluster: ReturnType<typeof programOf>;
 
   constructor(modules: readonly string[], ...files: string[]) {
     this.#alone = programOf(['one-server', ...modules], files);
@@ -56,12 +56,7 @@ export class RedisScript {
   }
 }
 
-interface Program {
-  readonly source: string;
-  readonly sha: string;
-}
-
-function programOf(modules: readonly string[], files: readonly string[]): Program {
+function programOf(modules: readonly string[], files: readonly string[]) {
   const texts = modules.map((name) => (name === 'task-fields' ? '' : textOf(name)));
   const parts = files.map((file) => textOf(file));
   const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(/\btask_fields\.(\w+)/g)]);

@@ -18,6 +18,11 @@ export function numberOf(text: string | undefined): number {
   return text !== undefined && Number.isFinite(value) ? value : unexpected();
 }
 
+/** A flat list in groups, such as names and values in turn. */
+export function groupsOf<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: list.length / size }, (_, i) => list.slice(i * size, (i + 1) * size));
+}
+
 /** A list in JSON of a script: cjson writes an empty one as an empty object. */
 export function keptListOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : [];

@@ -1,9 +1,9 @@
 import type { EngineObserver } from '../../engine.js';
-import { StoreAwayError } from '../../errors.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import { withTimeout } from '../../with-timeout.js';
+import { stateKey } from '../keys.js';
 import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
 
@@ -15,17 +15,21 @@ export class ScriptReader {
     private readonly observer: EngineObserver,
   ) {}
 
-  /** @throws StoreUnavailableError */
+  /**
+   * The keys are those of `ids`, by default any key of the tenant, which routes the call. `name` is for the metrics.
+   * @throws StoreUnavailableError
+   */
   run(
     script: RedisScript,
     name: string,
     tenant: string,
-    keys: readonly string[],
     args: readonly string[],
+    ids: readonly string[] = [''],
+    keyOf = stateKey,
   ): Promise<unknown> {
-    return this.#twice(name, () =>
-      script.run(this.connections.command(), keys, [...leadingArguments(this.context, tenant), ...args]),
-    );
+    const leading = leadingArguments(this.context, tenant);
+    const keys = ids.map((id) => keyOf(leading[0], id));
+    return this.#twice(name, () => script.run(this.connections.command(), keys, [...leading, ...args]));
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -39,30 +43,26 @@ export class ScriptReader {
 
   async #twice<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const started = performance.now();
+    let outcome: 'ok' | 'failed' = 'ok';
     try {
       const answer = await ask();
       this.connections.breaker.succeeded();
-      this.observer.command(name, (performance.now() - started) / 1000, 'ok');
       return answer;
     } catch (error) {
-      return this.#again(name, ask, started, classified(error));
+      return await this.#again(ask, started, error).catch((failure: unknown) => {
+        outcome = 'failed';
+        throw awayIfLost(failure);
+      });
+    } finally {
+      this.observer.command(name, (performance.now() - started) / 1000, outcome);
     }
   }
 
-  async #again<T>(name: string, ask: () => Promise<T>, started: number, first: Error): Promise<T> {
-    let failure = first;
-    if (failure instanceof LostAnswerError) {
-      const left = this.connections.config.commandTimeoutMs - (performance.now() - started);
-      try {
-        await this.connections.ready(left);
-        const answer = await withTimeout(ask(), left, lostAnswer);
-        this.observer.command(name, (performance.now() - started) / 1000, 'ok');
-        return answer;
-      } catch (error) {
-        failure = classified(error);
-      }
-    }
-    this.observer.command(name, (performance.now() - started) / 1000, 'failed');
-    throw failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
+  /** @throws the error, if there was an answer */
+  async #again<T>(ask: () => Promise<T>, started: number, error: unknown): Promise<T> {
+    if (!(classified(error) instanceof LostAnswerError)) throw error;
+    const left = this.connections.config.commandTimeoutMs - (performance.now() - started);
+    await this.connections.ready(left);
+    return withTimeout(ask(), left, lostAnswer);
   }
 }

@@ -1,9 +1,9 @@
 import { withTimeout } from '../../with-timeout.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
-import { OutcomeUnknownError, StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import { OutcomeUnknownError, StoreFullError, StoreUnavailableError } from '../../errors.js';
 import type { Fences } from '../connection/fences.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import { prefixOf, stateKey } from '../keys.js';
 import { CALLS, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './reply.js';
@@ -141,7 +141,7 @@ export class ScriptSender {
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
     const call = { replica: this.fences.replica, epoch, ...this.#envelopes[scripts], requests };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
-    return listOf(await SCRIPTS[scripts].run(this.connections.atOnce(), keys, args));
+    return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
   }
 
   /** A failure to begin an epoch is no lost answer: the call has not been sent. */
@@ -149,8 +149,7 @@ export class ScriptSender {
     try {
       return await this.fences.epochOf(tenant);
     } catch (error) {
-      const failure = classified(error);
-      throw failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
+      throw awayIfLost(error);
     }
   }
 }

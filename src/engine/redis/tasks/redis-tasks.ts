@@ -23,19 +23,18 @@ import {
   type QueueRecord,
   type Stepped,
 } from '../../task-queues.js';
-import { changesChannel, prefixOf, queueSettingsKey, queuesKey, stateKey } from '../keys.js';
+import { changesChannel, prefixOf, queueSettingsKey, queuesKey } from '../keys.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TASKS } from '../scripts/redis-script.js';
-import { keptListOf, listOf, textOf } from '../scripts/reply.js';
+import { groupsOf, keptListOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
-const script = (name: string) => new RedisScript(TASKS, name);
-const taskScript = script('task');
-const queueScript = script('queue');
-const progressScript = script('progress');
+const taskScript = new RedisScript(TASKS, 'task');
+const queueScript = new RedisScript(TASKS, 'queue');
+const progressScript = new RedisScript(TASKS, 'progress');
 
 /** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
 export class RedisTasks extends TaskQueues {
@@ -141,9 +140,7 @@ export class RedisTasks extends TaskQueues {
   }
 
   #read(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {
-    const { namespace, options } = this.context;
-    const message = JSON.stringify({ limits: options.tasks, ...call });
-    return this.reader.run(from, name, tenant, [stateKey(prefixOf(namespace, tenant), '')], [message]);
+    return this.reader.run(from, name, tenant, [JSON.stringify({ limits: this.context.options.tasks, ...call })]);
   }
 
   /** @throws IdempotencyMismatchError */
@@ -222,10 +219,7 @@ function queueOf(name: string, reply: unknown): QueueRecord {
 
 /** `seen`: names and times in turn. `holders`: the worker of each leased task. */
 function workersOf(seen: readonly string[], holders: readonly unknown[]): QueueRecord['workers'] {
-  const workers: { name: string; seenAtMs: number; leased: number }[] = [];
-  for (let i = 0; i < seen.length; i += 2) {
-    const name = seen[i] as string;
-    workers.push({ name, seenAtMs: Number(seen[i + 1]), leased: holders.filter((holder) => holder === name).length });
-  }
-  return workers;
+  return groupsOf(seen, 2).map(([name = '', at]) => {
+    return { name, seenAtMs: Number(at), leased: holders.filter((holder) => holder === name).length };
+  });
 }

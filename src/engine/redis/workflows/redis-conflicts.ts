@@ -1,22 +1,13 @@
-import type { ConflictDetail, ConflictPage, ConflictRecord } from '../../conflicts.js';
+import type { ConflictDetail, ConflictPage, ConflictRecord, NewConflict } from '../../conflicts.js';
 import type { Once } from '../../commit.js';
 import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
-import { prefixOf, stateKey } from '../keys.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/outcomes.js';
-import { listOf, textOf } from '../scripts/reply.js';
+import { groupsOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender } from '../scripts/script-sender.js';
-import type { ScriptContext } from '../scripts/script-context.js';
 
 const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
-
-/** A record without its number. `keepMs` null is for ever. */
-export interface NewConflict {
-  readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
-  readonly keepMs: number | null;
-  readonly state: string | undefined;
-}
 
 /** A record as it is stored, without its number. */
 type Stored = Omit<ConflictRecord, 'n'>;
@@ -26,7 +17,6 @@ export class RedisConflicts {
   constructor(
     private readonly sender: ScriptSender,
     private readonly reader: ScriptReader,
-    private readonly context: ScriptContext,
   ) {}
 
   /** @throws KeptAsConflictError when they are kept already @throws IdempotencyMismatchError */
@@ -78,15 +68,12 @@ export class RedisConflicts {
     limit: number,
     withStates: boolean,
   ): Promise<[next: number, ...entries: [ConflictRecord, string | undefined][]]> {
-    const key = stateKey(prefixOf(this.context.namespace, tenant), id);
     const args = [id, before === undefined ? '' : String(before), String(limit), withStates ? '1' : '0'];
-    const [next, ...rest] = listOf(await this.reader.run(readScript, 'conflicts', tenant, [key], args));
-    const entries: [ConflictRecord, string | undefined][] = [];
-    for (let i = 0; i < rest.length; i += 3) {
-      const state = rest[i + 2];
-      const record = { ...(JSON.parse(textOf(rest[i + 1])) as Stored), n: Number(rest[i]) };
-      entries.push([record, typeof state === 'string' ? state : undefined]);
-    }
+    const [next, ...rest] = listOf(await this.reader.run(readScript, 'conflicts', tenant, args, [id]));
+    const entries = groupsOf(rest, 3).map(([n, record, state]): [ConflictRecord, string | undefined] => [
+      { ...(JSON.parse(textOf(record)) as Stored), n: Number(n) },
+      typeof state === 'string' ? state : undefined,
+    ]);
     return [Number(next), ...entries];
   }
 }

@@ -4,10 +4,9 @@ import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
 import { pickMeta, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { entriesOf } from '../commits/plan-commit.js';
-import { prefixOf, stateKey } from '../keys.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
-import { foundOf, versionOf, type Found } from './workflow-replies.js';
+import { foundOf, versionOf } from './workflow-replies.js';
 import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
@@ -21,25 +20,21 @@ const MAX_ROUNDS = 50;
 export class RedisWorkflows {
   constructor(
     private readonly reader: ScriptReader,
-    private readonly namespace: string,
     private readonly index: WorkflowIndex,
     private readonly observer: EngineObserver,
   ) {}
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
-    const prefix = prefixOf(this.namespace, tenant);
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const reply = listOf(await this.reader.run(findScript, 'find', tenant, [stateKey(prefix, id)], [id]));
-      const line = reply[0];
-      const state = reply[1];
+      const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, [id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
       const found = foundOf(id, line);
-      if (found.kind === 'ours') {
+      const index = found.kind === 'ours' ? [] : this.#indexOf(id, state);
+      if (found.kind !== 'foreign') {
         this.observer.read(1);
         return { ...pickMeta(found), state };
       }
-      const record = await this.#recordOf(tenant, found, state);
-      if (record !== undefined) return record;
+      await this.#runAdopt(tenant, id, state, index);
     }
     throw keepsChanging();
   }
@@ -56,12 +51,10 @@ export class RedisWorkflows {
 
   /** @throws StateNotJsonError */
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    const prefix = prefixOf(this.namespace, tenant);
     const records: (WorkflowRecord | undefined)[] = [];
     for (let at = 0; at < ids.length; at += FOUND_AT_ONCE) {
       const some = ids.slice(at, at + FOUND_AT_ONCE);
-      const keys = some.map((id) => stateKey(prefix, id));
-      const reply = listOf(await this.reader.run(findScript, 'find', tenant, keys, some));
+      const reply = listOf(await this.reader.run(findScript, 'find', tenant, some, some));
       for (const [i, id] of some.entries()) {
         const [line, state] = [reply[2 * i], reply[2 * i + 1]];
         if (typeof line !== 'string' || typeof state !== 'string') {
@@ -96,17 +89,6 @@ export class RedisWorkflows {
     return { found: 'version', version: newest as VersionRecord & { state: string } };
   }
 
-  /** Record of a value that another program wrote; undefined if it was adopted and must be read again. */
-  async #recordOf(tenant: string, found: Found, state: string): Promise<WorkflowRecord | undefined> {
-    const index = this.#indexOf(found.id, state);
-    if (found.kind === 'legacy') {
-      this.observer.read(1);
-      return { ...pickMeta(found), state };
-    }
-    await this.#runAdopt(tenant, found.id, state, index);
-    return undefined;
-  }
-
   /** Makes a value of another program a workflow, with its remaining time to live. @throws StateNotJsonError */
   async adopt(tenant: string, id: string): Promise<void> {
     const record = await this.find(tenant, id);
@@ -114,8 +96,7 @@ export class RedisWorkflows {
   }
 
   async #runAdopt(tenant: string, id: string, state: string, index: readonly string[]): Promise<void> {
-    const prefix = prefixOf(this.namespace, tenant);
-    await this.reader.run(adoptScript, 'adopt', tenant, [stateKey(prefix, id)], [id, state, JSON.stringify(index)]);
+    await this.reader.run(adoptScript, 'adopt', tenant, [id, state, JSON.stringify(index)], [id]);
   }
 
   #indexOf(id: string, state: string): readonly string[] {
@@ -128,10 +109,9 @@ export class RedisWorkflows {
   }
 
   async #versions(tenant: string, id: string, before: number | undefined, limit: number, includeState: boolean) {
-    const prefix = prefixOf(this.namespace, tenant);
     const args = [id, before === undefined ? '' : String(before), String(limit), includeState ? '1' : '0'];
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const reply = await this.reader.run(versionsScript, 'versions', tenant, [stateKey(prefix, id)], args);
+      const reply = await this.reader.run(versionsScript, 'versions', tenant, args, [id]);
       if (reply === null || reply === undefined) return undefined;
       const [line, oldest, ...entries] = listOf(reply);
       const found = foundOf(id, line);

@@ -11,7 +11,7 @@ import type {
   RedisSubscriber,
   ServerNode,
 } from './redis-driver.js';
-import { blockingOf } from './standalone.driver.js';
+import { blockingOf, subscriberOf } from './standalone.driver.js';
 import { keySlot } from './key-slot.js';
 
 const PAUSE_MS = 50;
@@ -24,7 +24,6 @@ export class ClusterDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = true;
   readonly #clusters: Cluster[];
-  readonly #commands: RedisCommands[];
   readonly #blocking = new Map<string, { readonly client: Redis; readonly connection: BlockingConnection }>();
   #subscriber: RedisSubscriber | undefined;
   #turn = 0;
@@ -36,7 +35,6 @@ export class ClusterDriver implements RedisDriver {
   ) {
     this.address = `the Cluster of ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
     this.#clusters = Array.from({ length: config.maxConnections - 1 }, () => this.#cluster(nodes));
-    this.#commands = this.#clusters.map((cluster) => retrying(cluster, config.commandTimeoutMs));
   }
 
   get isReady(): boolean {
@@ -58,8 +56,8 @@ export class ClusterDriver implements RedisDriver {
   commands(): RedisCommands {
     const { length } = this.#clusters;
     for (let i = 0; i < length; i++) {
-      const turn = (this.#turn = (this.#turn + 1) % length);
-      if (this.#clusters[turn]?.status === 'ready') return this.#commands[turn] as RedisCommands;
+      const cluster = this.#clusters[(this.#turn = (this.#turn + 1) % length)] as Cluster;
+      if (cluster.status === 'ready') return cluster;
     }
     throw new StoreAwayError();
   }
@@ -74,7 +72,7 @@ export class ClusterDriver implements RedisDriver {
 
   /** Any node: a Cluster forwards published messages to all nodes. */
   subscriber(): RedisSubscriber {
-    return (this.#subscriber ??= subscriberOf(this.#clusters[0] as Cluster));
+    return (this.#subscriber ??= subscriberOfCluster(this.#clusters[0] as Cluster));
   }
 
   /** To the current master of the key's slot. */
@@ -132,7 +130,7 @@ export class ClusterDriver implements RedisDriver {
     cluster.on('error', (error: Error) => this.events.failed(error));
     cluster.on('node error', (error: Error) => this.events.failed(error));
     cluster.on('+node', (node: Redis) => node.on('close', () => this.events.lost()));
-    return cluster;
+    return retrying(cluster, this.config.commandTimeoutMs);
   }
 }
 
@@ -149,7 +147,7 @@ function nodeOptions(config: RedisConfig) {
 }
 
 /** Nodes refuse scripts while a slot moves or a replica takes over. Retries until the timeout of a command. */
-function retrying(cluster: Cluster, timeoutMs: number): RedisCommands {
+function retrying(cluster: Cluster, timeoutMs: number): Cluster {
   const again = async (send: () => Promise<unknown>): Promise<unknown> => {
     const until = performance.now() + timeoutMs;
     for (;;) {
@@ -161,34 +159,19 @@ function retrying(cluster: Cluster, timeoutMs: number): RedisCommands {
       }
     }
   };
-  return {
-    isCluster: true,
-    evalsha: (...call) => again(() => cluster.evalsha(...call)),
-    eval: (...call) => again(() => cluster.eval(...call)),
-    ping: () => cluster.ping(),
-    get: (key) => cluster.get(key),
-    set: (key: string, value: string, ...how: ['PX', number] | ['NX']) =>
-      how[0] === 'PX' ? cluster.set(key, value, 'PX', how[1]) : cluster.set(key, value, 'NX'),
-    hset: (key, field, value) => cluster.hset(key, field, value),
-    zadd: (key, score, member) => cluster.zadd(key, score, member),
-    zrange: (key, start, stop) => cluster.zrange(key, start, stop),
-    publish: (channel, message) => cluster.publish(channel, message),
-  };
+  const [evalsha, evaluate] = [cluster.evalsha.bind(cluster), cluster.eval.bind(cluster)];
+  return Object.assign(cluster, {
+    evalsha: (...call: Parameters<RedisCommands['evalsha']>) => again(() => evalsha(...call)),
+    eval: (...call: Parameters<RedisCommands['eval']>) => again(() => evaluate(...call)),
+  });
 }
 
 /** The client moves its subscription to another node if its own leaves, without an event. Changes of nodes are taken for it. */
-function subscriberOf(cluster: Cluster): RedisSubscriber {
-  return {
-    get isReady() {
-      return cluster.status === 'ready';
+function subscriberOfCluster(cluster: Cluster): RedisSubscriber {
+  const subscriber = subscriberOf(cluster);
+  return Object.assign(subscriber, {
+    onReady: (listener: () => void) => {
+      for (const event of ['ready', '-node', '+node']) cluster.on(event, listener);
     },
-    subscribe: (channel) => cluster.subscribe(channel),
-    unsubscribe: (channel) => cluster.unsubscribe(channel),
-    onMessage: (listener) => void cluster.on('message', listener),
-    onReady: (listener) => {
-      cluster.on('ready', listener);
-      cluster.on('-node', listener);
-      cluster.on('+node', listener);
-    },
-  };
+  });
 }

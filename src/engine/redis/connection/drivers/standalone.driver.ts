@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type Cluster, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
 import { StoreAwayError } from '../../../errors.js';
 import { connectionOptions } from './ioredis-options.js';
@@ -126,7 +126,7 @@ export class StandaloneDriver implements RedisDriver {
   }
 }
 
-export function subscriberOf(client: Redis): RedisSubscriber {
+export function subscriberOf(client: Redis | Cluster): RedisSubscriber {
   return {
     get isReady() {
       return client.status === 'ready';

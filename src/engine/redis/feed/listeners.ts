@@ -10,8 +10,8 @@ interface Channel {
   isSubscribed: boolean;
 }
 
-/** Tells waiting requests of changes by any replica. One subscription per tenant with waiting requests. */
-export class ChangeHints {
+/** Listeners that hear of changes by any replica. One subscription per tenant with waiting requests. */
+export class RedisListeners {
   readonly #channels = new Map<string, Channel>();
   #timer: NodeJS.Timeout | undefined;
   #isListening = false;
@@ -22,7 +22,7 @@ export class ChangeHints {
     private readonly pollMs = DEFAULT_POLL_MS,
   ) {}
 
-  listen(tenant: string, topic: Topic, listener: () => void): () => void {
+  add(tenant: string, topic: Topic, listener: () => void): () => void {
     const name = changesChannel(prefixOf(this.namespace, tenant));
     const channel = this.#channel(name);
     const listeners = channel.listeners.get(topic) ?? new Set();
@@ -34,11 +34,11 @@ export class ChangeHints {
     };
   }
 
-  /** For changes by this replica, if there is no pub/sub. Without topics all listeners are told. */
-  tell(tenant: string, topics: readonly Topic[] | undefined): void {
+  /** For changes by this replica, if there is no pub/sub. Without topics all listeners are called. */
+  notify(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;
-    for (const topic of topics ?? channel.listeners.keys()) tell(channel.listeners.get(topic));
+    for (const topic of topics ?? channel.listeners.keys()) call(channel.listeners.get(topic));
   }
 
   close(): void {
@@ -65,21 +65,21 @@ export class ChangeHints {
       this.#isListening = true;
       subscriber.onMessage((from, topics) => {
         const listeners = this.#channels.get(from)?.listeners;
-        for (const topic of topics.split('\n')) if (topic !== 'feed') tell(listeners?.get(topic));
+        for (const topic of topics.split('\n')) if (topic !== 'feed') call(listeners?.get(topic));
         // Every change is an event of the feed.
-        tell(listeners?.get('feed'));
+        call(listeners?.get('feed'));
       });
       // Hints were missed while the connection was lost.
       subscriber.onReady(() => {
         this.#subscribeAgain();
-        this.tellAll();
+        this.notifyAll();
       });
     }
     subscriber.subscribe(name).then(
       () => {
         channel.isSubscribed = true;
         // A change before the subscription took effect was not heard.
-        for (const listeners of channel.listeners.values()) tell(listeners);
+        for (const listeners of channel.listeners.values()) call(listeners);
       },
       () => undefined,
     );
@@ -105,16 +105,16 @@ export class ChangeHints {
     const isAway = this.connections.subscriber()?.isReady !== true;
     if (!isAway) this.#subscribeAgain();
     for (const channel of this.#channels.values()) {
-      if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) tell(listeners);
+      if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) call(listeners);
     }
   }
 
   /** Anything may have changed, in any tenant. */
-  tellAll(): void {
-    for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) tell(some);
+  notifyAll(): void {
+    for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) call(some);
   }
 }
 
-function tell(listeners: ReadonlySet<() => void> | undefined): void {
+function call(listeners: ReadonlySet<() => void> | undefined): void {
   listeners?.forEach((listener) => listener());
 }
