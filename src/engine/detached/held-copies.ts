@@ -1,5 +1,5 @@
 import { tenantKey } from '../tenant-key.js';
-import { pickMeta, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
+import { recordOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
 /** Estimate of a copy's size beside its text. */
 const OVERHEAD_BYTES = 400;
@@ -23,7 +23,7 @@ export class HeldCopies {
     // Most reads bring a known version. The order of eviction matters only when space gets short.
     if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
     this.#drop(key, held);
-    const copy = { ...pickMeta(record), state: record.state };
+    const copy = recordOf(record, record.state);
     const bytes = bytesOf(copy);
     if (bytes > this.mostBytes) return;
     this.#copies.set(key, copy);

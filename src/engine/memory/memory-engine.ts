@@ -18,7 +18,7 @@ import {
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
-import { pickMeta, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { pickMeta, recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
@@ -331,7 +331,7 @@ export class MemoryEngine extends Engine {
   #recordOf(entry: Entry | undefined): WorkflowRecord | undefined {
     if (entry === undefined) return undefined;
     this.#observer.read(1);
-    return { ...pickMeta(entry), state: entry.state.toString() };
+    return recordOf(entry, entry.state.toString());
   }
 }
 

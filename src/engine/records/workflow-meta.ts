@@ -27,6 +27,12 @@ export interface StoredMeta extends WorkflowMeta {
   readonly ttlMs: number | null;
 }
 
+/** A record of its own. Written out: V8 takes many times as long for a member that follows a spread. */
+export function recordOf(meta: WorkflowMeta, state: string): WorkflowRecord {
+  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = meta;
+  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
+}
+
 /** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
 export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;

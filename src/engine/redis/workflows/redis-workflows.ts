@@ -1,7 +1,7 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
 import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
 import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
-import { pickMeta, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
+import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
@@ -32,7 +32,7 @@ export class RedisWorkflows {
       const index = found.kind === 'ours' ? [] : this.#indexOf(id, state);
       if (found.kind !== 'foreign') {
         this.observer.read(1);
-        return { ...pickMeta(found), state };
+        return recordOf(found, state);
       }
       await this.#runAdopt(tenant, id, state, index);
     }
@@ -62,7 +62,7 @@ export class RedisWorkflows {
           continue;
         }
         const found = foundOf(id, line);
-        records.push(found.kind === 'ours' ? { ...pickMeta(found), state } : await this.find(tenant, id));
+        records.push(found.kind === 'ours' ? recordOf(found, state) : await this.find(tenant, id));
       }
     }
     this.observer.read(records.filter((record) => record !== undefined).length);
