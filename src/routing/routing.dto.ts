@@ -42,7 +42,7 @@ export class RoutingRequest extends TextToRoute {
 export class RoutingTaskRequest extends TaskOptions {
   @Text({ pattern: /\S/, says: BLANK, about: 'At most 64 KiB', example: 'Translate this into French' }) text!: string;
   @Value(exactly(true), { example: true }) enqueue!: true;
-  @RawJson({ optional: true, about: 'Any JSON; `{text}` when absent' }) payload?: string;
+  @RawJson({ optional: true, about: 'Any JSON; `{text}` when absent' }) override payload?: string;
 }
 
 const load = (): Rules => ({

@@ -29,6 +29,7 @@ const headers: Rules = {
 /** How and when a task is worked on. */
 @AtMostOne('delayMs', 'runAt')
 export class TaskOptions {
+  @RawJson({ optional: true, about: 'Any JSON; workers get it exactly as it was sent' }) payload?: string;
   @Integer({ min: 0, max: MAX_PRIORITY, default: 5, about: 'Lower ones go first' }) priority!: number;
   @Integer({ min: 0, max: YEAR_MS, optional: true }) delayMs?: number;
   @Time({ withinMs: YEAR_MS, optional: true }) runAtMs?: number;
@@ -56,7 +57,7 @@ export class TaskOptions {
 
 export class NewTask extends TaskOptions {
   @RawJson({ about: 'Any JSON; workers get it exactly as it was sent', example: { text: 'Summarise case 7' } })
-  payload!: string;
+  override payload!: string;
   @TaskId({
     optional: true,
     says: 'must be an id like that of a workflow',

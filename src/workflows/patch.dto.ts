@@ -3,6 +3,13 @@ import type { Schema } from '../http/shapes/field.js';
 export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 export const JSON_PATCH_TYPE = 'application/json-patch+json';
 
+/** Any JSON value. The types are listed, so that generated clients do not read it as unknown. */
+export const ANY_JSON: Schema = {
+  type: ['object', 'array', 'string', 'number', 'boolean', 'null'],
+  additionalProperties: true,
+  items: {},
+};
+
 const POINTER: Schema = { type: 'string', pattern: '^(/([^~/]|~[01])*)*$' };
 
 /** RFC 6902. Members that an operation does not define are ignored, so they are not forbidden here. */

@@ -6,7 +6,7 @@ import { FromPath, FromQuery, Route } from '../http/route.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { jsonPatchEdit } from './edits/json-patch-edit.js';
 import { mergePatchEdit } from './edits/merge-patch-edit.js';
-import { JSON_PATCH, JSON_PATCH_TYPE, MERGE_PATCH_TYPE } from './patch.dto.js';
+import { ANY_JSON, JSON_PATCH, JSON_PATCH_TYPE, MERGE_PATCH_TYPE } from './patch.dto.js';
 import { StateBody } from './state-body.js';
 import { ttlOf, TtlQuery } from './ttl.js';
 import {
@@ -25,8 +25,6 @@ import { WorkflowReader } from './workflow-reader.js';
 import { STATE_EXAMPLE, WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
 
-const STATE = { description: 'Any JSON value' };
-
 /** The state alone, without the workflow around it: what `curl -d @state.json` sends and `jq` reads. */
 @ApiTags('workflows')
 @Controller('v1/workflows/:id/state')
@@ -43,7 +41,7 @@ export class StateController {
     id: 'getState',
     summary: 'Read the state alone, exactly as it was written',
     headers: READ_HEADERS,
-    answers: { 200: { says: 'The state', raw: STATE, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
+    answers: { 200: { says: 'The state', raw: ANY_JSON, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
   get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
@@ -58,13 +56,13 @@ export class StateController {
     headers: WRITE_HEADERS,
     body: {
       types: {
-        'application/json': { schema: STATE, example: STATE_EXAMPLE },
-        'application/x-www-form-urlencoded': { schema: STATE, example: STATE_EXAMPLE },
+        'application/json': { schema: ANY_JSON, example: STATE_EXAMPLE },
+        'application/x-www-form-urlencoded': { schema: ANY_JSON, example: STATE_EXAMPLE },
       },
     },
     answers: {
-      200: { says: 'Replaced', raw: STATE, headers: WRITTEN_HEADERS },
-      201: { says: 'Created', raw: STATE, headers: WRITTEN_HEADERS },
+      200: { says: 'Replaced', raw: ANY_JSON, headers: WRITTEN_HEADERS },
+      201: { says: 'Created', raw: ANY_JSON, headers: WRITTEN_HEADERS },
       204: MINIMAL,
     },
   })
@@ -86,7 +84,7 @@ export class StateController {
     headers: WRITE_HEADERS,
     body: {
       types: {
-        [MERGE_PATCH_TYPE]: { schema: {}, example: { status: 'review' } },
+        [MERGE_PATCH_TYPE]: { schema: ANY_JSON, example: { status: 'review' } },
         [JSON_PATCH_TYPE]: { schema: JSON_PATCH, example: [{ op: 'add', path: '/status', value: 'review' }] },
       },
     },
