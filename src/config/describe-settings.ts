@@ -15,7 +15,7 @@ const INTRODUCTION = `# Settings
 
 <!-- Written by scripts/document-settings.mjs from src/config/environment.ts. Do not edit. -->
 
-Waymark is configured by environment variables. \`npm start\`, \`node dist/main.js\` and \`npx waymark\` also read the
+Waymark is configured by environment variables. \`npm start\`, \`node dist/main.js\` and \`bin/waymark.mjs\` also read the
 file \`.env\` of the working directory, or the file that \`ENV_FILE\` names; a variable of the environment wins over the
 file.
 

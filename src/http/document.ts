@@ -46,6 +46,7 @@ export function serveDocument(app: NestFastifyApplication, document: OpenAPIObje
     raw: ['json'],
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Waymark API',
+    customCss: '.swagger-ui .topbar { display: none }',
     swaggerOptions: { tryItOutEnabled: true },
   });
 }
