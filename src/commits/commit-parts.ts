@@ -16,18 +16,18 @@ export interface CommitContext {
   readonly note: string | undefined;
   readonly index: WorkflowIndex;
   readonly limits: TaskLimits;
-  /** The policy, for workflows whose writer gives no TTL. */
+  /** TTL by policy, for parts without one. */
   readonly ttlMs: Ttl;
 }
 
-/** What is recorded of every workflow that the commit writes. */
+/** Author and cause, recorded with every workflow of the commit. */
 interface About {
   readonly by: string;
   readonly note?: string;
   readonly taskId?: string;
 }
 
-/** The parts of a commit as the engine takes them. @throws StateTooLargeError */
+/** Parts of a commit for the engine. @throws StateTooLargeError */
 export function partsOf(body: CommitBody, { caller, note, index, limits, ttlMs }: CommitContext): Omit<Commit, 'once'> {
   const { ack, claimNext } = body;
   const about: About = {

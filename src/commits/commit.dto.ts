@@ -8,7 +8,7 @@ import { ClaimedTask } from '../tasks/task.dto.js';
 import { JSON_PATCH } from '../workflows/patch.dto.js';
 import { TtlSeconds } from '../workflows/ttl.js';
 
-/** Of each kind, in one commit. */
+/** Parts of each kind in one commit. */
 const MAX_PARTS = 50;
 
 export class AckPart extends Lease {
@@ -16,7 +16,7 @@ export class AckPart extends Lease {
   @RawJson({ optional: true, example: { pages: 3 } }) result?: string;
 }
 
-/** What a part demands of the workflow that it finds. */
+/** Condition of a part on its workflow. */
 @ExactlyOne('version', 'etag', 'exists')
 export class Expectation {
   @Integer({ min: 1, optional: true, example: 7 }) version?: number;
@@ -73,7 +73,7 @@ export class CommitBody {
   @Nested(() => ClaimPart, { optional: true }) claimNext?: ClaimPart;
 }
 
-/** A commit names each workflow at most once; JSON Schema cannot say so. */
+/** Each workflow at most once per commit; JSON Schema cannot express that. */
 function repeatedWorkflow({ puts, patches, deletes }: CommitBody) {
   if (puts.length + patches.length + deletes.length < 2) return undefined;
   const seen = new Set<string>();

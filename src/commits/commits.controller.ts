@@ -20,7 +20,7 @@ const EXAMPLE = {
   publish: [{ channel: 'task:routing', type: 'routing_decision', payload: { agent: 'claude' } }],
 };
 
-/** One step, all or nothing: acknowledge a task, move states, enqueue what comes next. */
+/** Atomic commits: acknowledge a task, write states, enqueue the next tasks. */
 @ApiTags('commits')
 @Controller('v1/commits')
 export class CommitsController {

@@ -9,7 +9,7 @@ export class AdminOnlyError extends ServiceError {
   readonly code = 'ADMIN_ONLY';
 }
 
-/** Headers by which a proxy on this machine shows that the caller is elsewhere. */
+/** Headers that a proxy on this machine sets for a remote caller. */
 const FORWARDED = [
   'forwarded',
   'x-forwarded-for',
@@ -21,7 +21,7 @@ const FORWARDED = [
   'via',
 ];
 
-/** Routes that show or change all state there is. */
+/** Guard of routes that show or change all state. */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(private readonly config: Config) {}
@@ -42,14 +42,14 @@ export class AdminGuard implements CanActivate {
   }
 }
 
-/** A page of another host in a browser on this machine; DNS rebinding can give it this address. */
+/** Request by a page of another host in a local browser. DNS rebinding can give that host this address. */
 function isFromForeignPage({ headers }: FastifyRequest): boolean {
   const { host = '', origin } = headers;
   const isForeign = origin !== undefined && !isLocal(origin.replace(/^https?:\/\//, ''));
   return isForeign || headers['sec-fetch-site'] === 'cross-site' || !isLocal(host);
 }
 
-/** With or without a port. */
+/** `host`: with or without a port. */
 function isLocal(host: string): boolean {
   const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   return name === 'localhost' || isLoopback(name);

@@ -4,11 +4,11 @@ import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson, type JsonScan, type ScanOptions } from '../json/scan.js';
 import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMediaTypeError } from './http-errors.js';
 
-/** Bodies stay bytes until a route asks: only the route knows which media types and which shape it takes. */
+/** Bodies stay bytes until a route reads them: only the route knows its media types and its shape. */
 export function keepBodiesRaw(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  // Lines are read one by one where they are wanted, and nowhere else.
+  // Bodies of lines stay a stream; only some routes take them.
   fastify.addContentTypeParser(LINES_TYPE, (request, body, done) => {
     if (LINES_ROUTES.includes(request.routeOptions.url ?? '')) done(null, body);
     else done(new UnsupportedMediaTypeError(LINES_TYPE, JSON_TYPES));
@@ -20,10 +20,10 @@ const LINES_ROUTES: readonly string[] = ['/v1/import'];
 
 export const JSON_TYPES = ['application/json'] as const;
 
-/** curl -d says this of whatever it sends; a route whose body can only be a JSON document need not believe it. */
+/** The form type is the default of `curl -d`. Routes whose body can only be JSON accept it. */
 export const RAW_STATE_TYPES = ['application/json', 'application/x-www-form-urlencoded'] as const;
 
-/** The media type of the body, which is one of `accepted`. A charset other than UTF-8 is refused with it. */
+/** Media type of the body, one of `accepted`. A charset other than UTF-8 is refused. */
 export function mediaTypeOf<T extends string>(request: FastifyRequest, accepted: readonly T[]): T {
   const header = request.headers['content-type'];
   if (header === accepted[0] && request.headers['content-encoding'] === undefined) return accepted[0] as T;
@@ -38,7 +38,7 @@ export function mediaTypeOf<T extends string>(request: FastifyRequest, accepted:
   return known;
 }
 
-/** The body as text. Bytes that are not UTF-8 would come back as others, so they are refused. */
+/** Body as text. Invalid UTF-8 is refused, since decoding would change the bytes. */
 export function textOf(request: FastifyRequest): string {
   const body = request.body as Buffer | undefined;
   if (body === undefined || body === null || body.length === 0)
@@ -47,7 +47,7 @@ export function textOf(request: FastifyRequest): string {
   return body.toString('utf8');
 }
 
-/** The text of a body that is a JSON object. */
+/** Text of a body that is a JSON object. */
 export function objectTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): string {
   const text = jsonTextOf(request, accepted);
   if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
@@ -59,7 +59,7 @@ export function jsonTextOf(request: FastifyRequest, accepted: readonly string[] 
   return textOf(request);
 }
 
-/** Validates a body on the way and finds what `options` ask for. */
+/** Validates a body and finds the values that `options` name. */
 export function scanBody(text: string, options?: ScanOptions): JsonScan {
   try {
     return scanJson(text, options);

@@ -15,12 +15,12 @@ export function callerOf(request: FastifyRequest): Caller {
   return callerOfHeaders(request.headers);
 }
 
-/** For connections outside of the framework, such as WebSockets. */
+/** For connections outside the framework, such as WebSockets. */
 export function callerOfHeaders(_headers: IncomingHttpHeaders): Caller {
   return ANONYMOUS;
 }
 
-/** Checked before any key is built from it. */
+/** Must run before keys are built from an id. */
 export function checkedId(id: string): string {
   if (isWorkflowId(id)) return id;
   throw new InvalidIdError(
@@ -30,7 +30,7 @@ export function checkedId(id: string): string {
 
 export const MAX_NOTE_CHARACTERS = 200;
 
-/** The X-Waymark-Note header. Node hands header bytes over as Latin-1; clients send UTF-8. */
+/** X-Waymark-Note header. Node decodes headers as Latin-1; clients send UTF-8. */
 export function noteOf({ headers }: FastifyRequest): string | undefined {
   const header = headers['x-waymark-note'];
   if (header === undefined) return undefined;

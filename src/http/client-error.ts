@@ -3,7 +3,7 @@ import { BadRequestError, InvalidHeaderError, RequestTimeoutError } from './http
 import { problemOf } from './problem.js';
 import type { ServiceError } from '../service-error.js';
 
-/** Requests that the HTTP parser refuses are answered on the bare socket, as problem documents. */
+/** Answers requests that the HTTP parser refuses: problem documents, written to the socket. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

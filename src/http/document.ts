@@ -27,7 +27,7 @@ export function createDocument(app: NestFastifyApplication): OpenAPIObject {
   return document;
 }
 
-/** The document at /openapi.json, and with `pages` the pages at /docs, which no other site may put into a frame. */
+/** Serves /openapi.json and, with `pages`, /docs. Other sites cannot frame these pages. */
 export function serveDocument(app: NestFastifyApplication, document: OpenAPIObject, pages: boolean): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRoute', (route) => {
@@ -51,7 +51,7 @@ export function serveDocument(app: NestFastifyApplication, document: OpenAPIObje
   });
 }
 
-/** Describes every operation that is declared by `@Route`, and the classes that these name. */
+/** Describes the operations declared with `@Route`, and their classes. */
 function describeRoutes(document: OpenAPIObject): void {
   const shapes = new Set<Shape>();
   for (const methods of Object.values(document.paths) as unknown as Record<string, Operation>[]) {
@@ -65,7 +65,7 @@ function describeRoutes(document: OpenAPIObject): void {
   document.components = { ...document.components, schemas: { ...componentsOf(shapes), Problem: PROBLEM } as never };
 }
 
-/** One operation as the document shows it. The end-to-end tests hold every request and every answer against this. */
+/** Operation in the document. The end-to-end tests check every request and answer against it. */
 function describe(route: Described, isWrite: boolean): object {
   const { options, inputs } = route;
   const { summary, description, answers } = options;
@@ -171,7 +171,7 @@ function shapesOf({ options, inputs }: Described): readonly Shape[] {
   return given.flat().filter((one): one is Shape => typeof one === 'function');
 }
 
-/** Codes that follow from what a route reads and from the kind of request it is. */
+/** Error codes of a route: its own, and those that follow from its inputs and its method. */
 function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
   const { options, inputs } = route;
   const { once = false, problems = [], ignores = [] } = options;
@@ -205,14 +205,14 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
   ];
 }
 
-/** By status: which codes come with it. */
+/** Error answers of a route, by status. */
 function problemsOf(route: Described, isWrite: boolean): object {
   const byStatus = new Map<number, Set<string>>();
   const add = (status: number, code: ErrorCode) => {
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
   };
   for (const code of codesOf(route, isWrite)) add(PROBLEMS[code].status, code);
-  // A failed `If-None-Match: *` is a failed precondition.
+  // A failed `If-None-Match: *` answers 412.
   if (isWrite && requestHeadersOf(route).includes('If-None-Match')) add(412, 'ALREADY_EXISTS');
   const takesPatches = Object.keys(route.options.body?.types ?? {}).some((type) => type.includes('patch'));
   return Object.fromEntries(

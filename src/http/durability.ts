@@ -7,7 +7,7 @@ import { InvalidDurabilityError } from './http-errors.js';
 
 const HEADER = 'waymark-durability';
 
-/** `Waymark-Durability: replicated`: a write is answered when a replica has it, too. */
+/** `Waymark-Durability: replicated`: a write is answered once a replica has it. */
 @Injectable()
 export class Durability {
   constructor(private readonly engine: Engine) {}
@@ -22,14 +22,14 @@ export class Durability {
     return true;
   }
 
-  /** Runs a write and waits for its confirmation. `renamed` is told the key under which it happens once. @throws WriteUnconfirmedError */
+  /** Runs a write and waits for its confirmation. The write calls `renamed` with its once key. @throws WriteUnconfirmedError */
   async confirmed<T>(tenant: string, write: (renamed: (key: string) => void) => Promise<T>): Promise<T> {
     let key = '';
     const run = () => write((name) => (key = name));
     let written = await run();
     let confirmation = await this.engine.confirm(tenant, key);
     if (confirmation === 'gone') {
-      // A replica has taken over without it, and with its key: so the same write is done there, as if for the first time.
+      // A replica without the write and its once key was promoted, so the write runs again there.
       written = await run();
       confirmation = await this.engine.confirm(tenant, key);
     }
@@ -38,14 +38,14 @@ export class Durability {
   }
 }
 
-/** Of the one workflow that was written, if it was one. */
+/** Tag of the written workflow, if there is exactly one. */
 function etagIn(written: unknown): string | undefined {
   const { workflow, workflows } = written as { workflow?: WorkflowMeta; workflows?: readonly WorkflowMeta[] };
   const one = workflow ?? (workflows?.length === 1 ? workflows[0] : undefined);
   return one === undefined ? undefined : etagOf(one);
 }
 
-/** For routes that nothing has to be kept of. @throws InvalidDurabilityError */
+/** For routes that store no outcome. @throws InvalidDurabilityError */
 export function refuseDurability({ headers }: FastifyRequest): void {
   if (headers[HEADER] !== undefined) throw new InvalidDurabilityError();
 }

@@ -9,7 +9,7 @@ type Timed = FastifyRequest & { [STARTED_AT]: number };
 
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** The trace a request belongs to, by W3C Trace Context. */
+/** Trace id of a request, by W3C Trace Context. */
 export function traceIdOf({ headers }: FastifyRequest): string | undefined {
   const traceparent = headers['traceparent'];
   return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
@@ -24,8 +24,8 @@ export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply, s
 }
 
 /**
- * The headers of every answer, and who is told of it. One hook before and one after each request, since every further one costs
- * each request; and not the hook for finished responses, for which the server would listen to all of them.
+ * Sets the headers of every answer and calls the listeners. Two hooks only, since each costs every request. `onResponse` is
+ * not used: with it, the server adds listeners to every response.
  */
 export function hookRequests(
   fastify: FastifyInstance,
@@ -41,7 +41,7 @@ export function hookRequests(
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
-    // The store may have become unreachable since.
+    // The store may have become unreachable meanwhile.
     reply.header('x-waymark-storage', storage.since(startedAt));
     for (const listener of listeners) listener(request, reply, ms);
     done();

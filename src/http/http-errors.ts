@@ -1,12 +1,12 @@
 import { ServiceError } from '../service-error.js';
 
-/** One thing wrong with a body or a query; `pointer` is a JSON Pointer into it. */
+/** Fault in a body or a query; `pointer` is a JSON Pointer into it. */
 export interface Issue {
   readonly pointer: string;
   readonly message: string;
 }
 
-/** Of a query or a path, whose parts are named without a slash. */
+/** Issues of a query or a path; their parts are named without a slash. */
 function detailOf(issues: readonly Issue[]): string {
   return issues.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`).join('; ');
 }
@@ -19,7 +19,7 @@ export class InvalidJsonBodyError extends ServiceError {
   readonly code = 'INVALID_JSON';
 }
 
-/** Well-formed JSON that the store would not give back as it came, or that is built to hurt. */
+/** Valid JSON that the store could not return unchanged, or that is malicious. */
 export class JsonRefusedError extends ServiceError {
   readonly code = 'JSON_REFUSED';
   override readonly extensions: Readonly<Record<string, unknown>>;

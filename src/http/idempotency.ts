@@ -9,12 +9,12 @@ import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeader
 const CLIENT_KEY_KEEP_MS = 24 * 60 * 60 * 1000;
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 
-/** A request that changes something, as something that happens once. */
+/** Once key of a writing request. */
 export interface OnceRequest {
   readonly once: Once;
-  /** The client gave a key, so the outcome may be known already. */
+  /** The key is from the client, so its outcome may be known already. */
   readonly keyed: boolean;
-  /** To be told when the work happens once under another key instead. */
+  /** Must be called if the work uses another once key. */
   readonly renamed?: (key: string) => void;
 }
 
@@ -27,8 +27,8 @@ export class Idempotency {
   constructor(private readonly durability: Durability) {}
 
   /**
-   * Runs `work` once for the request's Idempotency-Key. The engine makes it once for ever; this makes a second request that comes
-   * in while the first is still running on this replica wait its turn instead of racing it.
+   * Runs `work` once for the request's Idempotency-Key. The engine replays finished requests; this class refuses a second
+   * request while the first still runs on this replica. @throws IdempotencyInProgressError
    */
   async run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
     if (!this.durability.isAskedFor(request)) return this.#run(request, tenant, work);
@@ -53,13 +53,13 @@ export class Idempotency {
     }
   }
 
-  /** Unique over replicas and restarts, and cheaper than a UUID: every write needs one. */
+  /** Key that is unique over replicas and restarts. Every write needs one, and a UUID costs more. */
   #unkeyed(): Once {
     return { key: `${this.#process}.${(this.#count++).toString(36)}`, fingerprint: '', keepMs: RETRY_WINDOW_MS };
   }
 }
 
-/** For routes that write nothing to be kept: what cannot be enforced is never accepted silently. */
+/** For routes that store no outcome: a key without effect is refused. */
 export function refuseKey(request: FastifyRequest): void {
   refuseDurability(request);
   if (request.headers['idempotency-key'] !== undefined) throw new IdempotencyNotSupportedError();
@@ -78,7 +78,7 @@ function keyed(request: FastifyRequest, tenant: string, given: string | string[]
   };
 }
 
-/** The draft standard's quoted form is the same key as the bare one. */
+/** The quoted form of the draft standard is the same key. */
 function unquoted(given: string): string {
   return /^"[^"]*"$/.test(given) ? given.slice(1, -1) : given;
 }

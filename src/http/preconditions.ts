@@ -3,13 +3,13 @@ import type { Expect } from '../engine/commit.js';
 import { InvalidHeaderError } from './http-errors.js';
 
 /**
- * One element of a list of entity tags and the comma behind it, by RFC 9110 (5.6.1 and 8.8.3): commas may be inside of tags, and elements may be
- * empty. The last alternative is a tag without its quotes, as it looks after a shell has eaten them.
+ * Element of a list of entity tags, with the comma after it (RFC 9110, 5.6.1 and 8.8.3). Tags may contain commas. Elements may
+ * be empty. The last alternative is a tag whose quotes a shell has removed.
  */
 const ELEMENT =
   /[ \t]*(?:(?:(?<weak>W\/"[\x21\x23-\x7e\x80-\xff]*")|(?<strong>"[\x21\x23-\x7e\x80-\xff]*")|(?<bare>[A-Za-z0-9_-]{6,}-\d+))[ \t]*)?(?:,|$)/y;
 
-/** The strong tags of a list; a weak one can never match a strong comparison, so it is left out. '*' is any. */
+/** Strong tags of a list; '*' is any. Weak tags never match a strong comparison, so they are left out. */
 function tagsOf(header: string, name: string): readonly string[] | '*' {
   if (header.trim() === '*') return '*';
   const tags: string[] = [];
@@ -28,7 +28,7 @@ function refuse(name: string): never {
   throw new InvalidHeaderError(name, 'must be * or entity tags in double quotes, as the ETag header gives them');
 }
 
-/** What a write demands of the workflow it finds, from If-Match or `If-None-Match: *`. */
+/** Condition of a write, from If-Match or `If-None-Match: *`. */
 export function expectationOf({ headers }: FastifyRequest): Expect | undefined {
   const match = headers['if-match'];
   const noneMatch = headers['if-none-match'];
@@ -44,7 +44,7 @@ export function expectationOf({ headers }: FastifyRequest): Expect | undefined {
   return etags === '*' ? { exists: true } : { etags };
 }
 
-/** The tags that the reader already has; undefined when it did not say. */
+/** Tags that the client already has; undefined without If-None-Match. */
 export function knownTagsOf({ headers }: FastifyRequest): readonly string[] | '*' | undefined {
   const header = headers['if-none-match'];
   return header === undefined ? undefined : tagsOf(header, 'If-None-Match');
@@ -57,7 +57,7 @@ export function wantedTagsOf({ headers }: FastifyRequest): readonly string[] | '
 
 export const PRECONDITIONS = ['If-Match', 'If-None-Match'] as const;
 
-/** A write that ignored a precondition would do what the client wanted to prevent. @throws InvalidHeaderError */
+/** Preconditions are refused rather than ignored. @throws InvalidHeaderError */
 export function refusePreconditions(
   { headers }: FastifyRequest,
   names: readonly (typeof PRECONDITIONS)[number][],

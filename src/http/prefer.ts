@@ -9,7 +9,7 @@ export interface Preferences {
 
 const NONE: Preferences = { minimal: false, waitSeconds: undefined };
 
-/** RFC 7240: what we know is honoured, what we do not know or cannot read is ignored, as a preference must be. */
+/** RFC 7240: a preference that is unknown or unreadable is ignored. */
 export function preferencesOf({ headers }: FastifyRequest): Preferences {
   const header = headers['prefer'];
   if (header === undefined) return NONE;

@@ -7,7 +7,7 @@ class InternalError extends ServiceError {
   readonly code = 'INTERNAL_ERROR';
 }
 
-/** The one place where an error becomes an answer. What nobody foresaw answers a bare 500 and goes to the log. */
+/** The only place where errors become answers. An unexpected one is logged and answers 500 without details. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #logger = new Logger('Http');
@@ -31,20 +31,20 @@ export class ProblemFilter implements ExceptionFilter {
     }
     const shown =
       known ?? new InternalError('Something went wrong in the service; the log has it under this request id');
-    // A handler that had begun to answer has said its status already: all that is left is to end the connection.
+    // The status is already sent, so only the connection can be closed.
     if (reply.sent) {
       if (!reply.raw.writableEnded) reply.raw.destroy();
       return;
     }
     const createOnly = request.headers['if-none-match'] === '*';
-    // Elsewhere there is only one part, so there is nothing to tell.
+    // All other routes have a single part.
     const namesPart = request.routeOptions.url === '/v1/commits';
     const problem = problemOf(shown, request.id, { createOnly, namesPart });
     void reply.status(problem.status).headers(problem.headers).send(problem.body);
   }
 }
 
-/** Messages and stacks of our own code; never an error object as it is, which may carry a command with a state in it. */
+/** Message and stack only: an error object may contain a command with a state. */
 function trace(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own = error.stack ?? error.message;

@@ -9,7 +9,7 @@ import {
 } from './http-errors.js';
 import { PROBLEMS, problemType } from './problems.js';
 
-/** An error as HTTP shows it: RFC 9457 document, status and headers. */
+/** Error over HTTP: RFC 9457 document, status and headers. */
 export interface Problem {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,8 +17,8 @@ export interface Problem {
 }
 
 /**
- * `instance` names the request, so that a user can give it to the operator. A `current` that already exists is a failed
- * precondition when the request asked `If-None-Match: *`, and a conflict when it did not.
+ * `instance`: the request id, which the operator finds in the log. ALREADY_EXISTS answers 412 to `If-None-Match: *`
+ * (`createOnly`), else 409.
  */
 export function problemOf(
   error: ServiceError,
@@ -43,7 +43,7 @@ export function problemOf(
 function headersOf(error: ServiceError): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
   if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
-  // In the form of the draft for such headers: how much there may be, that nothing of it is left, and when to ask again.
+  // IETF draft of RateLimit headers: q = quota, r = remaining, t = seconds until the reset.
   const { limit } = error.extensions;
   if (PROBLEMS[error.code].status === 429 && typeof limit === 'number') {
     const name = error.code.toLowerCase().replaceAll('_', '-');
@@ -61,16 +61,16 @@ function headersOf(error: ServiceError): Record<string, string> {
   return headers;
 }
 
-/** What the framework knew of a request that it refused. */
+/** Request that the framework refused. */
 export interface RefusedRequest {
-  /** As its header says, when it says so. */
+  /** From the header, if it is there. */
   readonly contentLength: number | null;
   readonly bodyLimit: number;
 }
 
 /**
- * What the framework throws before a controller is reached, in our words; undefined for a fault of our own.
- * Its messages are not passed on: they may quote what the client sent. It may wrap its errors, but their status survives.
+ * Error for an exception that the framework throws before a controller runs; undefined for a fault of the service.
+ * Framework messages may quote the request, so they are not shown. Wrapped errors keep their status.
  */
 export function asServiceError(error: unknown, { contentLength, bodyLimit }: RefusedRequest): ServiceError | undefined {
   if (error instanceof ServiceError) return error;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../service-error.js';
 
-/** How each code looks over HTTP. A code without a row does not compile; docs/problems.md explains each to clients. */
+/** Status and title of each code. A code without a row does not compile. docs/problems.md explains each to clients. */
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ADMIN_ONLY: { status: 403, title: 'For administrators only' },
   ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },

@@ -5,15 +5,15 @@ import { MethodNotAllowedError } from './http-errors.js';
 const PATCH_TYPES = 'application/merge-patch+json, application/json-patch+json';
 
 /**
- * Knows which methods each path takes, so that a wrong method is told the right ones instead of a 404, and OPTIONS has an
- * answer. To be set up before the routes are.
+ * Answers OPTIONS, and 405 with the allowed methods instead of 404 for a wrong method. Must run before the routes are
+ * registered.
  */
 export function answerOtherMethods(fastify: FastifyInstance): void {
   const routes: { readonly path: RegExp; readonly methods: Set<string> }[] = [];
   const byUrl = new Map<string, Set<string>>();
 
   fastify.addHook('onRoute', ({ url, method }) => {
-    // A catch-all (the framework registers some) would claim every path.
+    // A catch-all route of the framework would match every path.
     if (url.includes('*')) return;
     let methods = byUrl.get(url);
     if (methods === undefined) {

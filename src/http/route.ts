@@ -13,7 +13,7 @@ import { readJson } from './shapes/read.js';
 import type { Schema, Shape } from './shapes/field.js';
 import { writeJson } from './shapes/write.js';
 
-/** What one status of a route means, and the class of its JSON body. */
+/** Meaning of one status of a route, and the class of its JSON body. */
 export interface AnswerGiven {
   readonly says: string;
   readonly body?: Shape;
@@ -21,7 +21,7 @@ export interface AnswerGiven {
   readonly raw?: Schema;
   /** The handler may leave the body out. */
   readonly mayBeEmpty?: true;
-  /** By media type, for bodies that the handler sends by itself. */
+  /** Bodies that the handler sends itself, by media type. */
   readonly types?: Readonly<Record<string, Shape | Schema>>;
   readonly headers?: readonly AnswerHeader[];
 }
@@ -33,33 +33,33 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
   readonly id: string;
   readonly summary: string;
   readonly description?: string;
-  /** Takes an Idempotency-Key and Waymark-Durability; other writes refuse both. */
+  /** The route takes Idempotency-Key and Waymark-Durability; other writes refuse both. */
   readonly once?: boolean;
-  /** Headers with a reader of their own (preconditions, Prefer, X-Waymark-Note); others are in a class for @FromHeaders. */
+  /** Headers with their own reader (preconditions, Prefer, X-Waymark-Note). All others: @FromHeaders. */
   readonly headers?: readonly RequestHeader[];
-  /** By media type, for bodies that the handler reads by itself; others are in a class for @FromBody. */
+  /** Bodies that the handler reads itself, by media type. All others: @FromBody. */
   readonly body?: { readonly required?: boolean; readonly types: Readonly<Record<string, BodyGiven>> };
-  /** For a query that the handler reads by itself, because it takes more fields than the class has. */
+  /** Query that the handler reads itself, since it has more fields than the class. */
   readonly query?: Shape;
   readonly answers: A;
-  /** Codes that this route can answer beyond those that follow from what it reads. */
+  /** Error codes besides those that follow from the inputs of the route. */
   readonly problems?: readonly ErrorCode[];
-  /** What this route overlooks where others refuse it. */
+  /** Inputs that this route ignores and others refuse. */
   readonly ignores?: readonly ('query' | 'Idempotency-Key')[];
 }
 
 export interface BodyGiven {
-  /** Several classes: the body is one of them. */
+  /** A list: the body is of one of these classes. */
   readonly schema: Shape | Schema | readonly Shape[];
   readonly example: unknown;
 }
 
-/** What a handler returns: a status of its route, and what the body of it is written from. */
+/** Result of a handler: a status of its route, and the source of the body. */
 export interface Answer<S extends number = number, B = unknown> {
   readonly status: S;
   readonly body: B;
   readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
-  /** It is the answer of an earlier request. */
+  /** The answer is that of an earlier request. */
   readonly replayed?: boolean | undefined;
 }
 
@@ -81,13 +81,13 @@ export function answer<const S extends number, B = undefined>(
 
 export type Source = 'body' | 'path' | 'query' | 'headers' | 'caller';
 
-/** One parameter of a handler that is read from the request. */
+/** Parameter of a handler that is read from the request. */
 export interface Input {
   readonly source: Source;
   readonly index: number;
   readonly shape?: Shape;
   readonly isOptional?: boolean;
-  /** Of the document, where the example of the class is not enough. */
+  /** Example in the document; that of the class by default. */
   readonly example?: unknown;
   readonly read: (request: FastifyRequest) => unknown;
 }
@@ -100,7 +100,7 @@ export interface Described {
 const INPUTS = new WeakMap<object, Map<string | symbol, Input[]>>();
 const ROUTES = new Map<string, Described>();
 
-/** The routes that are declared by `@Route`, by operationId. */
+/** Routes declared with `@Route`, by operationId. */
 export const describedRoutes: ReadonlyMap<string, Described> = ROUTES;
 
 function input(given: Omit<Input, 'index'>): ParameterDecorator {
@@ -118,7 +118,7 @@ export const FromQuery = (shape: Shape) =>
 export const FromHeaders = (shape: Shape) =>
   input({ source: 'headers', shape, read: (request) => readHeaders(shape, request) });
 
-/** An optional body may be empty, which is read as `{}`. */
+/** An empty optional body is read as `{}`. */
 export const FromBody = (shape: Shape, { optional = false, example }: { optional?: boolean; example?: unknown } = {}) =>
   input({
     source: 'body',
@@ -131,14 +131,14 @@ export const FromBody = (shape: Shape, { optional = false, example }: { optional
     },
   });
 
-/** On whose behalf the request runs. */
+/** Tenant and author of the request. */
 export const FromCaller = () => input({ source: 'caller', read: callerOf });
 
 const ORDER: readonly Source[] = ['path', 'query', 'headers', 'body', 'caller'];
 
 /**
- * A route: what it reads is in the decorators of its parameters, everything else is here. Refuses what the route does not take, reads
- * the parameters, and writes what the handler returns by the class of that answer. The document shows the same.
+ * Declares a route, for requests and for the document; its inputs are declared on its parameters. Refuses inputs that are not
+ * declared, reads the parameters, calls the handler, and writes the answer by its class.
  */
 export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
   return <H extends (...given: never[]) => Promise<AnswerOf<A> | void>>(
@@ -170,7 +170,7 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
       const given = await handler.apply(this, args);
       if (given !== undefined) send(reply, given, answers[given.status]?.body);
     };
-    // Decorators of the framework that stand below this one have left their marks on the handler.
+    // Framework decorators below this one have set metadata on the handler.
     for (const name of Reflect.getMetadataKeys(handler) as unknown[]) {
       Reflect.defineMetadata(name, Reflect.getMetadata(name, handler), route);
     }

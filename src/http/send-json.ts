@@ -2,10 +2,10 @@ import type { FastifyReply } from 'fastify';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Characters from which on a text is worth handling with care. */
+/** Characters. Longer texts are joined as bytes. */
 const LARGE = 16 * 1024;
 
-/** JSON text, in pieces that follow each other. */
+/** Sends JSON text, given in consecutive pieces. */
 export function sendJson(reply: FastifyReply, status: number, ...texts: readonly string[]): void {
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   void reply
@@ -14,7 +14,7 @@ export function sendJson(reply: FastifyReply, status: number, ...texts: readonly
     .send(length < LARGE ? texts.join('') : bytesOf(texts));
 }
 
-/** Joined as bytes: joined as text, a large state would be copied, measured and encoded again on its way out. */
+/** Joins texts as bytes. Joined as text, a large state would be copied, measured and encoded again. */
 function bytesOf(texts: readonly string[]): Buffer {
   const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
   let end = 0;

@@ -7,10 +7,10 @@ interface Day {
   readonly http: string;
 }
 
-/** Nearly all times fall on two days: that of the writes, and that of their deadlines. */
+/** Cache of two days: nearly all times are on the day of the writes or of their deadlines. */
 let [latest, other]: [Day, Day] = [dayOf(0), dayOf(0)];
 
-/** 2026-01-31T12:00:00.000Z. Every answer has three or four of these, and the language's own takes half a microsecond each. */
+/** 2026-01-31T12:00:00.000Z. Every answer has three or four, and `toISOString` takes half a microsecond each. */
 export function isoTime(ms: number): string {
   const { iso, number } = cachedDay(ms);
   const rest = ms - number * DAY_MS;
@@ -24,15 +24,15 @@ export function httpTime(ms: number): string {
   return `${http} ${clock(ms - number * DAY_MS)} GMT`;
 }
 
-/** Date and time by RFC 3339 without leap seconds. Whether the day exists is checked beside it. */
+/** Date and time by RFC 3339 without leap seconds. `parseTime` checks that the day exists. */
 export const RFC_3339 =
   /^(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
-/** NaN for any other text. */
+/** Milliseconds; NaN for any other text. */
 export function parseTime(text: string): number {
   const [, day] = RFC_3339.exec(text) ?? [];
   const midnight = day === undefined ? Number.NaN : Date.parse(`${day}T00:00:00Z`);
-  // The thirtieth of February comes out as the second of March.
+  // Date.parse reads 30 February as 2 March.
   const isDay = !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(`${day}T`);
   return isDay ? Date.parse(text.toUpperCase()) : Number.NaN;
 }

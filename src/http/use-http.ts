@@ -7,13 +7,13 @@ import { setCommonHeaders, hookRequests, type AnswerListener } from './hooks.js'
 import { ProblemFilter } from './problem.filter.js';
 import { answerOtherMethods } from './route-methods.js';
 
-/** How the server must be made for the routes to keep their promises about bad input. */
+/** Server options that the routes need to answer bad input as documented. */
 export function httpOptions(storage: string): FastifyServerOptions {
   return {
     clientErrorHandler: answerClientError,
-    // Longer than any id, so that a too long one is told so instead of missing its route.
+    // Longer than any id: a longer one is answered with INVALID_ID and not with 404.
     routerOptions: { maxParamLength: 16_384 },
-    // A path that cannot be decoded is refused before any hook has run.
+    // An undecodable path is refused before any hook runs.
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request as FastifyRequest, reply as FastifyReply, storage);
       new ProblemFilter().answer(error, request as FastifyRequest, reply as FastifyReply);
@@ -21,7 +21,7 @@ export function httpOptions(storage: string): FastifyServerOptions {
   };
 }
 
-/** What every route shares, before any of them is registered. */
+/** Sets up hooks and parsers. Must run before the routes are registered. */
 export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerListener[]): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
@@ -31,7 +31,7 @@ export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerL
   app.useGlobalFilters(new ProblemFilter());
 }
 
-/** To be set up before the routes are: their limits are fixed when they are registered. */
+/** Must run before the routes are registered: registration fixes their limits. */
 export function allowLargeBodies(app: NestFastifyApplication, urls: readonly string[], bytes: number): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRoute', (route) => {

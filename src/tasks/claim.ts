@@ -3,12 +3,12 @@ import { shortDigest } from '../engine/short-digest.js';
 import type { ClaimRequest } from './queue.dto.js';
 import type { WaitingClaim } from './waiting-claims.js';
 
-/** Nothing else proves a lease, so a token must not be guessable. */
+/** Unguessable, since the token is the only proof of a lease. */
 export function newToken(): string {
   return randomBytes(18).toString('base64url');
 }
 
-/** A claim without a Claim-Id gets one of its own. */
+/** A claim without a Claim-Id gets a random one. */
 export function claimOf(
   queue: string,
   { max, leaseMs, worker }: ClaimRequest,

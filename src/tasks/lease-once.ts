@@ -3,8 +3,8 @@ import type { OnceRequest } from '../http/idempotency.js';
 import { shortDigest } from '../engine/short-digest.js';
 
 /**
- * What ends a delivery happens once for its lease token, whoever asks and however often: a worker that lost the answer asks again
- * and gets it, with or without an Idempotency-Key.
+ * The end of a delivery happens once for its lease token. A worker that lost the answer repeats the request and gets it, with or
+ * without an Idempotency-Key.
  */
 export function onceForLease(
   { once, keyed, renamed }: OnceRequest,
@@ -16,7 +16,7 @@ export function onceForLease(
   const own = leaseOnce(kind, id, token, keepMs);
   if (keyed) return { ...once, alias: own.key };
   if (renamed === undefined) return own;
-  // Whether a replica has it too is seen by its key, so there must be one.
+  // Confirmation by a replica looks for the once key, so it must be stored.
   renamed(own.key);
   return { ...own, mustStore: true };
 }

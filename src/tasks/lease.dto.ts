@@ -5,7 +5,7 @@ import { LEASE_MS } from './new-task.dto.js';
 const DAY_MS = 86_400_000;
 const MAX_COMPLETED = 100;
 
-/** What the holder of a lease says of its task. */
+/** Base of requests by the holder of a lease. */
 export class Lease {
   @Text({ as: 'leaseToken', says: 'must be the leaseToken of the claim', example: 'n3Qe1b0cTqX8YkZl2mVh4RwJ' })
   token!: string;

@@ -26,7 +26,6 @@ const headers: Rules = {
   },
 };
 
-/** How and when a task is worked on. */
 @AtMostOne('delayMs', 'runAt')
 export class TaskOptions {
   @RawJson({ optional: true, about: 'Any JSON; workers get it exactly as it was sent' }) payload?: string;
@@ -74,7 +73,7 @@ export class NewTask extends TaskOptions {
   dedupeKey?: string;
 }
 
-/** A task that names its queue. */
+/** Task that names its queue. */
 export class QueuedTask extends NewTask {
   @QueueName() queue!: string;
 }

@@ -9,11 +9,11 @@ const DEDUPE_KEPT_MS = 86_400_000;
 export interface TaskLimits {
   readonly maxBytes: number;
   readonly waitLimitMs: number;
-  /** For tasks whose maker gives no id. */
+  /** For tasks without a given id. */
   readonly newId: () => string;
 }
 
-/** A task as the engine takes it. @throws StateTooLargeError */
+/** Task for the engine. @throws StateTooLargeError */
 export function newTaskOf(given: GivenTask, queue: string, limits: TaskLimits): NewTask {
   const { id, payload, headers, limitMs, delayMs = 0, runAtMs, expiresAtMs, dedupeKey, ...rest } = given;
   return {
@@ -25,7 +25,7 @@ export function newTaskOf(given: GivenTask, queue: string, limits: TaskLimits): 
     limitMs: limitMs ?? null,
     expires: expiresAtMs === undefined ? { afterDueMs: limits.waitLimitMs } : { atMs: expiresAtMs },
     ...(dedupeKey !== undefined && { dedupe: { key: shortDigest(queue, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
-    // Last: V8 takes ten times as long for members that follow a spread of many.
+    // Spread last: V8 takes ten times as long for members after a large spread.
     ...rest,
   };
 }

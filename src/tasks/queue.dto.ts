@@ -62,7 +62,7 @@ export class QueueList {
   @ListOf(() => Queue) items!: readonly Queue[];
 }
 
-/** Workers that have asked within this time count as pollers. */
+/** A worker counts as a poller for this time after its last claim. */
 const POLLING_MS = 60_000;
 
 export function queueView(queue: QueueRecord, lastEventId: string, now: number): Queue {
@@ -96,7 +96,7 @@ export class ClaimRequest {
   @Name({ optional: true, example: 'worker-1' }) worker?: string;
 }
 
-/** Neither means the oldest hundred. */
+/** Neither `ids` nor `max`: the oldest hundred. */
 @AtMostOne('ids', 'max')
 export class DeadSelection {
   @Values(taskId(), {

@@ -31,7 +31,7 @@ import { WaitingClaims } from './waiting-claims.js';
 
 const QUEUE = { 200: { says: 'The queue', body: Queue } } as const;
 
-/** Queues: tasks go in, come out, and can be looked at. */
+/** Routes of queues: enqueue, claim, inspect. */
 @ApiTags('queues')
 @Controller('v1/queues')
 export class QueuesController {

@@ -1,6 +1,6 @@
 import { ServiceError } from '../service-error.js';
 
-/** More requests wait for tasks than one replica can hold. */
+/** Too many requests wait for tasks on this replica. */
 export class TooManyWaitingError extends ServiceError {
   readonly code = 'TOO_MANY_WAITING';
   override readonly retryAfterSeconds = 1;

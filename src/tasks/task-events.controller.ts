@@ -14,7 +14,7 @@ import { Tasks } from './tasks.js';
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 1000;
 
-/** Progress of a task: as a stream, or as JSON for polling. */
+/** Progress of a task, as a stream or as JSON for polling. */
 @ApiTags('tasks')
 @Controller('v1/tasks/:id/events')
 export class TaskEventsController {
@@ -45,7 +45,7 @@ export class TaskEventsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    // A browser that reconnects keeps its address; the header tells how far it has read since.
+    // A browser reconnects with the same URL; the header has the last event that it read.
     const after = lastEventId === undefined || lastEventId === '' ? (asked ?? 0) : Number(lastEventId);
     if (wantsStream(request)) return this.#stream(reply, tenant, id, after);
     const progress = await this.lifetime.during(request, (over) =>
@@ -55,7 +55,7 @@ export class TaskEventsController {
     return answer(200, { events, next: events.at(-1)?.id ?? after, ended: isOver });
   }
 
-  /** Errors of the first read are answers; later ones end the stream, and the client comes back with what it has seen. */
+  /** An error of the first read is the answer. A later one ends the stream; the client reconnects with its last event id. */
   async #stream(reply: FastifyReply, tenant: string, id: string, after: number): Promise<void> {
     const first = await this.tasks.readProgress(tenant, id, after, 0, this.draining.signal);
     const stream = Readable.from(this.#frames(tenant, id, after, first), { objectMode: false });
@@ -92,7 +92,7 @@ function wantsStream({ headers }: FastifyRequest): boolean {
   return (headers.accept ?? '').includes('text/event-stream');
 }
 
-/** JSON text has no line breaks unless its maker put some between members; those would end the frame. */
+/** Line breaks between members of the JSON would end the frame, so each line is a `data` line. */
 function frameOf({ id, event }: ProgressEvent): string {
   const lines = event.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   return `id: ${id}\nevent: progress\n${lines.join('')}\n`;

@@ -36,7 +36,7 @@ export class TaskEventsHeaders {
   lastEventId?: string;
 }
 
-/** Everything but payload and result. */
+/** Task without payload and result. */
 export class Task {
   @TaskId() id!: string;
   @QueueName() queue!: string;
@@ -112,7 +112,7 @@ export class DoneTask {
   @Flag() replayed!: boolean;
 }
 
-/** One of several completions; a refused one shows the problem that it would have been alone. */
+/** One completion of a batch; a refused one has the same problem as a single request. */
 @ExactlyOne('status', 'problem')
 export class CompletedTask {
   @TaskId() id!: string;

@@ -32,7 +32,7 @@ import { Tasks, type TaskEnd } from './tasks.js';
 const MAX_EVENT_BYTES = 16 * 1024;
 const MAX_MESSAGE_LENGTH = 2048;
 
-/** A back-off is made longer by up to this share, so that tasks that failed together do not come back together. */
+/** Maximum share added to a backoff, so that tasks that failed together are not retried together. */
 const JITTER = 0.2;
 
 const LEASE_PROBLEMS = ['TASK_NOT_FOUND', 'LEASE_LOST', 'TASK_CANCELLED', 'TASK_ENDED'] as const;
@@ -42,7 +42,7 @@ class TasksOfWorkflowPath {
   @WorkflowId({ about: 'Workflow (thread) id' }) id!: string;
 }
 
-/** One task: what its holder says of it, and what others want to know. */
+/** Routes of a single task, for its worker and for others. */
 @ApiTags('tasks')
 @Controller('v1')
 export class TasksController {
@@ -124,7 +124,7 @@ export class TasksController {
     return answer(200, { id, status: 'done' as const, replayed }, { replayed });
   }
 
-  /** Each lease token is the key of its own completion, so the request takes no other. */
+  /** Takes no Idempotency-Key: the lease token of each completion is its key. */
   @Post('tasks/batch-complete')
   @Route({
     id: 'completeTasks',
@@ -239,7 +239,7 @@ function completedView(end: TaskEnd, instance: string): CompletedTask {
   return { id, status: 'done', replayed: end.replayed };
 }
 
-/** A failure is kept with its task, so its message must not be a whole log. */
+/** Limits the message of a failure, which is kept with its task. */
 function cut(message: string): string {
   return message.length <= MAX_MESSAGE_LENGTH
     ? message

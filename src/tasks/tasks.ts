@@ -21,12 +21,12 @@ import { leaseOnce } from './lease-once.js';
 
 const MAX_EVENTS = 100;
 
-/** Outcome of one completion of a batch. */
+/** Outcome of one completion in a batch. */
 export type TaskEnd =
   | { readonly id: string; readonly replayed: boolean; readonly error?: undefined }
   | { readonly id: string; readonly error: ServiceError };
 
-/** Tasks in queues, for the routes that are about them. Each method that changes something is one commit or one step. */
+/** Tasks in queues. Each writing method is one commit or one step. */
 @Injectable()
 export class Tasks {
   constructor(
@@ -34,13 +34,12 @@ export class Tasks {
     private readonly config: Config,
   ) {}
 
-  /** What the reader of a new task must know. */
   get limits(): TaskLimits {
     const { maxStateBytes, tasks } = this.config;
     return { maxBytes: maxStateBytes, waitLimitMs: tasks.waitLimitMs, newId: () => newWorkflowId(Date.now()) };
   }
 
-  /** How long the outcome of a step is kept for those who lost its answer. */
+  /** Retention of the outcome of a step, for clients that repeat a request. */
   get keepMs(): number {
     return this.config.tasks.resultMs;
   }
@@ -58,7 +57,7 @@ export class Tasks {
     return this.engine.commit(tenant, { once, ack });
   }
 
-  /** Each for itself: one that is refused keeps none of the others from its end. @throws what kept all of them, when the store is away */
+  /** Completes each task by itself; refusals are in the result. @throws the error of all, if retryable (store unreachable) */
   async completeEach(tenant: string, acks: readonly Ack[]): Promise<readonly TaskEnd[]> {
     const ends = await Promise.all(
       acks.map(async (ack): Promise<TaskEnd> => {
@@ -90,7 +89,7 @@ export class Tasks {
     return task;
   }
 
-  /** The task as soon as it has ended, or as it is when the time is over. @throws TaskNotFoundError */
+  /** Task when it has ended, or as it is after `waitMs`. @throws TaskNotFoundError */
   getEnded(tenant: string, id: string, waitMs: number, signal: AbortSignal): Promise<TaskDetail> {
     return waitForChange(
       {
@@ -108,8 +107,8 @@ export class Tasks {
   }
 
   /**
-   * Progress events behind `after`, as soon as there are any or the task has ended.
-   * @throws TaskNotFoundError @throws FeedTrimmedError when some of them are gone already
+   * Progress events after `after`, as soon as there are any or the task has ended.
+   * @throws TaskNotFoundError @throws FeedTrimmedError when some of them are already trimmed
    */
   async readProgress(
     tenant: string,
@@ -133,7 +132,7 @@ export class Tasks {
     return progress;
   }
 
-  /** Releases tasks whose answer was not delivered; a failure is left to the end of the lease. */
+  /** Releases tasks whose answer was not delivered. If that fails, their leases expire. */
   giveBack(tenant: string, tasks: readonly ClaimedTask[]): void {
     for (const { id, token } of tasks) {
       const once = { key: `undelivered:${token}`, fingerprint: '', keepMs: this.keepMs };

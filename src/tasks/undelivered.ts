@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * Calls `giveBack` when the client has gone before the answer with its tasks was handed to the network, so that nobody
- * has to wait for leases that no worker knows of.
+ * Calls `giveBack` if the client disconnects before the answer with its tasks is handed to the network. No worker would know
+ * of these leases.
  */
 export function onUndelivered(request: FastifyRequest, reply: FastifyReply, giveBack: () => void): void {
   if (request.raw.socket.destroyed) return giveBack();
-  // An answer also counts as finished when what was left of it went down with its socket.
+  // 'finish' also fires when the rest of the answer is lost with its socket.
   let isHandedOver = false;
   reply.raw.once('finish', () => (isHandedOver = !request.raw.socket.destroyed));
   reply.raw.once('close', () => {

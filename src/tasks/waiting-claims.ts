@@ -9,27 +9,27 @@ const MAX_WAITING = 5000;
 /** Poll interval per queue, since hints can be lost. */
 const SLOW_POLL_MS = 5000;
 const AFTER_FAILURE_MS = 1000;
-/** How long a queue without waiters is still listened to: a worker that has a task asks again soon. */
+/** Time to keep listening to a queue without waiters: a worker usually claims again soon. */
 const LINGER_MS = 30_000;
 
 export interface WaitingClaim {
   readonly claim: Claim;
-  /** What makes it happen once. */
+  /** Once key. */
   readonly key: string;
 }
 
 interface Waiter extends WaitingClaim {
-  /** Its claim is under way, so it has to wait for that. */
+  /** The claim is in progress, so the waiter stays until it ends. */
   isServed: boolean;
-  /** Its time was over while it was being served. */
+  /** The wait ended: timeout or abort. */
   isOver: boolean;
   readonly resolve: (claimed: Claimed) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Claims that wait until there is something to claim. Those of one queue stand in line: a hint, the next due time or, now and then, a
- * slow poll lets the first of them ask, then the next, until the queue is empty. So a hundred that wait cost what one costs.
+ * Claims that wait for tasks, in one line per queue. A hint, the next due time or a slow poll lets the first claim run, then the
+ * next, until the queue is empty. So a hundred waiting claims cost as much as one.
  */
 @Injectable()
 export class WaitingClaims {
@@ -61,12 +61,12 @@ export class WaitingClaims {
   }
 }
 
-/** Claims that wait for one queue, first come first served. */
+/** Claims that wait for one queue, first in, first out. */
 class Line {
   readonly #waiters: Waiter[] = [];
   readonly #stopListening: () => void;
   #isServing = false;
-  /** A hint came in since the last claim. */
+  /** A hint has arrived since the last claim began. */
   #isAwake = true;
   #nextDueInMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -110,7 +110,7 @@ class Line {
       this.#waiters.push(waiter);
       signal.addEventListener('abort', leave, { once: true });
       if (signal.aborted) return leave();
-      // While others wait and no hint has come, the queue is known to be empty.
+      // If others wait and no hint has arrived, the queue is empty.
       if (this.#isAwake || this.#waiters.length === 1) this.#wake();
     });
   }
@@ -145,14 +145,14 @@ class Line {
         pauseMs = AFTER_FAILURE_MS;
         break;
       }
-      // A hint during the claim may be newer than its answer.
+      // A hint during the claim may be newer than the answer.
       if (!this.#isAwake) break;
     }
     this.#isServing = false;
     if (this.#waiters.length > 0) this.#timer = setTimeout(() => this.#wake(), Math.max(1, pauseMs));
   }
 
-  /** Without a task. */
+  /** Ends the wait without a task. */
   #dismiss(waiter: Waiter): void {
     this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
     waiter.resolve({ tasks: [], nextDueInMs: this.#nextDueInMs, isPaused: false });

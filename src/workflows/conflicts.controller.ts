@@ -12,7 +12,7 @@ import { WorkflowConflicts, type Resolution } from './workflow-conflicts.js';
 import { Workflow, WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
 
-/** Writes that were acknowledged while Redis was unreachable and could not become current: shown, and resolved. */
+/** Conflicts: writes acknowledged while Redis was unreachable that could not become current. */
 @ApiTags('conflicts')
 @Controller('v1/workflows/:id/conflicts')
 export class ConflictsController {
@@ -72,7 +72,7 @@ export class ConflictsController {
   }
 }
 
-/** Any JSON except these two words is a state. */
+/** Any other JSON is a state. */
 function resolutionOf(use: string): Resolution {
   if (use === '"current"') return 'current';
   return use === '"detached"' ? 'detached' : { state: use };

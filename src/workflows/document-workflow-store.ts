@@ -23,12 +23,12 @@ export interface Write {
   readonly by: string;
   readonly note: string | undefined;
   readonly once: Once;
-  /** True: the once key came from a client, so an earlier request may already have written. */
+  /** The once key is from the client, so an earlier request may already have written. */
   readonly keyed: boolean;
   readonly expect: Expect | undefined;
 }
 
-/** A valid state to be written, with the values of its indexed fields. */
+/** Valid state to write, with the values of its indexed fields. */
 export interface Draft {
   readonly state: string;
   readonly index: IndexValues;
@@ -58,8 +58,8 @@ export interface CopyOrigin {
 export type Copied = Written & { readonly origin: CopyOrigin };
 
 /**
- * Document workflows by their thread id. Each writing method is one commit; versions, idempotency and history are the
- * engine's.
+ * Document workflows by their thread id. Each writing method is one commit. Versions, idempotency and history are up to
+ * the engine.
  */
 @Injectable()
 export class DocumentWorkflowStore {
@@ -93,7 +93,7 @@ export class DocumentWorkflowStore {
 
   /**
    * Waits until the tag of the workflow is none of `known`, at most `waitMs` or until `signal` aborts.
-   * @throws WorkflowNotFoundError when it is not there, or goes while we wait.
+   * @throws WorkflowNotFoundError if it does not exist, or is deleted meanwhile.
    */
   async getOther(
     tenant: string,
@@ -208,11 +208,11 @@ export class DocumentWorkflowStore {
     const known = await this.#earlier(write);
     if (known !== undefined) return this.#copied(write, known);
     const old = await this.getVersion(write.tenant, id, version);
-    // Guards against an id that was deleted and created anew since the read.
+    // Guard: the id may have been deleted and created again since the read.
     return this.#copy(old, id, 'restore', { ...write, expect: write.expect ?? { incarnation: old.incarnation } });
   }
 
-  /** Creates a workflow from the state of another one: of `version`, or the current state. */
+  /** Creates a workflow from another one's state: that of `version`, or the current one. */
   async fork(source: string, target: string | undefined, version: number | undefined, write: Write): Promise<Copied> {
     const known = await this.#earlier(write);
     if (known !== undefined) return this.#copied(write, known);
@@ -228,7 +228,7 @@ export class DocumentWorkflowStore {
     }
   }
 
-  /** Outcome of an earlier request with the same key. A replay must not read again: the source may be gone by now. */
+  /** Outcome of an earlier request with the same key. A replay must not read again: the source may be deleted. */
   async #earlier({ tenant, once, keyed }: Write): Promise<Outcome | undefined> {
     return keyed ? this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
   }
@@ -251,13 +251,13 @@ export class DocumentWorkflowStore {
     return this.#copied(write, outcome, from.state);
   }
 
-  /** A replay takes the copied state from the history, since the request does not carry it. */
+  /** The state of a replay is read from the history, since the request does not contain it. */
   async #copied(write: Write, outcome: Outcome, state?: string): Promise<Copied> {
     const origin = JSON.parse(outcome.memo ?? '{}') as CopyOrigin;
     return { ...(await this.#recalled(write, written(outcome, outcome.replayed ? undefined : state))), origin };
   }
 
-  /** Adds the state to a replayed write while the history has it. A retry without a client's key is no replay to the client. */
+  /** Adds the state to a replayed write while the history has it. Without a client's key, `replayed` is false. */
   async #recalled({ tenant, keyed }: Write, done: Written): Promise<Written> {
     const { workflow, replayed } = done;
     if (!replayed) return done;
@@ -267,7 +267,7 @@ export class DocumentWorkflowStore {
     return { ...done, replayed: keyed, workflow: isIt ? { ...workflow, state: lookup.version.state } : workflow };
   }
 
-  /** Incarnation and time to live are chosen here: engines draw no random numbers and know no policy. */
+  /** Chooses incarnation and TTL: engines have neither random numbers nor the policy. */
   async #put(id: string, draft: Draft, write: Write, cause: Cause, isNewId = false): Promise<Outcome> {
     const { tenant, by, note, once, expect } = write;
     const put = {
@@ -284,7 +284,7 @@ export class DocumentWorkflowStore {
   }
 }
 
-/** `state`: what a put wrote; a patch returns its own. */
+/** `state`: that of a put. A patch returns its own. */
 function written({ workflows, replayed }: Outcome, state?: string): Written {
   const workflow = workflows[0] as CommittedWorkflow;
   return {

@@ -18,7 +18,7 @@ import { Writes } from './writes.js';
 const SECTION_TYPES = [...JSON_TYPES, MERGE_PATCH_TYPE] as const;
 const SECTION = { schema: ANY_OBJECT, example: { title: 'Introduction', status: 'done' } };
 
-/** Frequent operations of document generation; each is one atomic change of the state. */
+/** Frequent operations of document generation, each one atomic change of the state. */
 @ApiTags('document operations')
 @Controller('v1/workflows/:id')
 export class DocumentsController {

@@ -5,7 +5,7 @@ const pool = Buffer.alloc(INCARNATION_LENGTH * 256);
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 let used = pool.length;
 
-/** 72 random bits, new each time an id is created. Drawn from a pool: each draw from the system costs a call. */
+/** 72 random bits, new for each creation. A pool saves a system call for each. */
 export function newIncarnation(): string {
   if (used === pool.length) {
     randomFillSync(pool);
@@ -16,7 +16,7 @@ export function newIncarnation(): string {
   return text;
 }
 
-/** RFC 9562 version 7: ids sort by the time they were made. */
+/** UUID of version 7 (RFC 9562): ids sort by creation time. */
 export function newWorkflowId(nowMs: number): string {
   const bytes = randomBytes(16);
   bytes.writeUIntBE(nowMs, 0, 6);

@@ -5,7 +5,7 @@ import { Integer, OneOf, Text, Time } from '../http/shapes/fields.js';
 
 const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const satisfies readonly SortKey[];
 
-/** Filters beside the indexed fields, whose names are settings. */
+/** Filters other than the indexed fields, whose names are settings. */
 export class ListFilter {
   @Text({ pattern: WORKFLOW_ID, optional: true, says: 'must be how an id begins', about: 'Ids that start like this' })
   idPrefix?: string;
@@ -21,7 +21,7 @@ export class ListQuery extends ListFilter {
   include?: 'state';
 }
 
-/** Adds a query parameter for each indexed field to the document; decorators cannot, since the fields are settings. */
+/** Documents a query parameter for each indexed field. Decorators cannot, since the fields are settings. */
 export function withIndexedFields(document: OpenAPIObject, fields: readonly string[]): OpenAPIObject {
   const parameters = fields.map((name) => ({
     name,

@@ -10,7 +10,7 @@ import { ListFilter, ListQuery } from './list.dto.js';
 
 const DIGEST_BYTES = 9;
 
-/** Translates list queries for the engine, and positions in a list to cursors and back. */
+/** Translates list queries for the engine, and positions to cursors and back. */
 @Injectable()
 export class Listing {
   constructor(private readonly index: WorkflowIndex) {}
@@ -30,7 +30,7 @@ export class Listing {
     };
   }
 
-  /** Adds the indexed fields, which are settings and so unknown to the class of the query. */
+  /** Adds the indexed fields. They are settings, so the class of the query does not have them. */
   #filter(request: FastifyRequest, filter: ListFilter): Filter {
     const query = request.query as Readonly<Record<string, string>>;
     const fields: Record<string, string> = {};
@@ -41,7 +41,7 @@ export class Listing {
     return { ...filter, fields };
   }
 
-  /** Cursor: a position with a digest of its list (tenant, filters, order), so that it fits no other list. */
+  /** Cursor: a position, and a digest of its list (tenant, filters, order) that ties it to that list. */
   cursorOf(request: FastifyRequest, position: ListPosition | undefined): string | null {
     if (position === undefined) return null;
     const { atMs, id, sinceMs, rising } = position;
@@ -52,12 +52,12 @@ export class Listing {
   #position(request: FastifyRequest, cursor: string): ListPosition {
     const bytes = Buffer.from(cursor, 'base64url');
     const place = bytes.subarray(DIGEST_BYTES).toString('utf8');
-    // Compared as text as well, because base64 decoding skips characters that are not of its alphabet.
+    // Text compare as well: base64 decoding skips characters outside its alphabet.
     if (bytes.toString('base64url') !== cursor || !digestOf(request, place).equals(bytes.subarray(0, DIGEST_BYTES))) {
       throw new InvalidCursorError();
     }
     const [atMs, id, sinceMs, rising] = JSON.parse(place) as [unknown, unknown, unknown, unknown];
-    // The digest is no secret: a forged cursor still only reaches positions in the caller's own list.
+    // The digest is not secret: a forged cursor only reaches positions in the caller's own list.
     if (!isTime(atMs) || typeof id !== 'string' || !(sinceMs === null || isTime(sinceMs)))
       throw new InvalidCursorError();
     return { atMs, id, ...(sinceMs !== null && { sinceMs }), ...(rising === true && { rising }) };
@@ -71,7 +71,7 @@ export class Listing {
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value);
 
-/** `limit` and `include` may change from page to page; any other change makes another list. */
+/** `limit` and `include` may differ between pages; any other change is another list. */
 function digestOf(request: FastifyRequest, place: string): Buffer {
   const { cursor: _cursor, limit: _limit, include: _include, ...listing } = request.query as Record<string, string>;
   const names = Object.keys(listing).sort();

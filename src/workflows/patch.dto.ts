@@ -3,7 +3,7 @@ import type { Schema } from '../http/shapes/field.js';
 export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 export const JSON_PATCH_TYPE = 'application/json-patch+json';
 
-/** Any JSON value. The types are listed, so that generated clients do not read it as unknown. */
+/** Any JSON value. Without the list of types, generated clients have `unknown`. */
 export const ANY_JSON: Schema = {
   type: ['object', 'array', 'string', 'number', 'boolean', 'null'],
   additionalProperties: true,
@@ -12,7 +12,7 @@ export const ANY_JSON: Schema = {
 
 const POINTER: Schema = { type: 'string', pattern: '^(/([^~/]|~[01])*)*$' };
 
-/** RFC 6902. Members that an operation does not define are ignored, so they are not forbidden here. */
+/** RFC 6902. Members that an operation does not define are ignored, so the schema allows them. */
 export const JSON_PATCH: Schema = {
   type: 'array',
   maxItems: 1000,

@@ -11,8 +11,8 @@ import { ttlOf } from './ttl.js';
 import { NewWorkflow, WorkflowContent } from './workflow.dto.js';
 
 /**
- * Takes the state out of a request as text. One scan validates the body, finds the members of its envelope and the indexed
- * fields in the state; nothing is decoded and encoded again.
+ * Extracts the state from a request as text, without decoding and encoding it. One scan validates the body and finds the
+ * members of its envelope and the indexed fields of the state.
  */
 @Injectable()
 export class StateBody {
@@ -26,7 +26,7 @@ export class StateBody {
     this.#inState = compilePointers(index.below([]));
   }
 
-  /** A body that is the state itself. */
+  /** For a body that is the state itself. */
   raw(request: FastifyRequest, ttl: Ttl | undefined): Draft {
     const state = jsonTextOf(request, RAW_STATE_TYPES);
     return { state, index: this.index.ofSlices(state, scanBody(state, { find: this.#inState }).found), ttl };

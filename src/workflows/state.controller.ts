@@ -25,7 +25,7 @@ import { WorkflowReader } from './workflow-reader.js';
 import { STATE_EXAMPLE, WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
 
-/** The state alone, without the workflow around it: what `curl -d @state.json` sends and `jq` reads. */
+/** The state without its workflow, for `curl -d @state.json` and `jq`. */
 @ApiTags('workflows')
 @Controller('v1/workflows/:id/state')
 export class StateController {

@@ -24,7 +24,7 @@ export const TtlSeconds = (given: Omit<Common<TtlSeconds>, 'optional' | 'about'>
     about: "Seconds to live from now on; `null`: never expires; `keep`: today's deadline; absent: the policy, 24 hours",
   });
 
-/** For routes whose body is the state or a change, without room for members of ours. */
+/** For routes whose body is the state or a change, so that it cannot contain the TTL. */
 export class TtlQuery {
   @TtlSeconds() ttlSeconds?: TtlSeconds;
 }

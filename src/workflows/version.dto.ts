@@ -17,7 +17,7 @@ import {
 import { JSON_PATCH } from './patch.dto.js';
 import { Etag, idInBody, VersionNumber, WorkflowPath } from './workflow.dto.js';
 
-/** Other texts are read as 0, which nothing has as its number: 404, like any number that never existed. */
+/** Any other text is read as 0, which is never a version: 404, like an unknown number. */
 const numberInPath: Rules = {
   schema: { type: 'integer', minimum: 1 },
   says: 'must be an integer from 1',

@@ -6,12 +6,12 @@ import { httpTime, isoTime } from '../http/times.js';
 import type { Written } from './document-workflow-store.js';
 import { Workflow } from './workflow.dto.js';
 
-/** RFC 7234 §5.5.1: tells a held copy from the current state. */
+/** Warning on a held copy, by RFC 7234 §5.5.1. */
 export const STALE = '110 waymark "Response is Stale"';
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
-/** Version, times and deadline: the same on every answer about a workflow, whatever its body. */
+/** Version, times and deadline, on every answer about a workflow. */
 export function workflowHeaders(workflow: WorkflowMeta & Pick<WorkflowRecord, 'isHeldCopy'>): Headers {
   const { updatedAtMs, deadlineMs, isHeldCopy } = workflow;
   return {
@@ -28,7 +28,7 @@ export const stateOf = ({ state }: { readonly state: string }): string => state;
 
 export type WrittenAnswer<S extends number, B> = Answer<S, B> | Answer<204, undefined>;
 
-/** 204 when the client prefers a minimal answer, or when the state of a replay is no longer kept. */
+/** 204 if the client prefers a minimal answer, or if the state of a replay is no longer kept. */
 export function writtenAnswer<const S extends number, B>(
   request: FastifyRequest,
   written: Written,
@@ -40,7 +40,7 @@ export function writtenAnswer<const S extends number, B>(
   return workflow === undefined ? answer(204, undefined, more) : answer(status, bodyOf(workflow), more);
 }
 
-/** 201 with the location; without a body where `writtenAnswer` would be 204. */
+/** 201 with the location; without a body if `writtenAnswer` would be 204. */
 export function createdAnswer<B>(
   request: FastifyRequest,
   written: Written,
@@ -63,7 +63,7 @@ function shownWorkflow(request: FastifyRequest, { workflow }: Written): Workflow
   return workflow as WorkflowRecord;
 }
 
-// Answers as the document shows them.
+// Answers in the document.
 
 export const TAG_HEADERS = ['ETag', 'Last-Modified', 'X-Expires-At'] as const;
 export const WRITTEN_HEADERS = [...TAG_HEADERS, 'Idempotency-Replayed'] as const;
@@ -78,7 +78,7 @@ export const created = (says: string) =>
     headers: [...WRITTEN_HEADERS, 'Location'],
   }) as const satisfies AnswerGiven;
 
-// Headers that routes of workflows take.
+// Request headers of workflow routes.
 
 export const READ_HEADERS = ['If-Match', 'If-None-Match', 'Prefer'] as const;
 export const CREATE_HEADERS = ['If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;

@@ -9,16 +9,16 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import type { Write } from './document-workflow-store.js';
 import { newIncarnation } from './identifiers.js';
 
-/** The chosen state: the current one, that of the conflict, or a new one. */
+/** Chosen state: the current one, that of the conflict, or a new one. */
 export type Resolution = 'current' | 'detached' | { readonly state: string };
 
 export interface Resolved {
-  /** Undefined when nothing was written or the workflow was deleted. */
+  /** Undefined if nothing was written or the workflow was deleted. */
   readonly workflow: (WorkflowMeta & { readonly state?: string }) | undefined;
   readonly replayed: boolean;
 }
 
-/** Conflicts: writes that were acknowledged while Redis was unreachable and could not become current. */
+/** Conflicts: writes acknowledged while Redis was unreachable that could not become current. */
 @Injectable()
 export class WorkflowConflicts {
   constructor(
@@ -71,7 +71,7 @@ export class WorkflowConflicts {
     return { puts: [{ ...put, ttl: ttl === undefined ? this.#ttlOf(conflict, use) : ttl }], ...also };
   }
 
-  /** The deadline of the acknowledged write; the policy once that has passed, or for another state. */
+  /** Rest of the acknowledged write's TTL. The policy if that is over, or for another state. */
   #ttlOf({ deadlineMs }: ConflictDetail, use: Resolution): Ttl {
     if (use !== 'detached') return this.config.workflowTtlMs;
     const left = deadlineMs === null ? null : deadlineMs - Date.now();

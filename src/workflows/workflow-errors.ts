@@ -44,7 +44,7 @@ export class StatusConflictError extends ServiceError {
   }
 }
 
-/** A document operation met a state of another shape. */
+/** The state has the wrong shape for a document operation. */
 export class StateShapeError extends ServiceError {
   readonly code = 'STATE_SHAPE_CONFLICT';
 

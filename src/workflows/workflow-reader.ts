@@ -18,7 +18,7 @@ export class WorkflowReader {
     private readonly lifetime: RequestLifetime,
   ) {}
 
-  /** 304 when the client already has the version, else 200 with `bodyOf` the workflow. */
+  /** 304 if the client already has the version, else 200 with `bodyOf` the workflow. */
   async read<B>(
     request: FastifyRequest,
     id: string,
@@ -35,7 +35,7 @@ export class WorkflowReader {
       : await this.workflows.get(tenant, id);
     const wanted = wantedTagsOf(request);
     if (wanted !== undefined && wanted !== '*' && !wanted.includes(etagOf(workflow))) {
-      // A held copy may be out of date, so it neither meets a condition nor fails one.
+      // A held copy may be out of date, so conditions cannot be judged by it.
       if (workflow.isHeldCopy === true)
         throw new NotHeldError(`the copy of workflow ${id} on this replica may be out of date`);
       throw new VersionConflictError(undefined, id, workflow);

@@ -24,7 +24,7 @@ export class WorkflowPath {
   @WorkflowId({ about: 'Workflow (thread) id' }) id!: string;
 }
 
-/** Id in a body. Takes any text: `checkedId` refuses wrong ids later, with INVALID_ID instead of INVALID_BODY. */
+/** Id in a body; any text. `checkedId` refuses invalid ids later, with INVALID_ID instead of INVALID_BODY. */
 export const idInBody: Rules = { ...workflowId(), accepts: (value) => typeof value === 'string' };
 
 export const STATE_EXAMPLE = {
@@ -79,7 +79,7 @@ export class DeletionQuery {
 
 export const VersionNumber = (given: Common<number> = {}) => Integer({ min: 1, ...given });
 
-/** Written from two members of a record, `incarnation` and `version`. */
+/** Tag of a record: `incarnation` and `version`. */
 const etag: Rules = {
   ...text(),
   write: (incarnation: string, { version }: { version: number }) => `"\\"${incarnation}-${version}\\""`,
@@ -88,7 +88,7 @@ const etag: Rules = {
 export const Etag = (given: Common<string> = {}) =>
   Value(etag, { as: 'etag', about: 'As the ETag header has it, quotes included', ...given });
 
-/** A workflow without its state. */
+/** Workflow without its state. */
 export class WorkflowMeta {
   @WorkflowId() id!: string;
   @VersionNumber() version!: number;
@@ -119,7 +119,7 @@ export class WorkflowPage {
 
 const META_NAMES = ['version', 'etag', 'createdAt', 'updatedAt', 'expiresAt'];
 
-/** A workflow, or `missing` when there is none with this id. */
+/** Workflow, or `missing` if there is none with this id. */
 @Holds({
   schema: { oneOf: [required(['missing']), required(META_NAMES)] },
   check: () => undefined,

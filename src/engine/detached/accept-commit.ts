@@ -10,13 +10,13 @@ import { begunTask, type NewTask } from '../task.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { Base, DetachedEntry, DetachedPart } from './detached-entry.js';
 
-/** A workflow as this replica knows it while the store is unreachable. */
+/** Workflow as known to this replica while the store is unreachable. */
 export interface Held {
   /** 'unknown' if this replica knows nothing of the workflow. */
   readonly base: Base;
   /** Undefined if unknown, or deleted here during the outage. */
   readonly record: WorkflowRecord | undefined;
-  /** Set if written here during the outage; with the tag of the version that the first write was made on. */
+  /** Set if written here during the outage; has the base tag of the first write. */
   readonly own: { readonly baseEtag: string | undefined } | undefined;
 }
 
@@ -35,12 +35,11 @@ export interface AcceptContext {
   readonly newIncarnation: () => string;
 }
 
-/** Start of incarnations whose versions have not been in the store yet. */
+/** Prefix of incarnations that are not in the store yet. */
 export const PROVISIONAL = 'detached-';
 
 /**
- * Applies a commit to what this replica holds. Refuses what it cannot know: a version it does not hold, a workflow it has not seen, a
- * lease.
+ * Applies a commit to the held workflows. Refuses unknown versions, unknown workflows, and leases.
  * @throws NotHeldError and what `Engine.commit` throws for a refusal
  */
 export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEntry {
@@ -50,7 +49,7 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
     throw new NotHeldError('leases are only available there', failed);
   }
   if (commit.resolves !== undefined) throw new NotHeldError('conflicts are only available there');
-  // The service keeps changes of its boards until the store takes them.
+  // The service keeps board changes until the store is reachable.
   if (commit.board !== undefined) throw new NotHeldError('boards are only available there');
   checkSizes(puts, context.options.maxStateBytes);
   const named = [...puts, ...patches, ...deletes, ...touches].map(({ id }) => [id, context.held(id)] as const);
@@ -89,7 +88,7 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   };
 }
 
-/** A condition holds for what is held, or cannot be judged here. One that a write of this outage rules out fails for certain. */
+/** Checks the condition of a part. If unmet: a conflict if a write of this outage rules it out, else NotHeldError. */
 function demandHeld(part: Part, index: number, { id, expect, isNewId }: Named, held: Held): void {
   const { base, record: current } = held;
   if (base.on === 'unknown') {
@@ -105,7 +104,7 @@ function demandHeld(part: Part, index: number, { id, expect, isNewId }: Named, h
   throw new NotHeldError(`this replica does not hold the expected version of workflow ${id}`, { part, index });
 }
 
-/** Asks for a version that a write of this outage has replaced, or for the absence of what it wrote. */
+/** A write of this outage rules the condition out: it replaced the version, or changed the existence. */
 function isSurelyUnmet(expect: Expect, held: Held): boolean {
   const { record, own } = held;
   if (own === undefined) return false;
@@ -139,7 +138,7 @@ function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }:
   return { is: 'touch', touch, base: held.base, isConditional: expect !== undefined, after };
 }
 
-/** The version after the held one. Its incarnation is provisional, so that its tag can never be one of the store. */
+/** Version after the held one. Its incarnation is provisional, so its tag never equals one of the store. */
 function next(id: string, ttl: Ttl, held: Held, { now, options, newIncarnation }: AcceptContext): WorkflowMeta {
   const { record: before } = held;
   const isOwn = held.own !== undefined && before?.incarnation.startsWith(PROVISIONAL) === true;
@@ -160,7 +159,7 @@ function deadlineOf(ttl: Ttl, held: Held, now: number, { defaultTtlMs }: EngineO
 }
 
 function committed(part: WrittenPart, held: Held): CommittedWorkflow {
-  // A touch writes no state and answers without one.
+  // The answer of a touch has no state.
   if (part.is === 'touch') {
     const { state: _state, ...meta } = part.after;
     return { ...meta, created: false };
@@ -168,13 +167,13 @@ function committed(part: WrittenPart, held: Held): CommittedWorkflow {
   return { ...part.after, created: held.record === undefined };
 }
 
-/** A delay counts from the acceptance, not from the drain. */
+/** Delays count from acceptance, not from the drain. */
 function startingAt(task: NewTask, now: number): NewTask {
   const { start } = task;
   return 'delayMs' in start && start.delayMs > 0 ? { ...task, start: { atMs: now + start.delayMs } } : task;
 }
 
-/** Tag of the version in the store that a write was made on. */
+/** Tag of the base, if it is a version of the store. */
 export function baseEtagOf(base: Base): string | undefined {
   return base.on === 'version' ? etagOf(base) : undefined;
 }

@@ -3,23 +3,23 @@ import type { Cause, WorkflowMeta, WorkflowRecord } from '../records/workflow-me
 import type { Message, NewTask } from '../task.js';
 
 /**
- * Base of a detached write. An earlier write of the same outage is named by its commit and not by its version: that version is
- * provisional, and the store numbers it when it is drained.
+ * Base of a detached write. An earlier write of the same outage is named by its commit: its version is provisional until the
+ * store numbers it in the drain.
  */
 export type Base =
   | { readonly on: 'version'; readonly incarnation: string; readonly version: number }
   | { readonly on: 'commit'; readonly n: number; readonly etag: string | null }
-  /** No workflow: the service made the id for this write. */
+  /** No workflow: the service generated the id for this write. */
   | { readonly on: 'absent' }
-  /** This replica did not know whether there was a workflow. */
+  /** This replica did not know whether the workflow exists. */
   | { readonly on: 'unknown' };
 
-/** A patch with the recipe of its edit, if that has one. */
+/** Patch with the recipe of its edit, if there is one. */
 export type JournaledPatch = Omit<Patch, 'edit' | 'expect'> & { readonly cause: Cause; readonly recipe?: EditRecipe };
 
 interface OnBase {
   readonly base: Base;
-  /** The client set a condition, which held for the base. */
+  /** The client set a condition, which the base met. */
   readonly isConditional: boolean;
 }
 
@@ -37,25 +37,25 @@ export type DetachedPart = OnBase &
     | { readonly is: 'delete'; readonly id: string }
   );
 
-/** A commit that was acknowledged while the store was unreachable. Plain data, as the journal keeps it. */
+/** Commit that was acknowledged while the store was unreachable. Plain data for the journal. */
 export interface DetachedEntry {
   /** Counts from 1, in the order of acceptance. */
   readonly n: number;
   readonly tenant: string;
   readonly atMs: number;
-  /** The key makes every further drain of the entry do nothing. */
+  /** Once key: a second drain of the entry has no effect. */
   readonly once: Once;
   readonly parts: readonly DetachedPart[];
   readonly enqueue: readonly NewTask[];
   readonly publish: readonly Message[];
   readonly cancelTasksOf: readonly string[];
-  /** The answer to the client. */
+  /** Answer to the client. */
   readonly outcome: Omit<Outcome, 'replayed'>;
 }
 
-/** What the store has in place of a detached write, or of its base. */
+/** Result in the store of a detached write, or of its base. */
 export type Fate =
-  /** This version. `isExact`: exactly what was acknowledged, on exactly its base. */
+  /** This version. `isExact`: the acknowledged state, on exactly its base. */
   | { readonly is: 'version'; readonly incarnation: string; readonly version: number; readonly isExact: boolean }
   /** No workflow. */
   | { readonly is: 'deleted' }
@@ -66,12 +66,12 @@ export function idOf(part: DetachedPart): string {
   return part.is === 'delete' ? part.id : part.after.id;
 }
 
-/** The state that the part wrote, if any. */
+/** State that the part wrote, if any. */
 export function stateOf(part: DetachedPart): string | undefined {
   return part.is === 'touch' ? undefined : recordAfter(part)?.state;
 }
 
-/** The workflow after the part; undefined after a delete. */
+/** Workflow after the part; undefined after a delete. */
 export function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
   if (part.is === 'delete') return undefined;
   return part.is === 'put' ? { ...part.after, state: part.put.state } : part.after;
@@ -80,7 +80,7 @@ export function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
 /** Estimate of a record's size beside its texts. */
 const OVERHEAD_BYTES = 500;
 
-/** Estimate in bytes. */
+/** Size estimate in bytes. */
 export function sizeOf({ parts, enqueue, publish }: Pick<DetachedEntry, 'parts' | 'enqueue' | 'publish'>): number {
   let bytes = OVERHEAD_BYTES;
   for (const part of parts) {

@@ -4,9 +4,9 @@ import type { DetachedEntry, Fate } from './detached-entry.js';
 export type Fates = Readonly<Record<string, Fate>>;
 
 export interface Journaled {
-  /** In order. */
+  /** In order of acceptance. */
   readonly entries: readonly DetachedEntry[];
-  /** Of drained entries that others may build on, by their numbers. */
+  /** Fates of drained entries that others may build on, by entry number. */
   readonly fates: ReadonlyMap<number, Fates>;
   /** Epoch of the store when it was last reachable. */
   readonly epoch: string | undefined;
@@ -14,20 +14,20 @@ export interface Journaled {
 
 /** Keeps acknowledged commits until the store has them. */
 export interface DetachedJournal {
-  /** Lost with the process. */
+  /** Entries are lost with the process. */
   readonly isVolatile: boolean;
   read(): Journaled;
   /** Resolves when all are on disk; rejects when none is. */
   append(entries: readonly DetachedEntry[]): Promise<void>;
   /** Removes drained entries and keeps their fates. */
   remove(drained: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void>;
-  /** Drops the fates: no entry waits that could build on them. */
+  /** Drops the fates; valid only if no entry waits. */
   clear(): Promise<void>;
   setEpoch(epoch: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Without a data directory entries are in memory only. */
+/** Journal in memory, if there is no data directory. */
 export class VolatileJournal implements DetachedJournal {
   readonly isVolatile = true;
 

@@ -1,8 +1,8 @@
 import type { DrainedAs } from './drain.js';
 
 /**
- * Attached: the store answers. Suspect: a call went unanswered, and the store is pinged. Detached: the store is unreachable. Recovering:
- * the store is back and entries are being drained. In all modes but the first this replica answers by itself.
+ * Attached: the store answers. Suspect: a call got no answer; the store is pinged. Detached: the store is unreachable. Recovering:
+ * the store answers again; entries are drained. This replica answers itself in all modes but attached.
  */
 export type Mode = 'attached' | 'suspect' | 'detached' | 'recovering';
 

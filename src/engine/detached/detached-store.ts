@@ -12,14 +12,14 @@ import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.
 import type { DetachedJournal, Fates } from './detached-journal.js';
 import type { HeldCopies } from './held-copies.js';
 
-/** Commits of one flush. */
+/** Commits per flush. */
 const MAX_BATCH = 128;
-/** Drained entries that are removed from the journal together. After a crash they are drained again, which does nothing. */
+/** Drained entries per removal from the journal. After a crash they are drained again, without effect. */
 const REMOVED_AT_ONCE = 64;
-/** Entries examined for ones that can be drained in parallel. */
+/** Entries examined to find those that can be drained in parallel. */
 const MAX_LOOKED_AT = 1000;
 
-/** Last write of this outage to a workflow, and the record after it. */
+/** Last write to a workflow during this outage, and the record after it. */
 interface Own {
   readonly n: number;
   readonly record: WorkflowRecord | undefined;
@@ -47,9 +47,9 @@ export interface DetachedStoreParts {
 }
 
 /**
- * Writes while the store is unreachable: accepted against what this replica holds, journaled before they are acknowledged, and kept in
- * order until they are drained. Commits that arrive during a flush share the next one; if a flush fails, all its commits are undone
- * and refused.
+ * Writes while the store is unreachable: accepted against the held workflows, journaled before they are acknowledged, and kept in order
+ * until they are drained. Commits that arrive during a flush share the next one. If a flush fails, all its commits are undone and
+ * refused.
  */
 export class DetachedStore {
   readonly #logger = new Logger('Detached');
@@ -77,12 +77,12 @@ export class DetachedStore {
     return this.parts.journal.isVolatile;
   }
 
-  /** Acknowledged commits that the store does not have yet, and about how many bytes. */
+  /** Acknowledged commits that are not in the store yet; `bytes` is an estimate. */
   get waiting(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries.size, bytes: this.#bytes };
   }
 
-  /** No entry waits, and no commit is on its way to become one. */
+  /** No entry waits, and no flush is pending or in progress. */
   get isEmpty(): boolean {
     return this.#entries.size === 0 && this.#arrived.length === 0 && this.#flushing === undefined;
   }
@@ -92,14 +92,14 @@ export class DetachedStore {
     return this.#epoch;
   }
 
-  /** Resolves when no flush is under way. */
+  /** Resolves when no flush is in progress. */
   async flushed(): Promise<void> {
     await this.#flushing;
   }
 
   /** Undefined if deleted here. @throws NotHeldError */
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
-    // A flush under way may still fail and be undone.
+    // A flush in progress may fail and be undone.
     await this.#flushing;
     const { base, record, own } = this.#held(tenant, id);
     if (base.on === 'unknown') throw new NotHeldError(`this replica has no recent copy of workflow ${id}`);
@@ -119,7 +119,7 @@ export class DetachedStore {
     });
   }
 
-  /** The oldest entries, none about the same workflow, queue or channel as an earlier one: they may be drained in parallel. */
+  /** Oldest entries that can be drained in parallel: none shares a workflow, queue or channel with an earlier entry. */
   next(most: number): DetachedEntry[] {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
@@ -145,7 +145,7 @@ export class DetachedStore {
     return this.#fates.get(n)?.[id];
   }
 
-  /** Removes a drained entry. `current`: its workflows as the store has them now, as far as known. */
+  /** Removes a drained entry. `current`: its workflows in the store, as far as known. */
   async remove(entry: DetachedEntry, fates: Fates, current: readonly WorkflowRecord[]): Promise<void> {
     const { n, tenant, parts } = entry;
     this.#fates.set(n, fates);
@@ -155,7 +155,7 @@ export class DetachedStore {
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
-      // A later write builds on it; that one is still only here.
+      // A later write to the workflow is not drained yet.
       if (this.#own.get(key)?.n !== n) continue;
       this.#own.delete(key);
       const record = current.find(({ id }) => id === idOf(part));
@@ -165,7 +165,7 @@ export class DetachedStore {
     }
   }
 
-  /** The store itself answers from now on, so no write here builds on a drained one any more. */
+  /** Drops outcomes and fates: the store answers now, so no entry builds on a drained one. */
   async forget(): Promise<void> {
     this.#outcomes.clear();
     await this.#removeAll();
@@ -186,7 +186,7 @@ export class DetachedStore {
     await this.parts.journal.close();
   }
 
-  /** A journal that cannot remove entries now (full disk) must not stop the drain: the next start drains them again, which does nothing. */
+  /** A failed removal (full disk) must not stop the drain: the next start drains these entries again, without effect. */
   async #removeAll(): Promise<void> {
     this.#removing = this.#removing.then(() => this.#removeFromJournal());
     await this.#removing;
@@ -213,7 +213,7 @@ export class DetachedStore {
       return record !== undefined && isOver(record) ? UNKNOWN : { base, record, own: { baseEtag } };
     }
     const record = this.parts.copies.get(tenant, id);
-    // The deadline of an expired copy may have been moved since.
+    // The deadline of an expired copy may have moved.
     if (record === undefined || isOver(record)) return UNKNOWN;
     const { incarnation, version } = record;
     return { base: { on: 'version', incarnation, version }, record, own: undefined };
@@ -227,7 +227,7 @@ export class DetachedStore {
   }
 
   async #flushAll(): Promise<void> {
-    // Requests that arrived together share the first flush.
+    // Commits of the same turn share the first flush.
     await Promise.resolve();
     while (this.#arrived.length > 0) {
       const batch = this.#arrived.splice(0, MAX_BATCH);
@@ -252,11 +252,11 @@ export class DetachedStore {
         for (const answer of answers) answer();
       } catch (error) {
         for (const back of undo.toReversed()) back();
-        // Refusals too: they may be due to a commit that is undone.
+        // Refusals fail too: they may be due to a commit that is undone.
         for (const { reject } of batch) reject(error);
       }
     }
-    // In the same turn as the last look: the next commit must start a new flush.
+    // Same turn as the last check: the next commit must start a new flush.
     this.#flushing = undefined;
   }
 
@@ -278,7 +278,7 @@ export class DetachedStore {
     return { outcome: { ...entry.outcome, replayed: false }, entry };
   }
 
-  /** Returns a function that undoes it. */
+  /** Adds an entry. Returns a function that undoes this. */
   #add(entry: DetachedEntry): () => void {
     const { n, tenant, parts, once, outcome } = entry;
     const before: [key: string, own: Own | undefined][] = [];
@@ -300,7 +300,7 @@ export class DetachedStore {
       this.#lastN = lastN;
       this.#outcomes.delete(outcomeKey);
       for (const [key, own] of before) {
-        // An earlier one may have been drained meanwhile.
+        // The earlier entry may have been drained meanwhile.
         if (own === undefined || !this.#entries.has(own.n)) this.#own.delete(key);
         else this.#own.set(key, own);
       }

@@ -20,7 +20,7 @@ export interface DrainTarget {
   keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void>;
 }
 
-/** How an entry ended; see docs/detached.md. */
+/** Result of a drained entry; see docs/detached.md. */
 export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired';
 
 export interface DrainParts {
@@ -31,13 +31,13 @@ export interface DrainParts {
   readonly editOf: (recipe: EditRecipe) => Edit;
 }
 
-/** Second attempt for a part that met another version than its base: run the operation on that, or restore what the store has lost. */
+/** Second attempt for a part whose base is not current: run the operation again, or restore a version that the store lost. */
 type Resolution = { readonly is: 'rerun' } | { readonly is: 'restore'; readonly current: WorkflowMeta | undefined };
 
 /**
- * Brings an entry into the store as one commit under its own once key, so that a repeat after a crash does nothing. A write is
- * applied to its base only; an operation without condition is run again on the current version; everything else is kept as a conflict,
- * and the store stays as it is.
+ * Drains an entry as one commit under its own once key, so that a repeat after a crash has no effect. A write is applied to its base
+ * only. An operation without condition is run again on the current version. All others become conflicts and do not change the
+ * workflow.
  */
 export class Drain {
   readonly #logger = new Logger('Detached');
@@ -45,8 +45,8 @@ export class Drain {
   constructor(private readonly parts: DrainParts) {}
 
   /**
-   * `hasLostData`: the store has a new epoch, so what is missing there was lost and not deleted.
-   * @throws StoreUnavailableError, StoreFullError, OutcomeUnknownError: the entry stays, to be drained again.
+   * `hasLostData`: the store has a new epoch, so a missing workflow was lost and not deleted.
+   * @throws StoreUnavailableError, StoreFullError, OutcomeUnknownError: the entry stays and is drained again.
    */
   async one(entry: DetachedEntry, hasLostData: boolean): Promise<DrainedAs> {
     const { store } = this.parts;
@@ -77,7 +77,7 @@ export class Drain {
     return parts.length > 0 && enqueue.length + publish.length === 0 && parts.every(isOver);
   }
 
-  /** What the store has in place of a part's base, unless others have written meanwhile. */
+  /** Expected fate of a part's base in the store, if nobody else has written. */
   #baseOf(part: DetachedPart): Fate {
     const { base } = part;
     switch (base.on) {
@@ -121,7 +121,7 @@ export class Drain {
       const resolution = resolutions.get(id);
       const expect = expectationOn(part, base, resolution);
       if (resolution?.is === 'restore' && base.is === 'version') {
-        // The store has an older version, and the whole state is known here: restore it.
+        // The store lost the base; the entry has the whole state.
         recovered[id] = base.version;
         const again = resolution.current === undefined ? { exists: false } : { etags: [etagOf(resolution.current)] };
         const state = recordAfter(part)?.state;
@@ -138,7 +138,7 @@ export class Drain {
       } else {
         const { recipe, cause, ...patch } = part.patch;
         const edit = this.parts.editOf(recipe);
-        // The time of the acceptance counts.
+        // Edits use the time of acceptance.
         const at = new Date(entry.atMs);
         const then: Edit = { cause, apply: (document) => edit.apply(document, at) };
         patches.push({ ...patch, edit: then, ttl: this.#ttlOf(part), expect });
@@ -149,14 +149,14 @@ export class Drain {
     return { once, puts, patches, deletes, touches, enqueue, publish, cancelTasksOf, drained: { recovered } };
   }
 
-  /** A put of the part's result. */
+  /** Put of the part's result. */
   #whole(part: DetachedPart, state: string): Put {
     const incarnation = part.is === 'put' ? part.put.incarnation : '';
     const index = this.parts.index.ofState(state);
     return { id: idOf(part), incarnation, state, index, ttl: this.#ttlOf(part), about: aboutOf(part) };
   }
 
-  /** Rest of the time to live that the client gave, if any. */
+  /** Rest of the TTL that the client gave, if any. */
   #ttlOf(part: DetachedPart): Put['ttl'] {
     if (part.is === 'delete') return 'keep';
     const given = part.is === 'put' ? part.put.ttl : part.is === 'patch' ? part.patch.ttl : part.touch.ttl;
@@ -192,14 +192,14 @@ export class Drain {
       return { record, keepMs: deadlineMs === null ? null : Math.max(deadlineMs - now, MIN_KEPT_MS), state };
     });
     const once = onceOf(entry);
-    // The key is of another request, whose outcome stays.
+    // The key belongs to another request; its outcome must stay.
     const own = reason === 'IDEMPOTENCY_MISMATCH' ? { ...once, key: `${once.key}:conflict` } : once;
     await this.parts.target.keepConflicts(entry.tenant, own, conflicts).catch((failure: unknown) => {
       if (!(failure instanceof KeptAsConflictError)) throw failure;
     });
   }
 
-  /** Workflows of an entry as the store has them now, where the entry knows their states. */
+  /** Current workflows of an entry in the store, as far as their states are known. */
   #recordsOf(entry: DetachedEntry, outcome: Outcome, fates: Fates): WorkflowRecord[] {
     return outcome.workflows.flatMap(({ created: _created, state, ...meta }) => {
       const part = entry.parts.find((one) => idOf(one) === meta.id);
@@ -211,7 +211,7 @@ export class Drain {
   }
 }
 
-/** The once key of an entry, kept at least until a drain that crashed is repeated. */
+/** Once key of an entry, kept long enough for a drain after a crash. */
 function onceOf({ once }: DetachedEntry): Once {
   return { ...once, keepMs: Math.max(once.keepMs, MIN_KEPT_MS) };
 }
@@ -225,25 +225,25 @@ function expectationOn(part: DetachedPart, base: Fate, resolution: Resolution | 
       return UNMEETABLE;
     case 'version': {
       const { incarnation, isExact } = base;
-      // An operation may run on any version of the same incarnation, but the first attempt asks for the base.
+      // An operation may run on any version of the incarnation; the first attempt expects the base.
       if (isOperation(part) && (resolution?.is === 'rerun' || !isExact)) return { incarnation };
-      // A base that is not exact holds changes of others, which the client has not seen.
+      // A base that is not exact has changes of others, which the client has not seen.
       return isExact ? { etags: [etagOf(base)] } : UNMEETABLE;
     }
   }
 }
 
-/** Can be applied to any state: an edit with a recipe or a touch, without a condition. */
+/** Operation: a touch or an edit with a recipe, without a condition. Applies to any state. */
 function isOperation(part: DetachedPart): boolean {
   return !part.isConditional && (part.is === 'touch' || (part.is === 'patch' && part.patch.recipe !== undefined));
 }
 
-/** Matches no version, so the commit is refused. */
+/** No version meets this condition. */
 const UNMEETABLE: Expect = { etags: [] };
 
 /**
- * For the part that met another version than its base: rerun an operation on a later version; restore what the store has lost (an
- * older version than it had given out, or no version after a loss of data). Undefined for a conflict.
+ * Second attempt after a version conflict; undefined if the conflict stands. An operation is run again on a later version. A
+ * version that the store lost is restored: the store has an older one, or none after a loss of data.
  */
 function resolutionOf(
   entry: DetachedEntry,
@@ -262,7 +262,7 @@ function resolutionOf(
   return isOperation(part) ? { id, resolution: { is: 'rerun' } } : undefined;
 }
 
-/** Errors of the store that say nothing about the entry. */
+/** Errors of the store that are not due to the entry. */
 function isTransient(error: unknown): boolean {
   const code = error instanceof ServiceError ? error.code : undefined;
   return code === 'STORE_UNAVAILABLE' || code === 'STORE_FULL' || code === 'OUTCOME_UNKNOWN';
@@ -289,7 +289,7 @@ function fatesOf(
   return fates;
 }
 
-/** Derived from the numbers alone, so that a repeat after a crash gives the same result. */
+/** Uses version numbers only, so that a repeat after a crash has the same result. */
 function isSuccessor(landed: WorkflowMeta, base: Fate | undefined, part: DetachedPart): boolean {
   if (base?.is === 'deleted') return landed.version === 1;
   if (base?.is !== 'version' || !base.isExact || landed.incarnation !== base.incarnation) return false;

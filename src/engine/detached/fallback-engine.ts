@@ -20,11 +20,11 @@ import type { StoreLink } from './store-link.js';
 
 /** Interval of pings to an unreachable store; each new connection pings too. */
 const PING_INTERVAL_MS = 500;
-/** How long a write waits for the end of a drain before it is journaled too. Without the wait, busy writers would keep the drain going. */
+/** Time that a write waits for the end of a drain before it is journaled. Without it, steady writes would prolong the drain. */
 const DRAIN_WAIT_MS = 1000;
 /** Entries that are drained in parallel. */
 const DRAINED_AT_ONCE = 64;
-/** A health probe answers within a second, also while the store hangs. */
+/** Health probes must answer within a second, even if the store hangs. */
 const INSPECT_TIMEOUT_MS = 700;
 
 /** Engine of the store. */
@@ -41,15 +41,15 @@ export interface FallbackParts {
   readonly cacheBytes: number;
   readonly mostBytes: number;
   readonly editOf: (recipe: EditRecipe) => Edit;
-  /** Rejects if the store must not be used; then this replica stays detached. */
+  /** Rejects if the store must not be used: this replica stays detached. */
   readonly check?: () => Promise<void>;
   readonly clock?: Clock;
   readonly observer?: DetachedObserver;
 }
 
 /**
- * The store while it is reachable, else what this replica holds. Detaches when a call finds no connection or gets no answer. Attaches
- * when the store answers and has everything that was acknowledged meanwhile. See docs/detached.md.
+ * Uses the store while it is reachable, else the held workflows. Detaches when a call finds no connection or gets no answer. Attaches
+ * when the store answers and all entries are drained. See docs/detached.md.
  */
 export class FallbackEngine extends ForwardedEngine {
   readonly tasks: TaskQueues;
@@ -65,7 +65,7 @@ export class FallbackEngine extends ForwardedEngine {
   #isClosed = false;
   #watching: Promise<void> | undefined;
   #wake: (() => void) | undefined;
-  /** Both as performance.now(). */
+  /** Times of performance.now(). */
   #leftAt = performance.now();
   #attachedAt = Infinity;
   #trouble: string | undefined;
@@ -111,14 +111,14 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#mode;
   }
 
-  /** Resolves when attached, or when the store turns out to be unreachable: then this replica serves by itself and keeps pinging. */
+  /** Resolves when attached, or when the store is unreachable: this replica then serves detached and keeps pinging. */
   async start(): Promise<void> {
     this.#parts.store.start();
     const { entries } = this.#detached.waiting;
     if (entries > 0) this.#logger.warn(`${entries} writes from an outage of Redis wait to be drained`);
     this.#observeWaiting();
     if (await this.#tryToAttach()) {
-      // This replica has not answered anything by itself yet.
+      // No request has been answered in detached mode.
       this.#attachedAt = -Infinity;
       if (entries > 0) this.#tellAttached();
       return;
@@ -127,7 +127,7 @@ export class FallbackEngine extends ForwardedEngine {
     this.#watch();
   }
 
-  /** Takes over the copies of the engine that served before, most recently seen last. */
+  /** Takes over copies of the previous engine, most recently seen last. */
   hold(tenant: string, records: readonly WorkflowRecord[]): void {
     for (const record of records) this.#copies.keep(tenant, record);
   }
@@ -177,7 +177,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    // Wait rather than refuse: the drain ends soon, or the write joins it.
+    // Wait: the drain ends soon. After the timeout, the write is journaled.
     if (this.#mode === 'recovering') await this.#drainEnded();
     return this.#either(
       async () => {
@@ -229,7 +229,7 @@ export class FallbackEngine extends ForwardedEngine {
       ? 'writes are lost with this process'
       : 'writes are on the disk of this replica';
     return {
-      // This replica serves; the probe asks for no more.
+      // The replica serves requests; the health probe needs no more.
       reachable: true,
       latencyMs: null,
       durability: `${kept}, and are drained when Redis is back`,
@@ -243,7 +243,7 @@ export class FallbackEngine extends ForwardedEngine {
     };
   }
 
-  /** Asks the store while attached. Answers from here if the store turns out to be unreachable and the call was not sent. */
+  /** Calls the store while attached. Calls `detached` if the store is unreachable and nothing was sent. */
   async #either<T>(attached: () => Promise<T>, detached: () => Promise<T>): Promise<T> {
     if (this.#mode !== 'attached') return detached();
     try {
@@ -266,7 +266,7 @@ export class FallbackEngine extends ForwardedEngine {
     });
   }
 
-  /** Keeps copies of what was written, for an outage. */
+  /** Keeps copies of written workflows for an outage. */
   #remember(tenant: string, { puts = [], deletes = [] }: Commit, { workflows }: Outcome): void {
     workflows.forEach(({ created: _created, state, ...meta }, i) => {
       const text = state ?? puts[i]?.state;
@@ -290,7 +290,7 @@ export class FallbackEngine extends ForwardedEngine {
   async #attachAgain(): Promise<void> {
     while (!this.#isClosed) {
       if ((await this.#tryToAttach()) && this.#mode === 'attached') {
-        // In the same turn as the check: the next outage must start a new watch.
+        // Same turn as the check: the next outage must start a new watch.
         this.#watching = undefined;
         this.#tellAttached();
         return;
@@ -314,7 +314,7 @@ export class FallbackEngine extends ForwardedEngine {
     try {
       return await this.#recover();
     } catch (error) {
-      // Most likely unreachable again. Any other error is logged once and shown as a warning.
+      // Usually the store is unreachable again. Any other error is logged once and shown as a warning.
       const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
       if (message !== undefined && message !== this.#trouble) this.#logger.error(message);
       this.#trouble = message;
@@ -384,5 +384,5 @@ export class FallbackEngine extends ForwardedEngine {
 }
 
 const onlyStoreHasAll = () => new NotHeldError('lists and history are only available there');
-/** Two sides that give out leases would be worse than none. Tasks are enqueued by commits, which are held back like any write. */
+/** Leases from two sides could overlap, so there are none while detached. Commits still enqueue tasks, as part of entries. */
 const onlyStoreHasQueues = () => new NotHeldError('queues are only available there');

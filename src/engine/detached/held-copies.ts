@@ -4,7 +4,7 @@ import { recordOf, type WorkflowMeta, type WorkflowRecord } from '../records/wor
 /** Estimate of a copy's size beside its text. */
 const OVERHEAD_BYTES = 400;
 
-/** Held copies: workflows as this replica last saw them, for the time when the store is unreachable. The least recently seen are evicted. */
+/** Held copies: workflows as last seen by this replica, for an outage of the store. The least recently seen are evicted. */
 export class HeldCopies {
   readonly #copies = new Map<string, WorkflowRecord>();
   #bytes = 0;
@@ -20,7 +20,7 @@ export class HeldCopies {
     const held = this.#copies.get(key);
     // Answers may arrive out of order.
     if (held !== undefined && isLater(held, record)) return;
-    // Most reads bring a known version. The order of eviction matters only when space gets short.
+    // Most reads return a known version. The order of eviction matters only when memory is scarce.
     if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
     this.#drop(key, held);
     const copy = recordOf(record, record.state);
@@ -34,7 +34,7 @@ export class HeldCopies {
     }
   }
 
-  /** Notes a moved deadline. */
+  /** Updates a moved deadline. */
   touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
     const key = tenantKey(tenant, id);
     const held = this.#copies.get(key);

@@ -10,15 +10,15 @@ import { isDiskFull } from '../memory/directory/disk-space.js';
 import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 
-/** Raised when the shape of entries changes. A file of another format is refused. */
+/** Incremented when entries change shape. A file of another format is refused. */
 const FORMAT = 1;
-/** One file for each replica that shares the directory. */
+/** Files per directory: one for each replica that shares it. */
 const MAX_FILES = 16;
 const fileOf = (slot: number) => (slot === 1 ? 'waymark-detached.mdb' : `waymark-detached-${slot}.mdb`);
 /** Pages that LMDB rewrites for a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
-/** On disk, flushed before a write is acknowledged: entries survive the process. One service uses a file at a time. */
+/** Journal on disk, flushed before a write is acknowledged. Only one service uses a file at a time. */
 export class LmdbDetachedJournal implements DetachedJournal {
   readonly isVolatile = false;
   readonly #entries: Database<DetachedEntry, number>;
@@ -42,8 +42,8 @@ export class LmdbDetachedJournal implements DetachedJournal {
   }
 
   /**
-   * Takes a file that no other replica uses, preferably one with entries: so another replica drains what a lost one left behind.
-   * @throws DirectoryInUseError when all are taken.
+   * Opens a file that no other replica uses, preferably one with entries: those of a lost replica are drained too.
+   * @throws DirectoryInUseError if all files are in use.
    */
   static async open(directory: string): Promise<LmdbDetachedJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -70,14 +70,14 @@ export class LmdbDetachedJournal implements DetachedJournal {
   }
 
   static async #openFile(directory: string, path: string): Promise<LmdbDetachedJournal> {
-    // The file holds states of clients; LMDB keeps the mode of an existing file.
+    // Mode 0600, since the file contains states; LMDB keeps the mode of an existing file.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
     checkJournalFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,
       maxDbs: 4,
-      // As for the journal of the embedded engine: a failed flush must leave nothing behind, not even a rejected promise.
+      // A failed flush must leave nothing behind, not even a rejected promise (as in the embedded engine).
       overlappingSync: false,
       eventTurnBatching: false,
     });

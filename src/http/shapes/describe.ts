@@ -2,7 +2,7 @@ import { fieldsOf, rulesOf, type Field, type Schema, type Shape } from './field.
 
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 
-/** `components.schemas` of shapes and of all that they contain. */
+/** `components.schemas` of shapes and of the shapes inside them. */
 export function componentsOf(shapes: Iterable<Shape>): Record<string, Schema> {
   const made = new Map<string, Shape>();
   const schemas: Record<string, Schema> = {};
@@ -42,7 +42,7 @@ export function fieldSchema({ kind, schema, of, itemsOf, isNullable }: Field): S
   return isNullable ? { ...schema, anyOf: [inner, { type: 'null' }] } : { ...schema, ...inner };
 }
 
-/** A value that the service accepts: required members, and those that have an example. */
+/** Valid value: the required members, and those with an example. */
 export function exampleOf(shape: Shape): Record<string, unknown> {
   const wanted = fieldsOf(shape).filter(({ isRequired, example }) => isRequired || example !== undefined);
   return Object.fromEntries(wanted.map((field) => [field.name, exampleOfField(shape, field)]));

@@ -3,43 +3,43 @@ import type { Issue } from '../http-errors.js';
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
 export type Schema = Readonly<Record<string, unknown>>;
-/** A class whose fields are declared with decorators; named in the document by its own name. */
+/** Class with fields declared by decorators. Its name is its name in the document. */
 export type Shape<T extends object = object> = new () => T;
 
-/** What a single value must be: the same said as a schema, in words and as a check. */
+/** Rule of a single value, as a schema, as words and as a check. */
 export interface Rules {
   readonly schema: Schema;
   readonly says: string;
   readonly accepts: (value: unknown) => boolean;
-  /** The value of a text from a query, path or header; undefined when the text cannot be one. */
+  /** Value of a text from a query, path or header; undefined if the text is invalid. */
   readonly parse?: (text: string) => unknown;
-  /** In JSON it is a text as well, so `parse` comes first there, too. */
+  /** The value is a text in JSON too, so `parse` runs there as well. */
   readonly isTextual?: boolean;
-  /** JSON text of the value in an answer, which may depend on the object around it; JSON.stringify when absent. */
+  /** JSON text of the value in an answer; `source` is the object around it. JSON.stringify by default. */
   readonly write?: (value: never, source: never) => string;
 }
 
 export interface Field extends Rules {
-  /** `raw` stays the exact text; `shape` and `list` go on in `of`. */
+  /** `raw`: the exact text. `shape` and `list`: objects of the class `of`. */
   readonly kind: 'value' | 'raw' | 'shape' | 'list';
-  /** The property of the class. */
+  /** Property of the class. */
   readonly key: string;
-  /** The member of the JSON object, or the name in query, path or headers. */
+  /** Name in JSON, query, path or headers. */
   readonly name: string;
   readonly isRequired: boolean;
   readonly isNullable: boolean;
   readonly default?: unknown;
   readonly example?: unknown;
   readonly of?: () => Shape;
-  /** Classes of which each item of a raw list is one; for the document. */
+  /** Possible classes of an item of a raw list; for the document. */
   readonly itemsOf?: () => readonly Shape[];
 }
 
-/** Holds between the members of an object; `schema` says the same where JSON Schema can. */
+/** Rule between the members of an object; `schema` is the same rule if JSON Schema can express it. */
 export interface Rule<T extends object = object> {
   readonly schema?: Schema;
   readonly check: (shape: T) => Issue | undefined;
-  /** Checked even where members are missing or wrong, which are undefined then; others only where each is right. */
+  /** Checked even if members are missing or wrong (then undefined). By default, only if all are valid. */
   readonly alwaysChecked?: boolean;
 }
 
@@ -73,9 +73,9 @@ export function field(given: Omit<Field, 'key' | 'name'> & { readonly name?: str
   };
 }
 
-/** Declares what must hold between the members of a class. */
+/** Declares a rule between the members of a class. */
 export function Holds<T extends object>(rule: Rule<T>): (shape: Shape<T>) => void {
-  // In braces: what a class decorator returns replaces the class.
+  // Braces, since a value that a class decorator returns replaces the class.
   return ({ prototype }) => {
     RULES.set(prototype, [...(RULES.get(prototype) ?? []), rule as unknown as Rule]);
   };
@@ -109,7 +109,7 @@ export const ExactlyOne =
     })(shape as Shape<Record<string, unknown>>);
   };
 
-/** Properties of the class for names of members. */
+/** Properties of the class, by the names of their members. */
 function keysOf(shape: Shape, names: readonly string[]): readonly string[] {
   const fields = fieldsOf(shape);
   return names.map((name) => {

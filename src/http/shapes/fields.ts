@@ -2,12 +2,12 @@ import { isoTime, parseTime, RFC_3339 } from '../times.js';
 import { field, type Rules, type Schema, type Shape } from './field.js';
 
 export interface Common<T = unknown> {
-  /** The name in JSON, query, path or headers, where it is not the name of the property. */
+  /** Name in JSON, query, path or headers; the property's name by default. */
   readonly as?: string;
   readonly optional?: boolean;
   readonly nullable?: boolean;
   readonly default?: T;
-  /** For the document: what the field means. */
+  /** Description in the document. */
   readonly about?: string;
   /** An optional field with an example is part of the example of its class. */
   readonly example?: T;
@@ -19,13 +19,13 @@ export interface Bounds {
 }
 
 export interface TextRules extends Bounds {
-  /** Goes into the document, so without flags and lookbehind. */
+  /** Part of the document, so without flags and lookbehind. */
   readonly pattern?: RegExp;
   readonly not?: RegExp;
   readonly says?: string;
 }
 
-// Rules of single values. The decorators below put them on a property.
+// Rules of single values.
 
 export const integer = ({ min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds = {}): Rules => ({
   schema: { type: 'integer', minimum: min, maximum: max },
@@ -62,7 +62,7 @@ export const oneOf = (values: readonly string[]): Rules => ({
   parse: (given) => given,
 });
 
-/** Milliseconds in the class, RFC 3339 outside of it. */
+/** Milliseconds in the class, RFC 3339 in JSON. */
 export const time = ({ withinMs }: { readonly withinMs?: number } = {}): Rules => ({
   schema: { type: 'string', format: 'date-time', pattern: RFC_3339.source },
   says:
@@ -92,7 +92,7 @@ export const listOf = (
 
 // Decorators.
 
-/** A single value by its rules; the decorators that follow are short for it. */
+/** Single value with given rules; the decorators below are shorthands. */
 export function Value(rules: Rules, given: Common = {}): PropertyDecorator {
   const { schema, accepts } = rules;
   if (given.nullable !== true)
@@ -110,7 +110,7 @@ export function Value(rules: Rules, given: Common = {}): PropertyDecorator {
 export const Integer = ({ min, max, ...given }: Common<number> & Bounds = {}) =>
   Value(integer({ ...(min !== undefined && { min }), ...(max !== undefined && { max }) }), given);
 
-/** How many there are of something; for answers. */
+/** Number of things; for answers. */
 export const Count = (given: Common<number> = {}) => Integer({ ...given, min: 0 });
 
 /** Any number; for answers. */
@@ -133,7 +133,7 @@ export const Flag = (given: Common<boolean> = {}) => Value(flag(), given);
 export const OneOf = <const T extends string>(values: readonly T[], given: Common<T> = {}) =>
   Value(oneOf(values), given);
 
-/** In an answer, `createdAtMs` of the class is `createdAt`. */
+/** Property `createdAtMs` is the member `createdAt`. */
 export const Time =
   ({ withinMs, ...given }: Omit<Common<number>, 'example'> & { readonly withinMs?: number } = {}): PropertyDecorator =>
   (target, property) =>
@@ -160,7 +160,7 @@ export const Values = (
     given,
   );
 
-/** Any JSON, kept as the exact text; its example is the value. */
+/** Any JSON, kept as the exact text. Its example is a value, not a text. */
 export const RawJson = (given: Common & { readonly schema?: Schema } = {}) =>
   field({
     ...commonOf(given),
@@ -170,7 +170,7 @@ export const RawJson = (given: Common & { readonly schema?: Schema } = {}) =>
     schema: described(given.schema ?? {}, given),
   });
 
-/** A list whose items are objects of several classes, already written; kept as the exact text. */
+/** Exact JSON text of a list whose items are of one of several classes. */
 export const RawListOf = (itemsOf: () => readonly Shape[], given: Common = {}) =>
   field({
     ...commonOf(given),
@@ -191,7 +191,7 @@ export const Nested = (of: () => Shape, given: Omit<Common, 'default'> = {}) =>
     schema: described({}, given),
   });
 
-/** A list of objects; an absent one is as its default says. */
+/** List of objects. */
 export const ListOf = (
   of: () => Shape,
   { min = 0, max, ...given }: Common<readonly never[]> & { readonly min?: number; readonly max?: number } = {},
@@ -229,7 +229,7 @@ function withoutUndefined(given: Record<string, unknown>): Schema {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** JSON Schema counts code points, `length` UTF-16 units; points are counted only where the two can differ in outcome. */
+/** JSON Schema counts code points, `length` UTF-16 units. Points are counted only if that can change the result. */
 function fits(given: string, min = 0, max = Number.MAX_SAFE_INTEGER): boolean {
   const { length } = given;
   if (length <= max) return length >= min && (min < 2 || length >= 2 * min || [...given].length >= min);

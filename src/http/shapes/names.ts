@@ -2,7 +2,7 @@ import { NAME, NAME_RULE, QUEUE_RULE, WORKFLOW_ID, WORKFLOW_ID_RULE } from '../.
 import { Value, text, type Common } from './fields.js';
 import type { Rules } from './field.js';
 
-// Ids and names, with the rules of the engine.
+// Ids and names, by the rules of the engine.
 
 export const taskId = (says = WORKFLOW_ID_RULE): Rules => text({ pattern: WORKFLOW_ID, says });
 
@@ -11,7 +11,7 @@ export const workflowId = (): Rules =>
 
 const queueName = (): Rules => text({ pattern: NAME, not: /\.dlq$/, says: QUEUE_RULE });
 
-/** `orders.dlq` means the dead list of `orders`, and is read as `orders`. */
+/** `orders.dlq`, the dead list of `orders`, is read as `orders`. */
 const queueOrDeadList = (): Rules => {
   const { accepts } = queueName();
   return {
@@ -36,7 +36,7 @@ export const QueueName = (given: Common<string> = {}) => Value(queueName(), { ex
 export const QueueOrDeadList = (given: Common<string> = {}) =>
   Value(queueOrDeadList(), { example: 'writer', ...given });
 
-/** How an id begins. */
+/** Prefix of an id. */
 export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be how an id begins'), given);
 
 /** Name of a channel or a worker. */

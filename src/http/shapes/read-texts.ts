@@ -11,7 +11,7 @@ interface TextsReader {
 
 const READERS = new WeakMap<Shape, TextsReader>();
 
-/** The placeholders of a path. @throws InvalidIdError */
+/** Placeholders of a path. @throws InvalidIdError */
 export function readPath<T extends object>(shape: Shape<T>, { params }: FastifyRequest): T {
   const issues: Issue[] = [];
   const value = readTexts(shape, params as Texts, issues);
@@ -19,7 +19,7 @@ export function readPath<T extends object>(shape: Shape<T>, { params }: FastifyR
   return value;
 }
 
-/** The query, each field at most once and every field known; `others` are known as well and left to the caller. @throws InvalidQueryError */
+/** Query of known fields, each at most once. Fields in `others` are left to the caller. @throws InvalidQueryError */
 export function readQuery<T extends object>(
   shape: Shape<T>,
   request: FastifyRequest,
@@ -47,7 +47,7 @@ export function readHeaders<T extends object>(shape: Shape<T>, { headers }: Fast
   return value;
 }
 
-/** For routes without any query. @throws InvalidQueryError */
+/** For routes without a query. @throws InvalidQueryError */
 export function refuseQuery(request: FastifyRequest): void {
   if (!request.url.includes('?')) return;
   const issues = Object.keys(request.query as Texts).map((name) => ({

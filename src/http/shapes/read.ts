@@ -8,10 +8,10 @@ import { scanBody } from '../body.js';
 import { InvalidBodyError, type Issue } from '../http-errors.js';
 import { fieldsOf, rulesOf, type Field, type Shape } from './field.js';
 
-/** Reads the value that starts at the cursor and leaves the cursor behind it. */
+/** Reads the value at the cursor and moves the cursor past it. */
 type ReadValue = (reading: Reading, name: string) => unknown;
 
-/** A text known to be valid, how far it is read, and what was found wrong with it. */
+/** Valid JSON text, the position in it, and the issues found. */
 class Reading extends Cursor {
   readonly issues: Issue[] = [];
   /** Names and indexes of the containers around the cursor. */
@@ -36,10 +36,10 @@ interface Slot {
 interface ShapeReader {
   readonly shape: Shape;
   readonly fields: readonly Field[];
-  /** By the name in JSON. A Map, so that `__proto__` is an unknown member like any other. */
+  /** Slots by the name in JSON. A Map, so that `__proto__` is an unknown member too. */
   readonly slots: ReadonlyMap<string, Slot>;
   readonly allBits: number;
-  /** Where the members of a root are, for the scan. */
+  /** Paths of the members of a root, for the scan. */
   readonly names: readonly (readonly string[])[];
   readonly pointers: PointerSet;
   readonly check: (made: object, reading: Reading, isWhole: boolean) => void;
@@ -48,8 +48,8 @@ interface ShapeReader {
 const READERS = new WeakMap<Shape, ShapeReader>();
 
 /**
- * Reads a JSON text into a shape. One scan validates the text and finds the members of the root; with `find` (from
- * `pointersBeside`) it finds other values in the same pass.
+ * Reads a JSON text into a shape. One scan validates the text and finds the members of the root, and further values
+ * with `find` (from `pointersBeside`).
  * @throws InvalidBodyError with every issue at once
  */
 export function readJson<T extends object>(
@@ -79,7 +79,7 @@ export function readJson<T extends object>(
   return { value: made as T, found };
 }
 
-/** Pointers for `readJson` that also finds `others`; in its `found`, they come after the `skip` members of the root. */
+/** Pointers for a `readJson` that also finds `others`: in `found`, after the `skip` members of the root. */
 export function pointersBeside(
   shape: Shape,
   others: readonly (readonly string[])[],
@@ -122,7 +122,7 @@ function readerOf(shape: Shape): ShapeReader {
   return reader;
 }
 
-/** Defaults, what is missing, and the rules between members. */
+/** Sets defaults, reports missing members, and checks rules. */
 function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number, reading: Reading, before = 0): void {
   if (seen !== reader.allBits) {
     const { fields } = reader;
@@ -138,7 +138,7 @@ function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number
   reader.check(made, reading, isWhole);
 }
 
-/** Issues of one object follow the fields of its class, whatever the order in the text; unknown members come first. */
+/** Sorts the issues of an object by the fields of its class; unknown members come first. */
 function inOrderOfFields({ fields }: ShapeReader, { issues, path }: Reading, before: number): void {
   const placeOf = ({ pointer }: Issue) => {
     const member = parsePointer(pointer)[path.length];
@@ -192,7 +192,7 @@ function valueReader(field: Field): ReadValue {
     };
   }
   if (of === undefined) return scalarReader(field);
-  // Compiled at the first use: a shape may contain itself.
+  // Compiled at first use: a shape may contain itself.
   let inner: ShapeReader | undefined;
   const readOne = (reading: Reading, name: string) => readObject((inner ??= readerOf(of())), reading, name);
   if (kind === 'list') return listReader(field, readOne);
@@ -214,7 +214,7 @@ function scalarReader({ accepts, says, parse, isTextual }: Field): ReadValue {
       if (isTextual === true) value = parse?.(value as string);
     } else {
       reading.skipValue();
-      // JSON.parse keeps __proto__ as an own member, as it must.
+      // JSON.parse keeps __proto__ as an own member.
       value = JSON.parse(text.slice(start, reading.position));
       if (isTextual === true && value !== null) value = undefined;
     }
@@ -243,7 +243,7 @@ function listReader({ accepts, says }: Field, readOne: ReadValue): ReadValue {
     reading.position++;
     path.pop();
     if (accepts(items.length)) return items;
-    // A list that is too long is one issue, whatever is in it.
+    // A list of wrong length is one issue; those of its items are dropped.
     reading.issues.length = before;
     reading.refuse(name, says);
     return items;

@@ -13,7 +13,7 @@ const VALUES: readonly unknown[] = [
   '\u{1f9ed}'.repeat(256), [], [1], [-1], Array.from({ length: 21 }, () => 1), {}, { a: 'b' }, { a: 1 },
 ]; // prettier-ignore
 
-/** Fields of single values; raw JSON, other shapes and lists of them have no rule of their own. */
+/** Fields of single values. Raw JSON, shapes and lists of shapes have no rule. */
 const singles = (shape: Shape): readonly Field[] =>
   fieldsOf(shape).filter(({ kind, isTextual }) => kind === 'value' && isTextual !== true);
 

@@ -2,10 +2,10 @@ import { fieldsOf, type Field, type Shape } from './field.js';
 
 type WriteValue = (value: unknown, out: Pieces, source: object) => void;
 
-/** Characters from which on a raw member stays a piece of its own: joined, it would be copied and measured again. */
+/** Characters. A raw member of this length stays a separate piece: joining would copy and measure it again. */
 const LARGE = 16 * 1024;
 
-/** Text that follows each other; small members are joined at once. */
+/** Consecutive pieces of text; small members are joined at once. */
 class Pieces {
   readonly done: string[] = [];
   text = '';
@@ -26,7 +26,7 @@ class Pieces {
 
 interface Member {
   readonly key: string;
-  /** Name and colon, behind an opening brace and behind a comma. */
+  /** `{"name":` and `,"name":`. */
   readonly first: string;
   readonly next: string;
   readonly write: WriteValue;
@@ -34,7 +34,7 @@ interface Member {
 
 const WRITERS = new WeakMap<Shape, (source: object, out: Pieces) => void>();
 
-/** JSON text of an answer, in pieces; members that are undefined are left out, raw ones are spliced in as they are. */
+/** JSON text of an answer, in pieces. Undefined members are left out; raw ones are copied unchanged. */
 export function writeJson<T extends object>(shape: Shape<T>, source: T): readonly string[] {
   const out = new Pieces();
   writerOf(shape)(source, out);
@@ -92,7 +92,7 @@ function listWriter(writeOne: WriteValue): WriteValue {
   };
 }
 
-/** Nothing in it needs an escape. */
+/** Text that needs no escapes. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 function jsonOf(value: unknown): string {

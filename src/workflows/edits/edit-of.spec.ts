@@ -21,7 +21,7 @@ describe('an edit made again from its recipe', () => {
     ['a status', setStatusEdit({ status: 'done', error_message: null, from: ['new'] })],
   ];
   it.each(edits)('does the same: %s', (_name, edit) => {
-    // As it comes back from a journal.
+    // The form that a journal returns.
     const recipe = JSON.parse(JSON.stringify(edit.recipe)) as NonNullable<Edit['recipe']>;
     const [first, second] = [edit, editOf(recipe)].map((one) => one.apply(parseDocument(STATE), AT));
     expect(second?.document.text).toBe(first?.document.text);

@@ -27,7 +27,7 @@ export function mergeSectionEdit(sectionId: string, fieldsText: string): Edit {
   };
 }
 
-/** Ids from a path are text, so "7" also names the section with the number 7. */
+/** Ids in a path are text, so "7" also names the section with the number 7. */
 function isNamed(section: JsonNode, sectionId: string): boolean {
   if (section.kind !== 'object') return false;
   return ['id', 'section_id'].some((name) => {

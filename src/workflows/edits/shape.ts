@@ -1,7 +1,7 @@
 import type { JsonNode } from '../../json/document.js';
 import { StateShapeError } from '../workflow-errors.js';
 
-/** The node itself. @throws StateShapeError when it is no object */
+/** The node as an object. @throws StateShapeError if it is none */
 export function objectOf(node: JsonNode, place: string): JsonNode {
   if (node.kind !== 'object') throw new StateShapeError(place, 'an object');
   return node;

@@ -6,7 +6,7 @@ import { objectOf } from './shape.js';
 export interface StatusChange {
   readonly status: string;
   readonly error_message?: string | null;
-  /** The change is made only from one of these. */
+  /** Allowed current statuses; any by default. */
   readonly from?: readonly string[];
 }
 

@@ -12,7 +12,7 @@ import { jitter, tooManyWriters } from './retry.js';
 import type { Verdict } from './verdict.js';
 
 const MAX_EDITS = 64;
-/** Of all versions of a batch together; a batch travels in one command. */
+/** Characters of all versions of a batch, which is one command. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 const BATCH_TIMEOUT_MS = 15_000;
 
@@ -26,7 +26,7 @@ interface Waiting extends QueuedEdit {
   readonly reject: (error: unknown) => void;
 }
 
-/** The workflow that edits build on, with its state parsed. `isCertain`: read after the batch began, so a refusal on it is final. */
+/** Workflow that edits are applied to. `isCertain`: read after the batch began, so a refusal is final. */
 interface Base {
   readonly record: WorkflowRecord;
   readonly document: JsonNode;
@@ -40,11 +40,11 @@ interface Applied extends PatchedVersion {
 interface Refused {
   readonly edit: Waiting;
   readonly error: unknown;
-  /** How many edits of the batch come before it. */
+  /** Number of applied edits before it. */
   readonly behind: number;
 }
 
-/** A batch applied to a base: the edits that make a version, and those that are refused if the base is current. */
+/** Batch applied to a base: edits that make a version, and edits that are refused if the base is current. */
 interface Attempt {
   readonly applied: readonly Applied[];
   readonly refused: readonly Refused[];
@@ -64,8 +64,8 @@ export interface EditQueueParts {
 }
 
 /**
- * Edits of one workflow go out together: while a commit is under way, others gather, and the next commit writes a version for each
- * of them. So the writers of a replica never compete with each other, and between replicas a round is lost only to a round that won.
+ * Batches edits of one workflow: edits that arrive during a commit wait, and the next commit writes a version for each. So writers
+ * of one replica never conflict. Between replicas, a round fails only if another replica's round succeeds.
  */
 export class EditQueue {
   readonly #waiting = new Map<string, Waiting[]>();
@@ -100,7 +100,7 @@ export class EditQueue {
     this.#waiting.delete(key);
   }
 
-  /** Answers each edit of a batch, or puts it back into the queue. Returns the workflow as it is then, a guess for the next batch. */
+  /** Answers each edit of a batch, or puts it back into the queue. Returns the probable base of the next batch. */
   async #runBatch(
     tenant: string,
     batch: readonly Waiting[],
@@ -142,7 +142,7 @@ export class EditQueue {
     return record && baseOf(record);
   }
 
-  /** Runs the edits in order, each on the result of the one before. Changes nothing outside. */
+  /** Applies the edits in order, each to the result of the previous one. No side effects. */
   #apply(edits: readonly Waiting[], base: Base): Attempt {
     const at = new Date(this.parts.clock());
     const applied: Applied[] = [];
@@ -152,7 +152,7 @@ export class EditQueue {
     let taken = 0;
     const keys = new Set<string>();
     for (const edit of edits) {
-      // A commit that is there twice waits for a later batch, in which its key is known.
+      // A duplicate commit waits for a later batch, which finds its once key.
       if (characters > MAX_CHARACTERS || keys.has(edit.once.key)) break;
       keys.add(edit.once.key);
       taken++;
@@ -207,7 +207,7 @@ export class EditQueue {
       for (const edit of known) await this.#refuse(tenant, edit, new StoreUnavailableError());
       return new Set(known);
     }
-    // The script answers for the key itself only if there is a single one.
+    // The script replays an outcome only for a single once key.
     if (first !== undefined && verdict.is === 'replayed') {
       first.edit.resolve(verdict.outcome);
       return new Set([first.edit]);
@@ -219,7 +219,7 @@ export class EditQueue {
     throw verdict.is === 'refused' ? verdict.error : new StoreUnavailableError();
   }
 
-  /** Rejects an edit, unless its once key is known: then the outcome of its first run counts. */
+  /** Rejects an edit; if its once key is known, resolves it with the stored outcome. */
   async #refuse(tenant: string, edit: Waiting, error: unknown): Promise<void> {
     try {
       const outcome = await this.parts.findOutcome(tenant, edit.once);
@@ -245,7 +245,7 @@ function refusalWithout({ patch: { id, expect } }: Waiting): unknown {
   return new StoreUnavailableError();
 }
 
-/** One put of several versions, on exactly the base. */
+/** Plan of one put: several versions, on exactly the base. */
 function planOf(applied: readonly Applied[], base: WorkflowRecord): Plan {
   return {
     once: applied.map(({ edit: { once } }, i) => ({ ...once, first: i + 1, last: i + 1 })),

@@ -20,7 +20,7 @@ export function keptText({ fingerprint, untilMs, outcome }: MovedOutcome): strin
   return `${untilMs} ${fingerprint}\n${JSON.stringify(storedOf(outcome))}`;
 }
 
-/** As commit.lua, claim.lua, step.lua and dead.lua keep it. */
+/** Outcome in the form of commit.lua, claim.lua, step.lua and dead.lua. */
 function storedOf(outcome: Kept): object {
   switch (outcome.is) {
     case 'claim':
@@ -49,8 +49,8 @@ function lineOf(workflow: CommittedWorkflow): string {
 }
 
 /**
- * The outcome of a commit, from the JSON that commit.lua wrote beside its effect. A claimed task is not in it.
- * @throws KeptAsConflictError when conflict.lua wrote it
+ * Outcome of a commit, without a claimed task, from the JSON that commit.lua stored.
+ * @throws KeptAsConflictError if conflict.lua stored it
  */
 export function replayOf(json: string): Outcome {
   const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {

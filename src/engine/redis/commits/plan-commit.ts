@@ -10,7 +10,7 @@ import type { WorkflowIndex } from '../../workflow-index.js';
 import type { ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
 
-/** Consecutive versions of one workflow, as the script takes them. Only the last one is indexed. */
+/** Consecutive versions of one workflow, for the script. Only the last one is indexed. */
 export interface PlannedPut {
   readonly part: Extract<Part, 'puts' | 'patches'>;
   readonly at: number;
@@ -25,7 +25,7 @@ export interface PlannedPut {
   readonly states: readonly string[];
 }
 
-/** `first` and `last`: the results that belong to the once key, from 1; all of them by default. */
+/** `first` and `last`: results of the once key, from 1; all by default. */
 export interface PlannedOnce extends Once {
   readonly first?: number;
   readonly last?: number;
@@ -48,13 +48,13 @@ export interface Plan {
   readonly puts: readonly PlannedPut[];
   readonly deletes: readonly Delete[];
   readonly touches: readonly Touch[];
-  /** Undefined if there are none; then a shorter script runs. */
+  /** Undefined if there are none: a shorter script runs. */
   readonly tasks?: TaskParts | undefined;
   readonly resolves?: readonly ConflictName[] | undefined;
   readonly drained?: Drained | undefined;
   /** A conflict answers with the current state. */
   readonly wantState?: boolean;
-  /** Writes nothing; the verdict is 'fine' or a refusal. */
+  /** Nothing is written; the verdict is 'fine' or a refusal. */
   readonly checkOnly?: boolean;
 }
 
@@ -103,7 +103,7 @@ export function applyPatch(
   return { document, version };
 }
 
-/** A put of the versions that patches make, on exactly the workflow that they were applied to. */
+/** Put of the versions that patches make, on exactly the workflow they were applied to. */
 export function patchedPut(
   base: WorkflowRecord,
   versions: readonly PatchedVersion[],
@@ -123,7 +123,7 @@ export function patchedPut(
   };
 }
 
-/** `puts` include what the patches of the commit came to. */
+/** `puts` include the results of patches. */
 export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   const { once, deletes = [], touches = [] } = commit;
   return {
@@ -137,12 +137,12 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
   };
 }
 
-/** The request that carries out a plan: end.lua for the end of a task and nothing else, commit.lua for all others. */
+/** Request for a plan: end.lua if it only ends a task, else commit.lua. */
 export function requestOf(plan: Plan): ScriptRequest {
   return endOf(plan) ?? commitOf(plan);
 }
 
-/** Undefined members leave no trace in the JSON, so nothing is copied to omit them. */
+/** JSON omits undefined members, so they are not removed here. */
 function commitOf(plan: Plan): ScriptRequest {
   const { once, puts, deletes, touches, wantState, checkOnly, tasks: parts } = plan;
   const ids: string[] = [];
@@ -194,7 +194,7 @@ function endOf({ once, puts, deletes, touches, tasks, resolves, checkOnly }: Pla
   const { ack, enqueue, publish, cancelTasksOf, board, claim } = tasks;
   const others = puts.length + deletes.length + touches.length + enqueue.length + publish.length + cancelTasksOf.length;
   if (others > 0 || board !== undefined) return undefined;
-  // Most results are null; those are not stored.
+  // Most results are null, which is not stored.
   const texts = ack.result === 'null' ? [] : [ack.result];
   const plan = {
     kind: 'end',
@@ -219,17 +219,17 @@ function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
   ];
 }
 
-/** States travel beside the plan as plain text. Spelled out: a rest pattern costs every write a microsecond. */
+/** States are sent beside the plan as plain text. A rest pattern would cost every write a microsecond. */
 function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
   return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
 }
 
-/** A change as board.lua takes it. */
+/** Change for board.lua. */
 function plannedBoard({ board, add = {}, notices = [], entries = [] }: BoardChange) {
   return { board, add, notices: notices.map(({ name, keepMs }) => ({ name, keepMs })), entries: entries.length };
 }
 
-/** As create-task.lua takes it. */
+/** Task for create-task.lua. */
 function plannedTask(task: NewTask) {
   const { id, start, expires, dedupe } = task;
   return {

@@ -21,7 +21,7 @@ export interface RedisCommitsParts extends Omit<EditQueueParts, 'send' | 'find' 
   readonly clock?: Clock | undefined;
 }
 
-/** Turns a commit into one request of a script. Repeats it while other writers change what its patches build on. */
+/** Runs a commit as one script. Repeats it if other writers change the base of its patches. */
 export class RedisCommits {
   readonly #edits: EditQueue;
   readonly #clock: Clock;
@@ -67,7 +67,7 @@ export class RedisCommits {
         case 'fine':
           throw new StoreUnavailableError();
         case 'refused':
-          // The only expectation of a patch here is the version that was read; read it again.
+          // A patch expects only the version that was read: read again.
           if (verdict.error.failed?.part !== 'patches') throw verdict.error;
       }
       this.parts.observer.retried('conflict');
@@ -98,9 +98,9 @@ export class RedisCommits {
     return patchedPut(current, [version], { at, mustExist: true });
   }
 
-  /** For a refusal before the script ran. What the script checks first takes precedence: known once keys, the lease, puts. */
+  /** Refuses before the script runs. Earlier checks of the script take precedence: once keys, the lease, puts. */
   async #refuse(tenant: string, { puts = [], once, ack, claim }: Commit, error: unknown): Promise<Outcome> {
-    // Nothing is claimed here, but a known commit answers with what it claimed.
+    // Nothing is claimed, but a replay answers with the task that it claimed.
     const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
     const verdict = await this.#send(tenant, { ...planOf(parts, puts.map(plannedPut)), checkOnly: true });
     if (verdict.is === 'replayed') return verdict.outcome;
@@ -108,7 +108,7 @@ export class RedisCommits {
   }
 }
 
-/** The patch of a commit that has no other part. */
+/** Patch of a commit without other parts. */
 function onlyPatchOf(commit: Commit): Patch | undefined {
   const { puts = [], patches = [], deletes = [], touches = [], resolves, drained } = commit;
   if (patches.length !== 1 || puts.length + deletes.length + touches.length > 0) return undefined;
@@ -116,7 +116,7 @@ function onlyPatchOf(commit: Commit): Patch | undefined {
   return isAlone ? patches[0] : undefined;
 }
 
-/** Results stand in the order puts, patches, touches; those of patches get the states they produced. */
+/** Results are in the order puts, patches, touches. Results of patches get their new states. */
 function outcomeOf({ memo }: Once, done: Done, putCount: number, patched: readonly PlannedPut[]): Outcome {
   const workflows = done.workflows.map((workflow, i) => {
     const state = patched[i - putCount]?.states[0];

@@ -22,14 +22,14 @@ import { replayOf } from './outcomes.js';
 /** Answer of commit.lua or end.lua to a plan. */
 export type Verdict =
   | { readonly is: 'done'; readonly done: Done }
-  /** The only once key is known. */
+  /** The plan's only once key is known. */
   | { readonly is: 'replayed'; readonly outcome: Outcome }
-  /** Of several once keys these are known; nothing was written. */
+  /** Several once keys, of which `keys` are known; nothing was written. */
   | { readonly is: 'known'; readonly keys: readonly string[] }
   | { readonly is: 'refused'; readonly error: ServiceError; readonly current?: WorkflowRecord | undefined }
   /** Answer to a plan that only checks. */
   | { readonly is: 'fine' }
-  /** A value of another program is in the way of a touch, or of a task that would hold it. */
+  /** A touch or a task names a value that another program wrote; it must be adopted first. */
   | { readonly is: 'adopt'; readonly id: string };
 
 /** Results of a plan. */
@@ -55,7 +55,7 @@ export function verdictOf(reply: readonly unknown[]): Verdict {
 
 function doneOf(reply: readonly unknown[]): Done {
   const [, first, made, events, claimed] = reply;
-  // A call without tasks answers with the workflows alone.
+  // A reply to a plan without tasks has only workflows.
   if (!Array.isArray(first)) return { workflows: reply.slice(1).map(committedOf) };
   const tasks = listOf(made).map(enqueuedOf);
   const eventIds = listOf(events).map(textOf);

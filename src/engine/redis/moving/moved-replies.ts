@@ -6,7 +6,7 @@ import { listOf, textOf } from '../scripts/reply.js';
 import { detailOf, fieldsFrom, INSIDE, parcel } from '../tasks/task-replies.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 
-/** From an entry of move-read.lua. */
+/** Workflow from an entry of move-read.lua. */
 export function movedWorkflowOf(id: string, reply: unknown): { readonly found: Found; readonly record: MovedWorkflow } {
   const [line, ttl, about, state, history] = listOf(reply);
   const found = foundOf(id, line);
@@ -38,7 +38,7 @@ export function versionText({ version, updatedAtMs, deadlineMs, about, state }: 
   return `${version} ${updatedAtMs} ${deadlineMs ?? '-'} ${JSON.stringify(about)}\n${state}`;
 }
 
-/** From a whole entry of move-tasks.lua. */
+/** Task from a whole entry of move-tasks.lua. */
 export function movedTaskOf(reply: unknown): MovedTask | undefined {
   const detail = detailOf(reply);
   if (detail === undefined) return undefined;
@@ -53,7 +53,7 @@ export function eventOf(entry: unknown): ProgressEvent {
   return { id: Number.parseInt(textOf(number), 10), atMs: Number(at), event: textOf(event) };
 }
 
-/** What travels beside the plan, in the order in which move-task.lua takes it. */
+/** Texts beside the plan, in the order of move-task.lua. */
 export function taskTexts({ headers, payload, result, failures, events }: MovedTask): string[] {
   return [
     ...(payload === null ? [] : [parcel(headers, payload)]),

@@ -45,7 +45,7 @@ export interface RedisMovingParts {
   readonly tasks: RedisTasks;
 }
 
-/** Records out of Redis and into it; each `put` and `remove` is one script, which does nothing when it has been done. */
+/** Moves records out of Redis and into it. Each `put` and `remove` is one idempotent script. */
 export class RedisMoving extends Moving {
   readonly #logger = new Logger('Moving');
   readonly #introduced = new Map<string, Promise<unknown>>();
@@ -76,7 +76,7 @@ export class RedisMoving extends Moving {
     return { items, next: last === '' ? undefined : textOf(last) };
   }
 
-  /** What moves from one set to another during the walk says so in the feed; those are shown behind the others. */
+  /** Walks the sets, then lists tasks again that changed during the walk, by the events of the feed. */
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
     let since = await this.parts.feed.lastId(tenant);
     yield* this.#standing(tenant);
@@ -86,7 +86,7 @@ export class RedisMoving extends Moving {
         events = await this.parts.feed.read(tenant, since, EVENTS_AT_ONCE);
       } catch (error) {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
-        // More was written than the feed keeps: it cannot tell what has moved, so everything is looked at again.
+        // The feed was trimmed or reset, so changes may be lost: walk again.
         since = await this.parts.feed.lastId(tenant);
         yield* this.#standing(tenant);
         continue;
@@ -145,13 +145,13 @@ export class RedisMoving extends Moving {
     return reply === 'removed';
   }
 
-  /** What came of a commit elsewhere, so that its repetition is known here. */
+  /** Stores the outcome of a commit made elsewhere, so that a repeat is a replay. */
   async putOutcome(tenant: string, moved: MovedOutcome): Promise<void> {
     const args = [moved.key, String(moved.untilMs), keptText(moved)];
     await this.parts.reader.run(outcomeScript, 'move-outcome', tenant, args);
   }
 
-  /** Ids of tasks by the sets they stand in; those that move during the walk may be missing, or come twice. */
+  /** Tasks by their sets. A task that changes sets during the walk may be missing or come twice. */
   async *#standing(tenant: string): AsyncGenerator<readonly Stamped[]> {
     for (const queue of await this.parts.tasks.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
@@ -196,7 +196,7 @@ export class RedisMoving extends Moving {
     );
   }
 
-  /** A value of another program, made ours and read again; none if it has gone meanwhile. */
+  /** Adopts a value of another program and reads it; empty if it is gone or unreadable. */
   async #adopted(tenant: string, id: string): Promise<MovedWorkflow[]> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       try {
@@ -214,7 +214,7 @@ export class RedisMoving extends Moving {
     throw keepsChanging();
   }
 
-  /** So that every replica's sweeper knows the tenant. */
+  /** Registers the tenant for the sweepers of all replicas. */
   #introduce(tenant: string): Promise<unknown> {
     let introduced = this.#introduced.get(tenant);
     if (introduced === undefined) {
