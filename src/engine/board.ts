@@ -1,18 +1,18 @@
 import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES } from './limits.js';
 /**
- * What the service itself keeps for a tenant beside workflows and tasks: small, without versions or history, and never among what users
- * list. Replicas change a board without having read it, so every change is an addition or a last value, and none is lost to another.
+ * Small data of the service itself, per tenant: without versions or history, and never listed for users.
+ * Replicas change a board without reading it. So each change is an addition or a last value, and none is lost.
  */
 export interface Board {
-  /** They begin at 0. */
+  /** Each count starts at 0. */
   readonly counts: Readonly<Record<string, number>>;
-  /** By name; only those whose time is not over. */
+  /** Sorted by name, without expired ones. */
   readonly notices: readonly Notice[];
   /** Newest first. */
   readonly entries: readonly string[];
 }
 
-/** The last value of something, until its time is over. */
+/** A last value that expires. */
 export interface Notice {
   readonly name: string;
   readonly text: string;
@@ -21,7 +21,7 @@ export interface Notice {
 
 export interface BoardChange {
   readonly board: string;
-  /** To the counts; whole numbers. */
+  /** Whole numbers, added to the counts. */
   readonly add?: Readonly<Record<string, number>>;
   readonly notices?: readonly { readonly name: string; readonly text: string; readonly keepMs: number }[];
   /** Oldest first. */
@@ -30,7 +30,7 @@ export interface BoardChange {
 
 export const EMPTY_BOARD: Board = { counts: {}, notices: [], entries: [] };
 
-/** What becomes of a board; the same, step for step, in board.lua. */
+/** The board after a change. board.lua does the same, step for step. */
 export function changedBoard(board: Board, { add = {}, notices = [], entries = [] }: BoardChange, now: number): Board {
   const counts = { ...board.counts };
   for (const [name, count] of Object.entries(add)) counts[name] = (counts[name] ?? 0) + count;
@@ -44,7 +44,7 @@ export function changedBoard(board: Board, { add = {}, notices = [], entries = [
   };
 }
 
-/** As a reader sees it. */
+/** The board as readers see it. */
 export function shownBoard({ counts, notices, entries }: Board, now: number): Board {
   const live = notices.filter(({ untilMs }) => untilMs > now);
   return { counts, notices: live.sort((a, b) => compare(a.name, b.name)), entries };

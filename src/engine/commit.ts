@@ -5,7 +5,7 @@ import type { Ack, Claim, ClaimedTask, Message, NewTask, TaskRecord } from './ta
 
 /**
  * Condition for a part of a commit; absent means none.
- * `etags` hold the tags as clients send them, quotes included. `incarnation` asks for the same life of the id, whatever its version.
+ * `etags` are tags as clients send them, quotes included. `incarnation` accepts any version of that incarnation.
  */
 export type Expect =
   | { readonly version: number }
@@ -13,7 +13,7 @@ export type Expect =
   | { readonly exists: boolean }
   | { readonly incarnation: string };
 
-/** Milliseconds from the commit on; null is never; 'keep' leaves the deadline as it is (for a new workflow: the default). */
+/** Milliseconds from the commit on; null is never; 'keep' keeps the deadline (for a new workflow: the default). */
 export type Ttl = number | null | 'keep';
 
 /** Text of each indexed field that the state carries: `{ status: 'generating' }`. */
@@ -22,10 +22,10 @@ export type IndexValues = Readonly<Record<string, string>>;
 /** Writes a state whole: creates the workflow or makes its next version. */
 export interface Put {
   readonly id: string;
-  /** The service made the id for this commit, so that no other workflow can have it. */
+  /** The service made the id for this commit, so no other workflow has it. */
   readonly isNewId?: boolean;
   readonly expect?: Expect;
-  /** Used when this put creates the workflow. Chosen by the caller, so that an engine draws no random numbers. */
+  /** Used if this put creates the workflow. Chosen by the caller: engines draw no random numbers. */
   readonly incarnation: string;
   readonly state: string;
   readonly index: IndexValues;
@@ -34,23 +34,23 @@ export interface Put {
 }
 
 /**
- * A change of the state that is worked out from the state itself. An engine may call `apply` more than once for one commit
- * (each time on the state that is current then), so it must be pure; what it throws refuses the commit.
+ * Computes a state from the current one. `apply` must be pure: an engine may call it more than once for one commit,
+ * each time with the state that is current then. An error of `apply` refuses the commit.
  */
 export interface Edit {
   readonly cause: Cause;
-  /** Absent if the edit cannot be repeated elsewhere; then its result is kept instead. */
+  /** Absent if the edit cannot be repeated elsewhere; its result is kept instead. */
   readonly recipe?: EditRecipe;
   apply(document: JsonNode, at: Date): { readonly document: JsonNode; readonly changed: readonly string[] | null };
 }
 
-/** An edit as plain data, to be repeated in another process at another time. */
+/** An edit as plain data, repeatable in another process. */
 export interface EditRecipe {
   readonly kind: string;
   readonly args: readonly string[];
 }
 
-/** Changes a state atomically against all other writers; without `expect` no other writer makes it fail. The workflow must exist. */
+/** Changes a state atomically. Without `expect`, other writers never make it fail. The workflow must exist. */
 export interface Patch {
   readonly id: string;
   readonly expect?: Expect;
@@ -76,28 +76,28 @@ export interface Touch {
 
 /**
  * Makes a commit happen once. The engine keeps the outcome under `key` for `keepMs`, written in the same atomic step
- * as the effect; a commit whose key is known changes nothing and gives the kept outcome again.
- * Every commit has one: the client's Idempotency-Key (digested), or a key the caller made before its first attempt, so that
- * a retry after a lost answer is safe.
+ * as the effect. A commit with a known key changes nothing and returns the kept outcome.
+ * Every commit has a key: the digest of the client's Idempotency-Key, or one that the caller makes before its first
+ * attempt. So a retry after a lost answer is safe.
  */
 export interface Once {
   readonly key: string;
-  /** Digest of the request body; a known key with another fingerprint is a mistake of the client. */
+  /** Digest of the request body. A known key with another fingerprint is refused. */
   readonly fingerprint: string;
   readonly keepMs: number;
   /** Text of the caller, kept and returned with the outcome. */
   readonly memo?: string;
-  /** Keep the states that patches produced, if small. The states of puts are in the request. */
+  /** Keep the states that patches produced, if small. States of puts are in the request. */
   readonly keepStates?: boolean;
-  /** The key is made of the lease token of `ack`: the outcome may be derived from the task for as long as that is kept. */
+  /** The key is made of the lease token of `ack`. While the task is kept, the outcome may be derived from it. */
   readonly isLease?: true;
-  /** Store the outcome even where it could be derived. */
+  /** Store the outcome even if it could be derived. */
   readonly mustStore?: true;
-  /** Second key of the outcome, for any body: a lease token acknowledges once. */
+  /** Second key of the outcome, valid with any fingerprint: a lease token acknowledges once. */
   readonly alias?: string;
 }
 
-/** One step, all or nothing. A workflow is named at most once. At most 50 of each list, and 100 tasks. */
+/** One atomic step. Each workflow occurs at most once. Each list has at most 50 entries; 100 for tasks. */
 export interface Commit {
   readonly once: Once;
   /** Makes a task done. Its lease is checked before anything else. */
@@ -106,18 +106,18 @@ export interface Commit {
   readonly patches?: readonly Patch[];
   readonly deletes?: readonly Delete[];
   readonly touches?: readonly Touch[];
-  /** Tasks of a known id or dedupe key are not created again. */
+  /** A task with a known id or dedupe key is not created again. */
   readonly enqueue?: readonly NewTask[];
   readonly publish?: readonly Message[];
   /** Change of a board of the service. */
   readonly board?: BoardChange;
-  /** Workflows whose open tasks are cancelled, also those in the hands of workers. */
+  /** Workflows whose open tasks are cancelled, leased ones included. */
   readonly cancelTasksOf?: readonly string[];
   /** Conflict records that the commit resolves; each must exist. */
   readonly resolves?: readonly ConflictName[];
   /** Set for a commit that was acknowledged while the store was unreachable. */
   readonly drained?: Drained;
-  /** Next task for the worker that ends one. */
+  /** Claim of the next task, by the worker that ends one. */
   readonly claim?: Claim;
 }
 
@@ -128,8 +128,8 @@ export interface ConflictName {
 }
 
 /**
- * A commit that was acknowledged before the store has it: it shortens no deadline and ignores the limits of queues.
- * `recovered`, by id: the store had lost versions up to this one, so the next is counted from there.
+ * A commit that was acknowledged before it reached the store. It shortens no deadline and ignores the limits of queues.
+ * `recovered`, by workflow id: the last version that the store lost; the next version is counted from there.
  */
 export interface Drained {
   readonly recovered?: Readonly<Record<string, number>>;
@@ -144,7 +144,7 @@ export interface CommittedWorkflow extends WorkflowMeta {
 }
 
 export interface Enqueued {
-  /** As it was when the commit was done. */
+  /** The task as of the commit. */
   readonly task: TaskRecord;
   /** The task existed before, under its id or its dedupe key. */
   readonly isDuplicate: boolean;
@@ -157,12 +157,12 @@ export interface Outcome {
   readonly workflows: readonly CommittedWorkflow[];
   /** One entry for each task to be enqueued, in order. */
   readonly tasks?: readonly Enqueued[];
-  /** One for each message, in order. */
+  /** One id for each message, in order. */
   readonly eventIds?: readonly string[];
   /** The claimed task; on a replay only while the lease is still the caller's. */
   readonly next?: ClaimedTask;
   readonly memo?: string;
 }
 
-/** How long the outcome of a commit without a client's key is kept: longer than any retry of it can take. */
+/** Retention of an outcome without a client's key: longer than any retry of the commit can take. */
 export const RETRY_WINDOW_MS = 30_000;

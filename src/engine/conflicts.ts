@@ -4,7 +4,7 @@ import type { Message, NewTask } from './task.js';
 /** Base of a detached write, as conflict records show it. */
 export type ConflictBase =
   | { readonly kind: 'version'; readonly etag: string }
-  /** Created while detached: the id was new, or possibly known to the store. */
+  /** Created while detached. absent: the id was new; unknown: the store may have it. */
   | { readonly kind: 'absent' | 'unknown' }
   /** An earlier write of the same outage. */
   | { readonly kind: 'detached'; readonly etag: string };
@@ -12,7 +12,7 @@ export type ConflictBase =
 /** A write that was acknowledged while the store was unreachable and met a newer state when it was drained. */
 export interface ConflictRecord {
   readonly id: string;
-  /** Counts from 1 per workflow. */
+  /** Number of the record, from 1 per workflow. */
   readonly n: number;
   /** The acknowledged write: a state or a delete. */
   readonly is: 'state' | 'delete';
@@ -22,9 +22,9 @@ export interface ConflictRecord {
   readonly about: About;
   readonly writtenAtMs: number;
   readonly keptAtMs: number;
-  /** When the record expires; null is never. */
+  /** Expiry of the record; null is never. */
   readonly untilMs: number | null;
-  /** When the workflow would have expired; null is never. */
+  /** Deadline that the workflow would have; null is never. */
   readonly deadlineMs: number | null;
   /** Code of the refusal. */
   readonly reason: string;
@@ -38,7 +38,7 @@ export interface ConflictDetail extends ConflictRecord {
   readonly state: string | undefined;
 }
 
-/** A record to be kept. `keepMs` null is for ever. */
+/** A record to keep. `keepMs` null means no expiry. */
 export interface NewConflict {
   readonly record: Omit<ConflictRecord, 'n' | 'keptAtMs' | 'untilMs'>;
   readonly keepMs: number | null;
@@ -46,7 +46,7 @@ export interface NewConflict {
 }
 
 export interface ConflictPage {
-  /** Newest first. A page may be shorter than its limit and not be the last. */
+  /** Newest first. A page shorter than its limit is not always the last. */
   readonly conflicts: readonly ConflictRecord[];
   readonly nextBefore: number | null;
 }

@@ -11,7 +11,7 @@ import { StoreObserver } from './store-observer.js';
 import { EngineSwitch, servingBy } from './switching/engine-switch.js';
 import { WorkflowIndex } from './workflow-index.js';
 
-/** Picks the engine by the configuration. Everybody else knows only `Engine`. */
+/** Selects the engine by the configuration. Other modules use only `Engine`. */
 @Global()
 @Module({
   imports: [RedisModule],

@@ -8,10 +8,10 @@ import type { TaskQueues } from './task-queues.js';
 
 export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt';
 
-/** Which workflows; every member given must hold. */
+/** Selects workflows that match every given member. */
 export interface Filter {
   readonly idPrefix?: string;
-  /** Indexed fields and their text, as `IndexValues` holds it. */
+  /** Indexed fields and their text, as in `IndexValues`. */
   readonly fields?: Readonly<Record<string, string>>;
   /** Exclusive bounds. */
   readonly updatedAfterMs?: number;
@@ -23,15 +23,15 @@ export interface ListQuery {
   readonly sort: SortKey;
   readonly limit: number;
   readonly includeState: boolean;
-  /** Where the page before this one ended; as the engine gave it. */
+  /** `next` of the page before, unchanged. */
   readonly after?: ListPosition;
 }
 
 /**
- * A place in a listing: behind the workflow with this sort time and id.
- * Newest first, a workflow that is written while a client pages moves to the front, past the reader. So once the walk
- * down has ended, a `rising` walk follows it: upwards through what was written since `sinceMs`, the newest time that the
- * first page saw. It shows a moved workflow (perhaps a second time) and nothing on an unchanged set.
+ * Position in a listing: after the workflow with this sort time and id.
+ * With newest first, a workflow that is written while a client pages moves to the front, where the client misses it.
+ * So a `rising` walk follows the last page: upwards from `sinceMs`, the newest time of the first page.
+ * The rising walk shows moved workflows, perhaps a second time. An unchanged set has none.
  */
 export interface ListPosition {
   readonly atMs: number;
@@ -40,7 +40,7 @@ export interface ListPosition {
   readonly rising?: boolean;
 }
 
-/** `state` is there when the query asked for it. A page may be shorter than its limit (large states) and not be the last. */
+/** `state` is set if the query asks for it. A page shorter than its limit (large states) is not always the last. */
 export interface ListPage {
   readonly items: readonly (Omit<WorkflowRecord, 'state'> & { readonly state?: string })[];
   readonly next: ListPosition | undefined;
@@ -54,23 +54,23 @@ export interface VersionPage {
 
 export type VersionLookup =
   | { readonly found: 'version'; readonly version: VersionRecord & { readonly state: string } }
-  /** The version is no longer kept; `oldest` is the oldest that is. */
+  /** The version is no longer kept; `oldest` is the oldest kept one. */
   | { readonly found: 'pruned'; readonly oldest: number }
   | { readonly found: 'no-version' }
   | { readonly found: 'no-workflow' };
 
-/** State of the store, for health and operators. No secrets. */
+/** State of the store, for health checks and operators. Contains no secrets. */
 export interface StorageReport {
   readonly reachable: boolean;
   readonly latencyMs: number | null;
   /** Loss after a crash of the store: 'none', 'at most 1 s', 'everything', … */
   readonly durability: string;
-  /** Each a sentence for the operator; empty when all is well. */
+  /** Sentences for the operator; empty when all is well. */
   readonly warnings: readonly string[];
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** 'gone': a failover has lost the write. */
+/** 'gone': a failover lost the write. */
 export type Confirmation = 'confirmed' | 'unconfirmed' | 'gone';
 
 /** Metrics of an engine. */
@@ -80,7 +80,7 @@ export interface EngineObserver {
   read(count: number): void;
   expired(count: number): void;
   conflict(): void;
-  /** A commit was repeated: after a lost answer, or because another writer came first. */
+  /** A commit was repeated after a lost answer, or after a conflict with another writer. */
   retried(why: 'lost-answer' | 'conflict'): void;
 }
 
@@ -95,7 +95,7 @@ export const silentObserver: EngineObserver = {
 
 /** Settings of every engine. */
 export interface EngineOptions {
-  /** Time to live of a new workflow whose writer said 'keep', and of an adopted one without any. */
+  /** Time to live of a new workflow with ttl 'keep', and of an adopted one without any. */
   readonly defaultTtlMs: number;
   readonly maxStateBytes: number;
   /** Earlier versions kept per workflow, by count and by bytes of their states; 0 keeps none. */
@@ -105,7 +105,7 @@ export interface EngineOptions {
   readonly feed?: FeedOptions;
 }
 
-/** Limits of a tenant's feed; engines may keep somewhat more. */
+/** Limits of a tenant's feed; engines may keep slightly more. */
 export interface FeedOptions {
   readonly mostEvents: number;
   readonly maxAgeMs: number;
@@ -114,13 +114,13 @@ export interface FeedOptions {
 export const DEFAULT_FEED: FeedOptions = { mostEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
 
 export interface TaskOptions {
-  /** Open tasks of one queue. */
+  /** Maximum open tasks of one queue. */
   readonly mostOpen: number;
-  /** How long done and cancelled tasks are kept with their results. */
+  /** Retention of done and cancelled tasks with their results. */
   readonly resultMs: number;
-  /** How long progress events are kept after the end of the task. */
+  /** Retention of progress events after the end of the task. */
   readonly progressMs: number;
-  /** Dead tasks are kept so long, and so many of a queue. */
+  /** Retention of dead tasks, and their maximum number per queue. */
   readonly deadMs: number;
   readonly mostDead: number;
 }
@@ -128,45 +128,46 @@ export interface TaskOptions {
 /** Subject of a hint. */
 export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}` | 'feed';
 
-/** One thing that happened, as the feed shows it. */
+/** One event of a tenant's feed. */
 export interface FeedEvent {
   /** Unique and sortable within the tenant; see event-id.ts. */
   readonly id: string;
   readonly type: string;
   /**
-   * What it is about: of a workflow `id`, `version` and `inc` (its end by time has the id alone); of a task `id`, `queue` and perhaps
-   * `workflow`; of a message `channel` and `payload`, which is JSON text.
+   * Of a workflow: `id`, `version` and `inc`; an expiry has `id` alone. Of a task: `id`, `queue`, perhaps `workflow`.
+   * Of a message: `channel` and `payload`, which is JSON text.
    */
   readonly fields: Readonly<Record<string, string>>;
 }
 
 /**
- * The only door to stored data, and `commit` the only way anything changes. Correct means: passes test/contract.
+ * The only access to stored data. Apart from `moving`, workflows change only through `commit`.
+ * Correct means: passes test/contract.
  *
- * Common to all methods: nothing of one tenant is visible to another; an expired workflow is absent everywhere, swept or not;
+ * Common to all methods: data of one tenant is invisible to others. An expired workflow is absent, swept or not.
  * @throws StoreUnavailableError when the store cannot answer.
  */
 export abstract class Engine {
-  /** Where answers come from now. */
+  /** Current source of answers. */
   abstract readonly storage: 'redis' | 'memory' | 'detached';
   abstract readonly tasks: TaskQueues;
-  /** Records as they are, out of this store and into it. */
+  /** Export and import of unchanged records. */
   abstract readonly moving: Moving;
 
-  /** Which store served a request that started at `startedAt` (performance.now()). */
+  /** Store that served a request that started at `startedAt` (performance.now()). */
   storageSince(_startedAt: number): string {
     return this.storage;
   }
 
-  /** Undefined when the workflow was never created, was deleted, or has expired. */
+  /** Undefined if the workflow was never created, was deleted, or has expired. */
   abstract find(tenant: string, id: string): Promise<WorkflowRecord | undefined>;
 
   /** One answer for each id, in order. */
   abstract findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]>;
 
   /**
-   * Ordered by the sort time, then by id in the same direction. On an unchanged set, following `next` shows every workflow
-   * exactly once; on a changing one, every workflow that was there throughout at least once.
+   * Ordered by the sort time, then by id in the same direction. If nothing changes, following `next` shows every
+   * workflow exactly once. Otherwise every workflow that exists throughout is shown at least once.
    */
   abstract list(tenant: string, query: ListQuery): Promise<ListPage>;
 
@@ -182,27 +183,29 @@ export abstract class Engine {
   abstract findVersion(tenant: string, id: string, version: number): Promise<VersionLookup>;
 
   /**
-   * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, sizes, the lease of `ack`, then
-   * the expectations of puts, patches, deletes and touches, then the limits of the queues.
+   * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, sizes,
+   * lease of `ack`, expectations of puts, patches, deletes and touches, limits of the queues.
+   * After any error except OutcomeUnknownError, nothing has changed.
    * @throws LeaseLostError, TaskCancelledError or TaskNotFoundError for `ack`; QueueFullError; TooManyTasksError.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
-   * @throws VersionConflictError when an expectation does not hold; WorkflowNotFoundError when a part without expectation needs a workflow
-   * that is not there. @throws StateTooLargeError, and whatever an edit throws. After any of these nothing has changed.
-   * @throws ConflictNotFoundError for a conflict record to be resolved that does not exist; nothing has changed.
-   * @throws KeptAsConflictError when the key is that of a commit that was kept as a conflict.
-   * @throws StoreFullError; nothing has changed.
+   * @throws VersionConflictError when an expectation does not hold.
+   * @throws WorkflowNotFoundError when a part without expectation needs a workflow that does not exist.
+   * @throws StateTooLargeError, and any error of an edit.
+   * @throws ConflictNotFoundError when a conflict record to resolve does not exist.
+   * @throws KeptAsConflictError when the commit with this key was kept as a conflict.
+   * @throws StoreFullError
    * @throws OutcomeUnknownError when the answer was lost and could not be found again.
    */
   abstract commit(tenant: string, commit: Commit): Promise<Outcome>;
 
   /**
-   * Outcome of a commit with this key, if it was applied. Read before anything else for a request with a client's key.
-   * Only a repeated commit gives a claimed task again.
+   * Outcome of a commit with this key, if it was applied. A request with a client's key reads it first.
+   * Only a repeated commit returns a claimed task again.
    * @throws IdempotencyMismatchError when the key is known with another fingerprint.
    */
   abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
 
-  /** Conflict records. `before` is exclusive. A workflow that does not exist has an empty page. */
+  /** Conflict records. `before` is exclusive. An unknown workflow has an empty page. */
   abstract listConflicts(
     tenant: string,
     id: string,
@@ -212,37 +215,37 @@ export abstract class Engine {
   abstract findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined>;
 
   /**
-   * Calls `listener` soon after any write, delete or expiry of the workflow, whenever a task may have become ready in the queue, or
-   * after any step of the task, after new notices on the board, or after any event of the feed, by any replica. A hint, at least once, possibly late: the
-   * listener reads again. Returns how to stop.
+   * Calls `listener` soon after a change by any replica. Workflow: write, delete or expiry. Queue: a task may be ready.
+   * Task: any step. Board: new notices. Feed: any event.
+   * A hint comes at least once, possibly late; the listener reads again. Returns the function that unsubscribes.
    */
   abstract onChange(tenant: string, topic: Topic, listener: () => void): () => void;
 
   /**
-   * What happened behind `after` (from the oldest that is kept without it), in order. Every version, delete and expiry of a workflow,
-   * every transition of a task and every message is there once.
-   * @throws FeedTrimmedError when events behind `after` may be gone already.
-   * @throws FeedResetError when there is no such place in this feed: the store is another one, or lost its latest events.
+   * Events after `after`, or from the oldest kept event without it, in order. Every version, delete and expiry of a
+   * workflow, every transition of a task and every message occurs once.
+   * @throws FeedTrimmedError when events after `after` may no longer be kept.
+   * @throws FeedResetError when `after` is not in this feed: the store is another one, or lost its latest events.
    */
   abstract readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]>;
 
-  /** End of the feed; reading behind it gives the events from now on, also while the feed is empty. */
+  /** End of the feed, also of an empty one. Reading after it gives later events only. */
   abstract lastEventId(tenant: string): Promise<string>;
 
-  /** Empty if nothing was ever written to it. */
+  /** Empty if the board was never written. */
   abstract readBoard(tenant: string, board: string): Promise<Board>;
 
-  /** Removes expired data, up to a limit; returns the number of workflows. Engines also sweep by themselves. */
+  /** Removes expired data, up to a limit. Returns the number of workflows. Engines also sweep by themselves. */
   abstract sweep(): Promise<number>;
 
   abstract inspect(): Promise<StorageReport>;
 
-  /** Why no replica can confirm a write; undefined if one can. */
+  /** Reason why no replica can confirm a write; undefined if one can. */
   get unconfirmable(): string | undefined {
     return 'The embedded engine keeps one copy, on one disk';
   }
 
-  /** Waits, for a bounded time, until a replica has what was written under a once key. @throws DurabilityUnavailableError */
+  /** Waits, with a timeout, until a replica has the write of a once key. @throws DurabilityUnavailableError */
   confirm(_tenant: string, _onceKey: string): Promise<Confirmation> {
     return Promise.reject(new DurabilityUnavailableError(this.unconfirmable ?? 'No replica can confirm it'));
   }

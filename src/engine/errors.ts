@@ -3,13 +3,13 @@ import type { ConflictName, Part } from './commit.js';
 import { etagOf, type WorkflowMeta } from './records/workflow-meta.js';
 import type { TaskStatus } from './task.js';
 
-/** Which part of a commit was refused. */
+/** Refused part of a commit. */
 export interface FailedPart {
   readonly part: Part;
   readonly index: number;
 }
 
-/** Notes the part of a commit in the error with which `run` refuses it. */
+/** Runs `run`; adds the part of the commit to an error. */
 export function asPart<T>(part: Part, index: number, run: () => T): T {
   try {
     return run();
@@ -71,7 +71,7 @@ export class IdempotencyMismatchError extends ServiceError {
   }
 }
 
-/** The key of a state holds a value of another program that is not JSON. */
+/** Another program wrote a value that is not JSON under the key of a state. */
 export class StateNotJsonError extends ServiceError {
   readonly code = 'STATE_NOT_JSON';
 
@@ -90,7 +90,7 @@ export class StoreUnavailableError extends ServiceError {
   }
 }
 
-/** No connection to the store answers. Nothing was sent that changes anything. */
+/** No connection to the store answers. No write was sent. */
 export class StoreAwayError extends StoreUnavailableError {}
 
 /** The store is unreachable, and this replica has no held copy to answer from. `because` says why. */
@@ -103,7 +103,7 @@ export class NotHeldError extends ServiceError {
   }
 }
 
-/** The limit of writes that may wait for the store is reached. */
+/** The backlog of writes for the unreachable store is full. */
 export class DetachedFullError extends ServiceError {
   readonly code = 'STORE_FULL';
   override readonly retryAfterSeconds = 5;
@@ -113,7 +113,7 @@ export class DetachedFullError extends ServiceError {
   }
 }
 
-/** A commit with this key was acknowledged while the store was unreachable, and kept as a conflict when it was drained. */
+/** The commit with this key was acknowledged while detached. The drain kept it as a conflict. */
 export class KeptAsConflictError extends ServiceError {
   readonly code = 'KEPT_AS_CONFLICT';
 
@@ -164,7 +164,7 @@ export class DurabilityUnavailableError extends ServiceError {
   }
 }
 
-/** Applied, but no replica has acknowledged it yet. */
+/** The write is applied, but no replica has acknowledged it yet. */
 export class WriteUnconfirmedError extends ServiceError {
   readonly code = 'WRITE_UNCONFIRMED';
   override readonly retryAfterSeconds = 1;
@@ -178,7 +178,7 @@ export class WriteUnconfirmedError extends ServiceError {
   }
 }
 
-/** Events behind the requested one are no longer kept, so the reader would miss some. */
+/** Events after the requested one are no longer kept, so the reader would miss some. */
 export class FeedTrimmedError extends ServiceError {
   readonly code = 'FEED_TRIMMED';
 
@@ -206,7 +206,7 @@ export class TaskNotFoundError extends ServiceError {
   }
 }
 
-/** The token is not that of the current delivery: another one has begun, or the task has ended. */
+/** The token is not that of the current delivery: another delivery began, or the task ended. */
 export class LeaseLostError extends ServiceError {
   readonly code = 'LEASE_LOST';
 
@@ -231,7 +231,7 @@ export class TaskEndedError extends ServiceError {
   }
 }
 
-/** The queue takes tasks again when some have ended. Nothing was changed. */
+/** The queue accepts tasks again when some have ended. Nothing was changed. */
 export class QueueFullError extends ServiceError {
   readonly code = 'QUEUE_FULL';
   override readonly retryAfterSeconds = 5;
@@ -241,7 +241,7 @@ export class QueueFullError extends ServiceError {
   }
 }
 
-/** More open tasks than one step can cancel. */
+/** The workflow has more open tasks than one commit can cancel. */
 export class TooManyTasksError extends ServiceError {
   readonly code = 'TOO_MANY_TASKS';
 

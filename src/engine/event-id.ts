@@ -1,7 +1,7 @@
 /**
- * Where an event stands: its time, its number among the events of one millisecond, and the epoch of the feed it belongs to. Padded,
- * so that the ids of an epoch sort as texts in the order of the feed. Another epoch is another feed: the store was emptied or
- * replaced in between.
+ * Position of an event: its time, its number among the events of one millisecond, and the epoch of its feed.
+ * The number is padded, so that ids of one epoch sort as text in the order of the feed.
+ * Another epoch is another feed: the store was emptied or replaced.
  */
 export interface EventPlace {
   readonly ms: number;
@@ -16,7 +16,7 @@ export function eventIdOf({ ms, count, epoch }: EventPlace): string {
   return `${ms}-${String(count).padStart(COUNT_DIGITS, '0')}-${epoch}`;
 }
 
-/** Undefined for a text that no feed has ever given out. */
+/** Undefined for a text that is not an event id. */
 export function placeOf(id: string): EventPlace | undefined {
   const found = EVENT_ID.exec(id);
   if (found === null) return undefined;
@@ -28,9 +28,9 @@ export function eventTimeMs(id: string): number {
   return placeOf(id)?.ms ?? 0;
 }
 
-/** Of two ids of one epoch. */
+/** Whether `id` comes after `other`, for ids of one epoch. */
 export function isBehind(id: string, other: string): boolean {
-  // Nearly all have the same length; then texts compare as the numbers in them.
+  // Ids of equal length, as nearly all are, compare as text.
   if (id.length === other.length) return id > other;
   const [a, b] = [placeOf(id), placeOf(other)];
   if (a === undefined || b === undefined) return id > other;

@@ -1,7 +1,7 @@
 import type { Commit } from './commit.js';
 import { Engine, type Filter, type ListQuery } from './engine.js';
 
-/** An engine of which each call is answered by another one. Subclasses say by which and when, and what they answer themselves. */
+/** Forwards calls to another engine. Subclasses choose which and when, and may answer some calls themselves. */
 export abstract class ForwardedEngine extends Engine {
   protected abstract forward<T>(run: (engine: Engine) => Promise<T>): Promise<T>;
 

@@ -2,10 +2,10 @@ import type { Once } from './commit.js';
 import type { Claim, TaskStep } from './task.js';
 import { TaskQueues, type DeadSelection, type ReplayOptions } from './task-queues.js';
 
-/** Runs a call on the queues that answer it, now or later. */
+/** Runs a call on the queues of the current engine, now or later. */
 export type ForwardTasks = <T>(run: (tasks: TaskQueues) => Promise<T>) => Promise<T>;
 
-/** Task queues of which each call is answered by other ones. */
+/** Forwards each call to the task queues of another engine. */
 export class ForwardedTasks extends TaskQueues {
   constructor(private readonly forward: ForwardTasks) {
     super();

@@ -8,10 +8,10 @@ export type Kept =
   | { readonly is: 'step'; readonly task: TaskRecord; readonly eventId?: string }
   | { readonly is: 'dead'; readonly ids: readonly string[] };
 
-/** Which token a claim gave out for a task. */
+/** Token that a claim issued for a task. */
 export type Lent = readonly [id: string, token: string];
 
-/** Moves with the records, so that a retry after the move is still one. */
+/** Outcome that moves with the records, so that a retry after the move is recognised. */
 export interface MovedOutcome {
   readonly key: string;
   readonly fingerprint: string;

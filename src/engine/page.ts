@@ -1,17 +1,17 @@
 import type { ListPosition } from './engine.js';
 
-/** What both engines mean by a page. */
+/** Rules of paging for both engines. */
 
-/** Bytes of states on one page; it may then be shorter than its limit. */
+/** Maximum bytes of states on one page, which may make it shorter than its limit. */
 export const PAGE_BYTES = 8 * 1024 * 1024;
 
-/** Up to here, ids with a prefix are collected and sorted; a larger set is walked in order and filtered. */
+/** Up to this number, ids with a prefix are collected and sorted; a larger set is walked in order and filtered. */
 export const FEW_IDS = 1000;
 
-/** Behind every id with the same score: ids end before this character. */
+/** Sorts after every id with the same score: ids use lower characters only. */
 export const LAST_ID = '\u007f';
 
-/** How many of what was found make a page: by count, and by bytes when the states come along; at least one. */
+/** Number of found items that fit a page: by count, and by bytes if states are included; at least one. */
 export function fitting(bytesOfEach: readonly number[], limit: number, includeState: boolean): number {
   const most = Math.min(bytesOfEach.length, limit);
   if (!includeState) return most;
@@ -23,7 +23,7 @@ export function fitting(bytesOfEach: readonly number[], limit: number, includeSt
   return most;
 }
 
-/** Where the next page begins: `behind` the last item shown, or at the start of the rising walk; see ListPosition. */
+/** Start of the next page: `behind`, the last item shown, or the start of the rising walk; see ListPosition. */
 export function nextPosition(
   behind: Pick<ListPosition, 'atMs' | 'id'> | undefined,
   walk: { readonly sinceMs: number | undefined; readonly isRising: boolean; readonly newestMs: number | undefined },

@@ -41,7 +41,7 @@ export async function storeEngine(
   return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
 }
 
-/** Entries from before the fallback was switched off must not be forgotten silently. */
+/** Logs entries that wait from before the fallback was switched off. */
 async function warnOfWaiting(dataDir: string): Promise<void> {
   if (!LmdbDetachedJournal.isIn(dataDir)) return;
   const journal = await LmdbDetachedJournal.open(dataDir);

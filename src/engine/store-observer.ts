@@ -1,7 +1,7 @@
 import type { DetachedObserver } from './detached/detached-observer.js';
 import type { EngineObserver } from './engine.js';
 
-/** Told what the engine, the detached mode and the circuit breaker do. Metrics implement it. Also the injection token. */
+/** Metrics of the engine, the detached mode and the circuit breaker. Also the injection token. */
 export abstract class StoreObserver implements EngineObserver, DetachedObserver {
   abstract readonly command: EngineObserver['command'];
   abstract readonly written: EngineObserver['written'];

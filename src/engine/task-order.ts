@@ -1,6 +1,6 @@
 import { isOpen, type TaskRecord } from './task.js';
 
-/** Open tasks, newest first, then ended ones, last ended first; those of one moment by their ids. */
+/** Open tasks, newest first; then ended ones, last ended first. Ids break ties. */
 export function openFirst(tasks: readonly TaskRecord[], limit: number): readonly TaskRecord[] {
   const latest = (at: (task: TaskRecord) => number) => (a: TaskRecord, b: TaskRecord) =>
     at(b) - at(a) || (a.id < b.id ? -1 : 1);

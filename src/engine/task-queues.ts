@@ -5,14 +5,14 @@ import type { QueueFields, QueueRate, QueueTotal } from './records/queue-fields.
 
 export interface Claimed {
   readonly tasks: readonly ClaimedTask[];
-  /** How long until something may become ready by itself; null when nothing will. */
+  /** Time until a task may become ready by itself; null if none will. */
   readonly nextDueInMs: number | null;
   readonly isPaused: boolean;
 }
 
 export interface Stepped {
   readonly task: TaskRecord;
-  /** Of a progress event. */
+  /** Id of a progress event. */
   readonly eventId?: string;
   /** The step had been done before, under the same key. */
   readonly replayed: boolean;
@@ -21,20 +21,20 @@ export interface Stepped {
 export interface QueueRecord extends QueueFields {
   readonly name: string;
   readonly totals: Readonly<Record<QueueTotal, number>>;
-  /** How many of each in the last minute, about. */
+  /** Approximate counts of the last minute. */
   readonly perMinute: Readonly<Record<QueueRate, number>>;
-  /** Workers that have asked for tasks lately, and how many tasks each has in hand. */
+  /** Workers with a recent claim, and the number of tasks leased to each. */
   readonly workers: readonly { readonly name: string; readonly seenAtMs: number; readonly leased: number }[];
 }
 
-/** From what was counted in this minute and in the one before it, by how much of this one is over. */
+/** Sliding rate: the count of this minute, plus that of the one before by its share of the last 60 s. */
 export function perMinute(before: number, current: number, now: number): number {
   const left = 1 - (now % MINUTE_MS) / MINUTE_MS;
   return Math.round((before * left + current) * 10) / 10;
 }
 
 export interface ProgressEvent {
-  /** Counts from 1. */
+  /** Number of the event within its task, from 1. */
   readonly id: number;
   readonly atMs: number;
   readonly event: string;
@@ -42,13 +42,13 @@ export interface ProgressEvent {
 
 export interface Progress {
   readonly events: readonly ProgressEvent[];
-  /** The task has ended, so no more will follow. */
+  /** The task has ended; no more events follow. */
   readonly isOver: boolean;
-  /** Oldest that is still kept; null without any. */
+  /** Id of the oldest kept event; null without any. */
   readonly oldest: number | null;
 }
 
-/** The dead tasks that something was done to. */
+/** Dead tasks that were replayed or purged. */
 export interface Chosen {
   readonly ids: readonly string[];
   readonly replayed: boolean;
@@ -56,41 +56,44 @@ export interface Chosen {
 
 export interface ReplayOptions {
   readonly resetAttempts: boolean;
-  /** The tasks become ready one after the other within this time. */
+  /** Time over which the tasks become ready, one after the other. */
   readonly spreadMs: number;
 }
 
-/** Which dead tasks. */
 export type DeadSelection = { readonly ids: readonly string[] } | { readonly max: number };
 
 /**
- * Tasks in queues, beside the parts of a commit that end (`ack`), create (`enqueue`) and claim (`claim`) them. Correct means: passes
- * test/contract. Each step is atomic and happens once, like a commit.
+ * Tasks in queues. Commits also end (`ack`), create (`enqueue`) and claim (`claim`) tasks.
+ * Each step is atomic and happens once, like a commit. Correct means: passes test/contract.
  *
- * Common to all methods: a task whose time is over is absent; @throws StoreUnavailableError when the store cannot answer.
+ * Common to all methods: a task past its retention is absent.
+ * @throws StoreUnavailableError when the store cannot answer.
  */
 export abstract class TaskQueues {
   /**
-   * Leases the first tasks of the queue. A claim whose key is known gives the same tasks and tokens again, as far as the leases
-   * are still its own, until they would have ended without being renewed; otherwise it is a new one. Tasks that have become due, and those whose lease has run out, are put right on the way.
+   * Leases the first tasks of the queue, after handling due tasks and expired leases.
+   * A known key returns the same tasks and tokens, as far as their leases are still its own; if none is, the claim is
+   * new. The key is kept until the leases would have ended without renewal.
    */
   abstract claim(tenant: string, claim: Claim, key: string): Promise<Claimed>;
 
   /**
-   * @throws TaskNotFoundError @throws LeaseLostError when the token is not that of the current delivery; nothing has changed.
-   * @throws TaskCancelledError when the task was cancelled under the holder; @throws TaskEndedError when a task to be cancelled has ended.
+   * @throws TaskNotFoundError
+   * @throws LeaseLostError when the token is not that of the current delivery; nothing has changed.
+   * @throws TaskCancelledError when the leased task was cancelled.
+   * @throws TaskEndedError when a task to be cancelled has ended.
    */
   abstract step(tenant: string, step: TaskStep, once: Once): Promise<Stepped>;
 
   abstract find(tenant: string, id: string): Promise<TaskDetail | undefined>;
 
-  /** Tasks that name the workflow: open ones, newest first, then ended ones that are still kept, last ended first. */
+  /** Tasks of the workflow: open ones, newest first; then kept ended ones, last ended first. */
   abstract listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]>;
 
-  /** The last ended first. */
+  /** Dead tasks, last ended first. */
   abstract listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]>;
 
-  /** Dead tasks become ready again, or delayed over `spreadMs`. */
+  /** Makes dead tasks ready again, or delayed over `spreadMs`. */
   abstract replayDead(
     tenant: string,
     queue: string,
@@ -102,15 +105,15 @@ export abstract class TaskQueues {
   /** Removes dead tasks with everything that belongs to them. */
   abstract purgeDead(tenant: string, queue: string, which: DeadSelection, once: Once): Promise<Chosen>;
 
-  /** A paused queue takes tasks in and gives none out. */
+  /** A paused queue accepts tasks and leases none. */
   abstract pause(tenant: string, queue: string, isPaused: boolean): Promise<void>;
 
-  /** In the order of their names. */
+  /** Names of the queues, sorted. */
   abstract listQueues(tenant: string): Promise<readonly string[]>;
 
-  /** A queue nobody has used is empty. */
+  /** An unknown queue is empty. */
   abstract findQueue(tenant: string, name: string): Promise<QueueRecord>;
 
-  /** Events behind `after`, oldest first; undefined when there is no such task. */
+  /** Events after `after`, oldest first; undefined if the task does not exist. */
   abstract readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined>;
 }

@@ -13,7 +13,7 @@ import {
 
 export type { StoredTask, TaskFailure, TaskRecord, TaskStatus };
 
-/** Statuses of a task that somebody still has to do; such a task keeps its workflow from expiring. */
+/** An open task keeps its workflow from expiring. */
 export function isOpen(status: TaskStatus): boolean {
   return status === 'ready' || status === 'delayed' || status === 'leased';
 }
@@ -22,15 +22,15 @@ type Given = FieldsWith<'given'>;
 type Optional = { readonly [N in keyof Given as null extends Given[N] ? N : never]?: Given[N] | undefined };
 type Required = { readonly [N in keyof Given as null extends Given[N] ? never : N]: Given[N] };
 
-/** A task to be put into a queue: what its maker gives. The engine never looks into payload and headers; both are JSON text. */
+/** A task to enqueue. `payload` and `headers` are JSON text, which the engine never parses. */
 export interface NewTask extends Required, Optional {
   readonly id: string;
   readonly payload: string;
   readonly headers: string;
   readonly start: { readonly delayMs: number } | { readonly atMs: number };
-  /** When it is not worth starting any more. */
+  /** A task that was not started by then ends as expired. */
   readonly expires: { readonly atMs: number } | { readonly afterDueMs: number };
-  /** While the key is kept, another task with it is not created. */
+  /** While the key is kept, no other task with it is created. */
   readonly dedupe?: { readonly key: string; readonly keepMs: number };
 }
 
@@ -40,7 +40,7 @@ const EMPTY = Object.fromEntries(
   Object.entries(TASK_FIELDS).map(([name, field]) => [name, nothingIn(field)]),
 ) as unknown as StoredTask;
 
-/** A task as it begins. Its place in the queue is the engine's to give. */
+/** A new task. The engine sets its place in the queue. */
 export function begunTask(task: NewTask, now: number): StoredTask {
   const { id, headers, start, expires, dedupe } = task;
   const dueAtMs = 'atMs' in start ? start.atMs : now + start.delayMs;
@@ -66,11 +66,11 @@ export interface TaskDetail extends TaskRecord {
   /** Undefined once the task is done or cancelled. */
   readonly payload: string | undefined;
   readonly result: string | undefined;
-  /** The last ones, oldest first. */
+  /** Last failures, oldest first. */
   readonly failures: readonly TaskFailure[];
 }
 
-/** A task in the hands of a worker. The token is the only proof of it, and is new for every delivery. */
+/** A leased task. The token is the only proof of the lease, and is new for every delivery. */
 export interface ClaimedTask extends Omit<FieldsWith<'claimed'>, 'token' | 'leaseEndsAtMs'> {
   readonly token: string;
   readonly leaseEndsAtMs: number;
@@ -81,13 +81,13 @@ export interface ClaimedTask extends Omit<FieldsWith<'claimed'>, 'token' | 'leas
 export interface Claim {
   readonly queue: string;
   readonly worker: string;
-  /** Undefined: what each task says. */
+  /** Undefined: the `leaseMs` of each task. */
   readonly leaseMs: number | undefined;
-  /** One for each task that may be claimed; chosen by the caller, so that an engine draws no random numbers. */
+  /** One for each task that may be claimed. Chosen by the caller: engines draw no random numbers. */
   readonly tokens: readonly string[];
 }
 
-/** What makes a task done: the token of its current lease, and the result as JSON text. */
+/** Makes a task done. `token` is that of its current lease, `result` is JSON text. */
 export interface Ack {
   readonly taskId: string;
   readonly token: string;
@@ -101,7 +101,7 @@ export interface Message {
   readonly payload: string;
 }
 
-/** What happens to one task outside of a commit. */
+/** Change of one task outside of a commit. */
 export type TaskStep =
   | { readonly kind: 'extend'; readonly id: string; readonly token: string; readonly leaseMs: number | undefined }
   | {
@@ -117,16 +117,16 @@ export type TaskStep =
       readonly token: string;
       readonly error: { readonly code: string; readonly message: string };
       readonly isRetryable: boolean;
-      /** Instead of the back-off. */
+      /** Replaces the back-off. */
       readonly retryAfterMs?: number;
-      /** What the back-off is multiplied with, so that tasks that failed together do not come back together. */
+      /** Factor of the back-off, so that tasks that failed together are not retried together. */
       readonly jitter: number;
     }
   | { readonly kind: 'release'; readonly id: string; readonly token: string }
-  /** A leased task is only asked to stop, unless forced. */
+  /** Unless forced, a leased task is only asked to stop. */
   | { readonly kind: 'cancel'; readonly id: string; readonly reason: string | undefined; readonly isForced: boolean };
 
-/** The part of a place that says when, among those of its priority. */
+/** Sequence part of a place: the order within its priority. */
 export function sequenceOf(place: number): number {
   return place % PLACES_PER_PRIORITY;
 }

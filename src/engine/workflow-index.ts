@@ -6,7 +6,7 @@ import type { IndexValues } from './commit.js';
 
 const MAX_VALUE_LENGTH = 256;
 
-/** The fields of a state by which workflows can be found: JSON Pointers, each named by its last segment. */
+/** Indexed fields of states: JSON Pointers, each named by its last segment. */
 export class WorkflowIndex {
   readonly fields: readonly string[];
   readonly #tokens: readonly (readonly string[])[];
@@ -18,7 +18,7 @@ export class WorkflowIndex {
     this.fields = this.#tokens.map((tokens) => tokens.at(-1) ?? '');
   }
 
-  /** Where the indexed fields are, below `prefix`; for callers that scan a larger document anyway. */
+  /** Paths of the indexed fields below `prefix`, for callers that scan a larger document anyway. */
   below(prefix: readonly string[]): readonly (readonly string[])[] {
     return this.#tokens.map((tokens) => [...prefix, ...tokens]);
   }
@@ -34,18 +34,18 @@ export class WorkflowIndex {
     return values;
   }
 
-  /** For a text that was validated as part of a larger one. */
+  /** Without validation: the text was validated as part of a larger one. */
   ofValidState(text: string): IndexValues {
     return this.ofSlices(text, findValues(text, this.#pointers));
   }
 
-  /** Validates the text on the way. @throws InvalidJsonError */
+  /** Also validates the text. @throws InvalidJsonError */
   ofState(text: string): IndexValues {
     return this.ofSlices(text, scanJson(text, { find: this.#pointers }).found);
   }
 }
 
-/** Strings, numbers and booleans are indexed as text, so that a query string can name them; everything else is not. */
+/** Only strings, numbers and booleans are indexed: as text, so that a query string can name them. */
 function indexText(text: string, { start, end, kind }: JsonSlice): string | undefined {
   const raw = text.slice(start, end);
   switch (kind) {

@@ -1,30 +1,30 @@
 import type { Moved, MovedTask, MovedWorkflow } from './moved.js';
 import { coreOf, lastMomentOf, queueStamp, stampOf, taskStamp, type StampedTask } from './stamp.js';
 
-/** What to do when the store has another record under the id, and neither follows from the other. */
+/** Action when the store has another record under the id that the new one does not follow from. */
 export const ON_CONFLICT = ['skip', 'newer', 'fail'] as const;
 export type OnConflict = (typeof ON_CONFLICT)[number];
 
 export interface ArrivalOptions {
   readonly onConflict: OnConflict;
-  /** The stamp of what may be replaced without a question: what the caller itself has brought here before. */
+  /** Stamp of a record that may be replaced without conflict: the one that the caller imported before. */
   readonly replaces?: string;
-  /** Only say what would become of it. */
+  /** Report the result without writing. */
   readonly isDryRun?: boolean;
 }
 
 /**
- * created: there was nothing; updated: what was there was brought up to date; same: it was there already; kept: what was there stays
- * (skip, or newer); conflict: it would have been a conflict, nothing was done; expired: its time is over.
+ * created: no record existed; updated: the existing record is replaced; same: the existing record is equal;
+ * kept: the existing record stays (skip, or newer); conflict: nothing is done; expired: the new record has expired.
  */
 export type Arrived = 'created' | 'updated' | 'same' | 'kept' | 'conflict' | 'expired';
 
-/** What is there already, as far as an arrival asks. */
+/** Fields of the existing workflow that decide an arrival. */
 export interface CurrentWorkflow extends Pick<MovedWorkflow, 'incarnation' | 'version' | 'updatedAtMs'> {
   readonly stamp: string;
 }
 
-/** scripts/move-workflow.lua decides the same. */
+/** Same rules as scripts/move-workflow.lua. */
 export function decideWorkflow(
   record: MovedWorkflow,
   current: CurrentWorkflow | undefined,
@@ -39,13 +39,13 @@ export function decideWorkflow(
   return afterConflict(onConflict, record.updatedAtMs > current.updatedAtMs);
 }
 
-/** What is there is one of the versions that led to the record. */
+/** The existing version is in the history of the record. */
 function isAncestor({ incarnation, version, updatedAtMs }: CurrentWorkflow, record: MovedWorkflow): boolean {
   if (incarnation !== record.incarnation || version >= record.version) return false;
   return record.history.some((earlier) => earlier.version === version && earlier.updatedAtMs === updatedAtMs);
 }
 
-/** scripts/move-task.lua decides the same. */
+/** Same rules as scripts/move-task.lua. */
 export function decideTask(
   record: MovedTask,
   current: StampedTask | undefined,
@@ -60,7 +60,7 @@ export function decideTask(
   return afterConflict(onConflict, lastMomentOf(record) > lastMomentOf(current));
 }
 
-/** A pause is never lost: of two that differ, only the one that would end a pause needs permission. */
+/** A pause is never lost: only an arrival that would end one can conflict. */
 export function decideQueue(
   isPaused: boolean,
   wasPaused: boolean | undefined,

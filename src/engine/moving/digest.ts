@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Moved, MovedTask, MovedVersion } from './moved.js';
 
-/** Digest of a whole record, the same from every store: equal digests mean equal records, byte for byte. */
+/** Digest of a whole record, the same in every store. Equal digests mean equal records, byte for byte. */
 export function digestOf(record: Moved): string {
   return digest(JSON.stringify(canonical(record)));
 }
@@ -21,7 +21,7 @@ function canonical(record: Moved): readonly unknown[] {
   }
 }
 
-/** Sorted by name, so that the order is the same from every engine. */
+/** Fields are sorted by name, so that every engine has the same order. */
 function ofTask({ kind, payload, result, failures, events, ...fields }: MovedTask): readonly unknown[] {
   return [
     kind,

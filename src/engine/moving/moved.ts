@@ -15,12 +15,12 @@ export interface MovedWorkflow extends StoredMeta, MovedVersion {
   readonly history: readonly MovedVersion[];
 }
 
-/** A task with everything that belongs to it. Its headers are '{}' once the payload is gone. */
+/** A task with everything that belongs to it. `headers` is '{}' once the payload is removed. */
 export interface MovedTask extends StoredTask {
   readonly kind: 'task';
   readonly payload: string | null;
   readonly result: string | null;
-  /** Progress events that are still kept. */
+  /** Kept progress events. */
   readonly events: readonly ProgressEvent[];
 }
 

@@ -3,8 +3,8 @@ import { fieldText, namesWith, type FieldsWith } from '../records/task-fields.js
 import type { Moved, MovedQueue, MovedWorkflow } from './moved.js';
 
 /**
- * A short text that is another one whenever the record is: cheap to list, so that two stores can be compared without reading their
- * states. scripts/modules/moving.lua makes the same from what is in Redis.
+ * A short text that changes with the record. Stores are compared by stamps, without reading their states.
+ * scripts/modules/moving.lua makes the same stamps in Redis.
  */
 export function stampOf(record: Moved): string {
   switch (record.kind) {
@@ -19,7 +19,7 @@ export function stampOf(record: Moved): string {
 
 type StampedWorkflow = Pick<MovedWorkflow, 'incarnation' | 'version' | 'updatedAtMs' | 'ttlMs' | 'deadlineMs'>;
 
-/** The deadline last, for it alone moves without a write: see `coreOf`. */
+/** The deadline comes last, because it alone changes without a write; see `coreOf`. */
 export function workflowStamp(
   { incarnation, version, updatedAtMs, ttlMs, deadlineMs }: StampedWorkflow,
   historyCount: number,
@@ -27,7 +27,7 @@ export function workflowStamp(
   return `${incarnation}-${version} ${updatedAtMs} ${ttlMs ?? '-'} ${historyCount} ${deadlineMs ?? '-'}`;
 }
 
-/** The stamp of a workflow without its deadline, which tasks that come and go take away and give back. */
+/** The stamp of a workflow without its deadline, which open tasks remove and ended tasks restore. */
 export function coreOf(stamp: string): string {
   const end = stamp.lastIndexOf(' ');
   return end < 0 ? stamp : stamp.slice(0, end);
@@ -37,18 +37,18 @@ export function queueStamp({ isPaused }: Pick<MovedQueue, 'isPaused'>): string {
   return isPaused ? 'paused' : 'open';
 }
 
-/** Everything about a task that changes. */
+/** Fields of a task that change. */
 export type StampedTask = FieldsWith<'stamp'>;
 const STAMPED = namesWith('stamp');
 
-/** The same as `stamp` in scripts/task-fields-lua.ts. */
+/** Same result as `stamp` in scripts/task-fields-lua.ts. */
 export function taskStamp(task: StampedTask): string {
   return createHash('sha1')
     .update(STAMPED.map((name) => fieldText(task[name])).join('\n'))
     .digest('hex');
 }
 
-/** When something last happened to a task, as far as it shows. */
+/** Latest time that a task records. */
 export function lastMomentOf({ createdAtMs, readyAtMs, startedAtMs, endedAtMs }: StampedTask): number {
   return Math.max(createdAtMs, readyAtMs ?? 0, startedAtMs ?? 0, endedAtMs ?? 0);
 }

@@ -1,4 +1,4 @@
-/** Totals of a queue, since the queue or the embedded engine began. For rates, never for depth. Redis stores them by name. */
+/** Totals since the queue or the embedded engine began: for rates, never for depth. Redis stores them by name. */
 export const QUEUE_TOTALS = ['enqueued', 'claimed', 'completed', 'retried', 'died', 'cancelled'] as const;
 export type QueueTotal = (typeof QUEUE_TOTALS)[number];
 

@@ -4,7 +4,7 @@ import { taskFieldsModule } from '../redis/scripts/task-fields-lua.js';
 import { begunTask } from '../task.js';
 import { namesWith, TASK_FIELDS } from './task-fields.js';
 
-/** Stored data depends on these orders. A list may grow at its end; nothing else about it may change. */
+/** Stored data depends on these orders. A list may only grow at its end. */
 describe('the fields of a task', () => {
   it('stand in a row of the journal as they always have', () => {
     expect(namesWith('row').join(' ')).toBe(

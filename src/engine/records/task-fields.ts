@@ -30,24 +30,24 @@ export interface TaskField {
   readonly max?: number;
   /** Null in TypeScript, nil in a script. */
   readonly nullable?: true;
-  /** Name in the scripts of Redis; absent when the field lies under a key of its own there. */
+  /** Name in the scripts of Redis; absent if Redis keeps the field under its own key. */
   readonly redis?: string;
-  /** Place in the packed list of a task in Redis: 1 has the terms, 18 the rare fields. */
+  /** Place in the packed list of a task in Redis; place 1 is the terms, place 18 the rare fields. */
   readonly own?: number;
-  /** Place in the terms: settings that most tasks of a queue share, so they are packed apart. */
+  /** Place in the terms: settings that most tasks of a queue share, packed apart. */
   readonly terms?: number;
   /** Packed by name, and only when present. */
   readonly rare?: true;
   /** Place in a row of the journal. */
   readonly row?: number;
-  /** Place in the stamp that tells whether two stores have the same; only for fields that change. */
+  /** Place in the stamp, by which two stores are compared; only for fields that change. */
   readonly stamp?: number;
   /**
-   * Part of what a task shows to clients. Kept in outcomes, in the order of this table. A status: shown by Redis with this
-   * status only; a value from an earlier status may be left over.
+   * Visible to clients, and kept in outcomes in the order of this table. With a status: Redis shows the field in this
+   * status only, because a value from an earlier status may be left.
    */
   readonly shown?: true | TaskStatus;
-  /** Part of what a worker gets. */
+  /** Visible to the worker that claims the task. */
   readonly claimed?: true;
   /** Set by the maker of the task, under the same name in `NewTask`. */
   readonly given?: true;
@@ -57,19 +57,19 @@ export interface TaskField {
 const FOR_ALL = { shown: true, claimed: true, given: true } as const;
 
 /**
- * Every field of a task, once. Types, replies of scripts, packing in Redis, rows of the journal, stamps, exports and their checks all come
- * from here; so does the Lua of scripts/task-fields-lua.ts. Places are those of stored data: a number is never changed or used again,
- * and a new field takes the next one. A new field goes last. See docs/decisions/task-fields.md.
+ * Every field of a task, once: source of types, replies of scripts, packing in Redis, rows of the journal, stamps,
+ * exports with their checks, and the Lua of scripts/task-fields-lua.ts. Places belong to stored data: never change or
+ * reuse a number. A new field goes last and takes the next number. See docs/decisions/task-fields.md.
  */
 export const TASK_FIELDS = {
   id: { kind: 'text', redis: 'id', shown: true, claimed: true },
   queue: { kind: 'text', redis: 'queue', terms: 1, row: 1, stamp: 1, ...FOR_ALL },
   status: { kind: 'text', oneOf: TASK_STATUSES, redis: 'status', own: 4, row: 2, stamp: 2, shown: true },
-  /** 0 to 9; lower ones go first. */
+  /** 0 to 9; lower numbers go first. */
   priority: { kind: 'number', max: MAX_PRIORITY, redis: 'priority', terms: 2, row: 3, stamp: 3, ...FOR_ALL },
-  /** Deliveries so far, without those that were released. */
+  /** Deliveries so far, without released ones. */
   attempt: { kind: 'number', redis: 'attempt', own: 5, row: 4, stamp: 4, shown: true, claimed: true },
-  /** Deliveries; when the last one fails or expires, the task goes to the dead list. */
+  /** Maximum deliveries; when the last one fails or expires, the task goes to the dead list. */
   maxAttempts: { kind: 'number', min: 1, redis: 'max_attempts', terms: 3, row: 5, stamp: 5, ...FOR_ALL },
   releases: { kind: 'number', redis: 'releases', rare: true, row: 6, stamp: 6, shown: true },
   /** Number of returns from the dead list. */
@@ -77,7 +77,7 @@ export const TASK_FIELDS = {
   workflowId: { kind: 'text', nullable: true, redis: 'workflow', own: 2, row: 8, stamp: 8, ...FOR_ALL },
   createdAtMs: { kind: 'number', redis: 'created', own: 3, row: 9, stamp: 9, shown: true, claimed: true },
   readyAtMs: { kind: 'number', nullable: true, redis: 'ready', own: 6, row: 10, stamp: 10, shown: 'ready' },
-  /** When a delayed task becomes ready. */
+  /** Time at which a delayed task becomes ready. */
   dueAtMs: { kind: 'number', nullable: true, redis: 'due', rare: true, row: 11, stamp: 11, shown: 'delayed' },
   /** A task that was not started by then ends as expired. */
   expiresAtMs: { kind: 'number', redis: 'expires', own: 7, row: 12, stamp: 12, shown: true },
@@ -94,20 +94,20 @@ export const TASK_FIELDS = {
   /** Worker of the current or the last lease. */
   worker: { kind: 'text', nullable: true, redis: 'worker', own: 9, row: 14, stamp: 14, shown: true },
   cancelRequested: { kind: 'flag', redis: 'cancel', rare: true, row: 15, stamp: 15, shown: true },
-  /** Why the task was cancelled, or the code of what made it dead. */
+  /** Reason of the cancellation, or the code that made the task dead. */
   reason: { kind: 'text', nullable: true, redis: 'reason', rare: true, row: 16, stamp: 16, shown: true },
   endedAtMs: { kind: 'number', nullable: true, redis: 'ended', own: 14, row: 17, stamp: 17, shown: true },
-  /** In Redis a part of the payload, and removed with it. */
+  /** Redis keeps headers in the payload and removes both together. */
   headers: { kind: 'json', row: 18 },
-  /** The last ones, oldest first. */
+  /** Last failures, oldest first. */
   failures: { kind: 'failures', row: 19 },
   /** Delays after the first, second, … failed delivery; the last one repeats. */
   backoffMs: { kind: 'numbers', redis: 'backoff', terms: 4, row: 20, given: true },
   /** Length of a lease when the claim names none. */
   leaseMs: { kind: 'number', min: 1, redis: 'lease', terms: 5, row: 21, given: true },
-  /** Maximum from a delivery to its end; leases are not extended beyond. */
+  /** Maximum time from a delivery to its end; no lease is extended beyond it. */
   limitMs: { kind: 'number', nullable: true, redis: 'limit', terms: 6, row: 22, given: true },
-  /** Score among the ready tasks of the queue. Kept while the task is delayed or leased, because it may return there. */
+  /** Score among the ready tasks of the queue. Kept while delayed or leased, because the task may return to it. */
   place: { kind: 'number', redis: 'place', own: 11, row: 23, stamp: 19 },
   /** Token of the last delivery, until the task is claimed again, released or ended. */
   token: { kind: 'text', nullable: true, redis: 'token', own: 10, row: 24, stamp: 18, claimed: true },
@@ -145,7 +145,7 @@ export interface StoredTask extends AllFields {}
 /** The part of a task that clients see, apart from payload, result and failures. */
 export interface TaskRecord extends FieldsWith<'shown'> {}
 
-/** Names of the fields with this property: ordered by its places if it has some, else as in the table. */
+/** Names of the fields with this property, by its places if it has some, else in the order of the table. */
 export function namesWith<P extends keyof TaskField>(property: P): readonly NamesWith<P>[] {
   const fields = Object.entries<TaskField>(TASK_FIELDS).filter(([, field]) => property in field);
   const place = ([, field]: readonly [string, TaskField]) => Number(field[property]);
@@ -153,7 +153,7 @@ export function namesWith<P extends keyof TaskField>(property: P): readonly Name
   return fields.map(([name]) => name) as never;
 }
 
-/** Copies the fields of those names. */
+/** Copies the named fields; null for a missing one. */
 export function pick<N extends TaskFieldName>(
   names: readonly N[],
   from: Readonly<Partial<Record<N, unknown>>>,
@@ -163,7 +163,7 @@ export function pick<N extends TaskFieldName>(
   return picked as Pick<StoredTask, N>;
 }
 
-/** Fields in the order of a claim. The scripts expect id and token in front. */
+/** Fields in the order of a claim. Scripts expect id and token first. */
 export const CLAIMED = [
   'id',
   'token',
@@ -185,13 +185,13 @@ export function nothingIn({ kind, nullable }: TaskField): Value<TaskField> | nul
   return kind === 'text' ? '' : [];
 }
 
-/** A value as text, '' for nothing. */
+/** A value as text; '' for an empty one. */
 export function fieldText(value: unknown): string {
   if (value === null || value === undefined || value === false) return '';
   return value === true ? '1' : String(value);
 }
 
-/** The value of a text that `fieldText` made. */
+/** Inverse of `fieldText`. */
 export function fieldFrom(field: TaskField, text: string): unknown {
   if (text === '') return nothingIn(field);
   if (field.kind === 'number') return Number(text);

@@ -1,6 +1,6 @@
 /**
- * A workflow apart from its state. `incarnation` is new each time the id is created and `version` grows
- * by exactly 1 per write, so the pair names one state forever.
+ * A workflow without its state. Each creation of the id has a new `incarnation`; each write adds 1 to `version`.
+ * So the pair names one state forever.
  */
 export interface WorkflowMeta {
   readonly id: string;
@@ -8,11 +8,11 @@ export interface WorkflowMeta {
   readonly version: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  /** When the workflow expires with everything that belongs to it; null is never. */
+  /** Expiry of the workflow with everything that belongs to it; null is never. */
   readonly deadlineMs: number | null;
 }
 
-/** The meta alone of a larger record. */
+/** Copies only the meta of a larger record. */
 export function pickMeta(record: WorkflowMeta): WorkflowMeta {
   const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = record;
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
@@ -21,13 +21,13 @@ export function pickMeta(record: WorkflowMeta): WorkflowMeta {
 /** The meta as it is stored. */
 export interface StoredMeta extends WorkflowMeta {
   /**
-   * Time to live of the last write; null means it never expires. With a time to live but no deadline, open tasks hold the
-   * workflow: the time starts again when the last of them ends.
+   * Time to live of the last write; null is never. If it is set without a deadline, open tasks hold the workflow:
+   * the time starts again when the last of them ends.
    */
   readonly ttlMs: number | null;
 }
 
-/** A record of its own. Written out: V8 takes many times as long for a member that follows a spread. */
+/** A new record. No spread: V8 is many times slower with a member after a spread. */
 export function recordOf(meta: WorkflowMeta, state: string): WorkflowRecord {
   const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = meta;
   return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, state };
@@ -36,7 +36,7 @@ export function recordOf(meta: WorkflowMeta, state: string): WorkflowRecord {
 /** A workflow as it is stored. `state` is JSON text, exactly as the client wrote it. */
 export interface WorkflowRecord extends WorkflowMeta {
   readonly state: string;
-  /** The store is unreachable: a held copy, which may be outdated. */
+  /** A held copy, which may be outdated, because the store is unreachable. */
   readonly isHeldCopy?: true;
 }
 
@@ -55,13 +55,13 @@ export const CAUSES = [
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
-/** Who wrote a version and why; kept with the version in the history. */
+/** Author and cause of a version, kept with it in the history. */
 export interface About {
   readonly by: string;
   readonly cause: Cause;
   readonly note?: string;
   readonly taskId?: string;
-  /** Up to 20 JSON Pointers where the writer knows them, else null. */
+  /** At most 20 JSON Pointers; null if the writer does not know them. */
   readonly changed: readonly string[] | null;
 }
 
@@ -81,7 +81,7 @@ export function withState<State>(from: WholeVersion<unknown>, state: State): Who
   return { version, updatedAtMs, deadlineMs, about, state };
 }
 
-/** One version as it was, or the current one. */
+/** An earlier version, or the current one. */
 export interface VersionRecord extends WorkflowMeta {
   readonly about: About;
   /** Size of the state in UTF-8 bytes. */

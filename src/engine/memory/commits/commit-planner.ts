@@ -112,7 +112,7 @@ export class CommitPlanner {
     return { ...old, ...this.#life(ttl, old, now), isTouched: true, commit };
   }
 
-  /** Ignores open tasks; `TaskWork` removes the deadline again while there are any. */
+  /** Deadline without regard to open tasks; `TaskWork` removes it while there are any. */
   #life(ttl: Ttl, old: Entry | undefined, now: number): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
     if (ttl === null) return { deadlineMs: null, ttlMs: null };
     if (ttl !== 'keep') return { deadlineMs: now + ttl, ttlMs: ttl };

@@ -9,7 +9,7 @@ import { MAX_KEPT_STATE_BYTES } from '../../limits.js';
 export interface KeptOutcome {
   readonly fingerprint: string;
   readonly untilMs: number;
-  /** Journaled. Outcomes for the service's own retries are not: those retries end with the process. */
+  /** Journaled. Outcomes of the service's own retries are not: such retries end with the process. */
   readonly isLasting: boolean;
   readonly outcome: Kept;
 }
@@ -51,7 +51,7 @@ export class Outcomes {
   }
 }
 
-/** An outcome as it is kept: states that patches produced only when the request asks for them, and only up to a limit. */
+/** An outcome as it is kept. States of patches are kept only on request, and only up to a limit. */
 export function keptOutcome(
   { fingerprint, keepMs, keepStates, isLease }: Once,
   outcome: Kept,
@@ -67,14 +67,14 @@ export function keptOutcome(
   return { ...kept, outcome: { ...outcome, workflows } };
 }
 
-/** The outcome of a commit as a replay. A key of another call has none. */
+/** Outcome of a repeated commit; empty for a key of another call. */
 export function replayOf(kept: Kept): Outcome {
   if (kept.is !== 'commit') return { replayed: true, workflows: [] };
   const { is: _is, ...outcome } = kept;
   return { ...outcome, replayed: true };
 }
 
-/** As journals of early versions have it: a claim, a step or dead tasks as JSON in `memo`, recognised by its shape. */
+/** Form in early journals: a claim, a step or dead tasks as JSON in `memo`, recognised by its shape. */
 export type UntypedKept = Omit<Outcome, 'replayed'>;
 
 export function typedKept(stored: Kept | UntypedKept): Kept {

@@ -13,11 +13,11 @@ import type { TenantData } from '../tenant-data.js';
 export type Touched = 'workflow' | 'task' | 'queue' | 'outcome';
 
 /**
- * The changes of one commit. Each is applied to memory at once and recorded, so that it can be written to the journal and undone
- * if that fails. Nothing here refuses: callers check first.
+ * The changes of one commit. Each is applied to memory at once and recorded for the journal.
+ * If the journal fails, all are undone. No method refuses: callers check first.
  */
 export class Transaction {
-  // The value before the first change; undefined means absent.
+  // Values before the first change; undefined means absent.
   readonly #workflows = new Map<string, Entry | undefined>();
   readonly #tasks = new Map<string, TaskEntry | undefined>();
   readonly #outcomes = new Map<string, KeptOutcome | undefined>();
@@ -44,7 +44,7 @@ export class Transaction {
     return this.#topics;
   }
 
-  /** Notifies listeners of the topic when the commit is on the disk. */
+  /** Notifies listeners of the topic when the commit is flushed. */
   tell(topic: Topic): void {
     this.#topics.add(topic);
   }
@@ -103,7 +103,7 @@ export class Transaction {
     boards.set(name, next);
   }
 
-  /** Kind and id of everything that was changed; progress counts as its task, an outcome has its key as id. */
+  /** Kind and id of all changed records. Progress counts as its task; the id of an outcome is its key. */
   *touched(): Generator<readonly [Touched, string]> {
     for (const id of this.#workflows.keys()) yield ['workflow', id];
     for (const id of this.#tasks.keys()) yield ['task', id];

@@ -12,10 +12,10 @@ import { taskOf, versionOf, workflowOf } from '../journal/journal-rows.js';
 import { FILE, FORMAT, openDatabases } from '../journal/lmdb-journal.js';
 
 const STAMPS_PER_PAGE = 1000;
-/** Sorts behind every string in lmdb's order of keys. */
+/** Sorts after every string in lmdb's order of keys. */
 const LAST = '\uffff';
 
-/** Reads a data directory, also while a service uses it: unflushed writes are not acknowledged, so nothing is missed. */
+/** Reads a data directory, also while a service uses it. Acknowledged writes are flushed, so none is missed. */
 export class DirectoryMoving extends Moving {
   readonly #databases: ReturnType<typeof openDatabases>;
 
@@ -44,7 +44,7 @@ export class DirectoryMoving extends Moving {
     const tenants = new Set(['default']);
     const { workflows, tasks, queues } = this.#databases;
     for (const database of [workflows, tasks, queues] as readonly Database<unknown, [string, string]>[]) {
-      // Jumps from each tenant to the next, however many records a tenant has.
+      // One lookup per tenant, however many records a tenant has.
       let start: [string, string] | undefined;
       for (;;) {
         const [key] = [...database.getKeys({ limit: 1, ...(start && { start }) })];

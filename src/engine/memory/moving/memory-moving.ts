@@ -23,7 +23,7 @@ import { pickMeta, withState } from '../../records/workflow-meta.js';
 
 const STAMPS_PER_PAGE = 1000;
 
-/** Moves records out of the maps and into them; each `put` and `remove` is one transaction. */
+/** Moves records from and to the maps; each `put` and `remove` is one transaction. */
 export class MemoryMoving extends Moving {
   constructor(
     private readonly core: MemoryCore,
@@ -58,7 +58,7 @@ export class MemoryMoving extends Moving {
   }
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    // Ids are read once; a task added later was not there throughout.
+    // Ids are read once: a task that is added later need not be listed.
     const ids = await this.core.read(tenant, ({ tasks }) => tasks.ids());
     for (let at = 0; at < ids.length; at += STAMPS_PER_PAGE) {
       const some = ids.slice(at, at + STAMPS_PER_PAGE);

@@ -150,7 +150,7 @@ export class MemoryTasks extends TaskQueues {
     });
   }
 
-  /** Removes what is due, as part of the engine's sweep; true when there may be more. */
+  /** Task part of the engine's sweep; true when there may be more. */
   sweep(transaction: Transaction, most: number): boolean {
     const work = this.work(transaction);
     let isMore = work.sweepEnded(most);
@@ -158,7 +158,7 @@ export class MemoryTasks extends TaskQueues {
     return isMore;
   }
 
-  /** When the next sweep of the tasks is due. */
+  /** Time of the next sweep of the tasks. */
   nextEndMs(tasks: TaskCollection): number {
     const { progressMs, deadMs } = this.options;
     const ends = [
@@ -184,7 +184,7 @@ export class MemoryTasks extends TaskQueues {
     return { ids, replayed };
   }
 
-  /** Runs `work` once and keeps its result; a repeat gets that again. */
+  /** Runs `work` once and keeps its result; a repeat returns the kept result. */
   #once<Is extends 'step' | 'dead'>(
     is: Is,
     name: string,

@@ -5,16 +5,16 @@ import { SortedSet } from '../sorted-set.js';
 import type { TaskEntry } from './task-entry.js';
 import { MINUTE_MS, WORKER_SHOWN_MS } from '../../limits.js';
 
-/** One queue: its tasks by status, each in the order in which they come up. */
+/** Tasks of one queue by status, each sorted by place or time. */
 export class Queue {
   readonly ready = new SortedSet();
   readonly delayed = new SortedSet();
   readonly leased = new SortedSet();
   readonly dead = new SortedSet();
-  /** What waits and is timed, by when it is not worth starting any more. */
+  /** Ready and delayed tasks with `isTimed`, by `expiresAtMs`. */
   readonly expiring = new SortedSet();
   isPaused = false;
-  /** The last place given out. */
+  /** Sequence of the last place given out. */
   sequence = 0;
   readonly totals = Object.fromEntries(QUEUE_TOTALS.map((name) => [name, 0])) as Record<QueueTotal, number>;
   readonly #lately = { minute: 0, current: new Map<QueueTotal, number>(), before: new Map<QueueTotal, number>() };

@@ -3,7 +3,7 @@ import type { ProgressEvent } from '../../task-queues.js';
 import { namesWith, pick } from '../../records/task-fields.js';
 import type { TaskEntry } from './task-entry.js';
 
-/** From one entry to the next, as records: payload and result have their own, so that a heartbeat does not write them again. */
+/** Records of a change. Payload and result have their own, so that a heartbeat does not write them again. */
 export function taskChangesOf(
   tenant: string,
   old: TaskEntry | undefined,
@@ -15,7 +15,7 @@ export function taskChangesOf(
     const [before, after] = [old?.[which], next?.[which]];
     if (before !== after) changes.push({ kind: 'text', tenant, id, which, value: after?.bytes() });
   }
-  // What was made and ended within one commit was never there.
+  // A task that one commit creates and removes needs no record.
   if (old !== undefined || next !== undefined) {
     changes.push({ kind: 'task', tenant, id, value: next && pick(FIELDS, next) });
   }
@@ -24,7 +24,7 @@ export function taskChangesOf(
 
 const FIELDS = namesWith('kind');
 
-/** One record for each event. Their ids count up without gaps, and only the oldest are dropped. */
+/** One record for each event. Event ids have no gaps, and only the oldest events are dropped. */
 export function progressChangesOf(
   tenant: string,
   id: string,

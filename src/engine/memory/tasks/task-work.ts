@@ -36,7 +36,7 @@ const AT_REST = {
   readyAtMs: null,
 } as const;
 
-/** Steps of tasks, as changes of a transaction. Methods that begin with `demand` may refuse; the others cannot. */
+/** Steps of tasks, as changes of a transaction. Only `demand…` methods and `step` may refuse. */
 export class TaskWork {
   readonly #now: number;
 
@@ -177,7 +177,7 @@ export class TaskWork {
         reason: null,
         endedAtMs: null,
         keptUntilMs: null,
-        // The time to start is over; the task gets the same time again.
+        // The time to start may be over; the task gets the same time again.
         expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
       };
       this.transaction.setProgress(id, undefined);
@@ -193,7 +193,7 @@ export class TaskWork {
     return ids;
   }
 
-  /** Handles what is due in a queue without a claim; true when there may be more. */
+  /** Handles due tasks of a queue without a claim; true when there may be more. */
   sweepQueue(name: string, most: number): boolean {
     const sets = this.#tasks.queue(name);
     this.tidy(name);
@@ -209,7 +209,7 @@ export class TaskWork {
     );
   }
 
-  /** Ends overdue tasks: they come first, or nearly so, among those of their priority. Returns their number. */
+  /** Ends overdue tasks at the head of each priority, where nearly all of them are. Returns their number. */
   #endOverdueHeads(ready: SortedSet, most: number): number {
     let ended = 0;
     for (let priority = 0; priority <= MAX_PRIORITY; priority++) {
@@ -224,7 +224,7 @@ export class TaskWork {
     return ended;
   }
 
-  /** Removes ended tasks, progress of ended tasks, and dedupe keys past their retention; true when there may be more. */
+  /** Removes ended tasks, their progress, and dedupe keys past their retention; true when there may be more. */
   sweepEnded(most: number): boolean {
     const tasks = this.#tasks;
     const gone = tasks.ended.upTo(this.#now, most);
@@ -248,7 +248,7 @@ export class TaskWork {
     return this.#tasks.get(id) as TaskEntry;
   }
 
-  /** The task that a new one would be a duplicate of. */
+  /** Existing task with the same id, or with the same kept dedupe key. */
   #existing({ id, dedupe }: NewTask): TaskEntry | undefined {
     const known = this.#find(id);
     if (known !== undefined || dedupe === undefined) return known;
@@ -283,13 +283,13 @@ export class TaskWork {
     this.transaction.replaceTask(id, undefined);
   }
 
-  /** Joins the end of the queue: a retry or a delayed task does not overtake others. */
+  /** The task joins the end of its priority: a retry or a delayed task does not overtake others. */
   #makeReady(entry: TaskEntry, event = 'task.ready'): void {
     const place = this.#nextPlace(entry.queue, entry.priority);
     this.#replace(event, { ...entry, status: 'ready', dueAtMs: null, readyAtMs: this.#now, place });
   }
 
-  /** The delivery counts. Its token stays valid until the task is claimed again. */
+  /** The delivery counts as an attempt. Its token stays valid until the task is claimed again. */
   #expireLease(entry: TaskEntry): TaskEntry {
     if (entry.cancelRequested) return this.#cancel(entry, entry.reason);
     if (entry.attempt >= entry.maxAttempts) return this.#die(entry, 'LEASE_EXPIRED');
@@ -321,7 +321,7 @@ export class TaskWork {
     return limitMs === null ? end : Math.min(end, startedAtMs + limitMs);
   }
 
-  /** A task whose lease expired and that was not claimed again becomes leased once more. */
+  /** Extends an expired lease too, as long as the task was not claimed again. */
   #extend(entry: TaskEntry, leaseMs: number | undefined): TaskEntry {
     const started = entry.startedAtMs ?? this.#now;
     const heldLeaseMs = leaseMs ?? entry.heldLeaseMs ?? entry.leaseMs;
@@ -420,13 +420,13 @@ export class TaskWork {
     return Math.max(this.#now + this.options.resultMs, dedupedUntilMs ?? 0);
   }
 
-  /** While a task is open, its workflow has no deadline; when the last one ends, the time to live starts again. */
+  /** A workflow with open tasks has no deadline. When the last one ends, the time to live starts again. */
   settleHold(id: string): void {
     const workflow = this.transaction.data.workflows.get(id);
     if (workflow === undefined || workflow.ttlMs === null) return;
     const isHeld = this.#tasks.openOf(id) > 0;
     if (isHeld === (workflow.deadlineMs === null)) return;
-    // Expired, not swept yet: a new task does not bring the workflow back.
+    // Expired, not swept yet: a new task does not revive the workflow.
     if (workflow.deadlineMs !== null && workflow.deadlineMs <= this.#now) return;
     const deadlineMs = isHeld ? null : this.#now + workflow.ttlMs;
     this.transaction.replaceWorkflow(id, { ...workflow, deadlineMs, isTouched: true, commit: this.transaction.number });
