@@ -61,7 +61,7 @@ export abstract class Config {
   abstract readonly port: number;
   abstract readonly storage: 'redis' | 'memory';
   abstract readonly redis: RedisConfig | undefined;
-  /** What a replica keeps while Redis is unreachable. */
+  /** Limits of a detached replica. */
   abstract readonly detached: {
     /** Bytes of held copies. */
     readonly cacheBytes: number;

@@ -12,7 +12,7 @@ export interface Kind {
 export interface Declaration {
   readonly is: Kind;
   readonly meaning: string;
-  /** What happens without the setting, where the field has no initialiser. */
+  /** Behaviour without the setting, for a field without an initialiser. */
   readonly otherwise?: string;
   /** Names that the guides of older stores use for the same thing. */
   readonly aliases?: readonly string[];

@@ -10,7 +10,7 @@ export const BOARD = 'routing';
 export const TOTAL = 'total';
 const CHANNEL = 'task:routing';
 
-/** What is stored of a decision. */
+/** Stored form of a decision. */
 export interface Posting {
   readonly message: Message;
   /** Entry of the list of recent decisions. */

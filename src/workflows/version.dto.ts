@@ -1,4 +1,4 @@
-import type { Cause } from '../engine/records/workflow-meta.js';
+import { CAUSES, type Cause } from '../engine/records/workflow-meta.js';
 import { MAX_NOTE_CHARACTERS } from '../http/caller.js';
 import type { Rules } from '../http/shapes/field.js';
 import {
@@ -55,20 +55,6 @@ export class ForkRequest {
   id?: string;
   @VersionNumber({ optional: true, about: 'The newest when it is absent' }) version?: number;
 }
-
-const CAUSES = [
-  'put',
-  'patch',
-  'status',
-  'section',
-  'log',
-  'exhibit',
-  'commit',
-  'restore',
-  'fork',
-  'import',
-  'adopt',
-] as const satisfies readonly Cause[];
 
 /** Author and cause of a write. */
 export class Origin {

@@ -33,12 +33,12 @@ interface Difference {
   readonly operation: string;
   readonly about: string;
   readonly code: string;
-  /** What the document says; the service does the opposite. */
+  /** The document accepts the request and the service refuses it; false for the opposite. */
   readonly isDocumented: boolean;
 }
 
 /**
- * What the service demands and JSON Schema cannot say. By name, so that each is a decision. Not among the cases: times of tasks lie within
+ * Demands of the service that JSON Schema cannot express, by name. Not among the cases: times of tasks lie within
  * a year from now, `headers` of a task have at most 8 KiB together, a commit names each workflow at most once, sizes (413).
  */
 const UNSAYABLE: Readonly<Record<string, (one: Difference) => boolean>> = {

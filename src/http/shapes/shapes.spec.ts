@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { validateSync } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
 import { CommitBody } from '../../commits/commit.dto.js';
 import { NewTask } from '../../tasks/new-task.dto.js';
 import { ClaimRequest } from '../../tasks/queue.dto.js';
+import { TaskListQuery } from '../../tasks/task.dto.js';
 import { fieldsOf, type Field, type Shape } from './field.js';
+import { readQuery, refuseQuery } from './read-texts.js';
 import { readJson } from './read.js';
 import { writeJson } from './write.js';
 
@@ -62,6 +65,25 @@ describe('a shape', () => {
             message: expect.any(String),
           })),
         },
+      }),
+    );
+  });
+});
+
+describe('a query of thousands of unknown names', () => {
+  const names = Array.from({ length: 2000 }, (_, i) => `x${i}`);
+  const request = {
+    url: `/?${names.join('&')}`,
+    query: Object.fromEntries(names.map((name) => [name, ''])),
+  } as unknown as FastifyRequest;
+
+  it.each([
+    ['with a query of its own', () => readQuery(TaskListQuery, request)],
+    ['without a query', () => refuseQuery(request)],
+  ])('is refused by its first name, on a route %s', (_, read) => {
+    expect(read).toThrow(
+      expect.objectContaining({
+        extensions: { errors: [{ pointer: '/x0', message: expect.stringContaining('known') }] },
       }),
     );
   });

@@ -36,7 +36,7 @@ interface Step {
   readonly placed: readonly Placed[];
 }
 
-/** What a listing reads from. */
+/** Dependencies of a listing. */
 export interface Listed {
   readonly reader: ScriptReader;
   readonly sweeper: Sweeper;
