@@ -55,6 +55,17 @@ export interface RedisConfig {
   readonly allowEviction: boolean;
 }
 
+/** Tokens of which issuer are accepted, and how they are read. */
+export interface JwtConfig {
+  readonly issuer: string;
+  /** A token is for one of these. */
+  readonly audiences: readonly string[];
+  /** Address of the public keys; undefined: by the discovery document of the issuer. */
+  readonly jwksUrl: string | undefined;
+  /** The claim that names the tenant: its name, or a JSON Pointer. */
+  readonly tenantClaim: string;
+}
+
 /** The settings, read once at start and valid. Also the injection token. */
 export abstract class Config {
   abstract readonly host: string;
@@ -94,6 +105,8 @@ export abstract class Config {
   };
   /** Bearer token of administrators; undefined: callers on the same machine are administrators. */
   abstract readonly adminToken: string | undefined;
+  /** Present with JWT_ISSUER. */
+  abstract readonly jwt: JwtConfig | undefined;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
   /** Limits of the feed and of its listeners. */

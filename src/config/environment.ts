@@ -13,6 +13,11 @@ const GIB = 1024 * MIB;
 const port = integer(1, 65_535);
 const portOrAny = integer(0, 65_535);
 const path = text('a path', { minLength: 1 });
+const httpUrl = accepted(
+  'isHttpUrl',
+  (url) => /^https?:\/\//.test(url) && URL.canParse(url),
+  'an `https://` or `http://` URL',
+);
 const socketTimeout = duration(50, MINUTE);
 const host = matching(/^[A-Za-z0-9.:_-]+$/, 'a host name or address');
 /** host:port, several of them separated by commas; an IPv6 address in brackets. */
@@ -42,6 +47,14 @@ const origins = matching(
   /^(\*|((https?:\/\/[A-Za-z0-9.:[\]-]+|null)(\s*,\s*(https?:\/\/[A-Za-z0-9.:[\]-]+|null))*)?)$/,
   'origins separated by commas, such as `https://app.example.com`, or `*`',
 );
+
+function isPointer(text: string): boolean {
+  try {
+    return parsePointer(text).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 /** The parts of a comma-separated list, without empty ones. */
 export function itemsOf(list: string): string[] {
@@ -79,6 +92,36 @@ export class Environment {
 
   @Setting({ is: flag, meaning: 'Serve the pages of `examples/` under `/examples`' })
   EXAMPLES = false;
+
+  @Setting({
+    section: 'Access by JSON Web Tokens',
+    is: httpUrl,
+    meaning: 'Issuer of tokens that are accepted beside keys, spelled as in their claim `iss`',
+  })
+  JWT_ISSUER?: string;
+
+  @Setting({
+    is: text('one or more audiences, separated by commas', { minLength: 1 }),
+    meaning: 'Required with `JWT_ISSUER`: what the claim `aud` of a token must name',
+  })
+  JWT_AUDIENCE?: string;
+
+  @Setting({
+    is: httpUrl,
+    otherwise: 'from the discovery document of the issuer, else `<issuer>/.well-known/jwks.json`',
+    meaning: 'Address of the public keys of the issuer',
+  })
+  JWT_JWKS_URL?: string;
+
+  @Setting({
+    is: accepted(
+      'isClaim',
+      (claim) => !claim.startsWith('/') || isPointer(claim),
+      'the name of a claim, or a JSON Pointer such as `/o/slg`',
+    ),
+    meaning: 'Claim that names the tenant of the caller',
+  })
+  JWT_TENANT_CLAIM = 'org_id';
 
   @Setting({
     section: 'Storage without Redis',

@@ -53,6 +53,21 @@ describe('the configuration', () => {
     expect(problems({ REDIS_ENABLE: 'maybe' })).toContain('REDIS_ENABLE="maybe": must be true or false');
   });
 
+  it('takes tokens of an issuer, for an audience that must be given', () => {
+    const env = { JWT_ISSUER: 'https://id.example.com/', JWT_AUDIENCE: 'waymark, other' };
+    expect(readConfig({}).jwt).toBeUndefined();
+    expect(readConfig(env).jwt).toEqual({
+      issuer: 'https://id.example.com/',
+      audiences: ['waymark', 'other'],
+      jwksUrl: undefined,
+      tenantClaim: 'org_id',
+    });
+    expect(problems({ JWT_ISSUER: env.JWT_ISSUER })).toContain('JWT_AUDIENCE: is required with JWT_ISSUER');
+    expect(problems({ JWT_AUDIENCE: 'waymark' })).toContain('JWT_AUDIENCE="waymark": needs JWT_ISSUER');
+    expect(problems({ ...env, JWT_ISSUER: 'id.example.com' })).toContain('must be an https:// or http:// URL');
+    expect(problems({ ...env, JWT_TENANT_CLAIM: '/~' })).toContain('JSON Pointer such as /o/slg');
+  });
+
   it('accepts enumerations and flags in any case', () => {
     const env = { LOG_FORMAT: 'Pretty', LOG_LEVEL: 'DEBUG', USE_REDIS: 'TRUE', REDIS_FALLBACK: 'None' };
     const { logFormat, logLevel, redis } = readConfig(env, false);

@@ -6,6 +6,7 @@ import { withoutBackticks } from './describe-settings.js';
 import { asGiven, givenSettings } from './given-names.js';
 import { Environment, itemsOf, SETTINGS, type SettingName } from './environment.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
+import { jwtConfig } from './jwt-config.js';
 import { namesRedis, redisConfig } from './redis-config.js';
 
 /** Checks of settings that a feature parses itself, by name; run here so that all problems are reported at once. */
@@ -31,6 +32,7 @@ export function readConfig(
   if (read.HEADERS_TIMEOUT > read.REQUEST_TIMEOUT) refuse('HEADERS_TIMEOUT', 'must not be longer than REQUEST_TIMEOUT');
   if (read.WEBSOCKET_PORT === read.PORT && read.PORT !== 0)
     refuse('WEBSOCKET_PORT', 'must be another one than PORT, where WebSockets are at /ws');
+  const jwt = jwtConfig(read, refuse);
   const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   for (const [name, check] of Object.entries(checks))
@@ -58,6 +60,7 @@ export function readConfig(
     },
     routing: { agents: read.ROUTING_AGENTS, statusTtlMs: read.ROUTING_STATUS_TTL },
     adminToken: read.ADMIN_TOKEN,
+    jwt,
     envFile: resolve(read.ENV_FILE),
     feed: {
       mostEvents: read.FEED_MAX_EVENTS,

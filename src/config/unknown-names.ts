@@ -18,8 +18,15 @@ const REPLACED: Readonly<Record<string, string>> = {
 };
 
 /** Names that are no settings of the service: of the command line, and of the tests. */
-const OTHERS = ['WAYMARK_URL', 'WAYMARK_CHAOS', 'WAYMARK_REDIS_KINDS', 'REDIS_SERVER_BIN'];
-const OURS = /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK)_/;
+const OTHERS = [
+  'WAYMARK_URL',
+  'WAYMARK_API_KEY',
+  'WAYMARK_API_KEY_FILE',
+  'WAYMARK_CHAOS',
+  'WAYMARK_REDIS_KINDS',
+  'REDIS_SERVER_BIN',
+];
+const OURS = /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK|JWT)_/;
 /** Names that Kubernetes and Docker derive from a service called redis, queue, … */
 const PLATFORM = /_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)/;
 const MAX_TYPOS = 2;

@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'engine/redis': ['engine', 'engine/moving', 'config', 'json'],
   'engine/detached': ['engine', 'engine/moving', 'engine/memory', 'json'],
   'engine/switching': ['engine', 'engine/moving'],
+  access: ['config', 'engine', 'json'],
   http: ['config', 'engine', 'json'],
   logging: ['config', 'http'],
   metrics: ['engine', 'engine/*', 'http'],
@@ -43,6 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@upstash/redis': ['engine/redis'],
   lmdb: ['engine/memory', 'engine/detached'],
   'prom-client': ['metrics', 'feed', 'routing'],
+  jose: ['access'],
   'class-validator': ['config', 'http'],
 };
 

@@ -1,0 +1,142 @@
+import type { JWTPayload } from 'jose';
+import type { JwtConfig } from '../config/config.js';
+import { systemClock, type Clock } from '../engine/clock.js';
+import { parsePointer } from '../json/pointer.js';
+import { IssuerKeys, type Jose } from './issuer-keys.js';
+
+export const MAX_JWT_CHARACTERS = 8 * 1024;
+/** Signatures by a private key only: with a shared secret, whoever verifies could also sign. */
+const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
+const CLOCK_TOLERANCE_S = 30;
+const MAX_USER_CHARACTERS = 200;
+const ROLE_CLAIM = 'waymark_role';
+
+/** What a verified token says; whether tenant, role and scopes exist here is not checked. */
+export interface JwtClaims {
+  readonly tenant: string;
+  readonly user: string;
+  readonly role: string | undefined;
+  /** Words of the claim `scope`, also those of other services. */
+  readonly scopes: readonly string[];
+  readonly issuedAtMs: number | undefined;
+  /** The token is refused from then on: its `exp` and the tolerance of clocks. */
+  readonly expiresAtMs: number;
+}
+
+/** Why a token is refused. `says` is for the client, absent where it could tell a forger something. */
+export class JwtRefusedError extends Error {
+  override readonly name = 'JwtRefusedError';
+
+  constructor(
+    readonly reason: 'invalid' | 'expired',
+    readonly says?: string,
+    options?: ErrorOptions,
+  ) {
+    super(says ?? 'The token was not signed by the issuer', options);
+  }
+}
+
+/** Verifies JSON Web Tokens of one issuer. */
+export class JwtVerifier {
+  readonly #keys: IssuerKeys;
+  readonly #tenantPath: readonly string[];
+
+  private constructor(
+    private readonly jose: Jose,
+    private readonly settings: JwtConfig,
+    onFailure: (error: Error) => void,
+    private readonly clock: Clock,
+  ) {
+    this.#keys = new IssuerKeys(jose, settings, onFailure, clock);
+    const { tenantClaim } = settings;
+    this.#tenantPath = tenantClaim.startsWith('/') ? parsePointer(tenantClaim) : [tenantClaim];
+  }
+
+  /** Loads the library, which a service without JWT_ISSUER never does. */
+  static async create(
+    settings: JwtConfig,
+    onFailure: (error: Error) => void = () => undefined,
+    clock: Clock = systemClock,
+  ): Promise<JwtVerifier> {
+    return new JwtVerifier(await import('jose'), settings, onFailure, clock);
+  }
+
+  /** @throws JwtRefusedError @throws IssuerUnavailableError */
+  async verify(token: string): Promise<JwtClaims> {
+    if (token.length > MAX_JWT_CHARACTERS)
+      throw new JwtRefusedError('invalid', `A token has at most ${MAX_JWT_CHARACTERS} characters`);
+    const { issuer, audiences } = this.settings;
+    try {
+      const { payload } = await this.jose.jwtVerify(token, (header, input) => this.#keys.find(header, input), {
+        algorithms: ALGORITHMS,
+        issuer,
+        audience: [...audiences],
+        requiredClaims: ['sub', 'exp'],
+        clockTolerance: CLOCK_TOLERANCE_S,
+        currentDate: new Date(this.clock()),
+      });
+      return this.#read(payload);
+    } catch (error) {
+      throw this.#refusalOf(error);
+    }
+  }
+
+  #read(payload: JWTPayload): JwtClaims {
+    const { sub = '', exp = 0, iat, scope } = payload;
+    return {
+      tenant: this.#tenantOf(payload),
+      user: checkedUser(sub),
+      role: textOf(payload, ROLE_CLAIM),
+      scopes: typeof scope === 'string' ? scope.split(' ').filter((word) => word !== '') : [],
+      issuedAtMs: typeof iat === 'number' ? iat * 1000 : undefined,
+      expiresAtMs: (exp + CLOCK_TOLERANCE_S) * 1000,
+    };
+  }
+
+  #tenantOf(payload: JWTPayload): string {
+    const { tenantClaim } = this.settings;
+    let value: unknown = payload;
+    for (const name of this.#tenantPath) value = memberOf(value, name);
+    if (typeof value === 'string' && value !== '') return value;
+    throw new JwtRefusedError('invalid', `The token has no text in its claim ${tenantClaim}, which names the tenant`);
+  }
+
+  #refusalOf(error: unknown): unknown {
+    const { JOSEError, JWTClaimValidationFailed, JWTExpired } = this.jose.errors;
+    // Claims are read after the signature was found good, so their faults may be told.
+    if (error instanceof JWTExpired)
+      return new JwtRefusedError('expired', 'The token has expired; get a new one from its issuer', { cause: error });
+    if (error instanceof JWTClaimValidationFailed)
+      return new JwtRefusedError('invalid', `The claim ${error.claim} of the token ${faultOf(error)}`, {
+        cause: error,
+      });
+    return error instanceof JOSEError ? new JwtRefusedError('invalid', undefined, { cause: error }) : error;
+  }
+}
+
+function faultOf({ claim, reason }: { readonly claim: string; readonly reason: string }): string {
+  if (reason === 'missing') return 'is missing';
+  if (reason === 'invalid') return 'is not valid';
+  return claim === 'nbf' ? 'is in the future' : 'is not the one that this service expects';
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+function textOf(payload: JWTPayload, name: string): string | undefined {
+  const value = memberOf(payload, name);
+  if (value === undefined || typeof value === 'string') return value;
+  throw new JwtRefusedError('invalid', `The claim ${name} of the token must be a text`);
+}
+
+function checkedUser(user: unknown): string {
+  const isUsable = typeof user === 'string' && user !== '' && user.length <= MAX_USER_CHARACTERS;
+  if (isUsable && !/\p{Cc}/u.test(user)) return user;
+  throw new JwtRefusedError(
+    'invalid',
+    `The claim sub of the token must be a text of 1 to ${MAX_USER_CHARACTERS} characters`,
+  );
+}
