@@ -1,4 +1,5 @@
 import type { Board } from './board.js';
+import type { Take, Taken } from './bucket.js';
 import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
 import type { ConflictDetail, ConflictPage } from './conflicts.js';
@@ -234,6 +235,12 @@ export abstract class Engine {
 
   /** Empty if the board was never written. */
   abstract readBoard(tenant: string, board: string): Promise<Board>;
+
+  /**
+   * Takes tokens from buckets in one step, each take for itself; see bucket.ts. Buckets are no data: they are not moved, not
+   * served while detached, and full after a restart of the embedded engine.
+   */
+  abstract take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]>;
 
   /** Removes expired data, up to a limit. Returns the number of workflows. Engines also sweep by themselves. */
   abstract sweep(): Promise<number>;

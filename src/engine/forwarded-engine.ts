@@ -1,3 +1,4 @@
+import type { Take } from './bucket.js';
 import type { Commit } from './commit.js';
 import { Engine, type Filter, type ListQuery } from './engine.js';
 
@@ -55,6 +56,10 @@ export abstract class ForwardedEngine extends Engine {
 
   readBoard(tenant: string, board: string) {
     return this.forward((engine) => engine.readBoard(tenant, board));
+  }
+
+  take(tenant: string, takes: readonly Take[]) {
+    return this.forward((engine) => engine.take(tenant, takes));
   }
 
   sweep() {

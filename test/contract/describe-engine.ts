@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { describeBoards } from './cases/boards.js';
+import { describeBuckets } from './cases/buckets.js';
 import { describeChanges } from './cases/changes.js';
 import { describeDeletes } from './cases/deletes.js';
 import { describeExpectations } from './cases/expectations.js';
@@ -67,6 +68,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeChanges(fixture);
     describeSweeping(fixture);
     describeBoards(fixture);
+    describeBuckets(fixture);
     describeFeed(fixture);
     describeTaskQueueing(fixture);
     describeTaskLeases(fixture);

@@ -1,4 +1,5 @@
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
+import type { Take, Taken } from '../bucket.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, CommittedWorkflow, Outcome } from '../commit.js';
 import {
@@ -20,6 +21,7 @@ import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
 import { pickMeta, recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { WorkflowIndex } from '../workflow-index.js';
+import { MemoryBuckets } from './buckets.js';
 import { liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
@@ -59,6 +61,7 @@ export class MemoryEngine extends Engine {
   readonly #index: WorkflowIndex;
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
+  readonly #buckets = new MemoryBuckets();
   readonly #sweepTimer: SweepTimer;
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
@@ -212,6 +215,10 @@ export class MemoryEngine extends Engine {
 
   async readBoard(tenant: string, board: string): Promise<Board> {
     return this.#core.read(tenant, ({ boards }) => shownBoard(boards.get(board) ?? EMPTY_BOARD, this.#core.clock()));
+  }
+
+  async take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]> {
+    return this.#buckets.take(tenant, takes, this.#core.clock());
   }
 
   async sweep(): Promise<number> {

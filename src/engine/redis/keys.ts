@@ -40,6 +40,8 @@ export const KEY_NAMES = {
   /** Names the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
   eventsEpoch: 'events:epoch',
   board: 'board:',
+  /** Buckets of rate limits; see bucket.ts. */
+  limit: 'limit:',
   /** Shows that a replica has what came before it; see connection/confirmer.ts. */
   confirmed: 'confirmed',
   probe: 'probe:',
@@ -85,5 +87,6 @@ export const fenceKey = named('fence');
 export const queuesKey = named('queues');
 export const queueSettingsKey = named('queueSettings');
 export const feedKey = named('events');
+export const bucketKey = named('limit');
 export const confirmedKey = named('confirmed');
 export const changesChannel = (prefix: string): string => `${prefix}${CHANGES}`;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../../service-error.js';
+import type { Take } from '../bucket.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
@@ -8,6 +9,7 @@ import { IdempotencyMismatchError } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
+import { takeTokens } from './buckets.js';
 import { RedisListeners } from './feed/listeners.js';
 import { Confirmer } from './connection/confirmer.js';
 import { Fences } from './connection/fences.js';
@@ -211,6 +213,10 @@ export class RedisEngine extends Engine {
 
   readBoard(tenant: string, board: string) {
     return readBoard(this.#reader, tenant, board);
+  }
+
+  take(tenant: string, takes: readonly Take[]) {
+    return takeTokens(this.#reader, tenant, takes);
   }
 
   sweep() {

@@ -7,7 +7,7 @@ import { stateKey } from '../keys.js';
 import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
 
-/** Runs scripts and commands that are safe to repeat. After a lost answer it asks once more, within the timeout of a command. */
+/** Runs scripts and commands that are safe to repeat, if not said otherwise. After a lost answer it asks once more, within the timeout of a command. */
 export class ScriptReader {
   constructor(
     private readonly connections: RedisConnections,
@@ -26,10 +26,12 @@ export class ScriptReader {
     args: readonly string[],
     ids: readonly string[] = [''],
     keyOf = stateKey,
+    isRepeatable = true,
   ): Promise<unknown> {
     const leading = leadingArguments(this.context, tenant);
     const keys = ids.map((id) => keyOf(leading[0], id));
-    return this.#twice(name, () => script.run(this.connections.command(), keys, [...leading, ...args]));
+    const ask = () => script.run(this.connections.command(), keys, [...leading, ...args]);
+    return this.#twice(name, ask, isRepeatable);
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -41,7 +43,7 @@ export class ScriptReader {
     return this.#twice(name, () => ask(this.connections.command()));
   }
 
-  async #twice<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  async #twice<T>(name: string, ask: () => Promise<T>, isRepeatable = true): Promise<T> {
     const started = performance.now();
     let outcome: 'ok' | 'failed' = 'ok';
     try {
@@ -49,10 +51,13 @@ export class ScriptReader {
       this.connections.breaker.succeeded();
       return answer;
     } catch (error) {
-      return await this.#again(ask, started, error).catch((failure: unknown) => {
+      try {
+        if (!isRepeatable) throw error;
+        return await this.#again(ask, started, error);
+      } catch (failure) {
         outcome = 'failed';
         throw awayIfLost(failure);
-      });
+      }
     } finally {
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     }
