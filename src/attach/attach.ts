@@ -26,7 +26,7 @@ export class AttachRefusedError extends ServiceError {
 }
 
 /** Changes left for the hand-over, during which all requests wait. */
-const FEW_CHANGES = 100;
+const MAX_LAST_CHANGES = 100;
 const MAX_ROUNDS = 1000;
 /** Maximum time that requests wait; then the hand-over is undone. Far below client timeouts. */
 const MAX_HAND_OVER_MS = 5000;
@@ -149,7 +149,7 @@ export class Attach implements OnModuleDestroy {
 
   /** Carries changes until few are left. Each round is shorter than the last, so fewer changes happen during it. */
   async #catchUp(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: ChangedRecords): Promise<void> {
-    for (let round = 0; changed.size > FEW_CHANGES && round < MAX_ROUNDS; round++) {
+    for (let round = 0; changed.size > MAX_LAST_CHANGES && round < MAX_ROUNDS; round++) {
       await this.#carry(memory, redis, sync, changed);
     }
   }
@@ -266,8 +266,10 @@ export class Attach implements OnModuleDestroy {
 
   async #copyOutcomes(memory: MemoryEngine, redis: OpenRedis, tenant: string, keys?: Iterable<string>): Promise<void> {
     const outcomes = await memory.outcomes(tenant, keys);
-    for (let at = 0; at < outcomes.length; at += FEW_CHANGES) {
-      await Promise.all(outcomes.slice(at, at + FEW_CHANGES).map((one) => redis.engine.moving.putOutcome(tenant, one)));
+    for (let at = 0; at < outcomes.length; at += MAX_LAST_CHANGES) {
+      await Promise.all(
+        outcomes.slice(at, at + MAX_LAST_CHANGES).map((one) => redis.engine.moving.putOutcome(tenant, one)),
+      );
     }
   }
 

@@ -77,7 +77,7 @@ export abstract class Config {
     /** Bytes of held copies. */
     readonly cacheBytes: number;
     /** Bytes of accepted writes that wait for Redis. */
-    readonly mostBytes: number;
+    readonly maxBytes: number;
   };
   /** Directory of the journal of the embedded engine; undefined: in memory only. */
   abstract readonly dataDir: string | undefined;
@@ -89,11 +89,11 @@ export abstract class Config {
   abstract readonly maxStateBytes: number;
   /** Limits and retention of tasks. */
   abstract readonly tasks: {
-    readonly mostOpen: number;
+    readonly maxOpen: number;
     readonly resultMs: number;
     readonly progressMs: number;
     readonly deadMs: number;
-    readonly mostDead: number;
+    readonly maxDead: number;
     /** Time from due to expired, for tasks without `expiresAt`. */
     readonly waitLimitMs: number;
   };
@@ -111,9 +111,9 @@ export abstract class Config {
   abstract readonly envFile: string;
   /** Limits of the feed and of its listeners. */
   abstract readonly feed: {
-    readonly mostEvents: number;
+    readonly maxEvents: number;
     readonly maxAgeMs: number;
-    readonly mostListeners: number;
+    readonly maxListeners: number;
     /** Bytes buffered for one client. */
     readonly bufferBytes: number;
   };

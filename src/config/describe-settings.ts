@@ -33,8 +33,8 @@ export function settingsPage(): string {
     const { name, aliases = [], section, meaning, is, secret } = setting;
     const also = aliases.map((alias) => `, also \`${alias}\``).join('');
     const file = secret ? ` Or a file in \`${name}_FILE\`.` : '';
-    const usual = defaultOf(setting);
-    const text = `**\`${name}\`**${also}: ${meaning}.${allowedBy(is)}${usual === '' ? '' : ` Default: ${usual}.`}${file}`;
+    const byDefault = defaultOf(setting);
+    const text = `**\`${name}\`**${also}: ${meaning}.${allowedBy(is)}${byDefault === '' ? '' : ` Default: ${byDefault}.`}${file}`;
     return `${section === undefined ? '' : `\n## ${section}\n\n`}${wrapped(text, '- ', '  ')}\n`;
   });
   return `${INTRODUCTION}${entries.join('')}`;

@@ -108,22 +108,22 @@ export interface EngineOptions {
 
 /** Limits of a tenant's feed; engines may keep slightly more. */
 export interface FeedOptions {
-  readonly mostEvents: number;
+  readonly maxEvents: number;
   readonly maxAgeMs: number;
 }
 
-export const DEFAULT_FEED: FeedOptions = { mostEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
+export const DEFAULT_FEED: FeedOptions = { maxEvents: 100_000, maxAgeMs: 24 * 60 * 60 * 1000 };
 
 export interface TaskOptions {
   /** Maximum open tasks of one queue. */
-  readonly mostOpen: number;
+  readonly maxOpen: number;
   /** Retention of done and cancelled tasks with their results. */
   readonly resultMs: number;
   /** Retention of progress events after the end of the task. */
   readonly progressMs: number;
   /** Retention of dead tasks, and their maximum number per queue. */
   readonly deadMs: number;
-  readonly mostDead: number;
+  readonly maxDead: number;
 }
 
 /** Subject of a hint. */

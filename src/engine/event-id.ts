@@ -29,7 +29,7 @@ export function eventTimeMs(id: string): number {
 }
 
 /** Whether `id` comes after `other`, for ids of one epoch. */
-export function isBehind(id: string, other: string): boolean {
+export function isAfter(id: string, other: string): boolean {
   // Ids of equal length, as nearly all are, compare as text.
   if (id.length === other.length) return id > other;
   const [a, b] = [placeOf(id), placeOf(other)];

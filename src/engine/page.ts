@@ -6,31 +6,31 @@ import type { ListPosition } from './engine.js';
 export const PAGE_BYTES = 8 * 1024 * 1024;
 
 /** Up to this number, ids with a prefix are collected and sorted; a larger set is walked in order and filtered. */
-export const FEW_IDS = 1000;
+export const MAX_SORTED_IDS = 1000;
 
 /** Sorts after every id with the same score: ids use lower characters only. */
 export const LAST_ID = '\u007f';
 
 /** Number of found items that fit a page: by count, and by bytes if states are included; at least one. */
 export function fitting(bytesOfEach: readonly number[], limit: number, includeState: boolean): number {
-  const most = Math.min(bytesOfEach.length, limit);
-  if (!includeState) return most;
+  const max = Math.min(bytesOfEach.length, limit);
+  if (!includeState) return max;
   let bytes = 0;
-  for (let count = 0; count < most; count++) {
+  for (let count = 0; count < max; count++) {
     bytes += bytesOfEach[count] as number;
     if (count > 0 && bytes > PAGE_BYTES) return count;
   }
-  return most;
+  return max;
 }
 
-/** Start of the next page: `behind`, the last item shown, or the start of the rising walk; see ListPosition. */
+/** Start of the next page: `last`, the last item shown, or the start of the rising walk; see ListPosition. */
 export function nextPosition(
-  behind: Pick<ListPosition, 'atMs' | 'id'> | undefined,
+  last: Pick<ListPosition, 'atMs' | 'id'> | undefined,
   walk: { readonly sinceMs: number | undefined; readonly isRising: boolean; readonly newestMs: number | undefined },
 ): ListPosition | undefined {
   const { sinceMs, isRising, newestMs } = walk;
-  if (sinceMs === undefined) return behind;
-  if (behind !== undefined) return { ...behind, sinceMs, ...(isRising && { rising: true }) };
+  if (sinceMs === undefined) return last;
+  if (last !== undefined) return { ...last, sinceMs, ...(isRising && { rising: true }) };
   const isMore = !isRising && newestMs !== undefined && newestMs > sinceMs;
   return isMore ? { atMs: sinceMs, id: LAST_ID, sinceMs, rising: true } : undefined;
 }

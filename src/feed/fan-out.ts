@@ -1,5 +1,5 @@
 import type { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
-import { isBehind } from '../engine/event-id.js';
+import { isAfter } from '../engine/event-id.js';
 import { Batch, type EventView } from './event-view.js';
 import { anchorsFor, anchorsOf, keyOf, matches, type FeedFilter } from './feed-filter.js';
 
@@ -113,6 +113,6 @@ export class FanOut {
 function unseen(subscriber: Subscriber, batch: Batch): Batch {
   const { skipUntil } = subscriber;
   if (skipUntil === undefined) return batch;
-  if (isBehind(batch.lastId, skipUntil)) subscriber.skipUntil = undefined;
-  return new Batch(batch.views.filter(({ id }) => isBehind(id, skipUntil)));
+  if (isAfter(batch.lastId, skipUntil)) subscriber.skipUntil = undefined;
+  return new Batch(batch.views.filter(({ id }) => isAfter(id, skipUntil)));
 }

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
-import { isBehind } from '../engine/event-id.js';
+import { isAfter } from '../engine/event-id.js';
 import { EventView } from './event-view.js';
 import { ServiceError } from '../service-error.js';
 import { matches, type FeedFilter } from './feed-filter.js';
@@ -62,8 +62,8 @@ export class Feeds implements OnModuleDestroy {
 
   /** Counts a client; returns a function that ends the count. @throws TooManyListenersError */
   enter(kind: ClientKind): () => void {
-    const { mostListeners } = this.config.feed;
-    if (this.#clients >= mostListeners) throw new TooManyListenersError(mostListeners);
+    const { maxListeners } = this.config.feed;
+    if (this.#clients >= maxListeners) throw new TooManyListenersError(maxListeners);
     this.#clients++;
     this.metrics.clients(kind, 1);
     let isIn = true;
@@ -112,7 +112,7 @@ export class Feeds implements OnModuleDestroy {
     return {
       caughtUp,
       // The client may be ahead of the shared reader.
-      place: (last) => (last !== undefined && isBehind(last, feed.position) ? last : feed.position),
+      place: (last) => (last !== undefined && isAfter(last, feed.position) ? last : feed.position),
       stop() {
         if (isOver) return;
         isOver = true;

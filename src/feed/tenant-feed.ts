@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
 import { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
-import { eventTimeMs, isBehind } from '../engine/event-id.js';
+import { eventTimeMs, isAfter } from '../engine/event-id.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { Batch, EventView } from './event-view.js';
 import { FanOut, type FeedLoss, type Subscriber } from './fan-out.js';
@@ -172,7 +172,7 @@ export class TenantFeed {
       place = views.at(-1)?.id ?? place;
     };
     for (;;) {
-      const rest = this.#behind(place);
+      const rest = this.#recentAfter(place);
       if (rest !== undefined) {
         start();
         deliver(rest);
@@ -185,7 +185,7 @@ export class TenantFeed {
       deliver(page);
       // The feed is empty: start at its current position.
       if (place === '0') place = position;
-      if (isBehind(place, this.#position)) {
+      if (isAfter(place, this.#position)) {
         subscriber.skipUntil = place;
         break;
       }
@@ -195,7 +195,7 @@ export class TenantFeed {
   }
 
   /** Recent events behind `place`; undefined when the store must be read. */
-  #behind(place: string): readonly EventView[] | undefined {
+  #recentAfter(place: string): readonly EventView[] | undefined {
     if (place === this.#position) return [];
     const at = this.#recent.findLastIndex(({ id }) => id === place);
     return at === -1 ? undefined : this.#recent.slice(at + 1);

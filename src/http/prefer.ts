@@ -13,12 +13,14 @@ const NONE: Preferences = { minimal: false, waitSeconds: undefined };
 export function preferencesOf({ headers }: FastifyRequest): Preferences {
   const header = headers['prefer'];
   if (header === undefined) return NONE;
-  const wishes = String(header)
+  const preferences = String(header)
     .split(/[,;]/)
-    .map((wish) => wish.trim().toLowerCase());
-  const wait = wishes.map((wish) => /^wait="?(\d{1,9})"?$/.exec(wish)?.[1]).find((seconds) => seconds !== undefined);
+    .map((preference) => preference.trim().toLowerCase());
+  const wait = preferences
+    .map((preference) => /^wait="?(\d{1,9})"?$/.exec(preference)?.[1])
+    .find((seconds) => seconds !== undefined);
   return {
-    minimal: wishes.some((wish) => /^return="?minimal"?$/.test(wish)),
+    minimal: preferences.some((preference) => /^return="?minimal"?$/.test(preference)),
     waitSeconds: wait === undefined ? undefined : Math.min(Number(wait), MAX_WAIT_SECONDS),
   };
 }

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Characters. Longer texts are joined as bytes. */
-const LARGE = 16 * 1024;
+const LARGE_CHARACTERS = 16 * 1024;
 
 /** Sends JSON text, given in consecutive pieces. */
 export function sendJson(reply: FastifyReply, status: number, ...texts: readonly string[]): void {
@@ -11,7 +11,7 @@ export function sendJson(reply: FastifyReply, status: number, ...texts: readonly
   void reply
     .status(status)
     .header('content-type', JSON_TYPE)
-    .send(length < LARGE ? texts.join('') : bytesOf(texts));
+    .send(length < LARGE_CHARACTERS ? texts.join('') : bytesOf(texts));
 }
 
 /** Joins texts as bytes. Joined as text, a large state would be copied, measured and encoded again. */

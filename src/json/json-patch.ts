@@ -56,13 +56,13 @@ class Step {
       case 'remove':
         return this.#remove(path);
       case 'replace':
-        this.#present(path);
+        this.#requireValue(path);
         this.#checkDepth(path, operation.value);
         return this.#edit(document, path, operation.value, (container, token) =>
           withPart(container, token, operation.value),
         );
       case 'copy':
-        return this.#add(document, path, this.#present(operation.from));
+        return this.#add(document, path, this.#requireValue(operation.from));
       case 'move':
         return this.#move(operation.from, path);
       case 'test': {
@@ -83,14 +83,14 @@ class Step {
 
   #remove(path: Tokens): JsonNode {
     if (path.length === 0) this.#fail('the whole document cannot be removed', path);
-    this.#present(path);
+    this.#requireValue(path);
     return this.#edit(this.document, path, undefined, (container, token) =>
       container.kind === 'object' ? container.withoutMember(token) : container.withoutItem(Number(token)),
     );
   }
 
   #move(from: Tokens, path: Tokens): JsonNode {
-    const value = this.#present(from);
+    const value = this.#requireValue(from);
     if (from.every((token, i) => token === path[i])) {
       if (from.length === path.length) return this.document;
       this.#fail('a value cannot be moved into itself', path);
@@ -129,7 +129,7 @@ class Step {
     );
   }
 
-  #present(path: Tokens): JsonNode {
+  #requireValue(path: Tokens): JsonNode {
     return this.#find(path) ?? this.#fail('there is no value at this path', path);
   }
 

@@ -19,7 +19,7 @@ export async function adoptAll({ engine, connections }: OpenRedis, isDryRun: boo
     for await (const page of legacyIds(connections, connections.config.namespace, tenant)) {
       done.examined += page.examined;
       observer.examined(page.examined);
-      for (const id of page.unusable) fail(id, 'not a valid workflow id');
+      for (const id of page.invalidIds) fail(id, 'not a valid workflow id');
       for (const id of page.ids) {
         try {
           if (!isDryRun) await engine.adopt(tenant, id);

@@ -107,12 +107,12 @@ export class Sync {
   async #carryPairs(step: Step, pairs: readonly Pair[]): Promise<void> {
     this.parts.signal?.throwIfAborted();
     const present = pairs.filter(({ source }) => source !== undefined);
-    const alike = present.filter(({ source, target }) => source?.stamp === target?.stamp);
-    const apart = present.filter(({ source, target }) => source?.stamp !== target?.stamp);
-    step.round.counts.same += alike.length;
+    const equal = present.filter(({ source, target }) => source?.stamp === target?.stamp);
+    const different = present.filter(({ source, target }) => source?.stamp !== target?.stamp);
+    step.round.counts.same += equal.length;
     const targets = new Map(pairs.map(({ id, target }) => [id, target]));
-    await inGroups(apart, (ids) => this.#carryGroup(step, ids, targets));
-    if (step.verify === true) await inGroups(alike, async (ids) => this.#compare(step, await this.#sources(step, ids)));
+    await inGroups(different, (ids) => this.#carryGroup(step, ids, targets));
+    if (step.verify === true) await inGroups(equal, async (ids) => this.#compare(step, await this.#sources(step, ids)));
     for (const { source, target } of pairs) {
       if (source === undefined && target !== undefined) await this.#removeFromTarget(step, target);
     }

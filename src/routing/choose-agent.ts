@@ -31,13 +31,13 @@ export interface Candidate {
 export function rankAgents(agents: readonly Agent[], reading: TextReading): readonly Candidate[] {
   const complexity = scoreOf(reading.factors);
   const asked = requestedStrengths(reading.tokens, new Set(agents.flatMap(({ strengths }) => strengths)));
-  const dearest = Math.max(...agents.map(({ cost }) => cost));
+  const highestCost = Math.max(...agents.map(({ cost }) => cost));
   const slowest = Math.max(...agents.map(({ latency }) => latency));
   const candidates = agents.map((agent): Candidate => {
     const matched = agent.strengths.filter((strength) => asked.has(strength));
     const fit = 1 - Math.abs(complexity - agent.capability);
     const strengths = asked.size === 0 ? 0 : matched.length / asked.size;
-    const thrift = 1 - (share(agent.cost, dearest) + share(agent.latency, slowest)) / 2;
+    const thrift = 1 - (share(agent.cost, highestCost) + share(agent.latency, slowest)) / 2;
     const points = WEIGHTS.fit * fit + WEIGHTS.strengths * strengths + WEIGHTS.thrift * thrift;
     return { agent, matched, points };
   });
@@ -79,6 +79,6 @@ function reasonOf(
   return [why, ...passed].join('; ');
 }
 
-function share(value: number, most: number): number {
-  return most === 0 ? 0 : value / most;
+function share(value: number, highest: number): number {
+  return highest === 0 ? 0 : value / highest;
 }

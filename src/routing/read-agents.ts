@@ -21,7 +21,7 @@ export function readAgents(given: string | undefined, refuse: (says: string) => 
     return [];
   }
   const costs = list.map((one) => (isObject(one) && isAmount(one['cost']) ? one['cost'] : 0));
-  const dearest = Math.max(...costs);
+  const highestCost = Math.max(...costs);
   const ids = new Set<unknown>();
   return list.flatMap((one, i) => {
     const wrong = (says: string) => refuse(`agent ${i + 1}${says}`);
@@ -43,7 +43,7 @@ export function readAgents(given: string | undefined, refuse: (says: string) => 
     if (!isAmount(latency)) wrong(': latency must be a number of milliseconds, 0 or more');
     if (capability !== undefined && !(isAmount(capability) && capability <= 1))
       wrong(': capability must be from 0 to 1');
-    const shared = dearest === 0 ? 0.5 : Number(((costs[i] as number) / dearest).toFixed(2));
+    const shared = highestCost === 0 ? 0.5 : Number(((costs[i] as number) / highestCost).toFixed(2));
     return [{ id, name, strengths, cost, latency, capability: capability ?? shared } as Agent];
   });
 }

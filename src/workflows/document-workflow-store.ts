@@ -263,8 +263,12 @@ export class DocumentWorkflowStore {
     if (!replayed) return done;
     if (workflow.state !== undefined) return { ...done, replayed: keyed };
     const lookup = await this.engine.findVersion(tenant, workflow.id, workflow.version);
-    const isIt = lookup.found === 'version' && lookup.version.incarnation === workflow.incarnation;
-    return { ...done, replayed: keyed, workflow: isIt ? { ...workflow, state: lookup.version.state } : workflow };
+    const isSameVersion = lookup.found === 'version' && lookup.version.incarnation === workflow.incarnation;
+    return {
+      ...done,
+      replayed: keyed,
+      workflow: isSameVersion ? { ...workflow, state: lookup.version.state } : workflow,
+    };
   }
 
   /** Chooses incarnation and TTL: engines have neither random numbers nor the policy. */

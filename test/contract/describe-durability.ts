@@ -74,7 +74,7 @@ export function describeDurability(
 
     it('keeps the bounds of the feed', async () => {
       await opened.close();
-      opened = await open({ options: { feed: { mostEvents: 100, maxAgeMs: 1e12 } } });
+      opened = await open({ options: { feed: { maxEvents: 100, maxAgeMs: 1e12 } } });
       tenant = newTenant(opened.engine);
       const publish = Array.from({ length: 50 }, () => ({ channel: 'c', type: 't', payload: '1' }));
       for (let i = 0; i < 10; i++) await tenant.commit({ publish });

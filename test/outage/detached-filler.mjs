@@ -13,7 +13,7 @@ const store = new DetachedStore({
   options: { defaultTtlMs: 86_400_000, maxStateBytes: 1024 * 1024 },
   index,
   clock: Date.now,
-  mostBytes: 1e9,
+  maxBytes: 1e9,
   onChange() {},
 });
 

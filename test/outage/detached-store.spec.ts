@@ -34,7 +34,7 @@ describe('A write that a detached replica accepts', () => {
       options: testOptions,
       index: testIndex,
       clock: Date.now,
-      mostBytes: 1_000_000,
+      maxBytes: 1_000_000,
       onChange: () => undefined,
     });
   });

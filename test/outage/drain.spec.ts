@@ -382,7 +382,7 @@ describe('A write while Redis is unreachable', () => {
   });
 
   it('is bounded by bytes: beyond them it is refused, and nothing is dropped', async () => {
-    const small = await replica({ mostBytes: 20_000 });
+    const small = await replica({ maxBytes: 20_000 });
     const c = new TestTenant(small.engine, TENANT);
     await small.leave();
     let accepted = 0;

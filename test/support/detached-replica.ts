@@ -16,7 +16,7 @@ export interface ReplicaOptions {
   readonly namespace: string;
   readonly dataDir?: string;
   readonly clock?: Clock;
-  readonly mostBytes?: number;
+  readonly maxBytes?: number;
   readonly commandMs?: number;
   /** Starts while Redis is unreachable. */
   readonly isAway?: boolean;
@@ -33,7 +33,7 @@ export class DetachedReplica {
   ) {}
 
   static async open(options: ReplicaOptions): Promise<DetachedReplica> {
-    const { redisPort, namespace, dataDir, clock, mostBytes = 16 * 1024 * 1024, commandMs = 5000 } = options;
+    const { redisPort, namespace, dataDir, clock, maxBytes = 16 * 1024 * 1024, commandMs = 5000 } = options;
     const proxy = await startProxy(redisPort);
     if (options.isAway === true) proxy.down();
     const connections = new RedisConnections({
@@ -62,7 +62,7 @@ export class DetachedReplica {
       link: connections,
       journal: dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir),
       cacheBytes: 1024 * 1024,
-      mostBytes,
+      maxBytes,
       editOf,
       ...(clock && { clock }),
       observer: { mode() {}, waiting() {}, drained: (as) => drained.push(as) },

@@ -183,10 +183,10 @@ class Report {
   ): Promise<ExitCode> {
     this.clear();
     const { created, updated, same, kept, conflict, expired } = counts;
-    const isGood = conflict === 0 && different.length === 0;
+    const isComplete = conflict === 0 && different.length === 0;
     const summary = { workflows, ...counts, caughtUp, verified, different: different.length };
     if (this.#isJson) {
-      this.#event({ event: 'done', ok: isGood, dryRun: isDryRun, from: from.name, to: to.name, ...summary });
+      this.#event({ event: 'done', ok: isComplete, dryRun: isDryRun, from: from.name, to: to.name, ...summary });
     } else {
       this.#line(`${isDryRun ? 'would create' : 'created'} ${created}, updated ${updated}, unchanged ${same}`);
       if (kept > 0) this.#line(`${kept} kept as they are in the target (--on-conflict)`);
@@ -195,10 +195,10 @@ class Report {
       if (!isDryRun) this.#line(`${caughtUp} later changes carried over, ${verified} digests compared`);
       for (const name of different.slice(0, 20)) this.#line(`different: ${name}`);
       if (isDryRun) this.#line('Dry run: nothing was changed');
-      else this.#line(isGood ? 'Migration complete!' : 'Migration is not complete');
+      else this.#line(isComplete ? 'Migration complete!' : 'Migration is not complete');
     }
     await this.#output;
-    return isGood ? EXIT.ok : EXIT.failed;
+    return isComplete ? EXIT.ok : EXIT.failed;
   }
 
   #event(event: object): void {

@@ -33,8 +33,8 @@ export const SMOKE_CHECKS: readonly SmokeCheck[] = [
         const { etag } = await client.putWorkflow(id, 0, { ttlSeconds: 60 });
         const race = [1, 2, 3].map((state) => client.putWorkflow(id, state, { ifMatch: etag }).catch(refusal));
         const codes = (await Promise.all(race)).map((outcome) => (typeof outcome === 'string' ? outcome : 'won'));
-        const isRight = codes.toSorted().join() === 'VERSION_CONFLICT,VERSION_CONFLICT,won';
-        demand(isRight, `three writers over one version ended as ${codes.join(', ')}`);
+        const isExpected = codes.toSorted().join() === 'VERSION_CONFLICT,VERSION_CONFLICT,won';
+        demand(isExpected, `three writers over one version ended as ${codes.join(', ')}`);
       }),
   },
   {

@@ -42,7 +42,7 @@ export interface DetachedStoreParts {
   readonly index: WorkflowIndex;
   readonly clock: Clock;
   /** Limit of waiting entries, in bytes. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   readonly onChange: (tenant: string, id: string) => void;
 }
 
@@ -120,12 +120,12 @@ export class DetachedStore {
   }
 
   /** Oldest entries that can be drained in parallel: none shares a workflow, queue or channel with an earlier entry. */
-  next(most: number): DetachedEntry[] {
+  next(max: number): DetachedEntry[] {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
     let looked = 0;
     for (const entry of this.#entries.values()) {
-      if (entries.length === most || ++looked > MAX_LOOKED_AT) break;
+      if (entries.length === max || ++looked > MAX_LOOKED_AT) break;
       const subjects = subjectsOf(entry);
       if (!subjects.some((subject) => taken.has(subject))) entries.push(entry);
       for (const subject of subjects) taken.add(subject);
@@ -264,7 +264,7 @@ export class DetachedStore {
     const { key, fingerprint } = commit.once;
     const known = this.#known(tenant, key, fingerprint);
     if (known !== undefined) return { outcome: known };
-    const { options, index, clock, mostBytes } = this.parts;
+    const { options, index, clock, maxBytes } = this.parts;
     const entry = acceptCommit(commit, {
       n: this.#lastN + 1,
       tenant,
@@ -274,7 +274,7 @@ export class DetachedStore {
       index,
       newIncarnation: () => randomBytes(9).toString('base64url'),
     });
-    if (this.#bytes + sizeOf(entry) > mostBytes) throw new DetachedFullError(mostBytes);
+    if (this.#bytes + sizeOf(entry) > maxBytes) throw new DetachedFullError(maxBytes);
     return { outcome: { ...entry.outcome, replayed: false }, entry };
   }
 

@@ -39,7 +39,7 @@ export interface FallbackParts {
   readonly index: WorkflowIndex;
   /** Limits of held copies and of waiting writes, in bytes. */
   readonly cacheBytes: number;
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   readonly editOf: (recipe: EditRecipe) => Edit;
   /** Rejects if the store must not be used: this replica stays detached. */
   readonly check?: () => Promise<void>;
@@ -68,11 +68,11 @@ export class FallbackEngine extends ForwardedEngine {
   /** Times of performance.now(). */
   #leftAt = performance.now();
   #attachedAt = Infinity;
-  #trouble: string | undefined;
+  #drainError: string | undefined;
 
   constructor(parts: FallbackParts) {
     super();
-    const { store, link, journal, options, index, cacheBytes, mostBytes, editOf, clock = systemClock } = parts;
+    const { store, link, journal, options, index, cacheBytes, maxBytes, editOf, clock = systemClock } = parts;
     this.#parts = parts;
     this.#observer = parts.observer ?? silentDetachedObserver;
     this.#copies = new HeldCopies(cacheBytes);
@@ -82,7 +82,7 @@ export class FallbackEngine extends ForwardedEngine {
       options,
       index,
       clock,
-      mostBytes,
+      maxBytes,
       onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
     this.#drain = new Drain({ target: store, store: this.#detached, index, clock, editOf });
@@ -116,7 +116,7 @@ export class FallbackEngine extends ForwardedEngine {
     this.#parts.store.start();
     const { entries } = this.#detached.waiting;
     if (entries > 0) this.#logger.warn(`${entries} writes from an outage of Redis wait to be drained`);
-    this.#observeWaiting();
+    this.#reportWaiting();
     if (await this.#tryToAttach()) {
       // No request has been answered in detached mode.
       this.#attachedAt = -Infinity;
@@ -187,7 +187,7 @@ export class FallbackEngine extends ForwardedEngine {
       },
       async () => {
         const outcome = await this.#detached.commit(tenant, commit);
-        this.#observeWaiting();
+        this.#reportWaiting();
         return outcome;
       },
     );
@@ -237,7 +237,7 @@ export class FallbackEngine extends ForwardedEngine {
         this.#mode === 'recovering'
           ? 'Redis is back; writes of the outage are being drained'
           : 'Redis is unreachable; this replica serves what it holds',
-        ...(this.#trouble === undefined ? [] : [this.#trouble]),
+        ...(this.#drainError === undefined ? [] : [this.#drainError]),
       ],
       details: { ...report?.details, ...details },
     };
@@ -316,8 +316,8 @@ export class FallbackEngine extends ForwardedEngine {
     } catch (error) {
       // Usually the store is unreachable again. Any other error is logged once and shown as a warning.
       const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
-      if (message !== undefined && message !== this.#trouble) this.#logger.error(message);
-      this.#trouble = message;
+      if (message !== undefined && message !== this.#drainError) this.#logger.error(message);
+      this.#drainError = message;
       return false;
     }
   }
@@ -342,7 +342,7 @@ export class FallbackEngine extends ForwardedEngine {
       }
       const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
       for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
-      this.#observeWaiting();
+      this.#reportWaiting();
       const failed = ends.find((end) => end.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     }
@@ -363,7 +363,7 @@ export class FallbackEngine extends ForwardedEngine {
     if (mode !== 'recovering') for (const go of this.#waiting) go();
     if (mode === 'attached') {
       this.#attachedAt = performance.now();
-      this.#trouble = undefined;
+      this.#drainError = undefined;
     } else {
       this.#attachedAt = Infinity;
       if (mode === 'detached' && before !== 'recovering') {
@@ -372,7 +372,7 @@ export class FallbackEngine extends ForwardedEngine {
     }
   }
 
-  #observeWaiting(): void {
+  #reportWaiting(): void {
     const { entries, bytes } = this.#detached.waiting;
     this.#observer.waiting(entries, bytes);
   }

@@ -9,7 +9,7 @@ export class HeldCopies {
   readonly #copies = new Map<string, WorkflowRecord>();
   #bytes = 0;
 
-  constructor(private readonly mostBytes: number) {}
+  constructor(private readonly maxBytes: number) {}
 
   get(tenant: string, id: string): WorkflowRecord | undefined {
     return this.#copies.get(tenantKey(tenant, id));
@@ -21,15 +21,15 @@ export class HeldCopies {
     // Answers may arrive out of order.
     if (held !== undefined && isLater(held, record)) return;
     // Most reads return a known version. The order of eviction matters only when memory is scarce.
-    if (held !== undefined && isSame(held, record) && this.#bytes < this.mostBytes / 2) return;
+    if (held !== undefined && isSame(held, record) && this.#bytes < this.maxBytes / 2) return;
     this.#drop(key, held);
     const copy = recordOf(record, record.state);
     const bytes = bytesOf(copy);
-    if (bytes > this.mostBytes) return;
+    if (bytes > this.maxBytes) return;
     this.#copies.set(key, copy);
     this.#bytes += bytes;
     for (const [oldest, old] of this.#copies) {
-      if (this.#bytes <= this.mostBytes) break;
+      if (this.#bytes <= this.maxBytes) break;
       this.#drop(oldest, old);
     }
   }

@@ -250,14 +250,14 @@ export class MemoryEngine extends Engine {
     const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
     const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
     for (const conflict of commit.resolves ?? []) throw new ConflictNotFoundError(conflict);
-    for (const id of cancelTasksOf) work.demandFew(id);
-    work.demandRoom(enqueue, acked);
+    for (const id of cancelTasksOf) work.demandCancellable(id);
+    work.demandCapacity(enqueue, acked);
 
     for (const { id, next } of changes) transaction.replaceWorkflow(id, next);
     if (acked !== undefined) work.finish(acked, (ack as { result: string }).result);
     for (const id of cancelTasksOf) work.cancelAllOf(id);
     const tasks = enqueue.map((task) => work.enqueue(task));
-    for (const { id } of written) work.settleHold(id);
+    for (const { id } of written) work.updateHold(id);
     for (const change of changes) announceWorkflow(transaction, change);
     const eventIds = publish.map(({ channel, type, payload }) => transaction.announce(type, { channel, payload }));
     if (board !== undefined) {
@@ -301,19 +301,19 @@ export class MemoryEngine extends Engine {
     return { swept, isMore: isMore || swept >= MAX_SWEPT };
   }
 
-  #sweepTenant(tenant: string, most: number): Promise<{ swept: number; isMore: boolean }> {
+  #sweepTenant(tenant: string, limit: number): Promise<{ swept: number; isMore: boolean }> {
     return this.#core.change(tenant, (transaction) => {
       const { data, now } = transaction;
-      const due = data.workflows.deadlines.upTo(now, most);
+      const due = data.workflows.deadlines.upTo(now, limit);
       for (const id of due) {
         transaction.replaceWorkflow(id, undefined);
         transaction.announce('workflow.expired', { id });
       }
       transaction.trimFeed();
-      const expired = data.outcomes.byEnd.upTo(now, most);
+      const expired = data.outcomes.byEnd.upTo(now, limit);
       for (const key of expired) transaction.setOutcome(key, undefined);
-      const isMore = this.tasks.sweep(transaction, most);
-      return { swept: due.length, isMore: isMore || expired.length >= most };
+      const isMore = this.tasks.sweep(transaction, limit);
+      return { swept: due.length, isMore: isMore || expired.length >= limit };
     });
   }
 

@@ -87,7 +87,7 @@ export class Sweeper {
   }
 
   async #sweepQueue(tenant: string, queue: string): Promise<number> {
-    const plan = JSON.stringify({ queue, most: SWEPT_AT_ONCE, limits: this.limits });
+    const plan = JSON.stringify({ queue, limit: SWEPT_AT_ONCE, limits: this.limits });
     for (;;) {
       const [isMore, nextDue] = listOf(await this.reader.run(queueScript, 'sweep-queue', tenant, [plan]));
       if (isMore !== '1') return nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue);

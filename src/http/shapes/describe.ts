@@ -48,10 +48,10 @@ export function exampleOf(shape: Shape): Record<string, unknown> {
   return Object.fromEntries(wanted.map((field) => [field.name, exampleOfField(shape, field)]));
 }
 
-export function exampleOfField(shape: Shape, { kind, name, example, of, schema, default: usual }: Field): unknown {
+export function exampleOfField(shape: Shape, { kind, name, example, of, schema, default: byDefault }: Field): unknown {
   if (example !== undefined) return example;
   if (of !== undefined) return kind === 'list' ? [exampleOf(of())] : exampleOf(of());
-  const value = usual ?? (schema['enum'] as readonly unknown[] | undefined)?.[0] ?? schema['minimum'];
+  const value = byDefault ?? (schema['enum'] as readonly unknown[] | undefined)?.[0] ?? schema['minimum'];
   if (value === undefined) throw new Error(`${shape.name}.${name} is required, so it needs an example`);
   return value;
 }

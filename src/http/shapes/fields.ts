@@ -121,12 +121,12 @@ export const Text = ({
   as,
   optional,
   nullable,
-  default: usual,
+  default: byDefault,
   about,
   example,
   ...rules
 }: Common<string> & TextRules = {}) =>
-  Value(text(rules), withoutUndefined({ as, optional, nullable, default: usual, about, example }));
+  Value(text(rules), withoutUndefined({ as, optional, nullable, default: byDefault, about, example }));
 
 export const Flag = (given: Common<boolean> = {}) => Value(flag(), given);
 
@@ -207,19 +207,19 @@ export const ListOf = (
 
 const DAY_MS = 86_400_000;
 
-const commonOf = ({ as, optional, nullable = false, default: usual, example }: Common) => ({
+const commonOf = ({ as, optional, nullable = false, default: byDefault, example }: Common) => ({
   name: as,
-  isRequired: optional !== true && usual === undefined,
+  isRequired: optional !== true && byDefault === undefined,
   isNullable: nullable,
-  default: usual,
+  default: byDefault,
   example,
 });
 
-const described = (schema: Schema, { about, default: usual, example }: Common): Schema =>
+const described = (schema: Schema, { about, default: byDefault, example }: Common): Schema =>
   withoutUndefined({
     ...schema,
     description: about,
-    default: usual,
+    default: byDefault,
     examples: example === undefined ? undefined : [example],
   });
 

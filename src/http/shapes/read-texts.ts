@@ -62,10 +62,10 @@ const TWICE = 'is given more than once';
 function readTexts<T extends object>(shape: Shape<T>, texts: Texts, issues: Issue[], inLowerCase = false): T {
   const { fields, rules } = readerOf(shape);
   const made = new shape() as Record<string, unknown>;
-  for (const { key, name, isRequired, default: usual, parse, accepts, says } of fields) {
+  for (const { key, name, isRequired, default: byDefault, parse, accepts, says } of fields) {
     const given = texts[inLowerCase ? name.toLowerCase() : name];
     if (given === undefined) {
-      if (usual !== undefined) made[key] = usual;
+      if (byDefault !== undefined) made[key] = byDefault;
       else if (isRequired) issues.push({ pointer: `/${name}`, message: `is missing: ${says}` });
     } else {
       const value = typeof given === 'string' ? parse?.(given) : undefined;

@@ -3,7 +3,7 @@ import { fieldsOf, type Field, type Shape } from './field.js';
 type WriteValue = (value: unknown, out: Pieces, source: object) => void;
 
 /** Characters. A raw member of this length stays a separate piece: joining would copy and measure it again. */
-const LARGE = 16 * 1024;
+const LARGE_CHARACTERS = 16 * 1024;
 
 /** Consecutive pieces of text; small members are joined at once. */
 class Pieces {
@@ -11,7 +11,7 @@ class Pieces {
   text = '';
 
   raw(json: string): void {
-    if (json.length < LARGE) {
+    if (json.length < LARGE_CHARACTERS) {
       this.text += json;
       return;
     }

@@ -162,7 +162,7 @@ export function describeFeed(fixture: Fixture): void {
     });
 
     it('says that a place is too old, and which event is the oldest', async () => {
-      await fixture.withEngine({ options: { feed: { mostEvents: 100, maxAgeMs: 1e12 } } }, async (tenant) => {
+      await fixture.withEngine({ options: { feed: { maxEvents: 100, maxAgeMs: 1e12 } } }, async (tenant) => {
         const { engine, name } = tenant;
         const start = await engine.lastEventId(name);
         await tenant.put('a');
@@ -182,7 +182,7 @@ export function describeFeed(fixture: Fixture): void {
 
     it('lets go of what is too old, but never of its last event', async () => {
       const maxAgeMs = 500;
-      await fixture.withEngine({ options: { feed: { mostEvents: 1000, maxAgeMs } } }, async (tenant, opened) => {
+      await fixture.withEngine({ options: { feed: { maxEvents: 1000, maxAgeMs } } }, async (tenant, opened) => {
         const { engine, name } = tenant;
         for (let i = 0; i < 40; i++) await tenant.commit({ publish: Array.from({ length: 10 }, () => say('x')) });
         const last = await engine.lastEventId(name);

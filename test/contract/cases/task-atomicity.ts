@@ -8,7 +8,7 @@ import { dumpTasks } from '../../support/task-dump.js';
 import type { Parts, TestTenant } from '../../support/tenant.js';
 import { MIB, testOptions, type Fixture } from '../engine-under-test.js';
 
-const FEW = { options: { tasks: { ...testOptions.tasks, mostOpen: 4 } } };
+const FEW = { options: { tasks: { ...testOptions.tasks, maxOpen: 4 } } };
 
 /** Place in the order of the checks. An error of an edit may be found at any time after the check of the lease. */
 type Stage = 'sizes' | 'lease' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue' | 'edit';

@@ -101,7 +101,7 @@ export function describeTaskQueueing(fixture: Fixture): void {
     });
 
     it('takes a batch whole or not at all, and duplicates within it once (invariant 13)', async () => {
-      await fixture.withEngine({ options: { tasks: { ...LIMITS, mostOpen: 3 } } }, async (tenant) => {
+      await fixture.withEngine({ options: { tasks: { ...LIMITS, maxOpen: 3 } } }, async (tenant) => {
         const q = new TestQueue(tenant.engine, tenant.name);
         await q.enqueue();
         const tasks = Array.from({ length: 4 }, () => newTask('q'));
@@ -116,7 +116,7 @@ export function describeTaskQueueing(fixture: Fixture): void {
     });
 
     it('that is full says so, and still lets tasks be claimed, ended and replaced by their successors (invariant 19)', async () => {
-      await fixture.withEngine({ options: { tasks: { ...LIMITS, mostOpen: 2 } } }, async (tenant) => {
+      await fixture.withEngine({ options: { tasks: { ...LIMITS, maxOpen: 2 } } }, async (tenant) => {
         const q = new TestQueue(tenant.engine, tenant.name);
         await q.enqueueSome(2);
         await expect(q.enqueue()).rejects.toMatchObject({ code: 'QUEUE_FULL' });
@@ -193,4 +193,4 @@ export function describeTaskQueueing(fixture: Fixture): void {
   });
 }
 
-const LIMITS = { mostOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, mostDead: 1000 };
+const LIMITS = { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 };

@@ -89,7 +89,7 @@ export function describeTaskRetention(fixture: Fixture): void {
     });
 
     it('dead ones are kept for a week, and so many of them', async () => {
-      const tasks = { mostOpen: 100, resultMs: HOUR, progressMs: MINUTE, deadMs: 7 * DAY, mostDead: 3 };
+      const tasks = { maxOpen: 100, resultMs: HOUR, progressMs: MINUTE, deadMs: 7 * DAY, maxDead: 3 };
       await fixture.withEngine({ options: { tasks } }, async (tenant, { clock, engine }) => {
         const q = new TestQueue(engine, tenant.name);
         const ids: string[] = [];

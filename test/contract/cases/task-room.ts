@@ -10,7 +10,7 @@ export function describeTaskRoom(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
   /** An engine whose queues hold three open tasks. */
   const withThree = (run: (q: TestQueue, advance: (ms: number) => void) => Promise<void>) =>
-    fixture.withEngine({ options: { tasks: { ...testOptions.tasks, mostOpen: 3 } } }, (tenant, { clock }) =>
+    fixture.withEngine({ options: { tasks: { ...testOptions.tasks, maxOpen: 3 } } }, (tenant, { clock }) =>
       run(new TestQueue(tenant.engine, tenant.name), (ms) => clock.advance(ms)),
     );
   const isFull = async (q: TestQueue) =>

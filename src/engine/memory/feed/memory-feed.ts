@@ -1,6 +1,6 @@
 import { DEFAULT_FEED, type FeedEvent, type FeedOptions } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
-import { eventIdOf, eventTimeMs, isBehind, placeOf } from '../../event-id.js';
+import { eventIdOf, eventTimeMs, isAfter, placeOf } from '../../event-id.js';
 
 /** Limit of all payloads together, because they are on the heap; the oldest events are trimmed first. */
 const MAX_BYTES = 128 * 1024 * 1024;
@@ -76,11 +76,11 @@ export class MemoryFeed {
    * of some dropped events, for the caller to remove from the journal.
    */
   trim(now: number, lastFinished: number): number[] {
-    const { mostEvents, maxAgeMs } = this.options;
+    const { maxEvents, maxAgeMs } = this.options;
     for (;;) {
       const [entry, next] = [this.#entries[this.#first], this.#entries[this.#first + 1]];
       if (entry === undefined || next === undefined || next.commit > lastFinished) break;
-      const isTooMany = this.#entries.length - this.#first > mostEvents || this.#bytes > MAX_BYTES;
+      const isTooMany = this.#entries.length - this.#first > maxEvents || this.#bytes > MAX_BYTES;
       if (!isTooMany && eventTimeMs(entry.event.id) > now - maxAgeMs) break;
       this.#bytes -= bytesOf(entry);
       this.#entries[this.#first++] = undefined;
@@ -101,13 +101,13 @@ export class MemoryFeed {
 
   /** @throws FeedTrimmedError @throws FeedResetError */
   after(id: string | undefined, limit: number, lastFinished: number): readonly FeedEvent[] {
-    const from = id === undefined ? this.#first : this.#behind(id);
+    const from = id === undefined ? this.#first : this.#indexAfter(id);
     const some = this.#entries.slice(from, from + limit) as FeedEntry[];
     const end = some.findIndex(({ commit }) => commit > lastFinished);
     return (end === -1 ? some : some.slice(0, end)).map(({ event }) => event);
   }
 
-  #behind(id: string): number {
+  #indexAfter(id: string): number {
     const oldest = this.#entries[this.#first];
     if (id === this.#lastDropped) return this.#first;
     if (id === this.#origin && (oldest?.number ?? 1) === 1) return this.#first;
@@ -116,11 +116,11 @@ export class MemoryFeed {
     let high = this.#entries.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (isBehind((this.#entries[middle] as FeedEntry).event.id, id)) high = middle;
+      if (isAfter((this.#entries[middle] as FeedEntry).event.id, id)) high = middle;
       else low = middle + 1;
     }
     if (this.#entries[low - 1]?.event.id === id) return low;
-    if (oldest !== undefined && isBehind(oldest.event.id, id)) throw new FeedTrimmedError(oldest.event.id);
+    if (oldest !== undefined && isAfter(oldest.event.id, id)) throw new FeedTrimmedError(oldest.event.id);
     throw new FeedResetError();
   }
 

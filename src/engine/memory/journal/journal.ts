@@ -98,7 +98,7 @@ function follows(old: Entry, next: Entry): boolean {
 }
 
 /** Rough bytes of a record without its states. */
-const SMALL = 200;
+const RECORD_BYTES = 200;
 
 /** Rough number of bytes that a change writes. */
 export function sizeOf(change: JournalChange): number {
@@ -106,26 +106,29 @@ export function sizeOf(change: JournalChange): number {
     case 'workflow':
     case 'dedupe':
     case 'queue':
-      return SMALL;
+      return RECORD_BYTES;
     case 'text':
-      return SMALL + (change.value?.length ?? 0);
+      return RECORD_BYTES + (change.value?.length ?? 0);
     case 'task':
-      return 2 * SMALL + (change.value?.failures ?? []).reduce((sum, { message }) => sum + message.length, 0);
+      return 2 * RECORD_BYTES + (change.value?.failures ?? []).reduce((sum, { message }) => sum + message.length, 0);
     case 'event':
-      return SMALL + (change.value?.fields['payload']?.length ?? 0);
+      return RECORD_BYTES + (change.value?.fields['payload']?.length ?? 0);
     case 'progress':
-      return SMALL + (change.value?.event.length ?? 0);
+      return RECORD_BYTES + (change.value?.event.length ?? 0);
     case 'board': {
       const { notices = [], entries = [] } = change.value ?? {};
       const texts = [...notices.map(({ text }) => text), ...entries];
-      return texts.reduce((sum, text) => sum + SMALL + text.length, SMALL);
+      return texts.reduce((sum, text) => sum + RECORD_BYTES + text.length, RECORD_BYTES);
     }
     case 'version':
-      return SMALL + (change.value?.state.length ?? 0);
+      return RECORD_BYTES + (change.value?.state.length ?? 0);
     case 'outcome':
       return change.value?.outcome.is === 'commit'
-        ? change.value.outcome.workflows.reduce((sum, { state = '' }) => sum + SMALL + state.length, SMALL)
-        : SMALL;
+        ? change.value.outcome.workflows.reduce(
+            (sum, { state = '' }) => sum + RECORD_BYTES + state.length,
+            RECORD_BYTES,
+          )
+        : RECORD_BYTES;
   }
 }
 

@@ -63,7 +63,7 @@ export function openDatabases(root: RootDatabase<unknown, never>) {
  */
 export class LmdbJournal implements Journal {
   readonly #databases: Databases;
-  #trouble: unknown;
+  #lastError: unknown;
 
   private constructor(
     private readonly path: string,
@@ -150,11 +150,11 @@ export class LmdbJournal implements Journal {
         this.lock.assertOwned();
         for (const change of changes) this.#apply(change);
       });
-      this.#trouble = undefined;
+      this.#lastError = undefined;
     } catch (error) {
       const bytes = changes.reduce((total, change) => total + 2 * sizeOf(change), OVERHEAD_BYTES);
-      this.#trouble = (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : error;
-      throw this.#trouble;
+      this.#lastError = (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : error;
+      throw this.#lastError;
     }
   }
 
@@ -167,9 +167,9 @@ export class LmdbJournal implements Journal {
 
   warnings(): readonly string[] {
     const lost = this.isLost ? ['Another service has taken over DATA_DIR: stop this one'] : [];
-    const full = this.#trouble instanceof StoreFullError;
-    const trouble = full ? 'The disk of DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
-    return this.#trouble === undefined ? lost : [...lost, trouble];
+    const full = this.#lastError instanceof StoreFullError;
+    const warning = full ? 'The disk of DATA_DIR is full: writes are refused' : 'The last write to DATA_DIR failed';
+    return this.#lastError === undefined ? lost : [...lost, warning];
   }
 
   async close(): Promise<void> {

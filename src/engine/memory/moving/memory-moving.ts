@@ -185,7 +185,7 @@ export class MemoryMoving extends Moving {
     transaction.announce('task.imported', { id, queue, ...(workflowId !== null && { workflow: workflowId }) });
     transaction.tell(`queue ${queue}`);
     if (isOpen(record.status) && workflowId !== null) {
-      new TaskWork(transaction, this.options.tasks, texts).settleHold(workflowId);
+      new TaskWork(transaction, this.options.tasks, texts).updateHold(workflowId);
     }
     return arrived;
   }

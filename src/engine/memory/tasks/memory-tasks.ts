@@ -49,7 +49,7 @@ export class MemoryTasks extends TaskQueues {
         },
         ({ outcomes, tasks }, now) => {
           const known = outcomes.find(key, '', now);
-          const again = known?.is === 'claim' ? stillHeld(tasks, known.lent) : [];
+          const again = known?.is === 'claim' ? stillLeased(tasks, known.lent) : [];
           if (again.length === 0) return undefined;
           return claimedFrom(tasks.queues.get(claim.queue), again.map(claimedOf), now);
         },
@@ -114,10 +114,10 @@ export class MemoryTasks extends TaskQueues {
     return this.core.read(tenant, ({ tasks }) => {
       const queue = tasks.queues.get(name) ?? new Queue();
       const { first } = queue.ready;
-      const inHand = new Map<string, number>();
+      const leasedByWorker = new Map<string, number>();
       for (const id of queue.leased.upTo(Infinity, MAX_LEASED_SHOWN)) {
         const { worker } = tasks.get(id) as TaskEntry;
-        if (worker !== null) inHand.set(worker, (inHand.get(worker) ?? 0) + 1);
+        if (worker !== null) leasedByWorker.set(worker, (leasedByWorker.get(worker) ?? 0) + 1);
       }
       return {
         name,
@@ -133,7 +133,7 @@ export class MemoryTasks extends TaskQueues {
         perMinute: queue.rates(this.core.clock()),
         workers: queue
           .workers(this.core.clock())
-          .map(([worker, seenAtMs]) => ({ name: worker, seenAtMs, leased: inHand.get(worker) ?? 0 })),
+          .map(([worker, seenAtMs]) => ({ name: worker, seenAtMs, leased: leasedByWorker.get(worker) ?? 0 })),
       };
     });
   }
@@ -151,10 +151,10 @@ export class MemoryTasks extends TaskQueues {
   }
 
   /** Task part of the engine's sweep; true when there may be more. */
-  sweep(transaction: Transaction, most: number): boolean {
+  sweep(transaction: Transaction, limit: number): boolean {
     const work = this.work(transaction);
-    let isMore = work.sweepEnded(most);
-    for (const name of transaction.data.tasks.queues.keys()) isMore = work.sweepQueue(name, most) || isMore;
+    let isMore = work.sweepEnded(limit);
+    for (const name of transaction.data.tasks.queues.keys()) isMore = work.sweepQueue(name, limit) || isMore;
     return isMore;
   }
 
@@ -211,7 +211,7 @@ export class MemoryTasks extends TaskQueues {
 
 type Done<Is> = Extract<Kept, { is: Is }> & { readonly replayed: boolean };
 
-function stillHeld(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
+function stillLeased(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
   return lent.flatMap(([id, token]) => {
     const entry = tasks.get(id);
     return entry?.status === 'leased' && entry.token === token ? [entry] : [];

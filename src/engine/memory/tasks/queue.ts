@@ -17,7 +17,7 @@ export class Queue {
   /** Sequence of the last place given out. */
   sequence = 0;
   readonly totals = Object.fromEntries(QUEUE_TOTALS.map((name) => [name, 0])) as Record<QueueTotal, number>;
-  readonly #lately = { minute: 0, current: new Map<QueueTotal, number>(), before: new Map<QueueTotal, number>() };
+  readonly #minutes = { minute: 0, current: new Map<QueueTotal, number>(), before: new Map<QueueTotal, number>() };
   readonly #workers = new Map<string, number>();
 
   get open(): number {
@@ -33,28 +33,28 @@ export class Queue {
 
   count(total: QueueTotal, now: number): void {
     this.totals[total]++;
-    this.#turnTo(now);
-    const { current } = this.#lately;
+    this.#startMinute(now);
+    const { current } = this.#minutes;
     current.set(total, (current.get(total) ?? 0) + 1);
   }
 
   rates(now: number): Record<QueueRate, number> {
-    this.#turnTo(now);
-    const { current, before } = this.#lately;
+    this.#startMinute(now);
+    const { current, before } = this.#minutes;
     const rates = QUEUE_RATES.map((name) => [name, perMinute(before.get(name) ?? 0, current.get(name) ?? 0, now)]);
     return Object.fromEntries(rates) as Record<QueueRate, number>;
   }
 
-  #turnTo(now: number): void {
-    const lately = this.#lately;
+  #startMinute(now: number): void {
+    const minutes = this.#minutes;
     const minute = Math.floor(now / MINUTE_MS);
-    if (minute <= lately.minute) return;
-    lately.before = minute === lately.minute + 1 ? lately.current : new Map();
-    lately.current = new Map();
-    lately.minute = minute;
+    if (minute <= minutes.minute) return;
+    minutes.before = minute === minutes.minute + 1 ? minutes.current : new Map();
+    minutes.current = new Map();
+    minutes.minute = minute;
   }
 
-  saw(worker: string, now: number): void {
+  noteWorker(worker: string, now: number): void {
     this.#workers.delete(worker);
     this.#workers.set(worker, now);
     for (const [name, seen] of this.#workers) {

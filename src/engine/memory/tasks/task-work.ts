@@ -58,7 +58,7 @@ export class TaskWork {
   }
 
   /** @throws QueueFullError; the task that the commit finishes does not count. */
-  demandRoom(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
+  demandCapacity(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
     const added = new Map<string, number>();
     const seen = new Set<string>();
     tasks.forEach((task, index) => {
@@ -69,13 +69,13 @@ export class TaskWork {
       const count = (added.get(task.queue) ?? 0) + 1;
       added.set(task.queue, count);
       const open = this.#tasks.queues.get(task.queue)?.open ?? 0;
-      const room = this.options.mostOpen + (finished?.queue === task.queue ? 1 : 0);
-      if (open + count > room) throw new QueueFullError(task.queue, this.options.mostOpen, { part: 'enqueue', index });
+      const limit = this.options.maxOpen + (finished?.queue === task.queue ? 1 : 0);
+      if (open + count > limit) throw new QueueFullError(task.queue, this.options.maxOpen, { part: 'enqueue', index });
     });
   }
 
   /** @throws TooManyTasksError */
-  demandFew(workflowId: string): void {
+  demandCancellable(workflowId: string): void {
     if (this.#tasks.openOf(workflowId) > MAX_CANCELLED) throw new TooManyTasksError(workflowId, MAX_CANCELLED);
   }
 
@@ -113,7 +113,7 @@ export class TaskWork {
     const sets = this.#tasks.queues.get(queue);
     // A claim does not create a queue.
     if (sets === undefined) return [];
-    sets.saw(worker, this.#now);
+    sets.noteWorker(worker, this.#now);
     this.tidy(queue);
     if (sets.isPaused) return [];
     const claimed: ClaimedTask[] = [];
@@ -194,26 +194,26 @@ export class TaskWork {
   }
 
   /** Handles due tasks of a queue without a claim; true when there may be more. */
-  sweepQueue(name: string, most: number): boolean {
+  sweepQueue(name: string, limit: number): boolean {
     const sets = this.#tasks.queue(name);
     this.tidy(name);
-    const expired = sets.expiring.upTo(this.#now, most);
+    const expired = sets.expiring.upTo(this.#now, limit);
     for (const id of expired) this.#die(this.#get(id), 'EXPIRED');
-    const overdue = this.#endOverdueHeads(sets.ready, most);
-    const old = sets.dead.upTo(this.#now - this.options.deadMs, most);
+    const overdue = this.#endOverdueHeads(sets.ready, limit);
+    const old = sets.dead.upTo(this.#now - this.options.deadMs, limit);
     for (const id of old) this.#remove(id);
-    const tooMany = sets.dead.upTo(Infinity, Math.min(sets.dead.size - this.options.mostDead, most));
+    const tooMany = sets.dead.upTo(Infinity, Math.min(sets.dead.size - this.options.maxDead, limit));
     for (const id of tooMany) this.#remove(id);
     return (
-      Math.max(expired.length + overdue, old.length, tooMany.length) >= most || sets.delayed.firstScore <= this.#now
+      Math.max(expired.length + overdue, old.length, tooMany.length) >= limit || sets.delayed.firstScore <= this.#now
     );
   }
 
   /** Ends overdue tasks at the head of each priority, where nearly all of them are. Returns their number. */
-  #endOverdueHeads(ready: SortedSet, most: number): number {
+  #endOverdueHeads(ready: SortedSet, limit: number): number {
     let ended = 0;
     for (let priority = 0; priority <= MAX_PRIORITY; priority++) {
-      while (ended < most) {
+      while (ended < limit) {
         const head = headOf(ready, priority);
         const entry = head === undefined ? undefined : this.#get(head);
         if (entry === undefined || entry.expiresAtMs > this.#now) break;
@@ -225,15 +225,15 @@ export class TaskWork {
   }
 
   /** Removes ended tasks, their progress, and dedupe keys past their retention; true when there may be more. */
-  sweepEnded(most: number): boolean {
+  sweepEnded(limit: number): boolean {
     const tasks = this.#tasks;
-    const gone = tasks.ended.upTo(this.#now, most);
+    const gone = tasks.ended.upTo(this.#now, limit);
     for (const id of gone) this.#remove(id);
-    const over = tasks.endedWithProgress.upTo(this.#now - this.options.progressMs, most);
+    const over = tasks.endedWithProgress.upTo(this.#now - this.options.progressMs, limit);
     for (const id of over) this.transaction.setProgress(id, undefined);
-    const keys = tasks.dedupesByEnd.upTo(this.#now, most);
+    const keys = tasks.dedupesByEnd.upTo(this.#now, limit);
     for (const key of keys) this.transaction.setDedupe(key, undefined);
-    return Math.max(gone.length, over.length, keys.length) >= most;
+    return Math.max(gone.length, over.length, keys.length) >= limit;
   }
 
   get #tasks() {
@@ -274,7 +274,7 @@ export class TaskWork {
       ...(entry.workflowId !== null && { workflow: entry.workflowId }),
     });
     if (entry.status === 'ready' || entry.status === 'delayed') transaction.tell(`queue ${entry.queue}`);
-    if (entry.workflowId !== null) this.settleHold(entry.workflowId);
+    if (entry.workflowId !== null) this.updateHold(entry.workflowId);
     return entry;
   }
 
@@ -421,7 +421,7 @@ export class TaskWork {
   }
 
   /** A workflow with open tasks has no deadline. When the last one ends, the time to live starts again. */
-  settleHold(id: string): void {
+  updateHold(id: string): void {
     const workflow = this.transaction.data.workflows.get(id);
     if (workflow === undefined || workflow.ttlMs === null) return;
     const isHeld = this.#tasks.openOf(id) > 0;

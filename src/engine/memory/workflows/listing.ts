@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.js';
 import type { Filter, ListPage, ListQuery } from '../../engine.js';
-import { FEW_IDS, fitting, LAST_ID, nextPosition } from '../../page.js';
+import { MAX_SORTED_IDS, fitting, LAST_ID, nextPosition } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
 import { liveAt, type Entry } from './entry.js';
 import { inOrder, type Order } from './members.js';
@@ -118,7 +118,7 @@ function smallestSet(workflows: WorkflowCollection, filter: Filter, order: Order
   const { idPrefix } = filter;
   if (idPrefix === undefined) return smallest;
   const few = countPrefix(workflows, idPrefix);
-  if (few > FEW_IDS || few >= smallest.size) return smallest;
+  if (few > MAX_SORTED_IDS || few >= smallest.size) return smallest;
   return inOrder(order, withPrefix(workflows, idPrefix), workflows.entries);
 }
 

@@ -5,7 +5,7 @@ import { SortedSet } from '../sorted-set.js';
 export type Order = 'updated' | 'created';
 
 /** Up to this number, members are sorted on demand. */
-const FEW = 32;
+const MAX_UNSORTED = 32;
 
 /**
  * The workflows with one value of an indexed field. There may be a million values (case ids, users) with a few workflows each,
@@ -35,7 +35,7 @@ export class Members {
       this.#few = this.#few?.filter((other) => other !== id);
     } else if (old === undefined) {
       this.#few = [...(this.#few ?? []), id];
-      if (this.#few.length <= FEW) return;
+      if (this.#few.length <= MAX_UNSORTED) return;
       const ids = this.#few;
       this.#few = undefined;
       this.#ordered = {

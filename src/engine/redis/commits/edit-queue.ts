@@ -41,7 +41,7 @@ interface Refused {
   readonly edit: Waiting;
   readonly error: unknown;
   /** Number of applied edits before it. */
-  readonly behind: number;
+  readonly appliedBefore: number;
 }
 
 /** Batch applied to a base: edits that make a version, and edits that are refused if the base is current. */
@@ -165,7 +165,7 @@ export class EditQueue {
         document = made.document;
         characters += made.version.state.length;
       } catch (error) {
-        refused.push({ edit, error, behind: applied.length });
+        refused.push({ edit, error, appliedBefore: applied.length });
       }
     }
     return { applied, refused, left: edits.slice(taken), document };
@@ -184,8 +184,8 @@ export class EditQueue {
       const workflow = { ...(workflows[i] as CommittedWorkflow), state };
       edit.resolve({ replayed: false, workflows: [workflow], ...(memo !== undefined && { memo }) });
     });
-    for (const { edit, error, behind } of refused) {
-      const before = workflows[behind - 1];
+    for (const { edit, error, appliedBefore } of refused) {
+      const before = workflows[appliedBefore - 1];
       const isStale = error instanceof VersionConflictError && before !== undefined;
       await this.#refuse(
         tenant,

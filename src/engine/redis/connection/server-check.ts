@@ -14,25 +14,25 @@ export const SCHEMA = '3';
 
 /** Logs the facts about the server. @throws UnfitRedisError with a text for the operator. */
 export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
-  const asked = new ServerStates(connections);
-  const states = await asked.read();
+  const serverStates = new ServerStates(connections);
+  const states = await serverStates.read();
   checkCluster(connections, states, logger);
   const findings = findingsOf(states);
   const eviction = findings.find(({ about }) => about === 'eviction');
   if (eviction !== undefined && !connections.config.allowEviction)
     throw new UnfitRedisError(`${eviction.says}, or ALLOW_EVICTION=true to serve all the same`);
   await checkSchema(connections);
-  if (asked.refused.size > 0)
+  if (serverStates.refused.size > 0)
     logger.warn(
-      `this user of Redis may not run ${[...asked.refused].join(' and ')}, so what that would tell is unknown`,
+      `this user of Redis may not run ${[...serverStates.refused].join(' and ')}, so what that would tell is unknown`,
     );
   for (const { level, says } of findings) logger[level](says);
   const { redisVersion, evictionPolicy, replicas, usedMemoryBytes, maxMemoryBytes } = factsOf(states);
   const used = usedMemoryBytes === null ? 'unknown' : mebibytes(Number(usedMemoryBytes));
-  const most = maxMemoryBytes === null ? 'no limit' : mebibytes(Number(maxMemoryBytes));
+  const maxMemory = maxMemoryBytes === null ? 'no limit' : mebibytes(Number(maxMemoryBytes));
   logger.log(
     `Redis ${redisVersion ?? 'of unknown version'}; a crash of it loses: ${durabilityOf(states)}; ` +
-      `eviction ${evictionPolicy ?? 'unknown'}; replicas ${replicas ?? 'unknown'}; memory ${used} of ${most}`,
+      `eviction ${evictionPolicy ?? 'unknown'}; replicas ${replicas ?? 'unknown'}; memory ${used} of ${maxMemory}`,
   );
 }
 

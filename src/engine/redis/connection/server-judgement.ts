@@ -64,8 +64,8 @@ export function evicts(policy: string | undefined): boolean {
 
 /** From 0 to 1; undefined without a limit. */
 export function fullnessOf(info: ServerState['info']): number | undefined {
-  const [used, most] = [Number(info['used_memory']), Number(info['maxmemory'])];
-  return most > 0 && Number.isFinite(used) ? used / most : undefined;
+  const [used, maxMemory] = [Number(info['used_memory']), Number(info['maxmemory'])];
+  return maxMemory > 0 && Number.isFinite(used) ? used / maxMemory : undefined;
 }
 
 function isTooOld(version: string | undefined): boolean {

@@ -60,14 +60,14 @@ export async function examine(config: RedisConfig): Promise<Examination> {
 
 async function checksOf(connections: RedisConnections): Promise<readonly Check[]> {
   const { config } = connections;
-  const asked = new ServerStates(connections);
-  const states = await asked.read();
+  const serverStates = new ServerStates(connections);
+  const states = await serverStates.read();
   const nodes = await connections.nodes();
   const findings = findingsOf(states);
   const facts = factsOf(states);
   const byInfo = (name: Finding['about'], otherwise: Answer): Check => {
     const answer = judgement(name, findings) ?? otherwise;
-    if (answer.status !== 'ok' || !asked.refused.has('INFO')) return { name, ...answer };
+    if (answer.status !== 'ok' || !serverStates.refused.has('INFO')) return { name, ...answer };
     return { name, status: 'unknown', says: 'this user may not ask (INFO)', advice: 'grant +info to know' };
   };
   return [
@@ -182,11 +182,11 @@ async function subscriptions(connections: RedisConnections): Promise<Answer> {
   const subscriber = connections.subscriber();
   if (subscriber === undefined) return ok('none over HTTP: waiting requests see changes by other replicas within 2 s');
   const channel = changesChannel(prefixOf(connections.config.namespace, 'default'));
-  const asked = subscriber.subscribe(channel).then(
+  const subscribed = subscriber.subscribe(channel).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
-  const refused = await withTimeout(asked, SUBSCRIBED_WITHIN_MS, () => 'no answer');
+  const refused = await withTimeout(subscribed, SUBSCRIBED_WITHIN_MS, () => 'no answer');
   if (refused === undefined) return ok('changes can be heard of');
   return warn(
     `refused (${refused}): waiting requests see changes within 2 s, not at once`,

@@ -79,7 +79,7 @@ export class RedisMoving extends Moving {
   /** Walks the sets, then lists tasks again that changed during the walk, by the events of the feed. */
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
     let since = await this.parts.feed.lastId(tenant);
-    yield* this.#standing(tenant);
+    yield* this.#listSets(tenant);
     for (;;) {
       let events: readonly FeedEvent[];
       try {
@@ -88,7 +88,7 @@ export class RedisMoving extends Moving {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
         // The feed was trimmed or reset, so changes may be lost: walk again.
         since = await this.parts.feed.lastId(tenant);
-        yield* this.#standing(tenant);
+        yield* this.#listSets(tenant);
         continue;
       }
       const ids = events.flatMap(({ type, fields }) => (type.startsWith('task.') ? (fields['id'] ?? []) : []));
@@ -152,7 +152,7 @@ export class RedisMoving extends Moving {
   }
 
   /** Tasks by their sets. A task that changes sets during the walk may be missing or come twice. */
-  async *#standing(tenant: string): AsyncGenerator<readonly Stamped[]> {
+  async *#listSets(tenant: string): AsyncGenerator<readonly Stamped[]> {
     for (const queue of await this.parts.tasks.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
         yield* this.#walk(tenant, ['queue', `queue:${status}:${queue}`], '-inf');

@@ -12,5 +12,5 @@ export interface ScriptContext {
 /** First arguments of every script, see base.lua: prefix of the keys, time, default time to live and size of the feed. */
 export function leadingArguments({ namespace, options, now }: ScriptContext, tenant: string): [string, string, string] {
   const { defaultTtlMs, feed = DEFAULT_FEED } = options;
-  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs} ${feed.mostEvents}`];
+  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs} ${feed.maxEvents}`];
 }

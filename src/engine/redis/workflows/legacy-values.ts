@@ -12,7 +12,7 @@ export async function* legacyIds(
   tenant: string,
 ): AsyncGenerator<{
   readonly ids: readonly string[];
-  readonly unusable: readonly string[];
+  readonly invalidIds: readonly string[];
   readonly examined: number;
 }> {
   const start = stateKey(prefixOf(namespace, tenant));
@@ -29,7 +29,7 @@ export async function* legacyIds(
       const legacy = ids.filter((_, i) => isKnown[i] === 0);
       yield {
         ids: legacy.filter(isWorkflowId),
-        unusable: legacy.filter((id) => !isWorkflowId(id)),
+        invalidIds: legacy.filter((id) => !isWorkflowId(id)),
         examined: ids.length,
       };
     } while (cursor !== '0');

@@ -1,5 +1,5 @@
 import type { Filter, ListPage, ListQuery } from '../../engine.js';
-import { FEW_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js';
+import { MAX_SORTED_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript } from '../scripts/redis-script.js';
@@ -99,7 +99,7 @@ async function countByWalking(from: Listed, tenant: string, filter: Filter): Pro
   let count = 0;
   let position: Scored | undefined;
   do {
-    const step = await takeStep(from, tenant, walk, position, FEW_IDS, PAGE_BYTES);
+    const step = await takeStep(from, tenant, walk, position, MAX_SORTED_IDS, PAGE_BYTES);
     count += step.placed.length;
     position = step.position;
   } while (position !== undefined);
@@ -118,7 +118,7 @@ async function takeStep(
     order,
     descending,
     limit,
-    steps: FEW_IDS,
+    steps: MAX_SORTED_IDS,
     bytes,
     fields: fieldsOf(filter),
     prefix: filter.idPrefix,

@@ -62,7 +62,7 @@ function addressOf({ topology, host, port }: RedisConfig): Address | undefined {
   }
 }
 
-function tried(socket: Socket, event: string, isRight: (data: string) => boolean = () => true): Promise<boolean> {
+function tried(socket: Socket, event: string, isExpected: (data: string) => boolean = () => true): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (answer: boolean) => {
       clearTimeout(timer);
@@ -70,7 +70,7 @@ function tried(socket: Socket, event: string, isRight: (data: string) => boolean
       resolve(answer);
     };
     const timer = setTimeout(end, HANDSHAKE_TIMEOUT_MS, false);
-    socket.once(event, (data?: Buffer) => end(isRight(String(data ?? ''))));
+    socket.once(event, (data?: Buffer) => end(isExpected(String(data ?? ''))));
     socket.on('error', () => end(false));
     socket.once('close', () => end(false));
   });

@@ -80,7 +80,7 @@ local function refusal_of_tasks(request, acked)
     if create_task.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   local full = request.enqueue and not request.drained and create_task.first_over_limit(request.enqueue, acked)
-  return full and { 'full', request.enqueue[full].task.queue, call.limits.mostOpen, full - 1 } or nil
+  return full and { 'full', request.enqueue[full].task.queue, call.limits.maxOpen, full - 1 } or nil
 end
 
 -- New deadline and time to live.

@@ -8,15 +8,15 @@
   ARGV[7]  maximum number of events
   Returns  {'events', epoch, {{id, {name, value…}}…}}   {'end', epoch, id}   {'trimmed', epoch, id of the oldest entry}   {'reset'}
 ]]
-local events, wanted, position, most = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local events, wanted, position, limit = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local epoch = feed_epoch.current(ARGV[4])
 local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
-if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', most) } end
+if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', limit) } end
 if wanted ~= epoch then return { 'reset' } end
 
 -- The entry itself must exist: a store that was restored, or took over without the latest writes, continues with other ids.
-local found = redis.call('XRANGE', events, position, '+', 'COUNT', most + 1)
+local found = redis.call('XRANGE', events, position, '+', 'COUNT', limit + 1)
 if found[1] and found[1][1] == position then
   table.remove(found, 1)
   return { 'events', epoch, found }

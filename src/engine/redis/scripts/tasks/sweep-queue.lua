@@ -1,10 +1,10 @@
 --[[
   sweep-queue: readies due tasks, ends expired leases and tasks, removes old dead ones. Idempotent.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the call: see tasks.lua; queue, most
+  ARGV[4]  the call: see tasks.lua; queue, limit
   Returns  {'1' if there may be more or '0', time at which something is due next or ''}
 ]]
-local queue, most = call.queue, call.most
+local queue, limit = call.queue, call.limit
 local too_many, overdue = 0, 0
 
 -- Removes a dead task with everything that belongs to it.
@@ -17,9 +17,9 @@ end
 local function sweep()
   writing.need_no_memory()
   end_task.tidy(queue)
-  overdue = end_task.each_due('expiring', queue, most, now, function(task) end_task.die(task, 'EXPIRED') end) + end_task.end_overdue_heads(queue, most)
-  for _, id in ipairs(end_task.due_in('dead', queue, most, now - call.limits.deadMs)) do remove(id) end
-  too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.mostDead, most)
+  overdue = end_task.each_due('expiring', queue, limit, now, function(task) end_task.die(task, 'EXPIRED') end) + end_task.end_overdue_heads(queue, limit)
+  for _, id in ipairs(end_task.due_in('dead', queue, limit, now - call.limits.deadMs)) do remove(id) end
+  too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.maxDead, limit)
   if too_many > 0 then
     for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
   end
@@ -38,4 +38,4 @@ consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
 consider('dead', call.limits.deadMs)
-return { (math.max(too_many, overdue) >= most or (next and next <= now)) and '1' or '0', next and whole(next) or '' }
+return { (math.max(too_many, overdue) >= limit or (next and next <= now)) and '1' or '0', next and whole(next) or '' }

@@ -40,7 +40,7 @@ local function first_over_limit(specs, finished)
       local open = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
         redis.call('ZCARD', task_keys.queue('leased', queue))
       if finished and finished.queue == queue then open = open - 1 end
-      if open + added[queue] > call.limits.mostOpen then return i end
+      if open + added[queue] > call.limits.maxOpen then return i end
     end
   end
   return nil

@@ -73,9 +73,9 @@ local function expire_lease(task)
   else task_places.change(task, { status = 'ready', ready = now }, 'task.lease-expired') end
 end
 
-local function due_in(kind, queue, most, upto)
+local function due_in(kind, queue, limit, upto)
   if kind == 'leased' then finish_call.flush_leased(queue) end
-  return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, most)
+  return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, limit)
 end
 
 -- Whether the task belongs into a set: its key may have been deleted by another program, and the id used again.
@@ -91,8 +91,8 @@ local function member(kind, queue, id)
   return nil
 end
 
-local function each_due(kind, queue, most, upto, act)
-  local ids = due_in(kind, queue, most, upto)
+local function each_due(kind, queue, limit, upto, act)
+  local ids = due_in(kind, queue, limit, upto)
   for _, id in ipairs(ids) do
     local task = member(kind, queue, id)
     if task then act(task) end
@@ -108,11 +108,11 @@ local function tidy(queue)
 end
 
 -- Ends expired ready tasks, looking only at the first of each priority, since the oldest stand there. Returns their number.
-local function end_overdue_heads(queue, most)
+local function end_overdue_heads(queue, limit)
   local ended = 0
   for priority = 0, limits.MAX_PRIORITY do
     local from, to = whole(priority * limits.PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * limits.PLACES_PER_PRIORITY)
-    while ended < most do
+    while ended < limit do
       local id = redis.call('ZRANGEBYSCORE', task_heads.ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
       local task = id and member('ready', queue, id)
       if not id or (task and task.expires > now) then break end
