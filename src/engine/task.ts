@@ -1,9 +1,10 @@
 import { PLACES_PER_PRIORITY } from './limits.js';
 import {
+  copierOf,
   namesWith,
   nothingIn,
-  pick,
   TASK_FIELDS,
+  taskCopyOf,
   type FieldsWith,
   type StoredTask,
   type TaskFailure,
@@ -36,9 +37,13 @@ export interface NewTask extends Required, Optional {
 
 /** Names of the fields that the maker of a task gives. */
 export const GIVEN = namesWith('given');
-const EMPTY = Object.fromEntries(
-  Object.entries(TASK_FIELDS).map(([name, field]) => [name, nothingIn(field)]),
-) as unknown as StoredTask;
+const copyGiven = copierOf(GIVEN);
+// Copied, because spreads of an object from `fromEntries` are slow.
+const EMPTY = taskCopyOf(
+  Object.fromEntries(
+    Object.entries(TASK_FIELDS).map(([name, field]) => [name, nothingIn(field)]),
+  ) as unknown as StoredTask,
+);
 
 /** A new task. The engine sets its place in the queue. */
 export function begunTask(task: NewTask, now: number): StoredTask {
@@ -47,7 +52,7 @@ export function begunTask(task: NewTask, now: number): StoredTask {
   const isDelayed = dueAtMs > now;
   return {
     ...EMPTY,
-    ...pick(GIVEN, task),
+    ...copyGiven(task),
     id,
     headers,
     status: isDelayed ? 'delayed' : 'ready',

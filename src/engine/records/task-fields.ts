@@ -1,4 +1,5 @@
 import { MAX_PRIORITY } from '../limits.js';
+import { makerOf } from './maker-of.js';
 
 export const TASK_STATUSES = ['ready', 'delayed', 'leased', 'done', 'dead', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
@@ -153,15 +154,15 @@ export function namesWith<P extends keyof TaskField>(property: P): readonly Name
   return fields.map(([name]) => name) as never;
 }
 
-/** Copies the named fields; null for a missing one. */
-export function pick<N extends TaskFieldName>(
+/** Function that copies the named fields; null for a missing one. */
+export function copierOf<N extends TaskFieldName>(
   names: readonly N[],
-  from: Readonly<Partial<Record<N, unknown>>>,
-): Pick<StoredTask, N> {
-  const picked: Partial<Record<N, unknown>> = {};
-  for (const name of names) picked[name] = from[name] ?? null;
-  return picked as Pick<StoredTask, N>;
+): (from: Readonly<Partial<Record<N, unknown>>>) => Pick<StoredTask, N> {
+  return makerOf(names, (name) => `from.${name} ?? null`);
 }
+
+/** Copies all fields, but nothing else of a larger record. */
+export const taskCopyOf: (from: StoredTask) => StoredTask = copierOf(namesWith('kind'));
 
 /** Fields in the order of a claim. Scripts expect id and token first. */
 export const CLAIMED = [
@@ -170,11 +171,7 @@ export const CLAIMED = [
   ...namesWith('claimed').filter((name) => name !== 'id' && name !== 'token'),
 ] as const;
 
-const SHOWN = namesWith('shown');
-
-export function recordOf(task: TaskRecord): TaskRecord {
-  return pick(SHOWN, task);
-}
+export const recordOf: (task: TaskRecord) => TaskRecord = copierOf(namesWith('shown'));
 
 /** Value of an empty field. */
 export function nothingIn({ kind, nullable }: TaskField): Value<TaskField> | null {

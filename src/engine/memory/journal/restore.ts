@@ -4,7 +4,7 @@ import { withState, type StoredMeta } from '../../records/workflow-meta.js';
 import type { Journal } from './journal.js';
 import { sequenceOf, type StoredTask } from '../../task.js';
 import { tenantKey } from '../../tenant-key.js';
-import type { TaskEntry } from '../tasks/task-entry.js';
+import { entryOf as taskEntryOf } from '../tasks/task-entry.js';
 import type { TenantData, Tenants } from '../tenant-data.js';
 import type { StoredText } from './text-store.js';
 
@@ -98,7 +98,7 @@ function entryOf(meta: StoredMeta, versions: Earlier[], index: WorkflowIndex): E
 }
 
 function restoreTask({ data, task, texts }: RestoredTask): void {
-  const entry: TaskEntry = { ...task, payload: texts.payload, result: texts.result, commit: 0 };
+  const entry = taskEntryOf(task, texts.payload, texts.result, 0);
   data.tasks.replace(entry.id, undefined, entry);
   const queue = data.tasks.queue(entry.queue);
   queue.sequence = Math.max(queue.sequence, sequenceOf(entry.place));

@@ -15,7 +15,7 @@ import type { WorkflowIndex } from '../../workflow-index.js';
 import { NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
 import { movedTask, movedWorkflow } from './moved-records.js';
-import type { TaskEntry } from '../tasks/task-entry.js';
+import { entryOf, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
@@ -166,13 +166,9 @@ export class MemoryMoving extends Moving {
     const arrived = decideTask(record, data.tasks.find(id, now), options, now);
     if (!isWritten(arrived) || options.isDryRun === true) return arrived;
     const { texts } = this.core.tenants;
-    const { kind: _kind, payload, result, events, ...fields } = record;
-    transaction.replaceTask(id, {
-      ...fields,
-      payload: payload === null ? undefined : texts.add(payload),
-      result: result === null ? undefined : texts.add(result),
-      commit: number,
-    });
+    const { payload, result, events } = record;
+    const textOf = (text: string | null) => (text === null ? undefined : texts.add(text));
+    transaction.replaceTask(id, entryOf(record, textOf(payload), textOf(result), number));
     transaction.setProgress(id, events.length === 0 ? undefined : events);
     if (dedupeKey !== null && dedupedUntilMs !== null && dedupedUntilMs > now) {
       const earlier = data.tasks.dedupe(dedupeKey);

@@ -1,7 +1,7 @@
 import type { MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import type { Entry } from '../workflows/entry.js';
-import { namesWith, pick } from '../../records/task-fields.js';
+import { taskCopyOf } from '../../records/task-fields.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import { pickMeta, withState } from '../../records/workflow-meta.js';
 
@@ -11,13 +11,11 @@ export function movedWorkflow(entry: Entry): MovedWorkflow {
   return { kind: 'workflow', ...pickMeta(entry), ttlMs, about, state: state.toString(), history: earlier };
 }
 
-const FIELDS = namesWith('kind');
-
 export function movedTask(entry: TaskEntry, events: readonly ProgressEvent[]): MovedTask {
   const { payload, result, headers } = entry;
   return {
     kind: 'task',
-    ...pick(FIELDS, entry),
+    ...taskCopyOf(entry),
     headers: payload === undefined ? '{}' : headers,
     payload: payload?.toString() ?? null,
     result: result?.toString() ?? null,

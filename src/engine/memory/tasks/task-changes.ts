@@ -1,6 +1,6 @@
 import type { JournalChange } from '../journal/journal.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { namesWith, pick } from '../../records/task-fields.js';
+import { taskCopyOf } from '../../records/task-fields.js';
 import type { TaskEntry } from './task-entry.js';
 
 /** Records of a change. Payload and result have their own, so that a heartbeat does not write them again. */
@@ -17,12 +17,10 @@ export function taskChangesOf(
   }
   // A task that one commit creates and removes needs no record.
   if (old !== undefined || next !== undefined) {
-    changes.push({ kind: 'task', tenant, id, value: next && pick(FIELDS, next) });
+    changes.push({ kind: 'task', tenant, id, value: next && taskCopyOf(next) });
   }
   return changes;
 }
-
-const FIELDS = namesWith('kind');
 
 /** One record for each event. Event ids have no gaps, and only the oldest events are dropped. */
 export function progressChangesOf(

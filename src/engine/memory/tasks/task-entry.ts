@@ -1,4 +1,5 @@
-import { CLAIMED, pick, recordOf } from '../../records/task-fields.js';
+import { CLAIMED, namesWith, recordOf } from '../../records/task-fields.js';
+import { makerOf } from '../../records/maker-of.js';
 import { isOpen, type ClaimedTask, type StoredTask, type TaskDetail } from '../../task.js';
 import type { StoredText } from '../journal/text-store.js';
 
@@ -8,6 +9,21 @@ export interface TaskEntry extends StoredTask {
   readonly result: StoredText | undefined;
   /** Number of the commit that made this entry; see `Entry`. */
   readonly commit: number;
+}
+
+const copyOf = makerOf<StoredTask, TaskEntry>(
+  [...namesWith('kind'), 'payload', 'result', 'commit'],
+  (name) => `from.${name}`,
+);
+
+/** All entries begin here: spreads of them are fast, because they already have every member. */
+export function entryOf(
+  task: StoredTask,
+  payload: StoredText | undefined,
+  result: StoredText | undefined,
+  commit: number,
+): TaskEntry {
+  return { ...copyOf(task), payload, result, commit };
 }
 
 export function* textsOfTask(entry: TaskEntry | undefined): Generator<StoredText> {
@@ -26,8 +42,9 @@ export function detailOf(entry: TaskEntry): TaskDetail {
   return { ...recordOf(entry), headers, failures, payload: payload?.toString(), result: result?.toString() };
 }
 
+const copyClaimed = makerOf<TaskEntry, ClaimedTask>([...CLAIMED, 'payload', 'headers'], (name) => `from.${name}`);
+
 /** A leased task as its holder sees it. */
 export function claimedOf(entry: TaskEntry): ClaimedTask {
-  const fields = pick(CLAIMED, entry) as Omit<ClaimedTask, 'payload' | 'headers'>;
-  return { ...fields, payload: entry.payload?.toString() ?? 'null', headers: entry.headers };
+  return { ...copyClaimed(entry), payload: entry.payload?.toString() ?? 'null' };
 }

@@ -15,7 +15,7 @@ import type { DeadSelection, ReplayOptions } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
-import { claimedOf, type TaskEntry } from './task-entry.js';
+import { claimedOf, entryOf, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
   MAX_FAILURES,
@@ -85,21 +85,15 @@ export class TaskWork {
     const { id, queue, priority, dedupe } = task;
     if (!this.#tasks.queues.has(queue)) this.transaction.pause(queue, false);
     const now = this.#now;
-    const begun = begunTask(task, now);
-    const entry: TaskEntry = {
-      ...begun,
-      place: begun.status === 'delayed' ? 0 : this.#nextPlace(queue, priority),
-      payload: this.texts.add(task.payload),
-      result: undefined,
-      commit: 0,
-    };
+    const begun = entryOf(begunTask(task, now), this.texts.add(task.payload), undefined, 0);
+    const place = begun.status === 'delayed' ? 0 : this.#nextPlace(queue, priority);
     if (dedupe !== undefined) {
       this.transaction.setDedupe(dedupe.key, { taskId: id, untilMs: now + dedupe.keepMs });
     }
     this.#count(queue, 'enqueued');
     // An earlier task with this id may have left events.
     this.transaction.setProgress(id, undefined);
-    return { entry: this.#replace('task.enqueued', entry), isDuplicate: false };
+    return { entry: this.#replace('task.enqueued', { ...begun, place }), isDuplicate: false };
   }
 
   /** Handles due tasks and expired leases of a queue, up to a bound. */
