@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
@@ -7,6 +8,7 @@ import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
 import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
+import { OpenConnections } from './lifecycle/open-connections.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
@@ -39,7 +41,7 @@ export async function createApp(
       connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
     },
     genReqId: requestIdOf,
-    // At shutdown idle connections are closed; those with a running request are waited for.
+    // Running requests are waited for; `OpenConnections` closes the connections without one.
     forceCloseConnections: 'idle',
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
@@ -49,6 +51,11 @@ export async function createApp(
   });
   allowLargeBodies(app, SEVERAL, Math.max(SEVERAL_BYTES, config.maxStateBytes + ENVELOPE_BYTES));
   useHttp(app, [measureRequests(app.get(Metrics)), logRequests(logger)]);
+  const connections = new OpenConnections(app.getHttpServer() as Server);
+  adapter.getInstance().addHook('preClose', (done) => {
+    connections.end();
+    done();
+  });
   const document = createDocument(app);
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   serveDocument(app, document, docs);

@@ -169,9 +169,7 @@ function requestOf(
 
 async function send({ url, init }: Request): Promise<{ status: number; code: string }> {
   const abort = new AbortController();
-  // A connection each: one that a refused body is still on would hold up the end of the service.
-  const headers = { ...init.headers, connection: 'close' };
-  const response = await fetch(url, { ...init, headers, signal: abort.signal });
+  const response = await fetch(url, { ...init, signal: abort.signal });
   if ((response.headers.get('content-type') ?? '').includes('problem+json')) {
     return { status: response.status, code: ((await response.json()) as { code: string }).code };
   }

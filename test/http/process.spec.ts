@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,6 +30,26 @@ describe('the process', () => {
     const again = await startService(env);
     expect(await (await fetch(`${again.url}/v1/workflows/a/state`)).text()).toBe('"kept"');
     expect(await again.stop()).toBe(0);
+  });
+
+  it('ends in order although clients hold connections without a running request', async () => {
+    const service = await startService({ SHUTDOWN_TIMEOUT: '1m' });
+    const { hostname, port } = new URL(service.url);
+    const hold = async (text: string) => {
+      const socket = connect(Number(port), hostname, () => socket.write(text));
+      socket.on('error', () => undefined);
+      await once(socket, text.includes('\r\n\r\n') ? 'data' : 'connect');
+      socket.resume();
+    };
+    await Promise.all([
+      hold(''),
+      hold('GET /health/live HTTP/1.1\r\nHost: half'),
+      hold('GET /health/live HTTP/1.1\r\nHost: idle\r\n\r\n'),
+      hold('GET /health/live HTTP/1.1\r\nHost: body-to-come\r\nContent-Length: 9\r\n\r\n{'),
+    ]);
+    // Connections are accepted for certain as soon as a later one is.
+    await fetch(`${service.url}/health/live`);
+    expect(await service.stop()).toBe(0);
   });
 
   it('is not ready any more while it shuts down', async () => {
