@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import { isLoopback } from '../../config/is-loopback.js';
+import type { SocketOwners } from './socket-owners.js';
+
+/** Headers by which proxies and tunnels speak for a caller elsewhere. */
+const FORWARDING =
+  /^(?:forwarded|via|true-client-ip|x-(?:real|client|cluster-client|remote|originating|proxyuser|appengine-user)-ip|x-azure-clientip|(?:x-forwarded|x-original-|x-envoy-|cf-|fastly-|fly-).*)$/;
+
+/** The service as an open one on loopback takes callers: programs of this machine and of its own user, through no proxy. */
+const OPEN_TO = 'Without a credential this service is open to programs on its own machine that run as its user or root';
+
+/**
+ * Callers that an open service on loopback trusts. A proxy on the same machine calls from loopback too, for the whole world. What
+ * gives it away is a header that it adds, HTTP/1.0 that many speak to what is behind them, or its user: most run as one of
+ * their own. A proxy that runs as the user of the service, speaks HTTP/1.1 and adds nothing cannot be told from a program.
+ */
+export class LocalCallers {
+  /** Undefined: not yet looked up, per connection. */
+  readonly #connections = new WeakMap<object, Promise<string | undefined> | { readonly refusal: string | undefined }>();
+
+  constructor(
+    /** Undefined where the machine does not tell owners. */
+    private readonly owners: SocketOwners | undefined,
+    private readonly ownUser = process.getuid?.(),
+  ) {}
+
+  /** Why a caller is not trusted; undefined: it is. A promise only for the first request of a connection. */
+  refusalOf(request: IncomingMessage): string | undefined | Promise<string | undefined> {
+    const { socket, headers } = request;
+    if (!isLoopback(socket.remoteAddress ?? '')) return `${OPEN_TO}; this request comes from elsewhere`;
+    const header = Object.keys(headers).find((name) => FORWARDING.test(name));
+    if (header !== undefined) return `${OPEN_TO}; this request came through a proxy, by its header ${header}`;
+    if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0)
+      return `${OPEN_TO}; this request came through a proxy, by its HTTP/1.0`;
+    if (this.owners === undefined) return undefined;
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known instanceof Promise ? known : known.refusal;
+    const checked = this.#checkOwner(request, this.owners);
+    this.#connections.set(socket, checked);
+    return checked;
+  }
+
+  async #checkOwner({ socket }: IncomingMessage, owners: SocketOwners): Promise<string | undefined> {
+    // Without a readable table nothing is proven.
+    const owner = await owners.ownerOf(socket).catch(() => undefined);
+    const refusal =
+      owner !== undefined && (owner === this.ownUser || owner === 0)
+        ? undefined
+        : `${OPEN_TO}; this connection belongs to another user, such as the one of a proxy`;
+    this.#connections.set(socket, { refusal });
+    return refusal;
+  }
+}
