@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { AccessModule } from './access/access.module.js';
 import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
@@ -35,6 +36,7 @@ export class AppModule implements OnModuleDestroy {
         MetricsModule,
         EditsModule,
         EngineModule,
+        AccessModule,
         WorkflowsModule,
         TasksModule,
         CommitsModule,

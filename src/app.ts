@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { Admission } from './access/admission.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
@@ -50,7 +52,12 @@ export async function createApp(
     abortOnError: false,
   });
   allowLargeBodies(app, SEVERAL, Math.max(SEVERAL_BYTES, config.maxStateBytes + ENVELOPE_BYTES));
-  useHttp(app, [measureRequests(app.get(Metrics)), logRequests(logger)]);
+  const admission = app.get(Admission);
+  admission.watchRoutes(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+  useHttp(app, (request, reply) => admission.admit(request, reply), [
+    measureRequests(app.get(Metrics)),
+    logRequests(logger),
+  ]);
   const connections = new OpenConnections(app.getHttpServer() as Server);
   adapter.getInstance().addHook('preClose', (done) => {
     connections.end();

@@ -103,10 +103,14 @@ export abstract class Config {
     /** A status that an agent has reported is ignored after this time. */
     readonly statusTtlMs: number;
   };
-  /** Bearer token of administrators; undefined: callers on the same machine are administrators. */
+  /** Bearer token of the operator. */
   abstract readonly adminToken: string | undefined;
   /** Present with JWT_ISSUER. */
   abstract readonly jwt: JwtConfig | undefined;
+  abstract readonly access: {
+    /** Serve requests without a credential. */
+    readonly isOpen: boolean;
+  };
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
   /** Limits of the feed and of its listeners. */

@@ -76,10 +76,17 @@ export class Environment {
   HOST = '127.0.0.1';
 
   @Setting({
+    is: oneOf(['keys', 'open']),
+    otherwise: '`open` if `HOST` is a loopback address and neither `ADMIN_TOKEN` nor `JWT_ISSUER` is set, else `keys`',
+    meaning: '`keys` serves requests with a credential only; `open` also those without one',
+  })
+  ACCESS?: 'keys' | 'open';
+
+  @Setting({
     is: text('any text of 16 characters or more', { minLength: 16 }),
     secret: true,
     meaning:
-      'Token of administrators, sent as `Authorization: Bearer <token>`, to export, import and move all state; without it only callers on the same machine may',
+      'Token of the operator, sent as `Authorization: Bearer <token>`, who may do everything: make keys, export, import and move all state',
   })
   ADMIN_TOKEN?: string;
 

@@ -5,6 +5,7 @@ import type { Config } from './config.js';
 import { withoutBackticks } from './describe-settings.js';
 import { asGiven, givenSettings } from './given-names.js';
 import { Environment, itemsOf, SETTINGS, type SettingName } from './environment.js';
+import { isLoopback } from './is-loopback.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
 import { jwtConfig } from './jwt-config.js';
 import { namesRedis, redisConfig } from './redis-config.js';
@@ -61,6 +62,7 @@ export function readConfig(
     routing: { agents: read.ROUTING_AGENTS, statusTtlMs: read.ROUTING_STATUS_TTL },
     adminToken: read.ADMIN_TOKEN,
     jwt,
+    access: { isOpen: read.ACCESS === undefined ? isOpenByDefault(read) : read.ACCESS === 'open' },
     envFile: resolve(read.ENV_FILE),
     feed: {
       maxEvents: read.FEED_MAX_EVENTS,
@@ -77,4 +79,8 @@ export function readConfig(
     shutdownDelayMs: read.SHUTDOWN_DELAY,
     shutdownTimeoutMs: read.SHUTDOWN_TIMEOUT,
   };
+}
+
+function isOpenByDefault({ HOST, ADMIN_TOKEN, JWT_ISSUER }: Environment): boolean {
+  return isLoopback(HOST) && ADMIN_TOKEN === undefined && JWT_ISSUER === undefined;
 }

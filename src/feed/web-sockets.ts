@@ -5,8 +5,10 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer } from 'ws';
+import { InsufficientScopeError } from '../access/access-errors.js';
+import { Admission } from '../access/admission.js';
+import { maskOf } from '../access/scopes.js';
 import { Config } from '../config/config.js';
-import { callerOfHeaders } from '../http/caller.js';
 import { Draining } from '../lifecycle/draining.js';
 import { Feeds, TooManyListenersError } from './feeds.js';
 import { isAllowedOrigin } from './is-allowed-origin.js';
@@ -15,6 +17,7 @@ import { CLOSE, SocketClient } from './socket-client.js';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const CHECK_MS = 30_000;
+const EVENTS = maskOf(['events:read']);
 
 /** WebSockets at /ws, and at the root of WEBSOCKET_PORT when that is set. */
 @Injectable()
@@ -31,6 +34,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly config: Config,
     private readonly draining: Draining,
     private readonly http: HttpAdapterHost,
+    private readonly admission: Admission,
   ) {
     draining.signal.addEventListener('abort', () => {
       for (const client of this.#clients) client.end(CLOSE.goingAway, 'going away');
@@ -73,24 +77,33 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
       if (!paths.includes(path)) return refuse(socket, '404 Not Found');
       if (!isAllowedOrigin(request.headers, this.config.webSocket.origins)) return refuse(socket, '403 Forbidden');
       if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable');
-      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        socket.off('error', ignore);
-        const { tenant } = callerOfHeaders(request.headers);
-        let leave: () => void = () => undefined;
-        const context = { feeds: this.feeds, tenant, maxBytes: this.config.feed.bufferBytes };
-        const client = new SocketClient(webSocket, socket, context, () => {
-          this.#clients.delete(client);
-          leave();
+      const open = (tenant: string) =>
+        this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+          socket.off('error', ignore);
+          let leave: () => void = () => undefined;
+          const context = { feeds: this.feeds, tenant, maxBytes: this.config.feed.bufferBytes };
+          const client = new SocketClient(webSocket, socket, context, () => {
+            this.#clients.delete(client);
+            leave();
+          });
+          this.#clients.add(client);
+          try {
+            leave = this.feeds.enter('websocket');
+          } catch (error) {
+            if (!(error instanceof TooManyListenersError)) throw error;
+            client.end(CLOSE.tryAgainLater, 'too many listeners');
+          }
         });
-        this.#clients.add(client);
-        try {
-          leave = this.feeds.enter('websocket');
-        } catch (error) {
-          if (!(error instanceof TooManyListenersError)) throw error;
-          client.end(CLOSE.tryAgainLater, 'too many listeners');
-        }
-      });
+      void this.#tenantOf(request).then(open, () => refuse(socket, '401 Unauthorized'));
     });
+  }
+
+  /** @throws ServiceError */
+  async #tenantOf(request: IncomingMessage): Promise<string> {
+    const { scopes, tenant } = await this.admission.authenticate(request);
+    const missing = EVENTS & ~scopes;
+    if (missing !== 0) throw new InsufficientScopeError(missing);
+    return tenant;
   }
 
   #checkAll(): void {

@@ -1,23 +1,36 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { isReservedId, isWorkflowId, WORKFLOW_ID_RULE } from '../engine/names.js';
 import { InvalidHeaderError, InvalidIdError } from './http-errors.js';
 
-/** Tenant and author of a request. Without authentication all requests belong to one tenant. */
+/** Whom a request comes from, and what it may do. Admission sets it, before anything else of a request is read. */
 export interface Caller {
   readonly tenant: string;
+  /** Author in the history: name of the key, or the user. */
   readonly by: string;
+  readonly kind: 'open' | 'operator' | 'key' | 'user';
+  /** Bits of src/access/scopes.ts. */
+  readonly scopes: number;
+  readonly role?: string;
+  /** Person for whom the caller acts. */
+  readonly user?: string;
+  readonly keyId?: string;
+  /** End of the credential. */
+  readonly expiresAtMs?: number;
 }
 
-const ANONYMOUS: Caller = { tenant: 'default', by: 'anonymous' };
+const CALLER = Symbol('caller');
 
+type Admitted = FastifyRequest & { [CALLER]?: Caller };
+
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  (request as Admitted)[CALLER] = caller;
+}
+
+/** Only for routes that are not public. */
 export function callerOf(request: FastifyRequest): Caller {
-  return callerOfHeaders(request.headers);
-}
-
-/** For connections outside the framework, such as WebSockets. */
-export function callerOfHeaders(_headers: IncomingHttpHeaders): Caller {
-  return ANONYMOUS;
+  const caller = (request as Admitted)[CALLER];
+  if (caller === undefined) throw new Error('A public route asks for its caller');
+  return caller;
 }
 
 /** Must run before keys are built from an id. */

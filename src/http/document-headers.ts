@@ -53,6 +53,7 @@ export const ANSWER_HEADERS = {
   'Retry-After': header('Seconds until it makes sense to try again', COUNT),
   RateLimit: header('How much of the limit is left'),
   'RateLimit-Policy': header('The limit'),
+  'WWW-Authenticate': header('The credential that is asked for'),
   'Accept-Patch': header('Media types that a PATCH here takes'),
 } as const;
 

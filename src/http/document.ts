@@ -171,6 +171,21 @@ function shapesOf({ options, inputs }: Described): readonly Shape[] {
   return given.flat().filter((one): one is Shape => typeof one === 'function');
 }
 
+/** Refusals of any route, before its own. */
+const ADMISSION_CODES: readonly ErrorCode[] = [
+  'ACCESS_UNKNOWN',
+  'ADDRESS_NOT_ALLOWED',
+  'CREDENTIAL_EXPIRED',
+  'CREDENTIAL_IN_URL',
+  'CROSS_SITE',
+  'HOST_NOT_ALLOWED',
+  'INSUFFICIENT_SCOPE',
+  'INVALID_CREDENTIAL',
+  'RATE_LIMITED',
+  'TENANT_SUSPENDED',
+  'UNAUTHENTICATED',
+];
+
 /** Error codes of a route: its own, and those that follow from its inputs and its method. */
 function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
   const { options, inputs } = route;
@@ -180,6 +195,7 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
   const hasBody = reads('body') || options.body !== undefined;
   return [
     ...problems,
+    ...ADMISSION_CODES,
     'BAD_REQUEST',
     'INTERNAL_ERROR',
     'STORE_UNAVAILABLE',
@@ -223,6 +239,7 @@ function problemsOf(route: Described, isWrite: boolean): object {
         headers: answerHeaders([
           ...(MAY_BE_TRIED_AGAIN.includes(status) ? (['Retry-After'] as const) : []),
           ...(status === 429 ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
+          ...(status === 401 || status === 403 ? (['WWW-Authenticate'] as const) : []),
           ...(status === 415 && takesPatches ? (['Accept-Patch'] as const) : []),
           ...(codes.has('KEPT_AS_CONFLICT') ? (['Link'] as const) : []),
         ]),

@@ -1,7 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemFilter } from './problem.filter.js';
 
 /** Called for every answer before it is sent. */
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
+
+/**
+ * Decides whether a request goes on; false when it has been answered. Without a promise where possible.
+ * @throws ServiceError to refuse it
+ */
+export type Admit = (request: FastifyRequest, reply: FastifyReply) => boolean | Promise<boolean>;
 
 const STARTED_AT = Symbol('started at');
 
@@ -24,20 +31,35 @@ export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply, s
 }
 
 /**
- * Sets the headers of every answer and calls the listeners. Two hooks only, since each costs every request. `onResponse` is
+ * Sets the headers of every answer, admits every request and calls the listeners. Two hooks only, since each costs every request. `onResponse` is
  * not used: with it, the server adds listeners to every response.
  */
 export function hookRequests(
   fastify: FastifyInstance,
   storage: { now(): string; since(startedAt: number): string },
+  admit: Admit,
   listeners: readonly AnswerListener[],
 ): void {
+  const problems = new ProblemFilter();
   fastify.decorateRequest(STARTED_AT, 0);
   fastify.addHook('onRequest', (request, reply, done) => {
     (request as Timed)[STARTED_AT] = performance.now();
     setCommonHeaders(request, reply, storage.now());
-    done();
+    try {
+      const goesOn = admit(request, reply);
+      if (goesOn === true) return done();
+      if (goesOn !== false) void admitLater(goesOn, request, reply, done);
+    } catch (error) {
+      problems.answer(error, request, reply);
+    }
   });
+  const admitLater = (goesOn: Promise<boolean>, request: FastifyRequest, reply: FastifyReply, done: () => void) =>
+    goesOn.then(
+      (yes) => {
+        if (yes) done();
+      },
+      (error: unknown) => problems.answer(error, request, reply),
+    );
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;

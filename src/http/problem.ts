@@ -43,6 +43,8 @@ export function problemOf(
 function headersOf(error: ServiceError): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json; charset=utf-8' };
   if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(error.retryAfterSeconds);
+  const challenge = challengeOf(error);
+  if (challenge !== undefined) headers['www-authenticate'] = challenge;
   // IETF draft of RateLimit headers: q = quota, r = remaining, t = seconds until the reset.
   const { limit } = error.extensions;
   if (PROBLEMS[error.code].status === 429 && typeof limit === 'number') {
@@ -59,6 +61,21 @@ function headersOf(error: ServiceError): Record<string, string> {
     headers['accept-patch'] = error.accepted.join(', ');
   }
   return headers;
+}
+
+/** RFC 6750. */
+function challengeOf({ code, extensions }: ServiceError): string | undefined {
+  switch (code) {
+    case 'UNAUTHENTICATED':
+      return 'Bearer realm="waymark"';
+    case 'INVALID_CREDENTIAL':
+    case 'CREDENTIAL_EXPIRED':
+      return 'Bearer realm="waymark", error="invalid_token"';
+    case 'INSUFFICIENT_SCOPE':
+      return `Bearer realm="waymark", error="insufficient_scope", scope="${String(extensions['scope'])}"`;
+    default:
+      return undefined;
+  }
 }
 
 /** Request that the framework refused. */

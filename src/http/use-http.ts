@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOption
 import { Engine } from '../engine/engine.js';
 import { keepBodiesRaw } from './body.js';
 import { answerClientError } from './client-error.js';
-import { setCommonHeaders, hookRequests, type AnswerListener } from './hooks.js';
+import { setCommonHeaders, hookRequests, type Admit, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
 import { answerOtherMethods } from './route-methods.js';
 
@@ -22,11 +22,12 @@ export function httpOptions(storage: string): FastifyServerOptions {
 }
 
 /** Sets up hooks and parsers. Must run before the routes are registered. */
-export function useHttp(app: NestFastifyApplication, listeners: readonly AnswerListener[]): void {
+export function useHttp(app: NestFastifyApplication, admit: Admit, listeners: readonly AnswerListener[]): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
   keepBodiesRaw(fastify);
-  hookRequests(fastify, { now: () => engine.storage, since: (startedAt) => engine.storageSince(startedAt) }, listeners);
+  const storage = { now: () => engine.storage, since: (startedAt: number) => engine.storageSince(startedAt) };
+  hookRequests(fastify, storage, admit, listeners);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }

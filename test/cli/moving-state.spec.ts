@@ -109,9 +109,9 @@ describe('The commands that move state', () => {
     const token = { ADMIN_TOKEN: 'a-token-of-some-length' };
     const source = await serve(token);
     const target = await serve(token);
-    await fill(source.url, WORKFLOWS);
+    await fill(source.url, WORKFLOWS, token.ADMIN_TOKEN);
     const refused = await waymark(['export', '--from', source.url]);
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('ADMIN_ONLY')]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('UNAUTHENTICATED')]);
     const exported = await waymark(['export', '--from', source.url], token);
     expectGood(exported);
     const taken = await waymark(['import', '--to', target.url], token, exported.stdout);

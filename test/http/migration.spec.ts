@@ -188,10 +188,10 @@ describeService(
         string,
         string
       >[]) {
-        expect((await service.get('/v1/export', { headers })).status).toBe(403);
+        expect((await service.get('/v1/export', { headers })).status).toBe(401);
         expect(
           (await service.call('POST', '/v1/import', { headers: { ...NDJSON, ...headers }, body: '' })).status,
-        ).toBe(403);
+        ).toBe(401);
       }
       const headers = { authorization: `Bearer ${TOKEN}`, 'x-forwarded-for': '10.0.0.1' };
       expect((await service.get('/v1/export', { headers })).status).toBe(200);

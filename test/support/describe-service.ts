@@ -24,6 +24,8 @@ export interface Asked {
   /** Sent unchanged, as JSON unless the headers say otherwise. */
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Sent as Authorization: Bearer; null sends none. That of the service by default. */
+  readonly token?: string | null;
 }
 
 /** A running service. Every answer is checked against its OpenAPI document. */
@@ -31,6 +33,8 @@ export class Service {
   app!: NestFastifyApplication;
   url!: string;
   checker!: OpenApiChecker;
+  /** Sent with every request that names no other. */
+  token: string | undefined;
   #ids = 0;
 
   constructor(readonly engine: 'memory' | 'redis') {}
@@ -40,11 +44,19 @@ export class Service {
     return `case-${++this.#ids}`;
   }
 
-  async call(method: string, path: string, { headers = {}, json, body, signal }: Asked = {}): Promise<Answer> {
+  async call(
+    method: string,
+    path: string,
+    { headers = {}, json, body, signal, token = this.token ?? null }: Asked = {},
+  ): Promise<Answer> {
     const content = json === undefined ? body : JSON.stringify(json);
     const response = await fetch(this.url + path, {
       method,
-      headers: { ...(content !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(content !== undefined && { 'content-type': 'application/json' }),
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
       ...(content !== undefined && { body: content as string }),
       ...(signal && { signal }),
     });
@@ -96,7 +108,9 @@ export function describeService(
       });
       await service.app.listen(0, '127.0.0.1');
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
-      service.checker = new OpenApiChecker((await (await fetch(`${service.url}/openapi.json`)).json()) as never);
+      const headers = { authorization: `Bearer ${env['ADMIN_TOKEN']}` };
+      const document = await fetch(`${service.url}/openapi.json`, env['ADMIN_TOKEN'] === undefined ? {} : { headers });
+      service.checker = new OpenApiChecker((await document.json()) as never);
     });
 
     afterAll(async () => {

@@ -20,7 +20,8 @@ export const idOf = (n: number): string => `case-${String(n).padStart(6, '0')}`;
 const AT_ONCE = 50;
 
 /** Creates workflows of two versions each, with all kinds of time to live, and an open task for every tenth. */
-export async function fill(url: string, workflows: number): Promise<void> {
+export async function fill(url: string, workflows: number, token?: string): Promise<void> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   for (let version = 1; version <= 2; version++) {
     for (let at = 0; at < workflows; at += AT_ONCE) {
       const numbers = Array.from({ length: Math.min(AT_ONCE, workflows - at) }, (_, i) => at + i);
@@ -38,7 +39,8 @@ export async function fill(url: string, workflows: number): Promise<void> {
           priority: n % 10,
           ...(n % 20 === 0 && { delayMs: 3_600_000 }),
         }));
-      const { status, json } = await call(url, 'POST', '/v1/commits', { puts, ...(enqueue.length > 0 && { enqueue }) });
+      const body = { puts, ...(enqueue.length > 0 && { enqueue }) };
+      const { status, json } = await call(url, 'POST', '/v1/commits', body, headers);
       if (status !== 200) throw new Error(`could not fill: ${status} ${JSON.stringify(json)}`);
     }
   }

@@ -1,0 +1,76 @@
+import { ServiceError } from '../service-error.js';
+import { scopesOf } from './scopes.js';
+
+export class UnauthenticatedError extends ServiceError {
+  readonly code = 'UNAUTHENTICATED';
+
+  constructor(
+    message = 'This request needs a key of this service, as Authorization: Bearer <key> or X-API-Key: <key>',
+  ) {
+    super(message);
+  }
+}
+
+/** One and the same for an unknown, a wrong and a revoked credential. */
+export class InvalidCredentialError extends ServiceError {
+  readonly code = 'INVALID_CREDENTIAL';
+
+  constructor() {
+    super('The credential of this request is not valid here');
+  }
+}
+
+/** Only for holders of the right secret. */
+export class CredentialExpiredError extends ServiceError {
+  readonly code = 'CREDENTIAL_EXPIRED';
+
+  constructor() {
+    super('The credential of this request has expired; ask for a new one');
+  }
+}
+
+export class CredentialInUrlError extends ServiceError {
+  readonly code = 'CREDENTIAL_IN_URL';
+
+  constructor() {
+    super(
+      'A credential in a URL ends in logs and histories: take it out, send it as Authorization: Bearer, and replace it',
+    );
+  }
+}
+
+export class InsufficientScopeError extends ServiceError {
+  readonly code = 'INSUFFICIENT_SCOPE';
+
+  /** `missing`: bits of what the caller would need. */
+  constructor(missing: number, message?: string) {
+    const scope = scopesOf(missing).join(' ');
+    super(message ?? `The caller may not do this; it needs ${scope}`, { extensions: { scope } });
+  }
+}
+
+export class TenantSuspendedError extends ServiceError {
+  readonly code = 'TENANT_SUSPENDED';
+
+  constructor() {
+    super('The tenant of this credential is suspended; an operator of this service can activate it again');
+  }
+}
+
+export class AddressNotAllowedError extends ServiceError {
+  readonly code = 'ADDRESS_NOT_ALLOWED';
+
+  constructor() {
+    super('This credential is not accepted from this address');
+  }
+}
+
+/** The store is away and the credential is not known here. */
+export class AccessUnknownError extends ServiceError {
+  readonly code = 'ACCESS_UNKNOWN';
+  override readonly retryAfterSeconds = 1;
+
+  constructor(options?: ErrorOptions) {
+    super('The credential cannot be verified, because the store is unreachable; repeat the request', options);
+  }
+}

@@ -1,0 +1,145 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { setCaller, type Caller } from '../http/caller.js';
+import { ServiceError, type ErrorCode } from '../service-error.js';
+import { CredentialInUrlError, InsufficientScopeError, UnauthenticatedError } from './access-errors.js';
+import { credentialOf, holdsCredential, tokenIn } from './credential.js';
+import { accessOfRoute, NO_ROUTE, type Operation, type RouteAccess } from './routes.js';
+import { maskOf, OPEN_SCOPES } from './scopes.js';
+
+/** A condition for every request, before its credential is looked at. */
+export interface RequestRule {
+  /**
+   * False when the rule has answered the request itself.
+   * @throws ServiceError to refuse it
+   */
+  check(request: FastifyRequest, reply: FastifyReply): boolean;
+}
+
+/** A condition for requests without a credential, where the service is open to them. */
+export interface OpenRule {
+  /** @throws ServiceError to refuse the request */
+  check(request: IncomingMessage): void;
+}
+
+/** Takes what a request costs and sets the headers that tell. @throws ServiceError when nothing is left */
+export interface Limiter {
+  take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
+  /** A request that is refused for want of a valid credential; `isWrong`: it had one. */
+  takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
+}
+
+/** Finds out whose a token is. @throws ServiceError */
+export interface Verifier {
+  verify(token: string, request: IncomingMessage): Caller | Promise<Caller>;
+}
+
+export interface AdmissionParts {
+  /** Serve callers without a credential. */
+  readonly isOpen: boolean;
+  /** In their order: the host, then the origin. */
+  readonly rules: readonly RequestRule[];
+  readonly openRules: readonly OpenRule[];
+  readonly verifier: Verifier;
+  readonly limiter?: Limiter;
+}
+
+export const OPEN_CALLER: Caller = { tenant: 'default', by: 'anonymous', kind: 'open', scopes: OPEN_SCOPES };
+
+const OPERATOR = maskOf(['operator']);
+const ACCESS = Symbol('access');
+
+type WithAccess = { [ACCESS]?: RouteAccess };
+
+/**
+ * Decides about every request, before its body is read: host, origin, credential (401), scope (403), limits (429). It goes by
+ * the route that the server matched, so no spelling of a path leads around it.
+ */
+export class Admission {
+  /** Names of the registered routes, as in the table. */
+  readonly routes = new Set<string>();
+
+  constructor(private readonly parts: AdmissionParts) {}
+
+  /** Must run before the routes are registered. */
+  watchRoutes(fastify: FastifyInstance): void {
+    fastify.addHook('onRoute', (route) => {
+      const methods = [route.method].flat().map((method) => (method === 'HEAD' ? 'GET' : method));
+      const [method = ''] = methods;
+      const access = accessOfRoute(method, route.url);
+      this.routes.add(`${method} ${route.url}`);
+      route.config = { ...route.config, [ACCESS]: access } as NonNullable<typeof route.config>;
+    });
+  }
+
+  /**
+   * False when the request has been answered. Without a promise when everything is known here.
+   * @throws ServiceError
+   */
+  admit(request: FastifyRequest, reply: FastifyReply): boolean | Promise<boolean> {
+    for (const rule of this.parts.rules) if (!rule.check(request, reply)) return false;
+    if (holdsCredential(request.raw.url ?? '')) throw new CredentialInUrlError();
+    const access = (request.routeOptions.config as WithAccess | undefined)?.[ACCESS] ?? NO_ROUTE;
+    if (access.isPublic) return true;
+    let caller: Caller | Promise<Caller>;
+    try {
+      caller = this.authenticate(request.raw);
+    } catch (error) {
+      return this.#refuse(error, request, reply);
+    }
+    if (!(caller instanceof Promise)) return this.#enter(caller, access, request, reply);
+    return caller.then(
+      (known) => this.#enter(known, access, request, reply),
+      (error: unknown) => this.#refuse(error, request, reply),
+    );
+  }
+
+  /** @throws ServiceError with 401, 403 or 503 */
+  authenticate(request: IncomingMessage): Caller | Promise<Caller> {
+    const { isOpen, openRules, verifier } = this.parts;
+    const credential = credentialOf(request.headers);
+    if (credential !== undefined) return verifier.verify(tokenIn(credential), request);
+    if (!isOpen) throw new UnauthenticatedError();
+    for (const rule of openRules) rule.check(request);
+    return OPEN_CALLER;
+  }
+
+  #enter(
+    caller: Caller,
+    { scopes, operation }: RouteAccess,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): boolean | Promise<boolean> {
+    const missing = scopes & ~caller.scopes;
+    if (missing !== 0) {
+      if (caller.kind === 'open') throw new UnauthenticatedError(OPEN_REFUSAL);
+      throw new InsufficientScopeError(missing);
+    }
+    const tenant = request.headers['waymark-tenant'];
+    setCaller(request, tenant === undefined ? caller : inside(String(tenant), caller));
+    const taken = this.parts.limiter?.take(caller, operation, request, reply);
+    return taken instanceof Promise ? taken.then(() => true) : true;
+  }
+
+  /** A request without a valid credential costs its address something. */
+  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<never> {
+    const isOf401 = error instanceof ServiceError && OF_401.includes(error.code);
+    const taken = isOf401
+      ? this.parts.limiter?.takeRefused(error.code === 'INVALID_CREDENTIAL', request, reply)
+      : undefined;
+    if (!(taken instanceof Promise)) throw error;
+    return taken.then(() => {
+      throw error;
+    });
+  }
+}
+
+const OF_401: readonly ErrorCode[] = ['UNAUTHENTICATED', 'INVALID_CREDENTIAL', 'CREDENTIAL_EXPIRED'];
+
+const OPEN_REFUSAL =
+  'This route is for operators and for keys: send ADMIN_TOKEN, or the token in the file operator-token of DATA_DIR, as Authorization: Bearer';
+
+function inside(tenant: string, caller: Caller): Caller {
+  if ((caller.scopes & OPERATOR) !== 0) return { ...caller, tenant };
+  throw new InsufficientScopeError(OPERATOR, 'Waymark-Tenant is for operators; the tenant of a key is in the key');
+}

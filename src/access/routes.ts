@@ -1,0 +1,125 @@
+import { maskOf, type Scope } from './scopes.js';
+
+/** Kind of request that limits count. */
+export type Operation = 'read' | 'write' | 'enqueue' | 'claim' | 'publish';
+
+/** What a route asks of its caller: one scope, none (`any`), or no credential at all (`public`). */
+type Row = readonly [Scope | 'any' | 'public', Operation];
+
+/**
+ * Every route that the server registers. HEAD has the row of GET. A route without a row ends the start, so that a new one is
+ * never open by oversight.
+ */
+const ROUTES: Readonly<Record<string, Row>> = {
+  'GET /health/live': ['public', 'read'],
+  'GET /health/ready': ['public', 'read'],
+  'GET /status': ['public', 'read'],
+
+  'GET /health': ['service:read', 'read'],
+  'GET /metrics': ['service:read', 'read'],
+  'GET /openapi.json': ['service:read', 'read'],
+  'GET /asyncapi.yaml': ['service:read', 'read'],
+  'GET /docs': ['service:read', 'read'],
+  'GET /docs/': ['service:read', 'read'],
+  'GET /docs/*': ['service:read', 'read'],
+  'GET /docs/LICENSE': ['service:read', 'read'],
+  'GET /docs/index.html': ['service:read', 'read'],
+  'GET /docs/swagger-ui-init.js': ['service:read', 'read'],
+  'GET /docs/docs/swagger-ui-init.js': ['service:read', 'read'],
+  'GET /examples/live.html': ['service:read', 'read'],
+
+  'GET /v1/workflows': ['workflows:read', 'read'],
+  'POST /v1/workflows': ['workflows:write', 'write'],
+  'GET /v1/workflows/count': ['workflows:read', 'read'],
+  'POST /v1/workflows/batch-get': ['workflows:read', 'read'],
+  'GET /v1/workflows/:id': ['workflows:read', 'read'],
+  'PUT /v1/workflows/:id': ['workflows:write', 'write'],
+  'DELETE /v1/workflows/:id': ['workflows:write', 'write'],
+  'POST /v1/workflows/:id/touch': ['workflows:write', 'write'],
+  'GET /v1/workflows/:id/state': ['workflows:read', 'read'],
+  'PUT /v1/workflows/:id/state': ['workflows:write', 'write'],
+  'PATCH /v1/workflows/:id/state': ['workflows:write', 'write'],
+  'PUT /v1/workflows/:id/status': ['workflows:write', 'write'],
+  'PATCH /v1/workflows/:id/sections/:sectionId': ['workflows:write', 'write'],
+  'POST /v1/workflows/:id/logs': ['workflows:write', 'write'],
+  'POST /v1/workflows/:id/exhibits': ['workflows:write', 'write'],
+  'GET /v1/workflows/:id/versions': ['workflows:read', 'read'],
+  'GET /v1/workflows/:id/versions/:version': ['workflows:read', 'read'],
+  'GET /v1/workflows/:id/versions/:from/diff/:to': ['workflows:read', 'read'],
+  'POST /v1/workflows/:id/restore': ['workflows:write', 'write'],
+  'POST /v1/workflows/:id/fork': ['workflows:write', 'write'],
+  'GET /v1/workflows/:id/conflicts': ['workflows:read', 'read'],
+  'GET /v1/workflows/:id/conflicts/:n': ['workflows:read', 'read'],
+  'POST /v1/workflows/:id/conflicts/:n/resolve': ['workflows:write', 'write'],
+  'GET /v1/workflows/:id/events': ['workflows:read', 'read'],
+  'GET /v1/workflows/:id/tasks': ['tasks:read', 'read'],
+
+  'GET /v1/queues': ['tasks:read', 'read'],
+  'GET /v1/queues/:queue': ['tasks:read', 'read'],
+  'GET /v1/queues/:queue/dead': ['tasks:read', 'read'],
+  'POST /v1/queues/:queue/tasks': ['tasks:enqueue', 'enqueue'],
+  'POST /v1/queues/:queue/tasks/batch': ['tasks:enqueue', 'enqueue'],
+  'POST /v1/queues/:queue/claims': ['tasks:work', 'claim'],
+  'POST /v1/queues/:queue/pause': ['tasks:manage', 'write'],
+  'POST /v1/queues/:queue/resume': ['tasks:manage', 'write'],
+  'POST /v1/queues/:queue/dead/replay': ['tasks:manage', 'write'],
+  'DELETE /v1/queues/:queue/dead': ['tasks:manage', 'write'],
+  'GET /v1/tasks/:id': ['tasks:read', 'read'],
+  'GET /v1/tasks/:id/events': ['tasks:read', 'read'],
+  'POST /v1/tasks/:id/heartbeat': ['tasks:work', 'write'],
+  'POST /v1/tasks/:id/progress': ['tasks:work', 'write'],
+  'POST /v1/tasks/:id/complete': ['tasks:work', 'write'],
+  'POST /v1/tasks/:id/fail': ['tasks:work', 'write'],
+  'POST /v1/tasks/:id/release': ['tasks:work', 'write'],
+  'POST /v1/tasks/batch-complete': ['tasks:work', 'write'],
+  // Whoever may add a task may take it back.
+  'POST /v1/tasks/:id/cancel': ['tasks:enqueue', 'write'],
+
+  // Scopes of the parts are checked when the body has been read.
+  'POST /v1/commits': ['any', 'write'],
+
+  'GET /v1/events': ['events:read', 'read'],
+  'POST /v1/channels/:channel/messages': ['events:publish', 'publish'],
+
+  'POST /v1/routing': ['routing', 'write'],
+  'POST /api/routing/test': ['routing', 'read'],
+  'GET /api/routing/test': ['routing', 'read'],
+  'GET /v1/agents': ['routing', 'read'],
+  // Reported by the workers that are these agents.
+  'POST /v1/agents/:id/status': ['tasks:work', 'write'],
+
+  'GET /v1/export': ['any', 'read'],
+  'POST /v1/export': ['any', 'read'],
+  'POST /v1/import': ['any', 'write'],
+  'GET /v1/admin/attach': ['any', 'read'],
+  'POST /v1/admin/attach': ['any', 'write'],
+};
+
+/** A row as requests are held against it. */
+export interface RouteAccess {
+  readonly isPublic: boolean;
+  /** Bits of the scope; 0 for any caller. */
+  readonly scopes: number;
+  readonly operation: Operation;
+}
+
+/** Requests without a route, OPTIONS and wrong methods: any caller, so that strangers learn nothing of the paths. */
+export const NO_ROUTE: RouteAccess = { isPublic: false, scopes: 0, operation: 'read' };
+
+const ACCESS = new Map(Object.entries(ROUTES).map(([route, row]) => [route, accessOf(row)]));
+
+function accessOf([scope, operation]: Row): RouteAccess {
+  const isOpen = scope === 'any' || scope === 'public';
+  return { isPublic: scope === 'public', scopes: isOpen ? 0 : maskOf([scope]), operation };
+}
+
+/** Names of all rows: `METHOD /url`. */
+export const routeNames: readonly string[] = Object.keys(ROUTES);
+
+/** @throws Error for a route without a row */
+export function accessOfRoute(method: string, url: string): RouteAccess {
+  const route = `${method === 'HEAD' ? 'GET' : method} ${url}`;
+  const access = ACCESS.get(route);
+  if (access === undefined) throw new Error(`The route ${route} has no row in src/access/routes.ts`);
+  return access;
+}
