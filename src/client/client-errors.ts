@@ -37,6 +37,10 @@ export class TaskEndedError extends ProblemError {}
 export class QueueFullError extends ProblemError {}
 export class VersionConflictError extends ProblemError {}
 export class WorkflowNotFoundError extends ProblemError {}
+/** 401: no credential, or one that is not valid, expired or revoked. */
+export class UnauthenticatedError extends ProblemError {}
+/** 403: the credential is valid and does not allow this. */
+export class ForbiddenError extends ProblemError {}
 
 /** No answer: no connection, a lost one, or a timeout. The request may have been applied. */
 export class UnreachableError extends Error {
@@ -53,8 +57,10 @@ const BY_CODE: Partial<Record<string, typeof ProblemError>> = {
   WORKFLOW_NOT_FOUND: WorkflowNotFoundError,
 };
 
+const BY_STATUS: Partial<Record<number, typeof ProblemError>> = { 401: UnauthenticatedError, 403: ForbiddenError };
+
 export function problemErrorOf(problem: ProblemDocument, retryAfterMs?: number): ProblemError {
-  return new (BY_CODE[problem.code] ?? ProblemError)(problem, retryAfterMs);
+  return new (BY_CODE[problem.code] ?? BY_STATUS[problem.status] ?? ProblemError)(problem, retryAfterMs);
 }
 
 /** True for errors after which the caller no longer has the task. */

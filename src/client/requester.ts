@@ -13,12 +13,16 @@ export interface CallOptions {
 export interface RequesterOptions extends Omit<CallOptions, 'signal'> {
   /** Base URL of the service: http://127.0.0.1:3000 */
   readonly url: string;
+  /** Key or token of the caller. A function is asked for every request, so that a rotated key is used from then on. */
+  readonly apiKey?: string | (() => string | Promise<string>) | undefined;
+  /** For operators: the tenant whose data is meant. */
+  readonly tenant?: string | undefined;
   readonly fetch?: typeof fetch;
   readonly onRetry?: (retry: Retry) => void;
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
@@ -55,6 +59,7 @@ export class Requester {
       headers: {
         ...(call.body !== undefined && { 'content-type': 'application/json' }),
         ...(isKeyed && { 'idempotency-key': crypto.randomUUID() }),
+        ...(this.options.tenant !== undefined && { 'waymark-tenant': this.options.tenant }),
         ...call.headers,
       },
       ...(call.body !== undefined && { body: toJson(call.body) }),
@@ -75,7 +80,8 @@ export class Requester {
     const timer = setTimeout(end, timeoutMs);
     signal?.addEventListener('abort', end, { once: true });
     try {
-      const answer = await this.#fetch(path, { ...request, signal: over.signal });
+      const headers = { ...(request.headers as Record<string, string>), ...(await this.#authorization()) };
+      const answer = await this.#fetch(path, { ...request, headers, signal: over.signal });
       if (answer.status < 400) return answer;
       throw problemErrorOf(problemOf(answer), retryAfterMsOf(answer.headers.get('retry-after')));
     } catch (error) {
@@ -86,6 +92,16 @@ export class Requester {
       clearTimeout(timer);
       signal?.removeEventListener('abort', end);
     }
+  }
+
+  async #authorization(): Promise<Readonly<Record<string, string>>> {
+    const { apiKey } = this.options;
+    // An unset variable is an empty one in a compose file.
+    if (apiKey === undefined || apiKey === '') return {};
+    const key = typeof apiKey === 'string' ? apiKey : await apiKey();
+    // Checked here, since the message of fetch would show the key.
+    if (!/^[\x21-\x7e]+$/.test(key)) throw new TypeError('An API key has only visible ASCII characters');
+    return { authorization: `Bearer ${key}` };
   }
 
   /** Reads the whole body: an answer that breaks off counts as none. @throws UnreachableError */

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  ForbiddenError,
   JsonText,
   LeaseLostError,
   ProblemError,
   QueueFullError,
+  UnauthenticatedError,
   UnreachableError,
   WaymarkClient,
   type Retry,
@@ -35,6 +37,28 @@ describe('the client', () => {
     expect(keys).toHaveLength(4);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[\w-]{36}$/);
+  });
+
+  it('sends its API key with every request and retry, as it is by then', async () => {
+    const service = await serve((_, count) => (count === 2 ? problem(503, 'STORE_UNAVAILABLE') : ok({})));
+    let at = 0;
+    const client = clientOf(service, { apiKey: async () => `wmk_${++at}`, tenant: 'acme' });
+    await client.getQueue('q');
+    await client.getQueue('q');
+    const sent = service.asked.map(({ headers }) => [headers.authorization, headers['waymark-tenant']]);
+    expect(sent).toEqual([1, 2, 3].map((n) => [`Bearer wmk_${n}`, 'acme']));
+    await clientOf(service, { apiKey: 'wmk_text' }).getQueue('q');
+    expect(service.asked.at(-1)?.headers.authorization).toBe('Bearer wmk_text');
+  });
+
+  it('does not repeat what its key does not allow', async () => {
+    const service = await serve((_, count) =>
+      count === 1 ? problem(401, 'CREDENTIAL_EXPIRED') : problem(403, 'INSUFFICIENT_SCOPE', { scope: 'tasks:work' }),
+    );
+    const client = clientOf(service, { apiKey: 'wmk_text' });
+    await expect(client.getQueue('q')).rejects.toThrow(UnauthenticatedError);
+    await expect(client.getQueue('q')).rejects.toThrow(ForbiddenError);
+    expect(service.asked).toHaveLength(2);
   });
 
   it('takes another key for another call', async () => {

@@ -98,6 +98,42 @@ describe('the command line', () => {
     expect(service.asked.map(({ path }) => path)).toEqual(['/v1/queues', '/v1/queues']);
   });
 
+  it('sends the key of the environment and the tenant, and takes neither a key nor a token as an option', async () => {
+    const service = await FakeService.start(() => ok({ items: [] }));
+    const env = { WAYMARK_URL: service.url, WAYMARK_API_KEY: 'wmk_acme_x' };
+    expect((await run(['inspect', 'queues', '--tenant', 'acme'], env)).code).toBe(0);
+    expect((await run(['inspect', 'queues'], { WAYMARK_URL: service.url })).code).toBe(0);
+    await service.stop();
+    expect(service.asked.map(({ headers }) => [headers.authorization, headers['waymark-tenant']])).toEqual([
+      ['Bearer wmk_acme_x', 'acme'],
+      [undefined, undefined],
+    ]);
+    for (const { name, texts = [] } of COMMANDS)
+      expect([name, texts.filter((option) => /key$|token|secret|password/.test(option))]).toEqual([
+        name,
+        name === 'produce' ? ['dedupe-key'] : [],
+      ]);
+  });
+
+  it('says which credential was refused, and never shows it', async () => {
+    const service = await FakeService.start(() => problem(401, 'INVALID_CREDENTIAL'));
+    const env = { WAYMARK_URL: service.url };
+    const key = 'wmk_acme_secret';
+    const refused = await run(['inspect', 'queues'], { ...env, WAYMARK_API_KEY: key });
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      'waymark: 401 INVALID_CREDENTIAL: about INVALID_CREDENTIAL\nwaymark: the credential was that of WAYMARK_API_KEY',
+    ]);
+    expect((await run(['publish', 'c', '--type', 't'], env)).stderr).toContain(
+      'no credential was sent; set WAYMARK_API_KEY',
+    );
+    const broken = await run(['inspect', 'queues'], { ...env, WAYMARK_API_KEY: `${key}\n${key}` });
+    expect(broken.code).toBe(2);
+    expect(broken.stderr).toContain('WAYMARK_API_KEY has spaces, line breaks');
+    expect(broken.stderr).not.toContain(key);
+    await service.stop();
+  });
+
   it('ends with 1 and the problem when the service refuses', async () => {
     const errors = [{ pointer: '/workflowId', message: 'must be the id of a workflow' }];
     const service = await FakeService.start(() => problem(422, 'INVALID_BODY', { errors }));

@@ -1,4 +1,4 @@
-import type { Given } from './given.js';
+import type { Given, Use } from './given.js';
 import type { Output } from './output.js';
 
 /** Exit codes; docs/worker-kit.md lists them. */
@@ -42,6 +42,8 @@ export interface Command {
   readonly example: string;
   /** The command asks no service, so its help has no --url. */
   readonly isWithoutService?: true;
+  /** `data` when absent. */
+  readonly use?: Use;
   /** Names of the options with a value, and of those without. */
   readonly texts?: readonly string[];
   readonly flags?: readonly string[];

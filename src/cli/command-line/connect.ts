@@ -1,15 +1,26 @@
-import { WaymarkClient } from '../../client/index.js';
+import { WaymarkClient, type RequesterOptions } from '../../client/index.js';
 import type { Terminal } from './command.js';
+import { findCredential } from './credential.js';
 import type { Given } from './given.js';
 
 /** Longer than a restart of the service takes, and short enough at a terminal. */
 const GIVE_UP_AFTER_MS = 5000;
 
 /** A client of the service at --url; retries are reported on stderr. */
-export function connect(given: Given, { note }: Terminal, giveUpAfterMs = GIVE_UP_AFTER_MS): WaymarkClient {
-  return new WaymarkClient({
+export function connect(given: Given, terminal: Terminal, giveUpAfterMs = GIVE_UP_AFTER_MS): WaymarkClient {
+  return new WaymarkClient(requesterOptions(given, terminal, giveUpAfterMs));
+}
+
+/** @throws UsageError */
+export function requesterOptions(given: Given, { note }: Terminal, giveUpAfterMs = GIVE_UP_AFTER_MS): RequesterOptions {
+  const credential = findCredential(given.env, given.url, given.use);
+  // Fails before the first request when its file cannot be read.
+  credential?.read();
+  return {
     url: given.url,
+    tenant: given.text('tenant'),
+    apiKey: credential && (() => credential.read()),
     retry: { giveUpAfterMs },
     onRetry: ({ error, inMs }) => note(`${(error as Error).message}; retrying in ${Math.ceil(inMs)} ms`),
-  });
+  };
 }

@@ -5,6 +5,12 @@ interface Range {
   readonly max: number;
 }
 
+/**
+ * What a command does: `data` works in one tenant, `manage` keys and limits of a tenant or of several, `operate` is for operators
+ * only.
+ */
+export type Use = 'data' | 'manage' | 'operate';
+
 /** Invalid command line. The usage line is printed after the message. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -16,6 +22,8 @@ export class Given {
     private readonly values: Readonly<Record<string, unknown>>,
     readonly words: readonly string[],
     readonly env: NodeJS.ProcessEnv,
+    /** Decides which credential of the environment is sent. */
+    readonly use: Use,
   ) {}
 
   /** Address of the service. @throws UsageError */

@@ -1,8 +1,9 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { distanceOf, nearestOf } from '../../config/nearest.js';
-import { ProblemError, UnreachableError } from '../../client/index.js';
-import { COMMANDS, helpOf, overview } from '../commands/commands.js';
+import { ForbiddenError, ProblemError, UnauthenticatedError, UnreachableError } from '../../client/index.js';
+import { COMMANDS, helpOf, overview, takesTenant } from '../commands/commands.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from './command.js';
+import { findCredential } from './credential.js';
 import { Given, UsageError } from './given.js';
 import { OutputClosedError } from './output.js';
 
@@ -46,15 +47,31 @@ async function run(
     await terminal.output.text(helpOf(command));
     return EXIT.ok;
   }
-  const given = new Given(values, positionals, env);
+  const given = new Given(values, positionals, env, command.use ?? 'data');
   given.noWords(command.maxWords);
-  return command.run(given, terminal);
+  try {
+    return await command.run(given, terminal);
+  } catch (error) {
+    if (!(error instanceof UnauthenticatedError || error instanceof ForbiddenError)) throw error;
+    terminal.note(`waymark: ${error.message}`);
+    terminal.note(`waymark: ${sentCredential(given)}`);
+    return EXIT.failed;
+  }
+}
+
+/** Which credential was refused: the environment can hold several. */
+function sentCredential({ env, url, use }: Given): string {
+  const source = findCredential(env, url, use)?.source;
+  return source === undefined
+    ? 'no credential was sent; set WAYMARK_API_KEY, or WAYMARK_API_KEY_FILE to the name of a file with it'
+    : `the credential was that of ${source}`;
 }
 
 /** @throws UsageError */
-function parsed({ texts = [], flags = [] }: Command, args: readonly string[]) {
+function parsed(command: Command, args: readonly string[]) {
   const options: NonNullable<ParseArgsConfig['options']> = {};
-  for (const name of [...texts, 'url']) options[name] = { type: 'string' };
+  const { texts = [], flags = [] } = command;
+  for (const name of [...texts, 'url', ...(takesTenant(command) ? ['tenant'] : [])]) options[name] = { type: 'string' };
   for (const name of flags) options[name] = { type: 'boolean' };
   options['help'] = { type: 'boolean', short: 'h' };
   try {

@@ -1,5 +1,6 @@
 import { adoptCommand } from './adopt.command.js';
 import type { Command } from '../command-line/command.js';
+import type { Use } from '../command-line/given.js';
 import { doctorCommand } from './doctor.command.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
@@ -26,14 +27,31 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 const URL_HELP = '  --url <url>            address of the service; default: WAYMARK_URL, else http://127.0.0.1:3000\n';
+const TENANT_HELP =
+  '  --tenant <name>        for operators: the tenant that is meant; default: the one of the credential\n';
+const CREDENTIAL_HELP: Readonly<Record<Use, string>> = {
+  data: 'WAYMARK_API_KEY, or the content of WAYMARK_API_KEY_FILE, is sent to the service; ADMIN_TOKEN to one on this machine.',
+  manage: `WAYMARK_API_KEY is sent to the service, else ADMIN_TOKEN (or the content of WAYMARK_API_KEY_FILE, ADMIN_TOKEN_FILE), else to
+one on this machine the file operator-token of DATA_DIR (default: data).`,
+  operate: `ADMIN_TOKEN is sent to the service (or the content of ADMIN_TOKEN_FILE), or the key of an operator in WAYMARK_API_KEY, else
+to one on this machine the file operator-token of DATA_DIR (default: data).`,
+};
 const COMMON_HELP = `  --help                 print this text
 
-Settings also come from the file .env of the working directory (ENV_FILE); the environment wins.
 Exit codes: 0 success, 1 refused or a check failed, 2 invalid command line, 3 service or Redis unreachable.
+Settings also come from the file .env of the working directory (ENV_FILE); the environment wins.
 `;
 
-export function helpOf({ usage, summary, help, example, isWithoutService }: Command): string {
-  const options = `${isWithoutService ? '' : URL_HELP}${COMMON_HELP}`;
+/** Commands of operators name tenants themselves. */
+export function takesTenant({ isWithoutService, use }: Command): boolean {
+  return isWithoutService !== true && use !== 'operate';
+}
+
+export function helpOf(command: Command): string {
+  const { usage, summary, help, example, isWithoutService = false, use = 'data' } = command;
+  const tenant = takesTenant(command) ? TENANT_HELP : '';
+  const credential = isWithoutService ? '' : `${CREDENTIAL_HELP[use]}\n`;
+  const options = `${isWithoutService ? '' : URL_HELP}${tenant}${COMMON_HELP}${credential}`;
   return `usage: ${usage}\nexample: waymark ${example}\n\n${summary}.\n\n${help}\n\n${options}`;
 }
 

@@ -1,5 +1,5 @@
 import { type Command, EXIT } from '../command-line/command.js';
-import { places, withPlaces } from './open-places.js';
+import { places, tokenFor, withPlaces } from './open-places.js';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -10,16 +10,15 @@ or not at all; the last line of the stream has counts, so that a truncated copy 
 
   --from <place>         data directory, http://<service>, redis://<host> or .ndjson file; default: the service at --url
   --to <file>            default: stdout
-  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE
-
-ADMIN_TOKEN is sent to a service that requires one.`,
+  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE`,
   example: 'export --from ./data --to backup.ndjson',
+  use: 'operate',
   texts: ['from', 'to', 'namespace'],
 
   async run(given, terminal) {
     const { openSource, placeOf } = await places();
     const from = placeOf(given.text('from') ?? given.url);
-    const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
+    const options = { env: given.env, namespace: given.text('namespace'), token: tokenFor(given, from) };
     const to = given.text('to');
     return withPlaces(terminal, [[from, () => openSource(from, options)]], async ({ moving }) => {
       if (to !== undefined) {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { ON_CONFLICT } from '../../engine/moving/arrival.js';
 import { type Command, EXIT } from '../command-line/command.js';
-import { places, withPlaces } from './open-places.js';
+import { places, tokenFor, withPlaces } from './open-places.js';
 
 const MAX_LINE_BYTES = 512 * 1024 * 1024;
 
@@ -18,10 +18,9 @@ skipped.
   --on-conflict <what>   if the target has another record under an id: skip (keep it), newer (the later one wins) or fail
                          (keep it, report it, exit 1); default: fail
   --dry-run              report only, change nothing
-  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE
-
-ADMIN_TOKEN is sent to a service that requires one.`,
+  --namespace <prefix>   prefix of the keys in Redis; default: REDIS_NAMESPACE`,
   example: 'import --from backup.ndjson --dry-run',
+  use: 'operate',
   texts: ['from', 'to', 'on-conflict', 'namespace'],
   flags: ['dry-run'],
 
@@ -31,7 +30,7 @@ ADMIN_TOKEN is sent to a service that requires one.`,
     const { openTarget, placeOf } = await places();
     const to = placeOf(given.text('to') ?? given.url);
     const from = given.text('from');
-    const options = { env: given.env, namespace: given.text('namespace'), token: given.env['ADMIN_TOKEN'] };
+    const options = { env: given.env, namespace: given.text('namespace'), token: tokenFor(given, to) };
     return withPlaces(terminal, [[to, () => openTarget(to, options)]], async ({ moving }) => {
       const { Importer } = await import('../../migration/importer.js');
       const { readLines } = await import('../../migration/read-lines.js');

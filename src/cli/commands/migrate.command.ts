@@ -6,7 +6,7 @@ import type { Migrated, Phase } from '../../migration/migrate.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { type Given, UsageError } from '../command-line/given.js';
 import type { OpenPlace, Place } from '../../migration/places.js';
-import { places, withPlaces, type Opening } from './open-places.js';
+import { places, tokenFor, withPlaces, type Opening } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
 /** With more skew, leases and times to live end too early or too late. */
@@ -33,7 +33,8 @@ compared by digest. A run that was stopped continues when it is started again.
   --json                 print events as JSON lines to stdout
 
 Settings of the service apply (WORKFLOW_INDEX, REDIS_NAMESPACE, …): run it in the same environment. FROM_ADMIN_TOKEN,
-TO_ADMIN_TOKEN or ADMIN_TOKEN is sent to a service that requires one. Exits with 1 on any loss or conflict.`,
+TO_ADMIN_TOKEN or ADMIN_TOKEN, or the key of an operator in WAYMARK_API_KEY, is sent to a service; to one on this machine
+else the file operator-token of DATA_DIR. Exits with 1 on any loss or conflict.`,
   example: 'migrate --from ./data --to redis://127.0.0.1:6379 --dry-run',
   isWithoutService: true,
   texts: ['from', 'to', 'on-conflict', 'ledger', 'from-namespace', 'to-namespace'],
@@ -47,15 +48,14 @@ TO_ADMIN_TOKEN or ADMIN_TOKEN is sent to a service that requires one. Exits with
     }
     const { openSource, openTarget, placeOf } = await places();
     const [from, to] = [placeOf(fromText), placeOf(toText)];
-    const { env } = given;
-    const optionsOf = (side: 'from' | 'to') => ({
-      env,
+    const optionsOf = (side: 'from' | 'to', place: Place) => ({
+      env: given.env,
       namespace: given.text(`${side}-namespace`),
-      token: env[`${side.toUpperCase()}_ADMIN_TOKEN`] ?? env['ADMIN_TOKEN'],
+      token: tokenFor(given, place, side),
     });
-    const opening: Opening<OpenPlace> = [from, () => openSource(from, optionsOf('from'))];
+    const opening: Opening<OpenPlace> = [from, () => openSource(from, optionsOf('from', from))];
     if (to.kind === 'file') return withPlaces(terminal, [opening], (source) => toFile(source, to, given, terminal));
-    return withPlaces(terminal, [opening, [to, () => openTarget(to, optionsOf('to'))]], (source, target) =>
+    return withPlaces(terminal, [opening, [to, () => openTarget(to, optionsOf('to', to))]], (source, target) =>
       move({ from, to, source, target, onConflict }, given, terminal),
     );
   },

@@ -1,5 +1,7 @@
 import { ProblemError, UnreachableError } from '../../client/index.js';
 import type { Place } from '../../migration/places.js';
+import { findCredential, secretOf } from '../command-line/credential.js';
+import type { Given } from '../command-line/given.js';
 import { EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 
 /** Loaded lazily: this pulls in the code of the whole service, which the other commands do not need. */
@@ -8,6 +10,13 @@ export async function places(): Promise<typeof import('../../migration/places.js
   // Only errors: stdout belongs to the command.
   Logger.overrideLogger(['error', 'fatal']);
   return import('../../migration/places.js');
+}
+
+/** Token of an operator for a place that is a service; FROM_ADMIN_TOKEN and TO_ADMIN_TOKEN are for one of two. */
+export function tokenFor({ env }: Given, { kind, text }: Place, side?: 'from' | 'to'): string | undefined {
+  if (kind !== 'service') return undefined;
+  const own = side && secretOf(env, `${side.toUpperCase()}_ADMIN_TOKEN`);
+  return (own ?? findCredential(env, text, 'operate'))?.read();
 }
 
 /** A place cannot be opened. Only the message is printed. */
