@@ -22,7 +22,7 @@ export interface Taken {
   readonly granted: number;
   /** Whole tokens that are left. */
   readonly left: number;
-  /** Time until `least` tokens are there; 0 when some were granted. */
+  /** After a refusal the time until `least` tokens are there, else until one more is; 0 when the bucket is full. */
   readonly nextMs: number;
   /** Time of the store. */
   readonly atMs: number;
@@ -54,6 +54,7 @@ export function takeFrom(stored: number | undefined, nowUs: number, take: Take):
   // Rounded down: a burst is never a token short.
   full = Math.floor(full + granted * interval);
   const left = Math.max(0, Math.floor(room - granted + ALMOST));
-  const nextMs = granted > 0 ? 0 : Math.max(0, Math.ceil(((least - room) * interval) / 1000));
+  const next = granted < least ? least : Math.min(left + 1, burst);
+  const nextMs = Math.max(0, Math.ceil(((next + granted - room) * interval) / 1000));
   return { ...(full > nowUs && { full }), taken: { granted, left, nextMs, atMs: Math.floor(nowUs / 1000) } };
 }

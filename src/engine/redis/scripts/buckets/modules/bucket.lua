@@ -18,7 +18,8 @@ local function take(key, now, interval, burst, want, least, back, back_by)
     redis.call('DEL', key)
   end
   local left = math.max(0, math.floor(room - granted + 1e-9))
-  return granted, left, granted > 0 and 0 or math.max(0, math.ceil((least - room) * interval / 1000))
+  local next = granted < least and least or math.min(left + 1, burst)
+  return granted, left, math.max(0, math.ceil((next + granted - room) * interval / 1000))
 end
 
 return { take = take }

@@ -1,0 +1,327 @@
+import { takeFrom, type Rate, type Take, type Taken } from '../../engine/bucket.js';
+
+/** Share of a window for which a lease lasts, and its longest time. */
+const LEASES_PER_WINDOW = 20;
+const MAX_LEASE_MS = 60_000;
+/** Time after the end of a lease in which unspent tokens are given back. Later ones are lost: they would break the bound. */
+const GIVE_BACK_WITHIN_MS = 100;
+/** Interval at which ended leases are looked for. */
+const TICK_MS = 50;
+/** Time for which a refusal is remembered: at least, if the bucket is not faster, so that tokens gather; and at most. */
+const MIN_DENIAL_MS = 100;
+const MAX_DENIAL_MS = 5000;
+/** Time for which buckets are local after the store has failed, before it is asked again. */
+const AWAY_MS = 1000;
+/** Takes in one call. While a script runs, Redis does nothing else. */
+const MAX_TAKES = 64;
+
+/** Tokens of one bucket that this replica has paid for. Times are those of the clock of `Leases`, if not said otherwise. */
+export class Lease {
+  tokens = 0;
+  until = 0;
+  /** Costs of this and more are refused until then, without asking the store. */
+  deniedCost = 1;
+  deniedUntil = 0;
+  /** After a refusal, when that cost can be had; else when one more token is back. */
+  nextAt = 0;
+  /** Tokens that the store had left at its last answer. */
+  left: number;
+  /** Time of the store until which the tokens may be given back. */
+  backByMs = 0;
+  /** Tokens after the last settlement: what is missing since has been spent. */
+  settled = 0;
+  /** Tokens spent in the time of one lease, about, and when this was last computed. */
+  demand = 0;
+  demandAt = 0;
+  /** Requests that wait for the store. */
+  readonly waiting: Waiting[] = [];
+  isAsked = false;
+  /** Used since it was last considered for removal. */
+  isUsed = false;
+  /** Local bucket, for when the store is away; see bucket.ts. */
+  local: number | undefined;
+  rate: Rate;
+
+  constructor(
+    readonly tenant: string,
+    readonly bucket: string,
+    rate: Rate,
+  ) {
+    this.rate = rate;
+    this.left = rate.burst;
+  }
+
+  get lastsMs(): number {
+    return Math.min(this.rate.windowMs / LEASES_PER_WINDOW, MAX_LEASE_MS);
+  }
+
+  /** Tokens that one lease may hold. */
+  get most(): number {
+    const { limit, windowMs, burst } = this.rate;
+    return Math.max(1, Math.floor(Math.min((limit * this.lastsMs) / windowMs, burst / 2)));
+  }
+}
+
+interface Waiting {
+  readonly cost: number;
+  readonly answer: (isGranted: boolean) => void;
+}
+
+export interface LeasesParts {
+  readonly take: (tenant: string, takes: readonly Take[]) => Promise<readonly Taken[]>;
+  /** A request was decided by a local bucket. */
+  readonly onLocal?: (lease: Lease) => void;
+  /** Milliseconds of a clock that is never set. */
+  readonly now?: () => number;
+  /** Runs at the end of this turn: what is gathered until then is one call. */
+  readonly defer?: (run: () => void) => void;
+  readonly mostEntries?: number;
+}
+
+/**
+ * Tokens taken from the store ahead of requests and spent here, so that most requests ask nobody. However many replicas there are, at most
+ * `burst + rate × (T + one lease)` are spent in a time T: see docs/decisions/prepaid-leases.md.
+ */
+export class Leases {
+  readonly #take: LeasesParts['take'];
+  readonly #onLocal: (lease: Lease) => void;
+  readonly #now: () => number;
+  readonly #defer: (run: () => void) => void;
+  readonly #mostEntries: number;
+  readonly #leases = new Map<string, Lease>();
+  /** Leases to ask for, and tokens to give back, of this turn. */
+  readonly #gathered = new Map<string, { asks: Lease[]; backs: Take[] }>();
+  /** Leases with tokens, by the tick at which they end. */
+  readonly #ending = new Map<number, Lease[]>();
+  /** Tenants whose store failed, and until when it is not asked. */
+  readonly #away = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ take, onLocal = () => {}, now = () => performance.now(), ...parts }: LeasesParts) {
+    this.#take = take;
+    this.#onLocal = onLocal;
+    this.#now = now;
+    this.#defer = parts.defer ?? ((run) => void setImmediate(run));
+    this.#mostEntries = parts.mostEntries ?? 50_000;
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /** Looks for ended leases from time to time. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.giveBackEnded(), TICK_MS).unref();
+  }
+
+  /** Gives back all tokens in hand. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const lease of this.#leases.values()) this.#giveBack(lease);
+    await Promise.all([...this.#gathered.keys()].map((tenant) => this.#flush(tenant)));
+  }
+
+  /** The lease of a bucket; it holds nothing until it is first spent from. */
+  of(tenant: string, bucket: string, rate: Rate): Lease {
+    const key = `${tenant} ${bucket}`;
+    let lease = this.#leases.get(key);
+    if (lease === undefined) {
+      lease = new Lease(tenant, bucket, rate);
+      this.#leases.set(key, lease);
+      if (this.#leases.size > this.#mostEntries) this.#removeUnused();
+    } else if (lease.rate !== rate) {
+      lease.rate = rate;
+      lease.deniedUntil = 0;
+    }
+    return lease;
+  }
+
+  /** Whether the cost is granted: at once if tokens are in hand or a refusal is remembered, else when the store has answered. */
+  spend(lease: Lease, cost: number, now = this.#now()): boolean | Promise<boolean> {
+    lease.isUsed = true;
+    if (lease.tokens >= cost && now < lease.until) {
+      lease.tokens -= cost;
+      return true;
+    }
+    if (this.#isAway(lease.tenant, now)) return this.#spendLocally(lease, cost, now);
+    if (now < lease.deniedUntil && cost >= lease.deniedCost) return false;
+    return new Promise((answer) => {
+      lease.waiting.push({ cost, answer });
+      this.#ask(lease);
+    });
+  }
+
+  /** Undoes a spend of the lease that ended at `until`, because another limit has refused the request. */
+  refund(lease: Lease, cost: number, until: number): void {
+    if (lease.until === until && this.#now() < until) lease.tokens += cost;
+  }
+
+  /** Time until the cost can be had, about. */
+  retryAfterMs(lease: Lease, cost: number, now = this.#now()): number {
+    const { limit, windowMs } = lease.rate;
+    const more = Math.max(0, cost - lease.deniedCost) * (windowMs / limit);
+    return Math.max(0, Math.ceil(lease.nextAt - now + more));
+  }
+
+  /** Forgets what is known of a bucket that was filled or given something from outside. */
+  forget(lease: Lease): void {
+    lease.deniedUntil = 0;
+    lease.local = undefined;
+  }
+
+  /** Called from time to time: gives back what leases hold that have just ended. */
+  giveBackEnded(): void {
+    const now = this.#now();
+    for (const [tick, leases] of this.#ending) {
+      if (tick * TICK_MS > now) continue;
+      this.#ending.delete(tick);
+      for (const lease of leases) if (lease.until <= now) this.#giveBack(lease);
+    }
+  }
+
+  #giveBack(lease: Lease): void {
+    const take = this.#unspent(lease);
+    if (take !== undefined) this.#gather(lease.tenant).backs.push(take);
+  }
+
+  /** Takes the unspent tokens out of the lease; undefined if there are none, or it is too late to give them back. */
+  #unspent(lease: Lease): Take | undefined {
+    const now = this.#now();
+    this.#settle(lease, now);
+    const back = lease.tokens;
+    lease.tokens = lease.settled = 0;
+    if (back === 0 || now - lease.until > GIVE_BACK_WITHIN_MS) return undefined;
+    return { bucket: lease.bucket, rate: lease.rate, want: 0, least: 0, back, backByMs: lease.backByMs };
+  }
+
+  /** Brings the demand up to date. What was spent since counts as spread evenly. */
+  #settle(lease: Lease, now: number): void {
+    const share = (now - lease.demandAt) / lease.lastsMs;
+    const decay = Math.exp(-share);
+    const weight = share > 1e-6 ? (1 - decay) / share : 1;
+    lease.demand = lease.demand * decay + (lease.settled - lease.tokens) * weight;
+    lease.demandAt = now;
+    lease.settled = lease.tokens;
+  }
+
+  #ask(lease: Lease): void {
+    if (lease.isAsked) return;
+    lease.isAsked = true;
+    this.#gather(lease.tenant).asks.push(lease);
+  }
+
+  #gather(tenant: string): { asks: Lease[]; backs: Take[] } {
+    let gathered = this.#gathered.get(tenant);
+    if (gathered === undefined) {
+      gathered = { asks: [], backs: [] };
+      this.#gathered.set(tenant, gathered);
+      this.#defer(() => void this.#flush(tenant));
+    }
+    return gathered;
+  }
+
+  async #flush(tenant: string): Promise<void> {
+    const { asks = [], backs = [] } = this.#gathered.get(tenant) ?? {};
+    this.#gathered.delete(tenant);
+    const calls: Promise<void>[] = [];
+    for (let n = 0; n < Math.max(asks.length, backs.length); n += MAX_TAKES) {
+      calls.push(this.#call(tenant, asks.slice(n, n + MAX_TAKES), backs.slice(n, n + MAX_TAKES)));
+    }
+    await Promise.all(calls);
+  }
+
+  async #call(tenant: string, asks: readonly Lease[], backs: readonly Take[]): Promise<void> {
+    const sentAt = this.#now();
+    const takes = asks.map((lease) => this.#wanted(lease));
+    try {
+      const taken = await this.#take(tenant, [...takes, ...backs]);
+      this.#away.delete(tenant);
+      asks.forEach((lease, i) => this.#granted(lease, takes[i] as Take, taken[i] as Taken, sentAt));
+    } catch {
+      // The engine has told metrics and log why.
+      const now = this.#now();
+      this.#away.set(tenant, now + AWAY_MS);
+      for (const lease of asks) {
+        lease.isAsked = false;
+        for (const { cost, answer } of lease.waiting.splice(0)) answer(this.#spendLocally(lease, cost, now));
+      }
+    }
+  }
+
+  #wanted(lease: Lease): Take {
+    const unspent = this.#unspent(lease);
+    const waiting = lease.waiting.reduce((sum, { cost }) => sum + cost, 0);
+    lease.demand += waiting;
+    // What waits is spent at once, so it is no holding.
+    const want = Math.max(waiting, Math.min(Math.round(lease.demand), lease.most));
+    const least = (lease.waiting[0] as Waiting).cost;
+    const { bucket, rate } = lease;
+    return { ...unspent, bucket, rate, want: Math.max(least, Math.min(want, rate.burst)), least };
+  }
+
+  #granted(lease: Lease, { want, least }: Take, { granted, left, nextMs, atMs }: Taken, sentAt: number): void {
+    const now = this.#now();
+    const { waiting } = lease;
+    lease.isAsked = false;
+    lease.tokens = granted;
+    lease.left = left;
+    lease.until = sentAt + lease.lastsMs;
+    lease.backByMs = atMs + lease.lastsMs + GIVE_BACK_WITHIN_MS;
+    lease.nextAt = now + nextMs;
+    if (granted < want) {
+      const { burst, limit, windowMs } = lease.rate;
+      const denialMs = Math.max(nextMs, Math.min(MIN_DENIAL_MS, (burst * windowMs) / limit / 4));
+      lease.deniedUntil = now + Math.min(denialMs, MAX_DENIAL_MS);
+      // A cost below the refused one may be there.
+      lease.deniedCost = granted > 0 ? 1 : least;
+    }
+    while (waiting.length > 0 && (waiting[0] as Waiting).cost <= lease.tokens) {
+      const { cost, answer } = waiting.shift() as Waiting;
+      lease.tokens -= cost;
+      answer(true);
+    }
+    lease.settled = lease.tokens;
+    if (lease.tokens > 0) this.#endsAt(lease);
+    const refused = granted < want ? waiting.filter(({ cost }) => cost >= lease.deniedCost) : [];
+    for (const one of refused) {
+      waiting.splice(waiting.indexOf(one), 1);
+      one.answer(false);
+    }
+    if (waiting.length > 0) this.#ask(lease);
+  }
+
+  #endsAt(lease: Lease): void {
+    const tick = Math.ceil(lease.until / TICK_MS);
+    const leases = this.#ending.get(tick);
+    if (leases === undefined) this.#ending.set(tick, [lease]);
+    else leases.push(lease);
+  }
+
+  #isAway(tenant: string, now: number): boolean {
+    if (this.#away.size === 0) return false;
+    const until = this.#away.get(tenant);
+    return until !== undefined && now < until;
+  }
+
+  /** The same limit, on this replica alone: the bucket is full at first. */
+  #spendLocally(lease: Lease, cost: number, now: number): boolean {
+    this.#onLocal(lease);
+    const { bucket, rate } = lease;
+    const { full, taken } = takeFrom(lease.local, now * 1000, { bucket, rate, want: cost, least: cost });
+    lease.local = full;
+    lease.deniedCost = cost;
+    lease.left = taken.left;
+    lease.nextAt = now + taken.nextMs;
+    return taken.granted > 0;
+  }
+
+  /** The next lease in line that was not used since the last round goes. */
+  #removeUnused(): void {
+    for (const [key, lease] of this.#leases) {
+      this.#leases.delete(key);
+      if (!lease.isUsed && lease.waiting.length === 0) return this.#giveBack(lease);
+      lease.isUsed = false;
+      this.#leases.set(key, lease);
+    }
+  }
+}
