@@ -1,7 +1,8 @@
 import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES } from './limits.js';
 /**
  * Small data of the service itself, per tenant: without versions or history, and never listed for users.
- * Replicas change a board without reading it. So each change is an addition or a last value, and none is lost.
+ * Replicas change a board without reading it, so a change only adds to a count or replaces a last value. No change is
+ * lost.
  */
 export interface Board {
   /** Each count starts at 0. */

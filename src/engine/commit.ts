@@ -89,11 +89,11 @@ export interface Once {
   readonly memo?: string;
   /** Keep the states that patches produced, if small. States of puts are in the request. */
   readonly keepStates?: boolean;
-  /** The key is made of the lease token of `ack`. While the task is kept, the outcome may be derived from it. */
+  /** The key is made of the lease token of `ack`. The outcome may be derived from the task while the task is kept. */
   readonly isLease?: true;
   /** Store the outcome even if it could be derived. */
   readonly mustStore?: true;
-  /** Second key of the outcome, valid with any fingerprint: a lease token acknowledges once. */
+  /** Second key of the outcome, valid with any fingerprint, so that a lease token acknowledges only once. */
   readonly alias?: string;
 }
 
@@ -129,7 +129,7 @@ export interface ConflictName {
 
 /**
  * A commit that was acknowledged before it reached the store. It shortens no deadline and ignores the limits of queues.
- * `recovered`, by workflow id: the last version that the store lost; the next version is counted from there.
+ * `recovered`: for each workflow id, the last version that the store lost. The next version follows that one.
  */
 export interface Drained {
   readonly recovered?: Readonly<Record<string, number>>;

@@ -6,7 +6,7 @@ import type { WorkflowIndex } from './workflow-index.js';
 
 /** @throws StateTooLargeError */
 export function checkSize(state: string, limit: number, failed?: FailedPart): void {
-  // A code unit takes at most three bytes, so most states need no count of bytes.
+  // Fast path: a code unit takes at most three bytes, so most states need no exact count.
   if (state.length * 3 <= limit) return;
   const bytes = Buffer.byteLength(state);
   if (bytes > limit) throw new StateTooLargeError(limit, bytes, failed);

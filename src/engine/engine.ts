@@ -30,9 +30,10 @@ export interface ListQuery {
 
 /**
  * Position in a listing: after the workflow with this sort time and id.
- * With newest first, a workflow that is written while a client pages moves to the front, where the client misses it.
- * So a `rising` walk follows the last page: upwards from `sinceMs`, the newest time of the first page.
- * The rising walk shows moved workflows, perhaps a second time. An unchanged set has none.
+ * A list with the newest first can miss workflows: a workflow that is written between two pages moves to the front. So
+ * after the last page the list goes on with a `rising` walk: it lists, oldest first, all workflows written since
+ * `sinceMs`, the newest time of the first page. A workflow may appear a second time. If nothing was written, there is
+ * no such page.
  */
 export interface ListPosition {
   readonly atMs: number;
@@ -152,7 +153,7 @@ export abstract class Engine {
   /** Current source of answers. */
   abstract readonly storage: 'redis' | 'memory' | 'detached';
   abstract readonly tasks: TaskQueues;
-  /** Export and import of unchanged records. */
+  /** Moves records unchanged to and from other stores. */
   abstract readonly moving: Moving;
 
   /** Store that served a request that started at `startedAt` (performance.now()). */
@@ -252,7 +253,10 @@ export abstract class Engine {
     return 'The embedded engine keeps one copy, on one disk';
   }
 
-  /** Waits, with a timeout, until a replica has the write of a once key. @throws DurabilityUnavailableError */
+  /**
+   * Waits, with a timeout, until a replica of the store has the write with this once key.
+   * @throws DurabilityUnavailableError
+   */
   confirm(_tenant: string, _onceKey: string): Promise<Confirmation> {
     return Promise.reject(new DurabilityUnavailableError(this.unconfirmable ?? 'No replica can confirm it'));
   }

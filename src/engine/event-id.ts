@@ -1,7 +1,7 @@
 /**
  * Position of an event: its time, its number among the events of one millisecond, and the epoch of its feed.
  * The number is padded, so that ids of one epoch sort as text in the order of the feed.
- * Another epoch is another feed: the store was emptied or replaced.
+ * Another epoch means another feed: the store was emptied or replaced.
  */
 export interface EventPlace {
   readonly ms: number;

@@ -1,10 +1,13 @@
-/** Limits of every engine. Lua scripts read them as `limits.NAME`; see scripts/redis-script.ts. */
+/** Limits of every engine. Lua scripts read them as `limits.NAME`; see src/engine/redis/scripts/redis-script.ts. */
 
 /** Priorities go from 0 to this; lower numbers go first. */
 export const MAX_PRIORITY = 9;
-/** Scores of ready tasks per priority, in the order of becoming ready. All priorities fit a double exactly. */
+/**
+ * Number of scores per priority. A task gets the next score of its priority when it becomes ready.
+ * The highest score of all priorities is an exact double.
+ */
 export const PLACES_PER_PRIORITY = 2 ** 44;
-/** Further releases count as deliveries, so that a task that every worker releases ends. */
+/** Maximum releases that count no attempt. Further ones do, so that a task that every worker releases ends as dead. */
 export const MAX_RELEASES = 20;
 /** Last failures kept of a task. */
 export const MAX_FAILURES = 10;
@@ -12,11 +15,11 @@ export const MAX_FAILURES = 10;
 export const MAX_PROGRESS_EVENTS = 1000;
 /** Maximum size of a progress event, in bytes of JSON. */
 export const MAX_PROGRESS_EVENT_BYTES = 16 * 1024;
-/** Due tasks, and expired leases, that one claim handles. */
+/** Maximum due tasks, and maximum expired leases, that one claim handles. */
 export const MAX_TIDIED = 100;
-/** Open tasks of one workflow that one commit cancels. */
+/** Maximum open tasks of one workflow that one commit cancels. */
 export const MAX_CANCELLED = 1000;
-/** Leased tasks that a queue counts by worker. */
+/** Maximum leased tasks that a queue counts by worker. */
 export const MAX_LEASED_SHOWN = 1000;
 /** Time for which a worker is shown after its last claim. */
 export const WORKER_SHOWN_MS = 10 * 60_000;
@@ -24,7 +27,10 @@ export const WORKER_SHOWN_MS = 10 * 60_000;
 export const MAX_DEDUPE_MS = 86_400_000;
 /** Interval of the rates of a queue. */
 export const MINUTE_MS = 60_000;
-/** Maximum bytes of a state kept with an outcome: larger ones would fill the store. The history may have them. */
+/**
+ * Maximum bytes of a state kept with an outcome, since larger states would fill the store. A repeat reads a larger
+ * state from the history.
+ */
 export const MAX_KEPT_STATE_BYTES = 16 * 1024;
 /** Last entries kept of a board. */
 export const MAX_BOARD_ENTRIES = 20;

@@ -5,7 +5,7 @@ import type { ListPosition } from './engine.js';
 /** Maximum bytes of states on one page, which may make it shorter than its limit. */
 export const PAGE_BYTES = 8 * 1024 * 1024;
 
-/** Up to this number, ids with a prefix are collected and sorted; a larger set is walked in order and filtered. */
+/** Maximum number of ids with a prefix that are collected and sorted; a larger set is walked in order and filtered. */
 export const MAX_SORTED_IDS = 1000;
 
 /** Sorts after every id with the same score: ids use lower characters only. */
@@ -23,7 +23,9 @@ export function fitting(bytesOfEach: readonly number[], limit: number, includeSt
   return max;
 }
 
-/** Start of the next page: `last`, the last item shown, or the start of the rising walk; see ListPosition. */
+/**
+ * Position of the next page: after `last`, the last item shown, or at the start of the rising walk; see ListPosition.
+ */
 export function nextPosition(
   last: Pick<ListPosition, 'atMs' | 'id'> | undefined,
   walk: { readonly sinceMs: number | undefined; readonly isRising: boolean; readonly newestMs: number | undefined },

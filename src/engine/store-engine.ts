@@ -41,7 +41,7 @@ export async function storeEngine(
   return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
 }
 
-/** Logs entries that wait from before the fallback was switched off. */
+/** Logs a warning if entries still wait from a time when the fallback was on. */
 async function warnOfWaiting(dataDir: string): Promise<void> {
   if (!LmdbDetachedJournal.isIn(dataDir)) return;
   const journal = await LmdbDetachedJournal.open(dataDir);

@@ -72,8 +72,9 @@ export type DeadSelection = { readonly ids: readonly string[] } | { readonly max
 export abstract class TaskQueues {
   /**
    * Leases the first tasks of the queue, after handling due tasks and expired leases.
-   * A known key returns the same tasks and tokens, as far as their leases are still its own; if none is, the claim is
-   * new. The key is kept until the leases would have ended without renewal.
+   * A known key returns the same tasks and tokens, without those whose lease was lost. If all were lost, the claim is a
+   * new one.
+   * The key is kept until the leases would have ended without renewal.
    */
   abstract claim(tenant: string, claim: Claim, key: string): Promise<Claimed>;
 

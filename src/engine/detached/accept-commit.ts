@@ -16,7 +16,7 @@ export interface Held {
   readonly base: Base;
   /** Undefined if unknown, or deleted here during the outage. */
   readonly record: WorkflowRecord | undefined;
-  /** Set if written here during the outage; has the base tag of the first write. */
+  /** Set if this replica wrote the workflow during the outage; has the base tag of the first such write. */
   readonly own: { readonly baseEtag: string | undefined } | undefined;
 }
 
@@ -46,11 +46,11 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   const { once, puts = [], patches = [], deletes = [], touches = [], enqueue = [], publish = [] } = commit;
   if (commit.ack !== undefined || commit.claim !== undefined) {
     const failed = commit.ack && ({ part: 'ack', index: 0 } as const);
-    throw new NotHeldError('leases are only available there', failed);
+    throw new NotHeldError('leases are only in the store', failed);
   }
-  if (commit.resolves !== undefined) throw new NotHeldError('conflicts are only available there');
+  if (commit.resolves !== undefined) throw new NotHeldError('conflicts are only in the store');
   // The service keeps board changes until the store is reachable.
-  if (commit.board !== undefined) throw new NotHeldError('boards are only available there');
+  if (commit.board !== undefined) throw new NotHeldError('boards are only in the store');
   checkSizes(puts, context.options.maxStateBytes);
   const named = [...puts, ...patches, ...deletes, ...touches].map(({ id }) => [id, context.held(id)] as const);
   const held = new Map(named);
@@ -88,7 +88,11 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   };
 }
 
-/** Checks the condition of a part. If unmet: a conflict if a write of this outage rules it out, else NotHeldError. */
+/**
+ * Checks the condition of a part against the held workflow.
+ * @throws VersionConflictError if a write of this outage makes the condition impossible; else NotHeldError, since the
+ * store may meet it
+ */
 function demandHeld(part: Part, index: number, { id, expect, isNewId }: Named, held: Held): void {
   const { base, record: current } = held;
   if (base.on === 'unknown') {
@@ -104,7 +108,10 @@ function demandHeld(part: Part, index: number, { id, expect, isNewId }: Named, h
   throw new NotHeldError(`this replica does not hold the expected version of workflow ${id}`, { part, index });
 }
 
-/** A write of this outage rules the condition out: it replaced the version, or changed the existence. */
+/**
+ * True if a write of this outage makes the condition impossible: it replaced the expected version, or it created or
+ * deleted the workflow.
+ */
 function isSurelyUnmet(expect: Expect, held: Held): boolean {
   const { record, own } = held;
   if (own === undefined) return false;

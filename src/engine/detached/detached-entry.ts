@@ -3,8 +3,8 @@ import type { Cause, WorkflowMeta, WorkflowRecord } from '../records/workflow-me
 import type { Message, NewTask } from '../task.js';
 
 /**
- * Base of a detached write. An earlier write of the same outage is named by its commit: its version is provisional until the
- * store numbers it in the drain.
+ * Base of a detached write. An earlier write of the same outage is named by its commit, since its version is
+ * provisional until the drain.
  */
 export type Base =
   | { readonly on: 'version'; readonly incarnation: string; readonly version: number }
@@ -55,7 +55,7 @@ export interface DetachedEntry {
 
 /** Result in the store of a detached write, or of its base. */
 export type Fate =
-  /** This version. `isExact`: the acknowledged state, on exactly its base. */
+  /** This version. `isExact`: it has the acknowledged state, and is the version after the base. */
   | { readonly is: 'version'; readonly incarnation: string; readonly version: number; readonly isExact: boolean }
   /** No workflow. */
   | { readonly is: 'deleted' }

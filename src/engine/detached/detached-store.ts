@@ -47,9 +47,9 @@ export interface DetachedStoreParts {
 }
 
 /**
- * Writes while the store is unreachable: accepted against the held workflows, journaled before they are acknowledged, and kept in order
- * until they are drained. Commits that arrive during a flush share the next one. If a flush fails, all its commits are undone and
- * refused.
+ * Accepts writes while the store is unreachable. Each write is checked against the held workflows, journaled before it
+ * is acknowledged, and kept in order until it is drained.
+ * Commits that arrive during a flush share the next one. If a flush fails, all its commits are undone and refused.
  */
 export class DetachedStore {
   readonly #logger = new Logger('Detached');
@@ -155,7 +155,7 @@ export class DetachedStore {
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
-      // A later write to the workflow is not drained yet.
+      // A later write to the workflow still waits to be drained.
       if (this.#own.get(key)?.n !== n) continue;
       this.#own.delete(key);
       const record = current.find(({ id }) => id === idOf(part));
@@ -213,7 +213,7 @@ export class DetachedStore {
       return record !== undefined && isOver(record) ? UNKNOWN : { base, record, own: { baseEtag } };
     }
     const record = this.parts.copies.get(tenant, id);
-    // The deadline of an expired copy may have moved.
+    // The store may have a later deadline than an expired copy.
     if (record === undefined || isOver(record)) return UNKNOWN;
     const { incarnation, version } = record;
     return { base: { on: 'version', incarnation, version }, record, own: undefined };
@@ -252,11 +252,11 @@ export class DetachedStore {
         for (const answer of answers) answer();
       } catch (error) {
         for (const back of undo.toReversed()) back();
-        // Refusals fail too: they may be due to a commit that is undone.
+        // Refused commits fail with the same error: their refusal may be due to a commit that is undone.
         for (const { reject } of batch) reject(error);
       }
     }
-    // Same turn as the last check: the next commit must start a new flush.
+    // In the same turn as the last check, so that the next commit starts a new flush.
     this.#flushing = undefined;
   }
 
@@ -300,7 +300,7 @@ export class DetachedStore {
       this.#lastN = lastN;
       this.#outcomes.delete(outcomeKey);
       for (const [key, own] of before) {
-        // The earlier entry may have been drained meanwhile.
+        // The earlier entry may have been drained since then.
         if (own === undefined || !this.#entries.has(own.n)) this.#own.delete(key);
         else this.#own.set(key, own);
       }

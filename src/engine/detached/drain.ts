@@ -31,7 +31,10 @@ export interface DrainParts {
   readonly editOf: (recipe: EditRecipe) => Edit;
 }
 
-/** Second attempt for a part whose base is not current: run the operation again, or restore a version that the store lost. */
+/**
+ * Second attempt for a part whose base is not the current version: run the operation again, or restore a version that
+ * the store lost.
+ */
 type Resolution = { readonly is: 'rerun' } | { readonly is: 'restore'; readonly current: WorkflowMeta | undefined };
 
 /**
@@ -77,7 +80,7 @@ export class Drain {
     return parts.length > 0 && enqueue.length + publish.length === 0 && parts.every(isOver);
   }
 
-  /** Expected fate of a part's base in the store, if nobody else has written. */
+  /** State of a part's base in the store, if no other writer has changed it. */
   #baseOf(part: DetachedPart): Fate {
     const { base } = part;
     switch (base.on) {
@@ -227,7 +230,8 @@ function expectationOn(part: DetachedPart, base: Fate, resolution: Resolution | 
       const { incarnation, isExact } = base;
       // An operation may run on any version of the incarnation; the first attempt expects the base.
       if (isOperation(part) && (resolution?.is === 'rerun' || !isExact)) return { incarnation };
-      // A base that is not exact has changes of others, which the client has not seen.
+      // A base that is not exact contains changes of others. The client has not seen those, so the write may not
+      // replace them.
       return isExact ? { etags: [etagOf(base)] } : UNMEETABLE;
     }
   }
@@ -262,7 +266,7 @@ function resolutionOf(
   return isOperation(part) ? { id, resolution: { is: 'rerun' } } : undefined;
 }
 
-/** Errors of the store that are not due to the entry. */
+/** True for errors of the store that say nothing about the entry. */
 function isTransient(error: unknown): boolean {
   const code = error instanceof ServiceError ? error.code : undefined;
   return code === 'STORE_UNAVAILABLE' || code === 'STORE_FULL' || code === 'OUTCOME_UNKNOWN';
@@ -289,7 +293,7 @@ function fatesOf(
   return fates;
 }
 
-/** Uses version numbers only, so that a repeat after a crash has the same result. */
+/** Compares version numbers only, so that a repeat after a crash has the same result. */
 function isSuccessor(landed: WorkflowMeta, base: Fate | undefined, part: DetachedPart): boolean {
   if (base?.is === 'deleted') return landed.version === 1;
   if (base?.is !== 'version' || !base.isExact || landed.incarnation !== base.incarnation) return false;

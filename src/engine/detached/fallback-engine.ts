@@ -20,7 +20,10 @@ import type { StoreLink } from './store-link.js';
 
 /** Interval of pings to an unreachable store; each new connection pings too. */
 const PING_INTERVAL_MS = 500;
-/** Time that a write waits for the end of a drain before it is journaled. Without it, steady writes would prolong the drain. */
+/**
+ * Maximum time that a write waits for the end of a drain before it is journaled. Writes that do not wait prolong the
+ * drain.
+ */
 const DRAIN_WAIT_MS = 1000;
 /** Entries that are drained in parallel. */
 const DRAINED_AT_ONCE = 64;
@@ -132,7 +135,7 @@ export class FallbackEngine extends ForwardedEngine {
     for (const record of records) this.#copies.keep(tenant, record);
   }
 
-  /** The workflow was written after its copy was taken over. */
+  /** Removes the copy of a workflow that was written after the copy was taken over. */
   drop(tenant: string, id: string): void {
     this.#copies.forget(tenant, id);
   }
@@ -177,7 +180,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    // Wait: the drain ends soon. After the timeout, the write is journaled.
+    // Wait for the end of the drain. After the timeout, the write is journaled.
     if (this.#mode === 'recovering') await this.#drainEnded();
     return this.#either(
       async () => {
@@ -290,7 +293,7 @@ export class FallbackEngine extends ForwardedEngine {
   async #attachAgain(): Promise<void> {
     while (!this.#isClosed) {
       if ((await this.#tryToAttach()) && this.#mode === 'attached') {
-        // Same turn as the check: the next outage must start a new watch.
+        // In the same turn as the check, so that the next outage starts a new watch.
         this.#watching = undefined;
         this.#tellAttached();
         return;
@@ -383,6 +386,9 @@ export class FallbackEngine extends ForwardedEngine {
   }
 }
 
-const onlyStoreHasAll = () => new NotHeldError('lists and history are only available there');
-/** Leases from two sides could overlap, so there are none while detached. Commits still enqueue tasks, as part of entries. */
-const onlyStoreHasQueues = () => new NotHeldError('queues are only available there');
+const onlyStoreHasAll = () => new NotHeldError('lists and history are only in the store');
+/**
+ * A detached replica grants no leases, since Redis could lease the same task. Commits still enqueue tasks, as part of
+ * entries.
+ */
+const onlyStoreHasQueues = () => new NotHeldError('queues are only in the store');

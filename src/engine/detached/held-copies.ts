@@ -20,7 +20,7 @@ export class HeldCopies {
     const held = this.#copies.get(key);
     // Answers may arrive out of order.
     if (held !== undefined && isLater(held, record)) return;
-    // Most reads return a known version. The order of eviction matters only when memory is scarce.
+    // Keep the copy in its place in the order of eviction: with memory to spare, the order need not be exact.
     if (held !== undefined && isSame(held, record) && this.#bytes < this.maxBytes / 2) return;
     this.#drop(key, held);
     const copy = recordOf(record, record.state);
@@ -34,7 +34,7 @@ export class HeldCopies {
     }
   }
 
-  /** Updates a moved deadline. */
+  /** Updates the deadline of a copy after a touch. */
   touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
     const key = tenantKey(tenant, id);
     const held = this.#copies.get(key);

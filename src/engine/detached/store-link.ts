@@ -4,7 +4,7 @@ export interface StoreLink {
   readonly isUsable: boolean;
   /** Whether the store answers, within the timeout of a command. */
   ping(): Promise<boolean>;
-  /** Calls back when commands may be sent again. Returns a function that ends this. */
+  /** Calls back when commands may be sent again. Returns the function that unsubscribes. */
   onReady(listener: () => void): () => void;
   /** Calls back when a connection is lost. */
   onLost(listener: () => void): void;

@@ -15,10 +15,10 @@ import { Transaction, type Touched } from './commits/transaction.js';
 /** Each commit adds one outcome, so removing up to two expired ones bounds their number under any load. */
 const OUTCOMES_REMOVED_PER_COMMIT = 2;
 
-/** After the disk was full, refuse writes that free no space for this long instead of trying and failing each one. */
+/** After the disk was full, writes that free no space are refused for this long without being tried. */
 const DISK_FULL_PAUSE_MS = 1000;
 
-/** Either found in memory, or made by a change; `done` resolves when that change is on the disk. */
+/** An answer found in memory, or made by a change; `done` resolves when that change is on the disk. */
 type Answer<T> = { readonly found: T } | { readonly made: T; readonly done: Promise<void> };
 
 /**
@@ -68,8 +68,8 @@ export class MemoryCore {
   }
 
   /**
-   * Runs `work` as one atomic change. Resolves when it is on the disk; a rejection leaves everything unchanged. If `known`
-   * returns an answer, that one is given and `work` does not run.
+   * Runs `work` as one atomic change. Resolves when the change is on the disk; a rejection leaves everything unchanged.
+   * If `known` returns an answer, that answer is given and `work` does not run.
    */
   async change<T>(
     tenant: string,

@@ -191,7 +191,7 @@ export class MemoryEngine extends Engine {
     }
   }
 
-  /** Always empty: this engine is never detached, so no write is set aside as a conflict. */
+  /** Always empty, because this engine is never detached. */
   async listConflicts(): Promise<ConflictPage> {
     return { conflicts: [], nextBefore: null };
   }

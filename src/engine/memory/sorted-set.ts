@@ -46,7 +46,7 @@ export class SortedSet {
       this.#blocks.push({ scores: [score], ids: [id] });
       return;
     }
-    // An entry behind all others has no block of its own and goes into the last one.
+    // An entry after all others goes into the last block.
     const at = Math.min(this.#blockOf(score, id), this.#blocks.length - 1);
     const block = this.#blocks[at] as Block;
     const place = placeIn(block, score, id);
@@ -94,7 +94,7 @@ export class SortedSet {
     return ids;
   }
 
-  /** Entries behind `after`, or all, in rising order. The set must not change during the iteration. */
+  /** Entries after `after`, or all, in ascending order. The set must not change during the iteration. */
   *ascending(after?: Scored): Generator<Scored> {
     let at = after === undefined ? 0 : this.#blockOf(after.score, after.id);
     let place = 0;
@@ -109,7 +109,7 @@ export class SortedSet {
     }
   }
 
-  /** Entries before `before`, or all, in falling order. The set must not change during the iteration. */
+  /** Entries before `before`, or all, in descending order. The set must not change during the iteration. */
   *descending(before?: Scored): Generator<Scored> {
     let at =
       before === undefined

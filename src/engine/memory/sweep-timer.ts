@@ -19,7 +19,7 @@ export class SweepTimer {
   constructor(private readonly sweeping: Sweeping) {}
 
   start(): void {
-    // Upper bound: a deadline set meanwhile may be nearer.
+    // The upper bound counts, since a nearer deadline may be set meanwhile.
     this.#in(Math.max(MIN_MS, Math.min(this.sweeping.dueInMs(), MAX_MS)));
   }
 

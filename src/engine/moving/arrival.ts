@@ -1,7 +1,7 @@
 import type { Moved, MovedTask, MovedWorkflow } from './moved.js';
 import { coreOf, lastMomentOf, queueStamp, stampOf, taskStamp, type StampedTask } from './stamp.js';
 
-/** Action when the store has another record under the id that the new one does not follow from. */
+/** Action of an import when the store has another record under the id, and the new one is not a later version of it. */
 export const ON_CONFLICT = ['skip', 'newer', 'fail'] as const;
 export type OnConflict = (typeof ON_CONFLICT)[number];
 
@@ -24,7 +24,7 @@ export interface CurrentWorkflow extends Pick<MovedWorkflow, 'incarnation' | 've
   readonly stamp: string;
 }
 
-/** Same rules as scripts/move-workflow.lua. */
+/** Same rules as src/engine/redis/scripts/moving/move-workflow.lua. */
 export function decideWorkflow(
   record: MovedWorkflow,
   current: CurrentWorkflow | undefined,
@@ -45,7 +45,7 @@ function isAncestor({ incarnation, version, updatedAtMs }: CurrentWorkflow, reco
   return record.history.some((earlier) => earlier.version === version && earlier.updatedAtMs === updatedAtMs);
 }
 
-/** Same rules as scripts/move-task.lua. */
+/** Same rules as src/engine/redis/scripts/moving/move-task.lua. */
 export function decideTask(
   record: MovedTask,
   current: StampedTask | undefined,
@@ -60,7 +60,7 @@ export function decideTask(
   return afterConflict(onConflict, lastMomentOf(record) > lastMomentOf(current));
 }
 
-/** A pause is never lost: only an arrival that would end one can conflict. */
+/** A pause is never lost: only a record that would resume a paused queue can conflict. */
 export function decideQueue(
   isPaused: boolean,
   wasPaused: boolean | undefined,
@@ -76,7 +76,7 @@ export function afterConflict(onConflict: OnConflict, isNewer: boolean): Arrived
   return onConflict === 'newer' && isNewer ? 'updated' : 'kept';
 }
 
-/** The arrival changes, or would change, what is stored. */
+/** The store was changed, or would be without `isDryRun`. */
 export function isWritten(arrived: Arrived): boolean {
   return arrived === 'created' || arrived === 'updated';
 }

@@ -36,12 +36,13 @@ export abstract class Moving {
   /** Time by which the store expires records. */
   abstract now(): Promise<number>;
 
-  /** Following `next` shows every workflow that exists throughout, once. */
+  /** Following `next` shows every workflow that exists throughout the walk, once. */
   abstract listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage>;
 
   /**
-   * Every open or dead task that exists throughout, even if its status changes meanwhile. Of other ended tasks, those
-   * that the store can find: all in memory, those with a workflow in Redis. Unordered; a changing task may come twice.
+   * Every open or dead task that exists throughout the walk, even if its status changes meanwhile.
+   * Other ended tasks: in memory all of them, in Redis those with a workflow, since Redis has no list of the rest.
+   * Unordered; a task that changes meanwhile may come twice.
    */
   abstract listTasks(tenant: string): AsyncIterable<readonly Stamped[]>;
 

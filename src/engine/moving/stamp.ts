@@ -4,7 +4,7 @@ import type { Moved, MovedQueue, MovedWorkflow } from './moved.js';
 
 /**
  * A short text that changes with the record. Stores are compared by stamps, without reading their states.
- * scripts/modules/moving.lua makes the same stamps in Redis.
+ * src/engine/redis/scripts/moving/modules/moving.lua makes the same stamps in Redis.
  */
 export function stampOf(record: Moved): string {
   switch (record.kind) {
@@ -41,7 +41,7 @@ export function queueStamp({ isPaused }: Pick<MovedQueue, 'isPaused'>): string {
 export type StampedTask = FieldsWith<'stamp'>;
 const STAMPED = namesWith('stamp');
 
-/** Same result as `stamp` in scripts/task-fields-lua.ts. */
+/** Same result as `stamp` in src/engine/redis/scripts/task-fields-lua.ts. */
 export function taskStamp(task: StampedTask): string {
   return createHash('sha1')
     .update(STAMPED.map((name) => fieldText(task[name])).join('\n'))

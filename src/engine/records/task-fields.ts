@@ -44,8 +44,8 @@ export interface TaskField {
   /** Place in the stamp, by which two stores are compared; only for fields that change. */
   readonly stamp?: number;
   /**
-   * Visible to clients, and kept in outcomes in the order of this table. With a status: Redis shows the field in this
-   * status only, because a value from an earlier status may be left.
+   * Visible to clients, and kept in outcomes in the order of this table.
+   * With a status: Redis shows the field only in this status. In another status, the field may have an old value.
    */
   readonly shown?: true | TaskStatus;
   /** Visible to the worker that claims the task. */
@@ -58,9 +58,10 @@ export interface TaskField {
 const FOR_ALL = { shown: true, claimed: true, given: true } as const;
 
 /**
- * Every field of a task, once: source of types, replies of scripts, packing in Redis, rows of the journal, stamps,
- * exports with their checks, and the Lua of scripts/task-fields-lua.ts. Places belong to stored data: never change or
- * reuse a number. A new field goes last and takes the next number. See docs/decisions/task-fields.md.
+ * Every field of a task, once. The table is the source of types, replies of scripts, packing in Redis, rows of the
+ * journal, stamps, exports with their checks, and the Lua of src/engine/redis/scripts/task-fields-lua.ts.
+ * Places belong to stored data: never change or reuse a number. A new field goes last and takes the next number.
+ * See docs/decisions/task-fields.md.
  */
 export const TASK_FIELDS = {
   id: { kind: 'text', redis: 'id', shown: true, claimed: true },

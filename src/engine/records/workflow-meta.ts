@@ -21,8 +21,8 @@ export function pickMeta(record: WorkflowMeta): WorkflowMeta {
 /** The meta as it is stored. */
 export interface StoredMeta extends WorkflowMeta {
   /**
-   * Time to live of the last write; null is never. If it is set without a deadline, open tasks hold the workflow:
-   * the time starts again when the last of them ends.
+   * Time to live of the last write; null is never.
+   * A workflow with a time to live and no deadline is held by open tasks: its time starts when the last of them ends.
    */
   readonly ttlMs: number | null;
 }

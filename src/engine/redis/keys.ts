@@ -1,8 +1,10 @@
 import { hashTagOf } from './connection/drivers/key-slot.js';
 
 /**
- * Prefix of all keys of a tenant. Names of tenants hold no braces, so the tag of another tenant cannot be forged. A Cluster goes by the
- * first tag of a key: where the namespace has one, the tenant's name joins it, so that tenants spread over the slots.
+ * Prefix of all keys of a tenant.
+ * A Cluster chooses the slot by the first hash tag of a key. If the namespace has a hash tag, the name of the tenant is
+ * added to it, so that tenants spread over the slots.
+ * Names of tenants have no braces, so no tenant can forge the tag of another.
  */
 export function prefixOf(namespace: string, tenant: string): string {
   const own = namespace === '' ? '' : `${namespace}:`;
@@ -12,8 +14,8 @@ export function prefixOf(namespace: string, tenant: string): string {
 }
 
 /**
- * Names of keys behind the prefix of a tenant; one that ends in ':' goes on with an id or another name. In a Lua script
- * `key_names.NAME` stands for the text here; see scripts/redis-script.ts.
+ * Names of keys, after the prefix of a tenant. A name that ends in ':' is followed by an id or another name.
+ * In a Lua script `key_names.NAME` is replaced by the text here; see scripts/redis-script.ts.
  */
 export const KEY_NAMES = {
   state: 'document_workflow:',
@@ -21,12 +23,12 @@ export const KEY_NAMES = {
   history: 'document_workflow_history:',
   index: 'document_workflow_index:',
   tasksOfWorkflow: 'document_workflow_tasks:',
-  /** The conflict records of a workflow; beside it a key for the state of each. */
+  /** The conflict records of a workflow. The state of each has a key of its own (`conflictState`). */
   conflicts: 'document_workflow_conflicts:',
   conflictState: 'document_workflow_conflict:',
   once: 'once:',
   fence: 'fence:',
-  /** Names of the queues there are, all with score 0. */
+  /** Names of all queues, all with score 0. */
   queues: 'queues',
   queue: 'queue:',
   queueSettings: 'queue:settings:',
@@ -37,33 +39,33 @@ export const KEY_NAMES = {
   progress: 'progress:',
   dedupe: 'dedupe:',
   events: 'events',
-  /** Names the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
+  /** Name of the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
   eventsEpoch: 'events:epoch',
   board: 'board:',
   /** Buckets of rate limits; see bucket.ts. */
   limit: 'limit:',
-  /** Shows that a replica has what came before it; see connection/confirmer.ts. */
+  /** Mark that a replica receives after the writes before it; see connection/confirmer.ts. */
   confirmed: 'confirmed',
   probe: 'probe:',
-  /** Never holds anything: asks the server whether it takes writes, and whether it has the whole slot. */
+  /** Never exists. Scripts use it to find out whether the server accepts writes and has the whole slot. */
   nothing: 'nothing',
   alsoNothing: 'nothing-else',
 } as const;
 
-/** A channel, not a key: scripts publish here what has changed. A hint for waiters, never the truth. */
+/** Pub/sub channel on which scripts publish hints: topics that may have changed. */
 export const CHANGES = 'changes';
 
-/** Names behind the namespace, shared by all tenants. */
+/** Names of keys that all tenants share, after the namespace. */
 const SHARED_NAMES = {
-  /** The tenants that have data, for the sweepers. */
+  /** Names of the tenants that have data, for the sweepers. */
   tenants: 'tenants',
-  /** Version of the shape of the keys. */
+  /** Number of the schema of the keys. */
   schema: 'schema',
-  /** Names the data in this Redis, and is lost with it. */
+  /** Random name of the data in this Redis. Another name means that the data was lost or replaced. */
   epoch: 'epoch',
 } as const;
 
-/** Whether a key is one of this service's, by what stands behind the prefix. */
+/** Whether a key belongs to this service. `rest` is the key without the prefix of its tenant. */
 export function isOwnName(rest: string): boolean {
   return [...Object.values(KEY_NAMES), ...Object.values(SHARED_NAMES)].some((name) =>
     name.endsWith(':') ? rest.startsWith(name) : rest === name,

@@ -183,12 +183,15 @@ export class RedisEngine extends Engine {
     return this.#conflicts.find(tenant, id, n);
   }
 
-  /** Keeps acknowledged writes that cannot become current, once per key. */
+  /** Stores acknowledged writes that cannot become current as conflict records, once per key. */
   keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void> {
     return this.#conflicts.keep(tenant, once, conflicts);
   }
 
-  /** Name that Redis keeps as long as its data: another name means lost data. Undefined if a full Redis cannot store one. */
+  /**
+   * Random name of the data in this Redis: another name means that the data was lost. Undefined if a full Redis cannot
+   * store one.
+   */
   storeEpoch(): Promise<string | undefined> {
     const key = epochKey(this.#context.namespace);
     return this.#reader.commands('epoch', async (client) => {
@@ -249,7 +252,7 @@ export class RedisEngine extends Engine {
   }
 
   override get unconfirmable(): string | undefined {
-    return this.connections.canSubscribe ? undefined : 'Redis over HTTP cannot tell what its replicas have';
+    return this.connections.canSubscribe ? undefined : 'Redis over HTTP cannot report what its replicas have';
   }
 
   override confirm(tenant: string, key: string): Promise<Confirmation> {

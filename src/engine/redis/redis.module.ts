@@ -19,12 +19,12 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
     return this.opened();
   }
 
-  /** Resolves when the first attempt to connect is over. Callable before the hook of this module ran. */
+  /** Resolves when the first attempt to connect has ended. May be called before the hook of this module ran. */
   opened(): Promise<void> {
     return (this.#opened ??= this.#open());
   }
 
-  /** `end` runs before the connections close, in whichever order the hooks of modules run. */
+  /** Runs `end` before the connections close, in whatever order Nest runs the hooks of the modules. */
   usedUntil(end: () => Promise<void>): void {
     this.#users.push(end);
   }

@@ -45,8 +45,10 @@ export class EngineSwitch {
   }
 
   /**
-   * Holds all calls, runs `last` and `commit`, and lets the calls go on with `next`. If `last` fails or takes longer than `withinMs`, they go
-   * on with the engine as it was. `commit` is the point of no return and must not fail half-way. Returns the engine that served until now.
+   * Holds all calls, runs `last` and `commit`, and then lets the calls go on with the engine `next`.
+   * If `last` fails or takes longer than `withinMs`, the calls go on with the old engine. `commit` is the point of no
+   * return and must not fail half-way.
+   * Returns the old engine.
    */
   async to(
     next: ServingEngine,

@@ -50,12 +50,12 @@ export class FrontEngine extends ForwardedEngine {
     };
   }
 
-  /** Listeners follow to the current engine. */
+  /** Moves all listeners to the current engine. */
   listenAgain(): void {
     for (const listening of this.#listening) {
       listening.stop();
       listening.stop = this.current().onChange(listening.tenant, listening.topic, listening.listener);
-      // Changes during the switch were not heard.
+      // Changes during the switch were missed.
       listening.listener();
     }
   }
@@ -85,7 +85,7 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().listWorkflows(...call));
   }
 
-  /** A stream does not wait: it may take longer than any switch. */
+  /** A stream does not wait at the gate, since it may take longer than any switch. */
   listTasks(tenant: string) {
     return this.current().listTasks(tenant);
   }

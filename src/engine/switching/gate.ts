@@ -9,7 +9,7 @@ export class Gate {
     return this.#opened === undefined ? this.#pass(work) : this.#opened.then(() => this.run(work));
   }
 
-  /** From the call on nothing begins. Resolves when no call is under way. */
+  /** Closes the gate at once. Resolves when no call is under way. */
   async close(): Promise<void> {
     this.#opened ??= new Promise((resolve) => (this.#open = resolve));
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));

@@ -9,7 +9,9 @@ import { MAX_KEPT_STATE_BYTES } from '../../limits.js';
 export interface KeptOutcome {
   readonly fingerprint: string;
   readonly untilMs: number;
-  /** Journaled. Outcomes of the service's own retries are not: such retries end with the process. */
+  /**
+   * True if the outcome is journaled. Outcomes for the service's own retries are not, since those end with the process.
+   */
   readonly isLasting: boolean;
   readonly outcome: Kept;
 }

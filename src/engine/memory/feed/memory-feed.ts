@@ -6,7 +6,7 @@ import { eventIdOf, eventTimeMs, isAfter, placeOf } from '../../event-id.js';
 const MAX_BYTES = 128 * 1024 * 1024;
 /** Bounds the removals that one commit adds to its journal write. */
 const DROPPED_PER_COMMIT = 100;
-/** Trimmed places at the front of the array before it is copied. */
+/** Number of trimmed places at the front of the array at which the array is copied. */
 const MIN_GAP = 4096;
 
 export interface FeedEntry {
@@ -22,7 +22,7 @@ export class MemoryFeed {
   /** Entries before `#first` are trimmed. */
   #entries: (FeedEntry | undefined)[] = [];
   #first = 0;
-  /** Id of the newest trimmed event: a reader behind it misses nothing. */
+  /** Id of the newest trimmed event. A reader that resumes after it misses nothing. */
   #lastDropped: string | undefined;
   #bytes = 0;
   #lastMs = 0;
@@ -72,8 +72,8 @@ export class MemoryFeed {
   }
 
   /**
-   * Drops events beyond the limits that are on the disk, but never the newest event: readers resume behind it. Returns the numbers
-   * of some dropped events, for the caller to remove from the journal.
+   * Drops events beyond the limits that are on the disk, but never the newest event, since readers resume after it.
+   * Returns the numbers of some dropped events, for the caller to remove from the journal.
    */
   trim(now: number, lastFinished: number): number[] {
     const { maxEvents, maxAgeMs } = this.options;
@@ -94,7 +94,7 @@ export class MemoryFeed {
     return this.#dropped.splice(0, DROPPED_PER_COMMIT);
   }
 
-  /** Called when the removal of these records did not reach the disk. */
+  /** Keeps these numbers for the next trim, because their removal did not reach the disk. */
   requeueDropped(dropped: readonly number[]): void {
     this.#dropped.unshift(...dropped);
   }

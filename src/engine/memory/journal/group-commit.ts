@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sizeOf, type Journal, type JournalChange } from './journal.js';
 
-/** A larger flush would delay the commits that wait behind it. */
+/** A larger flush would delay the commits that wait for the next one. */
 const MAX_FLUSH_BYTES = 8 * 1024 * 1024;
 
 interface Waiting {
@@ -14,8 +14,8 @@ interface Waiting {
 
 /**
  * Collects the commits that arrive during a flush into the next one, so that one flush serves many writers.
- * Commits are applied in memory before they are flushed, and build on each other. When a flush fails, all commits that are
- * not on the disk are undone, newest first, and refused; memory then equals the disk again.
+ * Commits are applied in memory before they are flushed, and build on each other. When a flush fails, all commits that
+ * are not on the disk are undone, newest first, and refused. Memory then equals the disk again.
  */
 export class GroupCommit {
   #waiting: Waiting[] = [];
@@ -41,7 +41,7 @@ export class GroupCommit {
     return this.#lastFinished === this.#submitted;
   }
 
-  /** Number of failed flushes. If it grew during a read, what was read may have been undone. */
+  /** Number of failed flushes. If the number grew during a read, the read may have seen data that was undone. */
   get timesUndone(): number {
     return this.#timesUndone;
   }

@@ -9,8 +9,8 @@ import type { Dedupe } from '../tasks/task-collection.js';
 import type { StoredTask } from '../../task.js';
 
 /**
- * A version with its state in UTF-8. The current version is a record like the earlier ones: the next write adds a record and
- * leaves it in place, so no state is written twice.
+ * A version with its state in UTF-8. The current version is a record like the earlier ones: the next write only adds a
+ * record, so no state is written twice.
  */
 export type JournaledVersion = WholeVersion<Uint8Array>;
 
@@ -65,7 +65,8 @@ export function changesOf(
   next: Entry | undefined,
 ): JournalChange[] {
   const changes: JournalChange[] = [];
-  // Comparing incarnations is not enough: a caller may reuse one after the workflow expired. A write has a text of its own.
+  // Compares the text object: a write always makes a new one. The incarnation is not enough, since a caller may use it
+  // again after the workflow expired.
   const isTouch = next !== undefined && next.state === old?.state;
   const isSameLife = isTouch || (old !== undefined && next !== undefined && follows(old, next));
   const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
@@ -82,7 +83,7 @@ export function changesOf(
       changes.push({ kind: 'version', tenant, id, version: earlier.version, value: journaled(earlier) });
     }
   }
-  // A touch changed the deadline but not the record; the history needs the last deadline.
+  // A touch changes only the deadline in memory. The history needs the last deadline, so the version is written again.
   if (old?.isTouched === true && kept.has(old.version)) {
     changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }

@@ -87,7 +87,7 @@ export class LmdbJournal implements Journal {
       maxDbs: 16,
       // A commit whose flush fails must leave nothing behind.
       overlappingSync: false,
-      // When true, a failed commit also rejects a promise that is out of reach, which would end the process.
+      // If this is true, a failed commit also rejects a promise that no caller can reach. Node would end the process.
       eventTurnBatching: false,
     });
     let lock: DirectoryLock | undefined;

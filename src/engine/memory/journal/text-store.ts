@@ -1,6 +1,6 @@
-/** Large slabs are few, small ones are copied quickly. */
+/** Size of a slab. Larger slabs are fewer; smaller ones are copied faster. */
 const SLAB_BYTES = 1024 * 1024;
-/** A longer text gets a slab of its own; it would waste too much of a shared one. */
+/** A longer text gets a slab of its own, because it would waste too much of a shared one. */
 const LARGE_BYTES = SLAB_BYTES / 8;
 
 interface Slab {
@@ -39,9 +39,10 @@ export class StoredText {
 }
 
 /**
- * Texts side by side in slabs. Nothing is overwritten, so a text stays readable without being retained; the garbage collector
- * frees a slab when no text refers to it. Retaining marks the texts that stay: when less than half of a full slab is retained,
- * those texts are moved to another slab and the old one can be freed.
+ * Texts side by side in slabs. A slab is never overwritten, so a text stays readable without being retained. The
+ * garbage collector frees a slab when no text refers to it.
+ * A retained text stays. When less than half of a full slab is retained, its retained texts are moved to another slab,
+ * so that the old one can be freed.
  */
 export class TextStore {
   #open = newSlab(0);
@@ -60,7 +61,7 @@ export class TextStore {
 
   retain(text: StoredText): void {
     if (text.references++ > 0) return;
-    // The slab was abandoned while the text was not retained: before it was first retained, or before an undo.
+    // The slab was abandoned while nothing retained the text.
     if (text.slab.texts === undefined) this.#move(text);
     text.slab.retainedBytes += text.length;
   }
@@ -115,6 +116,6 @@ function enter(slab: Slab, text: StoredText): void {
 }
 
 function newSlab(size: number): Slab {
-  // Not from the shared pool, and not zeroed: only written bytes are read.
+  // Not from the shared pool, and not filled with zeros: only written bytes are read.
   return { buffer: Buffer.allocUnsafeSlow(size), used: 0, retainedBytes: 0, texts: [], isClosed: false };
 }

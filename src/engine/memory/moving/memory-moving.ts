@@ -58,7 +58,7 @@ export class MemoryMoving extends Moving {
   }
 
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    // Ids are read once: a task that is added later need not be listed.
+    // The ids are read only once, since a task that is added later need not be listed.
     const ids = await this.core.read(tenant, ({ tasks }) => tasks.ids());
     for (let at = 0; at < ids.length; at += STAMPS_PER_PAGE) {
       const some = ids.slice(at, at + STAMPS_PER_PAGE);

@@ -58,7 +58,7 @@ export class TaskCollection {
   replace(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    // Retain first: texts in both entries must not be released in between.
+    // Retain before releasing: a text in both entries must not be released in between.
     for (const text of textsOfTask(next)) this.texts.retain(text);
     for (const text of textsOfTask(old)) this.texts.release(text);
     if (old !== undefined && old.queue !== next?.queue) this.queue(old.queue).move(id, old, undefined);
@@ -117,7 +117,7 @@ function endOf(entry: TaskEntry | undefined): number | undefined {
   return entry?.endedAtMs ?? undefined;
 }
 
-/** Dead tasks are swept by queue instead. */
+/** Dead tasks are not in this set; the sweep of their queue removes them. */
 function keptUntilEnd(entry: TaskEntry | undefined): number | undefined {
   return entry?.status === 'dead' ? undefined : (entry?.keptUntilMs ?? undefined);
 }

@@ -44,7 +44,7 @@ export function detailOf(entry: TaskEntry): TaskDetail {
 
 const copyClaimed = makerOf<TaskEntry, ClaimedTask>([...CLAIMED, 'payload', 'headers'], (name) => `from.${name}`);
 
-/** A leased task as its holder sees it. */
+/** A leased task, for the worker that holds it. */
 export function claimedOf(entry: TaskEntry): ClaimedTask {
   return { ...copyClaimed(entry), payload: entry.payload?.toString() ?? 'null' };
 }

@@ -171,7 +171,7 @@ export class TaskWork {
         reason: null,
         endedAtMs: null,
         keptUntilMs: null,
-        // The time to start may be over; the task gets the same time again.
+        // Starts the same waiting time again, which may be over for a dead task.
         expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
       };
       this.transaction.setProgress(id, undefined);
@@ -203,7 +203,7 @@ export class TaskWork {
     );
   }
 
-  /** Ends overdue tasks at the head of each priority, where nearly all of them are. Returns their number. */
+  /** Ends overdue tasks. Looks only at the first tasks of each priority, which are the oldest. Returns their number. */
   #endOverdueHeads(ready: SortedSet, limit: number): number {
     let ended = 0;
     for (let priority = 0; priority <= MAX_PRIORITY; priority++) {
@@ -315,7 +315,7 @@ export class TaskWork {
     return limitMs === null ? end : Math.min(end, startedAtMs + limitMs);
   }
 
-  /** Extends an expired lease too, as long as the task was not claimed again. */
+  /** Extends an expired lease too, if the task was not claimed again. */
   #extend(entry: TaskEntry, leaseMs: number | undefined): TaskEntry {
     const started = entry.startedAtMs ?? this.#now;
     const heldLeaseMs = leaseMs ?? entry.heldLeaseMs ?? entry.leaseMs;

@@ -10,7 +10,7 @@ import { pickMeta } from '../../records/workflow-meta.js';
 
 /** Entries examined in one turn of the event loop, so that a search through a million does not block requests. */
 const EXAMINED_PER_TURN = 2000;
-/** Before every id with the same score. */
+/** Sorts before every id with the same score. */
 const FIRST_ID = '';
 
 /** A range of a sorted set, in one direction. */
@@ -42,8 +42,8 @@ export async function listPage(workflows: WorkflowCollection, query: ListQuery, 
   const items = found.slice(0, fitting(sizes, limit, includeState));
   const last = items.at(-1);
   const time = orderOf(sort) === 'updated' ? 'updatedAtMs' : 'createdAtMs';
-  const behind = last && items.length < found.length ? { atMs: last[time], id: last.id } : undefined;
-  const next = nextPosition(behind, { sinceMs, isRising, newestMs: workflows.updated.last?.score });
+  const position = last && items.length < found.length ? { atMs: last[time], id: last.id } : undefined;
+  const next = nextPosition(position, { sinceMs, isRising, newestMs: workflows.updated.last?.score });
   return { items: items.map((entry) => itemOf(entry, includeState)), next };
 }
 
@@ -123,7 +123,7 @@ function smallestSet(workflows: WorkflowCollection, filter: Filter, order: Order
 }
 
 function* withPrefix(workflows: WorkflowCollection, idPrefix: string): Generator<string> {
-  // Iteration starts behind its position, and the prefix may itself be an id.
+  // Iteration starts after its position, and the prefix may itself be an id.
   if (workflows.get(idPrefix) !== undefined) yield idPrefix;
   for (const { id } of workflows.ids.ascending({ score: 0, id: idPrefix })) {
     if (!id.startsWith(idPrefix)) break;
@@ -140,7 +140,7 @@ function knownCount(workflows: WorkflowCollection, filter: Filter, at: number): 
   const isBounded = updatedAfterMs !== undefined || updatedBeforeMs !== undefined;
   const [field, ...others] = Object.entries(fields);
   if (others.length > 0 || (idPrefix !== undefined && (isBounded || field !== undefined))) return undefined;
-  // Usually few: the sweep is never far behind.
+  // The sweep keeps this number small.
   const due = workflows.deadlines.rank(at, LAST_ID);
   if (due > EXAMINED_PER_TURN) return undefined;
 

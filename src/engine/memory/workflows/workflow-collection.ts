@@ -33,7 +33,7 @@ export class WorkflowCollection {
   replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    // Retain first: texts in both entries must not be released in between.
+    // Retain before releasing: a text in both entries must not be released in between.
     for (const text of textsOf(next)) this.texts.retain(text);
     for (const text of textsOf(old)) this.texts.release(text);
     this.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);

@@ -44,7 +44,7 @@ interface Refused {
   readonly appliedBefore: number;
 }
 
-/** Batch applied to a base: edits that make a version, and edits that are refused if the base is current. */
+/** A batch applied to a base: edits that made a version, and edits that are refused if the base is still current. */
 interface Attempt {
   readonly applied: readonly Applied[];
   readonly refused: readonly Refused[];
@@ -64,8 +64,9 @@ export interface EditQueueParts {
 }
 
 /**
- * Batches edits of one workflow: edits that arrive during a commit wait, and the next commit writes a version for each. So writers
- * of one replica never conflict. Between replicas, a round fails only if another replica's round succeeds.
+ * Batches edits of one workflow. Edits that arrive during a commit wait, and the next commit writes a version for each
+ * of them. So writers of one replica never conflict. With several replicas, a batch fails only if another replica's
+ * batch succeeded.
  */
 export class EditQueue {
   readonly #waiting = new Map<string, Waiting[]>();
@@ -100,7 +101,7 @@ export class EditQueue {
     this.#waiting.delete(key);
   }
 
-  /** Answers each edit of a batch, or puts it back into the queue. Returns the probable base of the next batch. */
+  /** Answers each edit of a batch, or puts it back into the queue. Returns the workflow to try the next batch on. */
   async #runBatch(
     tenant: string,
     batch: readonly Waiting[],

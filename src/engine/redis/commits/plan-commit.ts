@@ -186,7 +186,7 @@ function mapped<T, U>(list: readonly T[], map: (item: T, at: number) => U): U[] 
   return list.length === 0 ? undefined : list.map(map);
 }
 
-/** Undefined if the plan does more than end a task under its lease and claim the next one. */
+/** Request for end.lua. Undefined if the plan does more than end a task under its lease and claim the next one. */
 function endOf({ once, puts, deletes, touches, tasks, resolves, checkOnly }: Plan): ScriptRequest | undefined {
   const [only] = once;
   if (tasks?.ack === undefined || checkOnly || resolves !== undefined) return undefined;

@@ -98,9 +98,12 @@ export class RedisCommits {
     return patchedPut(current, [version], { at, mustExist: true });
   }
 
-  /** Refuses before the script runs. Earlier checks of the script take precedence: once keys, the lease, puts. */
+  /**
+   * Refuses a commit without running it. Once keys, the lease and puts are checked first, as in a commit, since their
+   * refusal counts more.
+   */
   async #refuse(tenant: string, { puts = [], once, ack, claim }: Commit, error: unknown): Promise<Outcome> {
-    // Nothing is claimed, but a replay answers with the task that it claimed.
+    // This check claims nothing. `claim` is sent along because a replay answers with the task that was claimed.
     const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
     const verdict = await this.#send(tenant, { ...planOf(parts, puts.map(plannedPut)), checkOnly: true });
     if (verdict.is === 'replayed') return verdict.outcome;
@@ -116,7 +119,7 @@ function onlyPatchOf(commit: Commit): Patch | undefined {
   return isAlone ? patches[0] : undefined;
 }
 
-/** Results are in the order puts, patches, touches. Results of patches get their new states. */
+/** Outcome of a commit. Results are in the order puts, patches, touches. Results of patches get their new states. */
 function outcomeOf({ memo }: Once, done: Done, putCount: number, patched: readonly PlannedPut[]): Outcome {
   const workflows = done.workflows.map((workflow, i) => {
     const state = patched[i - putCount]?.states[0];

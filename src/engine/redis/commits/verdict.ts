@@ -29,7 +29,7 @@ export type Verdict =
   | { readonly is: 'refused'; readonly error: ServiceError; readonly current?: WorkflowRecord | undefined }
   /** Answer to a plan that only checks. */
   | { readonly is: 'fine' }
-  /** A touch or a task names a value that another program wrote; it must be adopted first. */
+  /** A touch or a task names a workflow whose value another program wrote; the value must be adopted first. */
   | { readonly is: 'adopt'; readonly id: string };
 
 /** Results of a plan. */

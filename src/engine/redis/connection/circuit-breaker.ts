@@ -21,8 +21,9 @@ export const defaultBreaker: BreakerOptions = {
 const FIRST_PAUSE_MS = 1000;
 
 /**
- * Fails calls at once while the store is unreachable. Open for as long as no ping is answered, not for a fixed time. If the store answers
- * pings but fails calls, the pauses grow up to the timeout.
+ * Fails calls at once while the store is unreachable. The breaker is open until a ping is answered, not for a fixed
+ * time.
+ * If the store answers pings but fails calls, the breaker pauses between attempts. The pauses grow up to `timeoutMs`.
  */
 export class CircuitBreaker {
   readonly #listeners: ((state: BreakerState, before: BreakerState) => void)[] = [];
@@ -41,7 +42,7 @@ export class CircuitBreaker {
     return this.#state;
   }
 
-  /** Rest of the pause, in which answered pings do not count. */
+  /** Rest of the current pause. Answered pings do not close the breaker during a pause. */
   get pausesForMs(): number {
     return this.#state === 'open' ? Math.max(0, this.#openUntil - this.clock()) : 0;
   }

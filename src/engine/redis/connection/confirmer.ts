@@ -8,8 +8,8 @@ const DEFAULT_TIMEOUT_MS = 1000;
 const MARK_KEPT_MS = 86_400_000;
 
 /**
- * Checks that the server has a once key, then writes a mark on this connection: WAIT counts only writes of its own connection. An existing
- * mark only gets more time, which a full server allows too.
+ * Checks that the server has a once key, then writes a mark on this connection, since WAIT counts only the writes of
+ * its own connection. An existing mark only gets a new time to live, which a full server allows too.
  * KEYS[1] the once key   KEYS[2] the mark   ARGV[1] time to live of the mark
  */
 const MARK = `
@@ -24,9 +24,12 @@ interface Waiting {
 }
 
 /**
- * Asks whether a replica has a write. WAIT blocks its connection, so it does not run on the shared one that sent the write, but behind
- * a second write, the mark, on a connection of its own. Replicas apply all writes in one order: a replica that has the mark has both. The once
- * key, written in the same atomic step as the write, shows that the server has the write; a server that took over without it lacks the key.
+ * Asks whether a replica has a write.
+ * WAIT blocks its connection, so it runs on a connection of its own and not on the shared one that sent the write.
+ * There, a second write (the mark) goes before it. Replicas apply all writes in one order, so a replica that has the
+ * mark has the write too.
+ * After a failover the new master may lack the write. It then lacks the once key, which is written in the same atomic
+ * step.
  * Mark and WAIT are sent together, so both use the same connection.
  */
 export class Confirmer {

@@ -5,15 +5,16 @@ import { unlessFull } from './redis-errors.js';
 import { RedisScript } from '../scripts/redis-script.js';
 
 const beginScript = new RedisScript([], 'begin-epoch');
-/** Longer than any network can delay a packet. */
+/** Retention of a fence: longer than any network can delay a packet. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * A fence refuses commits of an older connection. Commits under way on a lost connection may arrive much later, so each commit carries the
- * epoch of its replica, and a new epoch begins before anything is sent after a loss.
+ * A fence refuses commits of an older connection.
+ * A commit that was sent on a lost connection may arrive much later. So each commit carries the epoch of its replica,
+ * and after a loss the replica begins a new epoch before it sends anything else.
  */
 export class Fences {
-  /** New for each process: it has no commits under way. */
+  /** Name of this process. A new process needs no fence against itself: it has sent no commits. */
   readonly replica = randomUUID().slice(0, 13);
   readonly #epochs = new Map<string, Promise<string>>();
 
@@ -42,10 +43,10 @@ export class Fences {
   async #begin(tenant: string): Promise<string> {
     const client = this.connections.command();
     const prefix = prefixOf(this.namespace, tenant);
-    // A random name: a server that lost its data would hand out numbers again.
+    // A random name, not a number: a server that lost its data would give out the same numbers again.
     const epoch = randomUUID().slice(0, 13);
     await beginScript.run(client, [fenceKey(prefix, this.replica)], [prefix, epoch, REMEMBERED_MS]);
-    // The sweepers of all replicas read the tenants from here. A full server gets the name with the next epoch.
+    // Registers the tenant for the sweepers of all replicas. A full server refuses this; the next epoch tries again.
     await client.zadd(tenantsKey(this.namespace), Date.now(), tenant).catch(unlessFull);
     return epoch;
   }

@@ -107,13 +107,13 @@ export class RedisConnections {
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** Whether Redis answers, whatever the state of the breaker. Ends by the timeout of a command. */
+  /** Whether Redis answers, even while the breaker is open. Ends by the timeout of a command. */
   async ping(): Promise<boolean> {
     try {
       await this.#driver.commands().ping();
       return true;
     } catch {
-      // The driver reports a lost connection itself.
+      // The driver itself reports a lost connection to the breaker.
       return false;
     }
   }

@@ -18,8 +18,9 @@ const NOT_SENT =
 const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
 
 /**
- * Meaning of a failed command. An error reply: nothing was applied, because scripts check before they write. No connection: nothing
- * was sent. Anything else: unknown. The driver's error is not kept as a cause, since it carries the command and thereby a state.
+ * Meaning of a failed command. An error reply: nothing was applied, because scripts check before they write. No
+ * connection: nothing was sent. Anything else: unknown.
+ * The error of the driver is not kept as a cause, since it contains the command, and the command can contain a state.
  */
 export function classified(error: unknown): ServiceError | LostAnswerError {
   if (error instanceof ServiceError || error instanceof LostAnswerError) return error;
@@ -32,13 +33,13 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
 }
 
-/** As `classified`, for calls that change nothing: without an answer the store counts as unreachable. */
+/** Like `classified`, for calls that change nothing: without an answer the store counts as unreachable. */
 export function awayIfLost(error: unknown): ServiceError {
   const failure = classified(error);
   return failure instanceof LostAnswerError ? new StoreAwayError({ cause: failure }) : failure;
 }
 
-/** For writes that a full server may skip. @throws the error, if it is another one */
+/** Ignores the error of a full server, for writes that may be left out. @throws any other error */
 export function unlessFull(error: unknown): void {
   if (!(error instanceof Error && /\bOOM\b/.test(error.message))) throw error;
 }

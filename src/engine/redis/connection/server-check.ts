@@ -20,11 +20,11 @@ export async function checkServer(connections: RedisConnections, logger = new Lo
   const findings = findingsOf(states);
   const eviction = findings.find(({ about }) => about === 'eviction');
   if (eviction !== undefined && !connections.config.allowEviction)
-    throw new UnfitRedisError(`${eviction.says}, or ALLOW_EVICTION=true to serve all the same`);
+    throw new UnfitRedisError(`${eviction.says}, or set ALLOW_EVICTION=true to serve anyway`);
   await checkSchema(connections);
   if (serverStates.refused.size > 0)
     logger.warn(
-      `this user of Redis may not run ${[...serverStates.refused].join(' and ')}, so what that would tell is unknown`,
+      `this user of Redis may not run ${[...serverStates.refused].join(' and ')}, so the service cannot check everything`,
     );
   for (const { level, says } of findings) logger[level](says);
   const { redisVersion, evictionPolicy, replicas, usedMemoryBytes, maxMemoryBytes } = factsOf(states);

@@ -1,6 +1,6 @@
 import type { ServerState } from './server-state.js';
 
-/** Share of the memory limit from which on the operator is warned. */
+/** Share of the memory limit above which the operator is warned. */
 const NEARLY_FULL = 0.9;
 
 /** A problem of a server and its remedy, for the operator. */
@@ -44,7 +44,7 @@ function findingsOfOne(state: ServerState): Finding[] {
     warn('persistence', 'the last snapshot failed; look at the disk and the memory of Redis');
   const fullness = fullnessOf(info);
   if (fullness !== undefined && fullness > NEARLY_FULL) {
-    const effect = 'at 100 % writes are refused, deletes and ends of tasks still pass';
+    const effect = 'at 100 % Redis refuses writes; deletes and ends of tasks are still accepted';
     error('memory', `memory is ${Math.round(fullness * 100)} % full; ${effect}. Raise maxmemory`);
   }
   if (info['role'] === 'slave') error('role', 'it is a replica, which takes no writes; connect to its master');
@@ -77,11 +77,11 @@ function isTooOld(version: string | undefined): boolean {
 const DURABILITY_OF_FSYNC: Readonly<Record<string, { rank: number; says: string }>> = {
   always: { rank: 5, says: 'append-only file, flushed at every write: nothing' },
   everysec: { rank: 4, says: 'append-only file, flushed every second: at most about 1 s' },
-  no: { rank: 3, says: 'append-only file, flushed when the system likes: at most about 30 s' },
+  no: { rank: 3, says: 'append-only file, flushed by the operating system: at most about 30 s' },
 };
 const UNKNOWN_FSYNC = {
   rank: 3,
-  says: 'append-only file: at most what its appendfsync allows (everysec: about 1 s, always: nothing)',
+  says: 'append-only file: depends on its appendfsync (everysec: at most about 1 s, always: nothing)',
 };
 
 /** What a crash of Redis can lose, by the least durable server. */
@@ -90,7 +90,7 @@ export function durabilityOf(states: readonly ServerState[]): string {
 }
 
 function durabilityOfOne({ info, config }: ServerState): { rank: number; says: string } {
-  if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: this user may not ask Redis' };
+  if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: this user may not run INFO and CONFIG' };
   if (info['aof_enabled'] === '1') return DURABILITY_OF_FSYNC[config['appendfsync'] ?? ''] ?? UNKNOWN_FSYNC;
   return config['save'] === ''
     ? { rank: 0, says: 'nothing is kept over a crash' }

@@ -68,13 +68,13 @@ async function checksOf(connections: RedisConnections): Promise<readonly Check[]
   const byInfo = (name: Finding['about'], otherwise: Answer): Check => {
     const answer = judgement(name, findings) ?? otherwise;
     if (answer.status !== 'ok' || !serverStates.refused.has('INFO')) return { name, ...answer };
-    return { name, status: 'unknown', says: 'this user may not ask (INFO)', advice: 'grant +info to know' };
+    return { name, status: 'unknown', says: 'this user may not run INFO', advice: 'grant +info for this check' };
   };
   return [
     { name: 'connection', ...ok(`${connections.address}, ${kindOf(config)}`) },
     byInfo('version', ok(`Redis ${facts['redisVersion'] ?? 'of unknown version'}`)),
-    byInfo('role', ok('it takes writes')),
-    byInfo('eviction', ok(`maxmemory-policy is ${facts['evictionPolicy'] ?? 'not told'}`)),
+    byInfo('role', ok('it accepts writes')),
+    byInfo('eviction', ok(`maxmemory-policy is ${facts['evictionPolicy'] ?? 'unknown'}`)),
     byInfo('persistence', ok(`a crash loses: ${durabilityOf(states)}`)),
     byInfo('replication', replication(config, facts['replicas'] as number | null)),
     byInfo('memory', memory(states)),
@@ -99,7 +99,7 @@ async function guarded(name: string, check: () => Promise<Answer>): Promise<Chec
   } catch (error) {
     const says = (error instanceof Error ? error.message : String(error)).slice(0, 200);
     if (!/NOPERM|no permissions/i.test(says)) return { name, ...fail(says, 'look at the log of Redis') };
-    return { name, status: 'unknown', says, advice: 'grant the command to know' };
+    return { name, status: 'unknown', says, advice: 'grant the command for this check' };
   }
 }
 
@@ -114,9 +114,9 @@ function judgement(about: Finding['about'], findings: readonly Finding[]): Answe
 }
 
 function replication({ topology }: RedisConfig, replicas: number | null): Answer {
-  if (replicas === null) return { status: 'unknown', says: 'the number of replicas is not told' };
+  if (replicas === null) return { status: 'unknown', says: 'the number of replicas is unknown' };
   if (replicas > 0) return ok(`each server has at least ${replicas}`);
-  const advice = 'Waymark-Durability: replicated needs one; without, such writes are answered 504';
+  const advice = 'writes with Waymark-Durability: replicated get 504 without a replica';
   const wantsSome = topology?.kind === 'sentinel' || topology?.kind === 'cluster';
   if (wantsSome) return warn('a server has no replica, so no failover is possible', advice);
   return { ...ok('no replica'), advice };
@@ -138,14 +138,14 @@ async function clock(nodes: readonly ServerNode[]): Promise<Answer> {
       const [seconds, micros] = (await node.ask('TIME')) as [string, string];
       const after = Date.now();
       const theirs = Number(seconds) * 1000 + Number(micros) / 1000;
-      // Within the round trip a skew cannot be measured.
+      // A skew smaller than the round trip cannot be measured.
       return Math.max(0, before - theirs, theirs - after);
     }),
   );
   const skew = Math.round(Math.max(...skews));
   const says = `${skew} ms between its clock and this one`;
   if (skew <= SKEW_MS) return ok(says);
-  return warn(says, 'deadlines go by the clock of Redis: synchronise both (chrony, ntpd)');
+  return warn(says, 'deadlines follow the clock of Redis: synchronise both clocks (chrony, ntpd)');
 }
 
 async function latency(connections: RedisConnections): Promise<Answer> {
@@ -180,14 +180,15 @@ async function commands(connections: RedisConnections): Promise<Answer> {
 
 async function subscriptions(connections: RedisConnections): Promise<Answer> {
   const subscriber = connections.subscriber();
-  if (subscriber === undefined) return ok('none over HTTP: waiting requests see changes by other replicas within 2 s');
+  if (subscriber === undefined)
+    return ok('not available over HTTP: waiting requests see changes by other replicas within 2 s');
   const channel = changesChannel(prefixOf(connections.config.namespace, 'default'));
   const subscribed = subscriber.subscribe(channel).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   const refused = await withTimeout(subscribed, SUBSCRIBED_WITHIN_MS, () => 'no answer');
-  if (refused === undefined) return ok('changes can be heard of');
+  if (refused === undefined) return ok('subscriptions work');
   return warn(
     `refused (${refused}): waiting requests see changes within 2 s, not at once`,
     'grant +@pubsub and the channels of the namespace (&<namespace>:*)',
@@ -205,8 +206,8 @@ function namespace({ namespace: name }: RedisConfig, states: readonly ServerStat
 
 async function schema(connections: RedisConnections): Promise<Answer> {
   const known = await connections.command().get(schemaKey(connections.config.namespace));
-  if (known === SCHEMA) return ok(`${SCHEMA}, written by a service before`);
-  if (known === null) return ok('none yet: no service has been here');
+  if (known === SCHEMA) return ok(`${SCHEMA}, as this version writes it`);
+  if (known === null) return ok('none yet: no service has used this Redis');
   return fail(
     `${known}, and this version reads ${SCHEMA} only`,
     'use the version of the service that wrote it, or another REDIS_NAMESPACE',
@@ -236,14 +237,20 @@ async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode
   );
 }
 
-/** Matches the keys of all tenants of the namespace. A hash tag in it is left open, because tenants stand within the tag. */
+/**
+ * Pattern of the keys of all tenants of the namespace. Tenants are named within the hash tag, so the pattern ends
+ * before its closing brace.
+ */
 function patternOf(namespace: string): string {
   const start =
     hashTagOf(namespace) === undefined ? prefixOf(namespace, 'default') : namespace.slice(0, namespace.indexOf('}'));
   return `${start.replace(/[*?[\]\\]/g, '\\$&')}*`;
 }
 
-/** Returns a function that gives what stands behind the prefix of a tenant; undefined for a key outside of the namespace. */
+/**
+ * Returns a function that removes the prefix of any tenant from a key; its result is undefined for a key outside of the
+ * namespace.
+ */
 function nameIn(namespace: string): (key: string) => string | undefined {
   const own = prefixOf(namespace, 'default');
   const tag = hashTagOf(namespace);

@@ -10,7 +10,7 @@ interface Channel {
   isSubscribed: boolean;
 }
 
-/** Listeners that hear of changes by any replica. One subscription per tenant with waiting requests. */
+/** Calls listeners after changes by any replica. Each tenant with waiting requests has one subscription. */
 export class RedisListeners {
   readonly #channels = new Map<string, Channel>();
   #timer: NodeJS.Timeout | undefined;
@@ -34,7 +34,7 @@ export class RedisListeners {
     };
   }
 
-  /** For changes by this replica, if there is no pub/sub. Without topics all listeners are called. */
+  /** Reports changes by this replica, if there is no pub/sub. Without topics all listeners are called. */
   notify(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;
@@ -78,14 +78,14 @@ export class RedisListeners {
     subscriber.subscribe(name).then(
       () => {
         channel.isSubscribed = true;
-        // A change before the subscription took effect was not heard.
+        // Changes before the subscription took effect were missed.
         for (const listeners of channel.listeners.values()) call(listeners);
       },
       () => undefined,
     );
   }
 
-  /** Subscriptions that failed while the connection was lost are not repeated by the client. */
+  /** The client does not repeat subscriptions that failed while the connection was lost. */
   #subscribeAgain(): void {
     for (const [name, channel] of this.#channels) if (!channel.isSubscribed) this.#subscribe(name, channel);
   }
@@ -109,7 +109,7 @@ export class RedisListeners {
     }
   }
 
-  /** Anything may have changed, in any tenant. */
+  /** Calls all listeners of all tenants, since anything may have changed. */
   notifyAll(): void {
     for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) call(some);
   }

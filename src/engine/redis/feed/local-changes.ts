@@ -5,7 +5,7 @@ import type { Claim, TaskRecord, TaskStep } from '../../task.js';
 import type { DeadSelection, TaskQueues } from '../../task-queues.js';
 import type { RedisListeners } from './listeners.js';
 
-/** Topics that a commit of this replica changed; undefined if unknown, then all listeners are called. */
+/** Topics that a commit of this replica changed. Undefined if they are not known; then all listeners are called. */
 export function changedBy(commit: Commit, { tasks = [], next }: Outcome): readonly Topic[] | undefined {
   const { puts = [], patches = [], deletes = [], touches = [], ack, cancelTasksOf = [], board } = commit;
   if (cancelTasksOf.length > 0) return undefined;
@@ -30,7 +30,7 @@ function topicsOf({ id, queue, status, workflowId }: TaskRecord): Topic[] {
   ];
 }
 
-/** Task queues of a Redis without subscriptions. Listeners of this replica hear its own changes at once. */
+/** Task queues of a Redis without subscriptions. Reports the changes of this replica to its listeners at once. */
 export class NotifyingTasks extends ForwardedTasks {
   constructor(
     tasks: TaskQueues,

@@ -76,7 +76,7 @@ export class RedisMoving extends Moving {
     return { items, next: last === '' ? undefined : textOf(last) };
   }
 
-  /** Walks the sets, then lists tasks again that changed during the walk, by the events of the feed. */
+  /** Lists the tasks of all sets. Then lists those again that changed meanwhile, as the events of the feed show. */
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
     let since = await this.parts.feed.lastId(tenant);
     yield* this.#listSets(tenant);
@@ -86,7 +86,7 @@ export class RedisMoving extends Moving {
         events = await this.parts.feed.read(tenant, since, EVENTS_AT_ONCE);
       } catch (error) {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
-        // The feed was trimmed or reset, so changes may be lost: walk again.
+        // The feed was trimmed or reset, so changes may be missing: list the sets again.
         since = await this.parts.feed.lastId(tenant);
         yield* this.#listSets(tenant);
         continue;
@@ -151,7 +151,7 @@ export class RedisMoving extends Moving {
     await this.parts.reader.run(outcomeScript, 'move-outcome', tenant, args);
   }
 
-  /** Tasks by their sets. A task that changes sets during the walk may be missing or come twice. */
+  /** Lists the tasks of all sets. A task that moves to another set meanwhile may be missing or come twice. */
   async *#listSets(tenant: string): AsyncGenerator<readonly Stamped[]> {
     for (const queue of await this.parts.tasks.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
@@ -203,7 +203,7 @@ export class RedisMoving extends Moving {
         await this.parts.workflows.adopt(tenant, id);
       } catch (error) {
         unlessUnreadable(error);
-        this.#logger.warn(`workflow ${id} is left out: another program wrote a value that is not JSON under its key`);
+        this.#logger.warn(`workflow ${id} is skipped: another program wrote a value that is not JSON under its key`);
         return [];
       }
       const [one] = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, [id], [id]));

@@ -6,7 +6,7 @@ import * as limits from '../../limits.js';
 import { QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS } from '../../records/queue-fields.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
-/** Modules of scripts; each module stands behind those that it uses. */
+/** Modules of scripts. A module stands after those that it uses. */
 export const RECORDS = ['base', 'workflows'];
 export const WRITING = [...RECORDS, 'writing'];
 /** Modules of scripts that take a call as JSON. */
@@ -50,7 +50,8 @@ export class RedisScript {
       return await client.evalsha(sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      // A restarted server has an empty script cache, so send the source again. It did not run, so this is no second run.
+      // A restarted server has an empty script cache, so the source is sent again. The first call did not run, so
+      // nothing runs twice.
       return client.eval(source, keys.length, ...keys, ...args);
     }
   }
@@ -68,8 +69,10 @@ function programOf(modules: readonly string[], files: readonly string[]) {
 }
 
 /**
- * A module that returns a table becomes a local of its name; the locals of any other are visible to all that follows. Few visible locals make
- * a call cheaper: the server creates every function of a script at each call, and resolves the locals that it uses.
+ * A module that returns a table becomes a local of its name. The locals of any other module are visible to everything
+ * after it.
+ * A script with few visible locals is cheaper: the server creates every function at each call, and resolves the locals
+ * that it uses.
  */
 function moduleOf(name: string, text: string): string {
   return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;

@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../../errors.js';
 
-/** Refuses a reply of unexpected shape: neither crash nor guess. */
+/** Refuses a reply of unexpected shape instead of guessing its meaning. */
 export function unexpected(): never {
   throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
 }

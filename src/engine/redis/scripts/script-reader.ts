@@ -16,7 +16,8 @@ export class ScriptReader {
   ) {}
 
   /**
-   * The keys are those of `ids`, by default any key of the tenant, which routes the call. `name` is for the metrics.
+   * Runs a script. Its keys are those of `ids`, by default any key of the tenant, which routes the call. `name` is for
+   * the metrics.
    * @throws StoreUnavailableError
    */
   run(

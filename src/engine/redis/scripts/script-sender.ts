@@ -47,9 +47,10 @@ interface Waiting extends ScriptRequest {
 }
 
 /**
- * Sends what must happen exactly once. Requests of one turn of the event loop share a call of a script, which carries them out one by one, each for
- * itself: under load this saves most of the cost of a call, and adds no delay. After a lost answer the call is repeated with the same once
- * keys under a new epoch, until its outcome is known.
+ * Sends requests that must be applied exactly once.
+ * Requests of one turn of the event loop share a call of a script, which applies them one by one, each atomically.
+ * Under load this saves most of the cost of a call, and adds no delay.
+ * After a lost answer the call is repeated with the same once keys under a new epoch, until its outcome is known.
  */
 export class ScriptSender {
   readonly #gathered = new Map<string, Waiting[]>();
@@ -102,17 +103,17 @@ export class ScriptSender {
   }
 
   async #untilKnown(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
-    // One deadline for all attempts: the time in which one command would have timed out.
+    // All attempts share one deadline: the timeout of a command.
     const deadline = performance.now() + this.connections.config.commandTimeoutMs;
     let isUnknown = false;
     for (let attempt = 0; ; attempt++) {
       try {
         const sent = this.#attempt(tenant, scripts, gathered);
-        // The first attempt ends by the timeout of its socket.
+        // The socket timeout ends the first attempt.
         const reply = await (attempt === 0 ? sent : withTimeout(sent, deadline - performance.now(), lostAnswer));
         this.connections.breaker.succeeded();
         if (reply[0] !== 'fenced') return reply;
-        // Another connection of this replica was lost meanwhile. This attempt has done nothing.
+        // Another connection of this replica was lost meanwhile and began a new epoch. This attempt has done nothing.
         this.fences.forget(tenant);
       } catch (error) {
         const failure = classified(error);
@@ -144,7 +145,7 @@ export class ScriptSender {
     return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
   }
 
-  /** A failure to begin an epoch is no lost answer: the call has not been sent. */
+  /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
   async #epoch(tenant: string): Promise<string> {
     try {
       return await this.fences.epochOf(tenant);

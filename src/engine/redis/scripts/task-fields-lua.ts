@@ -1,6 +1,9 @@
 import { CLAIMED, namesWith, TASK_FIELDS, type TaskField } from '../../records/task-fields.js';
 
-/** Fields that only the scripts know. `seldom`: set behind the table's constructor, which is sized for sixteen fields. */
+/**
+ * Fields that only the scripts know. `seldom`: set after the constructor of the table, which has room for sixteen
+ * fields.
+ */
 const SCRIPT_FIELDS: readonly ScriptField[] = [
   { kind: 'flag', redis: 'has_failed', rare: true },
   // The task that was claimed when this one ended, and its token.
@@ -29,7 +32,7 @@ const namesIn = (fields: readonly ScriptField[]) => fields.map(({ redis }) => re
 const entries = (names: readonly string[], value = (name: string) => name) =>
   names.map((name) => `${name} = ${value(name)}`).join(', ');
 const isCount = ({ kind, nullable }: ScriptField) => kind === 'number' && !nullable;
-/** A count is 0 where nothing is packed. */
+/** A count without a stored value is 0. */
 const isThere = (field: ScriptField) => (isCount(field) ? `task.${field.redis} > 0` : `task.${field.redis}`);
 
 /** A field as text, '' for nothing. A field of another status is not shown. */
@@ -49,7 +52,7 @@ const plain = packed.filter((field) => field.own !== undefined && !field.seldom)
 const counts = rare.filter(isCount).map(({ redis }) => redis);
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
-  // Terms that were read are still there as packed text.
+  // Terms that were unpacked from Redis are written back as the same packed text.
   pack: `
 local function pack(task)
   local rare

@@ -15,7 +15,7 @@ import { listOf, textOf } from '../scripts/reply.js';
 export function fieldsFrom<N extends TaskFieldName>(names: readonly N[], texts: unknown): Pick<StoredTask, N> {
   const list = listOf(texts);
   const fields: Partial<Record<N, unknown>> = {};
-  // Outcomes kept before a field was added have fewer texts.
+  // Outcomes that were stored before a field was added have fewer texts.
   names.forEach((name, i) => (fields[name] = fieldFrom(TASK_FIELDS[name], fieldOf(list[i]))));
   return fields as Pick<StoredTask, N>;
 }
@@ -83,7 +83,7 @@ export function detailOf(reply: unknown): TaskDetail | undefined {
   };
 }
 
-/** Headers and payload as one text, behind the length of the headers. */
+/** Headers and payload as one text, after the length of the headers. */
 export function parcel(headers: string, payload: string): string {
   return `${headers.length}\n${headers}${payload}`;
 }

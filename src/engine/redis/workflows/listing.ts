@@ -130,7 +130,7 @@ async function takeStep(
   const reply = listOf(await from.reader.run(listScript, 'list', tenant, [JSON.stringify(query)]));
   const [status, score, id, stale, newest, ...items] = reply;
   const gone = JSON.parse(textOf(stale)) as unknown;
-  // Another program deleted their states; only a sweep by id clears their entries.
+  // Another program deleted these states. Only a sweep by id removes their index entries.
   if (Array.isArray(gone)) await from.sweeper.sweep(tenant, gone as string[]);
   const placed = await Promise.all(items.map((item) => placedOf(from.workflows, tenant, item, includeState)));
   return {
@@ -153,7 +153,8 @@ async function placedOf(
     return { score, item: { ...pickMeta(found), ...(includeState && { state: textOf(state) }) } };
   }
   const record = await workflows.find(tenant, found.id).catch(unlessUnreadable);
-  // An unreadable value of another program is left out, or shown without its state; it hides no other workflow.
+  // A value of another program that is not JSON is left out, or shown without its state. It must not hide other
+  // workflows.
   if (record === undefined) return includeState ? undefined : { score, item: pickMeta(found) };
   return { score, item: includeState ? record : pickMeta(record) };
 }

@@ -16,7 +16,7 @@ import { keySlot } from './key-slot.js';
 
 const PAUSE_MS = 50;
 
-/** Replies of a node that did not run a script and will soon, or that another node will run. */
+/** Replies that mean "not run yet": this node or another one will soon run the script. */
 const MOVING = /non local key|^CLUSTERDOWN|^TRYAGAIN|^MASTERDOWN/;
 
 /** All masters of a Cluster. The keys of a tenant share a slot, so one master has all keys of a script. */
@@ -166,7 +166,10 @@ function retrying(cluster: Cluster, timeoutMs: number): Cluster {
   });
 }
 
-/** The client moves its subscription to another node if its own leaves, without an event. Changes of nodes are taken for it. */
+/**
+ * When a node leaves, the client may move its subscription to another node without an event. So every change of nodes
+ * counts as a loss of the subscription.
+ */
 function subscriberOfCluster(cluster: Cluster): RedisSubscriber {
   const subscriber = subscriberOf(cluster);
   return Object.assign(subscriber, {

@@ -2,21 +2,21 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address, RedisConfig } from '../../../../config/config.js';
 
-/** A handshake on a busy machine takes long; a server of the other protocol hangs up at once. */
+/** Long enough for a handshake on a busy machine. A server of the other protocol hangs up at once. */
 const HANDSHAKE_TIMEOUT_MS = 3000;
 
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [
     /self.signed certificate|unable to verify|unable to get (local )?issuer/i,
-    'its certificate is of an authority that is not trusted here; name it in REDIS_TLS_CA',
+    'the authority of its certificate is not trusted here; set REDIS_TLS_CA to the certificate of the authority',
   ],
   [
     /altnames|Hostname\/IP does not match/i,
-    'its certificate bears another name than it was reached by; say which in REDIS_TLS_SERVERNAME',
+    'its certificate has another name than the host; set REDIS_TLS_SERVERNAME to that name',
   ],
   [/certificate has expired/i, 'its certificate has expired'],
   [/WRONGPASS|invalid password|invalid username-password/i, 'it refuses the user or password'],
-  [/NOAUTH/, 'it wants a password'],
+  [/NOAUTH/, 'it requires a password'],
   [/Unauthorized/i, 'it refuses the token'],
 ];
 
@@ -34,7 +34,7 @@ function textOf(error: Error): string {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0].message : error.message;
 }
 
-/** A mismatch of TLS shows only as a closed connection, so the other protocol is tried. */
+/** A mismatch of TLS shows only as a closed connection, so this tries the other protocol. */
 async function wrongProtocol(config: RedisConfig): Promise<string | undefined> {
   const address = addressOf(config);
   if (address === undefined) return undefined;

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
 
-/** Result of experiments with cut, hung and half-open connections. */
+/** Options that proved right in tests with cut, hung and half-open connections. */
 export function connectionOptions(config: RedisConfig) {
   return {
     db: config.db,
@@ -14,9 +14,8 @@ export function connectionOptions(config: RedisConfig) {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // The deadline of every command: answers come in the order of the commands, so a connection that says nothing for so long
-    // has answered none of them. It is given up, since later commands would fare no better. (A timer for each command, which
-    // the client offers too, would add nothing but its cost.)
+    // Timeout of every command. Answers come in the order of the commands, so a silent connection has answered none of
+    // them and is given up. A timer for each command would only cost more.
     socketTimeout: config.commandTimeoutMs,
     connectTimeout: config.connectTimeoutMs,
     keepAlive: 5000,

@@ -39,8 +39,9 @@ export interface DriverEvents {
 }
 
 /**
- * Connections to one kind of Redis. Guarantees of all drivers: no hidden queue of commands; no command is sent again unless it certainly was
- * not carried out; every command ends by a deadline.
+ * Connections to one kind of Redis.
+ * Guarantees of all drivers: commands are not queued while there is no connection; a command is sent again only if it
+ * was certainly not carried out; every command ends by a deadline.
  */
 export interface RedisDriver {
   /** For the log, without secrets. */

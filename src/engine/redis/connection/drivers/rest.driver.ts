@@ -11,7 +11,7 @@ const PAUSE_MS = 500;
 /** Errors of Redis begin with their kind in capitals; those of a gateway do not. */
 const OF_REDIS = /^[A-Z][A-Z0-9_]+ /;
 const NOT_LET_IN = /^(Unauthorized|WRONGPASS|NOAUTH|Forbidden)/i;
-/** The client appends the whole command to its errors, and thereby a state. */
+/** Cuts the command from an error of the client: the command can contain a state. */
 const COMMAND_FOLLOWS = /, command was: [^]*$/;
 
 /**
@@ -36,12 +36,12 @@ export class RestDriver implements RedisDriver {
       url,
       token,
       automaticDeserialization: false,
-      // JSON carries any text; base64 costs its decoding and drops a byte order mark.
+      // Plain JSON can carry every text. The default, base64, costs decoding and loses a byte order mark.
       responseEncoding: false,
       enableTelemetry: false,
       enableAutoPipelining: false,
       retry: { retries: 0 },
-      // A function: after an abort a shared signal would answer later requests with null.
+      // A function, because after an abort a shared signal would answer later requests with null.
       signal: () => AbortSignal.timeout(config.commandTimeoutMs),
     });
     this.#commands = commandsOver((...command) => this.#ask(command));

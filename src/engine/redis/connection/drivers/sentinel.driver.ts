@@ -6,7 +6,7 @@ import { StandaloneDriver } from './standalone.driver.js';
 
 const SENTINEL_ANSWERS_IN_MS = 500;
 
-/** The master of a group, as its sentinels name it. When they name another one, all connections go there. */
+/** Connects to the master that the sentinels of a group name. When they name another one, all connections go there. */
 export class SentinelDriver extends StandaloneDriver {
   constructor(config: RedisConfig, topology: Extract<RedisTopology, { kind: 'sentinel' }>, events: DriverEvents) {
     super(config, events, optionsOf(config, topology), `master ${topology.master} of the sentinels`);
@@ -16,7 +16,7 @@ export class SentinelDriver extends StandaloneDriver {
 function optionsOf(config: RedisConfig, topology: Extract<RedisTopology, { kind: 'sentinel' }>) {
   const { sentinels, master, username, password } = topology;
   const { tls: _named, ...common } = connectionOptions(config);
-  // Servers of a group are known by address, so each is held against its own.
+  // No name is given: the certificate of each server must match the address that the sentinels announce.
   const tls = config.tls && tlsOptions(config.tls);
   return {
     ...common,
@@ -27,7 +27,7 @@ function optionsOf(config: RedisConfig, topology: Extract<RedisTopology, { kind:
     ...(tls && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
     sentinelCommandTimeout: SENTINEL_ANSWERS_IN_MS,
     sentinelRetryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
-    // A sentinel tells of a new master before the old one is noticed to be gone.
+    // Sentinels report a new master before the connection to the old one breaks.
     failoverDetector: true,
   } satisfies RedisOptions;
 }

@@ -1,6 +1,7 @@
 --[[
-  begin-epoch: from now on only commits of this epoch are taken from the replica.
-  A full server takes it too, for deletes and ends of tasks need an epoch: the first write of the script needs no memory.
+  begin-epoch: stores the new epoch of a replica. From then on, commits of the replica with another epoch are refused.
+  A full server accepts this script, since deletes and ends of tasks need an epoch too: a server checks memory only at the first write of a script,
+  and the first write here is UNLINK, which needs none.
   KEYS[1]  the fence of the replica
   ARGV[1]  prefix of the tenant's keys
   ARGV[2]  the epoch

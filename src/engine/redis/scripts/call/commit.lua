@@ -1,11 +1,11 @@
 --[[
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
-             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  first to last of the results are kept; without, all
+             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  keeps the results from first to last; by default all
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
                      one version for each about and ttl, oldest first
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
-             ack {id, token}   enqueue [see create_task]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim}
+             ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
              board {see board.lua}
              resolves [{id, n}]              conflict records to delete
              drained {recovered? {id: version}}   see Drained in commit.ts
@@ -122,7 +122,7 @@ local function put(part, old, text_at, drained, result)
   if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
-    -- A version larger than the whole history is skipped, so that it does not push out the others.
+    -- A version that alone exceeds the limit is left out, so that it does not push out the others.
     if record and record_state and #record_state <= call.historyMaxBytes then
       local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
       earlier[#earlier + 1] = header .. '\n' .. record_state
@@ -144,7 +144,7 @@ local function put(part, old, text_at, drained, result)
   else redis.call('SET', workflows.state_key(id), record_state) end
   local is_new = not old or old.kind == 'legacy'
   if is_new then
-    -- Remains of an expired or deleted workflow of this id.
+    -- Removes the remains of an expired or deleted workflow with this id.
     writing.announce_end(id)
     writing.unindex(id)
     redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
@@ -170,13 +170,13 @@ local function touch(part, record, drained)
 end
 
 local function line_of_result(id, record, is_new, is_claiming)
-  -- A claim also ends expired tasks, perhaps the last one that held the workflow.
+  -- A claim also ends expired tasks. If the last open task of the workflow ended so, the workflow has a deadline again.
   local deadline = is_claiming and redis.call('HGET', workflows.meta_key(id), 'deadline') or deadline_text(record.deadline)
   return id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
     (is_new and '1' or '0')
 end
 
--- Whether the once key is derived from the token of the acknowledged task. Then the token has done nothing else.
+-- True if the once key, or its alias, is derived from the lease token. A known token then means that this request was applied before.
 local function is_of_lease(request)
   local once = request.once[1]
   return once.isLease or once.alias ~= nil
@@ -205,8 +205,8 @@ perform.commit = function(request)
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
 
-  -- 3. From here on only writes. A full server refuses a commit that stores something; one that only deletes or acknowledges passes.
-  -- Tasks are written at the end of the call, too late for a refusal, so memory is checked here.
+  -- 3. Only writes from here on. A full server refuses a commit that stores something, and accepts one that only deletes or acknowledges. Tasks are
+  -- written at the end of the call, which is too late for a refusal, so memory is checked here.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
   if call.limits or not is_storing then writing.need_no_memory() end
   if is_storing then writing.need_memory() end

@@ -1,9 +1,9 @@
 --[[
-  requests: carries out the requests of a call. Each is atomic and independent of the others. Stands behind the files with the handlers.
+  requests: carries out the requests of a call. Each is atomic and independent of the others. Comes after the files with the handlers.
   KEYS     keys of the tenant, for routing
   ARGV[4]  the call: see call.lua; requests [{kind, texts (how many), …}]
   ARGV[5+] texts of all requests in turn
-  Returns  {'fenced'} or the error READONLY, nothing written; else for each request its reply, or {'failed', why}
+  Returns  {'fenced'} or the error READONLY: nothing was written. Else for each request its reply, or {'failed', why}
 ]]
 if once_keys.is_fenced() then return { 'fenced' } end
 task_store.read_ahead()
@@ -15,7 +15,8 @@ for i, request in ipairs(call.requests) do
   if is_done then replies[i] = reply
   else
     local why = type(reply) == 'table' and reply.err or tostring(reply)
-    -- A replica has written nothing for any request: fail the whole call, so that the service looks for the new master.
+    -- A server that is a replica refuses every write, so no request has written anything. The whole call fails, and the service looks for the new
+    -- master.
     local not_master = string.match(why, 'READONLY.*')
     if not_master then return redis.error_reply(not_master) end
     replies[i] = { 'failed', why }

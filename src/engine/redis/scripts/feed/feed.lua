@@ -1,5 +1,5 @@
 --[[
-  feed: events behind a position in the feed, or the end of the feed.
+  feed: events after a position in the feed, or the end of the feed.
   KEYS[1]  stream of the tenant's events
   ARGV[1]  prefix of the tenant's keys
   ARGV[4]  name of a new epoch, used if there is none
@@ -15,7 +15,7 @@ if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
 if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', limit) } end
 if wanted ~= epoch then return { 'reset' } end
 
--- The entry itself must exist: a store that was restored, or took over without the latest writes, continues with other ids.
+-- The entry at the position must exist. It does not if the store was restored, or if a server without the latest writes took over.
 local found = redis.call('XRANGE', events, position, '+', 'COUNT', limit + 1)
 if found[1] and found[1][1] == position then
   table.remove(found, 1)

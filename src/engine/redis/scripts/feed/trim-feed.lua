@@ -6,7 +6,7 @@
 ]]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then return 0 end
--- Ids of events have the server's time, even where a test gives its own.
+-- Ids of events have the time of the server, also in tests with a time of their own.
 local bound = server_time() - tonumber(ARGV[4])
 local newest = tonumber(string.match(last[1], '^(%d+)-'))
 return redis.call('XTRIM', KEYS[1], 'MINID', '~', newest < bound and last[1] or whole(math.max(bound, 0)))

@@ -6,7 +6,7 @@
   ARGV[6]  score of the last member of the previous page, '-inf' for the first page; '' for workflows
   ARGV[7]  last member of the previous page, or id of its last workflow; '' for the first page
   ARGV[8]  maximum number of members, or of workflows
-  Returns  {score, member, id…}: the last score and member of this page; the score is '' at the end. A member that keeps its place is on one page.
+  Returns  {score, member, id…}: the last score and member of this page; the score is '' at the end. A member whose score does not change is on exactly one page.
 ]]
 local limit = tonumber(ARGV[8])
 if ARGV[4] == 'workflows' then
@@ -37,7 +37,7 @@ while true do
   end
   if #found < 2 * count then return reply end
   reply[1], reply[2] = found[#found], found[#found - 1]
-  -- The previous pages fill this one: more members of one score than a page holds.
+  -- Every member found was on a previous page, because more members have this score than a page holds: read a longer page.
   if #reply > 2 then return reply end
   count = count * 2
 end

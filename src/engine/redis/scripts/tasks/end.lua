@@ -1,5 +1,5 @@
 --[[
-  end: acknowledges a task and claims the next one; the short form of a commit without other parts, which most workers send.
+  end: acknowledges a task and claims the next one. Short form of a commit without other parts; most workers send only such commits.
   The ended task keeps its token as proof of the outcome, so nothing is stored under the once key.
   The request: id, token; claim? {see claim-tasks.lua}; key and fingerprint? of its once key
   Its text   the result, if there is one

@@ -2,7 +2,8 @@
   queue: depth, totals, rates and workers of a queue.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: queue
-  Returns  the values named in src/engine/records/queue-fields.ts; a time is '' if there is none; minutes: of each rate the last minute and this one;
+  Returns  the values named in src/engine/records/queue-fields.ts; a missing time is ''
+           minutes: for each rate, the counts of the last minute and of this one
            workers: names and times in turn; holders: the worker of each leased task
 ]]
 local queue = call.queue

@@ -24,7 +24,7 @@ local function sweep()
     for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(id) end
   end
 end
--- Changes made before an error are flushed all the same.
+-- Changes made before an error are written too.
 local is_done, why = pcall(sweep)
 finish_call.finish()
 if not is_done then error(why) end

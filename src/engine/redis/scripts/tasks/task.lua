@@ -1,7 +1,7 @@
 --[[
   task: reads tasks by id, of a dead list or of a workflow.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit}, without
+  ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit} without details
   Returns  for each task {fields, headers and payload or '', result or false, {failure…}}; false for an absent one
 ]]
 local which = call.which
@@ -23,13 +23,13 @@ else
   local function show(ids)
     for _, id in ipairs(ids) do
       local task = task_store.load(id)
-      -- The id may belong to a task of another workflow by now.
+      -- The id may now belong to a task of another workflow.
       if task and task.workflow == which.workflow.id then reply[#reply + 1] = { task_fields.shown(task) }
       else redis.call('ZREM', key, id) end
     end
   end
   show(redis.call('ZRANGEBYSCORE', key, '-inf', '(0', 'LIMIT', 0, which.workflow.limit))
-  -- Tasks past retention are removed on the way, so each is met once.
+  -- Tasks past retention are removed from the set, so that the next round does not find them again.
   local rounds = 0
   while #reply < which.workflow.limit and rounds < 20 do
     rounds = rounds + 1

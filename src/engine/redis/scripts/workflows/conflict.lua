@@ -1,6 +1,6 @@
 --[[
   conflict: stores conflict records: commits made while Redis was unreachable that cannot be applied any more.
-  The request: once [one], conflicts [{id, record: text, keepMs?, hasState}]   without keepMs kept for ever
+  The request: once [one], conflicts [{id, record: text, keepMs?, hasState}]   without keepMs the record never expires
   Its texts  the state of each conflict, '' without one
   Its reply  {'kept', n…}, or {'replayed', kept} {'mismatch'}
 ]]

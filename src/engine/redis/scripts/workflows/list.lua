@@ -4,13 +4,13 @@
   ARGV[4]  the query, JSON made by the service: order 'updated' or 'created', descending, limit, steps, bytes,
            fields ["field=value"], prefix?, after? and before? (bounds of updated, exclusive), position? {score, id}, states
   Returns  {status, score, id, stale ids as JSON, newest, {score, id, line, state?}…}
-           status: 'end'; 'more' if limit or bytes were reached; 'step' if one call may examine no more. The next page begins after (score, id).
+           status: 'end'; 'more' if the page reached its limit or bytes; 'step' if the call examined its maximum. The next page begins after (score, id).
            newest: latest update of all workflows
 ]]
 local query = cjson.decode(ARGV[4])
 local base = workflows.index_key(query.order)
 
--- The smallest set is walked; each id of it is looked up in the others.
+-- The list walks the smallest set and looks up each id in the others.
 local driver, others = base, {}
 if #query.fields > 0 then
   local by = query.order == 'updated' and 'by:' or 'created-by:'

@@ -17,7 +17,7 @@ local function clear(id)
     remove(id)
     return true
   end
-  -- Another program has written a new value, which ends the workflow, or has given it a longer life.
+  -- Another program has written a new value, which ends the workflow; or it has given the key a longer time to live.
   if record.kind == 'legacy' then
     writing.announce_end(id)
     writing.unindex(id)

@@ -1,7 +1,7 @@
 --[[
-  base: time and number formats. Stands in front of every script that needs the time.
+  base: time and number formats. First module of every script that needs the time.
   ARGV[1]  prefix of the tenant's keys
-  ARGV[2]  time in milliseconds, or '' for the server's (tests give their own, always ahead of the real one)
+  ARGV[2]  time in milliseconds, or '' for the time of the server (tests give a time of their own, later than the real one)
   ARGV[3]  default time to live in milliseconds, and maximum number of events in the feed
 ]]
 local prefix = ARGV[1]
@@ -15,7 +15,7 @@ end
 
 local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
 
--- Formats an integer; tostring would use scientific notation. Cached: one call formats the same few times often.
+-- Formats an integer; tostring would use scientific notation. Cached, since a call formats the same few numbers often.
 local texts_of_numbers = {}
 local function whole(number)
   local text = texts_of_numbers[number]

@@ -30,7 +30,7 @@ local function flush_leased(queue)
   if #removed > 0 then redis.call('ZREM', task_keys.queue('leased', queue), unpack(removed)) end
 end
 
--- `ends`: end of the lease; false when the task is not leased any more.
+-- `ends`: end of the lease; false if the task is no longer leased.
 local function note_leased(queue, id, ends)
   local changes = leased_changes[queue]
   if not changes then
@@ -55,7 +55,7 @@ local function write_tallies(queue, counts)
   end
 end
 
--- Wrong data under the keys of one queue must not affect the others: everything else is written before the error is raised.
+-- Damaged data of one queue must not affect other queues: everything else is written before the error is raised.
 local function finish_call()
   local is_fine, why = true, nil
   local function try(...)

@@ -1,2 +1,2 @@
--- In front of every script where keys stay on their server: how much later than its deadline a key may expire.
+-- First module of every script, except on a Cluster. A key may expire this much later than its deadline.
 local EXPIRY_SLACK_MS = 1

@@ -1,13 +1,13 @@
 --[[
-  Writes to workflows, feed and hints. A script that writes calls tell() at its end, or finish_call.finish(), which does.
+  Writes to workflows, feed and hints. A script that writes calls tell() or finish_call.finish() at its end.
 
-  A full server refuses memory only to the first write of a script, and allows all that follow. A request that needs no memory therefore calls
-  need_no_memory() first; one that stores something calls need_memory(), since an earlier request of the call may have written already.
+  A full server checks memory only at the first write of a script. So a request that needs no memory calls need_no_memory() first, and is accepted.
+  A request that stores something calls need_memory(), since an earlier request of the call may have made the first write already.
 ]]
 local has_written, no_memory = false, nil
 local function need_no_memory()
   if has_written then return end
-  -- Stores nothing, but a full server refuses it like a write.
+  -- This write stores nothing, but a full server refuses it.
   local said = redis.pcall('SETRANGE', prefix .. key_names.nothing, 0, '')
   no_memory = type(said) == 'table' and said.err or nil
   redis.call('UNLINK', prefix .. key_names.nothing)
@@ -24,7 +24,7 @@ local function feed(...)
   return redis.call('XADD', stream, '*', ...)
 end
 
--- Hints are published together when everything is written: one message, one topic a line.
+-- Hints are published together when everything is written: one message, one line for each topic.
 local hints, hinted = {}, {}
 local function hint(topic)
   if hinted[topic] then return end
@@ -33,7 +33,7 @@ local function hint(topic)
 end
 local function tell()
   if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
-  -- Any hint wakes the readers of the feed; an event without one needs its own.
+  -- Every hint wakes the readers of the feed, so 'feed' is needed only without another hint.
   if is_fed and #hints == 0 then hint('feed') end
   if #hints > 0 then redis.call('PUBLISH', prefix .. key_names.changes, table.concat(hints, '\n')) end
 end
@@ -43,7 +43,7 @@ local function announce(type, id, record)
   hint('workflow ' .. id)
 end
 
--- Announces the end of a workflow whose keys are gone already. To be called while it still has index entries.
+-- Announces the end of a workflow whose keys are gone. Call it before the index entries are removed.
 local function announce_end(id)
   if not redis.call('ZSCORE', workflows.index_key('updated'), id) then return end
   local deadline = tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))

@@ -5,7 +5,7 @@
 local events_key = prefix .. key_names.events
 local epoch_key = prefix .. key_names.eventsEpoch
 
--- `name`: of a new epoch, used if there is none.
+-- Current epoch. `name`: name of a new epoch, used if there is none.
 local known_epoch
 local function epoch_of_feed(name)
   if known_epoch then return known_epoch end
@@ -13,7 +13,7 @@ local function epoch_of_feed(name)
   local epoch = redis.call('GET', epoch_key)
   if not epoch or not has_events then
     epoch = name
-    -- A full server stores neither; a reader with this epoch gets a reset then.
+    -- A full server stores neither key. A reader that comes back with this epoch then gets a reset.
     redis.pcall('SET', epoch_key, name)
     if not has_events then redis.pcall('XADD', events_key, '*', 'type', 'feed.started') end
   end

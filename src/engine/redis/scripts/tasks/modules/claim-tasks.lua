@@ -25,14 +25,14 @@ local function again(lent)
   return claimed
 end
 
--- The reply to a repeated `end`; nil if the token has not ended the task, or the outcome is kept under a once key.
+-- The reply to a repeated `end`. Nil if the token has not ended the task, or if the outcome is kept under a once key.
 local function ended_by(id, token)
   local task = task_store.load(id)
   if not task or task.status ~= 'done' or task.token ~= token then return nil end
   return { 'replayed', '{}', again(task.lent and { { task.lent, task.lent_token } } or {}) }
 end
 
--- The reply to a repeated request, with the tasks that it had claimed; nil for a new one.
+-- The reply to a repeated request, with the tasks that it had claimed. Nil for a new request.
 local function replay_of(request)
   local known = once_keys.happened(request)
   if known and known[1] == 'replayed' then known[3] = again(cjson.decode(known[2]).lent or {}) end

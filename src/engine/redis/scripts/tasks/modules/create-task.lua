@@ -25,7 +25,7 @@ local function existing_task(spec)
   return id and tonumber(ends) > now and task_store.load(id) or nil
 end
 
--- The index of the first new task beyond the limit of its queue; nil if all fit. `finished` is a task that ends in the same commit.
+-- The index of the first new task beyond the limit of its queue; nil if there is capacity for all. `finished` ends in the same commit.
 local function first_over_limit(specs, finished)
   local added, seen = {}, {}
   for i, spec in ipairs(specs) do
@@ -58,7 +58,7 @@ local function create_task(spec, payload)
   task.id = spec.id
   task_fields.begin(task)
   task_store.save_payload(task.id, payload)
-  -- Remains of an ended task of this id, perhaps still in the dead list.
+  -- Removes the remains of an ended task with this id, which may still be in the dead list.
   local before = task_store.stored(task.id)
   if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
   if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), task.id) end

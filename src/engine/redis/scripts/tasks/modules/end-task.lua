@@ -78,7 +78,7 @@ local function due_in(kind, queue, limit, upto)
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, limit)
 end
 
--- Whether the task belongs into a set: its key may have been deleted by another program, and the id used again.
+-- Whether the task belongs into a set. It does not if another program deleted its key and the id was used again.
 local function belongs(task, kind, queue)
   return task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed'))
 end
@@ -107,7 +107,7 @@ local function tidy(queue)
   each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
 end
 
--- Ends expired ready tasks, looking only at the first of each priority, since the oldest stand there. Returns their number.
+-- Ends expired ready tasks. Looks only at the first tasks of each priority, which are the oldest. Returns their number.
 local function end_overdue_heads(queue, limit)
   local ended = 0
   for priority = 0, limits.MAX_PRIORITY do

@@ -1,7 +1,7 @@
 --[[
   Steps of a worker on a leased task: renewal, release, failure, progress.
 ]]
--- Renews the lease, by default for its last length. A task whose lease has expired, but that no worker has claimed since, becomes leased again.
+-- Renews the lease, by default for its last length. Also renews an expired lease, if no worker has claimed the task since.
 local function extend(task, lease, more)
   local length = lease or task.held_lease or task.lease
   local ends = claim_tasks.lease_end(task.started or now, length, task.limit)
@@ -18,7 +18,7 @@ local function release(task)
     ready = now }, 'task.released')
 end
 
--- `failure`: JSON made by the service, stored behind attempt and time.
+-- `failure`: JSON made by the service, stored after attempt and time.
 local function fail(task, code, is_retryable, retry_after, jitter, failure)
   redis.call('RPUSH', task_keys.failures(task.id), whole(task.attempt) .. ' ' .. whole(now) .. ' ' .. failure)
   redis.call('LTRIM', task_keys.failures(task.id), -limits.MAX_FAILURES, -1)

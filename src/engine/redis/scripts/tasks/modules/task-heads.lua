@@ -1,6 +1,6 @@
 --[[
   The first ready tasks of a queue, read once for all claims of a call: `heads` are their ids, of which the first `taken` are claimed.
-  Claimed ones leave the set together: before another access to it (ready_key), and at the end of the call.
+  The claimed ones are removed from the set together: before the next access to it (ready_key), or at the end of the call.
 ]]
 local heads = {}
 local function flush_ready(queue)
@@ -15,8 +15,8 @@ local function ready_key(queue)
   return task_keys.queue('ready', queue)
 end
 
--- How many tasks of a queue to read: as many as all requests of the call claim. Only `least` if a request may add to a queue, since that
--- invalidates the heads.
+-- Number of tasks of a queue to read: as many as all requests of the call claim. Only `least` if a request may add to a queue, since that changes the
+-- heads.
 local can_read_ahead
 local function wanted_from(queue, least)
   local requests = call.requests or {}

@@ -1,5 +1,5 @@
 --[[
-  task-places: sets in which a task stands, and the workflow that it holds.
+  task-places: the sets of a task, and the deadline of its workflow.
 ]]
 local function next_place(task)
   return task.priority * limits.PLACES_PER_PRIORITY + redis.call('HINCRBY', task_keys.queue('settings', task.queue), 'sequence', 1)
@@ -18,14 +18,15 @@ end
 
 local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
 
--- By status: the field that is the score of the task in the set of that status.
+-- By status: the field of a task that is its score in the set of that status.
 local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead = 'ended' }
 
--- Queues without due tasks and expired leases: time stands still during a call. A change that is due at once removes its queue here.
+-- Queues that have no due tasks and no expired leases. The time is the same throughout a call, so a queue stays so, unless a change makes a task due
+-- at once; that removes the queue here.
 local tidy_queues = {}
 
--- Puts a task into the sets of its status. A waiting task with its own expiry also stands in the set `expiring`; for the others
--- end_overdue_heads is enough. `is_out`: already removed from its old set.
+-- Puts a task into the sets of its status. A waiting task with its own expiry is also in the set `expiring`; for the others end_overdue_heads is
+-- enough. `is_out`: the task was already removed from its old set.
 local function place_in_sets(task, old_status, is_out)
   local score = SCORES[task.status]
   if (task.status == 'delayed' and task.due <= now) or (task.status == 'leased' and task.lease_ends <= now) then tidy_queues[task.queue] = nil end

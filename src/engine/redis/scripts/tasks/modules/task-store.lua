@@ -1,15 +1,16 @@
 --[[
   task-store: tasks in Redis, and their cache during a call.
-  A task is a packed list without names, to save memory. Its terms (how it is to be treated) are one packed text inside, because the tasks of
-  a queue mostly share them: they are neither unpacked nor packed again for each task. New fields go last.
+  A task is a packed list without names, to save memory. Its terms (limits, back-off and so on) are one packed text inside the list. Most tasks of
+  a queue have the same terms, so these are not unpacked and packed again for each task. New fields go last.
 
-  A call reads and writes a task once: `cached` has what was read (false: absent), `unsaved` what write_tasks writes at the end. Payloads alike.
+  A call reads and writes each task once. `cached` has the tasks that were read (false: absent). `unsaved` has the ids that write_tasks writes at
+  the end. Payloads have the same two tables.
 ]]
 local cached, unsaved = {}, {}
 local payloads, unsaved_payloads = {}, {}
 local MAX_PER_COMMAND = 1000
 
--- A value that is no task counts as absent, so that it does not block the others.
+-- A value that is not a task counts as absent, so that it does not block other tasks.
 local function unpacked(id, packed)
   cached[id] = false
   if not packed then return nil end

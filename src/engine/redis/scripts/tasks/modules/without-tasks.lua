@@ -1,5 +1,5 @@
--- Stands in for the modules of tasks: most commits have no part about tasks, and each function would cost every call.
--- Other modules that commit.lua names are not called then.
+-- Replaces the modules of tasks in calls without them: most commits have no part about tasks, and each function costs every call. The other modules
+-- that commit.lua names are then not called.
 local claim_tasks = { replay_of = once_keys.happened }
 local task_store = { read_ahead = function() end }
 local finish_call = { finish = writing.tell }

@@ -1,4 +1,4 @@
--- Conflict records: a hash of "<deadline> <record>" by number, 'last' being the last number, and a key for each state.
+-- Conflict records of a workflow: a hash of "<deadline> <record>" by number, with the last number under 'last', and a key for each state.
 local function conflicts_key(id) return prefix .. key_names.conflicts .. id end
 local function conflict_state_key(id, n) return prefix .. key_names.conflictState .. id .. ':' .. whole(n) end
 

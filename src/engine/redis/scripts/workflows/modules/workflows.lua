@@ -7,8 +7,8 @@ local function meta_key(id) return prefix .. key_names.meta .. id end
 local function history_key(id) return prefix .. key_names.history .. id end
 local function index_key(name) return prefix .. key_names.index .. name end
 
--- The time at which Redis expires a key. The server may stall between PTTL and TIME, so any time between both readings, give or take
--- EXPIRY_SLACK_MS, counts as `expected`.
+-- The time at which Redis expires a key. The server may stall between PTTL and TIME, so the expiry is known only to lie between two times. If
+-- `expected` lies between them (within EXPIRY_SLACK_MS), it is the result.
 local function real_deadline(key, expected)
   local before = server_time()
   local left = redis.call('PTTL', key)
@@ -20,7 +20,7 @@ local function real_deadline(key, expected)
   return after + left
 end
 
--- '' if another program has put a value of another type there.
+-- Text under a key; '' if another program has put a value of another type there.
 local function text_under(key)
   local text = redis.pcall('GET', key)
   return type(text) == 'table' and '' or text
@@ -28,13 +28,13 @@ end
 
 local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
 
--- Length of a value of another type; no state of ours has it.
+-- Stands for the length of a value of another type. No state of ours has this length.
 local NOT_TEXT = -1
 
 --[[
   The record of a workflow; nil when absent or expired. `kind` is
-  'ours'; 'legacy', written by another program and not adopted: version 1, its incarnation derived from the value, so that an ETag changes with it;
-  'foreign', ours but overwritten by another program: one version later.
+  'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
+  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version.
 ]]
 local function load(id)
   local key = state_key(id)
