@@ -50,8 +50,8 @@ export class AppModule implements OnModuleDestroy {
   }
 
   /**
-   * Nest destroys the root module first and the server after all modules. Running requests are therefore finished here; later they
-   * would meet a closed engine.
+   * Nest destroys the root module first, then the other modules, and closes the server last. Running requests are
+   * finished here, while the engine is still open.
    */
   async onModuleDestroy(): Promise<void> {
     this.draining.begin();

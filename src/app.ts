@@ -17,7 +17,7 @@ import { measureRequests } from './metrics/measure-requests.js';
 import { Metrics } from './metrics/metrics.js';
 import { withIndexedFields } from './workflows/list.dto.js';
 
-/** What surrounds a state in a request: its envelope, or the operations of a patch. */
+/** Maximum bytes of a body beside its state: members of the envelope, or operations of a patch. */
 const ENVELOPE_BYTES = 64 * 1024;
 /** Routes that take several states or payloads at once. */
 const SEVERAL = ['/v1/commits', '/v1/queues/:queue/tasks/batch', '/v1/tasks/batch-complete'];

@@ -5,7 +5,7 @@ import { environmentOf } from '../config/env-file.js';
 import { readConfig } from '../config/read-config.js';
 import type { Attach } from './attach.js';
 
-/** On SIGHUP, reads ENV_FILE again; if it names a Redis now, a service in memory moves there. */
+/** On SIGHUP, reads ENV_FILE again. If the file now names a Redis, a service in memory moves there. */
 export function attachOnHangup(attach: Attach, { envFile }: Config, logger: Logger): void {
   process.on('SIGHUP', () => {
     readAgain(attach, envFile).then(

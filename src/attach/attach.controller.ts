@@ -22,7 +22,7 @@ export class AttachController {
     id: 'attach',
     summary: 'Move a service that runs in memory to Redis while it serves',
     description:
-      'For administrators. Answers when that Redis is reachable and fit; the move goes on in the background. If it ' +
+      'For administrators. Answers when that Redis was reached and checked; the move goes on in the background. If it ' +
       'fails, nothing has changed.',
     answers: { 202: { says: 'Begun', body: AttachReport, headers: ['Location'] } },
     problems: ['ADMIN_ONLY', 'ATTACH_REFUSED'],
@@ -37,7 +37,7 @@ export class AttachController {
     id: 'getAttach',
     summary: 'Progress of a move to Redis',
     description: 'For administrators.',
-    answers: { 200: { says: 'As it is now', body: AttachReport } },
+    answers: { 200: { says: 'The progress', body: AttachReport } },
     problems: ['ADMIN_ONLY'],
   })
   async get() {
@@ -45,7 +45,7 @@ export class AttachController {
   }
 }
 
-/** Other Redis settings come from the environment. @throws InvalidBodyError */
+/** Settings of the new Redis: the given URL, and all others from the environment. @throws InvalidBodyError */
 function redisConfigOf(redisUrl: string): RedisConfig {
   try {
     return configWith(environmentOf(process.env), { REDIS_URL: redisUrl, USE_REDIS: 'true' }).redis as RedisConfig;

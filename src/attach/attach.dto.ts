@@ -22,5 +22,6 @@ export class AttachReport {
   @Count() readonly same!: number;
   @Count() readonly kept!: number;
   @Integer({ nullable: true, about: 'How long requests waited at the end' }) readonly heldUpMs!: number | null;
-  @Text({ nullable: true, about: 'Why it failed; then nothing has changed' }) readonly error!: string | null;
+  @Text({ nullable: true, about: 'Reason of a failure, after which the service serves from memory as before' })
+  readonly error!: string | null;
 }

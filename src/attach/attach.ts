@@ -25,7 +25,7 @@ export class AttachRefusedError extends ServiceError {
   readonly code = 'ATTACH_REFUSED';
 }
 
-/** Changes left for the hand-over, during which all requests wait. */
+/** Maximum changes left for the hand-over, during which all requests wait. */
 const MAX_LAST_CHANGES = 100;
 const MAX_ROUNDS = 1000;
 /** Maximum time that requests wait; then the hand-over is undone. Far below client timeouts. */
@@ -47,20 +47,21 @@ const IDLE: AttachReport = {
 };
 
 /**
- * Moves a service from memory to Redis while it serves: copies, catches up with new writes, verifies, and then makes requests wait
- * briefly while the last changes are carried over. A failure before the end of the hand-over leaves the service in memory, unchanged.
+ * Moves a service from memory to Redis while it serves: copies all records, copies records that changed meanwhile,
+ * verifies all, and then makes requests wait briefly while the last changes are copied.
+ * A failure before the end of the hand-over leaves the service in memory, unchanged.
  */
 @Injectable()
 export class Attach implements OnModuleDestroy {
   readonly #logger = new Logger('Attach');
   readonly #closing = new AbortController();
-  /** Ledgers of earlier attempts, which know the records that those left in Redis. */
+  /** For each Redis, the ledger of the records that earlier attempts have written there. */
   readonly #ledgers = new Map<string, Ledger>();
   #status = IDLE;
   #running: Promise<void> | undefined;
   /** The next engine, if it can serve detached. */
   #fallback: FallbackEngine | undefined;
-  /** Serialises carries: a slow one must not finish after a later one. */
+  /** Copies run one after another: a slow one must not overwrite a later one. */
   #carrying: Promise<void> = Promise.resolve();
 
   constructor(
@@ -147,7 +148,9 @@ export class Attach implements OnModuleDestroy {
     await this.#handOver(memory, redis, sync, changed, name);
   }
 
-  /** Carries changes until few are left. Each round is shorter than the last, so fewer changes happen during it. */
+  /**
+   * Copies changed records until few are left. Each round is shorter than the last, so fewer records change during it.
+   */
   async #catchUp(memory: MemoryEngine, redis: OpenRedis, sync: Sync, changed: ChangedRecords): Promise<void> {
     for (let round = 0; changed.size > MAX_LAST_CHANGES && round < MAX_ROUNDS; round++) {
       await this.#carry(memory, redis, sync, changed);
@@ -170,7 +173,7 @@ export class Attach implements OnModuleDestroy {
       }
       for (const [tenant, keys] of outcomes) await this.#copyOutcomes(memory, redis, tenant, keys);
     } catch (error) {
-      // These may not have arrived, so they are carried again.
+      // Some of these records may not have been copied, so all are noted again.
       for (const { tenant, kind, ids } of records) for (const id of ids) changed.note(tenant, kind, id);
       for (const [tenant, keys] of outcomes) for (const key of keys) changed.note(tenant, 'outcome', key);
       throw error;
@@ -202,7 +205,7 @@ export class Attach implements OnModuleDestroy {
         await this.#copyBoards(before.engine, redis).catch((error: Error) =>
           this.#logger.warn(`routing statistics could not be copied, starting empty: ${error.message}`),
         );
-        // All calls to the memory engine have ended: the switch waits for them.
+        // The switch has waited for all calls, so the memory engine is idle.
         await before
           .close()
           .catch((error: Error) => this.#logger.warn(`memory engine could not be closed: ${error.message}`));
@@ -252,7 +255,7 @@ export class Attach implements OnModuleDestroy {
     }
   }
 
-  /** Adds the counts of the boards to those in Redis, which other replicas may have moved there before. */
+  /** Adds the counts of the boards to those in Redis, since another replica may have moved its counts there before. */
   async #copyBoards(memory: Engine, redis: OpenRedis): Promise<void> {
     for (const tenant of await memory.moving.listTenants()) {
       const { counts, notices, entries } = await memory.readBoard(tenant, ROUTING_BOARD);

@@ -1,6 +1,6 @@
 import type { RecordKind } from '../engine/moving/moved.js';
 
-/** Records changed since they were last carried over. */
+/** Records that changed since they were last copied. */
 export class ChangedRecords {
   #records = new Map<string, { readonly tenant: string; readonly kind: RecordKind; readonly ids: Set<string> }>();
   #outcomes = new Map<string, Set<string>>();

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../service-error.js';
 
-/** Codes of the service, or any code of a newer service or of a proxy. */
+/** Codes of the service. A newer service or a proxy may send others. */
 export type ProblemCode = ErrorCode | 'UNEXPECTED_ANSWER' | (string & {});
 
 export interface ProblemDocument {

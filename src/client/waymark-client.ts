@@ -44,7 +44,7 @@ export class WaymarkClient {
     return (await this.#json<{ tasks: readonly Task[] }>(call, options)).tasks;
   }
 
-  /** The next tasks of the queue; none when there was none within `waitMs`. */
+  /** The next tasks of the queue. Empty if none arrives within `waitMs`. */
   async claim(queue: string, { claimId, ...body }: Claim, options?: CallOptions): Promise<readonly ClaimedTask[]> {
     const path = `${queuePath(queue)}/claims`;
     const call = { method: 'POST', path, body, headers: { 'claim-id': claimId }, waitMs: body.waitMs ?? 0 } as const;
@@ -62,7 +62,7 @@ export class WaymarkClient {
     return this.#json({ method: 'POST', path, body: message, isKeyed: true }, options);
   }
 
-  /** Events behind `since`; waits up to `waitS` for the next one. Without `since` it returns only `next`, the place to start from. */
+  /** Events after `since`; waits up to `waitS` for the next one. Without `since` it returns only `next`, the place to start from. */
   readEvents(
     filter: EventFilter,
     { since, waitS = 0, ...options }: CallOptions & { readonly since?: string; readonly waitS?: number } = {},

@@ -21,7 +21,9 @@ export interface WorkerOptions {
   readonly onEvent?: (event: WorkerEvent) => void;
 }
 
-/** How work on a task ended. After `unreported`, the service does not know and will deliver the task again. */
+/**
+ * How the work on a task ended. After `unreported`, the service does not know the result and delivers the task again.
+ */
 export type TaskEnd = 'done' | 'failed' | 'released' | 'dropped' | 'unreported';
 
 export interface WorkerEvent {
@@ -33,12 +35,12 @@ export interface WorkerEvent {
 
 const DEFAULTS = { concurrency: 1, leaseMs: 30_000, waitMs: 20_000, graceMs: 5000, onEvent: () => undefined };
 
-/** A result may have taken an hour, so reporting it is retried for long. */
+/** Time to retry the report of a result, which may be the work of an hour. */
 const REPORT_RETRY_MS = 10 * 60_000;
 /** While the worker stops, reports are retried only briefly. */
 const FINAL_REPORT_RETRY_MS = 4000;
 const SINGLE_TRY = { retry: { giveUpAfterMs: 0 }, timeoutMs: 2000 } as const;
-/** Pause after an empty answer that came early, as from a service that shuts down. */
+/** Pause after an empty answer that came before `waitMs`, as from a service that shuts down. */
 const EMPTY_CLAIM_PAUSE_MS = 1000;
 
 const STOPPING = new WorkerStoppedError('The worker is stopping');
@@ -94,7 +96,7 @@ export class Worker {
     if (this.#ending.signal.aborted) return;
     const timer = setTimeout(() => this.#abortRunning(), timeoutMs);
     this.#ending.signal.addEventListener('abort', () => clearTimeout(timer));
-    // At once, so that handlers that fail from now on are released, not failed.
+    // In this turn: a task whose handler fails from now on is then released and not counted as failed.
     if (timeoutMs === 0) this.#abortRunning();
   }
 
@@ -123,7 +125,7 @@ export class Worker {
         return tasks;
       } catch (error) {
         if (signal.aborted) return this.#repeatClaim(claim);
-        // A transient refusal still is contact: retry.
+        // A transient refusal proves that the service is there, so the claim is retried.
         if (!(error instanceof ProblemError) || !isTransient(error)) throw error;
         this.#hasContact = true;
       }

@@ -20,7 +20,7 @@ export class AckPart extends Lease {
 @ExactlyOne('version', 'etag', 'exists')
 export class Expectation {
   @Integer({ min: 1, optional: true, example: 7 }) version?: number;
-  @Text({ optional: true, says: 'must be an ETag as answers carry it' }) etag?: string;
+  @Text({ optional: true, says: 'must be an ETag as in an answer' }) etag?: string;
   @Flag({ optional: true }) exists?: boolean;
 }
 

@@ -1,11 +1,15 @@
 import type { Config } from './config.js';
 import { readConfig } from './read-config.js';
 
-/** Settings with the address of Redis; REDIS_NAMESPACE and REDIS_TLS_… are none. */
+/** Settings that say which Redis is used. REDIS_NAMESPACE and REDIS_TLS_… are not among them. */
 const ADDRESS =
   /^(USE_REDIS|REDIS_ENABLE|REDIS_URL|UPSTASH_REDIS_URL|REDIS_(HOST|PORT|USERNAME|PASSWORD|DB|PROTOCOL|SENTINEL\w*|CLUSTER_NODES|TLS)|UPSTASH_REDIS_REST_\w+)(_FILE)?$/;
 
-/** The settings with another address of Redis, or none. @throws InvalidEnvironmentError */
+/**
+ * The settings of the environment, with `own` in place of its address of Redis. Without an address in `own` there is no
+ * Redis.
+ * @throws InvalidEnvironmentError
+ */
 export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {
   return readConfig({ ...Object.fromEntries(Object.entries(env).filter(([name]) => !ADDRESS.test(name))), ...own });
 }

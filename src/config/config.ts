@@ -11,7 +11,7 @@ export interface TlsConfig {
   readonly servername: string | undefined;
 }
 
-/** A Redis other than a single server with Redis' own protocol. */
+/** Kinds of Redis besides a single server. */
 export type RedisTopology =
   | {
       readonly kind: 'sentinel';
@@ -25,7 +25,7 @@ export type RedisTopology =
 
 /** How to reach Redis. Present exactly when `storage` is 'redis'. */
 export interface RedisConfig {
-  /** Absent for a single server at `host` and `port`. */
+  /** Undefined for a single server at `host` and `port`. */
   readonly topology?: RedisTopology;
   readonly host: string;
   readonly port: number;

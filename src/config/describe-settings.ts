@@ -3,7 +3,7 @@ import type { Kind, Setting } from './setting.js';
 
 const LINE_CHARACTERS = 120;
 
-/** Values that production needs other than the default. */
+/** Settings that production needs, with values other than the default. */
 const PRODUCTION: Readonly<Record<string, string>> = {
   USE_REDIS: 'true',
   HOST: '0.0.0.0',
@@ -23,7 +23,7 @@ file.
 - A duration is \`500ms\`, \`5s\`, \`10m\`, \`24h\` or \`30d\`; a number without a unit is seconds.
 - \`true\`, \`false\` and the words of an enumeration are accepted in any case.
 - A secret may be given as a file: \`REDIS_PASSWORD_FILE=/run/secrets/redis\` instead of \`REDIS_PASSWORD\`.
-- Values that are not allowed stop the start; the message names all of them at once.
+- The service does not start with an invalid value. The message names all invalid values at once.
 - An unknown name that looks like a setting gives a warning in the log at start, with the nearest known name.
 `;
 
@@ -54,7 +54,7 @@ export function environmentExample(): string {
   return `# ${head}\n\n${blocks.join('\n\n')}\n`;
 }
 
-/** How errors and plain text say what is allowed. */
+/** The text without the backticks of Markdown, for errors and plain files. */
 export function withoutBackticks(text: string): string {
   return text.replaceAll('`', '');
 }
@@ -68,7 +68,7 @@ function defaultOf(setting: Setting): string {
   return setting.otherwise ?? (value === undefined || value === '' ? '' : `\`${value}\``);
 }
 
-/** The default as it would be written; undefined where there is none. */
+/** The default as text; undefined if there is none. */
 function shown({ name, is }: Setting): string | undefined {
   const value = new Environment()[name as keyof Environment];
   return value === undefined ? undefined : (is.show?.(value as never) ?? String(value));

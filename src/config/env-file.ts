@@ -3,8 +3,10 @@ import { parseEnv } from 'node:util';
 import { InvalidEnvironmentError } from './invalid-environment.error.js';
 
 /**
- * The environment with the variables of its ENV_FILE, `.env` by default. The environment wins; a missing file adds nothing.
- * The one rule of the service and of the command line. @throws InvalidEnvironmentError
+ * The environment with the variables of its ENV_FILE, `.env` by default. The environment wins; a missing file adds
+ * nothing.
+ * The service and all commands read their settings with this function.
+ * @throws InvalidEnvironmentError
  */
 export function environmentOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const file = env['ENV_FILE'] || '.env';

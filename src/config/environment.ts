@@ -26,7 +26,7 @@ const addresses = matching(
   '`host:port`, several separated by commas',
 );
 
-/** Query names of the listing, and `__proto__`. */
+/** Query parameters of the list, and `__proto__`. */
 const RESERVED = ['limit', 'cursor', 'sort', 'idPrefix', 'updatedAfter', 'updatedBefore', 'include', '__proto__'];
 
 const index = accepted(
@@ -40,7 +40,7 @@ const index = accepted(
       return false;
     }
   },
-  'JSON Pointers separated by commas; their last segments differ, have only letters, digits and `.` `_` `-`, and are no query names of the listing',
+  'JSON Pointers separated by commas; their last segments differ, have only letters, digits and `.` `_` `-`, and are not names of other query parameters of the list',
 );
 
 const origins = matching(
@@ -250,7 +250,7 @@ export class Environment {
   @Setting({ is: socketTimeout, meaning: 'Timeout of a command' })
   REDIS_SOCKET_TIMEOUT = 2 * SECOND;
 
-  @Setting({ is: socketTimeout, aliases: ['REDIS_CONNECTION_TIMEOUT'], meaning: 'Timeout of connecting' })
+  @Setting({ is: socketTimeout, aliases: ['REDIS_CONNECTION_TIMEOUT'], meaning: 'Timeout of a connection attempt' })
   REDIS_SOCKET_CONNECT_TIMEOUT = 5 * SECOND;
 
   @Setting({
@@ -259,7 +259,7 @@ export class Environment {
   })
   REDIS_CONFIRM_TIMEOUT = SECOND;
 
-  @Setting({ is: flag, meaning: 'Serve although Redis may evict live state' })
+  @Setting({ is: flag, meaning: 'Serve even if Redis may evict live state' })
   ALLOW_EVICTION = false;
 
   @Setting({
@@ -282,7 +282,7 @@ export class Environment {
   })
   DETACHED_MAX_BYTES = 256 * MIB;
 
-  @Setting({ is: flag, meaning: 'Circuit breaker: stop asking Redis after repeated failures' })
+  @Setting({ is: flag, meaning: 'Circuit breaker: sends nothing to Redis after repeated failures' })
   CIRCUIT_BREAKER_ENABLED = true;
 
   @Setting({ is: integer(1, 1000), meaning: 'Failed connections in a row that open the breaker' })

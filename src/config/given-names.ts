@@ -3,13 +3,16 @@ import type { EnvironmentProblem } from './invalid-environment.error.js';
 import { SETTINGS } from './environment.js';
 
 export interface GivenSettings {
-  /** By canonical name: aliases are resolved, secrets read from their files. */
+  /** Values by canonical name: aliases are resolved, and secrets are read from their files. */
   readonly values: Readonly<Record<string, string>>;
   /** The alias that was given instead of a canonical name. */
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-/** An empty value is not given (compose files pass unset variables as empty ones); an empty DATA_DIR means in memory. */
+/**
+ * Settings that were given. An empty value counts as not given, because compose files pass unset variables as empty
+ * ones. An empty DATA_DIR means in memory.
+ */
 export function givenSettings(env: NodeJS.ProcessEnv, problems: EnvironmentProblem[]): GivenSettings {
   const values: Record<string, string> = {};
   const aliases = new Map<string, string>();
@@ -39,7 +42,7 @@ function fileValue(env: NodeJS.ProcessEnv, name: string, problems: EnvironmentPr
   }
 }
 
-/** A problem in the names that were given, with secrets masked. */
+/** A problem under the name that was given, with secrets masked. */
 export function asGiven({ name, value, says }: EnvironmentProblem, { aliases }: GivenSettings): EnvironmentProblem {
   const isSecret = SETTINGS.some((one) => one.secret && (one.name === name || one.aliases?.includes(name)));
   return {
@@ -49,7 +52,7 @@ export function asGiven({ name, value, says }: EnvironmentProblem, { aliases }: 
   };
 }
 
-/** Of a URL only user and password are masked. */
+/** Masks a value; in a URL only the user and the password. */
 function masked(value: string): string {
   const [, scheme, address] = /^([a-z]+:\/\/)(?:.*@)?([^@]*)$/.exec(value) ?? [];
   return scheme !== undefined && value.includes('@') ? `${scheme}***@${address}` : '***';

@@ -54,10 +54,10 @@ function namedWays(read: Environment): Way[] {
 }
 
 function topologyOf(read: Environment, says: Says): RedisTopology | undefined {
-  // Upstash gives both addresses of a database; REDIS_PROTOCOL then decides.
-  const passedOver = read.REDIS_PROTOCOL && { redis: 'UPSTASH_REDIS_REST_URL', rest: 'REDIS_URL' }[read.REDIS_PROTOCOL];
+  // Upstash gives two addresses of one database; REDIS_PROTOCOL then decides.
+  const unused = read.REDIS_PROTOCOL && { redis: 'UPSTASH_REDIS_REST_URL', rest: 'REDIS_URL' }[read.REDIS_PROTOCOL];
   const named = namedWays(read);
-  const given = named.filter((name) => name !== passedOver);
+  const given = named.filter((name) => name !== unused);
   // REDIS_URL and REDIS_HOST may be given together if they agree; all others exclude each other.
   const [way, other] = given.filter((name) => name !== 'REDIS_HOST' || !given.includes('REDIS_URL')).toReversed();
   if (way !== undefined && other !== undefined)
@@ -68,7 +68,7 @@ function topologyOf(read: Environment, says: Says): RedisTopology | undefined {
   for (const [owner, names] of Object.entries(WAYS)) {
     for (const name of names as readonly SettingName[]) {
       if (owner !== 'REDIS_HOST' && !named.includes(owner as Way) && valueOf(read, name) !== undefined)
-        says(name, `means nothing without ${owner}`);
+        says(name, `has no effect without ${owner}`);
     }
   }
   if (read.REDIS_PROTOCOL === 'rest' && way !== 'UPSTASH_REDIS_REST_URL')
@@ -77,7 +77,7 @@ function topologyOf(read: Environment, says: Says): RedisTopology | undefined {
   switch (way) {
     case 'REDIS_SENTINELS':
       if (read.REDIS_SENTINEL_MASTER === undefined)
-        says('REDIS_SENTINEL_MASTER', 'is missing: the sentinels know their group by a name, often mymaster');
+        says('REDIS_SENTINEL_MASTER', 'is missing: the name of the group of the sentinels, often mymaster');
       return {
         kind: 'sentinel',
         sentinels: addressesOf(read.REDIS_SENTINELS),
@@ -101,7 +101,7 @@ function topologyOf(read: Environment, says: Says): RedisTopology | undefined {
         says('UPSTASH_REDIS_REST_TOKEN', 'is missing: UPSTASH_REDIS_REST_URL needs one');
       for (const name of ['REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_DB'] as const) {
         if (valueOf(read, name) !== undefined)
-          says(name, 'means nothing with UPSTASH_REDIS_REST_URL, where the token says it all');
+          says(name, 'has no effect with UPSTASH_REDIS_REST_URL; only the token counts');
       }
       return { kind: 'rest', url: read.UPSTASH_REDIS_REST_URL ?? '', token: read.UPSTASH_REDIS_REST_TOKEN ?? '' };
     default:
@@ -153,7 +153,7 @@ function tlsOf(read: Environment, says: Says, url?: ParsedUrl, topology?: RedisT
   if (url !== undefined && read.REDIS_TLS !== undefined && read.REDIS_TLS !== url.tls)
     says('REDIS_TLS', `disagrees with REDIS_URL, which is ${url.tls ? 'rediss://' : 'redis://'}; give it once`);
   if (topology?.kind === 'rest' && read.REDIS_TLS !== undefined)
-    says('REDIS_TLS', 'means nothing with UPSTASH_REDIS_REST_URL, where https:// says it');
+    says('REDIS_TLS', 'has no effect with UPSTASH_REDIS_REST_URL; write https:// in the URL for TLS');
   if (read.REDIS_TLS ?? url?.tls ?? false) {
     return {
       ca: read.REDIS_TLS_CA === undefined ? undefined : pemOf(read.REDIS_TLS_CA, says),
@@ -161,7 +161,7 @@ function tlsOf(read: Environment, says: Says, url?: ParsedUrl, topology?: RedisT
       servername: read.REDIS_TLS_SERVERNAME,
     };
   }
-  const without = 'means nothing without TLS: use a rediss:// URL, or REDIS_TLS=true';
+  const without = 'has no effect without TLS: use a rediss:// URL, or REDIS_TLS=true';
   if (read.REDIS_TLS_CA !== undefined) says('REDIS_TLS_CA', without);
   if (read.REDIS_TLS_SERVERNAME !== undefined) says('REDIS_TLS_SERVERNAME', without);
   if (!read.REDIS_TLS_REJECT_UNAUTHORIZED) says('REDIS_TLS_REJECT_UNAUTHORIZED', without);

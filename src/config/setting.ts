@@ -2,7 +2,10 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsNumber, IsOptional, Matches, Max, Min, MinLength, ValidateBy } from 'class-validator';
 import { durationMs, integerOf, showDuration } from './units.js';
 
-/** How values of a setting are read and checked, and how documents and errors say it: literals in backticks, empty for any text. */
+/**
+ * Reader and check of a setting, and the words for its allowed values in documents and errors: literals in backticks,
+ * empty for any text.
+ */
 export interface Kind {
   readonly checks: readonly PropertyDecorator[];
   readonly allowed: string;
@@ -28,7 +31,7 @@ export interface Setting extends Declaration {
 
 const declared: Setting[] = [];
 
-/** In the order of their declaration; complete once environment.ts is loaded, which exports them. */
+/** All settings in the order of their declaration. Complete once environment.ts is loaded; read the list from there. */
 export const declaredSettings: readonly Setting[] = declared;
 
 /** Declares a setting: the name of the field is the name of the variable, its initialiser the default. */
@@ -84,7 +87,7 @@ function number(parse: (text: string) => number, min: number, max: number): Prop
   return [read(parse), IsNumber({ allowNaN: false }), Min(min), Max(max)];
 }
 
-/** Defaults are values already; only text is read. */
+/** Parses text only: a default is a value already. */
 function read(parse: (text: string) => unknown): PropertyDecorator {
   return Transform(({ value }) => (typeof value === 'string' ? parse(value) : (value as unknown)));
 }

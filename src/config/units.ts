@@ -7,7 +7,7 @@ export function durationMs(text: string): number {
   return amount === undefined ? Number.NaN : Math.round(Number(amount) * (UNITS[unit] as number));
 }
 
-/** In the largest unit that divides it; a single day is `24h`, nothing is `0s`. */
+/** Duration in the largest unit that divides it; a single day is `24h`, nothing is `0s`. */
 export function showDuration(ms: number): string {
   const fits = Object.entries(UNITS).filter(
     ([unit, size]) => ms % size === 0 && ms >= size && (unit !== 'd' || ms > size),

@@ -17,7 +17,7 @@ const REPLACED: Readonly<Record<string, string>> = {
   TOKEN_ENCRYPTION_KEY: 'is not supported; Waymark encrypts nothing at rest',
 };
 
-/** Names that are no settings of the service: of the command line, and of the tests. */
+/** Names that are not settings of the service, but of the command line and of the tests. */
 const OTHERS = [
   'WAYMARK_URL',
   'WAYMARK_API_KEY',
@@ -31,7 +31,7 @@ const OURS = /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|
 const PLATFORM = /_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)/;
 const MAX_TYPOS = 2;
 
-/** A warning for each variable that is not a setting and looks as if it were meant to be one. */
+/** A warning for each variable that is not a setting but looks like one. */
 export function unknownNames(env: NodeJS.ProcessEnv): string[] {
   const known = SETTINGS.flatMap(({ name, aliases = [], secret }) => {
     const names = [name, ...aliases];

@@ -141,7 +141,7 @@ describe('The commands that move state', () => {
     const done = await waymark(['adopt', '--verbose'], { REDIS_URL: url() });
     expect(done.code).toBe(1);
     expect(done.stdout).toContain('Adopted: old-1');
-    expect(done.stdout).toContain('2 adopted, 2 could not be, of 4 keys');
+    expect(done.stdout).toContain('4 keys examined: 2 adopted, 2 failed');
     expect(done.stderr).toContain('broken: its value is not JSON');
     expect(await client.get('document_workflow:old-1')).toBe('{"status":"draft"}');
     const left = await client.pttl('document_workflow:old-1');

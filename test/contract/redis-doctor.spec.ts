@@ -125,7 +125,7 @@ describe('a Redis user without all rights', () => {
   it('without INFO leaves some checks unknown: logged once, and the service serves', async () => {
     const redis = await startAcl([...rightsOf('ns-'), '-info']);
     const { of } = await examined(redis.env);
-    expect(of('eviction')).toMatchObject({ status: 'unknown', says: 'this user may not ask (INFO)' });
+    expect(of('eviction')).toMatchObject({ status: 'unknown', says: 'this user may not run INFO' });
     expect(of('commands').status).toBe('ok');
     const service = await startService(redis.env);
     for (let i = 0; i < 3; i++) expect((await fetch(`${service.url}/health`)).status).toBe(200);

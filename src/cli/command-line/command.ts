@@ -40,7 +40,7 @@ export interface Command {
   readonly help: string;
   /** A command line that works, without `waymark`. */
   readonly example: string;
-  /** The command asks no service, so its help has no --url. */
+  /** The command calls no service, so its help has no --url. */
   readonly isWithoutService?: true;
   /** `data` when absent. */
   readonly use?: Use;

@@ -3,7 +3,7 @@ import type { Terminal } from './command.js';
 import { findCredential } from './credential.js';
 import type { Given } from './given.js';
 
-/** Longer than a restart of the service takes, and short enough at a terminal. */
+/** Time to retry: longer than a restart of the service, short enough for a user who waits. */
 const GIVE_UP_AFTER_MS = 5000;
 
 /** A client of the service at --url; retries are reported on stderr. */

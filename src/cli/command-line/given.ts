@@ -64,7 +64,7 @@ export class Given {
     const text = this.text(name);
     const value = allowed.find((candidate) => candidate === text);
     if (text === undefined || value !== undefined) return value;
-    throw new UsageError(`--${name} ${text}: must be ${allowed.join(', ')}`);
+    throw new UsageError(`--${name} ${text}: must be ${allowed.join(' or ')}`);
   }
 
   /** Milliseconds. @throws UsageError */

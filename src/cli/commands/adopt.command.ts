@@ -41,7 +41,7 @@ is missing from lists until then. May be run at any time, and repeated.
       });
       bar.clear();
       const what = isDryRun ? 'would be adopted' : 'adopted';
-      await terminal.output.line(`${adopted} ${what}, ${failed} could not be, of ${examined} keys`);
+      await terminal.output.line(`${examined} keys examined: ${adopted} ${what}, ${failed} failed`);
       return failed === 0 ? EXIT.ok : EXIT.failed;
     });
   },

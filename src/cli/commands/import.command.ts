@@ -34,7 +34,7 @@ skipped.
     return withPlaces(terminal, [[to, () => openTarget(to, options)]], async ({ moving }) => {
       const { Importer } = await import('../../migration/importer.js');
       const { readLines } = await import('../../migration/read-lines.js');
-      // No limit of states: the target enforces its own.
+      // No limit for the size of states here: the target checks it.
       const importer = new Importer(moving, { onConflict, isDryRun });
       const bytes = from === undefined ? terminal.input : createReadStream(from);
       const report = await importer.take(readLines(bytes, MAX_LINE_BYTES));

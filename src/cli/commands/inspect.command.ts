@@ -46,7 +46,7 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, ready tasks withou
   },
 };
 
-/** Polls until it is stopped or a warning ends it. Outages are waited out. */
+/** Polls until SIGINT, or until a warning ends it. An outage does not end it. */
 async function watch(
   look: () => Promise<Seen>,
   show: (seen: Seen) => Promise<ExitCode>,

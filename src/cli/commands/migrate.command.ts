@@ -9,7 +9,7 @@ import type { OpenPlace, Place } from '../../migration/places.js';
 import { places, tokenFor, withPlaces, type Opening } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
-/** With more skew, leases and times to live end too early or too late. */
+/** Maximum difference of the clocks. Beyond it, leases and times to live end too early or too late. */
 const MAX_SKEW_MS = 2000;
 const PROGRESS_INTERVAL_MS = 1000;
 
@@ -18,7 +18,7 @@ export const migrateCommand: Command = {
   summary: 'Move all state from one store to another',
   usage: 'waymark migrate --from <place> --to <place> [--dry-run] [--on-conflict skip|newer|fail]',
   help: `Copies workflows with their history, tasks and queues, unchanged: ids, versions and ETags, times, time to live, leases and
-order. The source is only read and may be in use: later writes are carried over before the end, and all records are then
+order. The source is only read, and may be in use: writes during the run are copied too. At the end all records are
 compared by digest. A run that was stopped continues when it is started again.
 
   --from, --to <place>   data directory, http://<service>, redis://<host>, or a file that ends in .ndjson. A directory may be
@@ -192,7 +192,7 @@ class Report {
       if (kept > 0) this.#line(`${kept} kept as they are in the target (--on-conflict)`);
       if (conflict > 0) this.#line(`${conflict} conflicts: the target keeps another record under the id`);
       if (expired > 0) this.#line(`${expired} expired during the copy`);
-      if (!isDryRun) this.#line(`${caughtUp} later changes carried over, ${verified} digests compared`);
+      if (!isDryRun) this.#line(`${caughtUp} later changes copied, ${verified} digests compared`);
       for (const name of different.slice(0, 20)) this.#line(`different: ${name}`);
       if (isDryRun) this.#line('Dry run: nothing was changed');
       else this.#line(isComplete ? 'Migration complete!' : 'Migration is not complete');
@@ -205,7 +205,7 @@ class Report {
     if (this.#isJson) this.#line(JSON.stringify(event));
   }
 
-  /** Keeps the order without delaying the copy. A closed stdout is noticed at the end. */
+  /** Prints lines in order; the copy does not wait for them. A closed stdout is noticed at the end. */
   #line(text: string): void {
     this.#bar.clear();
     this.#output = this.#output.then(() => this.terminal.output.line(text));

@@ -22,8 +22,8 @@ export const produceCommand: Command = {
   --priority <0-9>       0 goes first; default: 5
   --delay <duration>     time before the tasks are ready: 500ms, 30s, 5m, 24h
   --workflow <id>        workflow that the tasks belong to
-  --dedupe-key <key>     prints the task with this key of the last 24 h, if there is one, with "duplicate":true, instead of
-                         creating another`,
+  --dedupe-key <key>     if the queue got a task with this key in the last 24 h, prints that task with "duplicate":true and
+                         creates none`,
   example: `produce --topic orders --payload '{"order":17}'`,
   texts: ['topic', 'payload', 'count', 'priority', 'delay', 'workflow', 'dedupe-key'],
 

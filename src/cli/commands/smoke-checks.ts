@@ -34,14 +34,14 @@ export const SMOKE_CHECKS: readonly SmokeCheck[] = [
         const race = [1, 2, 3].map((state) => client.putWorkflow(id, state, { ifMatch: etag }).catch(refusal));
         const codes = (await Promise.all(race)).map((outcome) => (typeof outcome === 'string' ? outcome : 'won'));
         const isExpected = codes.toSorted().join() === 'VERSION_CONFLICT,VERSION_CONFLICT,won';
-        demand(isExpected, `three writers over one version ended as ${codes.join(', ')}`);
+        demand(isExpected, `the results of three writers of one version are ${codes.join(', ')}`);
       }),
   },
   {
     name: 'TTL',
     run: (client) =>
       withWorkflow(client, async (id) => {
-        await client.putWorkflow(id, 'soon gone', { ttlSeconds: 1 });
+        await client.putWorkflow(id, 'expires soon', { ttlSeconds: 1 });
         await client.getWorkflow(id);
         const end = Date.now() + TTL_TIMEOUT_MS;
         while (!(await isGone(() => client.getWorkflow(id)))) {
@@ -64,10 +64,10 @@ async function workOnTask(client: WaymarkClient): Promise<void> {
     await client.heartbeat(task, 10_000);
     const foreign = { id, leaseToken: `not-${task.leaseToken}` };
     const answer = await client.complete(foreign, null).catch((error: unknown) => error);
-    demand(answer instanceof LeaseLostError, 'a lease token that was never given out was taken');
+    demand(answer instanceof LeaseLostError, 'an invented lease token was accepted');
     const { status } = await client.fail(task, { code: 'SMOKE', message: 'as planned', retryable: false });
     isDead = status === 'dead';
-    demand(isDead, `a failure for good left the task ${status}`);
+    demand(isDead, `a final failure left the task ${status}`);
   } finally {
     if (isDead) await client.purgeDead(QUEUE, { ids: [id] });
     else await client.cancel(id, { force: true }).catch(() => undefined);

@@ -11,7 +11,7 @@ export const smokeCommand: Command = {
 
   PING   the service answers
   WRITE  a state is read back as it was written
-  CAS    of several writers over one version exactly one wins
+  CAS    of several writers of one version, exactly one succeeds
   TTL    a workflow expires
   QUEUE  a task is delivered, its lease is guarded, and it can be removed
 

@@ -11,12 +11,12 @@ export const watchCommand: Command = {
   name: 'watch',
   summary: 'Follow events',
   usage: 'waymark watch [--workflow <id> | --channel <name>] [--type <type>] [--json]',
-  help: `Prints an event per line until SIGINT. After an outage it continues behind the last one.
+  help: `Prints an event per line until SIGINT. After an outage it continues after the last one.
 
   --workflow <id>        events of this workflow and its tasks
   --id-prefix <text>     events of workflows whose id begins with this
   --channel <name>       messages of this channel
-  --type <type>          events of this type, or of all that begin alike: 'workflow.*'
+  --type <type>          events of this type; 'workflow.*' is every type that begins with workflow.
   --since <id>           events after this one; 0: all that are kept; default: from now on
   --count <n>            end after this many
   --json                 print events as the service sends them`,
@@ -46,7 +46,7 @@ export const watchCommand: Command = {
   },
 };
 
-/** Runs until it is stopped or `show` returns true. A refused first request ends it; later outages are waited out. */
+/** Runs until SIGINT, or until `show` returns true. A refused first request ends it; later outages do not. */
 async function follow(
   client: WaymarkClient,
   filter: EventFilter,

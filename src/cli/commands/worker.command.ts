@@ -22,8 +22,8 @@ export const workerCommand: Command = {
                          WAYMARK_TASK_ID, WAYMARK_QUEUE, WAYMARK_ATTEMPT, WAYMARK_MAX_ATTEMPTS, WAYMARK_WORKFLOW_ID (if the
                          task has one), WAYMARK_LEASE_TOKEN and WAYMARK_URL
   --lease <duration>     lease of a task without a heartbeat, 1s to 1h; default: 30s
-  --stop-timeout <duration>  time that running tasks have after SIGTERM or SIGINT, when no more are claimed; the rest is
-                         then released; default: 20s. A second signal releases at once`,
+  --stop-timeout <duration>  after SIGTERM or SIGINT, time for running tasks to finish; tasks that are not finished then
+                         are released; default: 20s. A second signal releases them at once`,
   example: 'worker --topic orders --concurrency 4 --exec ./handle-order.sh',
   texts: ['topic', 'consumer', 'concurrency', 'exec', 'lease', 'stop-timeout'],
 
