@@ -90,7 +90,7 @@ export function durabilityOf(states: readonly ServerState[]): string {
 }
 
 function durabilityOfOne({ info, config }: ServerState): { rank: number; says: string } {
-  if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: this user may not run INFO and CONFIG' };
+  if (info['aof_enabled'] === undefined) return { rank: 2, says: 'unknown: INFO and CONFIG are not allowed' };
   if (info['aof_enabled'] === '1') return DURABILITY_OF_FSYNC[config['appendfsync'] ?? ''] ?? UNKNOWN_FSYNC;
   return config['save'] === ''
     ? { rank: 0, says: 'nothing is kept over a crash' }
