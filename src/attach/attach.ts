@@ -12,6 +12,7 @@ import { StoreObserver } from '../engine/store-observer.js';
 import { FallbackEngine } from '../engine/detached/fallback-engine.js';
 import type { Engine, ListPosition } from '../engine/engine.js';
 import type { WorkflowRecord } from '../engine/records/workflow-meta.js';
+import { isHiddenTenant } from '../engine/profile.js';
 import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-switch.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { Ledger } from '../migration/ledger.js';
@@ -239,7 +240,8 @@ export class Attach implements OnModuleDestroy {
   /** Fills the held copies with the newest workflows, in case Redis becomes unreachable right after the move. */
   async #seedHeldCopies(memory: MemoryEngine): Promise<void> {
     let bytesLeft = this.config.detached.cacheBytes;
-    for (const tenant of this.#fallback === undefined ? [] : await memory.moving.listTenants()) {
+    const tenants = this.#fallback === undefined ? [] : await memory.moving.listTenants();
+    for (const tenant of tenants.filter((name) => !isHiddenTenant(name))) {
       const newest: WorkflowRecord[] = [];
       let after: ListPosition | undefined;
       do {

@@ -6,6 +6,7 @@ import { describeDeletes } from './cases/deletes.js';
 import { describeExpectations } from './cases/expectations.js';
 import { describeFeed } from './cases/feed.js';
 import { describeFilters } from './cases/filters.js';
+import { describeHiddenTenants } from './cases/hidden-tenants.js';
 import { describeHistory } from './cases/history.js';
 import { describeListing } from './cases/listing.js';
 import { describeMoving } from './cases/moving.js';
@@ -65,6 +66,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeListing(fixture);
     describeFilters(fixture);
     describeTenants(fixture);
+    describeHiddenTenants(fixture);
     describeChanges(fixture);
     describeSweeping(fixture);
     describeBoards(fixture);

@@ -3,11 +3,12 @@ import { withTimeout } from '../with-timeout.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
 import type { Confirmation, Engine, EngineOptions, StorageReport, Topic } from '../engine.js';
-import { NotHeldError, OutcomeUnknownError, StoreAwayError } from '../errors.js';
+import { NotHeldError, OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
 import { Listeners } from '../memory/feed/listeners.js';
 import type { Moving } from '../moving/moving.js';
+import { isHiddenTenant } from '../profile.js';
 import type { WorkflowRecord } from '../records/workflow-meta.js';
 import type { TaskQueues } from '../task-queues.js';
 import type { WorkflowIndex } from '../workflow-index.js';
@@ -52,7 +53,7 @@ export interface FallbackParts {
 
 /**
  * Uses the store while it is reachable, else the held workflows. Detaches when a call finds no connection or gets no answer. Attaches
- * when the store answers and all entries are drained. See docs/detached.md.
+ * when the store answers and all entries are drained. Hidden tenants are never served detached. See docs/detached.md.
  */
 export class FallbackEngine extends ForwardedEngine {
   readonly tasks: TaskQueues;
@@ -65,6 +66,8 @@ export class FallbackEngine extends ForwardedEngine {
   readonly #listeners = new Listeners();
   readonly #waiting = new Set<() => void>();
   #mode: Mode = 'detached';
+  /** The store has passed the check since it was reached, so it may be used while entries are still drained. */
+  #isStoreFit = false;
   #isClosed = false;
   #watching: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -132,6 +135,7 @@ export class FallbackEngine extends ForwardedEngine {
 
   /** Takes over copies of the previous engine, most recently seen last. */
   hold(tenant: string, records: readonly WorkflowRecord[]): void {
+    if (isHiddenTenant(tenant)) return;
     for (const record of records) this.#copies.keep(tenant, record);
   }
 
@@ -154,6 +158,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.find(tenant, id));
     return this.#either(
       async () => {
         const record = await this.#parts.store.find(tenant, id);
@@ -166,6 +171,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findMany(tenant, ids));
     return this.#either(
       async () => {
         const records = await this.#parts.store.findMany(tenant, ids);
@@ -180,6 +186,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
+    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.commit(tenant, commit));
     // Wait for the end of the drain. After the timeout, the write is journaled.
     if (this.#mode === 'recovering') await this.#drainEnded();
     return this.#either(
@@ -197,6 +204,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
+    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findOutcome(tenant, key, fingerprint));
     return this.#either(
       () => this.#parts.store.findOutcome(tenant, key, fingerprint),
       () => this.#detached.findOutcome(tenant, key, fingerprint),
@@ -252,9 +260,8 @@ export class FallbackEngine extends ForwardedEngine {
     try {
       return await attached();
     } catch (error) {
-      if (error instanceof OutcomeUnknownError) this.#leave();
+      this.#leaveIfAway(error);
       if (!(error instanceof StoreAwayError)) throw error;
-      this.#leave();
       return detached();
     }
   }
@@ -269,6 +276,20 @@ export class FallbackEngine extends ForwardedEngine {
     });
   }
 
+  /**
+   * For hidden tenants. A copy could be a key that was revoked meanwhile, and a write would be decided by the drain.
+   * @throws StoreUnavailableError
+   */
+  async #onlyStore<T>(run: (store: StoreEngine) => Promise<T>): Promise<T> {
+    if (!this.#isStoreFit) throw new StoreUnavailableError();
+    try {
+      return await run(this.#parts.store);
+    } catch (error) {
+      this.#leaveIfAway(error);
+      throw error;
+    }
+  }
+
   /** Keeps copies of written workflows for an outage. */
   #remember(tenant: string, { puts = [], deletes = [] }: Commit, { workflows }: Outcome): void {
     workflows.forEach(({ created: _created, state, ...meta }, i) => {
@@ -277,6 +298,10 @@ export class FallbackEngine extends ForwardedEngine {
       else this.#copies.keep(tenant, { ...meta, state: text });
     });
     for (const { id } of deletes) this.#copies.forget(tenant, id);
+  }
+
+  #leaveIfAway(error: unknown): void {
+    if (error instanceof OutcomeUnknownError || error instanceof StoreAwayError) this.#leave();
   }
 
   #leave(): void {
@@ -329,6 +354,7 @@ export class FallbackEngine extends ForwardedEngine {
   async #recover(): Promise<boolean> {
     const { store, check } = this.#parts;
     await check?.();
+    this.#isStoreFit = true;
     const epoch = await store.storeEpoch();
     const { epoch: before } = this.#detached;
     const hasLostData = before !== undefined && epoch !== undefined && before !== epoch;
@@ -362,6 +388,7 @@ export class FallbackEngine extends ForwardedEngine {
   #become(mode: Mode): void {
     const before = this.#mode;
     this.#mode = mode;
+    if (mode !== 'attached') this.#isStoreFit = false;
     this.#observer.mode(mode);
     if (mode !== 'recovering') for (const go of this.#waiting) go();
     if (mode === 'attached') {

@@ -1,8 +1,9 @@
 import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Once } from '../commit.js';
-import type { EngineObserver, FeedOptions } from '../engine.js';
+import type { EngineObserver } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
+import type { Profiles } from '../profile.js';
 import { GroupCommit } from './journal/group-commit.js';
 import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal-error.js';
@@ -36,9 +37,9 @@ export class MemoryCore {
   constructor(
     readonly clock: Clock,
     readonly journal: Journal | undefined,
-    feedOptions?: FeedOptions,
+    profiles: Profiles,
   ) {
-    this.tenants = new Tenants(journal?.epoch ?? newEpoch(), feedOptions);
+    this.tenants = new Tenants(journal?.epoch ?? newEpoch(), profiles);
     this.#group = journal && new GroupCommit(journal);
   }
 

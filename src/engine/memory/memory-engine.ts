@@ -20,6 +20,7 @@ import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
 import { pickMeta, recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { MemoryBuckets } from './buckets.js';
 import { liveAt, versionOf, type Entry } from './workflows/entry.js';
@@ -58,7 +59,7 @@ export class MemoryEngine extends Engine {
   readonly tasks: MemoryTasks;
   readonly moving: MemoryMoving;
   readonly #core: MemoryCore;
-  readonly #index: WorkflowIndex;
+  readonly #profiles: Profiles;
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
   readonly #buckets = new MemoryBuckets();
@@ -66,12 +67,12 @@ export class MemoryEngine extends Engine {
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
-    this.#core = new MemoryCore(clock, journal, options.feed);
-    this.#index = index;
+    this.#profiles = new Profiles(options, index);
+    this.#core = new MemoryCore(clock, journal, this.#profiles);
     this.#observer = observer;
-    this.#planner = new CommitPlanner(options, index, this.#core.tenants.texts);
+    this.#planner = new CommitPlanner(options, this.#profiles, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
-    this.moving = new MemoryMoving(this.#core, options, index);
+    this.moving = new MemoryMoving(this.#core, options, this.#profiles);
     this.#sweepTimer = new SweepTimer({
       sweep: async () => (await this.#sweep()).isMore,
       dueInMs: () => this.#nextEndMs() - clock(),
@@ -88,7 +89,7 @@ export class MemoryEngine extends Engine {
   /** Restores from the journal without starting the sweep timer. */
   restore(): void {
     const { journal, tenants } = this.#core;
-    if (journal !== undefined) restoreFrom(journal, this.#index, tenants);
+    if (journal !== undefined) restoreFrom(journal, this.#profiles, tenants);
   }
 
   async close(): Promise<void> {
@@ -176,7 +177,7 @@ export class MemoryEngine extends Engine {
       const outcome = await observed(this.#observer, 'commit', () =>
         this.#core.change(
           tenant,
-          (transaction) => this.#make(transaction, commit),
+          (transaction) => this.#make(tenant, transaction, commit),
           (data, now) => {
             const known = data.outcomes.findOnce(once, now);
             return known && this.#replayed(data, replayOf(known));
@@ -242,13 +243,13 @@ export class MemoryEngine extends Engine {
   }
 
   /** Runs all checks, then all changes. */
-  #make(transaction: Transaction, commit: Commit): Outcome {
+  #make(tenant: string, transaction: Transaction, commit: Commit): Outcome {
     const { once, ack, enqueue = [], publish = [], cancelTasksOf = [], claim, board } = commit;
     const { data, now } = transaction;
     const work = this.tasks.work(transaction);
     this.#planner.demandSizes(commit);
     const acked = ack && work.demandLease(ack.taskId, ack.token, { part: 'ack', index: 0 });
-    const { changes, written } = this.#planner.plan(data, commit, { now, commit: transaction.number });
+    const { changes, written } = this.#planner.plan(tenant, data, commit, { now, commit: transaction.number });
     for (const conflict of commit.resolves ?? []) throw new ConflictNotFoundError(conflict);
     for (const id of cancelTasksOf) work.demandCancellable(id);
     work.demandCapacity(enqueue, acked);

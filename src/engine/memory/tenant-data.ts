@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Board } from '../board.js';
-import type { FeedOptions } from '../engine.js';
+import type { Profiles } from '../profile.js';
 import { WorkflowCollection } from './workflows/workflow-collection.js';
 import { MemoryFeed } from './feed/memory-feed.js';
 import { Outcomes } from './commits/outcomes.js';
@@ -24,7 +24,7 @@ export class Tenants {
   constructor(
     /** Epoch of the feeds; kept in the journal, like the events. */
     private readonly epoch: string,
-    private readonly feedOptions?: FeedOptions,
+    private readonly profiles: Profiles,
   ) {}
 
   get(name: string): TenantData {
@@ -34,7 +34,7 @@ export class Tenants {
         workflows: new WorkflowCollection(this.texts),
         tasks: new TaskCollection(this.texts),
         outcomes: new Outcomes(),
-        feed: new MemoryFeed(epochOf(this.epoch, name), this.feedOptions),
+        feed: new MemoryFeed(epochOf(this.epoch, name), this.profiles.of(name).feed),
         boards: new Map(),
       };
       this.#tenants.set(name, data);

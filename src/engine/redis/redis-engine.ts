@@ -7,6 +7,7 @@ import { Engine, silentObserver, type Confirmation, type EngineObserver, type En
 import type { Filter, ListQuery, StorageReport, Topic } from '../engine.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
+import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
 import { takeTokens } from './buckets.js';
@@ -72,10 +73,11 @@ export class RedisEngine extends Engine {
     this.#confirmer = new Confirmer(connections);
     this.#clock = clock;
     this.#observer = observer;
-    this.#context = { namespace, options, now: clock === undefined ? () => '' : () => String(clock()) };
+    const profiles = new Profiles(options, index);
+    this.#context = { namespace, options, profiles, now: clock === undefined ? () => '' : () => String(clock()) };
     this.#reader = new ScriptReader(connections, this.#context, observer);
-    this.#workflows = new RedisWorkflows(this.#reader, index, observer);
-    this.#feed = new RedisFeed(this.#reader, options);
+    this.#workflows = new RedisWorkflows(this.#reader, profiles, observer);
+    this.#feed = new RedisFeed(this.#reader, profiles);
     this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed, () => {
       if (!connections.canSubscribe) this.#listeners.notifyAll();
     });
@@ -88,7 +90,6 @@ export class RedisEngine extends Engine {
     this.moving = new RedisMoving({
       reader: this.#reader,
       context: this.#context,
-      index,
       workflows: this.#workflows,
       feed: this.#feed,
       tasks,
@@ -98,7 +99,7 @@ export class RedisEngine extends Engine {
       workflows: this.#workflows,
       findOutcome: (tenant, { key, fingerprint }) => this.findOutcome(tenant, key, fingerprint),
       options,
-      index,
+      profiles,
       observer,
       clock,
     });

@@ -3,7 +3,7 @@ import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
 import { asPart } from '../../errors.js';
 import { demand } from '../../expectation.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
+import type { Profile, Profiles } from '../../profile.js';
 import { historyAfter, NO_HISTORY, type Entry } from '../workflows/entry.js';
 import { HotDocuments } from '../workflows/hot-documents.js';
 import type { TenantData } from '../tenant-data.js';
@@ -30,8 +30,9 @@ export interface WrittenWorkflow {
   readonly state?: string;
 }
 
-/** Time of a commit, and its number among the commits of the engine. */
+/** Profile of the tenant, time of a commit, and its number among the commits of the engine. */
 export interface Moment {
+  readonly profile: Profile;
   readonly now: number;
   readonly commit: number;
 }
@@ -42,12 +43,13 @@ export class CommitPlanner {
 
   constructor(
     private readonly options: EngineOptions,
-    private readonly index: WorkflowIndex,
+    private readonly profiles: Profiles,
     private readonly texts: TextStore,
   ) {}
 
   /** @throws the refusals of `Engine.commit` */
-  plan({ workflows }: TenantData, commit: Commit, moment: Moment): WorkflowPlan {
+  plan(tenant: string, { workflows }: TenantData, commit: Commit, at: Omit<Moment, 'profile'>): WorkflowPlan {
+    const moment = { ...at, profile: this.profiles.of(tenant) };
     const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
     const live = (id: string) => workflows.find(id, now);
@@ -78,8 +80,9 @@ export class CommitPlanner {
     checkSizes(puts, this.options.maxStateBytes);
   }
 
-  #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, { now, commit }: Moment): Entry {
-    const { deadlineMs, ttlMs } = this.#life(ttl, old, now);
+  #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, moment: Moment): Entry {
+    const { profile, now, commit } = moment;
+    const { deadlineMs, ttlMs } = lifeOf(ttl, old, moment);
     return {
       id,
       incarnation: old?.incarnation ?? incarnation,
@@ -94,31 +97,28 @@ export class CommitPlanner {
       index,
       isTouched: false,
       commit,
-      history: old === undefined ? NO_HISTORY : historyAfter(old, this.options),
+      history: old === undefined ? NO_HISTORY : historyAfter(old, profile),
     };
   }
 
   #patch(patch: Patch, old: Entry, moment: Moment): { next: Entry; state: string } {
     const { id, edit, ttl } = patch;
     const { document, changed } = edit.apply(this.#documents.take(old), new Date(moment.now));
-    const { state, index } = resultOf(document, this.index, this.options.maxStateBytes);
+    const { state, index } = resultOf(document, moment.profile.index, this.options.maxStateBytes);
     const about = aboutPatch(patch, changed);
     const next = this.#put({ id, incarnation: old.incarnation, state, index, ttl, about }, old, moment);
     this.#documents.keep(next, document);
     return { next, state };
   }
 
-  #touch({ ttl }: Touch, old: Entry, { now, commit }: Moment): Entry {
-    return { ...old, ...this.#life(ttl, old, now), isTouched: true, commit };
+  #touch({ ttl }: Touch, old: Entry, moment: Moment): Entry {
+    return { ...old, ...lifeOf(ttl, old, moment), isTouched: true, commit: moment.commit };
   }
+}
 
-  /** Deadline without regard to open tasks; `TaskWork` removes it while there are any. */
-  #life(ttl: Ttl, old: Entry | undefined, now: number): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
-    if (ttl === null) return { deadlineMs: null, ttlMs: null };
-    if (ttl !== 'keep') return { deadlineMs: now + ttl, ttlMs: ttl };
-    const { defaultTtlMs } = this.options;
-    return old === undefined
-      ? { deadlineMs: now + defaultTtlMs, ttlMs: defaultTtlMs }
-      : { deadlineMs: old.deadlineMs, ttlMs: old.ttlMs };
-  }
+/** Deadline without regard to open tasks; `TaskWork` removes it while there are any. */
+function lifeOf(ttl: Ttl, old: Entry | undefined, { now, profile }: Moment): Pick<Entry, 'deadlineMs' | 'ttlMs'> {
+  if (ttl === 'keep' && old !== undefined) return { deadlineMs: old.deadlineMs, ttlMs: old.ttlMs };
+  const ttlMs = ttl === 'keep' ? profile.defaultTtlMs : ttl;
+  return { deadlineMs: ttlMs === null ? null : now + ttlMs, ttlMs };
 }

@@ -1,3 +1,4 @@
+import type { Profiles } from '../../profile.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
 import { withState, type StoredMeta } from '../../records/workflow-meta.js';
@@ -9,6 +10,7 @@ import type { TenantData, Tenants } from '../tenant-data.js';
 import type { StoredText } from './text-store.js';
 
 interface RestoredWorkflow {
+  readonly tenant: string;
   readonly data: TenantData;
   readonly meta: StoredMeta;
   readonly versions: Earlier[];
@@ -24,7 +26,7 @@ interface RestoredTask {
  * Fills empty collections from a journal. Expired workflows are restored too: the sweep then removes their records.
  * Index values are computed again, because the indexed fields may have changed.
  */
-export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Tenants): void {
+export function restoreFrom(journal: Journal, profiles: Profiles, tenants: Tenants): void {
   const { texts } = tenants;
   const workflows = new Map<string, RestoredWorkflow>();
   const tasks = new Map<string, RestoredTask>();
@@ -33,7 +35,12 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
     const data = tenants.get(record.tenant);
     switch (record.kind) {
       case 'workflow':
-        workflows.set(tenantKey(record.tenant, record.id), { data, meta: record.value, versions: [] });
+        workflows.set(tenantKey(record.tenant, record.id), {
+          tenant: record.tenant,
+          data,
+          meta: record.value,
+          versions: [],
+        });
         break;
       case 'version':
         workflows
@@ -67,8 +74,8 @@ export function restoreFrom(journal: Journal, index: WorkflowIndex, tenants: Ten
         data.boards.set(record.name, record.value);
     }
   }
-  for (const { data, meta, versions } of workflows.values()) {
-    data.workflows.replace(meta.id, undefined, entryOf(meta, versions, index));
+  for (const { tenant, data, meta, versions } of workflows.values()) {
+    data.workflows.replace(meta.id, undefined, entryOf(meta, versions, profiles.of(tenant).index));
   }
   for (const restored of tasks.values()) restoreTask(restored);
 }

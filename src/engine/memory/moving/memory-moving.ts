@@ -11,7 +11,7 @@ import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '..
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { isOpen, sequenceOf } from '../../task.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
+import type { Profiles } from '../../profile.js';
 import { NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
 import { movedTask, movedWorkflow } from './moved-records.js';
@@ -28,7 +28,7 @@ export class MemoryMoving extends Moving {
   constructor(
     private readonly core: MemoryCore,
     private readonly options: EngineOptions,
-    private readonly index: WorkflowIndex,
+    private readonly profiles: Profiles,
   ) {
     super();
   }
@@ -87,7 +87,7 @@ export class MemoryMoving extends Moving {
     return this.core.change(tenant, (transaction): Arrived => {
       switch (record.kind) {
         case 'workflow':
-          return this.#putWorkflow(transaction, record, options);
+          return this.#putWorkflow(tenant, transaction, record, options);
         case 'task':
           return this.#putTask(transaction, record, options);
         case 'queue':
@@ -134,7 +134,7 @@ export class MemoryMoving extends Moving {
     }
   }
 
-  #putWorkflow(transaction: Transaction, record: MovedWorkflow, options: ArrivalOptions): Arrived {
+  #putWorkflow(tenant: string, transaction: Transaction, record: MovedWorkflow, options: ArrivalOptions): Arrived {
     const { data, now, number } = transaction;
     const { id } = record;
     const old = data.workflows.find(id, now);
@@ -147,7 +147,7 @@ export class MemoryMoving extends Moving {
       ttlMs,
       about,
       state: texts.add(state),
-      index: this.index.ofState(state),
+      index: this.profiles.of(tenant).index.ofState(state),
       isTouched: false,
       commit: number,
       history: history.length === 0 ? NO_HISTORY : history.map((one) => withState(one, texts.add(one.state))),

@@ -6,7 +6,7 @@ import {
   type VersionRecord,
   type WholeVersion,
 } from '../../records/workflow-meta.js';
-import type { EngineOptions } from '../../engine.js';
+import type { Profile } from '../../profile.js';
 import type { StoredText } from '../journal/text-store.js';
 
 /** A complete version. */
@@ -27,7 +27,7 @@ export interface Entry extends StoredMeta, Earlier {
 export const NO_HISTORY: readonly never[] = [];
 
 /** History of the version after `entry`: `entry` itself first, within the limits of count and bytes. */
-export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: EngineOptions): readonly Earlier[] {
+export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: Profile): readonly Earlier[] {
   const kept: Earlier[] = [];
   let total = 0;
   for (const earlier of [withState(entry, entry.state), ...entry.history]) {

@@ -6,7 +6,7 @@ import { asPart, IdempotencyMismatchError, StoreUnavailableError, VersionConflic
 import { demand } from '../../expectation.js';
 import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import { tenantKey } from '../../tenant-key.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
+import type { Profiles } from '../../profile.js';
 import { applyPatch, patchedPut, type PatchedVersion, type Plan } from './plan-commit.js';
 import { jitter, tooManyWriters } from './retry.js';
 import type { Verdict } from './verdict.js';
@@ -58,7 +58,7 @@ export interface EditQueueParts {
   readonly find: (tenant: string, id: string) => Promise<WorkflowRecord | undefined>;
   readonly findOutcome: (tenant: string, once: Once) => Promise<Outcome | undefined>;
   readonly options: EngineOptions;
-  readonly index: WorkflowIndex;
+  readonly profiles: Profiles;
   readonly observer: EngineObserver;
   readonly clock: Clock;
 }
@@ -117,7 +117,7 @@ export class EditQueue {
         for (const edit of edits) await this.#refuse(tenant, edit, refusalWithout(edit));
         return undefined;
       }
-      const attempt = this.#apply(edits, base);
+      const attempt = this.#apply(tenant, edits, base);
       if (attempt.applied.length === 0) {
         if (base.isCertain) return this.#end(tenant, attempt, base, [], queue);
         base = await this.#read(tenant, id);
@@ -144,7 +144,9 @@ export class EditQueue {
   }
 
   /** Applies the edits in order, each to the result of the previous one. No side effects. */
-  #apply(edits: readonly Waiting[], base: Base): Attempt {
+  #apply(tenant: string, edits: readonly Waiting[], base: Base): Attempt {
+    const { profiles, options } = this.parts;
+    const limits = { index: profiles.of(tenant).index, options };
     const at = new Date(this.parts.clock());
     const applied: Applied[] = [];
     const refused: Refused[] = [];
@@ -161,7 +163,7 @@ export class EditQueue {
       try {
         const version = base.record.version + applied.length;
         demand('patches', 0, { id, ...(expect && { expect }) }, { ...base.record, version });
-        const made = asPart('patches', 0, () => applyPatch(edit.patch, document, at, this.parts));
+        const made = asPart('patches', 0, () => applyPatch(edit.patch, document, at, limits));
         applied.push({ edit, ...made.version });
         document = made.document;
         characters += made.version.state.length;

@@ -88,13 +88,17 @@ export class RedisCommits {
       tenant,
       patches.map(({ id }) => id),
     );
-    return patches.map((patch, i) => asPart('patches', i, () => this.#applyPatch(patch, i, records[i], at)));
+    return patches.map((patch, i) => asPart('patches', i, () => this.#applyPatch(tenant, patch, i, records[i], at)));
   }
 
-  #applyPatch(patch: Patch, at: number, record: WorkflowRecord | undefined, time: Date): PlannedPut {
+  #applyPatch(tenant: string, patch: Patch, at: number, record: WorkflowRecord | undefined, time: Date): PlannedPut {
+    const { profiles, options } = this.parts;
     demand('patches', at, patch, record);
     const current = record as WorkflowRecord;
-    const { version } = applyPatch(patch, parseDocument(current.state), time, this.parts);
+    const { version } = applyPatch(patch, parseDocument(current.state), time, {
+      index: profiles.of(tenant).index,
+      options,
+    });
     return patchedPut(current, [version], { at, mustExist: true });
   }
 

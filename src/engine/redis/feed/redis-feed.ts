@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { DEFAULT_FEED, type EngineOptions, type FeedEvent } from '../../engine.js';
+import type { FeedEvent } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import { eventIdOf, placeOf } from '../../event-id.js';
+import type { Profiles } from '../../profile.js';
 import { feedKey } from '../keys.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
@@ -16,7 +17,7 @@ const STARTED = 'feed.started';
 export class RedisFeed {
   constructor(
     private readonly reader: ScriptReader,
-    private readonly options: Pick<EngineOptions, 'feed'>,
+    private readonly profiles: Profiles,
   ) {}
 
   /** @throws FeedTrimmedError @throws FeedResetError */
@@ -38,7 +39,7 @@ export class RedisFeed {
 
   /** Removes events past their retention. */
   async trim(tenant: string): Promise<void> {
-    const { maxAgeMs } = this.options.feed ?? DEFAULT_FEED;
+    const { maxAgeMs } = this.profiles.of(tenant).feed;
     await this.reader.run(trimScript, 'trim-feed', tenant, [String(maxAgeMs)], [''], feedKey);
   }
 

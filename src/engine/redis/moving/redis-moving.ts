@@ -6,7 +6,6 @@ import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '..
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { stampOf } from '../../moving/stamp.js';
 import type { MovedOutcome } from '../../kept.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import { tenantsKey } from '../keys.js';
@@ -39,7 +38,6 @@ const MAX_ROUNDS = 50;
 export interface RedisMovingParts {
   readonly reader: ScriptReader;
   readonly context: ScriptContext;
-  readonly index: WorkflowIndex;
   readonly workflows: RedisWorkflows;
   readonly feed: RedisFeed;
   readonly tasks: RedisTasks;
@@ -237,7 +235,7 @@ export class RedisMoving extends Moving {
       deadline: deadlineMs ?? false,
       ttl: ttlMs ?? false,
       about: JSON.stringify(about),
-      index: entriesOf(this.parts.index.ofState(state)),
+      index: entriesOf(this.parts.context.profiles.of(tenant).index.ofState(state)),
       stamp: stampOf(record),
       ...options,
     };

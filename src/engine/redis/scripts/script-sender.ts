@@ -1,6 +1,7 @@
 import { withTimeout } from '../../with-timeout.js';
-import type { EngineObserver, EngineOptions } from '../../engine.js';
+import type { EngineObserver, TaskOptions } from '../../engine.js';
 import { OutcomeUnknownError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import type { Profile } from '../../profile.js';
 import type { Fences } from '../connection/fences.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
@@ -54,16 +55,13 @@ interface Waiting extends ScriptRequest {
  */
 export class ScriptSender {
   readonly #gathered = new Map<string, Waiting[]>();
-  readonly #envelopes: Record<ScriptSet, object>;
 
   constructor(
     private readonly connections: RedisConnections,
     private readonly fences: Fences,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
-  ) {
-    this.#envelopes = envelopesOf(context.options);
-  }
+  ) {}
 
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
   send(tenant: string, request: ScriptRequest): Promise<readonly unknown[]> {
@@ -140,7 +138,9 @@ export class ScriptSender {
     }
     // A call about queues alone touches no fixed key; any key of the tenant routes it.
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
-    const call = { replica: this.fences.replica, epoch, ...this.#envelopes[scripts], requests };
+    const { options, profiles } = this.context;
+    const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
+    const call = { replica: this.fences.replica, epoch, ...envelope, requests };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
     return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
   }
@@ -155,9 +155,16 @@ export class ScriptSender {
   }
 }
 
-function envelopesOf({ historyLimit, historyMaxBytes, tasks }: EngineOptions): Record<ScriptSet, object> {
-  const workflows = { historyLimit, historyMaxBytes };
-  return { workflows, tasks: { ...workflows, limits: tasks }, dead: { limits: tasks } };
+/** Limits that the scripts of a set read from the call. */
+function envelopeOf(scripts: ScriptSet, { historyLimit, historyMaxBytes }: Profile, tasks: TaskOptions): object {
+  switch (scripts) {
+    case 'workflows':
+      return { historyLimit, historyMaxBytes };
+    case 'tasks':
+      return { historyLimit, historyMaxBytes, limits: tasks };
+    case 'dead':
+      return { limits: tasks };
+  }
 }
 
 function isLarge(gathered: readonly ScriptRequest[]): boolean {

@@ -2,7 +2,7 @@ import { InvalidJsonError } from '../../../json/invalid-json-error.js';
 import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
 import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
 import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
+import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
@@ -20,7 +20,7 @@ const MAX_ROUNDS = 50;
 export class RedisWorkflows {
   constructor(
     private readonly reader: ScriptReader,
-    private readonly index: WorkflowIndex,
+    private readonly profiles: Profiles,
     private readonly observer: EngineObserver,
   ) {}
 
@@ -29,7 +29,7 @@ export class RedisWorkflows {
       const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, [id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
       const found = foundOf(id, line);
-      const index = found.kind === 'ours' ? [] : this.#indexOf(id, state);
+      const index = found.kind === 'ours' ? [] : this.#indexOf(tenant, id, state);
       if (found.kind !== 'foreign') {
         this.observer.read(1);
         return recordOf(found, state);
@@ -92,16 +92,16 @@ export class RedisWorkflows {
   /** Makes a value of another program a workflow, with its remaining time to live. @throws StateNotJsonError */
   async adopt(tenant: string, id: string): Promise<void> {
     const record = await this.find(tenant, id);
-    if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(id, record.state));
+    if (record !== undefined) await this.#runAdopt(tenant, id, record.state, this.#indexOf(tenant, id, record.state));
   }
 
   async #runAdopt(tenant: string, id: string, state: string, index: readonly string[]): Promise<void> {
     await this.reader.run(adoptScript, 'adopt', tenant, [id, state, JSON.stringify(index)], [id]);
   }
 
-  #indexOf(id: string, state: string): readonly string[] {
+  #indexOf(tenant: string, id: string, state: string): readonly string[] {
     try {
-      return entriesOf(this.index.ofState(state));
+      return entriesOf(this.profiles.of(tenant).index.ofState(state));
     } catch (error) {
       if (error instanceof InvalidJsonError) throw new StateNotJsonError(id);
       throw error;

@@ -95,6 +95,7 @@ local function life(id, ttl, record, drained)
     return workflows.held_deadline(id, now + ttl, ttl), ttl
   end
   if record then return workflows.held_deadline(id, record.deadline, record.ttl), record.ttl end
+  if not default_ttl then return false, false end
   return workflows.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 

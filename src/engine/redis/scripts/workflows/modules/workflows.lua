@@ -44,10 +44,10 @@ local function load(id)
   local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes')
   if not meta[1] then
     local deadline = real_deadline(key, false)
-    local written = deadline and math.min(now, deadline - default_ttl) or now
+    local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
     local inc = 'legacy-' .. string.sub(redis.sha1hex(text_under(key)), 1, 12)
     return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline,
-      ttl = deadline and default_ttl, bytes = bytes, about = ADOPTED, history_bytes = 0 }
+      ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0 }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
@@ -59,7 +59,7 @@ local function load(id)
     record.version = record.version + 1
     record.updated = math.max(now, record.updated)
     record.deadline = real
-    record.ttl = real and default_ttl
+    record.ttl = real and (default_ttl or real - now)
     record.about = ADOPTED
     return record
   end

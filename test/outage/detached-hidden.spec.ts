@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
+import { DetachedReplica } from '../support/detached-replica.js';
+import { append } from '../support/edits.js';
+import { put } from '../support/parts.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { TestTenant } from '../support/tenant.js';
+
+Logger.overrideLogger(false);
+
+describe('A hidden tenant while Redis is unreachable', () => {
+  let redis: RedisProcess;
+  let namespace: string;
+  let replica: DetachedReplica;
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+  });
+  beforeEach(async () => {
+    namespace = `ns-${randomUUID()}`;
+    replica = await DetachedReplica.open({ redisPort: redis.port, namespace });
+  });
+  afterEach(() => replica.close());
+  afterAll(() => redis.stop());
+
+  const tenant = (name: string) => new TestTenant(replica.engine, name);
+  const code = (asked: Promise<unknown>) =>
+    asked.then(
+      () => 'answered',
+      (error: { code: string }) => error.code,
+    );
+
+  it.each([ACCESS_TENANT, accessTenantOf('acme')])('%s is neither read from a copy nor written', async (name) => {
+    const [hidden, ordinary] = [tenant(name), tenant('acme')];
+    for (const one of [hidden, ordinary]) {
+      await one.put('key:1', { n: 1 });
+      await one.find('key:1');
+      await replica.engine.findMany(one.name, ['key:1']);
+    }
+    const record = await hidden.get('key:1');
+    replica.engine.hold(name, [record]);
+    await replica.leave();
+
+    expect(await code(ordinary.find('key:1'))).toBe('answered');
+    const asked = {
+      find: hidden.find('key:1'),
+      'find unknown': hidden.find('key:2'),
+      findMany: replica.engine.findMany(name, ['key:1']),
+      findOutcome: replica.engine.findOutcome(name, 'k', ''),
+      list: hidden.list(),
+      count: hidden.count(),
+      versions: hidden.versions('key:1'),
+      board: replica.engine.readBoard(name, 'b'),
+      feed: replica.engine.readFeed(name, undefined, 1),
+      put: hidden.put('key:1', { n: 2 }),
+      create: hidden.commit({ puts: [{ ...put('key:3', {}), isNewId: true }] }),
+      patch: hidden.patch('key:1', append('log', 1)),
+      touch: hidden.touch('key:1', 1000),
+      delete: hidden.delete('key:1'),
+      publish: hidden.commit({ publish: [{ channel: 'audit', type: 't', payload: '{}' }] }),
+    };
+    const codes = await Promise.all(Object.entries(asked).map(async ([what, one]) => [what, await code(one)]));
+    expect(codes).toEqual(Object.keys(asked).map((what) => [what, 'STORE_UNAVAILABLE']));
+
+    await replica.comeBack();
+    expect(replica.drained).toEqual([]);
+    expect(await hidden.ids()).toEqual(['key:1']);
+    expect(await hidden.get('key:1')).toEqual(record);
+  });
+
+  it('is served again while the writes of other tenants are drained', async () => {
+    const hidden = tenant(accessTenantOf('acme'));
+    await hidden.put('key:1', { n: 1 });
+    await replica.leave();
+    const ordinary = tenant('acme');
+    for (let at = 0; at < 400; at += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => ordinary.commit({ puts: [put(`w-${at + i}`, {})] })));
+    }
+    // Called when the write is accepted, and when the first of many entries is drained.
+    const duringDrain = new Promise<[string, string]>((resolve) => {
+      replica.engine.onChange('acme', 'workflow w-0', () => {
+        const { mode } = replica.engine;
+        if (mode !== 'detached') void code(hidden.find('key:1')).then((found) => resolve([mode, found]));
+      });
+    });
+    await replica.comeBack();
+    expect(await duringDrain).toEqual(['recovering', 'answered']);
+    expect(replica.drained).toHaveLength(400);
+    expect(await code(hidden.put('key:1', { n: 2 }))).toBe('answered');
+  });
+});
