@@ -11,12 +11,12 @@ export class UnauthenticatedError extends ServiceError {
   }
 }
 
-/** One and the same for an unknown, a wrong and a revoked credential. */
+/** One and the same for an unknown, a wrong and a revoked key. Signed tokens are told what is wrong with their claims. */
 export class InvalidCredentialError extends ServiceError {
   readonly code = 'INVALID_CREDENTIAL';
 
-  constructor() {
-    super('The credential of this request is not valid here');
+  constructor(message = 'The credential of this request is not valid here') {
+    super(message);
   }
 }
 
@@ -24,8 +24,8 @@ export class InvalidCredentialError extends ServiceError {
 export class CredentialExpiredError extends ServiceError {
   readonly code = 'CREDENTIAL_EXPIRED';
 
-  constructor() {
-    super('The credential of this request has expired; ask for a new one');
+  constructor(message = 'The credential of this request has expired; ask for a new one') {
+    super(message);
   }
 }
 
@@ -65,12 +65,14 @@ export class AddressNotAllowedError extends ServiceError {
   }
 }
 
-/** The store is away and the credential is not known here. */
+const STORE_AWAY = 'The credential cannot be verified, because the store is unreachable; repeat the request';
+
+/** The store, or the issuer of tokens, is away and the credential is not known here. */
 export class AccessUnknownError extends ServiceError {
   readonly code = 'ACCESS_UNKNOWN';
   override readonly retryAfterSeconds = 1;
 
-  constructor(options?: ErrorOptions) {
-    super('The credential cannot be verified, because the store is unreachable; repeat the request', options);
+  constructor({ message = STORE_AWAY, ...options }: ErrorOptions & { readonly message?: string } = {}) {
+    super(message, options);
   }
 }

@@ -9,7 +9,7 @@ export const MAX_JWT_CHARACTERS = 8 * 1024;
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CLOCK_TOLERANCE_S = 30;
 const MAX_USER_CHARACTERS = 200;
-const ROLE_CLAIM = 'waymark_role';
+export const ROLE_CLAIM = 'waymark_role';
 
 /** What a verified token says; whether tenant, role and scopes exist here is not checked. */
 export interface JwtClaims {
