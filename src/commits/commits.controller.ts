@@ -68,7 +68,7 @@ export class CommitsController {
     const { ack } = parts;
     const outcome = await this.idempotency.run(request, tenant, (given) => {
       const once = ack === undefined ? given.once : onceForLease(given, 'ack', ack.taskId, ack.token, keepMs);
-      return this.engine.commit(tenant, { ...parts, once });
+      return this.engine.commit(tenant, { once, ...parts });
     });
     const { workflows, tasks = [], eventIds = [], next = null, replayed } = outcome;
     if (next !== null) onUndelivered(request, reply, () => this.tasks.giveBack(tenant, [next]));

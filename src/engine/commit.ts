@@ -150,6 +150,14 @@ export interface Enqueued {
   readonly isDuplicate: boolean;
 }
 
+/** No spread: V8 is many times slower with a member after a spread. */
+export function committedWorkflow(meta: WorkflowMeta, created: boolean, state?: string): CommittedWorkflow {
+  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs } = meta;
+  return state === undefined
+    ? { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, created }
+    : { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, created, state };
+}
+
 export interface Outcome {
   /** The commit had been applied before; this is its outcome. */
   readonly replayed: boolean;

@@ -32,7 +32,7 @@ export interface NewTask extends Required, Optional {
   /** A task that was not started by then ends as expired. */
   readonly expires: { readonly atMs: number } | { readonly afterDueMs: number };
   /** While the key is kept, no other task with it is created. */
-  readonly dedupe?: { readonly key: string; readonly keepMs: number };
+  readonly dedupe?: { readonly key: string; readonly keepMs: number } | undefined;
 }
 
 /** Names of the fields that the maker of a task gives. */

@@ -62,6 +62,7 @@ export function refusePreconditions(
   { headers }: FastifyRequest,
   names: readonly (typeof PRECONDITIONS)[number][],
 ): void {
+  if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) return;
   for (const name of names) {
     if (headers[name.toLowerCase()] === undefined) continue;
     throw new InvalidHeaderError(

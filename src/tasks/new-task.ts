@@ -1,10 +1,17 @@
-import type { NewTask } from '../engine/task.js';
+import { makerOf } from '../engine/records/maker-of.js';
+import { GIVEN, type NewTask } from '../engine/task.js';
 import type { NewTask as GivenTask } from './new-task.dto.js';
 import { sized } from '../http/sized.js';
 import { shortDigest } from '../engine/short-digest.js';
 
 /** Retention of a dedupe key. */
 const DEDUPE_KEPT_MS = 86_400_000;
+
+/** Has all members of the task, so that those after its spread are fast. */
+const copyGiven = makerOf<GivenTask, NewTask>(
+  [...GIVEN, 'id', 'payload', 'headers', 'start', 'expires', 'dedupe'],
+  (name) => `from.${name}`,
+);
 
 export interface TaskLimits {
   readonly maxBytes: number;
@@ -15,17 +22,16 @@ export interface TaskLimits {
 
 /** Task for the engine. @throws StateTooLargeError */
 export function newTaskOf(given: GivenTask, queue: string, limits: TaskLimits): NewTask {
-  const { id, payload, headers, limitMs, delayMs = 0, runAtMs, expiresAtMs, dedupeKey, ...rest } = given;
+  const { id, payload, headers, limitMs = null, delayMs = 0, runAtMs, expiresAtMs, dedupeKey } = given;
   return {
+    ...copyGiven(given),
     queue,
     id: id ?? limits.newId(),
     payload: sized(payload, limits.maxBytes),
     headers: JSON.stringify(headers),
+    limitMs,
     start: runAtMs === undefined ? { delayMs } : { atMs: runAtMs },
-    limitMs: limitMs ?? null,
     expires: expiresAtMs === undefined ? { afterDueMs: limits.waitLimitMs } : { atMs: expiresAtMs },
-    ...(dedupeKey !== undefined && { dedupe: { key: shortDigest(queue, dedupeKey), keepMs: DEDUPE_KEPT_MS } }),
-    // Spread last: V8 takes ten times as long for members after a large spread.
-    ...rest,
+    dedupe: dedupeKey === undefined ? undefined : { key: shortDigest(queue, dedupeKey), keepMs: DEDUPE_KEPT_MS },
   };
 }

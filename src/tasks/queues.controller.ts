@@ -86,10 +86,8 @@ export class QueuesController {
     );
     const enqueued = tasks[0] as Enqueued;
     const { isDuplicate } = enqueued;
-    return answer(isDuplicate ? 200 : 201, enqueuedView(enqueued), {
-      replayed,
-      ...(!isDuplicate && { headers: { location: `/v1/tasks/${enqueued.task.id}` } }),
-    });
+    const headers = isDuplicate ? undefined : { location: `/v1/tasks/${enqueued.task.id}` };
+    return answer(isDuplicate ? 200 : 201, enqueuedView(enqueued), { headers, replayed });
   }
 
   @Post(':queue/tasks/batch')

@@ -1,6 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import type { CommittedWorkflow, Edit, Expect, IndexValues, Once, Outcome, Ttl } from '../engine/commit.js';
+import {
+  committedWorkflow,
+  type CommittedWorkflow,
+  type Edit,
+  type Expect,
+  type IndexValues,
+  type Once,
+  type Outcome,
+  type Ttl,
+} from '../engine/commit.js';
 import {
   type Cause,
   type VersionRecord,
@@ -292,7 +301,7 @@ export class DocumentWorkflowStore {
 function written({ workflows, replayed }: Outcome, state?: string): Written {
   const workflow = workflows[0] as CommittedWorkflow;
   return {
-    workflow: workflow.state === undefined && state !== undefined ? { ...workflow, state } : workflow,
+    workflow: workflow.state === undefined ? committedWorkflow(workflow, workflow.created, state) : workflow,
     created: workflow.created,
     replayed,
   };

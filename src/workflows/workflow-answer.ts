@@ -49,7 +49,7 @@ export function createdAnswer<B>(
   const workflow = shownWorkflow(request, written);
   const { headers, replayed } = writtenHeaders(request, written);
   const location = `/v1/workflows/${written.workflow.id}`;
-  return answer(201, workflow && bodyOf(workflow), { headers: { ...headers, location }, replayed });
+  return answer(201, workflow && bodyOf(workflow), { headers: { location, ...headers }, replayed });
 }
 
 export function writtenHeaders(request: FastifyRequest, { workflow, replayed }: Written) {

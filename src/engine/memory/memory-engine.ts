@@ -1,7 +1,7 @@
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import type { Take, Taken } from '../bucket.js';
 import { systemClock, type Clock } from '../clock.js';
-import type { Commit, CommittedWorkflow, Outcome } from '../commit.js';
+import { committedWorkflow, type Commit, type Outcome } from '../commit.js';
 import {
   Engine,
   silentObserver,
@@ -19,7 +19,7 @@ import {
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
-import { pickMeta, recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { MemoryBuckets } from './buckets.js';
@@ -266,11 +266,10 @@ export class MemoryEngine extends Engine {
       if ((board.notices ?? []).length > 0) transaction.tell(`board ${board.board}`);
     }
     const [next] = claim === undefined ? [] : work.claim(claim);
-    const outcome = {
-      workflows: written.map(({ id, isCreated, state }): CommittedWorkflow => {
-        const meta = pickMeta(data.workflows.get(id) as Entry);
-        return { ...meta, created: isCreated, ...(state !== undefined && { state }) };
-      }),
+    const workflows = written.map(({ id, isCreated, state }) =>
+      committedWorkflow(data.workflows.get(id) as Entry, isCreated, state),
+    );
+    const parts = {
       ...(tasks.length > 0 && {
         tasks: tasks.map(({ entry, isDuplicate }) => ({ task: taskRecordOf(entry), isDuplicate })),
       }),
@@ -278,8 +277,8 @@ export class MemoryEngine extends Engine {
       ...(next && { next }),
       ...(once.memo !== undefined && { memo: once.memo }),
     };
-    this.#core.keepOutcome(transaction, once, { is: 'commit', ...outcome });
-    return { replayed: false, ...outcome };
+    this.#core.keepOutcome(transaction, once, { is: 'commit', workflows, ...parts });
+    return { replayed: false, workflows, ...parts };
   }
 
   /** A replay returns the claimed task only while the caller still has its lease. */

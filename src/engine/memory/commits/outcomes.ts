@@ -1,4 +1,4 @@
-import { RETRY_WINDOW_MS, type Once, type Outcome } from '../../commit.js';
+import { committedWorkflow, RETRY_WINDOW_MS, type CommittedWorkflow, type Once, type Outcome } from '../../commit.js';
 import type { Kept, Lent } from '../../kept.js';
 import type { TaskRecord } from '../../task.js';
 import { IdempotencyMismatchError } from '../../errors.js';
@@ -60,13 +60,15 @@ export function keptOutcome(
   now: number,
   isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
 ): KeptOutcome {
-  const kept = { fingerprint, untilMs: now + keepMs, isLasting };
-  if (outcome.is !== 'commit') return { ...kept, outcome };
-  const workflows = outcome.workflows.map(({ state, ...workflow }) => {
-    const isKept = keepStates === true && state !== undefined && Buffer.byteLength(state) <= MAX_KEPT_STATE_BYTES;
-    return isKept ? { ...workflow, state } : workflow;
-  });
-  return { ...kept, outcome: { ...outcome, workflows } };
+  const untilMs = now + keepMs;
+  if (outcome.is !== 'commit') return { fingerprint, untilMs, isLasting, outcome };
+  const isDropped = ({ state }: CommittedWorkflow) =>
+    state !== undefined && (keepStates !== true || Buffer.byteLength(state) > MAX_KEPT_STATE_BYTES);
+  if (!outcome.workflows.some(isDropped)) return { fingerprint, untilMs, isLasting, outcome };
+  const workflows = outcome.workflows.map((workflow) =>
+    isDropped(workflow) ? committedWorkflow(workflow, workflow.created) : workflow,
+  );
+  return { fingerprint, untilMs, isLasting, outcome: { ...outcome, workflows } };
 }
 
 /** Outcome of a repeated commit; empty for a key of another call. */

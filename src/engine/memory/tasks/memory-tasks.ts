@@ -198,7 +198,7 @@ export class MemoryTasks extends TaskQueues {
         (transaction) => {
           const kept = work(transaction);
           this.core.keepOutcome(transaction, once, kept);
-          return { ...kept, replayed: false };
+          return { replayed: false, ...kept };
         },
         (data, now) => {
           const kept = data.outcomes.findOnce(once, now);

@@ -234,9 +234,10 @@ function plannedTask(task: NewTask) {
   const { id, start, expires, dedupe } = task;
   return {
     id,
-    ...start,
-    ...('atMs' in expires ? { expiresAtMs: expires.atMs } : { expiresAfterMs: expires.afterDueMs }),
     dedupe: dedupe && { ...dedupe, key: wellFormed(dedupe.key) },
     task: scriptFields(GIVEN, task),
+    // Spreads last: V8 is many times slower with a member after a spread.
+    ...start,
+    ...('atMs' in expires ? { expiresAtMs: expires.atMs } : { expiresAfterMs: expires.afterDueMs }),
   };
 }

@@ -3,7 +3,7 @@ import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.
 import type { ProgressEvent } from '../../task-queues.js';
 import { foundOf, type Found } from '../workflows/workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
-import { detailOf, fieldsFrom, INSIDE, parcel } from '../tasks/task-replies.js';
+import { detailOf, INSIDE, parcel, readerOf } from '../tasks/task-replies.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 
 /** Workflow from an entry of move-read.lua. */
@@ -38,13 +38,15 @@ export function versionText({ version, updatedAtMs, deadlineMs, about, state }: 
   return `${version} ${updatedAtMs} ${deadlineMs ?? '-'} ${JSON.stringify(about)}\n${state}`;
 }
 
+const insideOf = readerOf(INSIDE);
+
 /** Task from a whole entry of move-tasks.lua. */
 export function movedTaskOf(reply: unknown): MovedTask | undefined {
   const detail = detailOf(reply);
   if (detail === undefined) return undefined;
   const [, , , , events, inside] = listOf(reply);
   const { payload = null, result = null, ...task } = detail;
-  return { kind: 'task', ...task, ...fieldsFrom(INSIDE, inside), payload, result, events: listOf(events).map(eventOf) };
+  return { kind: 'task', ...task, ...insideOf(inside), payload, result, events: listOf(events).map(eventOf) };
 }
 
 export function eventOf(entry: unknown): ProgressEvent {

@@ -42,7 +42,8 @@ export interface ScriptRequest {
   readonly claims?: number;
 }
 
-interface Waiting extends ScriptRequest {
+interface Waiting {
+  readonly request: ScriptRequest;
   readonly resolve: (reply: readonly unknown[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -74,7 +75,7 @@ export class ScriptSender {
         this.#gathered.set(key, gathered);
         setImmediate(() => this.#flush(key, tenant, scripts));
       }
-      gathered.push({ ...request, resolve, reject });
+      gathered.push({ request, resolve, reject });
       if (gathered.length >= MAX_REQUESTS || isLarge(gathered)) this.#flush(key, tenant, scripts);
     });
   }
@@ -131,7 +132,8 @@ export class ScriptSender {
     const keys: string[] = [];
     const texts: string[] = [];
     const requests: object[] = [];
-    for (const { ids, texts: own, plan } of gathered) {
+    for (const { request } of gathered) {
+      const { ids, texts: own, plan } = request;
       if (ids !== undefined) for (const id of ids) keys.push(stateKey(prefix, id));
       if (own !== undefined) texts.push(...own);
       requests.push(plan);
@@ -140,7 +142,7 @@ export class ScriptSender {
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
     const { options, profiles } = this.context;
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
-    const call = { replica: this.fences.replica, epoch, ...envelope, requests };
+    const call = { replica: this.fences.replica, epoch, requests, ...envelope };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
     return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
   }
@@ -167,9 +169,10 @@ function envelopeOf(scripts: ScriptSet, { historyLimit, historyMaxBytes }: Profi
   }
 }
 
-function isLarge(gathered: readonly ScriptRequest[]): boolean {
+function isLarge(gathered: readonly Waiting[]): boolean {
   let [characters, claimed] = [0, 0];
-  for (const { texts = [], claims = 0 } of gathered) {
+  for (const { request } of gathered) {
+    const { texts = [], claims = 0 } = request;
     for (const { length } of texts) characters += length;
     claimed += claims;
   }

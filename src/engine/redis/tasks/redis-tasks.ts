@@ -156,7 +156,7 @@ export class RedisTasks extends TaskQueues {
     const tell = (outcome: 'ok' | 'refused' | 'failed') =>
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
-      const request = { scripts, plan: { ...plan, texts: texts.length, once: [once] }, texts, claims };
+      const request = { scripts, plan: { texts: texts.length, once: [once], ...plan }, texts, claims };
       const reply = await this.sender.send(tenant, request);
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();

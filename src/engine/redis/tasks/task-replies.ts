@@ -1,4 +1,5 @@
 import type { Enqueued } from '../../commit.js';
+import { makerOf } from '../../records/maker-of.js';
 import {
   CLAIMED,
   fieldFrom,
@@ -12,12 +13,14 @@ import type { ClaimedTask, StoredTask, TaskDetail, TaskFailure, TaskRecord } fro
 import { listOf, textOf } from '../scripts/reply.js';
 
 /** Reads the named fields from texts in the order of the names. */
-export function fieldsFrom<N extends TaskFieldName>(names: readonly N[], texts: unknown): Pick<StoredTask, N> {
-  const list = listOf(texts);
-  const fields: Partial<Record<N, unknown>> = {};
-  // Outcomes that were stored before a field was added have fewer texts.
-  names.forEach((name, i) => (fields[name] = fieldFrom(TASK_FIELDS[name], fieldOf(list[i]))));
-  return fields as Pick<StoredTask, N>;
+export function readerOf<N extends TaskFieldName>(names: readonly N[]): (texts: unknown) => Pick<StoredTask, N> {
+  const make = makerOf<readonly unknown[], Pick<StoredTask, N>>(names, (_name, place) => `from[${place}]`);
+  return (texts) => make(valuesFrom(names, listOf(texts)));
+}
+
+/** Outcomes that were stored before a field was added have fewer texts. */
+function valuesFrom(names: readonly TaskFieldName[], list: readonly unknown[]): unknown[] {
+  return names.map((name, i) => fieldFrom(TASK_FIELDS[name], fieldOf(list[i])));
 }
 
 /** Text of a field; a claim replies numbers as numbers. */
@@ -48,9 +51,7 @@ export function scriptFields<N extends TaskFieldName>(
 }
 
 /** See `shown` in task-fields-lua.ts. */
-export function taskOf(fields: unknown): TaskRecord {
-  return fieldsFrom(SHOWN, fields);
-}
+export const taskOf: (fields: unknown) => TaskRecord = readerOf(SHOWN);
 
 /** Inverse of `taskOf`. */
 export function textsOf(task: TaskRecord): string[] {
@@ -63,11 +64,16 @@ export function enqueuedOf(reply: unknown): Enqueued {
   return { task: taskOf(fields), isDuplicate: isDuplicate === '1' };
 }
 
+const makeClaimed = makerOf<readonly unknown[], ClaimedTask>(
+  [...CLAIMED, 'headers', 'payload'],
+  (_name, place) => `from[${place}]`,
+);
+
 /** See `claimed` in task-fields-lua.ts. */
 export function claimedOf(reply: unknown): ClaimedTask {
   const list = listOf(reply);
-  const fields = fieldsFrom(CLAIMED, list) as Omit<ClaimedTask, 'payload' | 'headers'>;
-  return { ...fields, ...parcelOf(textOf(list[CLAIMED.length])) };
+  const { headers, payload } = parcelOf(textOf(list[CLAIMED.length]));
+  return makeClaimed([...valuesFrom(CLAIMED, list), headers, payload]);
 }
 
 /** [fields, headers and payload, result, failures]; undefined for an absent task. */

@@ -1,4 +1,4 @@
-import type { CommittedWorkflow } from '../../commit.js';
+import { committedWorkflow, type CommittedWorkflow } from '../../commit.js';
 import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
 import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
@@ -32,7 +32,7 @@ export function committedOf(result: unknown): CommittedWorkflow {
   const line = textOf(result);
   const stop = line.indexOf(' ');
   const found = foundOf(line.slice(0, stop), line.slice(stop + 1));
-  return { ...pickMeta(found), created: (found.kind as string) === '1' };
+  return committedWorkflow(found, (found.kind as string) === '1');
 }
 
 /** From an entry of versions.lua: header "<version> <updated> <deadline> <about>", bytes, state. */
