@@ -61,7 +61,7 @@ class Scanner {
   /** Names of all open objects, those of the innermost last. */
   readonly #names: string[] = [];
   readonly #memberNames: string[] = [];
-  readonly #found: (JsonSlice | undefined)[];
+  readonly #found: (JsonSlice | undefined)[] = [];
 
   constructor(
     readonly text: string,
@@ -69,7 +69,8 @@ class Scanner {
     readonly maxKeys: number,
     readonly pointers: PointerSet,
   ) {
-    this.#found = Array.from({ length: pointers.size });
+    // Array.from takes as long as the scan of a short text.
+    for (let i = 0; i < pointers.size; i++) this.#found.push(undefined);
   }
 
   scan(): JsonScan {
