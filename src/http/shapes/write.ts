@@ -1,94 +1,77 @@
 import { fieldsOf, type Field, type Shape } from './field.js';
 
-type WriteValue = (value: unknown, out: Pieces, source: object) => void;
+/** Appends the JSON text of a value. Large raw texts go to `done`, with the text before them. */
+type WriteValue = (text: string, value: unknown, source: object, done: string[]) => string;
+type WriteObject = (text: string, source: object, done: string[]) => string;
 
 /** Characters. A raw member of this length stays a separate piece: joining would copy and measure it again. */
 const LARGE_CHARACTERS = 16 * 1024;
 
-/** Consecutive pieces of text; small members are joined at once. */
-class Pieces {
-  readonly done: string[] = [];
-  text = '';
-
-  raw(json: string): void {
-    if (json.length < LARGE_CHARACTERS) {
-      this.text += json;
-      return;
-    }
-    this.done.push(this.text, json);
-    this.text = '';
-  }
-
-  end(): readonly string[] {
-    return this.done.length === 0 ? [this.text] : [...this.done, this.text];
-  }
-}
-
-interface Member {
-  readonly key: string;
-  /** `{"name":` and `,"name":`. */
-  readonly first: string;
-  readonly next: string;
-  readonly write: WriteValue;
-}
-
-const WRITERS = new WeakMap<Shape, (source: object, out: Pieces) => void>();
+const WRITERS = new WeakMap<Shape, WriteObject>();
 
 /** JSON text of an answer, in pieces. Undefined members are left out; raw ones are copied unchanged. */
 export function writeJson<T extends object>(shape: Shape<T>, source: T): readonly string[] {
-  const out = new Pieces();
-  writerOf(shape)(source, out);
-  return out.end();
+  const done: string[] = [];
+  done.push(writerOf(shape)('', source, done));
+  return done;
 }
 
-function writerOf(shape: Shape): (source: object, out: Pieces) => void {
-  const known = WRITERS.get(shape);
-  if (known !== undefined) return known;
-  const members = fieldsOf(shape).map((field): Member => ({
-    key: field.key,
-    first: `{${JSON.stringify(field.name)}:`,
-    next: `,${JSON.stringify(field.name)}:`,
-    write: valueWriter(field),
-  }));
-  const writer = (source: object, out: Pieces) => {
-    let isEmpty = true;
-    for (const { key, first, next, write } of members) {
-      const value = (source as Record<string, unknown>)[key];
-      if (value === undefined) continue;
-      out.text += isEmpty ? first : next;
-      write(value, out, source);
-      isEmpty = false;
-    }
-    out.text += isEmpty ? '{}' : '}';
-  };
-  WRITERS.set(shape, writer);
+function writerOf(shape: Shape): WriteObject {
+  let writer = WRITERS.get(shape);
+  if (writer === undefined) WRITERS.set(shape, (writer = compiled(fieldsOf(shape))));
   return writer;
 }
 
-function valueWriter({ kind, of, write }: Field): WriteValue {
-  if (kind === 'raw') return (value, out) => out.raw(value as string);
-  if (of !== undefined) {
-    let inner: ((source: object, out: Pieces) => void) | undefined;
-    const writeOne: WriteValue = (value, out) => {
-      if (value === null) out.text += 'null';
-      else (inner ??= writerOf(of()))(value as object, out);
-    };
-    return kind === 'shape' ? writeOne : listWriter(writeOne);
-  }
-  if (write === undefined) return (value, out) => (out.text += jsonOf(value));
-  return (value, out, source) => (out.text += value === null ? 'null' : write(value as never, source as never));
+/** Generated code takes half the time of a loop over the fields, which cannot know their keys and writers. */
+function compiled(fields: readonly Field[]): WriteObject {
+  const members = fields.map(({ key, name }, i) => {
+    const [first, next] = ['{', ','].map((mark) => JSON.stringify(`${mark}${JSON.stringify(name)}:`));
+    return `
+      value = source[${JSON.stringify(key)}];
+      if (value !== undefined) {
+        text = write${i}(text + (isEmpty ? ${first} : ${next}), value, source, done);
+        isEmpty = false;
+      }`;
+  });
+  const code = `return (text, source, done) => {
+    let isEmpty = true;
+    let value;
+    ${members.join('')}
+    return text + (isEmpty ? '{}' : '}');
+  };`;
+  const make = new Function(...fields.map((_, i) => `write${i}`), code) as (...writers: WriteValue[]) => WriteObject;
+  return make(...fields.map(valueWriter));
 }
 
+function valueWriter({ kind, of, write }: Field): WriteValue {
+  if (kind === 'raw') return writeRaw;
+  if (of !== undefined) {
+    // Compiled at first use: a shape may contain itself.
+    let inner: WriteObject | undefined;
+    const writeOne: WriteValue = (text, value, _source, done) =>
+      value === null ? `${text}null` : (inner ??= writerOf(of()))(text, value as object, done);
+    return kind === 'shape' ? writeOne : listWriter(writeOne);
+  }
+  if (write === undefined) return (text, value) => text + jsonOf(value);
+  return (text, value, source) => text + (value === null ? 'null' : write(value as never, source as never));
+}
+
+const writeRaw: WriteValue = (text, value, _source, done) => {
+  const json = value as string;
+  if (json.length < LARGE_CHARACTERS) return text + json;
+  done.push(text, json);
+  return '';
+};
+
 function listWriter(writeOne: WriteValue): WriteValue {
-  return (items, out) => {
-    out.text += '[';
+  return (before, items, _source, done) => {
+    let text = `${before}[`;
     let isFirst = true;
     for (const item of items as readonly unknown[]) {
-      if (!isFirst) out.text += ',';
+      text = writeOne(isFirst ? text : `${text},`, item, items as object, done);
       isFirst = false;
-      writeOne(item, out, items as object);
     }
-    out.text += ']';
+    return `${text}]`;
   };
 }
 
