@@ -28,7 +28,10 @@ export class EventView {
     return (this.#json ??= textOf(shape, { id, type, atMs: eventTimeMs(id), ...subjectOf(this.event) }));
   }
 
-  /** Server-Sent Event. Line breaks in a payload are white space of its JSON; each line becomes a `data` line. */
+  /**
+   * The event as Server-Sent Event. A payload may have line breaks between its tokens, so each of its lines becomes a
+   * `data` line.
+   */
   get sse(): Buffer {
     const data = () => this.json.split(/\r\n|\r|\n/).join('\ndata: ');
     return (this.#sse ??= Buffer.from(`id: ${this.id}\ndata: ${data()}\n\n`));

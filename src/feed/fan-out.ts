@@ -20,7 +20,7 @@ export interface Subscriber {
   readonly outlet: Outlet;
   /** Events up to this id were delivered during catch-up, ahead of the shared reader. */
   skipUntil: string | undefined;
-  /** Events may be missing: the client must read the state again, and then gets the events behind `next`. */
+  /** Events may be missing: the client must read the state again. It then gets the events after `next`. */
   readonly onLoss: (loss: FeedLoss, next: string) => void;
 }
 

@@ -41,7 +41,10 @@ export function keyOf({ workflow, idPrefix, task, channel, type, onlyWorkflows, 
   return JSON.stringify([workflow, idPrefix, task, channel, type, onlyWorkflows, orChannel]);
 }
 
-/** Index keys of a filter, so that an event is compared with few filters. No event has two anchors of the same filter. */
+/**
+ * Keys under which the filter is stored, so that an event is compared with few filters only. An event matches at most
+ * one key of a filter.
+ */
 export function anchorsFor({ workflow, task, channel, onlyWorkflows, orChannel }: FeedFilter): string[] {
   if (channel !== undefined) return [`channel ${channel}`];
   const others = orChannel === undefined ? [] : [`channel ${orChannel}`];
@@ -50,7 +53,7 @@ export function anchorsFor({ workflow, task, channel, onlyWorkflows, orChannel }
   return onlyWorkflows ? ['workflows', ...others] : [''];
 }
 
-/** Anchors of all filters that can match the event. */
+/** Keys of all filters that can match the event. */
 export function anchorsOf(event: FeedEvent): string[] {
   const { channel, id } = event.fields;
   if (channel !== undefined) return ['', `channel ${channel}`];

@@ -39,17 +39,18 @@ export class WorkflowFeedQuery {
     min: 0,
     max: MAX_WAIT_S,
     optional: true,
-    about: 'Answer in JSON: at once when there are events, else after this many seconds',
+    about: 'Answer in JSON; without events, wait up to this many seconds for the next ones',
   })
   wait?: number;
-  @Integer({ min: 1, max: MAX_EVENTS, default: 100, about: 'Events in one JSON answer' }) limit!: number;
-  @Text({ ...aType, optional: true, about: 'One type, or with a final `*` all that begin so: `workflow.*`' })
+  @Integer({ min: 1, max: MAX_EVENTS, default: 100, about: 'Maximum number of events in a JSON answer' })
+  limit!: number;
+  @Text({ ...aType, optional: true, about: 'One type; with a final `*` every type with this prefix: `workflow.*`' })
   type?: string;
 }
 
 export class FeedQuery extends WorkflowFeedQuery {
   @WorkflowId({ optional: true, about: 'Events of this workflow and its tasks' }) workflow?: string;
-  @IdPrefix({ optional: true, about: 'Events of workflows whose id begins so' }) idPrefix?: string;
+  @IdPrefix({ optional: true, about: 'Events of workflows whose id starts with this' }) idPrefix?: string;
   @Name({ optional: true, about: 'Messages of this channel' }) channel?: string;
 }
 

@@ -21,9 +21,9 @@ export class TooManyListenersError extends ServiceError {
   }
 }
 
-/** The reader of a tenant stays for this long without clients, so that polling clients do not restart it each time. */
+/** Time that the reader of a tenant runs without clients, so that polling clients do not restart it each time. */
 const LINGER_MS = 10_000;
-/** Limits reads of clients that catch up: many reconnect at once after a restart. */
+/** Limit of reads by clients that catch up, since many clients reconnect at once after a restart. */
 const MAX_PARALLEL_READS = 4;
 
 const PAGE_SIZE = 500;
@@ -76,7 +76,7 @@ export class Feeds implements OnModuleDestroy {
   }
 
   /**
-   * Events behind `since` that are in the store now, and the id up to which events were read.
+   * Events after `since` that are in the store now, and the id up to which events were read.
    * @throws FeedTrimmedError @throws FeedResetError
    */
   async read(tenant: string, filter: FeedFilter, since: string | undefined, limit: number): Promise<PolledEvents> {

@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream';
 const UPGRADE_HEADERS = ['upgrade', 'http2-settings', 'connection'];
 
 /**
- * Serves a request as if it had no Upgrade header. A server with an upgrade listener gets all upgrades, also the HTTP/2 offers that
- * some clients send with every request. The request is put back at the start of its connection without these headers.
+ * Serves a request as if it had no Upgrade header.
+ * A server with an upgrade listener gets every upgrade, even the HTTP/2 offers that some clients send with each
+ * request. The request is put back at the start of its connection, without these headers.
  */
 export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];

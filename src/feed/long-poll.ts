@@ -34,7 +34,7 @@ class EventBuffer implements Outlet {
 }
 
 /**
- * Events behind `since`; if there are none, waits up to `waitMs` for the next ones.
+ * Events after `since`; if there are none, waits up to `waitMs` for the next ones.
  * @throws FeedTrimmedError @throws FeedResetError @throws TooManyListenersError @throws StoreUnavailableError
  */
 export async function longPoll(

@@ -10,9 +10,9 @@ import { matches } from './feed-filter.js';
 import type { Semaphore } from './semaphore.js';
 
 const PAGE_SIZE = 500;
-/** Pause after a read, so that the next read gets several events. */
+/** Pause after a read, so that the next read gets several events at once. */
 const GATHER_MS = 2;
-/** Poll interval, because a dead connection can lose hints. */
+/** Poll interval. Hints alone are not enough, since a dead connection can lose them. */
 const POLL_MS = 5000;
 const RETRY_MS = 500;
 /** Recent events kept for clients that reconnect, so that they need not read from the store. */
@@ -25,7 +25,7 @@ export interface FeedObserver {
 }
 
 export interface SubscribeOptions extends Omit<Subscriber, 'skipUntil'> {
-  /** Deliver events behind this id: '0' means all kept events, undefined means only new ones. */
+  /** Deliver events after this id: '0' means all kept events, undefined means only new ones. */
   readonly since: string | undefined;
   /** Called before the first delivery, with the id from which delivery starts. */
   readonly onStart?: (place: string) => void;
@@ -194,7 +194,7 @@ export class TenantFeed {
     if (!isOver()) this.#fanOut.add(subscriber);
   }
 
-  /** Recent events behind `place`; undefined when the store must be read. */
+  /** Recent events after `place`; undefined if the store must be read. */
   #recentAfter(place: string): readonly EventView[] | undefined {
     if (place === this.#position) return [];
     const at = this.#recent.findLastIndex(({ id }) => id === place);

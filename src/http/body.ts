@@ -8,7 +8,7 @@ import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMe
 export function keepBodiesRaw(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  // Bodies of lines stay a stream; only some routes take them.
+  // Bodies of lines (NDJSON) stay a stream; only some routes take them.
   fastify.addContentTypeParser(LINES_TYPE, (request, body, done) => {
     if (LINES_ROUTES.includes(request.routeOptions.url ?? '')) done(null, body);
     else done(new UnsupportedMediaTypeError(LINES_TYPE, JSON_TYPES));

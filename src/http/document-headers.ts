@@ -12,9 +12,9 @@ const TAGS: Schema = { type: 'string', minLength: 1 };
 
 /** Headers that more than one route reads. */
 export const REQUEST_HEADERS = {
-  'If-Match': header('Only if the workflow carries one of these tags; `*` means it exists', TAGS),
+  'If-Match': header('Proceed only if the workflow has one of these tags; `*`: only if it exists', TAGS),
   'If-None-Match': header(
-    'On GET: answer 304 if it still carries this tag. On a write only `*`: create, never replace',
+    'On GET: answer 304 if the workflow still has this tag. On a write only `*`: create, never replace',
     TAGS,
   ),
   'Idempotency-Key': header('Makes the request happen once; a repeat within 24 h gets the first answer again', {
@@ -24,36 +24,39 @@ export const REQUEST_HEADERS = {
   Prefer: header(
     '`return=minimal` for an answer without body; `wait=<seconds>` (at most 60) with If-None-Match on GET waits for the next version',
   ),
-  'Waymark-Durability': header('`replicated`: answered when a replica has it, too, or 504 when none says so in time', {
-    type: 'string',
-    enum: ['replicated'],
-  }),
-  'X-Waymark-Note': header('Kept with the version in the history', { type: 'string', maxLength: 200 }),
+  'Waymark-Durability': header(
+    '`replicated`: answer when a replica of Redis has the write; 504 if none confirms it in time',
+    {
+      type: 'string',
+      enum: ['replicated'],
+    },
+  ),
+  'X-Waymark-Note': header('Note that is kept with the version in the history', { type: 'string', maxLength: 200 }),
 } as const;
 
 export type RequestHeader = keyof typeof REQUEST_HEADERS;
 
 export const ANSWER_HEADERS = {
-  'X-Waymark-Storage': header('Which store served the request', {
+  'X-Waymark-Storage': header('Store that served the request', {
     type: 'string',
     enum: ['redis', 'memory', 'detached'],
   }),
-  'X-Request-Id': header('Names the request in logs and problem documents'),
+  'X-Request-Id': header('Id of the request in logs and problem documents'),
   ETag: header('Strong entity tag: incarnation and version'),
-  'Last-Modified': header('When this version was written'),
-  'X-Expires-At': header('When the workflow ends; absent when it never does', { type: 'string', format: 'date-time' }),
+  'Last-Modified': header('Time of this version'),
+  'X-Expires-At': header('Expiry of the workflow; absent if it never expires', { type: 'string', format: 'date-time' }),
   Warning: header('`110` when the answer is a held copy that may be out of date'),
-  Location: header('Where the new resource is'),
-  Link: header('The next page, or what the problem is about'),
-  'X-Next-Due-Ms': header('How long until something may become ready by itself', COUNT),
+  Location: header('Path of the new resource'),
+  Link: header('Link to the next page, or to the subject of the problem'),
+  'X-Next-Due-Ms': header('Milliseconds until a delayed or leased task may become ready', COUNT),
   'Idempotency-Replayed': header('`true` when this is the answer of an earlier request with the same key', {
     type: 'string',
     enum: ['true'],
   }),
-  'Retry-After': header('Seconds until it makes sense to try again', COUNT),
-  RateLimit: header('How much of the limit is left'),
+  'Retry-After': header('Seconds to wait before a retry', COUNT),
+  RateLimit: header('Rest of the limit'),
   'RateLimit-Policy': header('The limit'),
-  'WWW-Authenticate': header('The credential that is asked for'),
+  'WWW-Authenticate': header('The credential that is required'),
   'Accept-Patch': header('Media types that a PATCH here takes'),
 } as const;
 

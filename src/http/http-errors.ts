@@ -6,7 +6,7 @@ export interface Issue {
   readonly message: string;
 }
 
-/** Issues of a query or a path; their parts are named without a slash. */
+/** Issues of a query or a path. Each is named without the slash of its pointer. */
 function detailOf(issues: readonly Issue[]): string {
   return issues.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`).join('; ');
 }
@@ -66,7 +66,7 @@ export class InvalidDurabilityError extends ServiceError {
   readonly code = 'INVALID_DURABILITY';
 
   constructor() {
-    super('Waymark-Durability: must be "replicated", on a request that writes something to be kept');
+    super('Waymark-Durability: must be "replicated"; only requests that write take this header');
   }
 }
 
@@ -130,6 +130,6 @@ export class IdempotencyNotSupportedError extends ServiceError {
   readonly code = 'IDEMPOTENCY_NOT_SUPPORTED';
 
   constructor() {
-    super('This route only reads, so there is nothing to do once; leave the Idempotency-Key out');
+    super('This route does not take an Idempotency-Key, since it only reads; leave it out');
   }
 }

@@ -53,7 +53,7 @@ export class Idempotency {
     }
   }
 
-  /** Key that is unique over replicas and restarts. Every write needs one, and a UUID costs more. */
+  /** Once key of a request without Idempotency-Key. Unique over replicas and restarts; cheaper than a UUID. */
   #unkeyed(): Once {
     return { key: `${this.#process}.${(this.#count++).toString(36)}`, fingerprint: '', keepMs: RETRY_WINDOW_MS };
   }
@@ -78,7 +78,7 @@ function keyed(request: FastifyRequest, tenant: string, given: string | string[]
   };
 }
 
-/** The quoted form of the draft standard is the same key. */
+/** The key without quotes: the draft standard writes a key in quotes, which names the same key. */
 function unquoted(given: string): string {
   return /^"[^"]*"$/.test(given) ? given.slice(1, -1) : given;
 }

@@ -57,7 +57,7 @@ export function wantedTagsOf({ headers }: FastifyRequest): readonly string[] | '
 
 export const PRECONDITIONS = ['If-Match', 'If-None-Match'] as const;
 
-/** Preconditions are refused rather than ignored. @throws InvalidHeaderError */
+/** Refuses a precondition that the route would ignore. @throws InvalidHeaderError */
 export function refusePreconditions(
   { headers }: FastifyRequest,
   names: readonly (typeof PRECONDITIONS)[number][],
@@ -67,7 +67,7 @@ export function refusePreconditions(
     if (headers[name.toLowerCase()] === undefined) continue;
     throw new InvalidHeaderError(
       name,
-      'cannot be honoured by this route, so nothing was done; send the request without it',
+      'is not supported by this route, so nothing was done; send the request without it',
     );
   }
 }

@@ -29,8 +29,7 @@ export class ProblemFilter implements ExceptionFilter {
         error: trace(error),
       });
     }
-    const shown =
-      known ?? new InternalError('Something went wrong in the service; the log has it under this request id');
+    const shown = known ?? new InternalError('The service failed; its log has the reason under the id of this request');
     // The status is already sent, so only the connection can be closed.
     if (reply.sent) {
       if (!reply.raw.writableEnded) reply.raw.destroy();

@@ -7,7 +7,7 @@ interface Day {
   readonly http: string;
 }
 
-/** Cache of two days: nearly all times are on the day of the writes or of their deadlines. */
+/** Cache of two days. Nearly all times are on the day of a write or of its deadline. */
 let [latest, other]: [Day, Day] = [dayOf(0), dayOf(0)];
 
 /** 2026-01-31T12:00:00.000Z. Every answer has three or four, and `toISOString` takes half a microsecond each. */

@@ -11,7 +11,7 @@ import { answerOtherMethods } from './route-methods.js';
 export function httpOptions(storage: string): FastifyServerOptions {
   return {
     clientErrorHandler: answerClientError,
-    // Longer than any id: a longer one is answered with INVALID_ID and not with 404.
+    // Longer than any id, so that a longer path segment gets INVALID_ID and not 404.
     routerOptions: { maxParamLength: 16_384 },
     // An undecodable path is refused before any hook runs.
     frameworkErrors: (error, request, reply) => {
@@ -32,7 +32,7 @@ export function useHttp(app: NestFastifyApplication, admit: Admit, listeners: re
   app.useGlobalFilters(new ProblemFilter());
 }
 
-/** Must run before the routes are registered: registration fixes their limits. */
+/** Must run before the routes are registered, since registration fixes their limits. */
 export function allowLargeBodies(app: NestFastifyApplication, urls: readonly string[], bytes: number): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRoute', (route) => {

@@ -185,7 +185,7 @@ export class JsonNode {
     return JsonNode.ofItems(items, contentLength, levels);
   }
 
-  /** Appends the text in pieces, so that a deep change copies each text once, not once per level. */
+  /** Appends the text in pieces, so that a deep change copies each text once and not once per level. */
   #write(pieces: string[]): void {
     if (this.#source !== undefined) {
       pieces.push(this.text);

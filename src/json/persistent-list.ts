@@ -40,7 +40,7 @@ export class PersistentList<T> {
     return new PersistentList(this.size - removed + items.length, undefined, chunks);
   }
 
-  /** Chunk of an index and the offset in it; an index behind the last item belongs to the last chunk. */
+  /** Chunk of an index and the offset in it. An index after the last item belongs to the last chunk. */
   #locate(index: number): { chunk: number; offset: number } {
     const chunks = this.#split();
     let offset = index;

@@ -1,6 +1,6 @@
 /**
- * An immutable map with cheap edits, in insertion order. Edits are kept apart from a shared base until there are too many to copy
- * for each edit. So many single edits of a wide object do not cost quadratic time.
+ * An immutable map with cheap edits, in insertion order. Edits are kept apart from a shared base, until copying them
+ * for each edit costs too much. So many single edits of a wide object do not cost quadratic time.
  */
 export class PersistentMap<V> {
   private constructor(

@@ -30,7 +30,7 @@ export function compilePointers(pointers: readonly (readonly string[])[]): Point
 class Step implements PointerStep {
   readonly index: number;
   readonly ends: number[] = [];
-  // A list, because comparing a few short names is cheaper than hashing one.
+  // A list, since comparing a few short names is cheaper than hashing one.
   readonly next: Step[] = [];
 
   constructor(readonly token: string) {

@@ -9,13 +9,13 @@ export interface ArraySteps {
 }
 
 /**
- * Brings the items of an array of `size` into the order of `matches`. Missing items are removed from the end first, so no index
- * shifts. As many items as possible stay (a longest increasing subsequence). The others are moved, and new items added, each right
- * behind its predecessor in the new array.
+ * Brings the items of an array of `size` into the order of `matches`. Missing items are removed from the end first, so
+ * no index shifts. As many items as possible stay (a longest increasing subsequence). The others are moved, and new
+ * items added, each right after its predecessor in the new array.
  *
- * All places that an item can have in between are laid out on one line beforehand. For example `t t m S t m m S m`, with `S` for
- * items that stay, `m` for old places of moved items and `t` for targets of moved and new items. The index of a place is the
- * number of occupied places before it.
+ * Before the first move, one line of places is made: every old place and every final place of every item, in order. For
+ * example `t t m S t m m S m`, with `S` for items that stay, `m` for old places of moved items and `t` for targets of
+ * moved and new items. The index of a place is the number of occupied places before it.
  */
 export function rearrange(size: number, matches: Matches, steps: ArraySteps): void {
   const isKept = new Uint8Array(size);

@@ -182,7 +182,8 @@ class Scanner {
       } else if (character < 0x20) {
         this.#fail('syntax', 'a control character in a string must be escaped', i);
       } else if (character >= 0xd800 && character < 0xe000) {
-        // Skips the second unit of a pair. An escaped half cannot complete a literal one.
+        // Skips the second unit of a surrogate pair. A pair must be written in one way: both units literal, or both
+        // escaped.
         if (character >= 0xdc00 || !isLowSurrogate(text.charCodeAt(i + 1))) this.#failSurrogate(i);
         i++;
       }
@@ -234,7 +235,7 @@ class Scanner {
     this.#position = i;
   }
 
-  /** Reads one or more digits; returns the offset behind them. */
+  /** Reads one or more digits; returns the offset after them. */
   #digits(start: number): number {
     const { text } = this;
     let i = start;

@@ -1,8 +1,8 @@
 import { BACKSLASH } from './characters.js';
 
 /**
- * Offset of the closing quote of a string in well-formed JSON, or -1 when the text ends first.
- * `start` is the offset behind the opening quote.
+ * Offset of the closing quote of a string in well-formed JSON, or -1 when the text ends first. `start` is the offset
+ * after the opening quote.
  */
 export function closingQuote(text: string, start: number): number {
   let quote = text.indexOf('"', start);

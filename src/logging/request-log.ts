@@ -17,7 +17,10 @@ export function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && VALID_ID.test(given) ? given : `${prefix}-${(count++).toString(36)}`;
 }
 
-/** A line per request: debug, warn if slow, error if it failed. Bodies and ids in paths are never logged. */
+/**
+ * A line per request: at level debug, at warn if it was slow, at error if it failed. Bodies and ids in paths are never
+ * logged.
+ */
 export function logRequests(logger: Logger): AnswerListener {
   return (request, { statusCode }, ms) => {
     const isSlow = ms > SLOW_MS && request.headers['prefer'] === undefined;

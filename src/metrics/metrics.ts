@@ -25,40 +25,38 @@ export class Metrics implements StoreObserver {
   ]);
   readonly #written = new Tally('waymark_workflows_written_total', 'Versions written and workflows deleted');
   readonly #read = new Tally('waymark_workflows_read_total', 'Workflows read');
-  readonly #expired = new Tally('waymark_workflows_expired_total', 'Workflows whose time was over');
+  readonly #expired = new Tally('waymark_workflows_expired_total', 'Workflows expired');
   readonly #conflicts = new Tally(
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
   );
   readonly #breaker = this.gauge(
     'waymark_circuit_breaker_state',
-    '1 for the state that the circuit breaker around Redis is in',
+    'State of the circuit breaker around Redis: 1 for the current state',
     ['state'],
   );
   readonly #breakerChanges = this.counter(
     'waymark_circuit_breaker_transitions_total',
-    'Times that the circuit breaker came into a state',
+    'Changes of the circuit breaker, by new state',
     ['state'],
   );
-  readonly #modes = this.gauge(
-    'waymark_store_mode',
-    '1 for the mode that this replica is in: attached to Redis, or serving without it',
-    ['mode'],
+  readonly #modes = this.gauge('waymark_store_mode', 'Mode of this replica: 1 for the current mode', ['mode']);
+  readonly #detachedSeconds = this.counter(
+    'waymark_detached_seconds_total',
+    'Seconds in which this replica served without Redis',
   );
-  readonly #detachedSeconds = this.counter('waymark_detached_seconds_total', 'Time served without Redis');
   readonly #waitingEntries = this.gauge(
     'waymark_detached_entries',
     'Acknowledged commits that Redis does not have yet',
   );
-  readonly #waitingBytes = this.gauge('waymark_detached_bytes', 'Bytes of them, about');
-  readonly #drained = this.counter(
-    'waymark_detached_drained_total',
-    'Commits brought into Redis, by what became of them',
-    ['as'],
+  readonly #waitingBytes = this.gauge(
+    'waymark_detached_bytes',
+    'Approximate bytes of the acknowledged commits that Redis does not have yet',
   );
+  readonly #drained = this.counter('waymark_detached_drained_total', 'Drained commits, by result', ['as']);
   #detachedSince: number | undefined;
   readonly #retries = this.counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
-  /** By method, route and class of status; nested, since joining a key costs more than two look-ups. */
+  /** By method, route and class of status. Nested maps, since joining a key costs more than two look-ups. */
   readonly #requestTimings = new Map<string, Map<string, Timing[]>>();
   readonly #commandTimings = new Map<string, Record<'ok' | 'refused' | 'failed', Timing>>();
 

@@ -24,8 +24,8 @@ export class Timing {
 }
 
 /**
- * Histogram for the hot path. That of the metrics library looks up and copies labels at each observation, a tenth of the cost of a
- * request; here the caller keeps the `Timing` of its labels.
+ * Histogram for the hot path. The histogram of the metrics library looks up and copies labels at each observation,
+ * which is a tenth of the cost of a request. Here the caller keeps the `Timing` of its labels.
  */
 export class Timings {
   readonly #byLabels = new Map<string, Timing>();

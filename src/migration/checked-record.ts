@@ -109,20 +109,20 @@ function taskField(value: Fields, name: string, { kind, nullable, oneOf, min, ma
   }
 }
 
-/** A task without the fields that its status needs would be in no list and lost. */
+/** Checks the fields that the status of a task needs: without them the task would be in no list and lost. */
 function checkStatus(task: MovedTask): void {
   const { status, payload, endedAtMs, events, progress } = task;
   const isOpen = status === 'ready' || status === 'delayed' || status === 'leased';
   if (isOpen && (payload === null || endedAtMs !== null))
-    throw new InvalidLineError('an open task has a payload and no end');
+    throw new InvalidLineError('an open task must have a payload and no endedAtMs');
   if (!isOpen && (endedAtMs === null || task.keptUntilMs === null))
-    throw new InvalidLineError('an ended task has an end and is kept until');
-  if (status === 'delayed' && task.dueAtMs === null) throw new InvalidLineError('a delayed task has dueAtMs');
+    throw new InvalidLineError('an ended task must have endedAtMs and keptUntilMs');
+  if (status === 'delayed' && task.dueAtMs === null) throw new InvalidLineError('a delayed task must have dueAtMs');
   if (status === 'leased' && (task.leaseEndsAtMs === null || task.token === null))
-    throw new InvalidLineError('a leased task has leaseEndsAtMs and token');
+    throw new InvalidLineError('a leased task must have leaseEndsAtMs and token');
   let last = 0;
   for (const { id } of events) {
-    if (id <= last || id > progress) throw new InvalidLineError('events must be numbered upwards, up to progress');
+    if (id <= last || id > progress) throw new InvalidLineError('ids of events must increase and not exceed progress');
     last = id;
   }
 }
@@ -177,8 +177,7 @@ function json(fields: Fields, name: string): string {
   try {
     scanJson(found);
   } catch (error) {
-    if (error instanceof InvalidJsonError)
-      throw new InvalidLineError(`${name} is not acceptable JSON: ${error.message}`);
+    if (error instanceof InvalidJsonError) throw new InvalidLineError(`${name} is refused: ${error.message}`);
     throw error;
   }
   return found;

@@ -16,7 +16,7 @@ export interface ExportOptions {
   readonly tenant?: string | undefined;
   /** Only workflows updated after this time. */
   readonly sinceMs?: number | undefined;
-  /** Only workflows behind this id, at most `limit` of them. */
+  /** Only workflows after this id, at most `limit` of them. */
   readonly after?: string | undefined;
   readonly limit?: number | undefined;
 }
@@ -24,14 +24,14 @@ export interface ExportOptions {
 const STAMPS_PER_PAGE = 500;
 const LINES_PER_CHUNK = 200;
 
-/** An export as text, a few lines at a time. Reads on only when the consumer has taken the earlier lines. */
+/** An export as text, a few lines at a time. Reads on only when the consumer has taken these lines. */
 export async function* exportLines(moving: Moving, options: ExportOptions): AsyncGenerator<string> {
   const tenants = await moving.listTenants();
   yield textOfLine(headerOf(await moving.now(), tenants));
   const counts = noCounts();
   let next: string | null = null;
   for (const tenant of options.tenant === undefined ? tenants : [options.tenant]) {
-    // Queues first, so that a paused queue delivers no task that has just arrived.
+    // Queues come first, so that a paused queue leases no task that has just arrived.
     if (options.kinds.includes('queue')) {
       const stamps = (await moving.listQueues(tenant)).map((queue) => ({
         id: queue.id,
@@ -49,7 +49,7 @@ export async function* exportLines(moving: Moving, options: ExportOptions): Asyn
   yield textOfLine({ kind: 'end', ...counts, next });
 }
 
-/** Returns the id behind which a limited export continues. */
+/** Returns the id after which a limited export continues. */
 async function* workflows(moving: Moving, tenant: string, options: ExportOptions, counts: Counts) {
   const { limit = Number.POSITIVE_INFINITY, sinceMs } = options;
   let { after } = options;

@@ -27,7 +27,7 @@ export class ExportController {
     id: 'exportAll',
     summary: 'All state as lines: a header, queues, workflows and tasks, and an end line with their counts',
     description:
-      'For administrators. A stream without an end line was cut. A record that exists throughout the export is in it; a ' +
+      'For administrators. A stream without an end line was cut. The export has every record that exists throughout; a ' +
       'record written during the export may be.',
     answers: { 200: { says: 'The lines', types: { [LINES_TYPE]: { type: 'string' } } } },
     problems: ['ADMIN_ONLY'],

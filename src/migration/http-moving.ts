@@ -65,7 +65,7 @@ export class HttpMoving extends Moving {
       });
       return (await response.json()) as { items: (Record<string, unknown> | null)[] };
     });
-    // No limit of states: the source has its own.
+    // No limit for the size of states here: the source has its own.
     return items.map((item) => (item === null ? undefined : checkedRecord(item)));
   }
 

@@ -7,8 +7,10 @@ import { coreOf } from '../engine/moving/stamp.js';
 const MARK_LENGTH = 16;
 
 /**
- * Stamps of the records that this migration wrote to the target. Only those may be replaced or removed without a conflict. A mark is
- * written before its record, so that after a crash the ledger may know too much but never too little.
+ * Stamps of the records that this migration wrote to the target. Only those may be replaced or removed without a
+ * conflict.
+ * A mark is written before its record. So after a crash the ledger may have a mark without a record, but never lacks
+ * one.
  */
 export class Ledger {
   readonly #marks = new Set<string>();
@@ -18,7 +20,7 @@ export class Ledger {
     if (file === undefined) return;
     mkdirSync(dirname(file), { recursive: true });
     if (!existsSync(file)) return;
-    // A line that a crash cut stands for a record that was not written.
+    // A line that was cut by a crash has no record: the mark is written first.
     for (const mark of readFileSync(file, 'utf8').split('\n')) if (mark.length === MARK_LENGTH) this.#marks.add(mark);
   }
 

@@ -65,7 +65,10 @@ export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | 
 
 const MIN_LINE_LIMIT_BYTES = 32 * 1024 * 1024;
 
-/** Limit of a line: a state and its history as JSON within JSON, where a character may take two; or a task with its progress. */
+/**
+ * Maximum bytes of a line. A workflow has its state and its history as JSON text within JSON, where a character may
+ * take two bytes. A task has its progress.
+ */
 export function maxLineBytes({
   maxStateBytes,
   historyMaxBytes,

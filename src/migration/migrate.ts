@@ -11,13 +11,16 @@ export interface MigrateParts extends SyncParts {
 
 /** `counts` are the outcomes of the first round. */
 export interface Migrated extends Readonly<Omit<Round, 'changes'>> {
-  /** Changes made at the source during the migration and carried over. */
+  /** Number of changes that were made at the source during the migration and copied. */
   readonly caughtUp: number;
   readonly workflows: number;
 }
 
 const MAX_ROUNDS = 100;
-/** Catching up stops when a round has more than this share of the changes of the last one: the source is written continuously. */
+/**
+ * Catching up stops when a round has more than this share of the changes of the round before: the source is written
+ * continuously.
+ */
 const MIN_SHRINKAGE = 0.7;
 
 /** Copies everything from one store to another, including changes made meanwhile, and finally compares digests of both. */
@@ -49,7 +52,7 @@ function migratedOf(
   { counts, verified, different }: Round,
   workflows: number,
 ): Migrated {
-  // Each round counts the same conflicts again, so take the greater number instead of the sum.
+  // Each round counts the same conflicts again, so the greater number counts and not the sum.
   const conflict = Math.max(copied.counts.conflict, counts.conflict);
   return { counts: { ...copied.counts, conflict }, caughtUp, verified, different, workflows };
 }

@@ -10,7 +10,7 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import { FileMoving } from './file-moving.js';
 import { HttpMoving } from './http-moving.js';
 
-/** A source or target of a migration, as named on the command line. */
+/** A source or target of a migration, named on the command line. */
 export interface Place {
   readonly kind: 'redis' | 'service' | 'directory' | 'file';
   readonly text: string;

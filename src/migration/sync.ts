@@ -38,7 +38,7 @@ export interface Round {
   readonly different: string[];
 }
 
-/** The records that are carried, and the round that counts them. */
+/** Kind of records to copy, and the round that counts them. */
 interface Step {
   readonly tenant: string;
   readonly kind: RecordKind;
@@ -52,14 +52,14 @@ const PAIRS_PER_STEP = 256;
 const MAX_PARALLEL_GROUPS = 4;
 /** Size assumed for a record of unknown size. */
 const ASSUMED_BYTES = 128 * 1024;
-/** How often a record under continuous writes is carried again until both sides are equal once. */
+/** Maximum number of copies of a record that is written continuously, until both sides are equal once. */
 const MAX_TRIES = 20;
 
-/** Carries differences from one store to another. All steps are idempotent, also across processes. */
+/** Copies differences from one store to another. All steps are idempotent, also across processes. */
 export class Sync {
   constructor(private readonly parts: SyncParts) {}
 
-  /** Compares all records by stamps and carries the differences; with `verify`, also compares digests. */
+  /** Compares all records by stamps and copies the differences; with `verify`, also compares digests. */
   async round({ verify = false }: { verify?: boolean } = {}): Promise<Round> {
     const { from, to } = this.parts;
     const round = newRound();
@@ -71,7 +71,7 @@ export class Sync {
     return round;
   }
 
-  /** Carries these records as they are at the source now. */
+  /** Copies these records as they are at the source now. */
   async carry(tenant: string, kind: RecordKind, ids: readonly string[], round: Round = newRound()): Promise<Round> {
     const { from, to } = this.parts;
     for (let at = 0; at < ids.length; at += PAIRS_PER_STEP) {
@@ -150,7 +150,7 @@ export class Sync {
     if (step.verify === true) await this.#compare(step, carried);
   }
 
-  /** Each record of the target must equal the one read from the source, or the current one of the source. */
+  /** Each record of the target must equal the one that was read from the source, or the current one of the source. */
   async #compare(step: Step, records: readonly Moved[]): Promise<void> {
     if (records.length === 0) return;
     const { tenant, kind, round } = step;
@@ -165,7 +165,7 @@ export class Sync {
     }
   }
 
-  /** The record was written meanwhile or really differs: carries it again until both sides are equal. */
+  /** Copies a record that was written meanwhile, or really differs, until both sides are equal. */
   async #carryUntilEqual(step: Step, id: string): Promise<boolean> {
     const { from, to, ledger, onConflict } = this.parts;
     const { tenant, kind, round } = step;

@@ -6,12 +6,12 @@ import { BOARD } from './decision.js';
 
 /** The only tenant without authentication. Read at start, so that the first decision knows the statuses. */
 const DEFAULT_TENANT = 'default';
-/** Upper bound of the age of a view in use, in case hints are lost. */
+/** Maximum age of a view that is used, in case hints are lost. */
 const MAX_AGE_MS = 10_000;
 /** Minimum time between two reads of the store, however often agents report. */
 const MIN_INTERVAL_MS = 100;
 
-/** Statuses reported by agents on any replica. Read in the background, so that decisions wait for no store. */
+/** Statuses reported by agents on any replica. Read in the background, so that no decision waits for the store. */
 @Injectable()
 export class AgentStatuses implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #views = new Map<string, BoardView>();

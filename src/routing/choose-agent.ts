@@ -4,7 +4,9 @@ import { requestedStrengths } from './requested-strengths.js';
 
 /** Availability of an agent, from its last report. */
 export interface Availability {
-  /** A busy agent is skipped when another scores almost as well; one that is away, when there is any other. */
+  /**
+   * A busy agent is skipped if another one scores almost as well. An agent that is away is skipped if any other is not.
+   */
   readonly state: 'free' | 'busy' | 'away';
   /** For people: 'busy, load 0.93'. */
   readonly description: string;
@@ -17,7 +19,7 @@ export interface Choice {
 
 /** The sum is 1. */
 const WEIGHTS = { fit: 0.4, strengths: 0.45, thrift: 0.15 };
-/** Difference in points up to which an agent is still a close match. */
+/** Maximum difference in points of a close match. */
 export const CLOSE_MATCH = 0.15;
 
 export interface Candidate {

@@ -2,7 +2,10 @@ import type { ComplexityFactors as Factors, ComplexityScore } from './routing.dt
 
 export type { Factors };
 
-/** Weight of each factor (the sum is 1), and the value that gives half of it. See docs/routing.md. */
+/**
+ * For each factor, its weight (the sum is 1), and the value at which it contributes half of its weight. See
+ * docs/routing.md.
+ */
 export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; readonly half: number }>> = {
   length: { weight: 0.4, half: 400 },
   punctuation: { weight: 0.2, half: 12 },
@@ -11,7 +14,7 @@ export const CURVES: Readonly<Record<keyof Factors, { readonly weight: number; r
 
 const DIGITS = 10_000;
 
-/** In [0, 1), and monotonic in each factor. */
+/** Score in [0, 1). A larger factor never lowers it. */
 export function scoreOf(factors: Factors): number {
   const names = Object.keys(CURVES) as (keyof Factors)[];
   const sum = names.reduce((total, name) => {

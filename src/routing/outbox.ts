@@ -12,7 +12,7 @@ export type LossReason = 'full' | 'in-doubt' | 'refused' | 'shutdown';
 export interface OutboxObserver {
   waiting(change: number): void;
   lost(count: number, why: LossReason): void;
-  /** Called for a batch that the store refuses for good, which is a bug. */
+  /** Called for a batch that the store refuses for good. That is a bug. */
   refused(error: unknown): void;
 }
 
@@ -23,7 +23,7 @@ export interface OutboxLimits {
   readonly batchSize: number;
   /** Pause after a commit that is not full, so that a busy replica sends fewer. */
   readonly gatherMs: number;
-  /** A batch with an unknown outcome is dropped after this time, because the store may have forgotten its once key. */
+  /** A batch with an unknown outcome is dropped after this time, since the store may have forgotten its once key. */
   readonly doubtMs: number;
 }
 

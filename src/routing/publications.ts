@@ -43,7 +43,7 @@ export class Publications implements OutboxObserver, OnModuleDestroy {
     await this.#outboxes.get(tenant)?.flushed();
   }
 
-  /** Runs after the last request and before the engines close; leaves them half of the shutdown timeout. */
+  /** Runs after the last request and before the engines close, for at most half of the shutdown timeout. */
   async onModuleDestroy(): Promise<void> {
     const withinMs = this.config.shutdownTimeoutMs / 2;
     await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.close(withinMs)));

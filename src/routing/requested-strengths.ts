@@ -1,6 +1,6 @@
 /**
- * Words that request a strength, as tokens of `readText`. The words of its own name request any strength: `tax-law` is requested by
- * "tax" or "law".
+ * Words that request a strength, as tokens of `readText`. In addition, each word in the name of a strength requests it:
+ * `tax-law` is requested by "tax" or "law".
  */
 const WORDS: Readonly<Record<string, string>> = {
   analysis: 'analyse analyze analysis assess compare contrast evaluate examine interpret review why',

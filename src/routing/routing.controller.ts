@@ -18,7 +18,7 @@ export class RoutingController {
     private readonly idempotency: Idempotency,
   ) {}
 
-  /** A plain decision waits for no store; one with a task or an Idempotency-Key waits for its commit. */
+  /** A plain decision does not wait for the store; one with a task or an Idempotency-Key waits for its commit. */
   @Post()
   @Route({
     id: 'routeTask',

@@ -79,7 +79,7 @@ export class ComplexityScore {
 
 export class RoutingDecision {
   @Text() id!: string;
-  @Text({ about: 'Id of the enqueued task; without one, an id made for the decision' }) taskId!: string;
+  @Text({ about: 'Id of the enqueued task; without a task, an id made for the decision' }) taskId!: string;
   @Nested(() => SelectedAgent) selectedAgent!: SelectedAgent;
   @Nested(() => ComplexityScore) complexityScore!: ComplexityScore;
   @Text() reason!: string;
@@ -145,8 +145,8 @@ export class LastStatus extends Status {
 export class Agent extends AgentFigures {
   @Decimal({ nullable: true }) cost!: number | null;
   @Decimal({ nullable: true }) latency!: number | null;
-  @Value(load(), { nullable: true, about: 'The complexity that suits it' }) capability!: number | null;
-  @Flag({ about: 'False: it has only reported, and is never chosen' }) configured!: boolean;
+  @Value(load(), { nullable: true, about: 'The complexity that suits the agent best' }) capability!: number | null;
+  @Flag({ about: 'False: the agent has reported but is not configured, so it is never chosen' }) configured!: boolean;
   @Nested(() => LastStatus, { nullable: true }) lastStatus!: LastStatus | null;
 }
 

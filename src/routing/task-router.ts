@@ -39,8 +39,9 @@ export class TaskRouter {
   }
 
   /**
-   * A decision without task and key waits for no store: it is published after the answer. Otherwise decision, task, message and
-   * statistics are committed in one step, once per key: a repeat gets the first decision again.
+   * A decision without task and key does not wait for the store: it is published after the answer.
+   * Otherwise decision, task, message and statistics are one commit, once per key: a repeat gets the first decision
+   * again.
    * @throws QueueFullError and the other errors of a commit
    */
   async route(

@@ -30,14 +30,14 @@ export class Completions {
 export class TaskError {
   @Text({ min: 1, max: 100, default: 'FAILED', says: 'must be 1 to 100 characters', example: 'MODEL_BUSY' })
   code!: string;
-  @Text({ default: '', about: 'Kept up to 2048 characters', example: 'The model did not answer' }) message!: string;
+  @Text({ default: '', about: 'Cut after 2048 characters', example: 'The model did not answer' }) message!: string;
   @Flag({ as: 'retryable', default: true }) isRetryable!: boolean;
 }
 
 export class Failure extends Lease {
   @Nested(() => TaskError, { optional: true, example: { code: 'MODEL_BUSY', message: 'The model did not answer' } })
   error?: TaskError;
-  @Integer({ min: 0, max: DAY_MS, optional: true, about: 'Instead of the back-off' }) retryAfterMs?: number;
+  @Integer({ min: 0, max: DAY_MS, optional: true, about: 'Replaces the back-off' }) retryAfterMs?: number;
 }
 
 export class Progress extends Lease {
@@ -46,5 +46,5 @@ export class Progress extends Lease {
 
 export class Cancellation {
   @Text({ max: 200, optional: true, says: 'must have at most 200 characters', example: 'superseded' }) reason?: string;
-  @Flag({ as: 'force', default: false, about: 'Cancel even while a worker has it' }) isForced!: boolean;
+  @Flag({ as: 'force', default: false, about: 'Cancel at once, even while a worker has the task' }) isForced!: boolean;
 }

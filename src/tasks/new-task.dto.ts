@@ -29,7 +29,7 @@ const headers: Rules = {
 @AtMostOne('delayMs', 'runAt')
 export class TaskOptions {
   @RawJson({ optional: true, about: 'Any JSON; workers get it exactly as it was sent' }) payload?: string;
-  @Integer({ min: 0, max: MAX_PRIORITY, default: 5, about: 'Lower ones go first' }) priority!: number;
+  @Integer({ min: 0, max: MAX_PRIORITY, default: 5, about: 'Lower numbers go first' }) priority!: number;
   @Integer({ min: 0, max: YEAR_MS, optional: true }) delayMs?: number;
   @Time({ withinMs: YEAR_MS, optional: true }) runAtMs?: number;
   @Integer({ min: 1, max: 1000, default: 4 }) maxAttempts!: number;
@@ -38,17 +38,24 @@ export class TaskOptions {
     max: 20,
     default: [5000, 15_000, 60_000],
     says: `must be a list of 1 to 20 integers from 0 to ${DAY_MS}`,
-    about: 'After the first, second, … failed delivery; the last one goes on',
+    about: 'Delays after the first, second, … failed delivery; the last one is used for all further ones',
   })
   backoffMs!: readonly number[];
   @Integer({ ...LEASE_MS, default: DEFAULT_LEASE_MS }) leaseMs!: number;
-  @Integer({ as: 'deadlineMs', min: 1000, max: 30 * DAY_MS, optional: true, about: 'From a delivery to its end' })
+  @Integer({
+    as: 'deadlineMs',
+    min: 1000,
+    max: 30 * DAY_MS,
+    optional: true,
+    about: 'Maximum time from a delivery to its end',
+  })
   limitMs?: number;
-  @Time({ withinMs: YEAR_MS, optional: true, about: 'When it is not worth starting any more' }) expiresAtMs?: number;
+  @Time({ withinMs: YEAR_MS, optional: true, about: 'A task that was not started by then goes to the dead list' })
+  expiresAtMs?: number;
   @TaskId({
     optional: true,
     says: 'must be the id of a workflow',
-    about: 'Keeps this workflow from expiring while the task is open',
+    about: 'Workflow of the task; it does not expire while the task is open',
   })
   workflowId?: string;
   @Value(headers, { default: {} }) headers!: Readonly<Record<string, string>>;
@@ -68,7 +75,7 @@ export class NewTask extends TaskOptions {
     max: 255,
     optional: true,
     says: 'must be 1 to 255 characters',
-    about: 'For 24 h no other task is made with it',
+    about: 'For 24 h the queue accepts no other task with this key',
   })
   dedupeKey?: string;
 }

@@ -51,7 +51,7 @@ export class Queue {
   @Nested(() => QueueDepth) depth!: QueueDepth;
   @Count({ nullable: true }) oldestReadyAgeMs!: number | null;
   @Count({ nullable: true }) nextDueInMs!: number | null;
-  @Count({ about: 'Workers that have asked for tasks within the last minute' }) pollers!: number;
+  @Count({ about: 'Number of workers that claimed within the last minute' }) pollers!: number;
   @Nested(() => QueueRates) rates!: QueueRates;
   @Nested(() => QueueTotals) totals!: QueueTotals;
   @Text({ nullable: true }) lastEventId!: string | null;
@@ -84,14 +84,15 @@ export class ClaimHeaders {
     pattern: /^[!-~]{1,255}$/,
     optional: true,
     says: 'must be 1 to 255 visible ASCII characters',
-    about: 'A claim that is repeated with it gets the same tasks and tokens while their leases live',
+    about: 'A repeated claim with the same id gets the same tasks and tokens, as long as their leases last',
   })
   claimId?: string;
 }
 
 export class ClaimRequest {
   @Integer({ min: 1, max: MAX_CLAIMED, default: 1, example: 10 }) max!: number;
-  @Integer({ ...LEASE_MS, optional: true, about: 'Instead of what each task says', example: 30_000 }) leaseMs?: number;
+  @Integer({ ...LEASE_MS, optional: true, about: 'Replaces the leaseMs of the tasks', example: 30_000 })
+  leaseMs?: number;
   @Integer({ min: 0, max: MAX_CLAIM_WAIT_MS, default: 0 }) waitMs!: number;
   @Name({ optional: true, example: 'worker-1' }) worker?: string;
 }
@@ -106,7 +107,13 @@ export class DeadSelection {
     says: `must be a list of 1 to ${MAX_REPLAYED} ids of tasks`,
   })
   ids?: readonly string[];
-  @Integer({ min: 1, max: MAX_REPLAYED, optional: true, about: 'The oldest so many; 100 when absent', example: 10 })
+  @Integer({
+    min: 1,
+    max: MAX_REPLAYED,
+    optional: true,
+    about: 'Maximum number of tasks, oldest first; 100 when `ids` is absent too',
+    example: 10,
+  })
   max?: number;
 }
 

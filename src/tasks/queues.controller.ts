@@ -46,7 +46,7 @@ export class QueuesController {
   @Get()
   @Route({
     id: 'listQueues',
-    summary: 'All queues and how they are doing',
+    summary: 'List queues with depth, rates and workers',
     answers: { 200: { says: 'Queues, by name', body: QueueList } },
   })
   async list(@FromCaller() { tenant }: Caller) {
@@ -58,7 +58,7 @@ export class QueuesController {
   }
 
   @Get(':queue')
-  @Route({ id: 'getQueue', summary: 'How a queue is doing', answers: QUEUE })
+  @Route({ id: 'getQueue', summary: 'Read depth, rates and workers of a queue', answers: QUEUE })
   async get(@FromPath(DeadListPath) { queue }: DeadListPath, @FromCaller() { tenant }: Caller) {
     return answer(200, await this.#queue(tenant, queue));
   }
@@ -69,7 +69,7 @@ export class QueuesController {
     summary: 'Put a task into a queue',
     once: true,
     answers: {
-      200: { says: 'It was there before, by its id or dedupeKey', body: Task, headers: ['Idempotency-Replayed'] },
+      200: { says: 'A task with this id or dedupeKey existed already', body: Task, headers: ['Idempotency-Replayed'] },
       201: { says: 'Enqueued', body: Task, headers: ['Location', 'Idempotency-Replayed'] },
     },
     problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
@@ -95,7 +95,13 @@ export class QueuesController {
     id: 'enqueueTasks',
     summary: 'Put up to 100 tasks into a queue, all or none',
     once: true,
-    answers: { 201: { says: 'Enqueued, or there before', body: EnqueuedTasks, headers: ['Idempotency-Replayed'] } },
+    answers: {
+      201: {
+        says: 'Enqueued; `duplicate` marks tasks that existed already',
+        body: EnqueuedTasks,
+        headers: ['Idempotency-Replayed'],
+      },
+    },
     problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
   })
   async enqueueBatch(
@@ -115,10 +121,10 @@ export class QueuesController {
   @Post(':queue/claims')
   @Route({
     id: 'claimTasks',
-    summary: 'Lease the next tasks of a queue, waiting for them if need be',
+    summary: 'Lease the next tasks of a queue; with waitMs, wait for them',
     answers: {
       200: { says: 'Tasks and their tokens', body: ClaimedTasks },
-      204: { says: 'There is none', headers: ['X-Next-Due-Ms'] },
+      204: { says: 'There is no task', headers: ['X-Next-Due-Ms'] },
     },
     problems: ['TOO_MANY_WAITING'],
   })
@@ -142,14 +148,14 @@ export class QueuesController {
   }
 
   @Post(':queue/pause')
-  @Route({ id: 'pauseQueue', summary: 'Give no tasks out until the queue is resumed', answers: QUEUE })
+  @Route({ id: 'pauseQueue', summary: 'Pause a queue: no task is leased until it is resumed', answers: QUEUE })
   async pause(@FromPath(QueuePath) { queue }: QueuePath, @FromCaller() { tenant }: Caller) {
     await this.engine.tasks.pause(tenant, queue, true);
     return answer(200, await this.#queue(tenant, queue));
   }
 
   @Post(':queue/resume')
-  @Route({ id: 'resumeQueue', summary: 'Give tasks out again', answers: QUEUE })
+  @Route({ id: 'resumeQueue', summary: 'Resume a paused queue', answers: QUEUE })
   async resume(@FromPath(QueuePath) { queue }: QueuePath, @FromCaller() { tenant }: Caller) {
     await this.engine.tasks.pause(tenant, queue, false);
     return answer(200, await this.#queue(tenant, queue));
@@ -158,7 +164,7 @@ export class QueuesController {
   @Get(':queue/dead')
   @Route({
     id: 'listDeadTasks',
-    summary: 'Tasks that were given up, the last one first',
+    summary: 'List dead tasks, last ended first',
     answers: { 200: { says: 'Dead tasks', body: TaskDetailList } },
   })
   async listDead(
@@ -172,9 +178,9 @@ export class QueuesController {
   @Post(':queue/dead/replay')
   @Route({
     id: 'replayDeadTasks',
-    summary: 'Let dead tasks be tried again, at once or spread over a time',
+    summary: 'Replay dead tasks: make them ready again, at once or spread over a time',
     once: true,
-    answers: { 200: { says: 'Which', body: ReplayedTasks, headers: ['Idempotency-Replayed'] } },
+    answers: { 200: { says: 'Ids of the replayed tasks', body: ReplayedTasks, headers: ['Idempotency-Replayed'] } },
   })
   async replayDead(
     @FromPath(DeadListPath) { queue }: DeadListPath,
@@ -193,7 +199,7 @@ export class QueuesController {
     id: 'purgeDeadTasks',
     summary: 'Remove dead tasks for good',
     once: true,
-    answers: { 200: { says: 'How many', body: RemovedTasks, headers: ['Idempotency-Replayed'] } },
+    answers: { 200: { says: 'Number of removed tasks', body: RemovedTasks, headers: ['Idempotency-Replayed'] } },
   })
   async purgeDead(
     @FromPath(DeadListPath) { queue }: DeadListPath,

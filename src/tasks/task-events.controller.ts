@@ -27,7 +27,7 @@ export class TaskEventsController {
   @Get()
   @Route({
     id: 'readTaskEvents',
-    summary: 'What a task tells while it is worked on, as JSON or (Accept: text/event-stream) as a stream',
+    summary: 'Read or follow the progress events of a task, as JSON or (Accept: text/event-stream) as a stream',
     answers: {
       200: {
         says: 'Events, oldest first; a stream ends with an event named end',
@@ -80,7 +80,7 @@ export class TaskEventsController {
           return;
         }
         progress = await this.tasks.readProgress(tenant, id, after, HEARTBEAT_MS, gone.signal);
-        if (progress.events.length === 0 && !progress.isOver) yield ': still here\n\n';
+        if (progress.events.length === 0 && !progress.isOver) yield ': heartbeat\n\n';
       }
     } finally {
       this.draining.signal.removeEventListener('abort', end);

@@ -21,7 +21,8 @@ export class TaskQuery {
 }
 
 export class TaskEventsQuery {
-  @Integer({ min: 0, optional: true, about: 'Only events behind this one; or Last-Event-ID' }) after?: number;
+  @Integer({ min: 0, optional: true, about: 'Only events after this one; Last-Event-ID takes precedence' })
+  after?: number;
   @Integer({ min: 0, max: MAX_WAIT_MS, default: 0, about: 'How long to wait for an event' }) waitMs!: number;
 }
 
@@ -31,7 +32,7 @@ export class TaskEventsHeaders {
     pattern: /^\d{0,15}$/,
     optional: true,
     says: 'must be the id of an event',
-    about: 'The last event that was seen; the stream goes on behind it',
+    about: 'The last event that was read; the stream continues after it',
   })
   lastEventId?: string;
 }
@@ -42,11 +43,12 @@ export class Task {
   @QueueName() queue!: string;
   @OneOf(TASK_STATUSES) status!: TaskStatus;
   @Integer({ min: 0, max: MAX_PRIORITY }) priority!: number;
-  @Count({ about: 'Deliveries so far, without those that were released' }) attempt!: number;
+  @Count({ about: 'Deliveries so far, without released ones' }) attempt!: number;
   @Count() maxAttempts!: number;
   @Count() releases!: number;
-  @Count({ about: 'How often it came back from the dead list' }) replays!: number;
-  @TaskId({ nullable: true, about: 'The workflow that it keeps from expiring' }) workflowId!: string | null;
+  @Count({ about: 'Number of replays from the dead list' }) replays!: number;
+  @TaskId({ nullable: true, about: 'Workflow of the task; it does not expire while the task is open' }) workflowId!:
+    string | null;
   @Time() createdAtMs!: number;
   @Time({ nullable: true }) readyAtMs!: number | null;
   @Time({ nullable: true }) dueAtMs!: number | null;
@@ -54,9 +56,10 @@ export class Task {
   @Time({ as: 'leaseExpiresAt', nullable: true }) leaseEndsAtMs!: number | null;
   @Text({ nullable: true }) worker!: string | null;
   @Flag() cancelRequested!: boolean;
-  @Text({ nullable: true, about: 'Why it was cancelled, or what killed it' }) reason!: string | null;
+  @Text({ nullable: true, about: 'Reason of the cancellation, or error code that made the task dead' }) reason!:
+    string | null;
   @Time({ nullable: true }) endedAtMs!: number | null;
-  @Flag({ optional: true, about: 'It was there before, by its id or dedupeKey' }) duplicate?: boolean;
+  @Flag({ optional: true, about: 'True when a task with this id or dedupeKey existed already' }) duplicate?: boolean;
 }
 
 export class TaskFailure {
@@ -71,7 +74,7 @@ const TEXTS = { type: 'object', additionalProperties: { type: 'string' } };
 export class TaskDetail extends Task {
   @RawJson({ schema: TEXTS }) headers!: string;
   @ListOf(() => TaskFailure) failures!: readonly TaskFailure[];
-  @RawJson({ optional: true, about: 'As it was sent; absent once the task is done or cancelled' }) payload?:
+  @RawJson({ optional: true, about: 'Payload as it was sent; absent once the task is done or cancelled' }) payload?:
     string | undefined;
   @RawJson({ optional: true }) result?: string | undefined;
 }
@@ -127,7 +130,7 @@ export class CompletedTasks {
 
 export class RenewedLease {
   @Time({ as: 'leaseExpiresAt', nullable: true }) leaseEndsAtMs!: number | null;
-  @Flag({ about: 'The work should stop' }) cancelRequested!: boolean;
+  @Flag({ about: 'True when the work should stop' }) cancelRequested!: boolean;
 }
 
 export class FailedTask {
@@ -152,6 +155,6 @@ export class TaskEvent {
 
 export class TaskEvents {
   @ListOf(() => TaskEvent) events!: readonly TaskEvent[];
-  @Count({ about: 'Where to read on' }) next!: number;
+  @Count({ about: '`after` of the next request' }) next!: number;
   @Flag() ended!: boolean;
 }

@@ -32,7 +32,7 @@ import { Tasks, type TaskEnd } from './tasks.js';
 const MAX_EVENT_BYTES = 16 * 1024;
 const MAX_MESSAGE_LENGTH = 2048;
 
-/** Maximum share added to a backoff, so that tasks that failed together are not retried together. */
+/** Maximum share that is added to a back-off, so that tasks that failed together are not retried together. */
 const JITTER = 0.2;
 
 const LEASE_PROBLEMS = ['TASK_NOT_FOUND', 'LEASE_LOST', 'TASK_CANCELLED', 'TASK_ENDED'] as const;
@@ -75,7 +75,7 @@ export class TasksController {
   @Get('workflows/:id/tasks')
   @Route({
     id: 'listTasksOfWorkflow',
-    summary: 'Tasks that name the workflow: open ones, then those that ended lately',
+    summary: 'List tasks of a workflow: open ones, then ended ones, last ended first',
     answers: { 200: { says: 'Its tasks', body: TaskList } },
   })
   async ofWorkflow(
@@ -106,7 +106,7 @@ export class TasksController {
   @Post('tasks/:id/complete')
   @Route({
     id: 'completeTask',
-    summary: 'Make a task done; the same token again gets the same answer',
+    summary: 'Complete a task; a repeat with the same token gets the same answer',
     once: true,
     answers: { 200: { says: 'Done', body: DoneTask, headers: REPLAYED } },
     problems: LEASE_PROBLEMS,
@@ -128,8 +128,8 @@ export class TasksController {
   @Post('tasks/batch-complete')
   @Route({
     id: 'completeTasks',
-    summary: 'Make up to 100 tasks done, each for itself',
-    answers: { 200: { says: 'What came of each, in order', body: CompletedTasks } },
+    summary: 'Complete up to 100 tasks; each succeeds or fails by itself',
+    answers: { 200: { says: 'The outcome of each completion, in order', body: CompletedTasks } },
   })
   async completeBatch(
     @FromBody(Completions) { tasks }: Completions,
@@ -145,9 +145,9 @@ export class TasksController {
   @Post('tasks/:id/fail')
   @Route({
     id: 'failTask',
-    summary: 'Give a task back as failed: it is tried again after a back-off, or is dead',
+    summary: 'Fail a task: it is retried after its back-off, or is dead after its last attempt',
     once: true,
-    answers: { 200: { says: 'What becomes of it', body: FailedTask, headers: REPLAYED } },
+    answers: { 200: { says: 'Retried or dead', body: FailedTask, headers: REPLAYED } },
     problems: LEASE_PROBLEMS,
   })
   async fail(
@@ -171,9 +171,9 @@ export class TasksController {
   @Post('tasks/:id/release')
   @Route({
     id: 'releaseTask',
-    summary: 'Give a task back untouched: no attempt is spent, and it keeps its place',
+    summary: 'Release a task: it returns to its place in the queue, and no attempt is counted',
     once: true,
-    answers: { 200: { says: 'Given back', body: ReleasedTask, headers: REPLAYED } },
+    answers: { 200: { says: 'Released', body: ReleasedTask, headers: REPLAYED } },
     problems: LEASE_PROBLEMS,
   })
   async release(
@@ -188,9 +188,9 @@ export class TasksController {
   @Post('tasks/:id/progress')
   @Route({
     id: 'reportProgress',
-    summary: 'Tell how the work goes; renews the lease',
+    summary: 'Report progress and renew the lease',
     once: true,
-    answers: { 202: { says: 'Told', body: ReportedProgress, headers: REPLAYED } },
+    answers: { 202: { says: 'Reported', body: ReportedProgress, headers: REPLAYED } },
     problems: LEASE_PROBLEMS,
   })
   async progress(
@@ -206,11 +206,11 @@ export class TasksController {
   @Post('tasks/:id/cancel')
   @Route({
     id: 'cancelTask',
-    summary: 'Cancel a task; one in the hands of a worker is asked to stop, unless forced',
+    summary: 'Cancel a task; the worker of a leased task is asked to stop, unless the cancellation is forced',
     once: true,
     answers: {
       200: { says: 'Cancelled', body: Task, headers: REPLAYED },
-      202: { says: 'Its worker will be told', body: Task, headers: REPLAYED },
+      202: { says: 'The worker will be asked to stop', body: Task, headers: REPLAYED },
     },
     problems: ['TASK_NOT_FOUND', 'TASK_ENDED'],
   })
@@ -239,7 +239,7 @@ function completedView(end: TaskEnd, instance: string): CompletedTask {
   return { id, status: 'done', replayed: end.replayed };
 }
 
-/** Limits the message of a failure, which is kept with its task. */
+/** The message of a failure, cut to its limit, since it is kept with the task. */
 function cut(message: string): string {
   return message.length <= MAX_MESSAGE_LENGTH
     ? message

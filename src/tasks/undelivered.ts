@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * Calls `giveBack` if the client disconnects before the answer with its tasks is handed to the network. No worker would know
- * of these leases.
+ * Calls `giveBack` if the client disconnects before the answer with its tasks is handed to the network: no worker has
+ * received these leases.
  */
 export function onUndelivered(request: FastifyRequest, reply: FastifyReply, giveBack: () => void): void {
   if (request.raw.socket.destroyed) return giveBack();

@@ -28,8 +28,9 @@ interface Waiter extends WaitingClaim {
 }
 
 /**
- * Claims that wait for tasks, in one line per queue. A hint, the next due time or a slow poll lets the first claim run, then the
- * next, until the queue is empty. So a hundred waiting claims cost as much as one.
+ * Claims that wait for tasks, in one line per queue.
+ * A hint, the next due time or a slow poll lets the first claim in the line run, then the next one, until the queue is
+ * empty. So a hundred waiting claims cost as much as one.
  */
 @Injectable()
 export class WaitingClaims {

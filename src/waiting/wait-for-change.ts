@@ -4,11 +4,14 @@ export interface WaitTarget<T> {
   readonly listen: (listener: () => void) => () => void;
   readonly read: () => Promise<T>;
   readonly isEnough: (value: T) => boolean;
-  /** When the value changes by time alone; undefined when it does not. */
+  /** Time at which the value changes without a write; undefined if it does not. */
   readonly changesAtMs?: (value: T) => number | undefined;
 }
 
-/** Returns the value as soon as it is enough, or as it is after `waitMs` or an abort. Reads only after changes. */
+/**
+ * Returns the value as soon as it is enough; otherwise the value at the end of `waitMs` or at an abort. Reads only
+ * after changes.
+ */
 export async function waitForChange<T>(
   { listen, read, isEnough, changesAtMs }: WaitTarget<T>,
   waitMs: number,

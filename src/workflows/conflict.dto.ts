@@ -22,11 +22,11 @@ export class ConflictRecord extends Origin {
   @Integer({ min: 1 }) n!: number;
   @OneOf(['state', 'delete'], { about: 'Kind of write that was acknowledged' }) is!: 'state' | 'delete';
   @Text({ nullable: true, about: 'ETag that the client got; null for a delete' }) etag!: string | null;
-  @Nested(() => ConflictBase, { about: 'The state that the write started from' }) base!: ConflictBase;
+  @Nested(() => ConflictBase, { about: 'The version that the write was based on' }) base!: ConflictBase;
   @Text({ about: 'Code of the error that kept it from becoming current' }) reason!: string;
   @Time({ about: 'Time of the acknowledgement' }) writtenAtMs!: number;
   @Time() keptAtMs!: number;
-  @Time({ as: 'keptUntil', nullable: true, about: 'End of the record; null: never' }) untilMs!: number | null;
+  @Time({ as: 'keptUntil', nullable: true, about: 'Expiry of the record; null: never' }) untilMs!: number | null;
   @Time({ as: 'expiresAt', nullable: true, about: 'Deadline that the write set; null: never' }) deadlineMs!:
     number | null;
   @ListOf(() => ConflictTask, {

@@ -24,7 +24,8 @@ export class ConflictsController {
   @Get()
   @Route({
     id: 'listConflicts',
-    summary: 'Writes that were acknowledged while Redis was unreachable and could not become current; newest first',
+    summary:
+      'List conflicts, newest first: writes that were acknowledged while Redis was unreachable and could not become current',
     answers: { 200: { says: 'A page; it may be shorter than its limit', body: ConflictPage } },
   })
   async list(

@@ -67,8 +67,8 @@ export interface CopyOrigin {
 export type Copied = Written & { readonly origin: CopyOrigin };
 
 /**
- * Document workflows by their thread id. Each writing method is one commit. Versions, idempotency and history are up to
- * the engine.
+ * Workflows with their states, history and conditions. Each writing method is one commit; the engine takes care of
+ * versions, repeats and history.
  */
 @Injectable()
 export class DocumentWorkflowStore {
@@ -266,7 +266,9 @@ export class DocumentWorkflowStore {
     return { ...(await this.#recalled(write, written(outcome, outcome.replayed ? undefined : state))), origin };
   }
 
-  /** Adds the state to a replayed write while the history has it. Without a client's key, `replayed` is false. */
+  /**
+   * Adds the state to a replayed write, if the history still has it. `replayed` is true only for a key of the client.
+   */
   async #recalled({ tenant, keyed }: Write, done: Written): Promise<Written> {
     const { workflow, replayed } = done;
     if (!replayed) return done;

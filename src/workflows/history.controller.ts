@@ -32,7 +32,7 @@ export class HistoryController {
   @Get('versions')
   @Route({
     id: 'listVersions',
-    summary: 'The versions that are kept, newest first',
+    summary: 'List the kept versions, newest first',
     answers: { 200: { says: 'A page', body: VersionPage } },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
@@ -50,8 +50,8 @@ export class HistoryController {
   @Get('versions/:version')
   @Route({
     id: 'getVersion',
-    summary: 'The workflow as it was at a version',
-    answers: { 200: { says: 'As it was', body: Workflow, headers: TAG_HEADERS } },
+    summary: 'Read a version of the workflow',
+    answers: { 200: { says: 'The version', body: Workflow, headers: TAG_HEADERS } },
     problems: VERSION_PROBLEMS,
   })
   async get(@FromPath(VersionPath) { id, version }: VersionPath, @FromCaller() { tenant }: Caller) {
@@ -62,7 +62,7 @@ export class HistoryController {
   @Get('versions/:from/diff/:to')
   @Route({
     id: 'diffVersions',
-    summary: 'What changed between two versions, as a JSON Patch',
+    summary: 'Read the changes between two versions, as a JSON Patch',
     answers: { 200: { says: 'The patch', body: Diff } },
     problems: VERSION_PROBLEMS,
   })
@@ -92,7 +92,7 @@ export class HistoryController {
   @Post('fork')
   @Route({
     id: 'forkWorkflow',
-    summary: 'Start a new workflow from the state of this one, as it is or as it was',
+    summary: 'Create a workflow from the current state of this one, or from the state of an earlier version',
     once: true,
     headers: CREATE_HEADERS,
     answers: { 201: created('Forked') },

@@ -7,21 +7,26 @@ const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const sa
 
 /** Filters other than the indexed fields, whose names are settings. */
 export class ListFilter {
-  @Text({ pattern: WORKFLOW_ID, optional: true, says: 'must be how an id begins', about: 'Ids that start like this' })
+  @Text({
+    pattern: WORKFLOW_ID,
+    optional: true,
+    says: 'must be the beginning of an id',
+    about: 'Only ids that start with this',
+  })
   idPrefix?: string;
-  @Time({ optional: true, about: 'Written later than this' }) updatedAfterMs?: number;
-  @Time({ optional: true, about: 'Written earlier than this' }) updatedBeforeMs?: number;
+  @Time({ optional: true, about: 'Only workflows written after this time' }) updatedAfterMs?: number;
+  @Time({ optional: true, about: 'Only workflows written before this time' }) updatedBeforeMs?: number;
 }
 
 export class ListQuery extends ListFilter {
   @Integer({ min: 1, max: 1000, default: 100 }) limit!: number;
-  @Text({ optional: true, about: '`nextCursor` of the page before' }) cursor?: string;
+  @Text({ optional: true, about: '`nextCursor` of the previous page' }) cursor?: string;
   @OneOf(SORTS, { default: '-updatedAt' }) sort!: SortKey;
   @OneOf(['state'], { optional: true, about: 'With the states; a page may then be shorter than its limit' })
   include?: 'state';
 }
 
-/** Documents a query parameter for each indexed field. Decorators cannot, since the fields are settings. */
+/** Adds a query parameter for each indexed field to the document. Decorators cannot, since the fields are settings. */
 export function withIndexedFields(document: OpenAPIObject, fields: readonly string[]): OpenAPIObject {
   const parameters = fields.map((name) => ({
     name,

@@ -52,7 +52,7 @@ export class Listing {
   #position(request: FastifyRequest, cursor: string): ListPosition {
     const bytes = Buffer.from(cursor, 'base64url');
     const place = bytes.subarray(DIGEST_BYTES).toString('utf8');
-    // Text compare as well: base64 decoding skips characters outside its alphabet.
+    // Compares the text too, since base64 decoding skips characters outside its alphabet.
     if (bytes.toString('base64url') !== cursor || !digestOf(request, place).equals(bytes.subarray(0, DIGEST_BYTES))) {
       throw new InvalidCursorError();
     }

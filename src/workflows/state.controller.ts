@@ -79,7 +79,7 @@ export class StateController {
   @Patch()
   @Route({
     id: 'patchState',
-    summary: 'Change parts of the state; lands against any number of concurrent writers',
+    summary: 'Change parts of the state; without If-Match it never fails because of other writers',
     once: true,
     headers: WRITE_HEADERS,
     body: {

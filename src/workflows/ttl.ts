@@ -11,7 +11,7 @@ const seconds = integer({ min: 1, max: MAX_SECONDS });
 
 const ttlSeconds: Rules = {
   schema: { anyOf: [seconds.schema, { type: 'string', enum: ['keep'] }, { type: 'null' }] },
-  says: `must be an integer from 1 to ${MAX_SECONDS}, null (never expires) or "keep" (today's deadline)`,
+  says: `must be an integer from 1 to ${MAX_SECONDS}, null (never expires) or "keep" (the current deadline)`,
   accepts: (value) => value === null || value === 'keep' || seconds.accepts(value),
   parse: (text) => (text === 'null' ? null : text === 'keep' ? text : seconds.parse?.(text)),
 };
@@ -21,7 +21,8 @@ export const TtlSeconds = (given: Omit<Common<TtlSeconds>, 'optional' | 'about'>
   Value(ttlSeconds, {
     ...given,
     optional: true,
-    about: "Seconds to live from now on; `null`: never expires; `keep`: today's deadline; absent: the policy, 24 hours",
+    about:
+      'Seconds to live from now on; `null`: never expires; `keep`: the current deadline; absent: WORKFLOW_STATE_TTL',
   });
 
 /** For routes whose body is the state or a change, so that it cannot contain the TTL. */

@@ -39,7 +39,7 @@ export class DiffPath extends WorkflowPath {
 /** Page of a numbered list, newest first. */
 export class PageQuery {
   @Integer({ min: 1, max: 1000, default: 50 }) limit!: number;
-  @Integer({ min: 1, optional: true, about: 'Only numbers below this one' }) before?: number;
+  @Integer({ min: 1, optional: true, about: 'Only items with a lower number' }) before?: number;
 }
 
 export class VersionQuery extends PageQuery {
@@ -53,7 +53,7 @@ export class RestoreRequest {
 export class ForkRequest {
   @Value(idInBody, { optional: true, about: 'Id of the new workflow; made by the service when it is absent' })
   id?: string;
-  @VersionNumber({ optional: true, about: 'The newest when it is absent' }) version?: number;
+  @VersionNumber({ optional: true, about: 'The current version when absent' }) version?: number;
 }
 
 /** Author and cause of a write. */

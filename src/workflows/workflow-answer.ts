@@ -67,7 +67,7 @@ function shownWorkflow(request: FastifyRequest, { workflow }: Written): Workflow
 
 export const TAG_HEADERS = ['ETag', 'Last-Modified', 'X-Expires-At'] as const;
 export const WRITTEN_HEADERS = [...TAG_HEADERS, 'Idempotency-Replayed'] as const;
-export const NOT_MODIFIED = { says: 'Still the version you have', headers: TAG_HEADERS } as const;
+export const NOT_MODIFIED = { says: 'The client has the current version', headers: TAG_HEADERS } as const;
 export const MINIMAL = { says: 'Done, with return=minimal', headers: WRITTEN_HEADERS } as const;
 export const CHANGED = { 200: { says: 'Changed', body: Workflow, headers: WRITTEN_HEADERS }, 204: MINIMAL } as const;
 export const created = (says: string) =>

@@ -71,7 +71,10 @@ export class WorkflowConflicts {
     return { puts: [{ ...put, ttl: ttl === undefined ? this.#ttlOf(conflict, use) : ttl }], ...also };
   }
 
-  /** Rest of the acknowledged write's TTL. The policy if that is over, or for another state. */
+  /**
+   * Time to live of the chosen state. For the acknowledged write: the rest of its time, if there is any. Else the
+   * policy.
+   */
   #ttlOf({ deadlineMs }: ConflictDetail, use: Resolution): Ttl {
     if (use !== 'detached') return this.config.workflowTtlMs;
     const left = deadlineMs === null ? null : deadlineMs - Date.now();

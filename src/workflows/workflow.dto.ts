@@ -86,7 +86,7 @@ const etag: Rules = {
 };
 
 export const Etag = (given: Common<string> = {}) =>
-  Value(etag, { as: 'etag', about: 'As the ETag header has it, quotes included', ...given });
+  Value(etag, { as: 'etag', about: 'The same as the ETag header, with its quotes', ...given });
 
 /** Workflow without its state. */
 export class WorkflowMeta {

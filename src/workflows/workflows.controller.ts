@@ -87,7 +87,7 @@ export class WorkflowsController {
     id: 'countWorkflows',
     summary: 'Count workflows',
     query: ListFilter,
-    answers: { 200: { says: 'How many', body: WorkflowCount } },
+    answers: { 200: { says: 'The number', body: WorkflowCount } },
   })
   async count(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
     return answer(200, { count: await this.workflows.count(tenant, this.listing.filterOf(request)) });

@@ -127,7 +127,7 @@ describeService('workflows', (service) => {
       expect([refused.status, refused.json.code]).toEqual([412, 'ALREADY_EXISTS']);
     });
 
-    it('are refused where they cannot be honoured', async () => {
+    it('are refused where the route does not support them', async () => {
       const id = service.id();
       await service.put(at(id), { state: 1 });
       const stale = { headers: { 'if-match': '"other-1"' } };
@@ -138,7 +138,7 @@ describeService('workflows', (service) => {
         await service.post(`${WORKFLOWS}/batch-get`, { ids: [id] }, stale),
       ]) {
         expect([refused.status, refused.json.code]).toEqual([400, 'INVALID_HEADER']);
-        expect(refused.json.detail).toMatch(/^If-Match: cannot be honoured by this route/);
+        expect(refused.json.detail).toMatch(/^If-Match: is not supported by this route/);
       }
       expect((await service.get(at(other))).status).toBe(404);
     });

@@ -37,7 +37,7 @@ export const QueueOrDeadList = (given: Common<string> = {}) =>
   Value(queueOrDeadList(), { example: 'writer', ...given });
 
 /** Prefix of an id. */
-export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be how an id begins'), given);
+export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be the beginning of an id'), given);
 
 /** Name of a channel or a worker. */
 export const Name = (given: Common<string> = {}) => Value(text({ pattern: NAME, says: NAME_RULE }), given);
