@@ -4,9 +4,15 @@ import { pino } from 'pino';
 import { createApp } from '../dist/app.js';
 import { readConfig } from '../dist/config/read-config.js';
 
-const app = await createApp(readConfig({}), { logger: pino({ level: 'silent' }) });
+// Without a connection nobody is local, so the document is asked for with a token.
+const token = 'only-for-this-process';
+const app = await createApp(readConfig({ ADMIN_TOKEN: token }), { logger: pino({ level: 'silent' }) });
 await app.init();
-const { payload } = await app.inject({ method: 'GET', url: '/openapi.json' });
+const { payload } = await app.inject({
+  method: 'GET',
+  url: '/openapi.json',
+  headers: { authorization: `Bearer ${token}` },
+});
 await app.close();
 
 const config = await createConfig({

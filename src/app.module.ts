@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AccessModule } from './access/access.module.js';
+import { ServerTls } from './access/web/server-tls.js';
 import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
@@ -16,7 +17,7 @@ import { TasksModule } from './tasks/tasks.module.js';
 import { EditsModule } from './workflows/edits/edits.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
-/** Provides the configuration, read and valid, by the token `Config`. */
+/** Provides the configuration, read and valid, by the token `Config`, and the certificate of the service. */
 @Module({})
 class ConfigModule {}
 
@@ -27,11 +28,19 @@ export class AppModule implements OnModuleDestroy {
     private readonly draining: Draining,
   ) {}
 
-  static with(config: Config): DynamicModule {
+  static with(config: Config, tls: ServerTls): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        { module: ConfigModule, providers: [{ provide: Config, useValue: config }], exports: [Config], global: true },
+        {
+          module: ConfigModule,
+          providers: [
+            { provide: Config, useValue: config },
+            { provide: ServerTls, useValue: tls },
+          ],
+          exports: [Config, ServerTls],
+          global: true,
+        },
         LifecycleModule,
         MetricsModule,
         EditsModule,

@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Admission } from './access/admission.js';
+import { ServerTls } from './access/web/server-tls.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
@@ -34,19 +35,21 @@ export async function createApp(
   config: Config,
   { logger = createLogger(config), docs = true }: AppOptions = {},
 ): Promise<NestFastifyApplication> {
+  const tls = new ServerTls(config.web.tls, logger);
+  const timeouts = {
+    headersTimeout: config.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
+  };
   const adapter = new FastifyAdapter({
     ...httpOptions(config.storage),
     bodyLimit: config.maxStateBytes + ENVELOPE_BYTES,
     requestTimeout: config.requestTimeoutMs,
-    http: {
-      headersTimeout: config.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
-    },
+    ...(tls.options === undefined ? { http: timeouts } : { https: { ...timeouts, ...tls.options } }),
     genReqId: requestIdOf,
     // Running requests are waited for; `OpenConnections` closes the connections without one.
     forceCloseConnections: 'idle',
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, tls), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,
@@ -58,7 +61,7 @@ export async function createApp(
     measureRequests(app.get(Metrics)),
     logRequests(logger),
   ]);
-  const connections = new OpenConnections(app.getHttpServer() as Server);
+  const connections = new OpenConnections(tls.attend(app.getHttpServer() as Server));
   adapter.getInstance().addHook('preClose', (done) => {
     connections.end();
     done();

@@ -18,8 +18,8 @@ export interface RequestRule {
 
 /** A condition for requests without a credential, where the service is open to them. */
 export interface OpenRule {
-  /** @throws ServiceError to refuse the request */
-  check(request: IncomingMessage): void;
+  /** Without a promise where possible. @throws ServiceError to refuse the request */
+  check(request: IncomingMessage): void | Promise<void>;
 }
 
 /** Takes what a request costs and sets the headers that tell. @throws ServiceError when nothing is left */
@@ -39,7 +39,8 @@ export interface AdmissionParts {
   readonly isOpen: boolean;
   /** In their order: the host, then the origin. */
   readonly rules: readonly RequestRule[];
-  readonly openRules: readonly OpenRule[];
+  /** Undefined: open to everybody. */
+  readonly openRule?: OpenRule | undefined;
   readonly verifier: Verifier;
   readonly limiter?: Limiter;
 }
@@ -96,12 +97,12 @@ export class Admission {
 
   /** @throws ServiceError with 401, 403 or 503 */
   authenticate(request: IncomingMessage): Caller | Promise<Caller> {
-    const { isOpen, openRules, verifier } = this.parts;
+    const { isOpen, openRule, verifier } = this.parts;
     const credential = credentialOf(request.headers);
     if (credential !== undefined) return verifier.verify(tokenIn(credential), request);
     if (!isOpen) throw new UnauthenticatedError();
-    for (const rule of openRules) rule.check(request);
-    return OPEN_CALLER;
+    const checked = openRule?.check(request);
+    return checked === undefined ? OPEN_CALLER : checked.then(() => OPEN_CALLER);
   }
 
   #enter(

@@ -21,9 +21,7 @@ describe('the table of routes', () => {
 
   it('ends the start for a route without a row', async () => {
     const fastify = Fastify();
-    new Admission({ isOpen: true, rules: [], openRules: [], verifier: { verify: () => ({}) as never } }).watchRoutes(
-      fastify,
-    );
+    new Admission({ isOpen: true, rules: [], verifier: { verify: () => ({}) as never } }).watchRoutes(fastify);
     expect(() => fastify.get('/v1/secret', () => 'x')).toThrow('GET /v1/secret has no row');
     await fastify.close();
   });

@@ -110,6 +110,8 @@ export abstract class Config {
   abstract readonly access: {
     /** Serve requests without a credential. */
     readonly isOpen: boolean;
+    /** The operator has said which by ACCESS. */
+    readonly isGiven: boolean;
   };
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
@@ -124,8 +126,16 @@ export abstract class Config {
   abstract readonly webSocket: {
     /** Second port with WebSockets at its root, beside /ws of the main port. */
     readonly port: number | undefined;
-    /** Origins of other hosts whose pages may open WebSockets; '*' for all. */
+  };
+  abstract readonly web: {
+    /** Pages of other origins that may use the service; '*' for all. */
     readonly origins: readonly string[];
+    /** Names of the service beside loopback names. */
+    readonly allowedHosts: readonly string[];
+    /** Addresses and ranges of proxies that may speak for others. */
+    readonly trustedProxies: readonly string[];
+    /** Undefined: plain HTTP. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   };
   /** Serve the pages of examples/. */
   abstract readonly examples: boolean;

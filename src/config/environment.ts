@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { parsePointer } from '../json/pointer.js';
+import { isRange } from './address-range.js';
 import { accepted, duration, flag, integer, declaredSettings, matching, oneOf, Setting, text } from './setting.js';
 
 const SECOND = 1000;
@@ -55,6 +56,19 @@ function isPointer(text: string): boolean {
     return false;
   }
 }
+
+const HOST = /^(\*|(\*\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])$/;
+const hosts = accepted(
+  'isHosts',
+  (list) => itemsOf(list).every((name) => HOST.test(name)),
+  'names without a port, separated by commas, such as `api.example.com` or `*.example.com`, or `*`',
+);
+
+const ranges = accepted(
+  'isRanges',
+  (list) => itemsOf(list).every(isRange),
+  'addresses and ranges separated by commas, such as `10.0.0.0/8`',
+);
 
 /** The parts of a comma-separated list, without empty ones. */
 export function itemsOf(list: string): string[] {
@@ -129,6 +143,41 @@ export class Environment {
     meaning: 'Claim that names the tenant of the caller',
   })
   JWT_TENANT_CLAIM = 'org_id';
+
+  @Setting({
+    section: 'Browsers, proxies and TLS',
+    is: origins,
+    aliases: ['WEBSOCKET_ORIGINS'],
+    meaning:
+      'Pages of other origins that may use the service, over HTTP (CORS) and WebSockets. A page on another port of the same host is another origin',
+  })
+  ORIGINS = '';
+
+  @Setting({
+    is: hosts,
+    otherwise: 'only loopback names, if `HOST` is a loopback address; else all that need a credential',
+    meaning:
+      'Names by which the service may be called, beside loopback names; `*.example.com` is all below one. Needed behind a proxy that passes the `Host` header on',
+  })
+  ALLOWED_HOSTS = '';
+
+  @Setting({
+    is: ranges,
+    meaning:
+      'Proxies whose `X-Forwarded-For` or `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. From any other peer these headers mean nothing',
+  })
+  TRUSTED_PROXIES = '';
+
+  @Setting({
+    is: path,
+    otherwise: 'no TLS',
+    meaning:
+      'File with the certificate of the service and its chain, as PEM; then all ports speak TLS 1.2 or later. Read again when it changes, and on SIGHUP',
+  })
+  TLS_CERT_FILE?: string;
+
+  @Setting({ is: path, otherwise: 'no TLS', meaning: 'File with the private key of that certificate, as PEM' })
+  TLS_KEY_FILE?: string;
 
   @Setting({
     section: 'Storage without Redis',
@@ -384,9 +433,6 @@ export class Environment {
       'Second port with WebSockets at its root, beside `/ws` of `PORT`; it must differ from `PORT`. Clients of older routers use 3001',
   })
   WEBSOCKET_PORT?: number;
-
-  @Setting({ is: origins, meaning: 'Origins of other hosts whose pages may open WebSockets' })
-  WEBSOCKET_ORIGINS = '';
 
   @Setting({
     section: 'Log',

@@ -34,6 +34,10 @@ export function readConfig(
   if (read.WEBSOCKET_PORT === read.PORT && read.PORT !== 0)
     refuse('WEBSOCKET_PORT', 'must be another one than PORT, where WebSockets are at /ws');
   const jwt = jwtConfig(read, refuse);
+  if ((read.TLS_CERT_FILE === undefined) !== (read.TLS_KEY_FILE === undefined)) {
+    const missing = read.TLS_CERT_FILE === undefined ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE';
+    refuse(missing, 'is missing: TLS needs a certificate and its key');
+  }
   const useRedis = read.USE_REDIS ?? namesRedis(read);
   const redis = useRedis ? redisConfig(read, problems) : undefined;
   for (const [name, check] of Object.entries(checks))
@@ -62,7 +66,10 @@ export function readConfig(
     routing: { agents: read.ROUTING_AGENTS, statusTtlMs: read.ROUTING_STATUS_TTL },
     adminToken: read.ADMIN_TOKEN,
     jwt,
-    access: { isOpen: read.ACCESS === undefined ? isOpenByDefault(read) : read.ACCESS === 'open' },
+    access: {
+      isOpen: read.ACCESS === undefined ? isOpenByDefault(read) : read.ACCESS === 'open',
+      isGiven: read.ACCESS !== undefined,
+    },
     envFile: resolve(read.ENV_FILE),
     feed: {
       maxEvents: read.FEED_MAX_EVENTS,
@@ -70,7 +77,13 @@ export function readConfig(
       maxListeners: read.FEED_MAX_LISTENERS,
       bufferBytes: read.FEED_BUFFER_BYTES,
     },
-    webSocket: { port: read.WEBSOCKET_PORT, origins: itemsOf(read.WEBSOCKET_ORIGINS) },
+    webSocket: { port: read.WEBSOCKET_PORT },
+    web: {
+      origins: itemsOf(read.ORIGINS),
+      allowedHosts: itemsOf(read.ALLOWED_HOSTS),
+      trustedProxies: itemsOf(read.TRUSTED_PROXIES),
+      tls: tlsFiles(read),
+    },
     examples: read.EXAMPLES,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
@@ -83,4 +96,8 @@ export function readConfig(
 
 function isOpenByDefault({ HOST, ADMIN_TOKEN, JWT_ISSUER }: Environment): boolean {
   return isLoopback(HOST) && ADMIN_TOKEN === undefined && JWT_ISSUER === undefined;
+}
+
+function tlsFiles({ TLS_CERT_FILE: cert, TLS_KEY_FILE: key }: Environment): Config['web']['tls'] {
+  return cert === undefined || key === undefined ? undefined : { certFile: resolve(cert), keyFile: resolve(key) };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
 
 /** Headers of a protocol upgrade. */
 const UPGRADE_HEADERS = ['upgrade', 'http2-settings', 'connection'];
@@ -16,5 +17,6 @@ export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: 
     if (!UPGRADE_HEADERS.includes(name.toLowerCase())) lines.push(`${name}: ${value}`);
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-  server.emit('connection', socket);
+  // With TLS, this event has the decrypted connection.
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,11 +8,14 @@ import { WebSocketServer } from 'ws';
 import { InsufficientScopeError } from '../access/access-errors.js';
 import { Admission } from '../access/admission.js';
 import { maskOf } from '../access/scopes.js';
+import { WebRules } from '../access/web/web-rules.js';
+import { ServerTls } from '../access/web/server-tls.js';
 import { Config } from '../config/config.js';
+import { problemOf } from '../http/problem.js';
 import { Draining } from '../lifecycle/draining.js';
 import { Feeds, TooManyListenersError } from './feeds.js';
-import { isAllowedOrigin } from './is-allowed-origin.js';
 import { ignoreUpgrade } from './ignore-upgrade.js';
+import { ServiceError } from '../service-error.js';
 import { CLOSE, SocketClient } from './socket-client.js';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
@@ -35,6 +38,8 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly draining: Draining,
     private readonly http: HttpAdapterHost,
     private readonly admission: Admission,
+    private readonly rules: WebRules,
+    private readonly tls: ServerTls,
   ) {
     draining.signal.addEventListener('abort', () => {
       for (const client of this.#clients) client.end(CLOSE.goingAway, 'going away');
@@ -47,17 +52,18 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.#serve(this.http.httpAdapter.getHttpServer() as Server, ['/ws']);
+    this.#serve(this.http.httpAdapter.getHttpServer() as Server, { paths: ['/ws'], anyPort: false });
     const { port } = this.config.webSocket;
     if (port === undefined) return;
-    this.#own = createServer((_request, response) => {
+    this.#own = this.tls.createServer((_request, response) => {
       response.writeHead(426, { connection: 'Upgrade', upgrade: 'websocket', 'content-type': 'text/plain' });
       response.end('Only WebSockets are served here\n');
     });
-    this.#serve(this.#own, ['/', '/ws']);
+    // Pages that were written for older routers come from another port of the same host.
+    this.#serve(this.#own, { paths: ['/', '/ws'], anyPort: true });
     this.#own.listen(port, this.config.host);
     await once(this.#own, 'listening');
-    this.#logger.log(`serving on ws://${this.config.host}:${this.port}`);
+    this.#logger.log(`serving on ${this.tls.options === undefined ? 'ws' : 'wss'}://${this.config.host}:${this.port}`);
   }
 
   onModuleDestroy(): void {
@@ -67,16 +73,20 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     this.#server.close();
   }
 
-  #serve(server: Server, paths: readonly string[]): void {
+  #serve(server: Server, { paths, anyPort }: { readonly paths: readonly string[]; readonly anyPort: boolean }): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (request.headers.upgrade?.toLowerCase() !== 'websocket') return ignoreUpgrade(server, request, socket, head);
       // Ignore errors until the library handles the socket.
       const ignore = () => undefined;
       socket.on('error', ignore);
       const [path = ''] = (request.url ?? '').split('?', 1);
+      try {
+        this.rules.checkUpgrade(request, { anyPort });
+      } catch (error) {
+        return refuseFor(socket, error);
+      }
       if (!paths.includes(path)) return refuse(socket, '404 Not Found');
-      if (!isAllowedOrigin(request.headers, this.config.webSocket.origins)) return refuse(socket, '403 Forbidden');
-      if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable');
+      if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable', { 'retry-after': '1' });
       const open = (tenant: string) =>
         this.#server.handleUpgrade(request, socket, head, (webSocket) => {
           socket.off('error', ignore);
@@ -94,7 +104,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
             client.end(CLOSE.tryAgainLater, 'too many listeners');
           }
         });
-      void this.#tenantOf(request).then(open, () => refuse(socket, '401 Unauthorized'));
+      void this.#tenantOf(request).then(open, (error: unknown) => refuseFor(socket, error));
     });
   }
 
@@ -112,7 +122,15 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 /** Refuses an upgrade with an HTTP answer. */
-function refuse(socket: Duplex, status: string): void {
-  const retry = status.startsWith('503') ? 'Retry-After: 1\r\n' : '';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${retry}\r\n`);
+function refuse(socket: Duplex, status: string, headers: Readonly<Record<string, string>> = {}, body = ''): void {
+  const all = { connection: 'close', 'content-length': String(Buffer.byteLength(body)), ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** Refuses an upgrade with the problem document of an error. */
+function refuseFor(socket: Duplex, error: unknown): void {
+  if (!(error instanceof ServiceError)) return refuse(socket, '500 Internal Server Error');
+  const { status, headers, body } = problemOf(error, 'none');
+  refuse(socket, `${status} ${STATUS_CODES[status]}`, headers, body);
 }

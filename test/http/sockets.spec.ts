@@ -130,31 +130,47 @@ describeService(
       expect(fast.messages.at(-1)).toMatchObject({ type: 'error', code: 'TOO_MANY_MESSAGES' });
     });
 
-    it('are opened by pages of this host and of allowed ones only', async () => {
-      const status = async (origin: string | undefined, path = '/ws', upgrade = 'websocket') => {
-        const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-        const head = ['Connection: Upgrade', `Upgrade: ${upgrade}`, 'Sec-WebSocket-Version: 13'];
-        head.push('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', `Host: 127.0.0.1:${new URL(service.url).port}`);
-        if (origin !== undefined) head.push(`Origin: ${origin}`);
-        socket.write(`GET ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
-        const [first] = (await once(socket, 'data')) as [Buffer];
-        socket.destroy();
-        return Number(first.toString().split(' ')[1]);
-      };
-      expect(await status(undefined)).toBe(101);
-      for (const origin of ['http://localhost:5173', 'http://127.0.0.1', service.url, 'https://app.example.com']) {
-        expect([origin, await status(origin)]).toEqual([origin, 101]);
-      }
-      for (const origin of [
-        'http://evil.example',
-        'null',
-        'http://app.example.com',
-        'http://localhost.evil.example',
-        'x',
-      ]) {
-        expect([origin, await status(origin)]).toEqual([origin, 403]);
-      }
-      expect(await status(undefined, '/other')).toBe(404);
+    interface Dialled {
+      readonly origin?: string;
+      readonly host?: string;
+      readonly path?: string;
+      readonly port?: number;
+    }
+    const handshake = async ({ origin, host, path = '/ws', port = Number(new URL(service.url).port) }: Dialled) => {
+      const socket = connect(port, '127.0.0.1');
+      const head = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+      head.push('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', `Host: ${host ?? '127.0.0.1'}:${port}`);
+      if (origin !== undefined) head.push(`Origin: ${origin}`);
+      socket.write(`GET ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
+      const [first] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      return Number(first.toString().split(' ')[1]);
+    };
+    const FOREIGN = ['http://evil.example', 'null', 'http://app.example.com', 'http://localhost.evil.example', 'x'];
+    const OTHER_PORTS = ['http://localhost:5173', 'http://127.0.0.1'];
+
+    it('are opened by pages of this service and of allowed origins only', async () => {
+      for (const origin of [undefined, service.url, 'https://app.example.com'])
+        expect([origin, await handshake({ ...(origin && { origin }) })]).toEqual([origin, 101]);
+      for (const origin of [...FOREIGN, ...OTHER_PORTS])
+        expect([origin, await handshake({ origin })]).toEqual([origin, 403]);
+      expect(await handshake({ path: '/other' })).toBe(404);
+    });
+
+    it('are opened at the own port by pages on any port of this host, too', async () => {
+      const at = { port: service.app.get(WebSockets).port as number, path: '/' };
+      for (const origin of [service.url, 'https://app.example.com', ...OTHER_PORTS])
+        expect([origin, await handshake({ ...at, origin })]).toEqual([origin, 101]);
+      for (const origin of FOREIGN) expect([origin, await handshake({ ...at, origin })]).toEqual([origin, 403]);
+    });
+
+    it('are refused under a host name that was made to point here', async () => {
+      const port = Number(new URL(service.url).port);
+      const rebound = { host: 'evil.example', origin: `http://evil.example:${port}` };
+      expect(await handshake(rebound)).toBe(421);
+      expect(await handshake({ host: 'evil.example' })).toBe(421);
+      const own = service.app.get(WebSockets).port as number;
+      expect(await handshake({ host: 'evil.example', port: own, path: '/' })).toBe(421);
     });
 
     it('do not stand in the way of requests that offer another protocol', async () => {
@@ -178,7 +194,7 @@ describeService(
       await until(() => answer.includes('"version":1'), 'an answer');
       expect(answer).toMatch(/^HTTP\/1.1 201 /);
       // The connection stays open.
-      socket.write(`GET ${WORKFLOWS}/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      socket.write(`GET ${WORKFLOWS}/${id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
       await until(() => answer.includes('HTTP/1.1 200 '), 'another answer');
       socket.destroy();
     });
@@ -236,5 +252,5 @@ describeService(
       await until(() => late.isClosed, 'a late one is refused');
     });
   },
-  { WEBSOCKET_PORT: '0', WEBSOCKET_ORIGINS: 'https://app.example.com', FEED_BUFFER_BYTES: '65536' },
+  { WEBSOCKET_PORT: '0', ORIGINS: 'https://app.example.com', FEED_BUFFER_BYTES: '65536' },
 );

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from '../../config/is-loopback.js';
+import { UnauthenticatedError } from '../access-errors.js';
+import type { OpenRule } from '../admission.js';
 import type { SocketOwners } from './socket-owners.js';
 
 /** Headers by which proxies and tunnels speak for a caller elsewhere. */
@@ -14,7 +16,7 @@ const OPEN_TO = 'Without a credential this service is open to programs on its ow
  * gives it away is a header that it adds, HTTP/1.0 that many speak to what is behind them, or its user: most run as one of
  * their own. A proxy that runs as the user of the service, speaks HTTP/1.1 and adds nothing cannot be told from a program.
  */
-export class LocalCallers {
+export class LocalCallers implements OpenRule {
   /** Undefined: not yet looked up, per connection. */
   readonly #connections = new WeakMap<object, Promise<string | undefined> | { readonly refusal: string | undefined }>();
 
@@ -23,6 +25,12 @@ export class LocalCallers {
     private readonly owners: SocketOwners | undefined,
     private readonly ownUser = process.getuid?.(),
   ) {}
+
+  check(request: IncomingMessage): void | Promise<void> {
+    const refusal = this.refusalOf(request);
+    if (refusal instanceof Promise) return refusal.then(refuse);
+    refuse(refusal);
+  }
 
   /** Why a caller is not trusted; undefined: it is. A promise only for the first request of a connection. */
   refusalOf(request: IncomingMessage): string | undefined | Promise<string | undefined> {
@@ -50,4 +58,8 @@ export class LocalCallers {
     this.#connections.set(socket, { refusal });
     return refusal;
   }
+}
+
+function refuse(refusal: string | undefined): void {
+  if (refusal !== undefined) throw new UnauthenticatedError(refusal);
 }

@@ -1,10 +1,10 @@
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, Server as TlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Authority, type Certificate } from '../../../test/support/certificates.js';
 import { ServerTls } from './server-tls.js';
@@ -50,12 +50,11 @@ describe('TLS of the service', () => {
     said = [];
     write(authority.issue(['one.example']));
     tls = new ServerTls(files, log);
-    server = createServer(tls.options, (_request, response) => response.end('ok')).listen(0, '127.0.0.1');
-    tls.attend(server);
+    server = tls.createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
   afterEach(() => {
-    tls.close();
+    tls.onModuleDestroy();
     server.close();
     server.closeAllConnections();
     rmSync(directory, { recursive: true });
@@ -119,6 +118,13 @@ describe('TLS of the service', () => {
     expect(() => new ServerTls(files, log)).toThrow(/TLS_CERT_FILE=.*cert.pem and TLS_KEY_FILE=/);
     rmSync(files.certFile);
     expect(() => new ServerTls(files, log)).toThrow(/^TLS_CERT_FILE=.*cert.pem cannot be read \(ENOENT\)$/);
+  });
+
+  it('is none without files', () => {
+    const none = new ServerTls(undefined, log);
+    none.reload();
+    none.check();
+    expect([none.options, none.createServer(() => undefined) instanceof TlsServer]).toEqual([undefined, false]);
   });
 
   it('speaks TLS 1.2 and later only', async () => {

@@ -1,6 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions, type Server } from 'node:tls';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { createSecureContext, Server as TlsServer, type SecureContextOptions } from 'node:tls';
+import type { OnModuleDestroy } from '@nestjs/common';
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -17,47 +20,53 @@ const CHECK_MS = 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Certificate and key of this service. New ones are used for new connections when the files change: a check a second, since
- * mounted secrets are exchanged through symbolic links, which no file watcher follows.
+ * TLS of all ports of this service, or none. A changed certificate is used for new connections: a check a second, since mounted
+ * secrets are exchanged through symbolic links, which no file watcher follows.
  */
-export class ServerTls {
-  readonly #servers: Server[] = [];
-  #pair: SecureContextOptions;
+export class ServerTls implements OnModuleDestroy {
+  readonly #servers = new Set<TlsServer>();
+  #pair: SecureContextOptions | undefined;
   /** State of the files that was last read, whether they were good or not. */
-  #read: string;
-  #seen: string;
+  #read = '';
+  #seen = '';
   #timer: NodeJS.Timeout | undefined;
 
   /** @throws Error when the files cannot be used */
   constructor(
-    private readonly files: TlsFiles,
+    private readonly files: TlsFiles | undefined,
     private readonly log: Log,
   ) {
-    this.#read = this.#seen = this.#state();
-    this.#pair = this.#load();
+    if (files === undefined) return;
+    this.#read = this.#seen = stateOf(files);
+    this.#pair = this.#load(files);
+    this.#timer = setInterval(() => this.check(), CHECK_MS).unref();
   }
 
-  /** For the creation of a server. */
-  get options(): SecureContextOptions {
+  onModuleDestroy(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** For the creation of a server; undefined: without TLS. */
+  get options(): SecureContextOptions | undefined {
     return this.#pair;
   }
 
+  createServer(listener: RequestListener): Server {
+    return this.#pair === undefined
+      ? createServer(listener)
+      : this.attend(createTlsServer(this.#pair, listener) as unknown as Server);
+  }
+
   /** Keeps the certificate of a server up to date. */
-  attend(server: Server): void {
-    this.#servers.push(server);
-  }
-
-  watch(): void {
-    this.#timer ??= setInterval(() => this.check(), CHECK_MS).unref();
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
+  attend<S extends Server>(server: S): S {
+    if (server instanceof TlsServer) this.#servers.add(server);
+    return server;
   }
 
   /** Reads the files again when they have changed and then rested for one check: they are written one after the other. */
   check(): void {
-    const state = this.#state();
+    if (this.files === undefined) return;
+    const state = stateOf(this.files);
     const hasRested = state === this.#seen;
     this.#seen = state;
     if (hasRested && state !== this.#read) this.reload();
@@ -65,9 +74,10 @@ export class ServerTls {
 
   /** Reads the files again. Connections stay; files that cannot be used change nothing. */
   reload(): void {
-    this.#read = this.#seen = this.#state();
+    if (this.files === undefined) return;
+    this.#read = this.#seen = stateOf(this.files);
     try {
-      this.#pair = this.#load();
+      this.#pair = this.#load(this.files);
     } catch (error) {
       this.log.error(`TLS: ${(error as Error).message}; serving on with the earlier certificate`);
       return;
@@ -75,8 +85,7 @@ export class ServerTls {
     for (const server of this.#servers) server.setSecureContext(this.#pair);
   }
 
-  #load(): SecureContextOptions {
-    const { certFile, keyFile } = this.files;
+  #load({ certFile, keyFile }: TlsFiles): SecureContextOptions {
     const pair = {
       cert: contentOf('TLS_CERT_FILE', certFile),
       key: contentOf('TLS_KEY_FILE', keyFile),
@@ -97,10 +106,6 @@ export class ServerTls {
     else this.log.info(says);
     return pair;
   }
-
-  #state(): string {
-    return Object.values(this.files).map(stateOf).join();
-  }
 }
 
 function contentOf(setting: string, file: string): string {
@@ -111,11 +116,14 @@ function contentOf(setting: string, file: string): string {
   }
 }
 
-function stateOf(file: string): string {
-  try {
-    const { ino, size, mtimeMs } = statSync(file);
-    return `${ino}:${size}:${mtimeMs}`;
-  } catch {
-    return 'missing';
-  }
+function stateOf({ certFile, keyFile }: TlsFiles): string {
+  const states = [certFile, keyFile].map((file) => {
+    try {
+      const { ino, size, mtimeMs } = statSync(file);
+      return `${ino}:${size}:${mtimeMs}`;
+    } catch {
+      return 'missing';
+    }
+  });
+  return states.join();
 }

@@ -1,0 +1,52 @@
+import { hostname } from 'node:os';
+import { isLoopback } from '../../config/is-loopback.js';
+import type { Config } from '../../config/config.js';
+
+type Settings = Pick<Config, 'host' | 'access' | 'adminToken' | 'jwt' | 'web'>;
+
+/** Why a service with these settings must not start: whoever reached it would be anybody. Undefined: it may. */
+export function startRefusal({ host, access, adminToken, jwt }: Settings): string | undefined {
+  if (isLoopback(host) || access.isGiven || adminToken !== undefined || jwt !== undefined) return undefined;
+  return `HOST=${host} is reachable from other machines, and no setting says who may use the service. One of these does:
+  ADMIN_TOKEN=<secret>   callers need keys, and this token makes them; a secret: openssl rand -hex 32
+                         or: node -p "crypto.randomBytes(32).toString('hex')"
+  JWT_ISSUER=<url>       callers need tokens of that issuer, with JWT_AUDIENCE
+  HOST=127.0.0.1         programs on this machine only, which need no credential
+  ACCESS=open            everybody who reaches the address may read and change everything`;
+}
+
+/** What an operator should know about who is let in; for the log and /health. */
+export function accessWarnings({ host, access, web }: Settings): string[] {
+  const warnings: string[] = [];
+  if (access.isOpen && !isLoopback(host))
+    warnings.push(
+      `ACCESS=open with HOST=${host}: everybody who reaches this address may read and change everything without a credential`,
+    );
+  if (access.isOpen && web.origins.includes('*'))
+    warnings.push(
+      'ORIGINS=* without credentials: every web page that a user of this network opens may use the service',
+    );
+  if (access.isOpen && web.allowedHosts.includes('*'))
+    warnings.push('ALLOWED_HOSTS=* without credentials: pages may reach the service by DNS rebinding');
+  return warnings;
+}
+
+/** Who is let in, in one line for the log. */
+export function accessLine({ host, access }: Settings): string {
+  if (!access.isOpen) return 'access by keys: every request needs a credential';
+  return isLoopback(host)
+    ? 'open access: programs of this user and of root on this machine need no credential, nobody else is served; with ADMIN_TOKEN every request needs one'
+    : 'open access: no request needs a credential';
+}
+
+/** Where the service can be reached, by the address that it really listens on. */
+export function urlOf({ address, port }: { readonly address: string; readonly port: number }, isSecure: boolean) {
+  const isAny = address === '0.0.0.0' || address === '::';
+  const host = address === '127.0.0.1' ? address : address === '::1' ? 'localhost' : isAny ? hostname() : address;
+  const authority = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `${isSecure ? 'https' : 'http'}://${authority}:${port}`,
+    /** Said beside the URL. */
+    where: isAny ? `all addresses of this machine, ${address}:${port}` : `${address}:${port}`,
+  };
+}
