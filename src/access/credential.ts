@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { InvalidCredentialError } from './access-errors.js';
 
 /**
- * The credential of a request as the header value `Bearer <token>`, which caches use as it is. Authorization wins over X-API-Key.
+ * The credential of a request as the value `Bearer <token>`; caches use this value as their key. Authorization takes
+ * precedence over X-API-Key.
  * @throws InvalidCredentialError for another scheme
  */
 export function credentialOf({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): string | undefined {
@@ -15,12 +16,12 @@ export function credentialOf({ authorization, 'x-api-key': apiKey }: IncomingHtt
   return apiKey === undefined ? undefined : `Bearer ${String(apiKey)}`;
 }
 
-/** The token in a value of `credentialOf`. */
+/** The token of a value that `credentialOf` returned. */
 export function tokenIn(credential: string): string {
   return credential.slice('Bearer '.length).trim();
 }
 
-/** Names under which credentials are put into URLs, and the beginning of the tokens of this service. */
+/** Names of query parameters that people put credentials into, and the beginning of the tokens of this service. */
 const IN_QUERY = /[?&](?:access_token|api[-_]?key|x-api-key|auth|authorization|bearer|token)=|[?&=]wm[kos]_/i;
 
 /** Whether the query of a URL holds a credential. Names of parameters may be encoded. */

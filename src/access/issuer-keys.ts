@@ -6,13 +6,13 @@ export type Jose = typeof import('jose');
 type KeyOf = ReturnType<Jose['createLocalJWKSet']>;
 
 const MINUTE_MS = 60_000;
-/** From this age on, keys are renewed in the background. */
+/** Age at which keys are renewed in the background. */
 const RENEW_AGE_MS = 8 * MINUTE_MS;
-/** Older keys are renewed before they are used. */
+/** Keys older than this are renewed before they are used. */
 const MAX_AGE_MS = 10 * MINUTE_MS;
-/** Keys are used for this long while the issuer is unreachable. */
+/** Maximum age of keys that are used while the issuer is unreachable. */
 const MAX_OFFLINE_AGE_MS = 24 * 60 * MINUTE_MS;
-/** Pause after each fetch, whether it succeeded or not: a token with an unknown key must not cost a request each. */
+/** Pause after each fetch, even after a successful one: many tokens with unknown keys must not cause many requests. */
 const PAUSE_MS = 30_000;
 /** Pause after a failed fetch while there are no keys at all. */
 const FIRST_PAUSE_MS = 2000;
@@ -45,7 +45,7 @@ export class IssuerKeys {
   /** The key that a token names. @throws IssuerUnavailableError @throws JWKSNoMatchingKey */
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
     const ageMs = this.clock() - this.#fetchedAtMs;
-    // While the issuer is known to be away, requests do not wait for the next attempt.
+    // While the issuer is unreachable, requests do not wait for the next attempt.
     if (ageMs >= MAX_AGE_MS && (!this.#hasFailed || ageMs >= MAX_OFFLINE_AGE_MS)) await this.#renew();
     else if (ageMs >= RENEW_AGE_MS) void this.#renew();
     const keys = this.#usable();
@@ -62,7 +62,9 @@ export class IssuerKeys {
     throw new IssuerUnavailableError(`The keys of ${this.issuer.issuer} are not known here, and it is unreachable`);
   }
 
-  /** Fetches the keys unless it is too early; all callers share one attempt. False: nothing is newer than before. */
+  /**
+   * Fetches the keys, unless the pause is not over; all callers share one attempt. False if there are no newer keys.
+   */
   #renew(): Promise<boolean> {
     if (this.#pending !== undefined) return this.#pending;
     if (this.clock() < this.#nextFetchAtMs) return Promise.resolve(false);
@@ -75,7 +77,7 @@ export class IssuerKeys {
     this.#nextFetchAtMs = startedAtMs + PAUSE_MS;
     try {
       this.#url ??= await this.#discover();
-      // Refuses what is not a set of keys.
+      // Throws an error if the answer is not a set of keys.
       this.#keyOf = this.jose.createLocalJWKSet((await getJson(this.#url)) as JSONWebKeySet);
       this.#fetchedAtMs = startedAtMs;
       this.#hasFailed = false;
@@ -95,11 +97,11 @@ export class IssuerKeys {
     const found = (await getJson(url, { mayBeAbsent: true })) as { issuer?: unknown; jwks_uri?: unknown } | undefined;
     if (found === undefined) return `${base}/.well-known/jwks.json`;
     if (found.issuer !== this.issuer.issuer)
-      throw new Error(`${url} names the issuer ${JSON.stringify(found.issuer)}; JWT_ISSUER must be spelled like it`);
+      throw new Error(`${url} names the issuer ${JSON.stringify(found.issuer)}; set JWT_ISSUER to exactly this text`);
     const { jwks_uri: keys } = found;
     if (typeof keys !== 'string' || !/^https?:\/\//.test(keys) || !URL.canParse(keys))
       throw new Error(`${url} has no jwks_uri`);
-    // An issuer over TLS must not be undone by keys that anybody on the way can exchange.
+    // Keys of an https: issuer must come over TLS too. Otherwise anybody on the network could exchange them.
     if (base.startsWith('https:') && !keys.startsWith('https:')) throw new Error(`${url}: jwks_uri is not https`);
     return keys;
   }

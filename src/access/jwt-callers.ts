@@ -4,7 +4,7 @@ import { IssuerUnavailableError } from './issuer-keys.js';
 import { JwtRefusedError, ROLE_CLAIM, type JwtClaims, type JwtVerifier } from './jwt.js';
 import { maskOf, ROLES, TENANT_SCOPES, type Role } from './scopes.js';
 
-/** Roles that a token may name: the issuer makes nobody an operator. */
+/** Roles that a token may name. A token makes nobody an operator. */
 const TOKEN_ROLES: readonly Role[] = ['reader', 'worker', 'writer', 'admin'];
 const DEFAULT_ROLE: Role = 'writer';
 
@@ -31,8 +31,8 @@ export class JwtCallers {
 }
 
 /**
- * What a token allows: the scopes of its role, or the scopes of this service that its claim `scope` names, or with both what
- * both allow.
+ * Scopes of a token: those of its role, or those that its claim `scope` names. If it has both, only scopes that are in
+ * both.
  */
 function scopesOf({ role, scopes }: JwtClaims): number {
   const own = TENANT_SCOPES.filter((scope) => scopes.includes(scope));

@@ -5,25 +5,25 @@ import { parsePointer } from '../json/pointer.js';
 import { IssuerKeys, type Jose } from './issuer-keys.js';
 
 export const MAX_JWT_CHARACTERS = 8 * 1024;
-/** Signatures by a private key only: with a shared secret, whoever verifies could also sign. */
+/** Algorithms with a private key only. With a shared secret, everybody who can verify a token could also sign one. */
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CLOCK_TOLERANCE_S = 30;
 const MAX_USER_CHARACTERS = 200;
 export const ROLE_CLAIM = 'waymark_role';
 
-/** What a verified token says; whether tenant, role and scopes exist here is not checked. */
+/** Claims of a verified token. Whether its tenant, role and scopes exist here is checked later. */
 export interface JwtClaims {
   readonly tenant: string;
   readonly user: string;
   readonly role: string | undefined;
-  /** Words of the claim `scope`, also those of other services. */
+  /** Words of the claim `scope`; some may be for other services. */
   readonly scopes: readonly string[];
   readonly issuedAtMs: number | undefined;
-  /** The token is refused from then on: its `exp` and the tolerance of clocks. */
+  /** The token is refused from this time on: its `exp` plus the tolerance for clocks. */
   readonly expiresAtMs: number;
 }
 
-/** Why a token is refused. `says` is for the client, absent where it could tell a forger something. */
+/** A token was refused. `says` is the reason for the client; absent if the reason could help a forger. */
 export class JwtRefusedError extends Error {
   override readonly name = 'JwtRefusedError';
 
@@ -103,7 +103,7 @@ export class JwtVerifier {
 
   #refusalOf(error: unknown): unknown {
     const { JOSEError, JWTClaimValidationFailed, JWTExpired } = this.jose.errors;
-    // Claims are read after the signature was found good, so their faults may be told.
+    // Claims are checked after the signature, so the client may know which claim is wrong.
     if (error instanceof JWTExpired)
       return new JwtRefusedError('expired', 'The token has expired; get a new one from its issuer', { cause: error });
     if (error instanceof JWTClaimValidationFailed)

@@ -11,7 +11,7 @@ export const OPERATOR_CALLER: Caller = {
   scopes: ROLES.operator,
 };
 
-/** A secret of the configuration. Constant-time compare; hashing first hides the length. */
+/** Checks a token of the operator. Constant-time compare; hashing first hides the length. */
 export class OperatorToken {
   readonly #digest: Buffer;
 

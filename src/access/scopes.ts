@@ -1,4 +1,7 @@
-/** What a caller may do, one bit each. A key stores names, so that bits may move; requests compare bits. */
+/**
+ * Scopes of callers, one bit each. A key stores the names of its scopes, so the bits may change between versions;
+ * requests compare bits.
+ */
 const NAMES = [
   'workflows:read',
   'workflows:write',
@@ -40,7 +43,7 @@ const WORKER: readonly Scope[] = [
 ];
 const WRITER: readonly Scope[] = [...WORKER, 'tasks:enqueue', 'events:read', 'routing'];
 
-/** Named sets of scopes. Only an operator reaches beyond its tenant. */
+/** Roles: named sets of scopes. Only an operator may act in other tenants. */
 export const ROLES = {
   reader: maskOf(READER),
   worker: maskOf(WORKER),
@@ -51,5 +54,5 @@ export const ROLES = {
 
 export type Role = keyof typeof ROLES;
 
-/** Scopes of a caller without a credential, where the service is open to them. */
+/** Scopes of a caller without a credential, if the service is open. */
 export const OPEN_SCOPES = ROLES.admin & ~maskOf(['keys:manage', 'tenant:manage']);

@@ -13,9 +13,9 @@ export interface CallOptions {
 export interface RequesterOptions extends Omit<CallOptions, 'signal'> {
   /** Base URL of the service: http://127.0.0.1:3000 */
   readonly url: string;
-  /** Key or token of the caller. A function is asked for every request, so that a rotated key is used from then on. */
+  /** Key or token of the caller. A function is called for every request, so that a rotated key is used at once. */
   readonly apiKey?: string | (() => string | Promise<string>) | undefined;
-  /** For operators: the tenant whose data is meant. */
+  /** For operators: the tenant to work in. */
   readonly tenant?: string | undefined;
   readonly fetch?: typeof fetch;
   readonly onRetry?: (retry: Retry) => void;
@@ -96,7 +96,7 @@ export class Requester {
 
   async #authorization(): Promise<Readonly<Record<string, string>>> {
     const { apiKey } = this.options;
-    // An unset variable is an empty one in a compose file.
+    // Compose files pass an unset variable as an empty text.
     if (apiKey === undefined || apiKey === '') return {};
     const key = typeof apiKey === 'string' ? apiKey : await apiKey();
     // Checked here, since the message of fetch would show the key.

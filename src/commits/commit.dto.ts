@@ -30,7 +30,7 @@ export class DeletePart {
 }
 
 export class PutPart extends DeletePart {
-  @RawJson({ about: 'Any JSON value; kept as the text it was sent as', example: { status: 'writing' } }) state!: string;
+  @RawJson({ about: 'Any JSON value; its text is kept exactly', example: { status: 'writing' } }) state!: string;
   @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 

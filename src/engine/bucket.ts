@@ -1,4 +1,4 @@
-/** Tokens come back one each `windowMs / limit`, up to `burst` of them. */
+/** One token comes back every `windowMs / limit` milliseconds, up to `burst` tokens. */
 export interface Rate {
   readonly limit: number;
   readonly windowMs: number;
@@ -10,10 +10,10 @@ export interface Take {
   /** Letters, digits and `. _ : - @ ~ +`. */
   readonly bucket: string;
   readonly rate: Rate;
-  /** Tokens wanted. Fewer are granted when fewer are there, but no fewer than `least`: then none is. */
+  /** Wanted tokens. If fewer are left, fewer are granted; if fewer than `least` are left, none are. */
   readonly want: number;
   readonly least: number;
-  /** Tokens given back before that, and the time of the store until which they count; without one they always do. */
+  /** Tokens that are given back before this take. They count until this time of the store, by default always. */
   readonly back?: number;
   readonly backByMs?: number;
 }
@@ -22,15 +22,18 @@ export interface Taken {
   readonly granted: number;
   /** Whole tokens that are left. */
   readonly left: number;
-  /** After a refusal the time until `least` tokens are there, else until one more is; 0 when the bucket is full. */
+  /**
+   * After a refusal, the time until `least` tokens are there. Otherwise the time until one more is there; 0 when the
+   * bucket is full.
+   */
   readonly nextMs: number;
   /** Time of the store. */
   readonly atMs: number;
 }
 
-/** Absorbs the rounding of a division, far less than a token. */
-const ALMOST = 1e-9;
-/** Time by which tokens without a deadline may come back: always. */
+/** Tolerance for the rounding of a division; far less than a token. */
+const TOLERANCE = 1e-9;
+/** Deadline of tokens that may come back at any time. */
 export const NO_DEADLINE_MS = 9e12;
 
 export function intervalUs({ limit, windowMs }: Rate): number {
@@ -38,23 +41,24 @@ export function intervalUs({ limit, windowMs }: Rate): number {
 }
 
 /**
- * One take from a bucket by GCRA. A bucket is one number: the time when it will be full again, in whole microseconds; undefined is full.
- * The Lua module `bucket` does the same step for step, so each line here has its line there.
+ * One take from a bucket, by the generic cell rate algorithm (GCRA).
+ * A bucket is one number: the time when it will be full again, in whole microseconds; undefined is full.
+ * The Lua module `bucket` has the same steps, line by line.
  */
 export function takeFrom(stored: number | undefined, nowUs: number, take: Take): { full?: number; taken: Taken } {
   const { want, least, back = 0, backByMs = NO_DEADLINE_MS } = take;
   const { burst } = take.rate;
   const interval = intervalUs(take.rate);
-  // A clock that is set back, or a limit that is lowered, costs at most one bucket.
+  // Never more than one empty bucket ahead, even if the clock was set back or the limit lowered.
   let full = Math.min(Math.max(stored ?? nowUs, nowUs), nowUs + burst * interval);
   if (back > 0 && nowUs <= backByMs * 1000) full = Math.max(nowUs, full - back * interval);
-  const room = burst - (full - nowUs) / interval;
-  let granted = Math.min(want, Math.floor(room + ALMOST));
+  const available = burst - (full - nowUs) / interval;
+  let granted = Math.min(want, Math.floor(available + TOLERANCE));
   if (granted < least) granted = 0;
-  // Rounded down: a burst is never a token short.
+  // Rounded down, so that a burst never lacks a token.
   full = Math.floor(full + granted * interval);
-  const left = Math.max(0, Math.floor(room - granted + ALMOST));
+  const left = Math.max(0, Math.floor(available - granted + TOLERANCE));
   const next = granted < least ? least : Math.min(left + 1, burst);
-  const nextMs = Math.max(0, Math.ceil(((next + granted - room) * interval) / 1000));
+  const nextMs = Math.max(0, Math.ceil(((next + granted - available) * interval) / 1000));
   return { ...(full > nowUs && { full }), taken: { granted, left, nextMs, atMs: Math.floor(nowUs / 1000) } };
 }

@@ -238,8 +238,9 @@ export abstract class Engine {
   abstract readBoard(tenant: string, board: string): Promise<Board>;
 
   /**
-   * Takes tokens from buckets in one step, each take for itself; see bucket.ts. Buckets are no data: they are not moved, not
-   * served while detached, and full after a restart of the embedded engine.
+   * Takes tokens from several buckets in one step, from each independently of the others; see bucket.ts.
+   * Buckets are not data: they are not moved and not served while detached, and they are full after a restart of the
+   * embedded engine.
    */
   abstract take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]>;
 

@@ -27,7 +27,10 @@ export interface QueueRecord extends QueueFields {
   readonly workers: readonly { readonly name: string; readonly seenAtMs: number; readonly leased: number }[];
 }
 
-/** Sliding rate: the count of this minute, plus that of the one before by its share of the last 60 s. */
+/**
+ * Sliding rate over the last 60 s: the count of this minute, plus the part of the previous minute's count that falls
+ * into the 60 s.
+ */
 export function perMinute(before: number, current: number, now: number): number {
   const left = 1 - (now % MINUTE_MS) / MINUTE_MS;
   return Math.round((before * left + current) * 10) / 10;

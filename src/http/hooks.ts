@@ -5,7 +5,8 @@ import { ProblemFilter } from './problem.filter.js';
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
 
 /**
- * Decides whether a request goes on; false when it has been answered. Without a promise where possible.
+ * Decides whether a request goes on; false when the rule has answered it already. Returns a promise only if it has to
+ * wait.
  * @throws ServiceError to refuse it
  */
 export type Admit = (request: FastifyRequest, reply: FastifyReply) => boolean | Promise<boolean>;
@@ -31,8 +32,9 @@ export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply, s
 }
 
 /**
- * Sets the headers of every answer, admits every request and calls the listeners. Two hooks only, since each costs every request. `onResponse` is
- * not used: with it, the server adds listeners to every response.
+ * Sets the headers of every answer, admits every request and calls the listeners.
+ * Only two hooks, since each one adds to the cost of every request. `onResponse` is not used, because the server would
+ * add listeners to every response.
  */
 export function hookRequests(
   fastify: FastifyInstance,

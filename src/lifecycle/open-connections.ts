@@ -3,8 +3,10 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
 /**
- * Connections of a server with the latest answer on each. Node's own closing of idle connections leaves those on which no request
- * has arrived, or whose answered request never arrives whole; they would hold up the shutdown until the client closes them.
+ * Open connections of a server, each with its latest answer.
+ * Node closes idle connections itself, but not one on which no request has arrived, and not one whose request was
+ * answered before it had arrived completely. Without this class such connections delay the shutdown until the client
+ * closes them.
  */
 export class OpenConnections {
   /** Undefined until the first request. */
@@ -20,7 +22,7 @@ export class OpenConnections {
       this.#latest.set(socket, response);
       if (this.#isEnding) this.#endWith(socket, response);
     });
-    // A WebSocket ends by itself.
+    // The feed closes its WebSockets itself.
     server.on('upgrade', (_request, socket: Socket) => this.#latest.delete(socket));
   }
 

@@ -147,7 +147,7 @@ export class Importer {
   async #remove(value: Fields): Promise<void> {
     const { of, id, stamp } = value;
     if ((of !== 'workflow' && of !== 'task') || typeof id !== 'string' || typeof stamp !== 'string') {
-      throw new InvalidLineError('a remove line needs of (workflow or task), id and stamp');
+      throw new InvalidLineError('a remove line needs the members of ("workflow" or "task"), id and stamp');
     }
     await this.#flush();
     const isRemoved = !this.options.isDryRun && (await this.moving.remove(tenantOf(value), of, id, stamp));

@@ -40,7 +40,7 @@ export class ExportQuery {
   @Value(kinds, { default: KINDS, about: `Some of ${KINDS.join(', ')}, separated by commas; all by default` })
   kinds!: readonly RecordKind[];
   @Name({ optional: true, about: 'Only this tenant' }) tenant?: string;
-  @Time({ optional: true, about: 'Only workflows that were written later' }) sinceMs?: number;
+  @Time({ optional: true, about: 'Only workflows that were written after this time' }) sinceMs?: number;
   @Text({ optional: true, about: 'Only workflows after this id; needs `tenant`' }) after?: string;
   @Integer({
     min: 1,
@@ -73,7 +73,7 @@ export class ImportQuery {
   @OneOf(ON_CONFLICT, {
     default: 'fail',
     about:
-      'For an id that holds something else: `skip` keeps it, `newer` lets the later one win, `fail` keeps it and reports a conflict',
+      'If the store has another record under the id: `skip` keeps it, `newer` takes the later one, `fail` keeps it and reports a conflict',
   })
   onConflict!: OnConflict;
   @Flag({ default: false, about: 'Report what would happen, and write nothing' }) dryRun!: boolean;

@@ -7,7 +7,7 @@ import { shortDigest } from '../engine/short-digest.js';
 /** Retention of a dedupe key. */
 const DEDUPE_KEPT_MS = 86_400_000;
 
-/** Has all members of the task, so that those after its spread are fast. */
+/** Makes all members of the task at once, so that later changes of the object are fast. */
 const copyGiven = makerOf<GivenTask, NewTask>(
   [...GIVEN, 'id', 'payload', 'headers', 'start', 'expires', 'dedupe'],
   (name) => `from.${name}`,

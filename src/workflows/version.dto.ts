@@ -62,7 +62,11 @@ export class Origin {
   @OneOf(CAUSES) cause!: Cause;
   @Text({ max: MAX_NOTE_CHARACTERS, optional: true }) note?: string;
   @Text({ optional: true }) taskId?: string;
-  @Values(text(), { max: 20, nullable: true, about: 'JSON Pointers to what the write changed; null when unknown' })
+  @Values(text(), {
+    max: 20,
+    nullable: true,
+    about: 'JSON Pointers to the members that the write changed; null when unknown',
+  })
   changed!: readonly string[] | null;
 }
 

@@ -34,7 +34,7 @@ export const STATE_EXAMPLE = {
   sections: [{ id: 'intro', title: 'Introduction' }],
 };
 
-const State = (given: Common = {}) => RawJson({ about: 'Any JSON value; kept as the text it was sent as', ...given });
+const State = (given: Common = {}) => RawJson({ about: 'Any JSON value; its text is kept exactly', ...given });
 
 export class WorkflowContent {
   @State({ example: STATE_EXAMPLE }) state!: string;

@@ -14,11 +14,12 @@ export interface HostsGiven {
 const MAX_KNOWN = 100;
 
 /**
- * Hosts that a request may be addressed to. A page of `evil.example` whose name was made to point here (DNS rebinding) is of the
- * same origin as the service for its browser, and only this name gives it away.
+ * Names under which the service may be called.
+ * DNS rebinding: the owner of `evil.example` can point that name to this service. A browser then takes a page of
+ * `evil.example` and the service for one origin. Only the `Host` header shows the foreign name.
  */
 export class AllowedHosts {
-  /** Accepted texts, so that the usual request costs one look-up. */
+  /** Accepted values of the header, so that most requests cost one look-up. */
   readonly #known = new Set<string>();
   readonly #names: ReadonlySet<string>;
   readonly #suffixes: readonly string[];
@@ -38,7 +39,7 @@ export class AllowedHosts {
     return true;
   }
 
-  /** A request that names no host comes from no browser. */
+  /** A request without a host does not come from a browser. */
   get acceptsNone(): boolean {
     return this.#acceptsAll;
   }
@@ -52,9 +53,10 @@ export class AllowedHosts {
     if (this.#acceptsAll || isLoopback(name) || name.endsWith('.localhost') || this.#names.has(name)) return true;
     if (this.#suffixes.some((suffix) => name.endsWith(suffix))) return true;
     if (this.given.isLoopback) return false;
-    // Nobody can make an address point elsewhere: a page under an address was served from there. Probes use it.
+    // An address is not a name that can be pointed elsewhere: its page was served from this address. Probes use
+    // addresses.
     if (isIP(name) !== 0) return true;
-    // Nobody can register a name without a dot; containers call each other by such names.
+    // A name without a dot cannot be registered. Containers call each other by such names.
     return this.given.listed.length === 0 && !name.includes('.');
   }
 }

@@ -1,7 +1,7 @@
 import { isLoopback } from '../../config/is-loopback.js';
 import { parseAuthority } from './authority.js';
 
-/** ORIGINS: pages of other hosts or ports that may use the service; `*` for all of them. */
+/** Origins of other hosts or ports whose pages may use the service (ORIGINS); `*` for all. */
 export class AllowedOrigins {
   readonly #origins: ReadonlySet<string>;
 
@@ -23,17 +23,18 @@ export class AllowedOrigins {
   }
 }
 
-/** As browsers write it: in lower case, without the usual port of the scheme. */
+/** The origin as browsers write it: in lower case, without the default port of its scheme. */
 function normalOrigin(origin: string): string {
   return URL.canParse(origin) ? new URL(origin).origin : origin;
 }
 
 const ORIGIN = /^(https?):\/\/(.+)$/;
-const USUAL_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 
 /**
- * True if a page of `origin` was served by `host`, the host that the request is addressed to. The scheme counts only where this
- * process ends TLS itself: a proxy in front may do it. `anyPort`: on whichever port of that host.
+ * True if a page of `origin` was served by `host`, the host that the request is addressed to.
+ * The scheme is compared only if this process ends TLS itself; otherwise a proxy may do that.
+ * `anyPort`: pages on all ports of the host count.
  */
 export function isSameOrigin(
   origin: string,
@@ -46,6 +47,6 @@ export function isSameOrigin(
   if (page === undefined || here === undefined) return false;
   if (anyPort) return page.name === here.name || (isLoopback(page.name) && isLoopback(here.name));
   if (isSecure && scheme !== 'https') return false;
-  const usual = USUAL_PORTS[scheme];
-  return page.name === here.name && (page.port || usual) === (here.port || usual);
+  const defaultPort = DEFAULT_PORTS[scheme];
+  return page.name === here.name && (page.port || defaultPort) === (here.port || defaultPort);
 }

@@ -4,13 +4,13 @@ import { isIP } from 'node:net';
 /** Host of a URL or a `Host` header: the name in lower case without brackets and trailing dot, and the port as text. */
 export interface Authority {
   readonly name: string;
-  /** Empty for the usual port of the scheme. */
+  /** Empty for the default port of the scheme. */
   readonly port: string;
 }
 
 const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~-]+))(?::(\d{0,5}))?$/;
 
-/** Undefined for what is no host. A name with a user, a path or a list in it is none. */
+/** Undefined if the text is not a host: a name with a user, a path or a list in it is not a host. */
 export function parseAuthority(text: string): Authority | undefined {
   const [, address, name = address, port = ''] = AUTHORITY.exec(text) ?? [];
   if (name === undefined) return undefined;
@@ -18,7 +18,7 @@ export function parseAuthority(text: string): Authority | undefined {
   return { name: name.toLowerCase().replace(/\.$/, ''), port };
 }
 
-/** The ways in which a request can name its host. */
+/** Host that a request names: one, none, or an unclear one. */
 export type Target =
   { readonly kind: 'none' } | { readonly kind: 'ambiguous' } | { readonly kind: 'host'; readonly text: string };
 
@@ -27,8 +27,9 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i;
 const SLASH = 47;
 
 /**
- * Host that a request is addressed to. The authority of an absolute target overrules the header (RFC 9112 §3.2.2), and two
- * headers are ambiguous: programs on the way may have read the other one.
+ * Host that a request is addressed to.
+ * The host of an absolute request target takes precedence over the header (RFC 9112 §3.2.2). Two headers make the
+ * request ambiguous, since a proxy on the way may have used the other one.
  */
 export function targetOf({ rawHeaders, headers, url = '' }: IncomingMessage): Target {
   let hosts = 0;

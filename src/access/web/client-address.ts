@@ -5,13 +5,13 @@ import { normalAddress } from './ip-address.js';
 
 const MAX_CHECKED = 10_000;
 
-/** Proxies whose word about the caller is taken: TRUSTED_PROXIES, as addresses and ranges (CIDR). */
+/** Proxies whose headers about the caller are trusted: TRUSTED_PROXIES, as addresses and ranges (CIDR). */
 export class TrustedProxies {
   readonly #ranges = new BlockList();
   readonly #isEmpty: boolean;
-  /** Per connection; an address never changes on it. */
+  /** Cached for each connection, since the address of its peer never changes. */
   readonly #peers = new WeakMap<Socket, Peer>();
-  /** A check of the ranges takes microseconds. */
+  /** Cached, since a check of the ranges takes microseconds. */
   readonly #checked = new Map<string, boolean>();
 
   constructor(listed: readonly string[]) {
@@ -19,14 +19,16 @@ export class TrustedProxies {
     for (const range of listed) addRange(this.#ranges, range);
   }
 
-  /** True if the peer of the connection may speak for others. */
+  /** True if the peer of the connection is a trusted proxy. */
   isTrustedPeer(request: IncomingMessage): boolean {
     return !this.#isEmpty && this.#peerOf(request).isTrusted;
   }
 
   /**
-   * Address of the caller. Behind trusted proxies it is the last address in X-Forwarded-For, or Forwarded, that is not one of
-   * theirs: everything before that was written by the caller. Of any other peer such headers mean nothing.
+   * Address of the caller.
+   * Behind trusted proxies: the last address in X-Forwarded-For, or Forwarded, that is not a trusted proxy. Everything
+   * before it was written by the caller and may be false.
+   * Without a trusted proxy these headers are ignored.
    */
   addressOf(request: IncomingMessage): string {
     const peer = this.#peerOf(request);
@@ -36,7 +38,8 @@ export class TrustedProxies {
     if (forwardedFor === undefined && forwarded === undefined) return peer.address;
     const byList = forwardedFor && this.#lastForeign(peer.address, forwardedFor.split(','));
     const byForwarded = forwarded && this.#lastForeign(peer.address, forwarded.split(',').map(forOf));
-    // A proxy writes one of the two and passes the other on from the caller. Which one is not known here.
+    // A proxy writes one of the two headers and may pass on the other one from the caller. Which one it wrote is
+    // unknown.
     if (byList && byForwarded && byList !== byForwarded) return peer.address;
     return byList || byForwarded || peer.address;
   }
@@ -45,7 +48,7 @@ export class TrustedProxies {
     let address = peer;
     for (const hop of hops.toReversed()) {
       const next = addressIn(hop.trim());
-      // A trusted proxy that names nobody is all that is known.
+      // The trusted proxy does not name its caller, so the address of the proxy is the best known one.
       if (next === undefined) return address;
       address = next;
       if (!this.#contains(address)) return address;
@@ -78,13 +81,13 @@ interface Peer {
   readonly isTrusted: boolean;
 }
 
-/** The `for` of an element of a Forwarded header (RFC 7239). */
+/** The value of `for` in an element of a Forwarded header (RFC 7239). */
 function forOf(element: string): string {
   const [, quoted, plain = quoted ?? ''] = /(?:^|;)\s*for=(?:"([^"]*)"|([^;\s]*))/i.exec(element) ?? [];
   return plain;
 }
 
-/** Address in an element of such a header, which may carry a port; undefined for `unknown` and everything else. */
+/** Address in an element, which may have a port; undefined for `unknown` and for everything else. */
 function addressIn(hop: string): string | undefined {
   const [, inBrackets, v4] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(hop) ?? [];
   const address = normalAddress(inBrackets ?? v4 ?? hop);

@@ -4,7 +4,7 @@ import type { AllowedOrigins } from './allowed-origins.js';
 type Headers = Readonly<Record<string, string>>;
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-/** Request headers that a page may set beside the ones that browsers always let through. */
+/** Request headers that a page may set, besides those that browsers always allow. */
 const REQUEST_HEADERS = [
   'Authorization',
   'Content-Type',
@@ -20,7 +20,7 @@ const REQUEST_HEADERS = [
   'X-Waymark-Note',
   'traceparent',
 ].join(', ');
-/** Answer headers that a page may read beside the ones that browsers always show. */
+/** Answer headers that a page may read, besides those that browsers always allow. */
 const EXPOSED_HEADERS = [
   'Accept-Patch',
   'Allow',
@@ -45,13 +45,13 @@ const EXPOSED_HEADERS = [
 const MAX_AGE_SECONDS = '600';
 
 /**
- * Headers that let pages of ORIGINS use the service (Fetch §3.2). Never `Access-Control-Allow-Credentials`: a page sends its key
- * itself, and a browser adds nothing of its own.
+ * Headers that let pages of ORIGINS use the service (Fetch §3.2).
+ * `Access-Control-Allow-Credentials` is never sent: a page sends its key itself, and the browser has to add nothing.
  */
 export class Cors {
   constructor(private readonly allowed: AllowedOrigins) {}
 
-  /** For every answer: what a cache keeps for one page is not for another. */
+  /** Headers for every answer. A cache must not give the answer for one page to another page. */
   headersFor({ origin }: IncomingHttpHeaders): Headers | undefined {
     if (this.allowed.isEmpty) return undefined;
     if (this.allowed.includesAll) return { 'access-control-allow-origin': '*', ...EXPOSED };
@@ -59,7 +59,10 @@ export class Cors {
     return { ...VARY, 'access-control-allow-origin': origin, ...EXPOSED };
   }
 
-  /** Answer to the question of a browser whether a page may send a request; undefined for any other request. */
+  /**
+   * Headers of the answer to a preflight request, by which a browser asks whether a page may send a request; undefined
+   * for any other request.
+   */
   preflight(method: string, headers: IncomingHttpHeaders): Headers | undefined {
     if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return undefined;
     const { origin } = headers;

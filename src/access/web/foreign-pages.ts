@@ -6,18 +6,18 @@ export interface Asked {
   readonly headers: IncomingHttpHeaders;
   /** Host that the request is addressed to. */
   readonly host: string;
-  /** This process ended its TLS. */
+  /** True if this process ended the TLS of the request. */
   readonly isSecure: boolean;
-  /** Pages on other ports of the same host count as own ones. */
+  /** Pages on other ports of the same host count as pages of this service. */
   readonly anyPort?: boolean;
 }
 
 /**
- * True for a request that a page of another origin made in somebody's browser, unless ORIGINS names that origin. Browsers say
- * which page asks and let no page forge it; they hide the answer from the page, but have sent the request by then. Other
- * programs send neither header.
+ * True for a request that a page of another origin made in a browser, unless ORIGINS has that origin.
+ * Browsers send the origin of the page, and no page can forge it. A browser hides the answer from the page, but the
+ * service has carried out the request by then. Other programs send neither header.
  *
- * Following a link from another page is no such request: it only reads, and the page never sees the answer.
+ * A link from another page is not such a request: it only reads, and the page never sees the answer.
  */
 export function isFromForeignPage(
   { method, headers, host, isSecure, anyPort }: Asked,

@@ -1,4 +1,4 @@
-/** Reads something slow that many ask for: who asks gets a reading that began after the question, shared with the others. */
+/** Shares a slow reading among callers. Each caller gets a reading that began after its call. */
 export class FreshReading<T> {
   #running: Promise<T> | undefined;
   #next: Promise<T> | undefined;

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** One spelling per address: without a zone, IPv4 inside IPv6 as IPv4. */
+/** The one spelling of an address: without a zone; IPv4 inside IPv6 as IPv4. */
 export function normalAddress(address: string): string {
   const [plain = ''] = address.split('%', 1);
   if (isIP(plain) !== 6) return plain;
@@ -11,7 +11,9 @@ export function normalAddress(address: string): string {
   return bytes.join('.');
 }
 
-/** Whom limits count an address to: an IPv6 caller holds 2^72 addresses or more, all of a /56. */
+/**
+ * Key under which limits count an address. For IPv6 it is the /56 network, since one caller can have 2^72 addresses.
+ */
 export function subjectOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const groups = groupsOf(address);

@@ -5,7 +5,7 @@ import { endianness } from 'node:os';
 import { FreshReading } from './fresh-reading.js';
 import { groupsOf, normalAddress } from './ip-address.js';
 
-/** The two ends of a connection, as the end in this process sees them. */
+/** The two ends of a connection, from the side of this process. */
 export type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
 
 type Read = (family: 4 | 6) => Promise<string>;
@@ -14,8 +14,8 @@ type Read = (family: 4 | 6) => Promise<string>;
 const readTable: Read = (family) => readFile(family === 4 ? '/proc/net/tcp' : '/proc/net/tcp6', 'latin1');
 
 /**
- * Which user owns the other end of a connection inside this machine. Linux only. A reading takes milliseconds where the kernel
- * has a large table, so one serves all connections that came before it.
+ * Finds the user who owns the other end of a connection within this machine. Linux only.
+ * Reading a large table of the kernel takes milliseconds, so one reading serves all connections that began before it.
  */
 export class SocketOwners {
   readonly #v4: FreshReading<string>;
@@ -26,7 +26,7 @@ export class SocketOwners {
     this.#v6 = new FreshReading(() => read(6));
   }
 
-  /** True if this machine tells. A connection of this process to itself is looked up. */
+  /** True if this machine shows owners. Tried with a connection of this process to itself. */
   async canTell(): Promise<boolean> {
     const server = createServer().listen(0, '127.0.0.1');
     try {
@@ -65,13 +65,13 @@ export function ownerIn(table: string, ends: Ends): number | undefined {
     if (at === -1) continue;
     const line = table.slice(table.lastIndexOf('\n', at) + 1, table.indexOf('\n', at));
     const columns = line.trim().split(/ +/);
-    // No process holds a socket without an inode any more; the kernel shows user 0 for it, whoever it belonged to.
+    // A socket without an inode belongs to no process any more. The kernel shows user 0 for it, whoever owned it.
     return columns[INODE] === '0' ? undefined : Number(columns[USER]);
   }
   return undefined;
 }
 
-/** An address as the tables have it: of four bytes, and as the end of an IPv6 address; or of sixteen. */
+/** Spellings of an address in the tables. An IPv4 address has two: four bytes, and the end of an IPv6 address. */
 function spellings(address = ''): string[] {
   const plain = normalAddress(address);
   if (isIP(plain) === 4) {
@@ -82,7 +82,7 @@ function spellings(address = ''): string[] {
   return [[0, 4, 8, 12].map((start) => wordOf(bytes.slice(start, start + 4))).join('')];
 }
 
-/** Four bytes as the kernel prints them: a number in the byte order of the machine. */
+/** Four bytes as the kernel prints them: as a number in the byte order of the machine. */
 function wordOf(bytes: readonly number[]): string {
   const inOrder = endianness() === 'LE' ? bytes.toReversed() : bytes;
   return inOrder.map((byte) => hex(byte, 2)).join('');

@@ -6,8 +6,8 @@ interface Range {
 }
 
 /**
- * What a command does: `data` works in one tenant, `manage` keys and limits of a tenant or of several, `operate` is for operators
- * only.
+ * Kind of a command: `data` works in one tenant, `manage` handles keys and limits of one tenant or several, `operate`
+ * is for operators only.
  */
 export type Use = 'data' | 'manage' | 'operate';
 

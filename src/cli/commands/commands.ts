@@ -27,14 +27,14 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 const URL_HELP = '  --url <url>            address of the service; default: WAYMARK_URL, else http://127.0.0.1:3000\n';
-const TENANT_HELP =
-  '  --tenant <name>        for operators: the tenant that is meant; default: the one of the credential\n';
+const TENANT_HELP = '  --tenant <name>        for operators: tenant to work in; default: that of the credential\n';
 const CREDENTIAL_HELP: Readonly<Record<Use, string>> = {
-  data: 'WAYMARK_API_KEY, or the content of WAYMARK_API_KEY_FILE, is sent to the service; ADMIN_TOKEN to one on this machine.',
-  manage: `WAYMARK_API_KEY is sent to the service, else ADMIN_TOKEN (or the content of WAYMARK_API_KEY_FILE, ADMIN_TOKEN_FILE), else to
-one on this machine the file operator-token of DATA_DIR (default: data).`,
-  operate: `ADMIN_TOKEN is sent to the service (or the content of ADMIN_TOKEN_FILE), or the key of an operator in WAYMARK_API_KEY, else
-to one on this machine the file operator-token of DATA_DIR (default: data).`,
+  data: `The command sends WAYMARK_API_KEY, or the content of WAYMARK_API_KEY_FILE, to the service. To a service on this machine it
+sends ADMIN_TOKEN if there is no key.`,
+  manage: `The command sends WAYMARK_API_KEY to the service, or else ADMIN_TOKEN (both may be files: WAYMARK_API_KEY_FILE,
+ADMIN_TOKEN_FILE). To a service on this machine it can also send the file operator-token of DATA_DIR (default: data).`,
+  operate: `The command sends ADMIN_TOKEN (or the content of ADMIN_TOKEN_FILE) to the service, or else the key of an operator in
+WAYMARK_API_KEY. To a service on this machine it can also send the file operator-token of DATA_DIR (default: data).`,
 };
 const COMMON_HELP = `  --help                 print this text
 

@@ -33,8 +33,8 @@ compared by digest. A run that was stopped continues when it is started again.
   --json                 print events as JSON lines to stdout
 
 Settings of the service apply (WORKFLOW_INDEX, REDIS_NAMESPACE, …): run it in the same environment. FROM_ADMIN_TOKEN,
-TO_ADMIN_TOKEN or ADMIN_TOKEN, or the key of an operator in WAYMARK_API_KEY, is sent to a service; to one on this machine
-else the file operator-token of DATA_DIR. Exits with 1 on any loss or conflict.`,
+TO_ADMIN_TOKEN or ADMIN_TOKEN, or the key of an operator in WAYMARK_API_KEY, is sent to a service. To a service on this
+machine the command can also send the file operator-token of DATA_DIR. Exits with 1 on any loss or conflict.`,
   example: 'migrate --from ./data --to redis://127.0.0.1:6379 --dry-run',
   isWithoutService: true,
   texts: ['from', 'to', 'on-conflict', 'ledger', 'from-namespace', 'to-namespace'],

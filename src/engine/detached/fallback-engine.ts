@@ -66,7 +66,7 @@ export class FallbackEngine extends ForwardedEngine {
   readonly #listeners = new Listeners();
   readonly #waiting = new Set<() => void>();
   #mode: Mode = 'detached';
-  /** The store has passed the check since it was reached, so it may be used while entries are still drained. */
+  /** The store has passed its check since the last outage, so it may be used while entries are still drained. */
   #isStoreFit = false;
   #isClosed = false;
   #watching: Promise<void> | undefined;
@@ -277,7 +277,8 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   /**
-   * For hidden tenants. A copy could be a key that was revoked meanwhile, and a write would be decided by the drain.
+   * Serves hidden tenants from the store only: a held copy could be a key that was revoked meanwhile, and a detached
+   * write would be decided only by the drain.
    * @throws StoreUnavailableError
    */
   async #onlyStore<T>(run: (store: StoreEngine) => Promise<T>): Promise<T> {

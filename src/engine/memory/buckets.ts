@@ -1,15 +1,20 @@
 import { takeFrom, type Take, type Taken } from '../bucket.js';
 import { tenantKey } from '../tenant-key.js';
 
-/** Buckets that are looked at per take, to find full ones; more than a take can add, so their number stays bounded. */
-const LOOKED_AT = 2;
+/**
+ * Buckets that each take checks, to remove full ones. A take adds at most one bucket, so their number stays bounded.
+ */
+const CHECKED_PER_TAKE = 2;
 
-/** Buckets in memory. They are full after a restart; a full one is no entry. */
+/** Buckets in memory. All buckets are full after a restart; a full one needs no entry. */
 export class MemoryBuckets {
-  /** Time when each is full, in microseconds; the one that was written or looked at longest ago comes first. */
+  /**
+   * For each bucket, the time when it is full, in microseconds. Buckets that were written or checked longest ago come
+   * first.
+   */
   readonly #full = new Map<string, number>();
 
-  constructor(private readonly mostEntries = 200_000) {}
+  constructor(private readonly maxEntries = 200_000) {}
 
   get size(): number {
     return this.#full.size;
@@ -36,9 +41,9 @@ export class MemoryBuckets {
   #tidy(nowUs: number): void {
     let looked = 0;
     for (const [key, full] of this.#full) {
-      if (looked++ >= LOOKED_AT) break;
+      if (looked++ >= CHECKED_PER_TAKE) break;
       this.#full.delete(key);
-      if (full > nowUs && this.#full.size < this.mostEntries - 1) this.#full.set(key, full);
+      if (full > nowUs && this.#full.size < this.maxEntries - 1) this.#full.set(key, full);
     }
   }
 }

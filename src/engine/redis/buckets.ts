@@ -6,7 +6,10 @@ import type { ScriptReader } from './scripts/script-reader.js';
 
 const takeScript = new RedisScript(['bucket'], 'take');
 
-/** Takes from buckets in one call. What is given back is not sent again after a lost answer: it would count twice. */
+/**
+ * Takes from buckets in one call. A call that gives tokens back is not repeated after a lost answer: they would count
+ * twice.
+ */
 export async function takeTokens(
   reader: ScriptReader,
   tenant: string,

@@ -11,7 +11,7 @@ interface TextsReader {
 
 const READERS = new WeakMap<Shape, TextsReader>();
 
-/** Placeholders of a path. @throws InvalidIdError */
+/** Values of the placeholders of a path. @throws InvalidIdError */
 export function readPath<T extends object>(shape: Shape<T>, { params }: FastifyRequest): T {
   const issues: Issue[] = [];
   const value = readTexts(shape, params as Texts, issues);

@@ -79,7 +79,10 @@ export function readJson<T extends object>(
   return { value: made as T, found };
 }
 
-/** Pointers for a `readJson` that also finds `others`: in `found`, after the `skip` members of the root. */
+/**
+ * Pointers for a `readJson` that also finds `others`. Their values are in `found` after the first `skip` entries, which
+ * are the members of the root.
+ */
 export function pointersBeside(
   shape: Shape,
   others: readonly (readonly string[])[],

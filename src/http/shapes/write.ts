@@ -22,7 +22,7 @@ function writerOf(shape: Shape): WriteObject {
   return writer;
 }
 
-/** Generated code takes half the time of a loop over the fields, which cannot know their keys and writers. */
+/** Generated code takes half the time of a loop over the fields, because it has their keys and writers as constants. */
 function compiled(fields: readonly Field[]): WriteObject {
   const members = fields.map(({ key, name }, i) => {
     const [first, next] = ['{', ','].map((mark) => JSON.stringify(`${mark}${JSON.stringify(name)}:`));

@@ -5,7 +5,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 export function processStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The process name, in parentheses, may contain anything, so fields are counted from behind it.
+    // The process name, in parentheses, may contain anything, so fields are counted from after it.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     // A zombie has ended, but its parent has not reaped it.
     return state === 'Z' || state === 'X' ? undefined : fields[18];

@@ -16,7 +16,7 @@ const copyOf = makerOf<StoredTask, TaskEntry>(
   (name) => `from.${name}`,
 );
 
-/** All entries begin here: spreads of them are fast, because they already have every member. */
+/** Makes every entry. Spreads of an entry are fast, because it has every member from the start. */
 export function entryOf(
   task: StoredTask,
   payload: StoredText | undefined,

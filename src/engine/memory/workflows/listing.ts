@@ -23,8 +23,8 @@ interface Walk {
 }
 
 /**
- * One page of a list. A list by `-updatedAt` that reaches its end then continues upwards through what was written since its
- * first page (`rising`), so that no workflow is missed.
+ * One page of a list. After its last page, a list by `-updatedAt` goes on, oldest first, with all workflows written
+ * since its first page (`rising`; see ListPosition), so that no workflow is missed.
  */
 export async function listPage(workflows: WorkflowCollection, query: ListQuery, now: Clock): Promise<ListPage> {
   const { sort, limit, after, includeState } = query;

@@ -10,7 +10,7 @@ import { listOf, numberOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
 const trimScript = new RedisScript(['base'], 'trim-feed');
-/** First entry of the stream of an epoch: a place, not an event. */
+/** Type of the first entry in the stream of a new epoch. It marks a position and is not shown as an event. */
 const STARTED = 'feed.started';
 
 /** The stream of a tenant's events. */

@@ -1,5 +1,5 @@
 --[[
-  take: takes from buckets, each for itself.
+  take: takes from several buckets, each independently of the others.
   KEYS     the buckets
   ARGV[2]  time in milliseconds, or '' for the server's
   ARGV[4]  JSON [[interval, burst, want, least, back, back by]…], one for each bucket; times in microseconds
