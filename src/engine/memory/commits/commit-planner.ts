@@ -49,7 +49,8 @@ export class CommitPlanner {
 
   /** @throws the refusals of `Engine.commit` */
   plan(tenant: string, { workflows }: TenantData, commit: Commit, at: Omit<Moment, 'profile'>): WorkflowPlan {
-    const moment = { ...at, profile: this.profiles.of(tenant) };
+    // No spread: V8 is many times slower with a member after a spread.
+    const moment = { now: at.now, commit: at.commit, profile: this.profiles.of(tenant) };
     const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
     const live = (id: string) => workflows.find(id, now);
