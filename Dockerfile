@@ -20,8 +20,10 @@ COPY LICENSE ./
 # For DATA_DIR=/data on a volume. Not set by default: without a volume the data ends with the container.
 RUN mkdir /data && chown node:node /data
 USER node
+# HOST=0.0.0.0 needs ADMIN_TOKEN, JWT_ISSUER or ACCESS; without one the start is refused.
 EXPOSE 3000
 STOPSIGNAL SIGTERM
+# The certificate of TLS_CERT_FILE is for other names than this address.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/status`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { PORT, TLS_CERT_FILE } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`http${TLS_CERT_FILE ? 's' : ''}://127.0.0.1:${PORT}/status`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "dist/main.js"]

@@ -1,13 +1,9 @@
-import { Attach } from './attach/attach.js';
-import { attachOnHangup } from './attach/attach-on-hangup.js';
-import { createApp } from './app.js';
+import { startRefusal } from './access/web/start-rules.js';
+import type { Config } from './config/config.js';
 import { environmentOf } from './config/env-file.js';
-import { unknownNames } from './config/unknown-names.js';
-import { readConfig } from './config/read-config.js';
 import { InvalidEnvironmentError } from './config/invalid-environment.error.js';
-import { Config } from './config/config.js';
-import { Draining } from './lifecycle/draining.js';
-import { shutDownOnSignal } from './lifecycle/shutdown.js';
+import { readConfig } from './config/read-config.js';
+import { unknownNames } from './config/unknown-names.js';
 import { createLogger } from './logging/logger.js';
 import { readAgents } from './routing/read-agents.js';
 
@@ -27,23 +23,14 @@ function configuration(): Config {
 }
 
 const config = configuration();
+const refusal = startRefusal(config);
+if (refusal !== undefined) giveUp(refusal);
 const logger = createLogger(config);
 for (const warning of unknownNames(environmentOf(process.env))) logger.warn(warning);
 try {
-  const app = await createApp(config, { logger });
-  attachOnHangup(app.get(Attach), config, logger);
-  shutDownOnSignal(app, app.get(Draining), config, logger);
-  await app.listen(config.port, config.host);
-  const url = (await app.getUrl()).replace('[::1]', 'localhost');
-  const { storage: kind, dataDir } = config;
-  const storage =
-    kind === 'redis' ? kind : `memory, ${dataDir === undefined ? 'nothing kept' : `durable in ${dataDir}`}`;
-  if (kind === 'memory' && dataDir === undefined)
-    logger.warn('nothing is kept: all state is lost when this process ends; set DATA_DIR or REDIS_URL');
-  logger.info(
-    { storage },
-    `serving on ${url} (API ${url}/v1/workflows, documentation ${url}/docs, health ${url}/health)`,
-  );
+  // Loaded only now: it takes longer than all of the above, and a refusal should come at once.
+  const { serve } = await import('./serve.js');
+  await serve(config, logger);
 } catch (error) {
   giveUp(error instanceof Error ? error.message : String(error));
 }

@@ -17,7 +17,7 @@ export function attachOnHangup(attach: Attach, { envFile }: Config, logger: Logg
 }
 
 async function readAgain(attach: Attach, envFile: string): Promise<string> {
-  if (!existsSync(envFile)) throw new Error('the file does not exist');
+  if (!existsSync(envFile)) return 'the file does not exist, nothing to do';
   const { redis } = readConfig(environmentOf(process.env));
   if (redis === undefined) return 'the file names no Redis, nothing to do';
   await attach.start(redis, 'fail');

@@ -7,6 +7,7 @@ const LINE_CHARACTERS = 120;
 const PRODUCTION: Readonly<Record<string, string>> = {
   USE_REDIS: 'true',
   HOST: '0.0.0.0',
+  ADMIN_TOKEN: '',
   LOG_FORMAT: 'json',
   REDIS_HOST: 'redis',
 };

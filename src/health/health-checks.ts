@@ -1,6 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
+import { accessWarnings } from '../access/web/start-rules.js';
+import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { withTimeout } from '../engine/with-timeout.js';
 import { Feeds } from '../feed/feeds.js';
@@ -18,6 +20,7 @@ export class HealthChecks implements OnModuleDestroy {
     private readonly engine: Engine,
     private readonly feeds: Feeds,
     private readonly draining: Draining,
+    private readonly config: Config,
     private readonly indicators: HealthIndicatorService,
   ) {
     this.#delay.enable();
@@ -42,6 +45,12 @@ export class HealthChecks implements OnModuleDestroy {
     const { latencyMs, durability, warnings, details } = report;
     const condition = warnings.length === 0 ? 'ok' : 'degraded';
     return check.up({ engine, condition, latencyMs, durability, warnings, ...details });
+  }
+
+  /** Whether a credential is needed, and what an operator should know about that. */
+  access() {
+    const mode = this.config.access.isOpen ? 'open' : 'keys';
+    return this.indicators.check('access').up({ mode, warnings: accessWarnings(this.config) });
   }
 
   memory() {

@@ -45,6 +45,7 @@ export class HealthController {
     return this.#report([
       () => this.checks.serving(),
       () => this.checks.storage(),
+      () => this.checks.access(),
       () => this.checks.memory(),
       () => this.checks.eventLoop(),
       () => this.checks.feed(),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { parse } from 'yaml';
+import { startRefusal } from '../../src/access/web/start-rules.js';
 import { environmentExample, settingsPage } from '../../src/config/describe-settings.js';
 import { readConfig } from '../../src/config/read-config.js';
 import { SETTINGS } from '../../src/config/environment.js';
@@ -14,7 +15,7 @@ import { freePort } from '../support/redis-process.js';
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const names = SETTINGS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
 /** Variables of the runtime, not of the service. */
-const OTHERS = ['NODE_ENV', 'REDISCLI_AUTH'];
+const OTHERS = ['NODE_ENV', 'NODE_TLS_REJECT_UNAUTHORIZED', 'REDISCLI_AUTH'];
 
 describe('what operators read', () => {
   it('has every setting in docs/settings.md, by all its names', () => {
@@ -35,11 +36,13 @@ describe('what operators read', () => {
     }
   });
 
-  it('has every setting in .env.production.example, which can be used as it is', () => {
+  it('has every setting in .env.production.example, which needs nothing but a token', () => {
     expect(read('.env.production.example')).toBe(environmentExample());
     const lines = read('.env.production.example').split('\n');
     const env = Object.fromEntries(lines.filter((line) => /^[A-Z]/.test(line)).map((line) => line.split('=', 2)));
-    expect(readConfig(env).storage).toBe('redis');
+    expect(startRefusal(readConfig(env))).toContain('ADMIN_TOKEN');
+    const config = readConfig({ ...env, ADMIN_TOKEN: 'x'.repeat(64) });
+    expect([config.storage, startRefusal(config)]).toEqual(['redis', undefined]);
   });
 });
 
@@ -67,8 +70,11 @@ describe('containers', () => {
   });
 
   it('make a configuration that starts', () => {
-    const env = { ...compose.services['api']?.environment, REDIS_PASSWORD: 'p@ss' };
-    expect(readConfig(env).redis).toMatchObject({ host: 'redis', password: 'p@ss' });
+    const given = compose.services['api']?.environment as Record<string, string>;
+    expect(given['ADMIN_TOKEN']).toMatch(/^\$\{ADMIN_TOKEN:\?.*openssl rand -hex 32/);
+    const config = readConfig({ ...given, ADMIN_TOKEN: 'x'.repeat(64), REDIS_PASSWORD: 'p@ss' });
+    expect(config.redis).toMatchObject({ host: 'redis', password: 'p@ss' });
+    expect([config.access.isOpen, startRefusal(config)]).toEqual([false, undefined]);
   });
 
   it('take every setting from .env', () => {

@@ -30,7 +30,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   feed: [...FEATURE, 'access', 'metrics'],
   commits: [...FEATURE, 'workflows', 'tasks', 'feed'],
   routing: [...FEATURE, 'workflows', 'tasks', 'metrics'],
-  health: ['engine', 'feed', 'http', 'lifecycle'],
+  health: ['access', 'config', 'engine', 'feed', 'http', 'lifecycle'],
   migration: [...FEATURE, 'engine/*', 'client'],
   attach: [...FEATURE, 'engine/*', 'migration', 'routing'],
   client: ['json'],

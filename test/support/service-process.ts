@@ -26,7 +26,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
   const url = await new Promise<string>((serves, fails) => {
     const read = (chunk: Buffer) => {
       log += chunk.toString();
-      const found = /serving on (http:\/\/[^ ]+)/.exec(log)?.[1];
+      const found = /serving on (https?:\/\/[^ ]+)/.exec(log)?.[1];
       if (found !== undefined) serves(found);
     };
     child.stdout.on('data', read);

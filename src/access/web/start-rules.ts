@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { isLoopback } from '../../config/is-loopback.js';
 import type { Config } from '../../config/config.js';
 
@@ -39,14 +38,14 @@ export function accessLine({ host, access }: Settings): string {
     : 'open access: no request needs a credential';
 }
 
-/** Where the service can be reached, by the address that it really listens on. */
-export function urlOf({ address, port }: { readonly address: string; readonly port: number }, isSecure: boolean) {
+/** URL for programs on this machine, and the address that is really listened on. */
+export function placeOf(address: string, port: number, isSecure: boolean): { url: string; listensOn: string } {
   const isAny = address === '0.0.0.0' || address === '::';
-  const host = address === '127.0.0.1' ? address : address === '::1' ? 'localhost' : isAny ? hostname() : address;
-  const authority = host.includes(':') ? `[${host}]` : host;
+  const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);
+  const host = isAny ? '127.0.0.1' : address === '::1' ? 'localhost' : bracketed(address);
+  const place = `${bracketed(address)}:${port}`;
   return {
-    url: `${isSecure ? 'https' : 'http'}://${authority}:${port}`,
-    /** Said beside the URL. */
-    where: isAny ? `all addresses of this machine, ${address}:${port}` : `${address}:${port}`,
+    url: `${isSecure ? 'https' : 'http'}://${host}:${port}`,
+    listensOn: isAny ? `${place}, all addresses of this machine` : place,
   };
 }
