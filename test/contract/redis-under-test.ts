@@ -15,7 +15,7 @@ Logger.overrideLogger(['warn', 'error']);
 export type Where = number | Readonly<Record<string, string>>;
 
 /** Long timeouts, because the machine may be busy. */
-function configFor(where: Where, namespace: string): RedisConfig {
+export function configFor(where: Where, namespace: string): RedisConfig {
   const env = typeof where === 'number' ? { REDIS_URL: `redis://127.0.0.1:${where}` } : where;
   const times = { REDIS_SOCKET_TIMEOUT: '10s', REDIS_SOCKET_CONNECT_TIMEOUT: '10s' };
   const { redis } = readConfig({ ...env, ...times, REDIS_MAX_CONNECTIONS: '3', REDIS_NAMESPACE: namespace });

@@ -54,10 +54,10 @@ export class MemoryCore {
     await this.journal?.close();
   }
 
-  /** @throws StoreUnavailableError when another service has taken the directory over */
+  /** For reading. @throws StoreUnavailableError when another service has taken the directory over */
   tenant(name: string): TenantData {
-    if (this.journal?.isLost === true) throw new StoreUnavailableError();
-    return this.tenants.get(name);
+    this.#demandJournal();
+    return this.tenants.peek(name);
   }
 
   /**
@@ -78,7 +78,8 @@ export class MemoryCore {
     known?: (data: TenantData, now: number) => T | undefined,
   ): Promise<T> {
     const answer = await this.#onceOnDisk((): Answer<T> => {
-      const data = this.tenant(tenant);
+      this.#demandJournal();
+      const data = this.tenants.get(tenant);
       const now = this.clock();
       const before = known?.(data, now);
       if (before !== undefined) return { found: before };
@@ -105,6 +106,10 @@ export class MemoryCore {
     const kept = keptOutcome(once, outcome, now, isLasting);
     transaction.setOutcome(once.key, kept);
     if (once.alias !== undefined) transaction.setOutcome(once.alias, kept);
+  }
+
+  #demandJournal(): void {
+    if (this.journal?.isLost === true) throw new StoreUnavailableError();
   }
 
   async #flush(tenant: string, transaction: Transaction): Promise<void> {

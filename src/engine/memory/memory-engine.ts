@@ -75,7 +75,7 @@ export class MemoryEngine extends Engine {
     this.moving = new MemoryMoving(this.#core, options, this.#profiles);
     this.#sweepTimer = new SweepTimer({
       sweep: async () => (await this.#sweep()).isMore,
-      dueInMs: () => this.#nextEndMs() - clock(),
+      dueInMs: () => this.#nextDueMs() - clock(),
       failed: () => observer.command('sweep', 0, 'failed'),
     });
   }
@@ -291,7 +291,9 @@ export class MemoryEngine extends Engine {
   async #sweep(): Promise<{ swept: number; isMore: boolean }> {
     let swept = 0;
     let isMore = false;
-    for (const [tenant] of this.#core.tenants) {
+    const now = this.#core.clock();
+    for (const [tenant, data] of this.#core.tenants) {
+      if (this.#dueMs(data) > now) continue;
       const done = await this.#sweepTenant(tenant, MAX_SWEPT - swept);
       swept += done.swept;
       isMore ||= done.isMore;
@@ -317,13 +319,16 @@ export class MemoryEngine extends Engine {
     });
   }
 
-  #nextEndMs(): number {
+  #nextDueMs(): number {
     let next = Infinity;
-    for (const [, { workflows, outcomes, tasks }] of this.#core.tenants) {
-      const ends = [workflows.deadlines.firstScore, outcomes.byEnd.firstScore, this.tasks.nextEndMs(tasks)];
-      next = Math.min(next, ...ends);
-    }
+    for (const [, data] of this.#core.tenants) next = Math.min(next, this.#dueMs(data));
     return next;
+  }
+
+  /** Time at which the first record of a tenant is due for a sweep. */
+  #dueMs({ workflows, outcomes, tasks, feed }: TenantData): number {
+    const ends = [workflows.deadlines.firstScore, outcomes.byEnd.firstScore, this.tasks.dueMs(tasks), feed.dueMs];
+    return Math.min(...ends);
   }
 
   /** The workflow as it is on the disk. */

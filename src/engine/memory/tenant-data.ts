@@ -16,7 +16,7 @@ export interface TenantData {
   readonly boards: Map<string, Board>;
 }
 
-/** All tenants; `get` creates a tenant on first use. */
+/** All tenants with data. */
 export class Tenants {
   readonly texts = new TextStore();
   readonly #tenants = new Map<string, TenantData>();
@@ -27,19 +27,28 @@ export class Tenants {
     private readonly profiles: Profiles,
   ) {}
 
+  /** For writing; creates the tenant. */
   get(name: string): TenantData {
-    let data = this.#tenants.get(name);
-    if (data === undefined) {
-      data = {
-        workflows: new WorkflowCollection(this.texts),
-        tasks: new TaskCollection(this.texts),
-        outcomes: new Outcomes(),
-        feed: new MemoryFeed(epochOf(this.epoch, name), this.profiles.of(name).feed),
-        boards: new Map(),
-      };
-      this.#tenants.set(name, data);
-    }
+    const known = this.#tenants.get(name);
+    if (known !== undefined) return known;
+    const data = this.#empty(name);
+    this.#tenants.set(name, data);
     return data;
+  }
+
+  /** For reading. An unknown tenant is empty, and stays unknown: names in requests must not fill the memory. */
+  peek(name: string): TenantData {
+    return this.#tenants.get(name) ?? this.#empty(name);
+  }
+
+  #empty(name: string): TenantData {
+    return {
+      workflows: new WorkflowCollection(this.texts),
+      tasks: new TaskCollection(this.texts),
+      outcomes: new Outcomes(),
+      feed: new MemoryFeed(epochOf(this.epoch, name), this.profiles.of(name).feed),
+      boards: new Map(),
+    };
   }
 
   [Symbol.iterator](): IterableIterator<[string, TenantData]> {

@@ -57,8 +57,10 @@ export const CHANGES = 'changes';
 
 /** Names of keys that all tenants share, after the namespace. */
 const SHARED_NAMES = {
-  /** Names of the tenants that have data, for the sweepers. */
+  /** Names of the tenants that have data, by the time of their next sweep. */
   tenants: 'tenants',
+  /** Names of the tenants that are being written, by the time until which that may be; see sweep-schedule.ts. */
+  activeTenants: 'tenants:active',
   /** Number of the schema of the keys. */
   schema: 'schema',
   /** Random name of the data in this Redis. Another name means that the data was lost or replaced. */
@@ -75,6 +77,7 @@ export function isOwnName(rest: string): boolean {
 const shared = (name: keyof typeof SHARED_NAMES) => (namespace: string) =>
   namespace === '' ? SHARED_NAMES[name] : `${namespace}:${SHARED_NAMES[name]}`;
 export const tenantsKey = shared('tenants');
+export const activeTenantsKey = shared('activeTenants');
 export const schemaKey = shared('schema');
 export const epochKey = shared('epoch');
 

@@ -33,6 +33,7 @@ import { type ScriptContext } from './scripts/script-context.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';
 import { ServerStates } from './connection/server-state.js';
 import { Sweeper } from './sweeper.js';
+import { SweepSchedule } from './sweep-schedule.js';
 
 export interface RedisEngineParts {
   readonly options: EngineOptions;
@@ -75,14 +76,22 @@ export class RedisEngine extends Engine {
     this.#observer = observer;
     const profiles = new Profiles(options, index);
     this.#context = { namespace, options, profiles, now: clock === undefined ? () => '' : () => String(clock()) };
-    this.#reader = new ScriptReader(connections, this.#context, observer);
+    const schedule = new SweepSchedule(connections, this.#context, clock);
+    this.#reader = new ScriptReader(connections, this.#context, observer, schedule);
     this.#workflows = new RedisWorkflows(this.#reader, profiles, observer);
-    this.#feed = new RedisFeed(this.#reader, profiles);
-    this.#sweeper = new Sweeper(this.#reader, connections, namespace, observer, options.tasks, this.#feed, () => {
-      if (!connections.canSubscribe) this.#listeners.notifyAll();
+    this.#feed = new RedisFeed(this.#reader);
+    this.#sweeper = new Sweeper({
+      reader: this.#reader,
+      connections,
+      context: this.#context,
+      schedule,
+      observer,
+      swept: () => {
+        if (!connections.canSubscribe) this.#listeners.notifyAll();
+      },
     });
     this.#listed = { reader: this.#reader, sweeper: this.#sweeper, workflows: this.#workflows };
-    const sender = new ScriptSender(connections, new Fences(connections, namespace), this.#context, observer);
+    const sender = new ScriptSender(connections, new Fences(connections, namespace), schedule, this.#context, observer);
     this.#listeners = new RedisListeners(connections, namespace, hintPollMs);
     const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
     this.tasks = connections.canSubscribe ? tasks : new NotifyingTasks(tasks, this.#listeners);

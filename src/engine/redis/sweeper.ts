@@ -1,36 +1,45 @@
 import { Logger } from '@nestjs/common';
-import type { EngineObserver, TaskOptions } from '../engine.js';
-import { prefixOf, queuesKey, tenantsKey } from './keys.js';
+import type { EngineObserver } from '../engine.js';
 import type { ScriptReader } from './scripts/script-reader.js';
-import type { RedisFeed } from './feed/redis-feed.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisScript, TASKS, WRITING } from './scripts/redis-script.js';
-import { listOf } from './scripts/reply.js';
+import { listOf, textOf } from './scripts/reply.js';
+import type { ScriptContext } from './scripts/script-context.js';
+import type { SweepSchedule } from './sweep-schedule.js';
 
 const sweepScript = new RedisScript(WRITING, 'sweep');
 const queueScript = new RedisScript(TASKS, 'sweep-queue');
 const SWEPT_AT_ONCE = 100;
+const TENANTS_AT_ONCE = 100;
+const MAX_PARALLEL_TENANTS = 8;
 const QUEUES_AT_ONCE = 20;
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
-/** Removes expired workflows and tasks. Every replica sweeps; sweeping twice does nothing. */
+interface Swept {
+  readonly expired: number;
+  /** Time at which the next record is due; Infinity without any. */
+  readonly dueMs: number;
+}
+
+export interface SweeperParts {
+  readonly reader: ScriptReader;
+  readonly connections: RedisConnections;
+  readonly context: ScriptContext;
+  readonly schedule: SweepSchedule;
+  readonly observer: EngineObserver;
+  /** Called after sweeps of tenants. */
+  readonly swept: () => void;
+}
+
+/** Removes expired workflows, tasks and events of the tenants that are due. Every replica sweeps; sweeping twice does nothing. */
 export class Sweeper {
   readonly #logger = new Logger('Sweeper');
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(
-    private readonly reader: ScriptReader,
-    private readonly connections: RedisConnections,
-    private readonly namespace: string,
-    private readonly observer: EngineObserver,
-    private readonly limits: TaskOptions,
-    private readonly feed: RedisFeed,
-    /** Called after every sweep. */
-    private readonly swept: () => void = () => undefined,
-  ) {}
+  constructor(private readonly parts: SweeperParts) {}
 
   start(): void {
     this.#again(MIN_PAUSE_MS);
@@ -42,55 +51,80 @@ export class Sweeper {
     await this.#running;
   }
 
-  /** Sweeps all tenants. Returns the number of expired workflows. */
+  /** Sweeps all tenants that may have something due. Returns the number of expired workflows. */
   async sweepAll(): Promise<number> {
-    return (await this.#sweepTenants()).expired;
+    return (await this.#sweepDue(true)).expired;
   }
 
   /** Also removes index entries of `ids` whose workflows are gone. */
-  async sweep(tenant: string, ids: readonly string[] = []): Promise<{ expired: number; nextDueMs: number }> {
+  async sweep(tenant: string, ids: readonly string[] = []): Promise<Swept & { readonly queues: readonly string[] }> {
+    const { reader, context, observer } = this.parts;
+    const { maxAgeMs } = context.profiles.of(tenant).feed;
     let total = 0;
     for (;;) {
-      const args = [String(SWEPT_AT_ONCE), ...ids];
-      const [expired, nextDue] = listOf(await this.reader.run(sweepScript, 'sweep', tenant, args));
+      const args = [String(SWEPT_AT_ONCE), String(maxAgeMs), ...ids];
+      const [expired, due, queues] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
       total += Number(expired);
       if (Number(expired) < SWEPT_AT_ONCE) {
-        if (total > 0) this.observer.expired(total);
-        return { expired: total, nextDueMs: nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue) };
+        if (total > 0) observer.expired(total);
+        return { expired: total, dueMs: timeOf(due), queues: listOf(queues).map(textOf) };
       }
     }
   }
 
-  async #sweepTenants(): Promise<{ expired: number; nextDueMs: number }> {
-    const known = await this.connections.command().zrange(tenantsKey(this.namespace), '0', '-1');
-    const tenants = [...new Set(['default', ...known])];
-    const all = await Promise.all(tenants.map((tenant) => this.sweep(tenant)));
-    const queues = await Promise.all(tenants.map((tenant) => this.#sweepQueues(tenant)));
-    await Promise.all(tenants.map((tenant) => this.feed.trim(tenant)));
-    this.swept();
-    return {
-      expired: all.reduce((sum, { expired }) => sum + expired, 0),
-      nextDueMs: Math.min(...all.map(({ nextDueMs }) => nextDueMs), ...queues),
-    };
+  /** Sweeps until no tenant is due. */
+  async #sweepDue(andActive = false): Promise<{ expired: number; nextInMs: number }> {
+    const { schedule, swept } = this.parts;
+    let expired = 0;
+    let { tenants, sinceMs, nextInMs } = await schedule.takeDue(TENANTS_AT_ONCE, andActive);
+    while (tenants.length > 0) {
+      const ends = await this.#sweepTenants(tenants);
+      for (const end of ends.values()) expired += end.expired;
+      nextInMs = await schedule.settle(sinceMs, new Map([...ends].map(([tenant, { dueMs }]) => [tenant, dueMs])));
+      swept();
+      if (nextInMs > 0 || this.#isStopped) break;
+      ({ tenants, sinceMs, nextInMs } = await schedule.takeDue(TENANTS_AT_ONCE));
+    }
+    return { expired, nextInMs };
   }
 
-  /** Returns when the next task of the tenant is due. */
-  async #sweepQueues(tenant: string): Promise<number> {
-    const key = queuesKey(prefixOf(this.namespace, tenant));
-    const queues = await this.reader.commands('queues', (client) => client.zrange(key, '0', '-1'));
-    let nextDueMs = Number.POSITIVE_INFINITY;
+  /** A tenant that cannot be swept does not hold up the others: it is taken again later. */
+  async #sweepTenants(tenants: readonly string[]): Promise<ReadonlyMap<string, Swept>> {
+    const ends = new Map<string, Swept>();
+    const left = [...tenants];
+    let failure: unknown;
+    const workers = Array.from({ length: Math.min(MAX_PARALLEL_TENANTS, left.length) }, async () => {
+      for (let tenant = left.shift(); tenant !== undefined; tenant = left.shift()) {
+        try {
+          ends.set(tenant, await this.#sweepTenant(tenant));
+        } catch (error) {
+          failure ??= error;
+        }
+      }
+    });
+    await Promise.all(workers);
+    if (failure !== undefined && ends.size === 0) throw failure;
+    if (failure !== undefined) this.#warn(failure);
+    return ends;
+  }
+
+  async #sweepTenant(tenant: string): Promise<Swept> {
+    const { expired, dueMs, queues } = await this.sweep(tenant);
+    let earliestMs = dueMs;
     for (let at = 0; at < queues.length; at += QUEUES_AT_ONCE) {
       const some = queues.slice(at, at + QUEUES_AT_ONCE);
-      nextDueMs = Math.min(nextDueMs, ...(await Promise.all(some.map((queue) => this.#sweepQueue(tenant, queue)))));
+      earliestMs = Math.min(earliestMs, ...(await Promise.all(some.map((queue) => this.#sweepQueue(tenant, queue)))));
     }
-    return nextDueMs;
+    return { expired, dueMs: earliestMs };
   }
 
+  /** Returns when the next task of the queue is due. */
   async #sweepQueue(tenant: string, queue: string): Promise<number> {
-    const plan = JSON.stringify({ queue, limit: SWEPT_AT_ONCE, limits: this.limits });
+    const { reader, context } = this.parts;
+    const plan = JSON.stringify({ queue, limit: SWEPT_AT_ONCE, limits: context.options.tasks });
     for (;;) {
-      const [isMore, nextDue] = listOf(await this.reader.run(queueScript, 'sweep-queue', tenant, [plan]));
-      if (isMore !== '1') return nextDue === '' ? Number.POSITIVE_INFINITY : Number(nextDue);
+      const [isMore, due] = listOf(await reader.run(queueScript, 'sweep-queue', tenant, [plan]));
+      if (isMore !== '1') return timeOf(due);
     }
   }
 
@@ -102,14 +136,22 @@ export class Sweeper {
 
   async #tick(): Promise<void> {
     let ms = MAX_PAUSE_MS;
-    if (this.connections.isReady) {
+    if (this.parts.connections.isReady) {
       try {
-        const { nextDueMs } = await this.#sweepTenants();
-        ms = Math.max(MIN_PAUSE_MS, Math.min(nextDueMs - Date.now(), MAX_PAUSE_MS));
+        const { nextInMs } = await this.#sweepDue();
+        ms = Math.max(MIN_PAUSE_MS, Math.min(nextInMs, MAX_PAUSE_MS));
       } catch (error) {
-        this.#logger.warn(`sweep failed: ${error instanceof Error ? error.message : String(error)}`);
+        this.#warn(error);
       }
     }
     this.#again(ms);
   }
+
+  #warn(error: unknown): void {
+    this.#logger.warn(`sweep failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function timeOf(due: unknown): number {
+  return due === '' ? Number.POSITIVE_INFINITY : Number(textOf(due));
 }

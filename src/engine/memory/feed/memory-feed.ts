@@ -94,6 +94,14 @@ export class MemoryFeed {
     return this.#dropped.splice(0, DROPPED_PER_COMMIT);
   }
 
+  /** Time at which `trim` has something to do; Infinity if never. */
+  get dueMs(): number {
+    if (this.#dropped.length > 0) return -Infinity;
+    const oldest = this.#entries[this.#first];
+    const isAlone = this.#entries.length - this.#first < 2;
+    return oldest === undefined || isAlone ? Infinity : eventTimeMs(oldest.event.id) + this.options.maxAgeMs;
+  }
+
   /** Keeps these numbers for the next trim, because their removal did not reach the disk. */
   requeueDropped(dropped: readonly number[]): void {
     this.#dropped.unshift(...dropped);

@@ -19,7 +19,7 @@ import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
 import { claimedOf, detailOf, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
-import { TaskWork } from './task-work.js';
+import { headsOf, TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
 
 /** Tasks in maps; each method is one transaction. */
@@ -159,17 +159,20 @@ export class MemoryTasks extends TaskQueues {
   }
 
   /** Time of the next sweep of the tasks. */
-  nextEndMs(tasks: TaskCollection): number {
-    const { progressMs, deadMs } = this.options;
-    const ends = [
+  dueMs(tasks: TaskCollection): number {
+    const { progressMs, deadMs, maxDead } = this.options;
+    let dueMs = Math.min(
       tasks.ended.firstScore,
       tasks.endedWithProgress.firstScore + progressMs,
       tasks.dedupesByEnd.firstScore,
-    ];
-    for (const { delayed, leased, expiring, dead } of tasks.queues.values()) {
-      ends.push(delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs);
+    );
+    for (const { delayed, leased, expiring, dead, ready } of tasks.queues.values()) {
+      if (dead.size > maxDead) return -Infinity;
+      const ends = [delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs];
+      dueMs = Math.min(dueMs, ...ends);
+      for (const id of headsOf(ready)) dueMs = Math.min(dueMs, (tasks.get(id) as TaskEntry).expiresAtMs);
     }
-    return Math.min(...ends);
+    return dueMs;
   }
 
   work(transaction: Transaction): TaskWork {

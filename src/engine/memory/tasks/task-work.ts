@@ -427,6 +427,14 @@ export class TaskWork {
   }
 }
 
+/** The first ready task of each priority that has one. */
+export function* headsOf(ready: SortedSet): Generator<string> {
+  for (let priority = 0; priority <= MAX_PRIORITY && ready.size > 0; priority++) {
+    const head = headOf(ready, priority);
+    if (head !== undefined) yield head;
+  }
+}
+
 /** The first ready task of a priority. */
 function headOf(ready: SortedSet, priority: number): string | undefined {
   const from = priority * PLACES_PER_PRIORITY;

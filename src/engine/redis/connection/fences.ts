@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { fenceKey, prefixOf, tenantsKey } from '../keys.js';
+import { fenceKey, prefixOf } from '../keys.js';
 import type { RedisConnections } from './redis-connections.js';
-import { unlessFull } from './redis-errors.js';
 import { RedisScript } from '../scripts/redis-script.js';
 
 const beginScript = new RedisScript([], 'begin-epoch');
@@ -46,8 +45,6 @@ export class Fences {
     // A random name, not a number: a server that lost its data would give out the same numbers again.
     const epoch = randomUUID().slice(0, 13);
     await beginScript.run(client, [fenceKey(prefix, this.replica)], [prefix, epoch, REMEMBERED_MS]);
-    // Registers the tenant for the sweepers of all replicas. A full server refuses this; the next epoch tries again.
-    await client.zadd(tenantsKey(this.namespace), Date.now(), tenant).catch(unlessFull);
     return epoch;
   }
 }

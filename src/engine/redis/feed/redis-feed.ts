@@ -2,23 +2,18 @@ import { randomBytes } from 'node:crypto';
 import type { FeedEvent } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import { eventIdOf, placeOf } from '../../event-id.js';
-import type { Profiles } from '../../profile.js';
 import { feedKey } from '../keys.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { listOf, numberOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
-const trimScript = new RedisScript(['base'], 'trim-feed');
 /** Type of the first entry in the stream of a new epoch. It marks a position and is not shown as an event. */
 const STARTED = 'feed.started';
 
 /** The stream of a tenant's events. */
 export class RedisFeed {
-  constructor(
-    private readonly reader: ScriptReader,
-    private readonly profiles: Profiles,
-  ) {}
+  constructor(private readonly reader: ScriptReader) {}
 
   /** @throws FeedTrimmedError @throws FeedResetError */
   async read(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
@@ -35,12 +30,6 @@ export class RedisFeed {
   async lastId(tenant: string): Promise<string> {
     const [, epoch, last] = await this.#ask(tenant, ['end', '', '0']);
     return idOf(last, textOf(epoch));
-  }
-
-  /** Removes events past their retention. */
-  async trim(tenant: string): Promise<void> {
-    const { maxAgeMs } = this.profiles.of(tenant).feed;
-    await this.reader.run(trimScript, 'trim-feed', tenant, [String(maxAgeMs)], [''], feedKey);
   }
 
   async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {

@@ -46,7 +46,6 @@ export interface RedisMovingParts {
 /** Moves records out of Redis and into it. Each `put` and `remove` is one idempotent script. */
 export class RedisMoving extends Moving {
   readonly #logger = new Logger('Moving');
-  readonly #introduced = new Map<string, Promise<unknown>>();
 
   constructor(private readonly parts: RedisMovingParts) {
     super();
@@ -121,7 +120,6 @@ export class RedisMoving extends Moving {
   }
 
   async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
-    await this.#introduce(tenant);
     switch (record.kind) {
       case 'workflow':
         return this.#putWorkflow(tenant, record, options);
@@ -212,18 +210,6 @@ export class RedisMoving extends Moving {
     throw keepsChanging();
   }
 
-  /** Registers the tenant for the sweepers of all replicas. */
-  #introduce(tenant: string): Promise<unknown> {
-    let introduced = this.#introduced.get(tenant);
-    if (introduced === undefined) {
-      const key = tenantsKey(this.parts.context.namespace);
-      introduced = this.parts.reader.commands('tenants', (client) => client.zadd(key, Date.now(), tenant));
-      this.#introduced.set(tenant, introduced);
-      introduced.catch(() => this.#introduced.delete(tenant));
-    }
-    return introduced;
-  }
-
   #putWorkflow(tenant: string, record: MovedWorkflow, options: ArrivalOptions): Promise<Arrived> {
     const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
     const plan = {
@@ -265,7 +251,7 @@ export class RedisMoving extends Moving {
   }
 
   async #arrived(script: RedisScript, tenant: string, id: string, args: readonly string[]): Promise<Arrived> {
-    return textOf(await this.parts.reader.run(script, 'move-put', tenant, args, [id])) as Arrived;
+    return textOf(await this.parts.reader.write(script, 'move-put', tenant, args, [id])) as Arrived;
   }
 }
 

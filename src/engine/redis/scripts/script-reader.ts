@@ -6,6 +6,7 @@ import { withTimeout } from '../../with-timeout.js';
 import { stateKey } from '../keys.js';
 import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
+import type { SweepSchedule } from '../sweep-schedule.js';
 
 /** Runs scripts and commands that are safe to repeat, if not said otherwise. After a lost answer it asks once more, within the timeout of a command. */
 export class ScriptReader {
@@ -13,6 +14,7 @@ export class ScriptReader {
     private readonly connections: RedisConnections,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
+    private readonly schedule: SweepSchedule,
   ) {}
 
   /**
@@ -33,6 +35,23 @@ export class ScriptReader {
     const keys = ids.map((id) => keyOf(leading[0], id));
     const ask = () => script.run(this.connections.command(), keys, [...leading, ...args]);
     return this.#twice(name, ask, isRepeatable);
+  }
+
+  /** Runs a script that may store something that becomes due. @throws StoreUnavailableError */
+  async write(
+    script: RedisScript,
+    name: string,
+    tenant: string,
+    args: readonly string[],
+    ids?: readonly string[],
+  ): Promise<unknown> {
+    await this.announce(tenant);
+    return this.run(script, name, tenant, args, ids);
+  }
+
+  /** To be awaited before commands that write. */
+  announce(tenant: string): Promise<void> | undefined {
+    return this.schedule.announce(tenant);
   }
 
   async get(key: string): Promise<string | undefined> {

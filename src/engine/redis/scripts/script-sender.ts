@@ -9,6 +9,7 @@ import { prefixOf, stateKey } from '../keys.js';
 import { CALLS, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './reply.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
+import type { SweepSchedule } from '../sweep-schedule.js';
 
 /** Limits of one call. While a script runs, Redis does nothing else. */
 const MAX_REQUESTS = 16;
@@ -60,6 +61,7 @@ export class ScriptSender {
   constructor(
     private readonly connections: RedisConnections,
     private readonly fences: Fences,
+    private readonly schedule: SweepSchedule,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
   ) {}
@@ -150,7 +152,10 @@ export class ScriptSender {
   /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
   async #epoch(tenant: string): Promise<string> {
     try {
-      return await this.fences.epochOf(tenant);
+      const announced = this.schedule.announce(tenant);
+      if (announced === undefined) return await this.fences.epochOf(tenant);
+      const [epoch] = await Promise.all([this.fences.epochOf(tenant), announced]);
+      return epoch;
     } catch (error) {
       throw awayIfLost(error);
     }

@@ -108,6 +108,7 @@ export class RedisTasks extends TaskQueues {
 
   async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
     const prefix = prefixOf(this.context.namespace, tenant);
+    await this.reader.announce(tenant);
     await this.reader.commands('pause', async (client) => {
       await client.zadd(queuesKey(prefix), 0, queue);
       await client.hset(queueSettingsKey(prefix, queue), 'paused', isPaused ? '1' : '0');

@@ -96,7 +96,7 @@ export class RedisWorkflows {
   }
 
   async #runAdopt(tenant: string, id: string, state: string, index: readonly string[]): Promise<void> {
-    await this.reader.run(adoptScript, 'adopt', tenant, [id, state, JSON.stringify(index)], [id]);
+    await this.reader.write(adoptScript, 'adopt', tenant, [id, state, JSON.stringify(index)], [id]);
   }
 
   #indexOf(tenant: string, id: string, state: string): readonly string[] {

@@ -5,7 +5,7 @@
   Returns  {'1' if there may be more or '0', time at which something is due next or ''}
 ]]
 local queue, limit = call.queue, call.limit
-local too_many, overdue = 0, 0
+local too_many, overdue, next_due = 0, 0, math.huge
 
 -- Removes a dead task with everything that belongs to it.
 local function remove(id)
@@ -17,7 +17,9 @@ end
 local function sweep()
   writing.need_no_memory()
   end_task.tidy(queue)
-  overdue = end_task.each_due('expiring', queue, limit, now, function(task) end_task.die(task, 'EXPIRED') end) + end_task.end_overdue_heads(queue, limit)
+  local expired = end_task.each_due('expiring', queue, limit, now, function(task) end_task.die(task, 'EXPIRED') end)
+  overdue, next_due = end_task.end_overdue_heads(queue, limit)
+  overdue = overdue + expired
   for _, id in ipairs(end_task.due_in('dead', queue, limit, now - call.limits.deadMs)) do remove(id) end
   too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.maxDead, limit)
   if too_many > 0 then
@@ -29,13 +31,12 @@ local is_done, why = pcall(sweep)
 finish_call.finish()
 if not is_done then error(why) end
 
-local next
 local function consider(kind, later)
   local score = tonumber(redis.call('ZRANGE', task_keys.queue(kind, queue), 0, 0, 'WITHSCORES')[2])
-  if score and (not next or score + later < next) then next = score + later end
+  if score then next_due = math.min(next_due, score + later) end
 end
 consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
 consider('dead', call.limits.deadMs)
-return { (math.max(too_many, overdue) >= limit or (next and next <= now)) and '1' or '0', next and whole(next) or '' }
+return { (math.max(too_many, overdue) >= limit or next_due <= now) and '1' or '0', next_due < math.huge and whole(next_due) or '' }

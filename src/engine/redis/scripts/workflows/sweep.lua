@@ -1,9 +1,10 @@
 --[[
-  sweep: removes expired workflows with everything that belongs to them.
+  sweep: removes expired workflows with everything that belongs to them, and old events.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  maximum number of expired workflows
-  ARGV[5+] further ids: their states were deleted by another program
-  Returns  {number of expired workflows, next deadline or ''}
+  ARGV[5]  retention of events in milliseconds
+  ARGV[6+] further ids: another program deleted their states
+  Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}}
 ]]
 local expired = 0
 local function remove(id)
@@ -29,13 +30,35 @@ end
 
 local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
 -- Most sweeps find nothing and write nothing.
-if #due > 0 or #ARGV > 4 then writing.need_no_memory() end
+if #due > 0 or #ARGV > 5 then writing.need_no_memory() end
 for _, id in ipairs(due) do
   if clear(id) then expired = expired + 1 end
 end
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if not workflows.load(ARGV[i]) then remove(ARGV[i]) end
 end
 writing.tell()
-local next_due = redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]
-return { expired, next_due or '' }
+local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
+
+-- Events become due a while after their retention, so that a feed that is written all the time is trimmed now and then.
+local retention = tonumber(ARGV[5])
+local slack = math.floor(retention / 24)
+local events = prefix .. key_names.events
+local function time_of(event) return event and tonumber(string.match(event[1], '^(%d+)-')) end
+local function oldest_time() return time_of(redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]) end
+
+local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+if newest then
+  -- Ids of events have the server's time, even where a test gives its own.
+  local server_now = server_time()
+  local bound = math.max(server_now - retention, 0)
+  -- The newest event always stays: readers continue from it.
+  local first_kept = time_of(newest) < bound and newest[1] or whole(bound)
+  redis.call('XTRIM', events, 'MINID', '~', first_kept)
+  -- Approximate trimming leaves a few old events, which would be due again and again.
+  if oldest_time() < bound - slack then redis.call('XTRIM', events, 'MINID', first_kept) end
+  if redis.call('XLEN', events) > 1 then
+    next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - server_now))
+  end
+end
+return { expired, next_due < math.huge and whole(next_due) or '', redis.call('ZRANGE', prefix .. key_names.queues, 0, -1) }

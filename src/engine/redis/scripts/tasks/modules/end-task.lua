@@ -107,20 +107,25 @@ local function tidy(queue)
   each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
 end
 
--- Ends expired ready tasks. Looks only at the first tasks of each priority, which are the oldest. Returns their number.
+-- Ends expired ready tasks. Looks only at the first tasks of each priority, which are the oldest. Returns
+-- their number, and the time at which the next of them expires.
 local function end_overdue_heads(queue, limit)
-  local ended = 0
+  local ended, next_due = 0, math.huge
   for priority = 0, limits.MAX_PRIORITY do
     local from, to = whole(priority * limits.PLACES_PER_PRIORITY), '(' .. whole((priority + 1) * limits.PLACES_PER_PRIORITY)
     while ended < limit do
       local id = redis.call('ZRANGEBYSCORE', task_heads.ready_key(queue), from, to, 'LIMIT', 0, 1)[1]
       local task = id and member('ready', queue, id)
-      if not id or (task and task.expires > now) then break end
+      if not id then break end
+      if task and task.expires > now then
+        next_due = math.min(next_due, task.expires)
+        break
+      end
       if task then die(task, 'EXPIRED') end
       ended = ended + 1
     end
   end
-  return ended
+  return ended, next_due
 end
 
 return { NO_RESULT = NO_RESULT, leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,

@@ -1,0 +1,17 @@
+--[[
+  activate-tenants: announces writes to tenants, and demands a sweep of each soon.
+  KEYS[1]  tenants by the time of their next sweep
+  KEYS[2]  tenants by the time until which they may be written
+  ARGV[1]  prefix of the keys of the default tenant, which share the slot of KEYS
+  ARGV[4]  time for which they may be written, in milliseconds
+  ARGV[5]  time until a sweep, in milliseconds
+  ARGV[6+] names of tenants
+  Returns  OK
+]]
+-- A full server refuses memory to the first write of a script only, and deletes need a registered tenant too.
+redis.call('UNLINK', prefix .. key_names.nothing)
+for i = 6, #ARGV do
+  redis.call('ZADD', KEYS[2], 'GT', whole(now + tonumber(ARGV[4])), ARGV[i])
+  redis.call('ZADD', KEYS[1], 'LT', whole(now + tonumber(ARGV[5])), ARGV[i])
+end
+return 'OK'

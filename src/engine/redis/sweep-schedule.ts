@@ -1,0 +1,131 @@
+import { activeTenantsKey, tenantsKey } from './keys.js';
+import type { RedisConnections } from './connection/redis-connections.js';
+import { awayIfLost } from './connection/redis-errors.js';
+import { RedisScript } from './scripts/redis-script.js';
+import { listOf, textOf } from './scripts/reply.js';
+import { leadingArguments, type ScriptContext } from './scripts/script-context.js';
+
+const activateScript = new RedisScript(['base'], 'activate-tenants');
+const dueScript = new RedisScript(['base'], 'due-tenants');
+const settleScript = new RedisScript(['base'], 'settle-tenants');
+
+/** Time for which an announcement of writes holds, beside the time that a write may be under way. */
+const ACTIVE_MS = 60_000;
+/** An announcement is renewed in the background when less is left, and before a write when less than the second is. */
+const RENEWED_MS = 40_000;
+const MIN_LEFT_MS = 20_000;
+/** Sweep of a tenant that is being written, whatever is due. */
+const SOON_MS = 30_000;
+/** Time after which another replica sweeps the tenants that this one has taken. */
+const TAKEN_MS = 30_000;
+const MIN_PAUSE_MS = 1000;
+/** Sweep of a tenant where nothing is due: a write that was under way for too long may have been missed. */
+const MAX_PAUSE_MS = 12 * 60 * 60 * 1000;
+const NAMES_AT_ONCE = 1000;
+
+/** Tenants to sweep, and when the next ones are due. */
+export interface DueTenants {
+  readonly tenants: readonly string[];
+  /** Time of the store. */
+  readonly sinceMs: number;
+  readonly nextInMs: number;
+}
+
+/**
+ * Tenants of the namespace by the time of their next sweep, so that idle tenants cost nothing.
+ *
+ * A write cannot lower the time of its tenant in the same step: on a Cluster the tenants have slots of their own. So
+ * writes are announced before they are sent, for a while at once. A tenant with announced writes is swept soon again,
+ * whatever its last sweep found; one without is swept when the first of its records is due.
+ */
+export class SweepSchedule {
+  /** End of the announcement of a tenant, by the clock of this replica. */
+  readonly #activeUntil = new Map<string, number>();
+  /** Tenants to announce in the next call. */
+  readonly #gathered = new Set<string>();
+  #sending: Promise<void> | undefined;
+  /** Time that a write may be under way. */
+  readonly #underWayMs: number;
+
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly context: ScriptContext,
+    /** In tests, the time of the scripts. */
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.#underWayMs = 2 * connections.config.commandTimeoutMs;
+    // What was sent on a lost connection may not have arrived.
+    connections.onLost(() => this.#activeUntil.clear());
+  }
+
+  /** Announces a write. It may be sent when the promise is fulfilled, or at once. @throws StoreUnavailableError */
+  announce(tenant: string): Promise<void> | undefined {
+    const left = (this.#activeUntil.get(tenant) ?? 0) - this.now() - this.#underWayMs;
+    if (left > RENEWED_MS) return undefined;
+    const sent = this.#gather(tenant);
+    if (left < MIN_LEFT_MS) return sent;
+    // The next write tries again.
+    sent.catch(() => undefined);
+    return undefined;
+  }
+
+  /** Takes tenants whose sweep is due; with `andActive` also all with announced writes. */
+  async takeDue(limit: number, andActive = false): Promise<DueTenants> {
+    const now = this.now();
+    for (const [tenant, until] of this.#activeUntil) if (until <= now) this.#activeUntil.delete(tenant);
+    const args = [String(limit), String(TAKEN_MS), andActive ? '1' : '0'];
+    const [at, next, names] = listOf(await this.#run(dueScript, args));
+    const sinceMs = Number(textOf(at));
+    return { tenants: [...new Set(listOf(names).map(textOf))], sinceMs, nextInMs: pauseOf(sinceMs, next) };
+  }
+
+  /** Sets the next sweep of swept tenants. `dueMs` is when the first of their records is due. Returns the time until the next sweep of any. */
+  async settle(sinceMs: number, swept: ReadonlyMap<string, number>): Promise<number> {
+    const pairs = [...swept].flatMap(([tenant, dueMs]) => {
+      // Jitter: idle tenants must not come due together.
+      const latestMs = sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2);
+      return [tenant, String(Math.round(Math.min(dueMs, latestMs)))];
+    });
+    const args = [String(sinceMs), String(MIN_PAUSE_MS), String(SOON_MS), ...pairs];
+    const [at, next] = listOf(await this.#run(settleScript, args));
+    return pauseOf(Number(textOf(at)), next);
+  }
+
+  /** Writes of one turn of the event loop share a call. */
+  #gather(tenant: string): Promise<void> {
+    this.#gathered.add(tenant);
+    return (this.#sending ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        const tenants = [...this.#gathered];
+        this.#gathered.clear();
+        this.#sending = undefined;
+        this.#send(tenants).then(resolve, reject);
+      });
+    }));
+  }
+
+  async #send(tenants: readonly string[]): Promise<void> {
+    const activeMs = ACTIVE_MS + this.#underWayMs;
+    for (let at = 0; at < tenants.length; at += NAMES_AT_ONCE) {
+      const some = tenants.slice(at, at + NAMES_AT_ONCE);
+      const until = this.now() + activeMs;
+      await this.#run(activateScript, [String(activeMs), String(SOON_MS), ...some]);
+      for (const tenant of some) this.#activeUntil.set(tenant, until);
+    }
+  }
+
+  async #run(script: RedisScript, args: readonly string[]): Promise<unknown> {
+    const { namespace } = this.context;
+    const keys = [tenantsKey(namespace), activeTenantsKey(namespace)];
+    try {
+      const leading = leadingArguments(this.context, 'default');
+      return await script.run(this.connections.command(), keys, [...leading, ...args]);
+    } catch (error) {
+      throw awayIfLost(error);
+    }
+  }
+}
+
+function pauseOf(nowMs: number, next: unknown): number {
+  return next === '' ? Number.POSITIVE_INFINITY : Number(textOf(next)) - nowMs;
+}
