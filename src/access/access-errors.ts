@@ -49,6 +49,15 @@ export class InsufficientScopeError extends ServiceError {
   }
 }
 
+/** The tenant of a valid credential has been erased, or was never made. */
+export class TenantGoneError extends ServiceError {
+  readonly code = 'INVALID_CREDENTIAL';
+
+  constructor() {
+    super('The tenant of this credential does not exist here');
+  }
+}
+
 export class TenantSuspendedError extends ServiceError {
   readonly code = 'TENANT_SUSPENDED';
 
@@ -65,6 +74,30 @@ export class AddressNotAllowedError extends ServiceError {
   }
 }
 
+export class KeyExistsError extends ServiceError {
+  readonly code = 'ALREADY_EXISTS';
+
+  constructor(id: string) {
+    super(`Key ${id} exists already`);
+  }
+}
+
+export class KeyNotFoundError extends ServiceError {
+  readonly code = 'KEY_NOT_FOUND';
+
+  constructor(id: string, why = 'does not exist: never made, deleted, or long revoked') {
+    super(`Key ${id} ${why}`);
+  }
+}
+
+export class TenantNotFoundError extends ServiceError {
+  readonly code = 'TENANT_NOT_FOUND';
+
+  constructor(tenant: string) {
+    super(`Tenant ${tenant} does not exist: never created, or erased`);
+  }
+}
+
 const STORE_AWAY = 'The credential cannot be verified, because the store is unreachable; repeat the request';
 
 /** The store, or the issuer of tokens, is away and the credential is not known here. */
@@ -75,4 +108,10 @@ export class AccessUnknownError extends ServiceError {
   constructor({ message = STORE_AWAY, ...options }: ErrorOptions & { readonly message?: string } = {}) {
     super(message, options);
   }
+}
+
+/** An error of the store as admission answers it. */
+export function asAccessError(error: unknown): unknown {
+  const isAway = error instanceof ServiceError && error.code === 'STORE_UNAVAILABLE';
+  return isAway ? new AccessUnknownError({ cause: error }) : error;
 }

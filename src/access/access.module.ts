@@ -1,47 +1,103 @@
-import { Global, Logger, Module } from '@nestjs/common';
+import { Global, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { isLoopback } from '../config/is-loopback.js';
-import { InvalidCredentialError } from './access-errors.js';
-import { Admission, type Verifier } from './admission.js';
-import { isJwt, JwtCallers } from './jwt-callers.js';
+import { Engine } from '../engine/engine.js';
+import { Admission } from './admission.js';
+import { CallerCache } from './caller-cache.js';
+import { accessTenantOf, ACCESS_TENANT } from '../engine/profile.js';
+import { JwtCallers } from './jwt-callers.js';
 import { JwtVerifier } from './jwt.js';
-import { OPERATOR_CALLER, OperatorToken } from './operator-token.js';
+import { KeyTokens } from './keys/key-tokens.js';
+import { Keys } from './keys/keys.js';
+import { KeysController } from './keys/keys.controller.js';
+import { LastUsed } from './keys/last-used.js';
+import { writeOperatorFile } from './operator-file.js';
+import { OperatorToken } from './operator-token.js';
+import { TenantRecords } from './tenants/tenant-records.js';
+import { sourcesOf } from './token-sources.js';
+import { UserTokens } from './user-tokens.js';
+import { TrustedProxies } from './web/client-address.js';
 import { LocalCallers } from './web/local-callers.js';
 import { WebRules } from './web/web-rules.js';
 import { WebModule } from './web/web.module.js';
-
-const DEFAULT_TENANT = 'default';
+import { WhoAmIController } from './whoami.controller.js';
 
 @Global()
 @Module({
   imports: [WebModule],
+  controllers: [KeysController, WhoAmIController],
   providers: [
+    { provide: LastUsed, inject: [Engine], useFactory: (engine: Engine) => new LastUsed(engine) },
+    {
+      provide: TenantRecords,
+      inject: [Engine, Config],
+      useFactory: (engine: Engine, { access }: Config) => new TenantRecords(engine, access),
+    },
+    {
+      provide: Keys,
+      inject: [Engine, LastUsed],
+      useFactory: (engine: Engine, lastUsed: LastUsed) => new Keys(engine, lastUsed),
+    },
+    {
+      provide: CallerCache,
+      inject: [Config, Engine, TenantRecords, LastUsed, TrustedProxies],
+      useFactory: async (
+        config: Config,
+        engine: Engine,
+        tenants: TenantRecords,
+        lastUsed: LastUsed,
+        proxies: TrustedProxies,
+      ) => {
+        const { access, jwt } = config;
+        const issued = jwt && new JwtCallers(await JwtVerifier.create(jwt, warnOf(jwt.issuer)));
+        const users = issued && new UserTokens(issued, tenants, access);
+        return new CallerCache({
+          sourceOf: sourcesOf({ operator: operatorOf(config), keys: new KeyTokens(engine, tenants), users }),
+          times: access,
+          addressOf: (request) => proxies.addressOf(request),
+          onUse: ({ kind, tenant, keyId }) => {
+            if (keyId === undefined) return;
+            lastUsed.note(kind === 'operator' ? ACCESS_TENANT : accessTenantOf(tenant), keyId, Date.now());
+          },
+        });
+      },
+    },
     {
       provide: Admission,
-      inject: [Config, WebRules, LocalCallers],
-      useFactory: async ({ host, access, adminToken, jwt }: Config, web: WebRules, local: LocalCallers) => {
-        const operator = adminToken === undefined ? undefined : new OperatorToken(adminToken);
-        const users = jwt && new JwtCallers(await JwtVerifier.create(jwt, warnOf(jwt.issuer)), checkTenant);
-        const verifier: Verifier = {
-          verify(token) {
-            if (operator?.is(token) === true) return OPERATOR_CALLER;
-            if (users !== undefined && isJwt(token)) return users.find(token);
-            throw new InvalidCredentialError();
-          },
-        };
+      inject: [Config, CallerCache, TenantRecords, WebRules, LocalCallers],
+      useFactory: (
+        { host, access }: Config,
+        verifier: CallerCache,
+        tenants: TenantRecords,
+        web: WebRules,
+        local: LocalCallers,
+      ) => {
         // On another address, ACCESS=open was said aloud.
         const openRule = isLoopback(host) ? local : undefined;
-        return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier });
+        return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants });
       },
     },
   ],
-  exports: [Admission, WebModule],
+  exports: [Admission, TenantRecords, WebModule],
 })
-export class AccessModule {}
+export class AccessModule implements OnModuleDestroy {
+  constructor(
+    private readonly callers: CallerCache,
+    private readonly tenants: TenantRecords,
+    private readonly lastUsed: LastUsed,
+  ) {}
 
-function checkTenant(tenant: string): void {
-  if (tenant !== DEFAULT_TENANT)
-    throw new InvalidCredentialError(`The tenant ${tenant} of the token does not exist here`);
+  async onModuleDestroy(): Promise<void> {
+    await this.lastUsed.close();
+    this.callers.close();
+    this.tenants.close();
+  }
+}
+
+/** ADMIN_TOKEN, else the token in a file of DATA_DIR; without both there is no operator over HTTP. */
+function operatorOf({ adminToken, dataDir }: Config): OperatorToken | undefined {
+  const token = adminToken ?? (dataDir === undefined ? undefined : writeOperatorFile(dataDir));
+  return token === undefined ? undefined : new OperatorToken(token);
 }
 
 /** At most one failed fetch in a while is tried, so each may be logged. */

@@ -1,11 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { setCaller, type Caller } from '../http/caller.js';
+import { InvalidHeaderError } from '../http/http-errors.js';
 import { ServiceError, type ErrorCode } from '../service-error.js';
-import { CredentialInUrlError, InsufficientScopeError, UnauthenticatedError } from './access-errors.js';
-import { credentialOf, holdsCredential, tokenIn } from './credential.js';
+import {
+  CredentialInUrlError,
+  InsufficientScopeError,
+  TenantNotFoundError,
+  UnauthenticatedError,
+} from './access-errors.js';
+import { credentialOf, holdsCredential } from './credential.js';
 import { accessOfRoute, NO_ROUTE, type Operation, type RouteAccess } from './routes.js';
 import { maskOf, OPEN_SCOPES } from './scopes.js';
+import type { KnownTenant, TenantRecords } from './tenants/tenant-records.js';
+import { TENANT, TENANT_RULE } from './token.js';
 
 /** A condition for every request, before its credential is looked at. */
 export interface RequestRule {
@@ -29,9 +37,9 @@ export interface Limiter {
   takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
 }
 
-/** Finds out whose a token is. @throws ServiceError */
+/** Finds out whose a credential is, which is `Bearer <token>`. @throws ServiceError */
 export interface Verifier {
-  verify(token: string, request: IncomingMessage): Caller | Promise<Caller>;
+  find(credential: string, request: IncomingMessage): Caller | Promise<Caller>;
 }
 
 export interface AdmissionParts {
@@ -42,6 +50,7 @@ export interface AdmissionParts {
   /** Undefined: open to everybody. */
   readonly openRule?: OpenRule | undefined;
   readonly verifier: Verifier;
+  readonly tenants: Pick<TenantRecords, 'find'>;
   readonly limiter?: Limiter;
 }
 
@@ -99,7 +108,7 @@ export class Admission {
   authenticate(request: IncomingMessage): Caller | Promise<Caller> {
     const { isOpen, openRule, verifier } = this.parts;
     const credential = credentialOf(request.headers);
-    if (credential !== undefined) return verifier.verify(tokenIn(credential), request);
+    if (credential !== undefined) return verifier.find(credential, request);
     if (!isOpen) throw new UnauthenticatedError();
     const checked = openRule?.check(request);
     return checked === undefined ? OPEN_CALLER : checked.then(() => OPEN_CALLER);
@@ -117,9 +126,34 @@ export class Admission {
       throw new InsufficientScopeError(missing);
     }
     const tenant = request.headers['waymark-tenant'];
-    setCaller(request, tenant === undefined ? caller : inside(String(tenant), caller));
+    if (tenant === undefined) return this.#pass(caller, operation, request, reply);
+    const inside = this.#inside(String(tenant), caller);
+    if (!(inside instanceof Promise)) return this.#pass(inside, operation, request, reply);
+    return inside.then((acting) => this.#pass(acting, operation, request, reply));
+  }
+
+  #pass(
+    caller: Caller,
+    operation: Operation,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): boolean | Promise<boolean> {
+    setCaller(request, caller);
     const taken = this.parts.limiter?.take(caller, operation, request, reply);
     return taken instanceof Promise ? taken.then(() => true) : true;
+  }
+
+  /** An operator inside a tenant, a suspended one too. @throws TenantNotFoundError @throws InsufficientScopeError */
+  #inside(name: string, caller: Caller): Caller | Promise<Caller> {
+    if ((caller.scopes & OPERATOR) === 0)
+      throw new InsufficientScopeError(OPERATOR, 'Waymark-Tenant is for operators; the tenant of a key is in the key');
+    if (!TENANT.test(name)) throw new InvalidHeaderError('Waymark-Tenant', TENANT_RULE);
+    const acting = ({ value }: KnownTenant): Caller => {
+      if (value === undefined || value.status === 'erasing') throw new TenantNotFoundError(name);
+      return { ...caller, tenant: name };
+    };
+    const tenant = this.parts.tenants.find(name);
+    return tenant instanceof Promise ? tenant.then(acting) : acting(tenant);
   }
 
   /** A request without a valid credential costs its address something. */
@@ -139,8 +173,3 @@ const OF_401: readonly ErrorCode[] = ['UNAUTHENTICATED', 'INVALID_CREDENTIAL', '
 
 const OPEN_REFUSAL =
   'This route is for operators and for keys: send ADMIN_TOKEN, or the token in the file operator-token of DATA_DIR, as Authorization: Bearer';
-
-function inside(tenant: string, caller: Caller): Caller {
-  if ((caller.scopes & OPERATOR) !== 0) return { ...caller, tenant };
-  throw new InsufficientScopeError(OPERATOR, 'Waymark-Tenant is for operators; the tenant of a key is in the key');
-}

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestIssuer } from '../../test/support/issuer.js';
-import { TenantSuspendedError } from './access-errors.js';
 import { isJwt, JwtCallers } from './jwt-callers.js';
 import { JwtVerifier } from './jwt.js';
 import { maskOf, ROLES, scopesOf } from './scopes.js';
@@ -8,14 +7,10 @@ import { maskOf, ROLES, scopesOf } from './scopes.js';
 describe('callers by JSON Web Tokens', () => {
   let issuer: TestIssuer;
   let callers: JwtCallers;
-  const asked: string[] = [];
   beforeAll(async () => {
     issuer = await TestIssuer.start('ES256');
     const settings = { issuer: issuer.url, audiences: ['waymark'], jwksUrl: undefined, tenantClaim: 'org_id' };
-    callers = new JwtCallers(await JwtVerifier.create(settings), (tenant) => {
-      asked.push(tenant);
-      if (tenant === 'asleep') throw new TenantSuspendedError();
-    });
+    callers = new JwtCallers(await JwtVerifier.create(settings));
   });
   afterAll(() => issuer.stop());
   const find = async (claims: object) => callers.find(await issuer.sign({ ...claims }));
@@ -30,8 +25,6 @@ describe('callers by JSON Web Tokens', () => {
       scopes: ROLES.reader,
       expiresAtMs: 4_000_000_030_000,
     });
-    expect(asked).toEqual(['acme']);
-    await expect(find({ org_id: 'asleep' })).rejects.toThrow(TenantSuspendedError);
   });
 
   it.each([
@@ -70,7 +63,7 @@ describe('callers by JSON Web Tokens', () => {
       jwksUrl: `${issuer.url}/none`,
       tenantClaim: 'org_id',
     };
-    const others = new JwtCallers(await JwtVerifier.create(settings), () => undefined);
+    const others = new JwtCallers(await JwtVerifier.create(settings));
     const refused = await others.find(await issuer.sign()).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'ACCESS_UNKNOWN', retryAfterSeconds: 1 });
     expect((refused as Error).message).toContain(issuer.url);

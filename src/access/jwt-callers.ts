@@ -8,22 +8,15 @@ import { maskOf, ROLES, TENANT_SCOPES, type Role } from './scopes.js';
 const TOKEN_ROLES: readonly Role[] = ['reader', 'worker', 'writer', 'admin'];
 const DEFAULT_ROLE: Role = 'writer';
 
-/** Whether a tenant is served. @throws TenantNotFoundError @throws TenantSuspendedError @throws AccessUnknownError */
-export type TenantCheck = (tenant: string) => void | Promise<void>;
-
-/** Callers by JSON Web Tokens: users of a tenant. */
+/** Callers by JSON Web Tokens: users of a tenant. Whether that exists is not checked here. */
 export class JwtCallers {
-  constructor(
-    private readonly verifier: JwtVerifier,
-    private readonly checkTenant: TenantCheck,
-  ) {}
+  constructor(private readonly verifier: JwtVerifier) {}
 
   /** @throws InvalidCredentialError @throws CredentialExpiredError @throws AccessUnknownError */
   async find(token: string): Promise<Caller> {
     const claims = await this.verifier.verify(token).catch((error: unknown) => {
       throw asServiceError(error);
     });
-    await this.checkTenant(claims.tenant);
     const { tenant, user, role, expiresAtMs } = claims;
     const scopes = scopesOf(claims);
     return { tenant, by: user, kind: 'user', user, scopes, expiresAtMs, ...(role !== undefined && { role }) };

@@ -21,7 +21,12 @@ describe('the table of routes', () => {
 
   it('ends the start for a route without a row', async () => {
     const fastify = Fastify();
-    new Admission({ isOpen: true, rules: [], verifier: { verify: () => ({}) as never } }).watchRoutes(fastify);
+    const parts = { isOpen: true, rules: [] };
+    new Admission({
+      ...parts,
+      verifier: { find: () => ({}) as never },
+      tenants: { find: () => ({}) as never },
+    }).watchRoutes(fastify);
     expect(() => fastify.get('/v1/secret', () => 'x')).toThrow('GET /v1/secret has no row');
     await fastify.close();
   });

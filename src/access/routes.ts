@@ -88,11 +88,20 @@ const ROUTES: Readonly<Record<string, Row>> = {
   // Reported by the workers that are these agents.
   'POST /v1/agents/:id/status': ['tasks:work', 'write'],
 
-  'GET /v1/export': ['any', 'read'],
-  'POST /v1/export': ['any', 'read'],
-  'POST /v1/import': ['any', 'write'],
-  'GET /v1/admin/attach': ['any', 'read'],
-  'POST /v1/admin/attach': ['any', 'write'],
+  'GET /v1/whoami': ['any', 'read'],
+  'GET /v1/keys': ['keys:manage', 'read'],
+  'POST /v1/keys': ['keys:manage', 'write'],
+  'GET /v1/keys/:id': ['keys:manage', 'read'],
+  'PATCH /v1/keys/:id': ['keys:manage', 'write'],
+  'DELETE /v1/keys/:id': ['keys:manage', 'write'],
+  'POST /v1/keys/:id/rotate': ['keys:manage', 'write'],
+  'POST /v1/keys/:id/revoke': ['keys:manage', 'write'],
+
+  'GET /v1/export': ['operator', 'read'],
+  'POST /v1/export': ['operator', 'read'],
+  'POST /v1/import': ['operator', 'write'],
+  'GET /v1/admin/attach': ['operator', 'read'],
+  'POST /v1/admin/attach': ['operator', 'write'],
 };
 
 /** A row as requests are held against it. */

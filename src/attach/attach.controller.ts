@@ -1,10 +1,9 @@
-import { Controller, Get, Post, UseGuards } from '@nestjs/common';
+import { Controller, Get, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { RedisConfig } from '../config/config.js';
 import { environmentOf } from '../config/env-file.js';
 import { configWith } from '../config/config-with.js';
 import { InvalidEnvironmentError } from '../config/invalid-environment.error.js';
-import { AdminGuard } from '../http/admin.guard.js';
 import { InvalidBodyError } from '../http/http-errors.js';
 import { answer, FromBody, Route } from '../http/route.js';
 import { AttachReport, AttachRequest } from './attach.dto.js';
@@ -13,7 +12,6 @@ import { Attach } from './attach.js';
 /** Moves a service in memory to a Redis without a restart. */
 @ApiTags('moving state')
 @Controller('v1/admin/attach')
-@UseGuards(AdminGuard)
 export class AttachController {
   constructor(private readonly attach: Attach) {}
 
@@ -22,10 +20,10 @@ export class AttachController {
     id: 'attach',
     summary: 'Move a service that runs in memory to Redis while it serves',
     description:
-      'For administrators. Answers when that Redis was reached and checked; the move goes on in the background. If it ' +
+      'For operators. Answers when that Redis was reached and checked; the move goes on in the background. If it ' +
       'fails, nothing has changed.',
     answers: { 202: { says: 'Begun', body: AttachReport, headers: ['Location'] } },
-    problems: ['ADMIN_ONLY', 'ATTACH_REFUSED'],
+    problems: ['ATTACH_REFUSED'],
   })
   async start(@FromBody(AttachRequest) { redisUrl, onConflict }: AttachRequest) {
     const report = await this.attach.start(redisConfigOf(redisUrl), onConflict);
@@ -36,9 +34,8 @@ export class AttachController {
   @Route({
     id: 'getAttach',
     summary: 'Progress of a move to Redis',
-    description: 'For administrators.',
+    description: 'For operators.',
     answers: { 200: { says: 'The progress', body: AttachReport } },
-    problems: ['ADMIN_ONLY'],
   })
   async get() {
     return answer(200, this.attach.status);

@@ -7,7 +7,7 @@ import { newToken } from '../tasks/claim.js';
 import { newTaskOf, type TaskLimits } from '../tasks/new-task.js';
 import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';
-import { newIncarnation } from '../workflows/identifiers.js';
+import { newIncarnation } from '../engine/new-incarnation.js';
 import { ttlOf, type TtlSeconds } from '../workflows/ttl.js';
 import type { CommitBody, Expectation, PatchPart, PutPart } from './commit.dto.js';
 

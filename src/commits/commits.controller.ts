@@ -1,6 +1,7 @@
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requireScopes } from '../access/require-scopes.js';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { etagOf } from '../engine/records/workflow-meta.js';
@@ -13,6 +14,7 @@ import { Tasks } from '../tasks/tasks.js';
 import { onUndelivered } from '../tasks/undelivered.js';
 import { CommitBody, Committed } from './commit.dto.js';
 import { partsOf } from './commit-parts.js';
+import { scopesOf } from './commit-scopes.js';
 
 const EXAMPLE = {
   puts: [{ id: 'case-8', state: { status: 'writing' } }],
@@ -37,7 +39,8 @@ export class CommitsController {
     id: 'commit',
     summary: 'One step, all or nothing',
     description:
-      'Checked in this order: shape, a repeat of the same Idempotency-Key or lease token, sizes, the lease, expectations, ' +
+      'Needs the scopes of its parts: tasks:work, workflows:write, tasks:enqueue, events:publish. ' +
+      'Checked in this order: shape, scopes, a repeat of the same Idempotency-Key or lease token, sizes, the lease, expectations, ' +
       'capacity of the queues. A refusal writes nothing and names the part that failed.',
     once: true,
     headers: ['X-Waymark-Note'],
@@ -61,6 +64,7 @@ export class CommitsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
+    requireScopes(caller, scopesOf(body));
     const { index, config } = this;
     const { tenant } = caller;
     const { limits, keepMs } = this.tasks;

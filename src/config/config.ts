@@ -112,6 +112,10 @@ export abstract class Config {
     readonly isOpen: boolean;
     /** The operator has said which by ACCESS. */
     readonly isGiven: boolean;
+    /** A verified credential is verified again after that. */
+    readonly cacheTtlMs: number;
+    /** While the store is unreachable, a credential that was verified here is accepted for that long. */
+    readonly offlineTtlMs: number;
   };
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;

@@ -105,6 +105,20 @@ export class Environment {
   ADMIN_TOKEN?: string;
 
   @Setting({
+    is: duration(SECOND, HOUR),
+    meaning:
+      'A verified key is verified again after this time; changes are heard at once, so this matters only when they are not',
+  })
+  ACCESS_CACHE_TTL = MINUTE;
+
+  @Setting({
+    is: duration(0, 30 * DAY),
+    meaning:
+      'While Redis is unreachable, a key that was verified here is accepted for this long, and never beyond its own expiry',
+  })
+  ACCESS_OFFLINE_TTL = HOUR;
+
+  @Setting({
     is: path,
     meaning:
       'File with further settings, in the working directory. The environment wins over it. It is read at start and again on SIGHUP: when it names a Redis by then, a service in memory moves there while it serves',

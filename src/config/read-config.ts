@@ -69,6 +69,8 @@ export function readConfig(
     access: {
       isOpen: read.ACCESS === undefined ? isOpenByDefault(read) : read.ACCESS === 'open',
       isGiven: read.ACCESS !== undefined,
+      cacheTtlMs: read.ACCESS_CACHE_TTL,
+      offlineTtlMs: read.ACCESS_OFFLINE_TTL,
     },
     envFile: resolve(read.ENV_FILE),
     feed: {

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { Rate } from '../engine/bucket.js';
 import { isReservedId, isWorkflowId, WORKFLOW_ID_RULE } from '../engine/names.js';
 import { InvalidHeaderError, InvalidIdError } from './http-errors.js';
 
@@ -14,6 +15,8 @@ export interface Caller {
   /** Person for whom the caller acts. */
   readonly user?: string;
   readonly keyId?: string;
+  /** Limit of its own, if the key has one. */
+  readonly limit?: Rate;
   /** End of the credential. */
   readonly expiresAtMs?: number;
 }

@@ -129,7 +129,7 @@ export class IdempotencyInProgressError extends ServiceError {
 export class IdempotencyNotSupportedError extends ServiceError {
   readonly code = 'IDEMPOTENCY_NOT_SUPPORTED';
 
-  constructor() {
-    super('This route does not take an Idempotency-Key, since it only reads; leave it out');
+  constructor(why = 'This route does not take an Idempotency-Key, since it only reads') {
+    super(`${why}; leave it out`);
   }
 }

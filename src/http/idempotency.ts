@@ -60,9 +60,9 @@ export class Idempotency {
 }
 
 /** For routes that store no outcome: a key without effect is refused. */
-export function refuseKey(request: FastifyRequest): void {
+export function refuseKey(request: FastifyRequest, why?: string): void {
   refuseDurability(request);
-  if (request.headers['idempotency-key'] !== undefined) throw new IdempotencyNotSupportedError();
+  if (request.headers['idempotency-key'] !== undefined) throw new IdempotencyNotSupportedError(why);
 }
 
 function keyed(request: FastifyRequest, tenant: string, given: string | string[]): Once {

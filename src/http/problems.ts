@@ -4,8 +4,7 @@ import type { ErrorCode } from '../service-error.js';
 export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   ACCESS_UNKNOWN: { status: 503, title: 'Credential cannot be verified now' },
   ADDRESS_NOT_ALLOWED: { status: 403, title: 'Address not allowed' },
-  ADMIN_ONLY: { status: 403, title: 'For administrators only' },
-  ALREADY_EXISTS: { status: 409, title: 'Workflow already exists' },
+  ALREADY_EXISTS: { status: 409, title: 'Exists already' },
   ATTACH_REFUSED: { status: 409, title: 'Cannot be moved to that Redis' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
   CONFLICT_NOT_FOUND: { status: 404, title: 'Conflict not found' },

@@ -35,6 +35,8 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
   readonly description?: string;
   /** The route takes Idempotency-Key and Waymark-Durability; other writes refuse both. */
   readonly once?: boolean;
+  /** Why a route that writes takes no Idempotency-Key. */
+  readonly notOnce?: string;
   /** Headers with their own reader (preconditions, Prefer, X-Waymark-Note). All others: @FromHeaders. */
   readonly headers?: readonly RequestHeader[];
   /** Bodies that the handler reads itself, by media type. All others: @FromBody. */
@@ -152,7 +154,7 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
     );
     if (ROUTES.has(options.id)) throw new Error(`Two routes are called ${options.id}`);
     ROUTES.set(options.id, { options, inputs });
-    const { answers, once = false, ignores = [] } = options;
+    const { answers, once = false, notOnce, ignores = [] } = options;
     const readsQuery = options.query !== undefined || inputs.some(({ source }) => source === 'query');
     const refusesQuery = !readsQuery && !ignores.includes('query');
     const refusesKey = !once && !ignores.includes('Idempotency-Key');
@@ -163,7 +165,7 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
       const reply = args[at + 1] as FastifyReply;
       if (refusesQuery) refuseQuery(request);
       if (request.method !== 'GET' && request.method !== 'HEAD') {
-        if (refusesKey) refuseKey(request);
+        if (refusesKey) refuseKey(request, notOnce);
         refusePreconditions(request, notHonoured);
       }
       for (const { index, read } of inputs) args[index] = read(request);

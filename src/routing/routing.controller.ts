@@ -1,6 +1,7 @@
 import { Controller, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { requireScopes } from '../access/require-scopes.js';
 import type { Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromCaller, Route } from '../http/route.js';
@@ -41,8 +42,10 @@ export class RoutingController {
     },
     problems: ['QUEUE_FULL', 'TOO_MANY_TASKS'],
   })
-  async route(@FromCaller() { tenant }: Caller, @Req() request: FastifyRequest) {
+  async route(@FromCaller() caller: Caller, @Req() request: FastifyRequest) {
+    const { tenant } = caller;
     const { reading, task } = readRoutingRequest(request, this.tasks.limits);
+    if (task !== undefined) requireScopes(caller, ['tasks:enqueue']);
     const { decision, enqueued, replayed } = await this.idempotency.run(request, tenant, (once) =>
       this.router.route(tenant, reading, task, once),
     );

@@ -23,7 +23,8 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import { diffDocuments } from '../json/diff.js';
 import { parseDocument } from '../json/document.js';
 import { waitForChange } from '../waiting/wait-for-change.js';
-import { newIncarnation, newWorkflowId } from './identifiers.js';
+import { newIncarnation } from '../engine/new-incarnation.js';
+import { newWorkflowId } from './identifiers.js';
 import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from './workflow-errors.js';
 
 /** Author, condition and once key of a write. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { newIncarnation, newWorkflowId } from './identifiers.js';
+import { newIncarnation } from '../engine/new-incarnation.js';
+import { newWorkflowId } from './identifiers.js';
 
 describe('identifiers', () => {
   it('give each life of an id its own url-safe incarnation', () => {

@@ -1,20 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto';
-
-const INCARNATION_LENGTH = 12;
-const pool = Buffer.alloc(INCARNATION_LENGTH * 256);
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
-let used = pool.length;
-
-/** 72 random bits, new for each creation. A pool saves a system call for each. */
-export function newIncarnation(): string {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  let text = '';
-  for (let i = 0; i < INCARNATION_LENGTH; i++) text += ALPHABET[(pool[used++] as number) & 63];
-  return text;
-}
+import { randomBytes } from 'node:crypto';
 
 /** UUID of version 7 (RFC 9562): ids sort by creation time. */
 export function newWorkflowId(nowMs: number): string {

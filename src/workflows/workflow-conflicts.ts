@@ -7,7 +7,7 @@ import { Engine } from '../engine/engine.js';
 import { ConflictNotFoundError, WorkflowNotFoundError } from '../engine/errors.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import type { Write } from './document-workflow-store.js';
-import { newIncarnation } from './identifiers.js';
+import { newIncarnation } from '../engine/new-incarnation.js';
 
 /** Chosen state: the current one, that of the conflict, or a new one. */
 export type Resolution = 'current' | 'detached' | { readonly state: string };

@@ -8,6 +8,7 @@ import { checkedRecord } from '../../src/migration/checked-record.js';
 import { Random } from '../contract/fuzz/random.js';
 import { startCommand } from '../support/command-process.js';
 import { call, digests, fill, idOf, Writer } from '../support/migration-load.js';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
@@ -31,7 +32,8 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'waymark-migrate-'));
     redis = await startRedisProcess();
-    source = await startService({ DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'info', QUEUE_MAX_TASKS: '1000000' });
+    const limits = { LOG_LEVEL: 'info', QUEUE_MAX_TASKS: '1000000' };
+    source = await startService({ DATA_DIR: join(directory, 'data'), ...limits, ...WITH_OPERATOR });
     await fill(source.url, workflows);
   }, timeoutMs / 2);
   afterAll(async () => {
@@ -52,7 +54,7 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
       for (const writer of writers) writer.start();
 
       for (let kill = 0; kill < kills; kill++) {
-        const running = startCommand(args, { cwd: directory });
+        const running = startCommand(args, { cwd: directory, env: WITH_OPERATOR });
         const phase = PHASES[kill % PHASES.length] as string;
         await Promise.race([until(() => running.stdout().includes(phase), phase, timeoutMs / 2), running.ended]);
         await Promise.race([sleep(random.below(workflows / 10)), running.ended]);
@@ -60,7 +62,7 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
         await running.ended;
       }
       const started = performance.now();
-      const last = startCommand(args, { cwd: directory });
+      const last = startCommand(args, { cwd: directory, env: WITH_OPERATOR });
       await Promise.race([
         until(() => last.stdout().includes('"catch-up"'), 'it catches up', timeoutMs / 2),
         last.ended,
@@ -72,13 +74,13 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
       const done = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as Record<string, number>;
       expect(done).toMatchObject({ event: 'done', ok: true, conflict: 0, different: 0 });
 
-      const moved = await startService({ REDIS_URL: target });
+      const moved = await startService({ REDIS_URL: target, ...WITH_OPERATOR });
       try {
         const [before, after] = [await digests(source.url), await digests(moved.url)];
         await addUnlisted(moved.url, [...before.keys()], after);
         expect(before.size).toBeGreaterThan(workflows);
         expect(differences(before, after)).toEqual([]);
-        const again = startCommand(args, { cwd: directory });
+        const again = startCommand(args, { cwd: directory, env: WITH_OPERATOR });
         const second = JSON.parse((await again.ended).stdout.trimEnd().split('\n').at(-1) as string) as object;
         expect(second).toMatchObject({
           ok: true,
@@ -111,7 +113,13 @@ describe(`Moving ${workflows} workflows of a live service to Redis`, () => {
 /** Redis has an ended task whose workflow is gone, but cannot list it. */
 async function addUnlisted(url: string, names: readonly string[], found: Map<string, string>): Promise<void> {
   for (const name of names.filter((one) => one.startsWith('task ') && !found.has(one))) {
-    const { json } = await call(url, 'POST', '/v1/export', { kind: 'task', ids: [name.slice('task '.length)] });
+    const { json } = await call(
+      url,
+      'POST',
+      '/v1/export',
+      { kind: 'task', ids: [name.slice('task '.length)] },
+      AS_OPERATOR,
+    );
     const [item] = json.items as (Record<string, unknown> | null)[];
     if (item !== null && item !== undefined) found.set(name, digestOf(checkedRecord(item, Infinity)));
   }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startCommand, type CommandEnd } from '../support/command-process.js';
 import { call, digests, fill, idOf } from '../support/migration-load.js';
+import { WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 
@@ -27,9 +28,9 @@ describe('The commands that move state', () => {
   const path = (name: string) => join(directory, name);
   const url = () => `redis://127.0.0.1:${redis.port}`;
   const waymark = (args: readonly string[], env = {}, input = ''): Promise<CommandEnd> =>
-    startCommand(args, { cwd: directory, env, input }).ended;
+    startCommand(args, { cwd: directory, env: { ...WITH_OPERATOR, ...env }, input }).ended;
   const serve = async (env: Record<string, string>) => {
-    const service = await startService(env);
+    const service = await startService({ ...WITH_OPERATOR, ...env });
     services.push(service);
     return service;
   };
@@ -106,15 +107,14 @@ describe('The commands that move state', () => {
   });
 
   it('write an export and take it in again, through pipes too, and notice one that was cut', async () => {
-    const token = { ADMIN_TOKEN: 'a-token-of-some-length' };
-    const source = await serve(token);
-    const target = await serve(token);
-    await fill(source.url, WORKFLOWS, token.ADMIN_TOKEN);
-    const refused = await waymark(['export', '--from', source.url]);
+    const source = await serve({});
+    const target = await serve({});
+    await fill(source.url, WORKFLOWS);
+    const refused = await waymark(['export', '--from', source.url], { ADMIN_TOKEN: '' });
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('UNAUTHENTICATED')]);
-    const exported = await waymark(['export', '--from', source.url], token);
+    const exported = await waymark(['export', '--from', source.url]);
     expectGood(exported);
-    const taken = await waymark(['import', '--to', target.url], token, exported.stdout);
+    const taken = await waymark(['import', '--to', target.url], {}, exported.stdout);
     expectGood(taken);
     expect(JSON.parse(taken.stdout)).toMatchObject({ created: WORKFLOWS + 5 + 6, problems: 0 });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OpenApiChecker } from '../support/openapi-checker.js';
 import { OPERATIONS } from '../support/operations.js';
 import { call, fill, idOf } from '../support/migration-load.js';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
@@ -15,10 +16,12 @@ describe('A service in memory moves to Redis while it serves', () => {
   let directory: string;
   let redis: RedisProcess;
   let service: ServiceProcess;
-  const environment = () => ({ DATA_DIR: join(directory, 'data'), ENV_FILE: join(directory, 'env') });
+  const environment = () => ({ DATA_DIR: join(directory, 'data'), ENV_FILE: join(directory, 'env'), ...WITH_OPERATOR });
   const redisUrl = () => `redis://127.0.0.1:${redis.port}`;
-  const attach = (more = {}) => call(service.url, 'POST', '/v1/admin/attach', { redisUrl: redisUrl(), ...more });
-  const status = async () => (await call(service.url, 'GET', '/v1/admin/attach')).json as Record<string, unknown>;
+  const attach = (more = {}) =>
+    call(service.url, 'POST', '/v1/admin/attach', { redisUrl: redisUrl(), ...more }, AS_OPERATOR);
+  const status = async () =>
+    (await call(service.url, 'GET', '/v1/admin/attach', undefined, AS_OPERATOR)).json as Record<string, unknown>;
   const isOver = async () => ['done', 'failed'].includes(String((await status())['phase']));
   const storage = async () => (await call(service.url, 'GET', '/status')).json.storage as string;
 

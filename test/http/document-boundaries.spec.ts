@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Boundaries, type Parameter } from '../support/boundary-cases.js';
 import { describeService, type Service } from '../support/describe-service.js';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 
 type Json = Record<string, unknown>;
 
@@ -56,65 +57,70 @@ const UNSAYABLE: Readonly<Record<string, (one: Difference) => boolean>> = {
 
 const PARALLEL = 16;
 
-describeService('the document and the service accept the same', (service) => {
-  it('in every body, query and path', async () => {
-    const document = (await service.get('/openapi.json')).json as {
-      paths: Record<string, Record<string, Operation>>;
-      components: { schemas: Record<string, Json> };
-    };
-    const ajv = new Ajv2020({ strict: false, validateFormats: true });
-    (addFormats as unknown as (one: Ajv2020) => void)(ajv);
-    ajv.addSchema({ $id: 'document', ...document });
-    const boundaries = new Boundaries(document.components.schemas);
-    const differences: string[] = [];
-    const faults: string[] = [];
-    let count = 0;
+describeService(
+  'the document and the service accept the same',
+  (service) => {
+    it('in every body, query and path', async () => {
+      const document = (await service.get('/openapi.json')).json as {
+        paths: Record<string, Record<string, Operation>>;
+        components: { schemas: Record<string, Json> };
+      };
+      const ajv = new Ajv2020({ strict: false, validateFormats: true });
+      (addFormats as unknown as (one: Ajv2020) => void)(ajv);
+      ajv.addSchema({ $id: 'document', ...document });
+      const boundaries = new Boundaries(document.components.schemas);
+      const differences: string[] = [];
+      const faults: string[] = [];
+      let count = 0;
 
-    for (const [path, methods] of Object.entries(document.paths)) {
-      for (const [method, operation] of Object.entries(methods)) {
-        if (LEFT_OUT.includes(operation.operationId)) continue;
-        const { parameters = [], requestBody } = operation;
-        const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
-        const ask = { service, method: method.toUpperCase(), path, parameters };
-        const cases: (() => Promise<void>)[] = [];
-        const hold = (about: string, isAccepted: boolean, request: Request) =>
-          cases.push(async () => {
-            count++;
-            const { status, code } = await send(request);
-            const where = `${operation.operationId} ${ask.method} ${about}`;
-            if (status >= 500 && status !== 501 && status !== 503) faults.push(`${where}: ${status} ${code}`);
-            const isTaken = !REFUSALS.includes(code);
-            const difference = { operation: operation.operationId, about, code, isDocumented: isAccepted };
-            if (isTaken === isAccepted || Object.values(UNSAYABLE).some((isIt) => isIt(difference))) return;
-            differences.push(`${where}: document ${isAccepted}, service ${isTaken} (${status} ${code})`);
-          });
+      for (const [path, methods] of Object.entries(document.paths)) {
+        for (const [method, operation] of Object.entries(methods)) {
+          if (LEFT_OUT.includes(operation.operationId)) continue;
+          const { parameters = [], requestBody } = operation;
+          const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
+          const ask = { service, method: method.toUpperCase(), path, parameters };
+          const cases: (() => Promise<void>)[] = [];
+          const hold = (about: string, isAccepted: boolean, request: Request) =>
+            cases.push(async () => {
+              count++;
+              const { status, code } = await send(request);
+              const where = `${operation.operationId} ${ask.method} ${about}`;
+              if (status >= 500 && status !== 501 && status !== 503) faults.push(`${where}: ${status} ${code}`);
+              const isTaken = !REFUSALS.includes(code);
+              const difference = { operation: operation.operationId, about, code, isDocumented: isAccepted };
+              if (isTaken === isAccepted || Object.values(UNSAYABLE).some((isIt) => isIt(difference))) return;
+              differences.push(`${where}: document ${isAccepted}, service ${isTaken} (${status} ${code})`);
+            });
 
-        for (const [type, { schema, example }] of Object.entries(requestBody?.content ?? {})) {
-          if (!type.includes('json') || type.includes('ndjson')) continue;
-          const validate = ajv.compile(resolved(schema));
-          for (const { about, value } of boundaries.of(schema, example)) {
-            hold(`${type} ${about}`, validate(value) as boolean, requestOf(ask, {}, type, value));
+          for (const [type, { schema, example }] of Object.entries(requestBody?.content ?? {})) {
+            if (!type.includes('json') || type.includes('ndjson')) continue;
+            const validate = ajv.compile(resolved(schema));
+            for (const { about, value } of boundaries.of(schema, example)) {
+              hold(`${type} ${about}`, validate(value) as boolean, requestOf(ask, {}, type, value));
+            }
           }
-        }
-        for (const parameter of parameters.filter((one) => one.in === 'query' || one.in === 'path')) {
-          const validate = ajv.compile(resolved(parameter.schema));
-          for (const text of new Set(boundaries.texts(parameter.schema))) {
-            if (parameter.in === 'path' && text === '') continue;
-            const about = `${parameter.in} ${parameter.name} is ${text.length > 30 ? `${text.length} characters` : text}`;
-            hold(about, accepts(validate, text), requestOf(ask, { [parameter.name]: text }, type, content?.example));
+          for (const parameter of parameters.filter((one) => one.in === 'query' || one.in === 'path')) {
+            const validate = ajv.compile(resolved(parameter.schema));
+            for (const text of new Set(boundaries.texts(parameter.schema))) {
+              if (parameter.in === 'path' && text === '') continue;
+              const about = `${parameter.in} ${parameter.name} is ${text.length > 30 ? `${text.length} characters` : text}`;
+              hold(about, accepts(validate, text), requestOf(ask, { [parameter.name]: text }, type, content?.example));
+            }
           }
+          if (parameters.some((one) => one.in === 'query'))
+            hold('query nope', false, requestOf(ask, { nope: '1' }, type, content?.example));
+          const waits =
+            operation.operationId === 'claimTasks' || parameters.some(({ name }) => /^wait(Ms)?$/.test(name));
+          await (waits ? whileWritten(service, inParallel(cases)) : inParallel(cases));
         }
-        if (parameters.some((one) => one.in === 'query'))
-          hold('query nope', false, requestOf(ask, { nope: '1' }, type, content?.example));
-        const waits = operation.operationId === 'claimTasks' || parameters.some(({ name }) => /^wait(Ms)?$/.test(name));
-        await (waits ? whileWritten(service, inParallel(cases)) : inParallel(cases));
       }
-    }
-    expect(faults).toEqual([]);
-    expect(differences).toEqual([]);
-    expect(count).toBeGreaterThan(2000);
-  }, 300_000);
-});
+      expect(faults).toEqual([]);
+      expect(differences).toEqual([]);
+      expect(count).toBeGreaterThan(2000);
+    }, 300_000);
+  },
+  WITH_OPERATOR,
+);
 
 /** `#/components` of the document, for a schema compiled by itself. */
 function resolved(schema: Json): Json {
@@ -169,7 +175,8 @@ function requestOf(
 
 async function send({ url, init }: Request): Promise<{ status: number; code: string }> {
   const abort = new AbortController();
-  const response = await fetch(url, { ...init, signal: abort.signal });
+  const headers = { ...AS_OPERATOR, ...(init.headers as Record<string, string> | undefined) };
+  const response = await fetch(url, { ...init, headers, signal: abort.signal });
   if ((response.headers.get('content-type') ?? '').includes('problem+json')) {
     return { status: response.status, code: ((await response.json()) as { code: string }).code };
   }

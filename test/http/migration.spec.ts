@@ -1,10 +1,9 @@
-import { get } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { describeService, WORKFLOWS, type Answer, type Service } from '../support/describe-service.js';
+import { WITH_OPERATOR } from '../support/operator.js';
 import { OPERATIONS } from '../support/operations.js';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
-const TOKEN = 'sixteen-characters-or-more';
 
 const linesOf = ({ text }: Answer) =>
   text
@@ -18,184 +17,164 @@ const importing = (service: Service, lines: readonly unknown[], query = '') =>
     body: lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''),
   });
 
-describeService('Moving state', (service) => {
-  it('exports everything with a header and counts at the end, and imports it again as it was', async () => {
-    const [id, queue] = [service.id(), service.id()];
-    const first = await service.put(`${WORKFLOWS}/${id}`, { state: { a: 'ä\n', b: [1.0, {}] }, ttlSeconds: 600 });
-    await service.put(`${WORKFLOWS}/${id}`, { state: { a: 2 }, ttlSeconds: 600 });
-    const created = await service.post(`/v1/queues/${queue}/tasks`, { payload: { x: 1 }, workflowId: id });
-    const taskId = created.json.id as string;
-    const lines = linesOf(await service.get('/v1/export'));
-    expect(lines[0]).toMatchObject({ kind: 'header', format: 'waymark', version: 1, tenants: ['default'] });
-    const count = (kind: string) => lines.filter((line) => line['kind'] === kind).length;
-    expect(lines.at(-1)).toEqual({
-      kind: 'end',
-      queues: count('queue'),
-      workflows: count('workflow'),
-      tasks: count('task'),
-      next: null,
-    });
-    const workflow = lines.find((line) => line['kind'] === 'workflow' && line['id'] === id);
-    expect(workflow).toMatchObject({ version: 2, state: '{"a":2}', history: [{ version: 1 }] });
-
-    expect((await importing(service, lines)).json).toMatchObject({
-      counts: { created: 0, updated: 0, same: lines.length - 2, conflict: 0 },
-      isComplete: true,
-      problems: [],
-    });
-    const etag = (await service.get(`${WORKFLOWS}/${id}`)).headers.get('etag') as string;
-    await service.post(`/v1/tasks/${taskId}/cancel`, {});
-    await service.call('DELETE', `${WORKFLOWS}/${id}`);
-    const moved = lines.filter((line) => line['id'] === id);
-    expect((await importing(service, moved)).json.counts).toMatchObject({ created: 1 });
-    // The etag from before the export is still valid.
-    const replaced = await service.put(`${WORKFLOWS}/${id}`, { state: 3 }, { headers: { 'if-match': etag } });
-    expect(replaced.status).toBe(200);
-    expect(first.json.etag.split('-')[0]).toBe(replaced.json.etag.split('-')[0]);
-  });
-
-  it('shows stamps and digests instead of records, some kinds, in pages, and what was written since', async () => {
-    const ids = [service.id(), service.id(), service.id()].map((id) => `page-${id}`).toSorted();
-    for (const id of ids) await service.put(`${WORKFLOWS}/${id}`, { state: { id } });
-    const stamps = linesOf(await service.get('/v1/export?view=stamps&kinds=workflow'));
-    expect(stamps.find((line) => line['id'] === ids[0])).toEqual({
-      kind: 'workflow',
-      tenant: 'default',
-      id: ids[0],
-      stamp: expect.any(String),
-      bytes: expect.any(Number),
-    });
-    expect(linesOf(await service.get('/v1/export?view=digests')).find((line) => line['id'] === ids[0])).toMatchObject({
-      digest: expect.stringMatching(/^[\w-]{43}$/),
-    });
-    const page = linesOf(await service.get(`/v1/export?tenant=default&kinds=workflow&limit=2&after=${ids[0]}`));
-    expect(page.slice(1, 3).map((line) => line['id'])).toEqual(ids.slice(1));
-    expect(
-      linesOf(await service.get('/v1/export?tenant=default&kinds=workflow&limit=1')).at(-1)?.['next'],
-    ).not.toBeNull();
-
-    const { updatedAt } = (await service.get(`${WORKFLOWS}/${ids[2]}`)).json as { updatedAt: string };
-    const since = new Date(Date.parse(updatedAt) - 1).toISOString();
-    const later = linesOf(await service.get(`/v1/export?since=${since}&kinds=workflow&view=stamps`));
-    expect(later.map((line) => line['id'])).toContain(ids[2]);
-    const none = linesOf(await service.get('/v1/export?since=2999-01-01T00:00:00Z&kinds=workflow'));
-    expect(none.map((line) => line['kind'])).toEqual(['header', 'end']);
-  });
-
-  it('gives some records by their ids, and null for what is not there', async () => {
-    const id = service.id();
-    await service.put(`${WORKFLOWS}/${id}`, { state: 1 });
-    const { json } = await service.post('/v1/export', { kind: 'workflow', ids: [id, 'nobody'] });
-    expect(json.items).toEqual([expect.objectContaining({ id, tenant: 'default', state: '1' }), null]);
-    expect((await service.post('/v1/export', { kind: 'else', ids: [] })).status).toBe(422);
-    expect((await service.post('/v1/export', { kind: 'task', ids: ['../x'] })).status).toBe(422);
-  });
-
-  it('tells which lines are wrong, and takes the others', async () => {
-    const id = service.id();
-    await service.put(`${WORKFLOWS}/${id}`, { state: { a: 1 } });
-    const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
-    const good = { ...record, id: `${id}-copy` };
-    const bad = [
-      'no JSON',
-      '[1]',
-      { ...record, kind: 'what' },
-      { ...record, id: '../etc' },
-      { ...record, state: '{"a":1,"a":2}' },
-      { ...record, state: JSON.stringify('x'.repeat(1024 * 1024)) },
-      { ...record, version: 0 },
-      { ...record, incarnation: 'a b' },
-      { ...record, deadlineMs: 'soon' },
-      { ...record, createdAtMs: Number.MAX_SAFE_INTEGER },
-      { ...record, version: Number.MAX_SAFE_INTEGER },
-      { ...record, history: [{ version: 7 }] },
-      { ...record, tenant: 'a b' },
-      { kind: 'task', id: 't', status: 'ready' },
-      { kind: 'header', format: 'waymark', version: 99 },
-    ];
-    const { json } = await importing(service, [...bad, good], '?report=each');
-    expect(json.problemCount).toBe(bad.length);
-    expect(json.problems.map(({ line }: { line: number }) => line)).toEqual(bad.map((_, i) => i + 1));
-    expect(json.counts.created).toBe(1);
-    expect(json.outcomes.at(-1)).toBe('created');
-    expect((await service.get(`${WORKFLOWS}/${id}-copy`)).json.state).toEqual({ a: 1 });
-  });
-
-  it('keeps what is there, tries out, and notices a stream that was cut', async () => {
-    const id = service.id();
-    await service.put(`${WORKFLOWS}/${id}`, { state: 'mine' });
-    const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
-    const other = { ...record, incarnation: 'another-life' };
-    const failed = await importing(service, [other]);
-    expect(failed.json).toMatchObject({ counts: { conflict: 1 }, problems: [{ line: 1 }] });
-    expect((await importing(service, [other], '?onConflict=skip')).json).toMatchObject({
-      counts: { kept: 1 },
-      problems: [],
-    });
-    const fresh = { ...record, id: service.id() };
-    expect((await importing(service, [fresh], '?dryRun=true')).json.counts.created).toBe(1);
-    expect((await service.get(`${WORKFLOWS}/${fresh.id}`)).status).toBe(404);
-
-    const header = { kind: 'header', format: 'waymark', version: 1 };
-    expect((await importing(service, [header, fresh])).json).toMatchObject({ isComplete: false, problemCount: 1 });
-    const end = { kind: 'end', queues: 0, workflows: 2, tasks: 0 };
-    expect((await importing(service, [header, fresh, end])).json.problems[0].message).toContain('workflows');
-  });
-
-  it('takes lines as lines only, and no keys it cannot honour', async () => {
-    expect((await service.post('/v1/import', {})).status).toBe(415);
-    const elsewhere = await service.call('POST', WORKFLOWS, { headers: NDJSON, body: '{}\n' });
-    expect(elsewhere.status).toBe(415);
-    const keyed = await service.call('POST', '/v1/import', {
-      headers: { ...NDJSON, 'idempotency-key': 'k' },
-      body: '',
-    });
-    expect(keyed.json.code).toBe('IDEMPOTENCY_NOT_SUPPORTED');
-    expect((await service.get('/v1/export?limit=1')).status).toBe(422);
-    expect((await service.get('/v1/export?kinds=what')).status).toBe(422);
-    expect((await importing(service, [])).json).toMatchObject({ lines: 0, isComplete: true });
-    const endless = await service.call('POST', '/v1/import', { headers: NDJSON, body: 'x'.repeat(33 * 1024 * 1024) });
-    expect(endless.status).toBe(413);
-  });
-
-  it('is for callers on this machine that no proxy speaks for', async () => {
-    for (const header of ['x-forwarded-for', 'forwarded', 'via']) {
-      const answer = await service.get('/v1/export', { headers: { [header]: '10.0.0.1' } });
-      expect([answer.status, answer.json.code]).toEqual([401, 'UNAUTHENTICATED']);
-    }
-    for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
-      expect((await service.get('/v1/export', { headers })).status).toBe(403);
-    }
-    expect((await service.get('/v1/export', { headers: { origin: service.url } })).status).toBe(200);
-    // DNS rebinding: another host name that resolves to this machine.
-    const { hostname, port } = new URL(service.url);
-    const answer = await new Promise<number | undefined>((resolve) => {
-      get({ hostname, port, path: '/v1/export', headers: { host: `evil.example:${port}` } }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-    });
-    expect(answer).toBe(421);
-    expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.migration]));
-  });
-});
-
 describeService(
-  'Moving state with a token',
+  'Moving state',
   (service) => {
-    it('is for callers that send it', async () => {
-      for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: TOKEN }] as Record<
-        string,
-        string
-      >[]) {
-        expect((await service.get('/v1/export', { headers })).status).toBe(401);
-        expect(
-          (await service.call('POST', '/v1/import', { headers: { ...NDJSON, ...headers }, body: '' })).status,
-        ).toBe(401);
+    it('exports everything with a header and counts at the end, and imports it again as it was', async () => {
+      const [id, queue] = [service.id(), service.id()];
+      const first = await service.put(`${WORKFLOWS}/${id}`, { state: { a: 'ä\n', b: [1.0, {}] }, ttlSeconds: 600 });
+      await service.put(`${WORKFLOWS}/${id}`, { state: { a: 2 }, ttlSeconds: 600 });
+      const created = await service.post(`/v1/queues/${queue}/tasks`, { payload: { x: 1 }, workflowId: id });
+      const taskId = created.json.id as string;
+      const lines = linesOf(await service.get('/v1/export'));
+      expect(lines[0]).toMatchObject({ kind: 'header', format: 'waymark', version: 1, tenants: ['default'] });
+      const count = (kind: string) => lines.filter((line) => line['kind'] === kind).length;
+      expect(lines.at(-1)).toEqual({
+        kind: 'end',
+        queues: count('queue'),
+        workflows: count('workflow'),
+        tasks: count('task'),
+        next: null,
+      });
+      const workflow = lines.find((line) => line['kind'] === 'workflow' && line['id'] === id);
+      expect(workflow).toMatchObject({ version: 2, state: '{"a":2}', history: [{ version: 1 }] });
+
+      expect((await importing(service, lines)).json).toMatchObject({
+        counts: { created: 0, updated: 0, same: lines.length - 2, conflict: 0 },
+        isComplete: true,
+        problems: [],
+      });
+      const etag = (await service.get(`${WORKFLOWS}/${id}`)).headers.get('etag') as string;
+      await service.post(`/v1/tasks/${taskId}/cancel`, {});
+      await service.call('DELETE', `${WORKFLOWS}/${id}`);
+      const moved = lines.filter((line) => line['id'] === id);
+      expect((await importing(service, moved)).json.counts).toMatchObject({ created: 1 });
+      // The etag from before the export is still valid.
+      const replaced = await service.put(`${WORKFLOWS}/${id}`, { state: 3 }, { headers: { 'if-match': etag } });
+      expect(replaced.status).toBe(200);
+      expect(first.json.etag.split('-')[0]).toBe(replaced.json.etag.split('-')[0]);
+    });
+
+    it('shows stamps and digests instead of records, some kinds, in pages, and what was written since', async () => {
+      const ids = [service.id(), service.id(), service.id()].map((id) => `page-${id}`).toSorted();
+      for (const id of ids) await service.put(`${WORKFLOWS}/${id}`, { state: { id } });
+      const stamps = linesOf(await service.get('/v1/export?view=stamps&kinds=workflow'));
+      expect(stamps.find((line) => line['id'] === ids[0])).toEqual({
+        kind: 'workflow',
+        tenant: 'default',
+        id: ids[0],
+        stamp: expect.any(String),
+        bytes: expect.any(Number),
+      });
+      expect(linesOf(await service.get('/v1/export?view=digests')).find((line) => line['id'] === ids[0])).toMatchObject(
+        {
+          digest: expect.stringMatching(/^[\w-]{43}$/),
+        },
+      );
+      const page = linesOf(await service.get(`/v1/export?tenant=default&kinds=workflow&limit=2&after=${ids[0]}`));
+      expect(page.slice(1, 3).map((line) => line['id'])).toEqual(ids.slice(1));
+      expect(
+        linesOf(await service.get('/v1/export?tenant=default&kinds=workflow&limit=1')).at(-1)?.['next'],
+      ).not.toBeNull();
+
+      const { updatedAt } = (await service.get(`${WORKFLOWS}/${ids[2]}`)).json as { updatedAt: string };
+      const since = new Date(Date.parse(updatedAt) - 1).toISOString();
+      const later = linesOf(await service.get(`/v1/export?since=${since}&kinds=workflow&view=stamps`));
+      expect(later.map((line) => line['id'])).toContain(ids[2]);
+      const none = linesOf(await service.get('/v1/export?since=2999-01-01T00:00:00Z&kinds=workflow'));
+      expect(none.map((line) => line['kind'])).toEqual(['header', 'end']);
+    });
+
+    it('gives some records by their ids, and null for what is not there', async () => {
+      const id = service.id();
+      await service.put(`${WORKFLOWS}/${id}`, { state: 1 });
+      const { json } = await service.post('/v1/export', { kind: 'workflow', ids: [id, 'nobody'] });
+      expect(json.items).toEqual([expect.objectContaining({ id, tenant: 'default', state: '1' }), null]);
+      expect((await service.post('/v1/export', { kind: 'else', ids: [] })).status).toBe(422);
+      expect((await service.post('/v1/export', { kind: 'task', ids: ['../x'] })).status).toBe(422);
+    });
+
+    it('tells which lines are wrong, and takes the others', async () => {
+      const id = service.id();
+      await service.put(`${WORKFLOWS}/${id}`, { state: { a: 1 } });
+      const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
+      const good = { ...record, id: `${id}-copy` };
+      const bad = [
+        'no JSON',
+        '[1]',
+        { ...record, kind: 'what' },
+        { ...record, id: '../etc' },
+        { ...record, state: '{"a":1,"a":2}' },
+        { ...record, state: JSON.stringify('x'.repeat(1024 * 1024)) },
+        { ...record, version: 0 },
+        { ...record, incarnation: 'a b' },
+        { ...record, deadlineMs: 'soon' },
+        { ...record, createdAtMs: Number.MAX_SAFE_INTEGER },
+        { ...record, version: Number.MAX_SAFE_INTEGER },
+        { ...record, history: [{ version: 7 }] },
+        { ...record, tenant: 'a b' },
+        { kind: 'task', id: 't', status: 'ready' },
+        { kind: 'header', format: 'waymark', version: 99 },
+      ];
+      const { json } = await importing(service, [...bad, good], '?report=each');
+      expect(json.problemCount).toBe(bad.length);
+      expect(json.problems.map(({ line }: { line: number }) => line)).toEqual(bad.map((_, i) => i + 1));
+      expect(json.counts.created).toBe(1);
+      expect(json.outcomes.at(-1)).toBe('created');
+      expect((await service.get(`${WORKFLOWS}/${id}-copy`)).json.state).toEqual({ a: 1 });
+    });
+
+    it('keeps what is there, tries out, and notices a stream that was cut', async () => {
+      const id = service.id();
+      await service.put(`${WORKFLOWS}/${id}`, { state: 'mine' });
+      const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
+      const other = { ...record, incarnation: 'another-life' };
+      const failed = await importing(service, [other]);
+      expect(failed.json).toMatchObject({ counts: { conflict: 1 }, problems: [{ line: 1 }] });
+      expect((await importing(service, [other], '?onConflict=skip')).json).toMatchObject({
+        counts: { kept: 1 },
+        problems: [],
+      });
+      const fresh = { ...record, id: service.id() };
+      expect((await importing(service, [fresh], '?dryRun=true')).json.counts.created).toBe(1);
+      expect((await service.get(`${WORKFLOWS}/${fresh.id}`)).status).toBe(404);
+
+      const header = { kind: 'header', format: 'waymark', version: 1 };
+      expect((await importing(service, [header, fresh])).json).toMatchObject({ isComplete: false, problemCount: 1 });
+      const end = { kind: 'end', queues: 0, workflows: 2, tasks: 0 };
+      expect((await importing(service, [header, fresh, end])).json.problems[0].message).toContain('workflows');
+    });
+
+    it('takes lines as lines only, and no keys it cannot honour', async () => {
+      expect((await service.post('/v1/import', {})).status).toBe(415);
+      const elsewhere = await service.call('POST', WORKFLOWS, { headers: NDJSON, body: '{}\n' });
+      expect(elsewhere.status).toBe(415);
+      const keyed = await service.call('POST', '/v1/import', {
+        headers: { ...NDJSON, 'idempotency-key': 'k' },
+        body: '',
+      });
+      expect(keyed.json.code).toBe('IDEMPOTENCY_NOT_SUPPORTED');
+      expect((await service.get('/v1/export?limit=1')).status).toBe(422);
+      expect((await service.get('/v1/export?kinds=what')).status).toBe(422);
+      expect((await importing(service, [])).json).toMatchObject({ lines: 0, isComplete: true });
+      const endless = await service.call('POST', '/v1/import', { headers: NDJSON, body: 'x'.repeat(33 * 1024 * 1024) });
+      expect(endless.status).toBe(413);
+    });
+
+    it('is for operators', async () => {
+      const admin = (await service.post('/v1/keys', { name: 'admin', role: 'admin' })).json.key as string;
+      for (const [token, status, code] of [
+        [null, 401, 'UNAUTHENTICATED'],
+        ['wrong', 401, 'INVALID_CREDENTIAL'],
+        [admin, 403, 'INSUFFICIENT_SCOPE'],
+      ] as const) {
+        const exported = await service.get('/v1/export', { token });
+        expect([exported.status, exported.json.code]).toEqual([status, code]);
+        const imported = await service.call('POST', '/v1/import', { token, headers: NDJSON, body: '' });
+        expect([imported.status, imported.json.code]).toEqual([status, code]);
       }
-      const headers = { authorization: `Bearer ${TOKEN}`, 'x-forwarded-for': '10.0.0.1' };
-      expect((await service.get('/v1/export', { headers })).status).toBe(200);
+      expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.migration]));
     });
   },
-  { ADMIN_TOKEN: TOKEN },
+  WITH_OPERATOR,
 );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it, describe } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
@@ -12,7 +13,11 @@ describe('a workflow in Redis, as older programs and operators see it', () => {
   beforeAll(async () => {
     process = await startRedisProcess();
     redis = new Redis({ host: '127.0.0.1', port: process.port });
-    service = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}`, REDIS_FALLBACK: 'none' });
+    service = await startService({
+      REDIS_URL: `redis://127.0.0.1:${process.port}`,
+      REDIS_FALLBACK: 'none',
+      ...WITH_OPERATOR,
+    });
   });
 
   afterAll(async () => {
@@ -122,7 +127,7 @@ describe('a workflow in Redis, as older programs and operators see it', () => {
     expect(some.json).toMatchObject({
       items: [{ id: 'good' }, { id: 'bad', missing: true }, { id: 'list', missing: true }],
     });
-    const exported = await (await fetch(`${service.url}/v1/export`)).text();
+    const exported = await (await fetch(`${service.url}/v1/export`, { headers: AS_OPERATOR })).text();
     expect(exported).toMatch(/"id":"good"[^]*"kind":"end"/);
     for (const id of ['bad', 'list']) {
       expect((await call('GET', `/${id}`)).json.code).toBe('STATE_NOT_JSON');

@@ -33,7 +33,7 @@ export class Service {
   app!: NestFastifyApplication;
   url!: string;
   checker!: OpenApiChecker;
-  /** Sent with every request that names no other. */
+  /** ADMIN_TOKEN, if there is one; sent with every request that names no other. */
   token: string | undefined;
   #ids = 0;
 
@@ -108,8 +108,9 @@ export function describeService(
       });
       await service.app.listen(0, '127.0.0.1');
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
-      const headers = { authorization: `Bearer ${env['ADMIN_TOKEN']}` };
-      const document = await fetch(`${service.url}/openapi.json`, env['ADMIN_TOKEN'] === undefined ? {} : { headers });
+      service.token = env['ADMIN_TOKEN'];
+      const headers = { authorization: `Bearer ${service.token}` };
+      const document = await fetch(`${service.url}/openapi.json`, service.token === undefined ? {} : { headers });
       service.checker = new OpenApiChecker((await document.json()) as never);
     });
 

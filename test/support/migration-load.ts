@@ -1,4 +1,5 @@
 import { Random } from '../contract/fuzz/random.js';
+import { AS_OPERATOR } from './operator.js';
 
 interface Answer {
   readonly status: number;
@@ -20,8 +21,7 @@ export const idOf = (n: number): string => `case-${String(n).padStart(6, '0')}`;
 const AT_ONCE = 50;
 
 /** Creates workflows of two versions each, with all kinds of time to live, and an open task for every tenth. */
-export async function fill(url: string, workflows: number, token?: string): Promise<void> {
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+export async function fill(url: string, workflows: number): Promise<void> {
   for (let version = 1; version <= 2; version++) {
     for (let at = 0; at < workflows; at += AT_ONCE) {
       const numbers = Array.from({ length: Math.min(AT_ONCE, workflows - at) }, (_, i) => at + i);
@@ -40,7 +40,7 @@ export async function fill(url: string, workflows: number, token?: string): Prom
           ...(n % 20 === 0 && { delayMs: 3_600_000 }),
         }));
       const body = { puts, ...(enqueue.length > 0 && { enqueue }) };
-      const { status, json } = await call(url, 'POST', '/v1/commits', body, headers);
+      const { status, json } = await call(url, 'POST', '/v1/commits', body);
       if (status !== 200) throw new Error(`could not fill: ${status} ${JSON.stringify(json)}`);
     }
   }
@@ -119,9 +119,9 @@ export class Writer {
   }
 }
 
-/** Digests by kind and id. */
+/** Digests by kind and id, of a service with this operator. */
 export async function digests(url: string): Promise<Map<string, string>> {
-  const response = await fetch(`${url}/v1/export?view=digests`);
+  const response = await fetch(`${url}/v1/export?view=digests`, { headers: AS_OPERATOR });
   const lines = (await response.text())
     .trimEnd()
     .split('\n')

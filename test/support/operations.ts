@@ -52,5 +52,6 @@ export const OPERATIONS = {
   migration: ['exportAll', 'exportRecords', 'importRecords'],
   attaching: ['attach', 'getAttach'],
   feed: ['readEvents', 'readWorkflowEvents', 'publishMessage', 'asyncapi'],
+  keys: ['createKey', 'listKeys', 'getKey', 'changeKey', 'rotateKey', 'revokeKey', 'deleteKey', 'whoAmI'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

@@ -97,7 +97,8 @@ export function Value(rules: Rules, given: Common = {}): PropertyDecorator {
   const { schema, accepts } = rules;
   if (given.nullable !== true)
     return field({ ...rules, ...commonOf(given), kind: 'value', schema: described(schema, given) });
-  const nullable = described({ ...schema, type: [schema['type'], 'null'] }, given);
+  const { type, enum: values } = schema as { type?: unknown; enum?: readonly unknown[] };
+  const nullable = described({ ...schema, type: [type, 'null'], ...(values && { enum: [...values, null] }) }, given);
   return field({
     ...rules,
     ...commonOf(given),

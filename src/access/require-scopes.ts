@@ -1,0 +1,9 @@
+import type { Caller } from '../http/caller.js';
+import { InsufficientScopeError } from './access-errors.js';
+import { maskOf, type Scope } from './scopes.js';
+
+/** For what the body of a request asks, beyond the scope of its route. @throws InsufficientScopeError */
+export function requireScopes(caller: Caller, scopes: readonly Scope[]): void {
+  const missing = maskOf(scopes) & ~caller.scopes;
+  if (missing !== 0) throw new InsufficientScopeError(missing);
+}

@@ -1,0 +1,10 @@
+/** Tenants other than `default` exist when they have a record. */
+export interface TenantRecord {
+  /** `erasing`: its data is being removed; it is not served and does not come back. */
+  readonly status: 'active' | 'suspended' | 'erasing';
+}
+
+export const TENANT_PREFIX = 'tenant:';
+
+/** The tenant of callers without a credential. It exists always, and is always active. */
+export const DEFAULT_TENANT = 'default';

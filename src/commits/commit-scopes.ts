@@ -1,0 +1,12 @@
+import type { Scope } from '../access/scopes.js';
+import type { CommitBody } from './commit.dto.js';
+
+/** What a caller must be allowed for the parts of a commit. */
+export function scopesOf({ ack, claimNext, puts, patches, deletes, enqueue, publish }: CommitBody): readonly Scope[] {
+  const scopes: Scope[] = [];
+  if (ack !== undefined || claimNext !== undefined) scopes.push('tasks:work');
+  if (puts.length + patches.length + deletes.length > 0) scopes.push('workflows:write');
+  if (enqueue.length > 0) scopes.push('tasks:enqueue');
+  if (publish.length > 0) scopes.push('events:publish');
+  return scopes;
+}
