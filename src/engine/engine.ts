@@ -130,6 +130,15 @@ export interface TaskOptions {
 /** Subject of a hint. */
 export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` | `board ${string}` | 'feed';
 
+/**
+ * Reason of a call of a listener.
+ * changed: a replica has changed something; missed: changes until now may have been missed, because listening has just
+ * begun or was interrupted; poll: changes cannot be heard of, and the call is repeated every few seconds.
+ * A listener whose answer may be a little outdated ignores polls, so that many of them cost nothing.
+ */
+export type Hint = 'changed' | 'missed' | 'poll';
+export type Listener = (hint: Hint) => void;
+
 /** One event of a tenant's feed. */
 export interface FeedEvent {
   /** Unique and sortable within the tenant; see event-id.ts. */
@@ -221,7 +230,7 @@ export abstract class Engine {
    * Task: any step. Board: new notices. Feed: any event.
    * A hint comes at least once, possibly late; the listener reads again. Returns the function that unsubscribes.
    */
-  abstract onChange(tenant: string, topic: Topic, listener: () => void): () => void;
+  abstract onChange(tenant: string, topic: Topic, listener: Listener): () => void;
 
   /**
    * Events after `after`, or from the oldest kept event without it, in order. Every version, delete and expiry of a

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
-import type { Confirmation, Engine, EngineOptions, StorageReport, Topic } from '../engine.js';
+import type { Confirmation, Engine, EngineOptions, Listener, StorageReport, Topic } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
@@ -211,7 +211,7 @@ export class FallbackEngine extends ForwardedEngine {
     );
   }
 
-  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+  onChange(tenant: string, topic: Topic, listener: Listener): () => void {
     const stops = [this.#listeners.add(tenant, topic, listener), this.#parts.store.onChange(tenant, topic, listener)];
     return () => stops.forEach((stop) => stop());
   }

@@ -9,6 +9,7 @@ import {
   type EngineOptions,
   type FeedEvent,
   type Filter,
+  type Listener,
   type ListPage,
   type ListQuery,
   type StorageReport,
@@ -201,7 +202,7 @@ export class MemoryEngine extends Engine {
     return undefined;
   }
 
-  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+  onChange(tenant: string, topic: Topic, listener: Listener): () => void {
     return this.#core.listeners.add(tenant, topic, listener);
   }
 

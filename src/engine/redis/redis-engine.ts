@@ -4,7 +4,7 @@ import type { Take } from '../bucket.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
-import type { Filter, ListQuery, StorageReport, Topic } from '../engine.js';
+import type { Filter, Listener, ListQuery, StorageReport, Topic } from '../engine.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
@@ -87,7 +87,7 @@ export class RedisEngine extends Engine {
       schedule,
       observer,
       swept: () => {
-        if (!connections.canSubscribe) this.#listeners.notifyAll();
+        if (!connections.canSubscribe) this.#listeners.notifyAll('poll');
       },
     });
     this.#listed = { reader: this.#reader, sweeper: this.#sweeper, workflows: this.#workflows };
@@ -212,7 +212,7 @@ export class RedisEngine extends Engine {
     });
   }
 
-  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+  onChange(tenant: string, topic: Topic, listener: Listener): () => void {
     return this.#listeners.add(tenant, topic, listener);
   }
 

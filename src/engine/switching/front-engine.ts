@@ -1,4 +1,4 @@
-import type { Engine, Topic } from '../engine.js';
+import type { Engine, Listener, Topic } from '../engine.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
 import { Moving } from '../moving/moving.js';
@@ -7,7 +7,7 @@ import type { Gate } from './gate.js';
 interface Listening {
   readonly tenant: string;
   readonly topic: Topic;
-  readonly listener: () => void;
+  readonly listener: Listener;
   stop: () => void;
 }
 
@@ -41,7 +41,7 @@ export class FrontEngine extends ForwardedEngine {
     return this.current().unconfirmable;
   }
 
-  onChange(tenant: string, topic: Topic, listener: () => void): () => void {
+  onChange(tenant: string, topic: Topic, listener: Listener): () => void {
     const listening = { tenant, topic, listener, stop: this.current().onChange(tenant, topic, listener) };
     this.#listening.add(listening);
     return () => {
@@ -56,7 +56,7 @@ export class FrontEngine extends ForwardedEngine {
       listening.stop();
       listening.stop = this.current().onChange(listening.tenant, listening.topic, listening.listener);
       // Changes during the switch were missed.
-      listening.listener();
+      listening.listener('missed');
     }
   }
 

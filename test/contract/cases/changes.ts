@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Hint } from '../../../src/engine/engine.js';
 import { patch, put } from '../../support/parts.js';
 import { increment } from '../../support/edits.js';
 import type { TestTenant } from '../../support/tenant.js';
@@ -31,6 +32,18 @@ export function describeChanges(fixture: Fixture): void {
       );
       await next('a delete', () => tenant.delete('a'));
       await next('a new life', () => tenant.put('a', {}));
+      stop();
+    });
+
+    it('learn that a write is a change, and no repeated guess', async () => {
+      const tenant = fixture.tenant();
+      const hints: Hint[] = [];
+      const stop = fixture.engine.onChange(tenant.name, 'workflow a', (hint) => hints.push(hint));
+      await until(async () => {
+        await tenant.put('a', {});
+        return hints.includes('changed');
+      }, 'a change is told');
+      expect(hints).not.toContain('poll');
       stop();
     });
 

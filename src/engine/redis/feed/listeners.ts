@@ -1,13 +1,16 @@
-import type { Topic } from '../../engine.js';
+import type { Hint, Listener, Topic } from '../../engine.js';
 import { changesChannel, prefixOf } from '../keys.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 
 /** Poll interval while pub/sub is unavailable. */
 const DEFAULT_POLL_MS = 2000;
+/** Subscriptions that a poll tries again; a server that refuses them must not get one for every tenant. */
+const MAX_SUBSCRIBED_PER_POLL = 100;
 
 interface Channel {
-  readonly listeners: Map<string, Set<() => void>>;
+  readonly listeners: Map<string, Set<Listener>>;
   isSubscribed: boolean;
+  isSubscribing: boolean;
 }
 
 /** Calls listeners after changes by any replica. Each tenant with waiting requests has one subscription. */
@@ -22,7 +25,7 @@ export class RedisListeners {
     private readonly pollMs = DEFAULT_POLL_MS,
   ) {}
 
-  add(tenant: string, topic: Topic, listener: () => void): () => void {
+  add(tenant: string, topic: Topic, listener: Listener): () => void {
     const name = changesChannel(prefixOf(this.namespace, tenant));
     const channel = this.#channel(name);
     const listeners = channel.listeners.get(topic) ?? new Set();
@@ -38,7 +41,7 @@ export class RedisListeners {
   notify(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;
-    for (const topic of topics ?? channel.listeners.keys()) call(channel.listeners.get(topic));
+    for (const topic of topics ?? channel.listeners.keys()) call(channel.listeners.get(topic), 'changed');
   }
 
   close(): void {
@@ -50,7 +53,7 @@ export class RedisListeners {
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      channel = { listeners: new Map(), isSubscribed: false };
+      channel = { listeners: new Map(), isSubscribed: false, isSubscribing: false };
       this.#channels.set(name, channel);
       this.#subscribe(name, channel);
     }
@@ -65,29 +68,39 @@ export class RedisListeners {
       this.#isListening = true;
       subscriber.onMessage((from, topics) => {
         const listeners = this.#channels.get(from)?.listeners;
-        for (const topic of topics.split('\n')) if (topic !== 'feed') call(listeners?.get(topic));
+        for (const topic of topics.split('\n')) if (topic !== 'feed') call(listeners?.get(topic), 'changed');
         // Every change is an event of the feed.
-        call(listeners?.get('feed'));
+        call(listeners?.get('feed'), 'changed');
       });
       // Hints were missed while the connection was lost.
       subscriber.onReady(() => {
         this.#subscribeAgain();
-        this.notifyAll();
+        this.notifyAll('missed');
       });
     }
+    channel.isSubscribing = true;
     subscriber.subscribe(name).then(
       () => {
+        channel.isSubscribing = false;
         channel.isSubscribed = true;
         // Changes before the subscription took effect were missed.
-        for (const listeners of channel.listeners.values()) call(listeners);
+        for (const listeners of channel.listeners.values()) call(listeners, 'missed');
       },
-      () => undefined,
+      () => (channel.isSubscribing = false),
     );
   }
 
   /** The client does not repeat subscriptions that failed while the connection was lost. */
-  #subscribeAgain(): void {
-    for (const [name, channel] of this.#channels) if (!channel.isSubscribed) this.#subscribe(name, channel);
+  #subscribeAgain(limit = Infinity): void {
+    let left = limit;
+    for (const [name, channel] of [...this.#channels]) {
+      if (channel.isSubscribed || channel.isSubscribing) continue;
+      if (left-- === 0) return;
+      // The others come first the next time.
+      this.#channels.delete(name);
+      this.#channels.set(name, channel);
+      this.#subscribe(name, channel);
+    }
   }
 
   #leave(name: string): void {
@@ -103,18 +116,18 @@ export class RedisListeners {
 
   #pollUnsubscribed(): void {
     const isAway = this.connections.subscriber()?.isReady !== true;
-    if (!isAway) this.#subscribeAgain();
+    if (!isAway) this.#subscribeAgain(MAX_SUBSCRIBED_PER_POLL);
     for (const channel of this.#channels.values()) {
-      if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) call(listeners);
+      if (isAway || !channel.isSubscribed) for (const listeners of channel.listeners.values()) call(listeners, 'poll');
     }
   }
 
   /** Calls all listeners of all tenants, since anything may have changed. */
-  notifyAll(): void {
-    for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) call(some);
+  notifyAll(hint: Hint): void {
+    for (const { listeners } of this.#channels.values()) for (const some of listeners.values()) call(some, hint);
   }
 }
 
-function call(listeners: ReadonlySet<() => void> | undefined): void {
-  listeners?.forEach((listener) => listener());
+function call(listeners: ReadonlySet<Listener> | undefined, hint: Hint): void {
+  listeners?.forEach((listener) => listener(hint));
 }
