@@ -11,6 +11,8 @@ import { KeyTokens } from './keys/key-tokens.js';
 import { Keys } from './keys/keys.js';
 import { KeysController } from './keys/keys.controller.js';
 import { LastUsed } from './keys/last-used.js';
+import { RateLimiter } from './limits/limiter.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { writeOperatorFile } from './operator-file.js';
 import { OperatorToken } from './operator-token.js';
 import { TenantRecords } from './tenants/tenant-records.js';
@@ -24,7 +26,7 @@ import { WhoAmIController } from './whoami.controller.js';
 
 @Global()
 @Module({
-  imports: [WebModule],
+  imports: [WebModule, LimitsModule],
   controllers: [KeysController, WhoAmIController],
   providers: [
     { provide: LastUsed, inject: [Engine], useFactory: (engine: Engine) => new LastUsed(engine) },
@@ -64,17 +66,18 @@ import { WhoAmIController } from './whoami.controller.js';
     },
     {
       provide: Admission,
-      inject: [Config, CallerCache, TenantRecords, WebRules, LocalCallers],
+      inject: [Config, CallerCache, TenantRecords, WebRules, LocalCallers, RateLimiter],
       useFactory: (
         { host, access }: Config,
         verifier: CallerCache,
         tenants: TenantRecords,
         web: WebRules,
         local: LocalCallers,
+        limiter: RateLimiter,
       ) => {
         // On another address, ACCESS=open was said aloud.
         const openRule = isLoopback(host) ? local : undefined;
-        return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants });
+        return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants, limiter });
       },
     },
   ],

@@ -1,7 +1,8 @@
 import { maskOf, type Scope } from './scopes.js';
 
 /** Kind of request that limits count. */
-export type Operation = 'read' | 'write' | 'enqueue' | 'claim' | 'publish';
+export const OPERATIONS = ['read', 'write', 'enqueue', 'claim', 'publish'] as const;
+export type Operation = (typeof OPERATIONS)[number];
 
 /** What a route asks of its caller: one scope, none (`any`), or no credential at all (`public`). */
 type Row = readonly [Scope | 'any' | 'public', Operation];
@@ -96,6 +97,11 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'DELETE /v1/keys/:id': ['keys:manage', 'write'],
   'POST /v1/keys/:id/rotate': ['keys:manage', 'write'],
   'POST /v1/keys/:id/revoke': ['keys:manage', 'write'],
+
+  'GET /v1/limits': ['any', 'read'],
+  'POST /v1/limits/:name/take': ['limits:take', 'write'],
+  'POST /v1/limits/:name/give': ['limits:take', 'write'],
+  'DELETE /v1/limits/:name': ['tenant:manage', 'write'],
 
   'GET /v1/export': ['operator', 'read'],
   'POST /v1/export': ['operator', 'read'],

@@ -1,3 +1,5 @@
+import type { Policies, Policy } from './policies.js';
+
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -66,6 +68,14 @@ export interface JwtConfig {
   readonly tenantClaim: string;
 }
 
+export interface LimitsConfig {
+  /** Of requests without a valid credential, by address; undefined: none. */
+  readonly ip?: Policy;
+  /** Policies of every tenant, by name; a tenant's record wins over them. */
+  readonly byDefault: Policies;
+  readonly headers: 'both' | 'draft' | 'legacy' | 'none';
+}
+
 /** The settings, read once at start and valid. Also the injection token. */
 export abstract class Config {
   abstract readonly host: string;
@@ -117,6 +127,7 @@ export abstract class Config {
     /** While the store is unreachable, a credential that was verified here is accepted for that long. */
     readonly offlineTtlMs: number;
   };
+  abstract readonly limits: LimitsConfig;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;
   /** Limits of the feed and of its listeners. */

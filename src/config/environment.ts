@@ -194,6 +194,43 @@ export class Environment {
   TLS_KEY_FILE?: string;
 
   @Setting({
+    section: 'Limits',
+    is: flag,
+    meaning:
+      'Limit what each of `RATE_LIMIT_SUBJECTS` may ask; limits of `TENANT_DEFAULTS`, tenants and keys hold in any case',
+  })
+  RATE_LIMIT_ENABLED = true;
+
+  @Setting({ is: integer(1, 1_000_000), meaning: 'Requests a minute of each user, and of each address without a key' })
+  RATE_LIMIT_REQUESTS_PER_MINUTE = 60;
+
+  @Setting({ is: integer(1, 1_000_000), meaning: 'Requests of those that may come at once' })
+  RATE_LIMIT_BURST_SIZE = 10;
+
+  @Setting({
+    is: matching(
+      /^\s*((user|ip|key)(\s*,\s*(user|ip|key))*)?\s*$/,
+      '`user`, `ip` and `key`, several separated by commas',
+    ),
+    meaning:
+      'Who is limited: users, addresses without a valid credential, keys of machines. 60 a minute would stop a worker',
+  })
+  RATE_LIMIT_SUBJECTS = 'user,ip';
+
+  @Setting({
+    is: oneOf(['both', 'draft', 'legacy', 'none']),
+    meaning: 'Headers of limited answers: `draft` is RateLimit and RateLimit-Policy, `legacy` is X-RateLimit-*',
+  })
+  RATE_LIMIT_HEADERS = 'both' as 'both' | 'draft' | 'legacy' | 'none';
+
+  @Setting({
+    is: text('a JSON object, or the path of a file with one; docs/limits.md has the format'),
+    otherwise: 'none',
+    meaning: 'What holds for every tenant whose record does not say otherwise: `limits` by name',
+  })
+  TENANT_DEFAULTS?: string;
+
+  @Setting({
     section: 'Storage without Redis',
     is: text('a path'),
     otherwise: '`./data` with `npm start`, else nothing is kept',

@@ -8,6 +8,7 @@ import { Environment, itemsOf, SETTINGS, type SettingName } from './environment.
 import { isLoopback } from './is-loopback.js';
 import { InvalidEnvironmentError, type EnvironmentProblem } from './invalid-environment.error.js';
 import { jwtConfig } from './jwt-config.js';
+import { limitsConfig } from './limits-config.js';
 import { namesRedis, redisConfig } from './redis-config.js';
 
 /** Checks of settings that a feature parses itself, by name; run here so that all problems are reported at once. */
@@ -34,6 +35,7 @@ export function readConfig(
   if (read.WEBSOCKET_PORT === read.PORT && read.PORT !== 0)
     refuse('WEBSOCKET_PORT', 'must be another one than PORT, where WebSockets are at /ws');
   const jwt = jwtConfig(read, refuse);
+  const limits = limitsConfig(read, refuse);
   if ((read.TLS_CERT_FILE === undefined) !== (read.TLS_KEY_FILE === undefined)) {
     const missing = read.TLS_CERT_FILE === undefined ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE';
     refuse(missing, 'is missing: TLS needs a certificate and its key');
@@ -72,6 +74,7 @@ export function readConfig(
       cacheTtlMs: read.ACCESS_CACHE_TTL,
       offlineTtlMs: read.ACCESS_OFFLINE_TTL,
     },
+    limits,
     envFile: resolve(read.ENV_FILE),
     feed: {
       maxEvents: read.FEED_MAX_EVENTS,

@@ -14,6 +14,8 @@ describe('names in the environment that are no settings', () => {
     ['ROUTING_AGENT', 'ROUTING_AGENTS'],
     ['CIRCUIT_BREAKER_ENABLE', 'CIRCUIT_BREAKER_ENABLED'],
     ['DATA_DRI', 'DATA_DIR'],
+    ['RATE_LIMIT_BURST', 'RATE_LIMIT_BURST_SIZE'],
+    ['TENANT_DEFAULT', 'TENANT_DEFAULTS'],
   ])('%s is warned of, with %s as the nearest', (name, nearest) => {
     expect(of(name)).toEqual([`${name} is not a setting; the nearest is ${nearest}`]);
   });
@@ -22,7 +24,6 @@ describe('names in the environment that are no settings', () => {
     ['CAS_MESSAGE_BUS', 'USE_REDIS'],
     ['QUEUE_BACKEND', 'USE_REDIS'],
     ['REDIS_CONSUMER', '--consumer'],
-    ['RATE_LIMIT_ENABLED', 'not supported'],
     ['SESSION_TTL', 'not supported'],
     ['TOKEN_ENCRYPTION_KEY', 'not supported'],
     ['REDIS_MAX_MEMORY', 'maxmemory'],

@@ -8,9 +8,6 @@ const REPLACED: Readonly<Record<string, string>> = {
   REDIS_CONSUMER: 'is not read; name a worker with waymark worker --consumer <name>',
   REDIS_MAX_MEMORY: 'is a setting of the Redis server; set maxmemory there',
   REDIS_LOG_LEVEL: 'is a setting of the Redis server; set loglevel there, or LOG_LEVEL for the log of Waymark',
-  RATE_LIMIT_ENABLED: 'is not supported; limit requests in a proxy',
-  RATE_LIMIT_REQUESTS_PER_MINUTE: 'is not supported; limit requests in a proxy',
-  RATE_LIMIT_BURST_SIZE: 'is not supported; limit requests in a proxy',
   SESSION_STORAGE: 'is not supported; Waymark keeps no sessions',
   SESSION_TTL: 'is not supported; Waymark keeps no sessions',
   SESSION_CLEANUP_INTERVAL: 'is not supported; Waymark keeps no sessions',
@@ -26,7 +23,8 @@ const OTHERS = [
   'WAYMARK_REDIS_KINDS',
   'REDIS_SERVER_BIN',
 ];
-const OURS = /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK|JWT)_/;
+const OURS =
+  /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK|JWT|RATE_LIMIT|TENANT)_/;
 /** Names that Kubernetes and Docker derive from a service called redis, queue, … */
 const PLATFORM = /_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)/;
 const MAX_TYPOS = 2;

@@ -4,7 +4,7 @@ import type { Mode } from '../engine/detached/detached-observer.js';
 import type { DrainedAs } from '../engine/detached/drain.js';
 import type { StoreObserver } from '../engine/store-observer.js';
 import { VERSION } from '../version.js';
-import { Tally, Timings, type Timing } from './timings.js';
+import { Tallies, Tally, Timings, type Timing } from './timings.js';
 
 const MODES = ['attached', 'suspect', 'detached', 'recovering'] as const;
 const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
@@ -30,6 +30,7 @@ export class Metrics implements StoreObserver {
     'waymark_commit_conflicts_total',
     'Commits refused because an expectation did not hold',
   );
+  readonly #tallies: Tallies[] = [];
   readonly #breaker = this.gauge(
     'waymark_circuit_breaker_state',
     'State of the circuit breaker around Redis: 1 for the current state',
@@ -68,7 +69,8 @@ export class Metrics implements StoreObserver {
   async text(): Promise<string> {
     this.#countDetachedSeconds();
     const own = [this.#requests, this.#commands, this.#written, this.#read, this.#expired, this.#conflicts];
-    return own.map((one) => one.text()).join('') + (await this.registry.metrics());
+    const all = [...own, ...this.#tallies];
+    return all.map((one) => one.text()).join('') + (await this.registry.metrics());
   }
 
   /** `route` is the pattern, not the path: the number of labels must stay small. */
@@ -138,6 +140,13 @@ export class Metrics implements StoreObserver {
   breaker(state: BreakerState): void {
     for (const one of BREAKER_STATES) this.#breaker.labels(one).set(one === state ? 1 : 0);
     this.#breakerChanges.labels(state).inc();
+  }
+
+  /** Counter for the hot path. */
+  tallies(name: string, help: string, labelNames: readonly string[]): Tallies {
+    const tallies = new Tallies(name, help, labelNames);
+    this.#tallies.push(tallies);
+    return tallies;
   }
 
   gauge<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Gauge<T> {

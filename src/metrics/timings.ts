@@ -67,6 +67,29 @@ export class Tally {
   }
 }
 
+/** Counter with labels, for the hot path: the caller keeps the count of its labels. */
+export class Tallies {
+  readonly #byLabels = new Map<string, { count: number }>();
+
+  constructor(
+    private readonly name: string,
+    private readonly help: string,
+    private readonly labelNames: readonly string[],
+  ) {}
+
+  of(...values: readonly string[]): { count: number } {
+    const labels = this.labelNames.map((label, i) => `${label}="${escaped(values[i] ?? '')}"`).join(',');
+    let counted = this.#byLabels.get(labels);
+    if (counted === undefined) this.#byLabels.set(labels, (counted = { count: 0 }));
+    return counted;
+  }
+
+  text(): string {
+    const lines = [...this.#byLabels].map(([labels, { count }]) => `${this.name}{${labels}} ${count}`);
+    return [`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} counter`, ...lines, ''].join('\n');
+  }
+}
+
 function escaped(value: string): string {
   return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -24,7 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   http: ['config', 'engine', 'json'],
   logging: ['config', 'http'],
   metrics: ['engine', 'engine/*', 'http'],
-  access: FEATURE,
+  access: [...FEATURE, 'metrics'],
   workflows: FEATURE,
   tasks: [...FEATURE, 'workflows'],
   feed: [...FEATURE, 'access', 'metrics'],

@@ -88,6 +88,9 @@ function storages(): readonly ('memory' | RedisKind)[] {
   return kinds.length === 0 ? ['memory', 'standalone'] : kinds;
 }
 
+/** Cases send more requests at once than a user may. */
+const UNLIMITED = { RATE_LIMIT_ENABLED: 'false' };
+
 /** Runs the cases over real HTTP on each engine, each with a directory or a Redis of its own. */
 export function describeService(
   name: string,
@@ -102,7 +105,7 @@ export function describeService(
     beforeAll(async () => {
       directory = await fastDirectory('waymark-http-');
       if (storage !== 'memory') redis = await REDIS_KINDS[storage]();
-      service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...env }), {
+      service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...UNLIMITED, ...env }), {
         logger: pino({ level: 'silent' }),
         docs: false,
       });

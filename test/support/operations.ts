@@ -53,5 +53,6 @@ export const OPERATIONS = {
   attaching: ['attach', 'getAttach'],
   feed: ['readEvents', 'readWorkflowEvents', 'publishMessage', 'asyncapi'],
   keys: ['createKey', 'listKeys', 'getKey', 'changeKey', 'rotateKey', 'revokeKey', 'deleteKey', 'whoAmI'],
+  limits: ['listLimits', 'takeLimit', 'giveLimit', 'resetLimit'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

@@ -46,6 +46,8 @@ export class Lease {
     readonly tenant: string,
     readonly bucket: string,
     rate: Rate,
+    /** Requests that a local bucket has decided, for the metrics. */
+    readonly localCount: { count: number },
   ) {
     this.rate = rate;
     this.left = rate.burst;
@@ -69,8 +71,6 @@ interface Waiting {
 
 export interface LeasesParts {
   readonly take: (tenant: string, takes: readonly Take[]) => Promise<readonly Taken[]>;
-  /** A request was decided by a local bucket. */
-  readonly onLocal?: (lease: Lease) => void;
   /** Milliseconds of a clock that is never set. */
   readonly now?: () => number;
   /** Runs at the end of this turn: what is gathered until then is one call. */
@@ -84,7 +84,6 @@ export interface LeasesParts {
  */
 export class Leases {
   readonly #take: LeasesParts['take'];
-  readonly #onLocal: (lease: Lease) => void;
   readonly #now: () => number;
   readonly #defer: (run: () => void) => void;
   readonly #mostEntries: number;
@@ -97,9 +96,8 @@ export class Leases {
   readonly #away = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ take, onLocal = () => {}, now = () => performance.now(), ...parts }: LeasesParts) {
+  constructor({ take, now = () => performance.now(), ...parts }: LeasesParts) {
     this.#take = take;
-    this.#onLocal = onLocal;
     this.#now = now;
     this.#defer = parts.defer ?? ((run) => void setImmediate(run));
     this.#mostEntries = parts.mostEntries ?? 50_000;
@@ -122,11 +120,11 @@ export class Leases {
   }
 
   /** The lease of a bucket; it holds nothing until it is first spent from. */
-  of(tenant: string, bucket: string, rate: Rate): Lease {
+  of(tenant: string, bucket: string, rate: Rate, localCount = { count: 0 }): Lease {
     const key = `${tenant} ${bucket}`;
     let lease = this.#leases.get(key);
     if (lease === undefined) {
-      lease = new Lease(tenant, bucket, rate);
+      lease = new Lease(tenant, bucket, rate, localCount);
       this.#leases.set(key, lease);
       if (this.#leases.size > this.#mostEntries) this.#removeUnused();
     } else if (lease.rate !== rate) {
@@ -305,7 +303,7 @@ export class Leases {
 
   /** The same limit, on this replica alone: the bucket is full at first. */
   #spendLocally(lease: Lease, cost: number, now: number): boolean {
-    this.#onLocal(lease);
+    lease.localCount.count++;
     const { bucket, rate } = lease;
     const { full, taken } = takeFrom(lease.local, now * 1000, { bucket, rate, want: cost, least: cost });
     lease.local = full;

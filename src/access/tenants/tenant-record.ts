@@ -1,7 +1,11 @@
+import type { Policies } from '../../config/policies.js';
+
 /** Tenants other than `default` exist when they have a record. */
 export interface TenantRecord {
   /** `erasing`: its data is being removed; it is not served and does not come back. */
   readonly status: 'active' | 'suspended' | 'erasing';
+  /** Limits by name, over those of the settings. */
+  readonly limits?: Policies;
 }
 
 export const TENANT_PREFIX = 'tenant:';

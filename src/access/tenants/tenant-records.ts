@@ -29,6 +29,11 @@ export class TenantRecords {
     return this.clock() < tenant.freshUntilMs ? tenant : tenant.renew(() => this.#read(name));
   }
 
+  /** The record as it was last read; undefined for a tenant that is not held. */
+  peek(name: string): TenantRecord | undefined {
+    return this.#held.get(name)?.tenant.value;
+  }
+
   close(): void {
     for (const name of this.#held.keys()) this.#drop(name);
   }

@@ -1,0 +1,168 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LimitsConfig } from '../../config/config.js';
+import type { Policy } from '../../config/policies.js';
+import type { Caller } from '../../http/caller.js';
+import type { Limiter } from '../admission.js';
+import { OPERATIONS, type Operation } from '../routes.js';
+import type { Leases } from './leases.js';
+import { LimitNotFoundError, RateLimitedError } from './limit-errors.js';
+import { setLimitHeaders } from './limit-headers.js';
+import type { LimitMetrics } from './limit-metrics.js';
+import { bucketOf, type Limit } from './limit.js';
+import type { Holding, TenantPolicies } from './tenant-policies.js';
+
+/** Requests without a valid credential belong to no tenant. */
+const NO_TENANT = '.access';
+/** What a request with a wrong credential costs its address: twenty guesses a minute. */
+const WRONG_COST = 3;
+
+export interface RateLimiterParts {
+  readonly config: LimitsConfig;
+  /** Requests without a credential are served, and not limited. */
+  readonly isOpen: boolean;
+  readonly policies: TenantPolicies;
+  readonly leases: Leases;
+  readonly metrics: LimitMetrics;
+  /** Address of a request, as limits count it. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
+
+/** Limits of one caller by operation, found once; undefined where none applies. */
+type Applied = Readonly<Record<Operation, Applying | undefined>>;
+
+interface Applying {
+  readonly limits: readonly Limit[];
+  /** Policies whose subject is the address of the request. */
+  readonly byAddress: readonly { readonly name: string; readonly policy: Policy }[];
+}
+
+/** Counts requests against the policies of their callers. Callers without one pay a look-up. */
+export class RateLimiter implements Limiter {
+  readonly #byCaller = new WeakMap<Caller, { readonly holding: Holding; readonly applied: Applied }>();
+
+  constructor(private readonly parts: RateLimiterParts) {}
+
+  /** @throws RateLimitedError */
+  take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
+    if (caller.kind === 'open' || caller.kind === 'operator') return undefined;
+    const applying = this.#appliedTo(caller)[operation];
+    if (applying === undefined) return undefined;
+    const { limits, byAddress } = applying;
+    if (byAddress.length === 0) return this.#spend(limits, 1, reply);
+    const address = this.parts.addressOf(request.raw);
+    const all = byAddress.map(({ name, policy }) => this.#limit(caller.tenant, name, policy, address));
+    return this.#spend([...limits, ...all], 1, reply);
+  }
+
+  /** @throws RateLimitedError */
+  takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
+    const { config, isOpen } = this.parts;
+    const { ip } = config;
+    if (ip === undefined || isOpen) return undefined;
+    const limit = this.#limit(NO_TENANT, 'ip', ip, this.parts.addressOf(request.raw));
+    return this.#spend([limit], Math.min(isWrong ? WRONG_COST : 1, ip.burst), reply);
+  }
+
+  /** The named limit of the caller. Each key has a bucket of its own. @throws LimitNotFoundError */
+  find(caller: Caller, name: string, request: FastifyRequest, key?: string): Limit {
+    const policy = this.parts.policies.of(caller).get(name);
+    const subject = policy?.per === 'ip' ? [this.parts.addressOf(request.raw)] : policy && subjectOf(caller, policy);
+    if (policy === undefined || subject === undefined) throw new LimitNotFoundError(name);
+    return this.#limit(caller.tenant, name, policy, ...subject, ...(key === undefined ? [] : [key]));
+  }
+
+  #appliedTo(caller: Caller): Applied {
+    const holding = this.parts.policies.ofTenant(caller.tenant);
+    const known = this.#byCaller.get(caller);
+    if (known?.holding === holding) return known.applied;
+    const applied = this.#findApplied(caller);
+    this.#byCaller.set(caller, { holding, applied });
+    return applied;
+  }
+
+  #findApplied(caller: Caller): Applied {
+    const policies = this.parts.policies.of(caller);
+    return Object.fromEntries(
+      OPERATIONS.map((operation) => {
+        const named = ['user', 'key', operation].flatMap((name) => {
+          const policy = policies.get(name);
+          return policy === undefined ? [] : [{ name, policy }];
+        });
+        const limits = named.flatMap(({ name, policy }) => {
+          const subject = subjectOf(caller, policy);
+          return subject === undefined ? [] : [this.#limit(caller.tenant, name, policy, ...subject)];
+        });
+        const byAddress = named.filter(({ policy }) => policy.per === 'ip');
+        return [operation, limits.length + byAddress.length === 0 ? undefined : { limits, byAddress }];
+      }),
+    ) as Applied;
+  }
+
+  #limit(tenant: string, name: string, policy: Policy, ...subject: readonly string[]): Limit {
+    const { leases, metrics } = this.parts;
+    const counts = metrics.of(name);
+    return { name, policy, counts, lease: leases.of(tenant, bucketOf(name, ...subject), policy, counts.local) };
+  }
+
+  #spend(limits: readonly Limit[], cost: number, reply: FastifyReply): void | Promise<void> {
+    const { leases, config } = this.parts;
+    const now = performance.now();
+    for (let i = 0; i < limits.length; i++) {
+      const first = leases.spend((limits[i] as Limit).lease, cost, now);
+      if (first === true) continue;
+      // Not the usual case: one is refused, or must be asked for.
+      const rest = limits.slice(i + 1).map(({ lease }) => leases.spend(lease, cost, now));
+      return this.#settle(limits, [...limits.slice(0, i).map(() => true), first, ...rest], cost, reply);
+    }
+    for (const { counts } of limits) counts.taken.count++;
+    setLimitHeaders(reply, limits, config.headers);
+  }
+
+  #settle(
+    limits: readonly Limit[],
+    spent: readonly (boolean | Promise<boolean>)[],
+    cost: number,
+    reply: FastifyReply,
+  ): void | Promise<void> {
+    if (!spent.some((one) => one instanceof Promise)) {
+      const known = limits.map(({ lease }, i) => ({ isGranted: spent[i] === true, until: lease.until }));
+      return this.#decide(limits, known, cost, reply);
+    }
+    return Promise.all(
+      limits.map(async ({ lease }, i) => ({ isGranted: (await spent[i]) === true, until: lease.until })),
+    ).then((known) => this.#decide(limits, known, cost, reply));
+  }
+
+  /** @throws RateLimitedError */
+  #decide(limits: readonly Limit[], spent: readonly Spent[], cost: number, reply: FastifyReply): void {
+    const { leases, config } = this.parts;
+    const violated = limits.filter(({ policy }, i) => policy.mode === 'enforce' && spent[i]?.isGranted === false);
+    limits.forEach(({ lease, counts, policy }, i) => {
+      const { isGranted, until } = spent[i] as Spent;
+      if (!isGranted) (policy.mode === 'shadow' ? counts.shadow : counts.refused).count++;
+      else if (violated.length > 0) leases.refund(lease, cost, until);
+      else counts.taken.count++;
+    });
+    if (violated.length === 0) return setLimitHeaders(reply, limits, config.headers);
+    const retryAfterMs = Math.max(...violated.map(({ lease }) => leases.retryAfterMs(lease, cost)));
+    setLimitHeaders(reply, limits, config.headers, retryAfterMs);
+    throw new RateLimitedError(
+      violated.map(({ name }) => name),
+      retryAfterMs,
+    );
+  }
+}
+
+interface Spent {
+  readonly isGranted: boolean;
+  /** End of the lease that it was spent from. */
+  readonly until: number;
+}
+
+/** Undefined where the policy does not apply to the caller; the address is known by the request alone. */
+function subjectOf({ user, keyId }: Caller, { per }: Policy): readonly string[] | undefined {
+  if (per === 'tenant') return [];
+  const subject = per === 'user' ? user : per === 'key' ? keyId : undefined;
+  return subject === undefined ? undefined : [subject];
+}
