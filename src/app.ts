@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Admission } from './access/admission.js';
+import { withAccess } from './access/document-access.js';
 import { ServerTls } from './access/web/server-tls.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -67,6 +68,7 @@ export async function createApp(
     done();
   });
   const document = createDocument(app);
+  withAccess(document, config.access.isOpen);
   withIndexedFields(document, app.get(WorkflowIndex).fields);
   serveDocument(app, document, docs);
   return app;

@@ -159,9 +159,12 @@ export class CallerCache {
       oldest?.stop();
       this.#entries.delete(oldest?.credential ?? '');
     }
+    const now = this.#clock();
     const { cacheTtlMs } = entry.source.times ?? this.parts.times;
-    entry.refreshAtMs = held.freshUntilMs - cacheTtlMs * (1 - REFRESH_AFTER);
-    this.#attend(entry, this.#clock());
+    const refreshAtMs = (held.checkedAtMs as number) + cacheTtlMs * REFRESH_AFTER;
+    // While the store is away the time is over, and the next request in need of it asks again.
+    entry.refreshAtMs = refreshAtMs > now ? refreshAtMs : Infinity;
+    this.#attend(entry, now);
   }
 
   /** Background work of an entry in use. */

@@ -17,7 +17,8 @@ export class Held<T> {
   freshUntilMs = 0;
   /** Set after the first read. */
   value: T | undefined;
-  #checkedAtMs: number | undefined;
+  /** When the value was read last. */
+  checkedAtMs: number | undefined;
   #reading: Promise<this> | undefined;
   #wasHinted = false;
 
@@ -49,7 +50,7 @@ export class Held<T> {
     try {
       const value = await read();
       this.value = value;
-      this.#checkedAtMs = before;
+      this.checkedAtMs = before;
       this.freshUntilMs = this.#wasHinted ? 0 : Math.min(before + cacheTtlMs, endOf(value));
     } catch (error) {
       const known = asAccessError(error);
@@ -65,7 +66,7 @@ export class Held<T> {
   }
 
   #endOfHeld(offlineTtlMs: number, endOf: (value: T) => number): number {
-    if (this.#checkedAtMs === undefined) return 0;
-    return Math.min(this.#checkedAtMs + offlineTtlMs, endOf(this.value as T));
+    if (this.checkedAtMs === undefined) return 0;
+    return Math.min(this.checkedAtMs + offlineTtlMs, endOf(this.value as T));
   }
 }

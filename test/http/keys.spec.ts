@@ -313,5 +313,5 @@ describeService(
       expect((await service.post('/v1/routing', { text: 'hello', enqueue: true }, { token: router })).status).toBe(403);
     });
   },
-  { ADMIN_TOKEN: OPERATOR },
+  { ADMIN_TOKEN: OPERATOR, RATE_LIMIT_ENABLED: 'false' },
 );

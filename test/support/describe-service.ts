@@ -96,6 +96,7 @@ export function describeService(
   name: string,
   cases: (service: Service) => void,
   env: Record<string, string> = {},
+  docs = false,
 ): void {
   describe.each(storages())(`${name}, on %s`, (storage) => {
     const service = new Service(storage === 'memory' ? 'memory' : 'redis');
@@ -107,7 +108,7 @@ export function describeService(
       if (storage !== 'memory') redis = await REDIS_KINDS[storage]();
       service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...UNLIMITED, ...env }), {
         logger: pino({ level: 'silent' }),
-        docs: false,
+        docs,
       });
       await service.app.listen(0, '127.0.0.1');
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
