@@ -2,6 +2,7 @@ import { Global, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { isLoopback } from '../config/is-loopback.js';
 import { Engine } from '../engine/engine.js';
+import { Readmission } from '../waiting/live-callers.js';
 import { Admission } from './admission.js';
 import { CallerCache } from './caller-cache.js';
 import { accessTenantOf, ACCESS_TENANT } from '../engine/profile.js';
@@ -80,8 +81,9 @@ import { WhoAmIController } from './whoami.controller.js';
         return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants, limiter });
       },
     },
+    { provide: Readmission, useExisting: Admission },
   ],
-  exports: [Admission, TenantRecords, WebModule],
+  exports: [Admission, Readmission, TenantRecords, WebModule],
 })
 export class AccessModule implements OnModuleDestroy {
   constructor(

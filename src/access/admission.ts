@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { setCaller, type Caller } from '../http/caller.js';
 import { InvalidHeaderError } from '../http/http-errors.js';
@@ -89,11 +89,11 @@ export class Admission {
   admit(request: FastifyRequest, reply: FastifyReply): boolean | Promise<boolean> {
     for (const rule of this.parts.rules) if (!rule.check(request, reply)) return false;
     if (holdsCredential(request.raw.url ?? '')) throw new CredentialInUrlError();
-    const access = (request.routeOptions.config as WithAccess | undefined)?.[ACCESS] ?? NO_ROUTE;
+    const access = accessOf(request);
     if (access.isPublic) return true;
     let caller: Caller | Promise<Caller>;
     try {
-      caller = this.authenticate(request.raw);
+      caller = this.#authenticate(request.raw);
     } catch (error) {
       return this.#refuse(error, request, reply);
     }
@@ -104,10 +104,28 @@ export class Admission {
     );
   }
 
-  /** @throws ServiceError with 401, 403 or 503 */
-  authenticate(request: IncomingMessage): Caller | Promise<Caller> {
+  /**
+   * Checks again whether an admitted request may go on. Without a promise when everything is known here.
+   * @throws ServiceError with 401, 403 or 503
+   */
+  checkAgain(request: FastifyRequest): unknown {
+    return this.find(request.raw, accessOf(request).scopes);
+  }
+
+  /**
+   * The caller of a request outside of the framework, with these scopes. `credential`: `Bearer <token>`; that of the headers by
+   * default.
+   * @throws ServiceError with 401, 403 or 503
+   */
+  find(request: IncomingMessage, scopes: number, credential?: string): Caller | Promise<Caller> {
+    const caller = this.#authenticate(request, credential);
+    return caller instanceof Promise
+      ? caller.then((known) => this.#inside(request.headers, scopes, known))
+      : this.#inside(request.headers, scopes, caller);
+  }
+
+  #authenticate(request: IncomingMessage, credential = credentialOf(request.headers)): Caller | Promise<Caller> {
     const { isOpen, openRule, verifier } = this.parts;
-    const credential = credentialOf(request.headers);
     if (credential !== undefined) return verifier.find(credential, request);
     if (!isOpen) throw new UnauthenticatedError();
     const checked = openRule?.check(request);
@@ -120,14 +138,7 @@ export class Admission {
     request: FastifyRequest,
     reply: FastifyReply,
   ): boolean | Promise<boolean> {
-    const missing = scopes & ~caller.scopes;
-    if (missing !== 0) {
-      if (caller.kind === 'open') throw new UnauthenticatedError(OPEN_REFUSAL);
-      throw new InsufficientScopeError(missing);
-    }
-    const tenant = request.headers['waymark-tenant'];
-    if (tenant === undefined) return this.#pass(caller, operation, request, reply);
-    const inside = this.#inside(String(tenant), caller);
+    const inside = this.#inside(request.headers, scopes, caller);
     if (!(inside instanceof Promise)) return this.#pass(inside, operation, request, reply);
     return inside.then((acting) => this.#pass(acting, operation, request, reply));
   }
@@ -143,8 +154,20 @@ export class Admission {
     return taken instanceof Promise ? taken.then(() => true) : true;
   }
 
-  /** An operator inside a tenant, a suspended one too. @throws TenantNotFoundError @throws InsufficientScopeError */
-  #inside(name: string, caller: Caller): Caller | Promise<Caller> {
+  /**
+   * The caller, if it has these scopes; an operator in the tenant that it names, a suspended one too.
+   * @throws UnauthenticatedError @throws InsufficientScopeError @throws TenantNotFoundError
+   */
+  #inside({ 'waymark-tenant': tenant }: IncomingHttpHeaders, scopes: number, caller: Caller): Caller | Promise<Caller> {
+    const missing = scopes & ~caller.scopes;
+    if (missing !== 0) {
+      if (caller.kind === 'open') throw new UnauthenticatedError(OPEN_REFUSAL);
+      throw new InsufficientScopeError(missing);
+    }
+    return tenant === undefined ? caller : this.#actingIn(String(tenant), caller);
+  }
+
+  #actingIn(name: string, caller: Caller): Caller | Promise<Caller> {
     if ((caller.scopes & OPERATOR) === 0)
       throw new InsufficientScopeError(OPERATOR, 'Waymark-Tenant is for operators; the tenant of a key is in the key');
     if (!TENANT.test(name)) throw new InvalidHeaderError('Waymark-Tenant', TENANT_RULE);
@@ -173,3 +196,7 @@ const OF_401: readonly ErrorCode[] = ['UNAUTHENTICATED', 'INVALID_CREDENTIAL', '
 
 const OPEN_REFUSAL =
   'This route is for operators and for keys: send ADMIN_TOKEN, or the token in the file operator-token of DATA_DIR, as Authorization: Bearer';
+
+function accessOf({ routeOptions }: FastifyRequest): RouteAccess {
+  return (routeOptions.config as WithAccess | undefined)?.[ACCESS] ?? NO_ROUTE;
+}

@@ -23,7 +23,7 @@ describe('callers by JSON Web Tokens', () => {
       user: 'ada',
       role: 'reader',
       scopes: ROLES.reader,
-      expiresAtMs: 4_000_000_030_000,
+      expiresAtMs: 4_000_000_000_000,
     });
   });
 

@@ -19,7 +19,7 @@ export interface JwtClaims {
   /** Words of the claim `scope`; some may be for other services. */
   readonly scopes: readonly string[];
   readonly issuedAtMs: number | undefined;
-  /** The token is refused from this time on: its `exp` plus the tolerance for clocks. */
+  /** The claim `exp`. The token is accepted a little longer, since clocks differ. */
   readonly expiresAtMs: number;
 }
 
@@ -89,7 +89,7 @@ export class JwtVerifier {
       role: textOf(payload, ROLE_CLAIM),
       scopes: typeof scope === 'string' ? scope.split(' ').filter((word) => word !== '') : [],
       issuedAtMs: typeof iat === 'number' ? iat * 1000 : undefined,
-      expiresAtMs: (exp + CLOCK_TOLERANCE_S) * 1000,
+      expiresAtMs: exp * 1000,
     };
   }
 

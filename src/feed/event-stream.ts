@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ServerResponse } from 'node:http';
+import type { ServiceError } from '../service-error.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
@@ -58,6 +59,11 @@ export class EventStream extends Readable implements Outlet {
   /** Ends the stream when the service shuts down; the client reconnects to another replica. */
   goAway(): void {
     this.#end(': going away\n\n');
+  }
+
+  /** Ends the stream of a client that may no longer read it. */
+  refuse({ code, message }: ServiceError): void {
+    this.#end(`event: refused\ndata: ${JSON.stringify({ code, detail: message })}\n\n`);
   }
 
   async untilReady(): Promise<boolean> {

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Config } from '../config/config.js';
 import { Draining } from '../lifecycle/draining.js';
+import { LiveCallers } from '../waiting/live-callers.js';
 import { withResolver } from '../waiting/wait-for-change.js';
 import { EventStream } from './event-stream.js';
 import type { FeedFilter } from './feed-filter.js';
@@ -19,6 +20,7 @@ export class EventStreams implements OnModuleDestroy {
     private readonly feeds: Feeds,
     private readonly config: Config,
     private readonly draining: Draining,
+    private readonly callers: LiveCallers,
   ) {
     draining.signal.addEventListener('abort', () => {
       for (const stream of this.#streams.keys()) stream.goAway();
@@ -38,11 +40,13 @@ export class EventStreams implements OnModuleDestroy {
       this.config.feed.bufferBytes,
       () => metrics.cut('slow'),
       () => {
+        unwatch();
         subscription.stop();
         this.#streams.delete(stream);
         leave();
       },
     );
+    const unwatch = this.callers.watchRequest(reply.request, (error) => stream.refuse(error));
     const started = withResolver();
     const subscription = this.feeds.follow(tenant, {
       filter,

@@ -4,7 +4,7 @@ import { Metrics } from '../metrics/metrics.js';
 import type { FeedObserver } from './tenant-feed.js';
 
 export type ClientKind = 'sse' | 'poll' | 'websocket';
-export type CutReason = 'slow' | 'silent' | 'too-many-messages';
+export type CutReason = 'slow' | 'silent' | 'too-many-messages' | 'refused';
 
 /** Metrics of the feed on this replica. */
 @Injectable()

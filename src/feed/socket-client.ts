@@ -1,11 +1,14 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import { ServiceError } from '../service-error.js';
+import { UnauthenticatedError } from '../access/access-errors.js';
+import { PROBLEMS } from '../http/problems.js';
+import { ServiceError, type ErrorCode } from '../service-error.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { Outlet } from './fan-out.js';
 import type { CutReason } from './feed-metrics.js';
-import type { Feeds, Subscription } from './feeds.js';
+import { TooManyListenersError, type Feeds, type Subscription } from './feeds.js';
+import type { SocketAccess } from './socket-access.js';
 import { readClientMessage, type ClientMessage } from './socket-messages.js';
 
 const MAX_SUBSCRIPTIONS = 100;
@@ -15,13 +18,27 @@ const FLUSH_TIMEOUT_MS = 2000;
 /** A client that reads nothing for this long while catching up is cut off. */
 const STALL_TIMEOUT_MS = 30_000;
 
-/** Close codes of RFC 6455 §7.4.1 and the IANA registry. */
-export const CLOSE = { goingAway: 1001, unsupported: 1003, policy: 1008, tryAgainLater: 1013 } as const;
+/** Time for the message with the credential. */
+const AUTH_TIMEOUT_MS = 5000;
+
+const FIRST_AUTH = 'The first message must be {"type":"auth","token":"…"}, or the upgrade must bring a credential';
+
+/** Close codes of RFC 6455 §7.4.1 and the IANA registry; those of refusals are 4000 and the status of HTTP. */
+export const CLOSE = {
+  goingAway: 1001,
+  unsupported: 1003,
+  policy: 1008,
+  tryAgainLater: 1013,
+  unauthenticated: 4401,
+  forbidden: 4403,
+} as const;
 
 export interface SocketContext {
   readonly feeds: Feeds;
-  readonly tenant: string;
+  readonly access: SocketAccess;
   readonly maxBytes: number;
+  /** Called when the caller is known, once. @throws TooManyListenersError */
+  readonly enter: () => void;
 }
 
 /** One WebSocket with its subscriptions. */
@@ -33,6 +50,11 @@ export class SocketClient implements Outlet {
   #hasEnded = false;
   #second = 0;
   #messages = 0;
+  #hasEntered = false;
+  /** Messages wait here while a credential is verified. */
+  readonly #queue: ClientMessage[] = [];
+  #isVerifying = false;
+  #authTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly webSocket: WebSocket,
@@ -41,6 +63,7 @@ export class SocketClient implements Outlet {
     private readonly context: SocketContext,
     onGone: () => void,
   ) {
+    context.access.begin((error) => this.#refuse(error));
     webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on('pong', () => (this.#isAlive = true));
     // The library closes the connection after an error.
@@ -49,6 +72,11 @@ export class SocketClient implements Outlet {
       this.#stop();
       onGone();
     });
+    if (context.access.caller === undefined) {
+      const late = () =>
+        this.#refuse(new UnauthenticatedError(`No credential came within ${AUTH_TIMEOUT_MS / 1000} s`));
+      this.#authTimer = setTimeout(late, AUTH_TIMEOUT_MS).unref();
+    } else this.#enter();
   }
 
   deliver(batch: Batch): void {
@@ -97,15 +125,72 @@ export class SocketClient implements Outlet {
     if (this.#messages > MAX_MESSAGES_PER_SECOND) return this.#cut('too-many-messages');
     const message = readClientMessage(data.toString());
     if ('code' in message) return this.#send({ type: 'error', ...message });
+    this.#queue.push(message);
+    this.#handleAll();
+  }
+
+  #handleAll(): void {
+    while (!this.#isVerifying && !this.#hasEnded) {
+      const message = this.#queue.shift();
+      if (message === undefined) return;
+      this.#handle(message);
+    }
+  }
+
+  #handle(message: ClientMessage): void {
+    if (message.type === 'auth') return void this.#authenticate(message.token);
+    const { caller } = this.context.access;
+    if (caller === undefined) return this.#refuse(new UnauthenticatedError(FIRST_AUTH));
     if (message.type === 'ping') return this.#send({ type: 'pong' });
-    if (message.type === 'subscribe') return this.#subscribe(message);
+    if (message.type === 'subscribe') return this.#subscribe(message, caller.tenant);
     this.#subscriptions.get(message.channel)?.stop();
     this.#subscriptions.delete(message.channel);
     this.#send({ type: 'unsubscribed', channel: message.channel });
   }
 
-  #subscribe({ channel, filter, since }: Extract<ClientMessage, { type: 'subscribe' }>): void {
-    const { feeds, tenant } = this.context;
+  /** Also renews the credential, since tokens can end before the connection does. */
+  async #authenticate(token: string): Promise<void> {
+    this.#isVerifying = true;
+    const before = this.context.access.caller;
+    try {
+      const { tenant, by, expiresAtMs } = await this.context.access.authenticate(token);
+      if (this.#hasEnded) return;
+      if (before !== undefined && before.tenant !== tenant && this.#subscriptions.size > 0)
+        return this.end(CLOSE.policy, 'another tenant');
+      clearTimeout(this.#authTimer);
+      this.#enter();
+      const expiresAt = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
+      this.#send({ type: 'authenticated', tenant, by, expiresAt });
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    this.#isVerifying = false;
+    this.#handleAll();
+  }
+
+  #enter(): void {
+    if (this.#hasEntered) return;
+    this.#hasEntered = true;
+    try {
+      this.context.enter();
+    } catch (error) {
+      if (!(error instanceof TooManyListenersError)) throw error;
+      this.end(CLOSE.tryAgainLater, 'too many listeners');
+    }
+  }
+
+  /** Tells why, and closes. */
+  #refuse(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.context.feeds.metrics.cut('refused');
+    const known = error instanceof ServiceError ? error : undefined;
+    const code = known?.code ?? 'INTERNAL_ERROR';
+    this.#send({ type: 'error', code, message: known?.message ?? 'Internal error' });
+    this.end(closeCodeOf(code), code);
+  }
+
+  #subscribe({ channel, filter, since }: Extract<ClientMessage, { type: 'subscribe' }>, tenant: string): void {
+    const { feeds } = this.context;
     // A repeated subscription restarts from `since`, or changes nothing without it.
     if (this.#subscriptions.has(channel)) {
       if (since === undefined) return this.#send({ type: 'subscribed', channel });
@@ -161,7 +246,15 @@ export class SocketClient implements Outlet {
 
   #stop(): void {
     this.#hasEnded = true;
+    clearTimeout(this.#authTimer);
+    this.context.access.end();
     for (const subscription of this.#subscriptions.values()) subscription.stop();
     this.#subscriptions.clear();
   }
+}
+
+function closeCodeOf(code: ErrorCode): number {
+  const { status } = PROBLEMS[code];
+  if (status === 401) return CLOSE.unauthenticated;
+  return status === 429 || status >= 500 ? CLOSE.tryAgainLater : CLOSE.forbidden;
 }

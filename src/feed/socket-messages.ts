@@ -4,6 +4,7 @@ import type { FeedFilter } from './feed-filter.js';
 export type ClientMessage =
   | { readonly type: 'subscribe'; readonly channel: string; readonly filter: FeedFilter; readonly since?: string }
   | { readonly type: 'unsubscribe'; readonly channel: string }
+  | { readonly type: 'auth'; readonly token: string }
   | { readonly type: 'ping' };
 
 /** Answer to an invalid message. */
@@ -23,10 +24,14 @@ export function readClientMessage(text: string): ClientMessage | InvalidMessage 
     return { code: 'INVALID_MESSAGE', message: 'must be JSON' };
   }
   if (typeof given !== 'object' || given === null) return { code: 'INVALID_MESSAGE', message: 'must be a JSON object' };
-  const { type, channel, since } = given as Readonly<Record<string, unknown>>;
+  const { type, channel, since, token } = given as Readonly<Record<string, unknown>>;
   if (type === 'ping') return { type };
+  if (type === 'auth') {
+    // The message must not repeat a token.
+    return isToken(token) ? { type, token } : { code: 'INVALID_MESSAGE', message: 'token must be a key or a token' };
+  }
   if (type !== 'subscribe' && type !== 'unsubscribe') {
-    return { code: 'INVALID_MESSAGE', message: 'type must be subscribe, unsubscribe or ping' };
+    return { code: 'INVALID_MESSAGE', message: 'type must be subscribe, unsubscribe, ping or auth' };
   }
   const filter = typeof channel === 'string' ? filterOf(channel) : undefined;
   if (typeof channel !== 'string' || filter === undefined) {
@@ -41,6 +46,10 @@ export function readClientMessage(text: string): ClientMessage | InvalidMessage 
     return { code: 'INVALID_MESSAGE', message: 'since must be the id of an event, or 0' };
   }
   return { type, channel, filter, since };
+}
+
+function isToken(token: unknown): token is string {
+  return typeof token === 'string' && /^[\x21-\x7e]{1,16384}$/.test(token);
 }
 
 /**

@@ -5,32 +5,39 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WebSocketServer } from 'ws';
-import { InsufficientScopeError } from '../access/access-errors.js';
 import { Admission } from '../access/admission.js';
-import { maskOf } from '../access/scopes.js';
 import { WebRules } from '../access/web/web-rules.js';
 import { ServerTls } from '../access/web/server-tls.js';
 import { Config } from '../config/config.js';
 import { problemOf } from '../http/problem.js';
 import { Draining } from '../lifecycle/draining.js';
-import { Feeds, TooManyListenersError } from './feeds.js';
+import { LiveCallers } from '../waiting/live-callers.js';
+import { Feeds } from './feeds.js';
 import { ignoreUpgrade } from './ignore-upgrade.js';
 import { ServiceError } from '../service-error.js';
+import { SocketAccess, selectProtocol } from './socket-access.js';
 import { CLOSE, SocketClient } from './socket-client.js';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const CHECK_MS = 30_000;
-const EVENTS = maskOf(['events:read']);
+/** Connections that have not told yet whose they are. */
+const MAX_STRANGERS = 500;
 
 /** WebSockets at /ws, and at the root of WEBSOCKET_PORT when that is set. */
 @Injectable()
 export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger('WebSockets');
   // No compression: frames are shared between clients, and a small message cannot expand to a large one.
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: selectProtocol,
+  });
   readonly #clients = new Set<SocketClient>();
   readonly #timer = setInterval(() => this.#checkAll(), CHECK_MS).unref();
   #own: Server | undefined;
+  #strangers = 0;
 
   constructor(
     private readonly feeds: Feeds,
@@ -38,6 +45,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly draining: Draining,
     private readonly http: HttpAdapterHost,
     private readonly admission: Admission,
+    private readonly callers: LiveCallers,
     private readonly rules: WebRules,
     private readonly tls: ServerTls,
   ) {
@@ -87,33 +95,38 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
       }
       if (!paths.includes(path)) return refuse(socket, '404 Not Found');
       if (this.draining.hasBegun) return refuse(socket, '503 Service Unavailable', { 'retry-after': '1' });
-      const open = (tenant: string) =>
-        this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-          socket.off('error', ignore);
-          let leave: () => void = () => undefined;
-          const context = { feeds: this.feeds, tenant, maxBytes: this.config.feed.bufferBytes };
-          const client = new SocketClient(webSocket, socket, context, () => {
-            this.#clients.delete(client);
-            leave();
-          });
-          this.#clients.add(client);
-          try {
-            leave = this.feeds.enter('websocket');
-          } catch (error) {
-            if (!(error instanceof TooManyListenersError)) throw error;
-            client.end(CLOSE.tryAgainLater, 'too many listeners');
-          }
-        });
-      void this.#tenantOf(request).then(open, (error: unknown) => refuseFor(socket, error));
+      SocketAccess.of(request, this.admission, this.callers).then(
+        (access) => this.#open(request, socket, head, access, () => socket.off('error', ignore)),
+        (error: unknown) => refuseFor(socket, error),
+      );
     });
   }
 
-  /** @throws ServiceError */
-  async #tenantOf(request: IncomingMessage): Promise<string> {
-    const { scopes, tenant } = await this.admission.authenticate(request);
-    const missing = EVENTS & ~scopes;
-    if (missing !== 0) throw new InsufficientScopeError(missing);
-    return tenant;
+  #open(request: IncomingMessage, socket: Duplex, head: Buffer, access: SocketAccess, onOpen: () => void): void {
+    // Strangers must not take the places of callers.
+    if (access.caller === undefined && this.#strangers >= MAX_STRANGERS)
+      return refuse(socket, '503 Service Unavailable', { 'retry-after': '1' });
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      onOpen();
+      let leave: () => void = () => undefined;
+      let isStranger = access.caller === undefined;
+      const know = () => {
+        if (isStranger) this.#strangers--;
+        isStranger = false;
+      };
+      if (isStranger) this.#strangers++;
+      const enter = () => {
+        know();
+        leave = this.feeds.enter('websocket');
+      };
+      const context = { feeds: this.feeds, access, maxBytes: this.config.feed.bufferBytes, enter };
+      const client = new SocketClient(webSocket, socket, context, () => {
+        this.#clients.delete(client);
+        know();
+        leave();
+      });
+      this.#clients.add(client);
+    });
   }
 
   #checkAll(): void {

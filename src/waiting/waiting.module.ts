@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { LiveCallers } from './live-callers.js';
 import { RequestLifetime } from './request-lifetime.js';
 
-@Module({ providers: [RequestLifetime], exports: [RequestLifetime] })
+@Module({ providers: [RequestLifetime, LiveCallers], exports: [RequestLifetime, LiveCallers] })
 export class WaitingModule {}

@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(COMMON.map((file) => [file, []])),
   json: [],
   lifecycle: ['config'],
-  waiting: ['lifecycle'],
+  waiting: ['lifecycle', 'http'],
   config: ['json'],
   engine: ['engine/*', 'config', 'json'],
   'engine/moving': ['engine'],

@@ -25,7 +25,7 @@ export const met = new Set<string>();
 
 /** @throws Error when the AsyncAPI document does not know the message. */
 export function checkMessage(message: Message): void {
-  const control = ['subscribed', 'unsubscribed', 'pong', 'reset', 'resync', 'error'];
+  const control = ['authenticated', 'subscribed', 'unsubscribed', 'pong', 'reset', 'resync', 'error'];
   const isControl = control.includes(message.type) && message.at === undefined;
   const name = isControl ? message.type : message.channel === undefined ? 'event' : 'published';
   const validate = validators.get(name) as ValidateFunction;
@@ -41,9 +41,11 @@ export class TestSocket {
   readonly flaws: unknown[] = [];
   readonly #socket: WebSocket;
   code: number | undefined;
+  /** Status of a refused upgrade, and its body. */
+  refusal: { readonly status: number; readonly body: string } | undefined;
 
-  constructor(url: string, options?: ClientOptions) {
-    this.#socket = new WebSocket(url, options);
+  constructor(url: string, options?: ClientOptions, protocols: string[] = []) {
+    this.#socket = new WebSocket(url, protocols, options);
     this.#socket.on('message', (data) => {
       try {
         const message = JSON.parse(String(data)) as Message;
@@ -55,10 +57,22 @@ export class TestSocket {
     });
     this.#socket.on('close', (code) => (this.code = code));
     this.#socket.on('error', () => undefined);
+    this.#socket.on('unexpected-response', (_request, response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      response.on('end', () => {
+        this.refusal = { status: response.statusCode ?? 0, body };
+        this.#socket.terminate();
+      });
+    });
   }
 
   get isClosed(): boolean {
     return this.#socket.readyState === WebSocket.CLOSED;
+  }
+
+  get protocol(): string {
+    return this.#socket.protocol;
   }
 
   /** Messages that are no answers to requests. */
