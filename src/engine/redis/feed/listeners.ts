@@ -92,10 +92,10 @@ export class RedisListeners {
 
   /** The client does not repeat subscriptions that failed while the connection was lost. */
   #subscribeAgain(limit = Infinity): void {
-    let left = limit;
-    for (const [name, channel] of [...this.#channels]) {
-      if (channel.isSubscribed || channel.isSubscribing) continue;
-      if (left-- === 0) return;
+    const missing = [...this.#channels].filter(
+      ([, { isSubscribed, isSubscribing }]) => !isSubscribed && !isSubscribing,
+    );
+    for (const [name, channel] of missing.slice(0, limit)) {
       // The others come first the next time.
       this.#channels.delete(name);
       this.#channels.set(name, channel);
