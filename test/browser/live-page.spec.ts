@@ -1,5 +1,3 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
@@ -7,24 +5,8 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config/read-config.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
+import { findChromium } from '../support/find-program.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-/** An installed browser; nothing is downloaded. */
-function findChromium(): string | undefined {
-  const places = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  return places.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 const executablePath = findChromium();
 if (executablePath === undefined) {
