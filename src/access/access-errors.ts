@@ -1,3 +1,5 @@
+import { shownMeta } from '../engine/errors.js';
+import type { WorkflowMeta } from '../engine/records/workflow-meta.js';
 import { ServiceError } from '../service-error.js';
 import { scopesOf } from './scopes.js';
 
@@ -74,6 +76,27 @@ export class AddressNotAllowedError extends ServiceError {
   }
 }
 
+/** The condition of a request on a key, a tenant or its settings does not hold. */
+export class RecordChangedError extends ServiceError {
+  readonly code = 'VERSION_CONFLICT';
+
+  constructor(current: WorkflowMeta | undefined) {
+    const [message, shown] =
+      current === undefined
+        ? ['Nothing is there, but a version of it was expected', null]
+        : [`The current version is ${current.version}, which is not the expected one`, shownMeta(current)];
+    super(message, { extensions: { current: shown } });
+  }
+}
+
+export class TenantExistsError extends ServiceError {
+  readonly code = 'ALREADY_EXISTS';
+
+  constructor(tenant: string) {
+    super(`Tenant ${tenant} exists already`);
+  }
+}
+
 export class KeyExistsError extends ServiceError {
   readonly code = 'ALREADY_EXISTS';
 
@@ -87,6 +110,14 @@ export class KeyNotFoundError extends ServiceError {
 
   constructor(id: string, why = 'does not exist: never made, deleted, or long revoked') {
     super(`Key ${id} ${why}`);
+  }
+}
+
+export class TenantErasingError extends ServiceError {
+  readonly code = 'ALREADY_EXISTS';
+
+  constructor(tenant: string) {
+    super(`Tenant ${tenant} is being erased; create it again when it is gone`);
   }
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { RETRY_WINDOW_MS, type Commit, type Expect, type IndexValues, type Ttl } from '../engine/commit.js';
+import { RETRY_WINDOW_MS, type Commit, type Expect, type IndexValues, type Put, type Ttl } from '../engine/commit.js';
 import type { Engine, ListPosition } from '../engine/engine.js';
 import { VersionConflictError } from '../engine/errors.js';
 import { newIncarnation } from '../engine/new-incarnation.js';
 import { etagOf, type Cause, type WorkflowMeta, type WorkflowRecord } from '../engine/records/workflow-meta.js';
+import { RecordChangedError } from './access-errors.js';
 
 /** A record of the service, with the tag that conditions of requests name. */
 export interface Stored<T> {
@@ -15,6 +16,8 @@ export interface NewValue<T> {
   readonly value: T;
   /** When the record goes, from now on; null is never. */
   readonly ttlMs: number | null;
+  /** Written in the same step. */
+  readonly beside?: readonly Put[];
 }
 
 /** What of a request a change needs. */
@@ -63,7 +66,7 @@ export class AccessRecords<T extends object> {
   /**
    * Changes what is current. `change` may run more than once, and throws to refuse; undefined changes nothing. `whenAbsent`
    * makes the error for a record that does not exist.
-   * @throws VersionConflictError when the condition of the request does not hold
+   * @throws RecordChangedError when the condition of the request does not hold
    */
   async change(
     home: string,
@@ -80,15 +83,15 @@ export class AccessRecords<T extends object> {
       if (next === undefined) return stored;
       const etags = [etagOf(stored.meta)];
       try {
-        const { value, ttlMs: ttl } = next;
-        return await this.#put(home, name, { by, cause: 'patch', expect: { etags }, value, ttl });
+        const { value, ttlMs: ttl, beside } = next;
+        return await this.#put(home, name, { by, cause: 'patch', expect: { etags }, value, ttl, beside });
       } catch (error) {
         if (!(error instanceof VersionConflictError) || attempt === MAX_ATTEMPTS) throw error;
       }
     }
   }
 
-  /** Content when nothing was there, unless the request expects something. @throws VersionConflictError */
+  /** Content when nothing was there. @throws RecordChangedError */
   async delete(home: string, name: string, expect: Expect | undefined): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       const stored = await this.find(home, name);
@@ -107,9 +110,9 @@ export class AccessRecords<T extends object> {
   async #put(
     home: string,
     name: string,
-    given: { by: string; cause: Cause; expect: Expect; value: T; ttl: Ttl },
+    given: { by: string; cause: Cause; expect: Expect; value: T; ttl: Ttl; beside?: readonly Put[] | undefined },
   ): Promise<Stored<T>> {
-    const { by, cause, expect, value, ttl } = given;
+    const { by, cause, expect, value, ttl, beside = [] } = given;
     const { workflows } = await this.engine.commit(home, {
       once: newOnce(),
       puts: [
@@ -122,6 +125,7 @@ export class AccessRecords<T extends object> {
           ttl,
           about: { by, cause, changed: null },
         },
+        ...beside,
       ],
     });
     return { meta: workflows[0] as WorkflowMeta, value };
@@ -136,8 +140,8 @@ function storedOf<T>(found: WorkflowRecord): Stored<T> {
   return { meta: found, value: JSON.parse(found.state) as T };
 }
 
-/** @throws VersionConflictError */
+/** @throws RecordChangedError */
 function checkExpected(meta: WorkflowMeta, expect: Expect | undefined): void {
   if (expect === undefined || !('etags' in expect) || expect.etags.includes(etagOf(meta))) return;
-  throw new VersionConflictError(undefined, meta.id, meta);
+  throw new RecordChangedError(meta);
 }

@@ -16,6 +16,10 @@ import { RateLimiter } from './limits/limiter.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { writeOperatorFile } from './operator-file.js';
 import { OperatorToken } from './operator-token.js';
+import { OwnTenantController } from './tenants/own-tenant.controller.js';
+import { TenantSettings } from './tenants/tenant-settings.js';
+import { Tenants } from './tenants/tenants.js';
+import { TenantsController } from './tenants/tenants.controller.js';
 import { TenantRecords } from './tenants/tenant-records.js';
 import { sourcesOf } from './token-sources.js';
 import { UserTokens } from './user-tokens.js';
@@ -28,7 +32,7 @@ import { WhoAmIController } from './whoami.controller.js';
 @Global()
 @Module({
   imports: [WebModule, LimitsModule],
-  controllers: [KeysController, WhoAmIController],
+  controllers: [KeysController, TenantsController, OwnTenantController, WhoAmIController],
   providers: [
     { provide: LastUsed, inject: [Engine], useFactory: (engine: Engine) => new LastUsed(engine) },
     {
@@ -36,6 +40,8 @@ import { WhoAmIController } from './whoami.controller.js';
       inject: [Engine, Config],
       useFactory: (engine: Engine, { access }: Config) => new TenantRecords(engine, access),
     },
+    { provide: Tenants, inject: [Engine], useFactory: (engine: Engine) => new Tenants(engine) },
+    { provide: TenantSettings, inject: [Engine], useFactory: (engine: Engine) => new TenantSettings(engine) },
     {
       provide: Keys,
       inject: [Engine, LastUsed],

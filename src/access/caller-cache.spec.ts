@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList } from 'node:net';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Caller } from '../http/caller.js';
+import type { Hint, Listener } from '../engine/engine.js';
 import { StoreAwayError } from '../engine/errors.js';
 import {
   AccessUnknownError,
@@ -24,7 +25,7 @@ describe('callers by credential', () => {
   let now: number;
   let calls: number;
   let uses: Caller[];
-  let listeners: Set<() => void>;
+  let listeners: Set<Listener>;
   let verify: (token: string) => Promise<Verified>;
   let callers: CallerCache;
   beforeEach(() => {
@@ -38,7 +39,7 @@ describe('callers by credential', () => {
         calls++;
         return verify(token);
       },
-      watch: (_token: string, listener: () => void) => {
+      watch: (_token: string, listener: Listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
@@ -51,7 +52,7 @@ describe('callers by credential', () => {
       clock: () => now,
     });
   });
-  const hint = () => [...listeners].forEach((listener) => listener());
+  const hint = (kind: Hint = 'changed') => [...listeners].forEach((listener) => listener(kind));
   const find = async (token = 't') => callers.find(`Bearer ${token}`, REQUEST);
   /** A failure may come at once or later. */
   const refusal = async (token = 't') => find(token).catch((error: unknown) => error);
@@ -85,6 +86,14 @@ describe('callers by credential', () => {
     verify = () => Promise.reject(new InvalidCredentialError());
     expect(await refusal()).toBeInstanceOf(InvalidCredentialError);
     expect(calls).toBe(2);
+  });
+
+  it('are verified again when changes may have been missed, and not at each poll', async () => {
+    await find();
+    hint('poll');
+    expect(callers.find('Bearer t', REQUEST)).toBe(CALLER);
+    hint('missed');
+    expect(callers.find('Bearer t', REQUEST)).toBeInstanceOf(Promise);
   });
 
   it('are verified again before they are used, when nothing was heard for a while', async () => {

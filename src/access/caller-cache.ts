@@ -106,9 +106,9 @@ export class CallerCache {
   #newEntry(credential: string, token: string, source: TokenSource): Entry {
     const held = new Held<Verified>(source.times ?? this.parts.times, this.#clock);
     // Listens before the first read, so that no change is missed.
-    const stopWatching = source.watch(token, () => {
-      held.hint();
-      this.#forget(credential);
+    const stopWatching = source.watch(token, (hint) => {
+      held.hint(hint);
+      if (hint !== 'poll') this.#forget(credential);
     });
     const entry: Entry = {
       credential,

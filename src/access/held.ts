@@ -1,4 +1,5 @@
 import type { Clock } from '../engine/clock.js';
+import type { Hint } from '../engine/engine.js';
 import { AccessUnknownError, asAccessError } from './access-errors.js';
 
 export interface HoldingTimes {
@@ -28,7 +29,9 @@ export class Held<T> {
   ) {}
 
   /** What is held may have changed. */
-  readonly hint = (): void => {
+  readonly hint = (hint?: Hint): void => {
+    // It ages anyway, and with every poll thousands of records would be read again.
+    if (hint === 'poll') return;
     this.freshUntilMs = 0;
     this.#wasHinted = true;
   };

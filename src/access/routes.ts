@@ -103,6 +103,13 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'POST /v1/limits/:name/give': ['limits:take', 'write'],
   'DELETE /v1/limits/:name': ['tenant:manage', 'write'],
 
+  'GET /v1/tenant': ['any', 'read'],
+  'PATCH /v1/tenant/settings': ['tenant:manage', 'write'],
+  'GET /v1/tenants': ['operator', 'read'],
+  'GET /v1/tenants/:tenant': ['operator', 'read'],
+  'PUT /v1/tenants/:tenant': ['operator', 'write'],
+  'PATCH /v1/tenants/:tenant': ['operator', 'write'],
+
   'GET /v1/export': ['operator', 'read'],
   'POST /v1/export': ['operator', 'read'],
   'POST /v1/import': ['operator', 'write'],

@@ -1,4 +1,5 @@
 import type { BlockList } from 'node:net';
+import type { Listener } from '../engine/engine.js';
 import type { Caller } from '../http/caller.js';
 import type { HoldingTimes } from './held.js';
 import type { KnownTenant } from './tenants/tenant-records.js';
@@ -19,7 +20,7 @@ export interface TokenSource {
   /** @throws ServiceError with 401, 403 or 503 */
   verify(token: string): Promise<Verified>;
   /** Calls `listener` when the token may have changed; returns the function that stops. */
-  watch(token: string, listener: () => void): () => void;
+  watch(token: string, listener: Listener): () => void;
   /** Other than those of keys. */
   readonly times?: HoldingTimes;
 }

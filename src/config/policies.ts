@@ -97,10 +97,15 @@ function readPolicy(given: unknown, refuse: (fault: PolicyFault) => void, name: 
   const limit = integer('limit', 1, MAX_LIMIT);
   if (limit > windowMs * MAX_PER_MS)
     refuse({ pointer: '/limit', message: `must be at most ${MAX_PER_MS} for each millisecond of the window` });
-  const burst = isGiven('burst') ? integer('burst', 1, MAX_LIMIT) : Math.ceil(limit * BURST_SHARE);
+  const burst = isGiven('burst') ? integer('burst', 1, MAX_LIMIT) : defaultBurst(limit);
   const own = name.startsWith('queue:') ? 'tenant' : OWN_SUBJECTS[name];
   const per = oneOf('per', own === undefined ? SUBJECTS : [own], own ?? 'tenant');
   return { limit, windowMs, burst, per, mode: oneOf('mode', MODES, 'enforce') };
+}
+
+/** Burst of a policy that names none. */
+export function defaultBurst(limit: number): number {
+  return Math.ceil(limit * BURST_SHARE);
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> | undefined {

@@ -36,7 +36,8 @@ export class VersionConflictError extends ServiceError {
   }
 }
 
-function shownMeta(meta: WorkflowMeta): object {
+/** What a client sees of the current version. */
+export function shownMeta(meta: WorkflowMeta): object {
   return { version: meta.version, etag: etagOf(meta), updatedAt: new Date(meta.updatedAtMs).toISOString() };
 }
 

@@ -206,7 +206,7 @@ describeService(
       expect(changed.json).toMatchObject({
         role: 'writer',
         user: 'ann',
-        limit: { limit: 5, windowMs: 60_000, burst: 5 },
+        limit: { limit: 5, windowMs: 60_000, burst: 1 },
         ips: ['127.0.0.1'],
       });
       expect(codeOf(await change({ role: 'admin' }))).toEqual([412, 'VERSION_CONFLICT']);

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { BlockList } from 'node:net';
 import { addRange } from '../../config/address-range.js';
 import { systemClock, type Clock } from '../../engine/clock.js';
-import type { Engine } from '../../engine/engine.js';
+import type { Engine, Listener } from '../../engine/engine.js';
 import type { Caller } from '../../http/caller.js';
 import { CredentialExpiredError, InvalidCredentialError } from '../access-errors.js';
 import { accessTenantOf, ACCESS_TENANT } from '../../engine/profile.js';
@@ -37,7 +37,7 @@ export class KeyTokens implements TokenSource {
     private readonly clock: Clock = systemClock,
   ) {}
 
-  watch(token: string, listener: () => void): () => void {
+  watch(token: string, listener: Listener): () => void {
     const name = nameIn(token);
     return this.engine.onChange(homeOfToken(name), `workflow ${KEY_PREFIX}${name.id}`, listener);
   }

@@ -54,7 +54,7 @@ const holdsMetadata = ({ metadata }: { metadata?: string }) =>
 export class KeyLimit {
   @Integer({ min: 1, max: 1_000_000, about: 'Requests in each window' }) limit!: number;
   @Integer({ min: 1000, max: DAY_SECONDS * 1000, default: 60_000 }) windowMs!: number;
-  @Integer({ min: 1, max: 1_000_000, optional: true, about: 'Requests at once; as many as `limit` by default' })
+  @Integer({ min: 1, max: 1_000_000, optional: true, about: 'Requests at once; a sixth of `limit` by default' })
   burst?: number;
 }
 

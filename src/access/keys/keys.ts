@@ -1,3 +1,4 @@
+import { defaultBurst } from '../../config/policies.js';
 import type { Expect } from '../../engine/commit.js';
 import { systemClock, type Clock } from '../../engine/clock.js';
 import type { Rate } from '../../engine/bucket.js';
@@ -242,7 +243,7 @@ function ttlOf({ expiresAtMs, revokedAtMs }: KeyRecord, now: number): number | n
   return end === Infinity ? null : Math.max(1, end - now) + LISTED_MS;
 }
 
-function rateOf({ limit, windowMs, burst = limit }: KeyLimit): Rate {
+function rateOf({ limit, windowMs, burst = defaultBurst(limit) }: KeyLimit): Rate {
   return { limit, windowMs, burst };
 }
 

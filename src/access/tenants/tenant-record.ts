@@ -9,6 +9,8 @@ export interface TenantRecord {
 }
 
 export const TENANT_PREFIX = 'tenant:';
+/** Before the name of a tenant whose data is being removed. */
+export const ERASING_PREFIX = 'erasing:';
 
 /** The tenant of callers without a credential. It exists always, and is always active. */
 export const DEFAULT_TENANT = 'default';

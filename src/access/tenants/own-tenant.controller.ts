@@ -1,0 +1,54 @@
+import { Controller, Get, Patch, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { etagOf } from '../../engine/records/workflow-meta.js';
+import { objectTextOf } from '../../http/body.js';
+import type { Caller } from '../../http/caller.js';
+import { expectationOf } from '../../http/preconditions.js';
+import { answer, FromCaller, Route } from '../../http/route.js';
+import { TenantSettings, type FoundSettings } from './tenant-settings.js';
+import { OwnTenant } from './tenant.dto.js';
+import { Tenants } from './tenants.js';
+
+const SETTINGS = { type: 'object', description: 'RFC 7396: members replace those that are there, null removes them' };
+const TYPES = ['application/merge-patch+json', 'application/json'] as const;
+
+/** What a tenant sees of itself. */
+@ApiTags('access')
+@Controller('v1/tenant')
+export class OwnTenantController {
+  constructor(
+    private readonly tenants: Tenants,
+    private readonly settings: TenantSettings,
+  ) {}
+
+  @Get()
+  @Route({
+    id: 'getOwnTenant',
+    summary: 'The tenant of the caller: its limits and its settings',
+    answers: { 200: { says: 'The tenant; the tag is that of its settings', body: OwnTenant, headers: ['ETag'] } },
+  })
+  async get(@FromCaller() { tenant: name }: Caller) {
+    const [{ record }, settings] = await Promise.all([this.tenants.get(name), this.settings.find(name)]);
+    const { status, limits = {} } = record;
+    return answer(200, { name, status, limits: JSON.stringify(limits), settings: settings.text }, tagged(settings));
+  }
+
+  @Patch('settings')
+  @Route({
+    id: 'changeSettings',
+    summary: 'Change the settings of the tenant: a JSON object for its programs, without meaning to the service',
+    notOnce: 'A repeat of this request has the same effect, so it needs no key',
+    headers: ['If-Match'],
+    body: { types: Object.fromEntries(TYPES.map((type) => [type, { schema: SETTINGS, example: { region: 'eu' } }])) },
+    answers: { 200: { says: 'All settings as they are now', raw: { type: 'object' }, headers: ['ETag'] } },
+  })
+  async change(@FromCaller() { tenant, by }: Caller, @Req() request: FastifyRequest) {
+    const settings = await this.settings.change(tenant, by, objectTextOf(request, TYPES), expectationOf(request));
+    return answer(200, settings.text, tagged(settings));
+  }
+}
+
+function tagged({ meta }: FoundSettings) {
+  return { headers: { etag: meta && etagOf(meta) } };
+}
