@@ -76,7 +76,11 @@ async function underLoad(replicas: readonly ServiceProcess[], { strike, mayLose 
   const recovered = () => counters.every(({ acknowledged }, i) => acknowledged.length > (before[i] ?? 0) + 20);
   const end = performance.now() + RECOVERED_WITHIN_MS;
   while (!recovered()) {
-    if (performance.now() > end) throw new Error(`not everybody writes again within ${RECOVERED_WITHIN_MS} ms`);
+    if (performance.now() > end) {
+      const logs = replicas.map((replica) => linesOf(replica).slice(-20).join('\n')).join('\n\n');
+      const written = counters.map(({ acknowledged }, i) => acknowledged.length - (before[i] ?? 0));
+      throw new Error(`not everybody writes again within ${RECOVERED_WITHIN_MS} ms: ${written.join(' ')}\n${logs}`);
+    }
     await Promise.race([sleep(20), failed]);
   }
   state.isOver = true;
@@ -106,6 +110,14 @@ async function underLoad(replicas: readonly ServiceProcess[], { strike, mayLose 
   }
   if (!mayLose) expect(lost).toBe(0);
   return { acknowledged, lost, longestGapMs: Math.round(longestGapMs) };
+}
+
+/** The log without requests. */
+function linesOf(replica: ServiceProcess): string[] {
+  return replica
+    .log()
+    .split('\n')
+    .filter((line) => !line.includes('"msg":"request"'));
 }
 
 /** Asks one replica after the other under one key until the answer is final. */

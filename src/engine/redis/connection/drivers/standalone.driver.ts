@@ -1,7 +1,7 @@
 import { Redis, type Cluster, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
 import { StoreAwayError } from '../../../errors.js';
-import { connectionOptions } from './ioredis-options.js';
+import { connectionOptions, pauseBefore } from './ioredis-options.js';
 import type {
   BlockingConnection,
   DriverEvents,
@@ -20,6 +20,7 @@ export class StandaloneDriver implements RedisDriver {
   #subscriber: Redis | undefined;
   #blocking: { readonly client: Redis; readonly connection: BlockingConnection } | undefined;
   #turn = 0;
+  #isClosed = false;
 
   constructor(
     config: RedisConfig,
@@ -45,6 +46,7 @@ export class StandaloneDriver implements RedisDriver {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#blocking?.client.disconnect();
     for (const client of [...this.#commands, this.#subscriber]) {
       if (client === undefined) continue;
@@ -75,7 +77,7 @@ export class StandaloneDriver implements RedisDriver {
     if (this.#subscriber === undefined) {
       // A subscription may be silent, so its socket has no timeout. After a loss the client subscribes again.
       const { socketTimeout: _none, ...options } = this.options;
-      this.#subscriber = new Redis({
+      this.#subscriber = this.#client({
         ...options,
         enableOfflineQueue: true,
         maxRetriesPerRequest: null,
@@ -90,7 +92,7 @@ export class StandaloneDriver implements RedisDriver {
   async blocking(): Promise<BlockingConnection> {
     if (this.#blocking === undefined) {
       const socketTimeout = this.options.socketTimeout + this.longestBlockMs;
-      const client = new Redis({ ...this.options, enableOfflineQueue: true, socketTimeout });
+      const client = this.#client({ ...this.options, enableOfflineQueue: true, socketTimeout });
       client.on('error', () => undefined);
       client.connect().catch(() => undefined);
       this.#blocking = { client, connection: blockingOf(client) };
@@ -117,8 +119,20 @@ export class StandaloneDriver implements RedisDriver {
     setImmediate(() => stream.uncork());
   }
 
+  /** Connects again also when the client gives up: ioredis does when sentinels report a new master while it asks for the master. */
+  #client(options: Omit<RedisOptions, 'replyMapping'>): Redis {
+    const client = new Redis(options);
+    client.on('end', () => {
+      if (this.#isClosed) return;
+      setTimeout(() => {
+        if (!this.#isClosed) client.connect().catch(() => undefined);
+      }, pauseBefore(1)).unref();
+    });
+    return client;
+  }
+
   #connection(): Redis {
-    const client = new Redis(this.options);
+    const client = this.#client(this.options);
     client.on('error', (error: Error) => this.events.failed(error));
     client.on('ready', () => this.events.changed());
     client.on('close', () => {
