@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Random } from '../contract/fuzz/random.js';
@@ -133,8 +134,7 @@ async function prepare(deployment: Deployment): Promise<void> {
     ...CHAINS.map((id) => ({ id, state: { steps: [] }, ttlSeconds: null })),
   ];
   for (let at = 0; at < puts.length; at += 50) {
-    const answer = await deployment.call(0, 'POST', '/v1/commits', { puts: puts.slice(at, at + 50) });
-    expect(answer?.status).toBe(200);
+    await commit(deployment, { puts: puts.slice(at, at + 50) });
   }
   const enqueue = CHAINS.map((workflowId) => ({
     queue: 'chains',
@@ -143,7 +143,16 @@ async function prepare(deployment: Deployment): Promise<void> {
     maxAttempts: 1000,
     backoffMs: [10],
   }));
-  expect((await deployment.call(0, 'POST', '/v1/commits', { enqueue }))?.status).toBe(200);
+  await commit(deployment, { enqueue });
+}
+
+/** Repeats the commit under one key while it is answered 503: on a busy machine Redis may seem away before any fault. */
+async function commit(deployment: Deployment, body: object): Promise<void> {
+  const headers = { 'idempotency-key': randomUUID() };
+  const send = async () => (await deployment.call(0, 'POST', '/v1/commits', body, headers))?.status;
+  let status: number | undefined;
+  await until(async () => (status = await send()) !== 503, 'the commit is answered');
+  expect(status).toBe(200);
 }
 
 /** Inflicts one fault and ends it after a while. */

@@ -15,7 +15,7 @@ function queueOf(service: Service) {
     at,
     enqueue: (task: object = {}) => service.post(`${at}/tasks`, { payload: {}, ...task }),
     claim: (body: object = {}, headers: Record<string, string> = {}) => service.post(`${at}/claims`, body, { headers }),
-    take: async () => (await service.post(`${at}/claims`, {})).json.tasks[0],
+    take: async (body: object = {}) => (await service.post(`${at}/claims`, body)).json.tasks[0],
     look: async () => (await service.get(at)).json,
   };
 }
@@ -406,7 +406,7 @@ describeService('tasks', (service) => {
     it('reports events that are no longer kept', async () => {
       const queue = queueOf(service);
       await queue.enqueue();
-      const { id, leaseToken } = await queue.take();
+      const { id, leaseToken } = await queue.take({ leaseMs: 600_000 });
       const tell = () => service.post(task(id, '/progress'), { leaseToken, event: 1 });
       for (let n = 0; n < 1001; n += 91) await Promise.all(Array.from({ length: 91 }, tell));
       const late = await service.get(task(id, '/events?after=0'));

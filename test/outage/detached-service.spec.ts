@@ -15,7 +15,9 @@ const at = (id: string, rest = '') => `${WORKFLOWS}/${id}${rest}`;
 /** A service over a Redis, usually behind a proxy that can be cut. */
 async function startOver(port: number): Promise<Service> {
   const service = new Service('redis');
-  const config = readConfig({ REDIS_URL: `redis://127.0.0.1:${port}` });
+  // Long timeouts: on a busy machine only the proxy may take Redis away.
+  const times = { REDIS_SOCKET_TIMEOUT: '10s', REDIS_SOCKET_CONNECT_TIMEOUT: '10s' };
+  const config = readConfig({ REDIS_URL: `redis://127.0.0.1:${port}`, ...times });
   service.app = await createApp(config, { logger: pino({ level: 'silent' }), docs: false });
   await service.app.listen(0, '127.0.0.1');
   service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');

@@ -153,6 +153,6 @@ describe('a Redis without memory (invariant 19)', () => {
   it('is said in /health', async () => {
     const { status, json } = await call('GET', '/health');
     expect([status, json.details.storage.condition]).toEqual([200, 'degraded']);
-    expect(json.details.storage.warnings.join()).toMatch(/memory is \d+ % full; at 100 % writes are refused/);
+    expect(json.details.storage.warnings.join()).toMatch(/memory is \d+ % full; at 100 % Redis refuses writes/);
   });
 });
