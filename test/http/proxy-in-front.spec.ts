@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { routeNames } from '../../src/access/routes.js';
 import { nginxBin, startNginx, type NginxProcess } from '../support/nginx-process.js';
 import { openService, type OpenService } from '../support/open-service.js';
@@ -77,6 +78,13 @@ describe('a service without ADMIN_TOKEN', () => {
     const [relayPort] = (await once(relay.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
     // A caller can write a host of loopback himself.
     await expectNothingReached(`http://localhost:${String(relayPort)}`);
+    const socket = new WebSocket(`ws://localhost:${String(relayPort)}/ws`);
+    let heard = '';
+    socket.on('message', (data) => (heard += String(data)));
+    socket.on('error', () => undefined);
+    socket.on('open', () => socket.send('{"type":"subscribe","channel":"workflows","since":"0"}'));
+    await once(socket, 'close');
+    expect(heard).not.toMatch(/subscribed|kept/);
     relay.kill('SIGKILL');
     await once(relay, 'exit');
   });

@@ -1,29 +1,20 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { connect, createServer, isIP, type AddressInfo, type Socket } from 'node:net';
 import { endianness } from 'node:os';
-import { FreshReading } from './fresh-reading.js';
 import { groupsOf, normalAddress } from './ip-address.js';
+import { pagesOf, SocketTable, type Pages } from './socket-table.js';
 
 /** The two ends of a connection, from the side of this process. */
 export type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
 
-type Read = (family: 4 | 6) => Promise<string>;
-
-/** Tables of the kernel: each TCP socket of this network namespace, with the user that owns it. */
-const readTable: Read = (family) => readFile(family === 4 ? '/proc/net/tcp' : '/proc/net/tcp6', 'latin1');
-
-/**
- * Finds the user who owns the other end of a connection within this machine. Linux only.
- * Reading a large table of the kernel takes milliseconds, so one reading serves all connections that began before it.
- */
+/** Finds the user who owns the other end of a connection within this machine. Linux only. */
 export class SocketOwners {
-  readonly #v4: FreshReading<string>;
-  readonly #v6: FreshReading<string>;
+  readonly #v4: SocketTable;
+  readonly #v6: SocketTable;
 
-  constructor(read: Read = readTable) {
-    this.#v4 = new FreshReading(() => read(4));
-    this.#v6 = new FreshReading(() => read(6));
+  constructor(v4: Pages = () => pagesOf('/proc/net/tcp'), v6: Pages = () => pagesOf('/proc/net/tcp6')) {
+    this.#v4 = new SocketTable(v4);
+    this.#v6 = new SocketTable(v6);
   }
 
   /** True if this machine shows owners. Tried with a connection of this process to itself. */
@@ -46,10 +37,15 @@ export class SocketOwners {
   }
 
   /** Number of the user; undefined when no process holds the other end. */
-  async ownerOf(ends: Ends): Promise<number | undefined> {
-    if (isIP(normalAddress(ends.remoteAddress ?? '')) === 6) return ownerIn(await this.#v6.get(), ends);
-    // A client may use an IPv6 socket for an IPv4 address.
-    return ownerIn(await this.#v4.get(), ends) ?? ownerIn(await this.#v6.get(), ends);
+  async ownerOf({ localAddress, localPort, remoteAddress, remotePort }: Ends): Promise<number | undefined> {
+    const [local, remote] = [spellings(localAddress), spellings(remoteAddress)];
+    const rows = local.map((one, i) => ` ${remote[i]}:${hex(remotePort, 4)} ${one}:${hex(localPort, 4)} `);
+    const [first = '', inV6] = rows;
+    if (inV6 === undefined) return ownerIn(await this.#v6.find(first));
+    // A client may use an IPv6 socket for an IPv4 address. The table can change during a reading, so one miss proves nothing.
+    return (
+      ownerIn(await this.#v4.find(first)) ?? ownerIn(await this.#v6.find(inV6)) ?? ownerIn(await this.#v4.find(first))
+    );
   }
 }
 
@@ -57,18 +53,11 @@ export class SocketOwners {
 const USER = 7;
 const INODE = 9;
 
-export function ownerIn(table: string, ends: Ends): number | undefined {
-  const locals = spellings(ends.localAddress);
-  const remotes = spellings(ends.remoteAddress);
-  for (const [i, remote] of remotes.entries()) {
-    const at = table.indexOf(` ${remote}:${hex(ends.remotePort, 4)} ${locals[i]}:${hex(ends.localPort, 4)} `);
-    if (at === -1) continue;
-    const line = table.slice(table.lastIndexOf('\n', at) + 1, table.indexOf('\n', at));
-    const columns = line.trim().split(/ +/);
-    // A socket without an inode belongs to no process any more. The kernel shows user 0 for it, whoever owned it.
-    return columns[INODE] === '0' ? undefined : Number(columns[USER]);
-  }
-  return undefined;
+function ownerIn(row: string | undefined): number | undefined {
+  if (row === undefined) return undefined;
+  const columns = row.trim().split(/ +/);
+  // A socket without an inode belongs to no process any more. The kernel shows user 0 for it, whoever owned it.
+  return columns[INODE] === '0' ? undefined : Number(columns[USER]);
 }
 
 /** Spellings of an address in the tables. An IPv4 address has two: four bytes, and the end of an IPv6 address. */
