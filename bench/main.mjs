@@ -1,7 +1,8 @@
-// npm run bench [-- get put … | growth | tasks | feed] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | tasks | feed | access] [--engine redis] [--quick] [--json file]
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchAccess } from './access.mjs';
 import { benchFeed } from './feed.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
@@ -20,11 +21,12 @@ const { values, positionals } = parseArgs({
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const only = positionals
-  .filter((word) => !['growth', 'tasks', 'feed'].includes(word))
+  .filter((word) => !['growth', 'tasks', 'feed', 'access'].includes(word))
   .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
 const tasks = positionals.includes('tasks');
 const feed = positionals.includes('feed');
+const access = positionals.includes('access');
 const all = positionals.length === 0;
 
 process.on('SIGINT', () => {
@@ -35,7 +37,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      (growth || tasks || feed) && only.length === 0
+      (growth || tasks || feed || access) && only.length === 0
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -58,6 +60,14 @@ try {
     feed:
       feed || all
         ? await benchFeed({ engines, perSecond: values.quick ? 100 : 1000, seconds: values.quick ? 1 : 10 })
+        : [],
+    access:
+      access || all
+        ? await benchAccess({
+            engines,
+            rounds: values.rounds === undefined && !values.quick ? 9 : rounds,
+            requests: values.quick ? 300 : 12_000,
+          })
         : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));

@@ -1,0 +1,73 @@
+// What a key and a limit cost: requests with a key under a policy of its tenant, beside the same requests in open mode.
+import { alternate } from './measure.mjs';
+import { load, startRedis, startService, temporaryFolder } from './processes.mjs';
+import { stateOf } from './states.mjs';
+
+const ADMIN_TOKEN = 'the-operator-of-a-benchmark';
+const JSON_TYPE = { 'content-type': 'application/json' };
+const TARGETS = { GET: 1.05, PUT: 1.03 };
+/** More than any machine serves, so that the policy counts every request and refuses none. */
+const LIMITS = {
+  read: { limit: 6_000_000, windowSeconds: 60, burst: 1_000_000 },
+  write: { limit: 6_000_000, windowSeconds: 60, burst: 1_000_000 },
+};
+
+async function keyOf({ url }) {
+  const made = await fetch(`${url}/v1/keys`, {
+    method: 'POST',
+    headers: { ...JSON_TYPE, authorization: `Bearer ${ADMIN_TOKEN}` },
+    body: JSON.stringify({ name: 'bench', role: 'writer' }),
+  });
+  if (!made.ok) throw new Error(`No key: ${made.status} ${await made.text()}`);
+  return (await made.json()).key;
+}
+
+export async function benchAccess({ rounds, requests, engines }) {
+  const redis = await startRedis();
+  const stores = {
+    redis: () => ({ REDIS_URL: `redis://127.0.0.1:${redis.port}` }),
+    memory: () => ({ DATA_DIR: temporaryFolder() }),
+  };
+  const rows = [];
+  for (const [engine, store] of Object.entries(stores)) {
+    if (!engines.includes(engine)) continue;
+    const open = await startService(store());
+    const keyed = await startService({ ...store(), ADMIN_TOKEN, TENANT_DEFAULTS: JSON.stringify({ limits: LIMITS }) });
+    const authorization = `Bearer ${await keyOf(keyed)}`;
+    const body = JSON.stringify({ state: stateOf(1024) });
+    const all = { requests, connections: 32, paths: ['/v1/workflows/bench'] };
+    const plans = {
+      PUT: { ...all, method: 'PUT', headers: JSON_TYPE, body },
+      GET: { ...all, method: 'GET', headers: {} },
+    };
+    for (const { url, headers } of [
+      { url: open.url, headers: JSON_TYPE },
+      { url: keyed.url, headers: { ...JSON_TYPE, authorization } },
+    ])
+      await load({ ...plans.PUT, url, headers, requests: 1, connections: 1 });
+    for (const [name, plan] of Object.entries(plans)) {
+      const [base, own] = await alternate(
+        [
+          { plan: { ...plan, url: open.url }, pids: [open.pid] },
+          { plan: { ...plan, url: keyed.url, headers: { ...plan.headers, authorization } }, pids: [keyed.pid] },
+        ],
+        rounds,
+      );
+      const row = { engine, name, base, own, ratio: own.cpu[0] / base.cpu[0], target: TARGETS[name] };
+      rows.push(row);
+      print(row);
+    }
+    await open.stop();
+    await keyed.stop();
+  }
+  await redis.stop();
+  return rows;
+}
+
+function print({ engine, name, base, own, ratio, target }) {
+  process.stdout.write(
+    `${engine.padEnd(8)} ${name} 1 KB  open ${base.cpu[0].toFixed(1)} µs (${base.least.toFixed(1)}–${base.most.toFixed(1)})  ` +
+      `with a key and a limit ${own.cpu[0].toFixed(1)} µs (${own.least.toFixed(1)}–${own.most.toFixed(1)})  ` +
+      `ratio ${ratio.toFixed(3)}  ${ratio <= target ? 'met' : 'NOT met'} (≤ ${target})\n`,
+  );
+}
