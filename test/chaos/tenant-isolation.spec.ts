@@ -124,7 +124,7 @@ for (const storage of ['memory', 'redis'] as const) {
 
       const document = await service.call('GET', '/openapi.json', undefined, operator);
       // These would end the attacker's own key.
-      const leftOut = ['revokeKey', 'deleteKey', 'rotateKey', 'updateKey'];
+      const leftOut = ['revokeKey', 'deleteKey', 'rotateKey', 'changeKey'];
       const attack = new TenantAttack(document.json, { ...stolen, keys: await keysOf('blue') }, 4711, leftOut);
       const statuses = new Map<string, Set<number>>();
       let left = REQUESTS;
