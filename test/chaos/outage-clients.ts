@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../contract/fuzz/random.js';
-import type { Deployment, Replied } from '../support/deployment.js';
+import type { Replicas, Replied } from '../support/deployment.js';
 import type { History, Marked } from './outage-history.js';
 
 /** Answers by kind, and the slowest of them. */
 export class Seen {
   readonly answers: Record<string, number> = {};
   slowestMs = 0;
-  /** Answers 404 for an id that exists, and 200 for one that does not. */
+  /** Answers 404 for an id that exists, 200 for one that does not, 401 and 403 for a valid key. */
   readonly lies: string[] = [];
 
   note(what: string, replied: Replied | undefined, ms: number): void {
@@ -20,7 +20,7 @@ export class Seen {
 }
 
 export interface Load {
-  readonly deployment: Deployment;
+  readonly deployment: Replicas;
   readonly history: History;
   readonly seen: Seen;
   readonly random: Random;
@@ -72,7 +72,7 @@ async function compareAndSet(load: Load, replica: number, id: string): Promise<v
   const read = await ask(load, 'read', replica, 'GET', `/v1/workflows/${id}`);
   if (read?.status === 404) load.seen.lies.push(`${id}: 404 by ${read.storage}`);
   if (read?.status !== 200) return;
-  const mark = `m${++marks}`;
+  const mark = `${load.history.name}${++marks}`;
   const state = { seen: [...(read.json.state as Marked).seen, mark] };
   const written = await ask(
     load,
@@ -88,7 +88,7 @@ async function compareAndSet(load: Load, replica: number, id: string): Promise<v
 
 /** With a key, the append is repeated on any replica until the answer is final. */
 async function append(load: Load, replica: number, id: string, isRepeated: boolean): Promise<void> {
-  const mark = `m${++marks}`;
+  const mark = `${load.history.name}${++marks}`;
   const headers = {
     'content-type': 'application/json-patch+json',
     ...(isRepeated && { 'idempotency-key': randomUUID() }),
@@ -153,5 +153,7 @@ async function ask(
   const started = performance.now();
   const replied = await deployment.call(replica, method, path, body, headers);
   seen.note(what, replied, performance.now() - started);
+  if (replied?.status === 401 || replied?.status === 403)
+    seen.lies.push(`${what}: a valid key was refused with ${replied.status} by ${replied.storage}`);
   return replied;
 }

@@ -1,4 +1,4 @@
-import type { Deployment } from '../support/deployment.js';
+import type { Replicas } from '../support/deployment.js';
 
 /** A state that lists the marks of all writes that went into it; each write adds its own. */
 export interface Marked {
@@ -26,13 +26,16 @@ export class History {
   conflicts = 0;
   versions = 0;
 
+  /** Begins the marks of all its writers. */
+  constructor(readonly name = 'm') {}
+
   acknowledge(write: Acknowledged, storage: string): void {
     this.acknowledged.push(write);
     if (storage.startsWith('detached')) this.detached++;
   }
 
   /** Every acknowledged write must be in the current state or in a conflict, no version may lose a mark or be given out twice. */
-  async check(deployment: Deployment, ids: readonly string[]): Promise<void> {
+  async check(deployment: Replicas, ids: readonly string[]): Promise<void> {
     for (const id of ids) {
       const versions = await this.#versionsOf(deployment, id);
       this.versions += versions.length;
@@ -42,6 +45,8 @@ export class History {
       const last = versions.at(-1)?.state.seen ?? [];
       const now = new Set(last);
       if (now.size !== last.length) this.violations.push(`${id}: a write took effect twice`);
+      const foreign = last.filter((mark) => !mark.startsWith(this.name));
+      if (foreign.length > 0) this.violations.push(`${id}: marks of others: ${foreign.join()}`);
       versions.slice(1).forEach((version, i) => this.#checkStep(id, versions[i] as Version, version));
       const byEtag = new Map(versions.map((version) => [version.etag, version]));
       for (const { mark, etag } of this.acknowledged.filter((write) => write.id === id)) {
@@ -66,13 +71,13 @@ export class History {
     }
   }
 
-  async #versionsOf(deployment: Deployment, id: string): Promise<Version[]> {
+  async #versionsOf(deployment: Replicas, id: string): Promise<Version[]> {
     const answer = await deployment.call(0, 'GET', `/v1/workflows/${id}/versions?include=state&limit=1000`);
     if (answer?.status !== 200) throw new Error(`versions of ${id}: ${JSON.stringify(answer)}`);
     return (answer.json.items as Version[]).toReversed();
   }
 
-  async #conflictsOf(deployment: Deployment, id: string): Promise<Marked[]> {
+  async #conflictsOf(deployment: Replicas, id: string): Promise<Marked[]> {
     const kept: Marked[] = [];
     let before: number | null | undefined;
     while (before !== null) {

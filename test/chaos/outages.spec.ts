@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Random } from '../contract/fuzz/random.js';
 import { client, Seen, worker, type Load } from './outage-clients.js';
-import { Deployment, COMMAND_MS } from '../support/deployment.js';
+import { Deployment, COMMAND_MS, type Replicas } from '../support/deployment.js';
 import { History } from './outage-history.js';
 import { scaled } from '../support/scale.js';
 import { until } from '../support/until.js';
@@ -16,7 +16,11 @@ interface Outages {
   readonly count: number;
   readonly clients: number;
   readonly timeoutMs: number;
+  /** Each with a key and the same ids; without them, callers need no credential. */
+  readonly tenants?: readonly string[];
 }
+
+const ADMIN_TOKEN = 'an-operator-of-this-test';
 
 const REPLICAS = 3;
 const HOT = Array.from({ length: 12 }, (_, n) => `hot-${n}`);
@@ -37,6 +41,14 @@ const OUTAGES = scaled<readonly Outages[]>({
       clients: 6,
       timeoutMs: 360_000,
     },
+    {
+      fallback: 'memory',
+      faults: ['kill redis', 'kill replica', 'cut'],
+      count: 3,
+      clients: 6,
+      timeoutMs: 360_000,
+      tenants: ['red', 'blue'],
+    },
   ],
   long: [
     { fallback: 'none', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000 },
@@ -48,16 +60,24 @@ const OUTAGES = scaled<readonly Outages[]>({
       clients: 12,
       timeoutMs: 600_000,
     },
+    {
+      fallback: 'memory',
+      faults: ['kill redis', 'hang redis', 'cut', 'silence', 'latency', 'kill replica'],
+      count: 24,
+      clients: 12,
+      timeoutMs: 600_000,
+      tenants: ['red', 'blue'],
+    },
   ],
 });
 
 /** Replicas under load and faults; afterwards every acknowledged write is looked up. */
 describe.each(OUTAGES)(
-  `${REPLICAS} replicas with REDIS_FALLBACK=$fallback, $count times: $faults`,
-  ({ fallback, faults, count, clients, timeoutMs }) => {
+  `${REPLICAS} replicas with REDIS_FALLBACK=$fallback, tenants $tenants, $count times: $faults`,
+  ({ fallback, faults, count, clients, timeoutMs, tenants = [] }) => {
     let deployment: Deployment;
     beforeAll(async () => {
-      deployment = await Deployment.start(fallback, REPLICAS);
+      deployment = await Deployment.start(fallback, REPLICAS, tenants.length > 0 ? ADMIN_TOKEN : undefined);
     });
     afterAll(async () => {
       await deployment.stop();
@@ -68,20 +88,28 @@ describe.each(OUTAGES)(
       async () => {
         const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
         const random = new Random(seed);
-        const load: Load = {
-          deployment,
-          history: new History(),
+        const callers =
+          tenants.length === 0
+            ? [{ name: 'm', replicas: deployment as Replicas }]
+            : await Promise.all(
+                tenants.map(async (name) => ({ name, replicas: deployment.as(await keyOf(deployment, name)) })),
+              );
+        const loads = callers.map(({ name, replicas }): Load => ({
+          deployment: replicas,
+          history: new History(name),
           seen: new Seen(),
           random,
           hot: HOT,
           cold: COLD,
           isOver: false,
-        };
-        await prepare(deployment);
-        const ends = Promise.allSettled([
-          ...Array.from({ length: clients }, () => client(load)),
-          ...CHAINS.map(() => worker(load, CHAINS)),
-        ]);
+        }));
+        for (const load of loads) await prepare(load.deployment);
+        const ends = Promise.allSettled(
+          loads.flatMap((load) => [
+            ...Array.from({ length: clients / loads.length }, () => client(load)),
+            ...CHAINS.map(() => worker(load, CHAINS)),
+          ]),
+        );
         const done: Record<string, number> = {};
         let slowestRecovery = 0;
         for (let round = 0; round < count; round++) {
@@ -91,43 +119,60 @@ describe.each(OUTAGES)(
           slowestRecovery = Math.max(slowestRecovery, await deployment.allAttached(RECOVERY_MS));
           // On a busy machine, a round takes as long as its writes.
           const enough = WRITES_PER_ROUND * (round + 1);
-          await until(() => load.history.acknowledged.length > enough, 'enough writes are acknowledged');
+          await until(
+            () => loads.every(({ history }) => history.acknowledged.length > enough / loads.length),
+            'enough writes are acknowledged',
+          );
           done[fault] = (done[fault] ?? 0) + 1;
         }
         await sleep(500);
-        load.isOver = true;
+        for (const load of loads) load.isOver = true;
         const failed = (await ends).filter((end) => end.status === 'rejected');
         await deployment.allAttached(RECOVERY_MS);
 
-        const { history, seen } = load;
-        await history.check(deployment, HOT);
-        const steps = await stepsTaken(deployment);
-        const { violations, conflicts, detached, acknowledged, versions } = history;
-        console.log(
-          JSON.stringify({
-            seed,
-            faults: done,
-            answers: seen.answers,
-            slowestMs: Math.round(seen.slowestMs),
-            slowestRecoveryMs: Math.round(slowestRecovery),
-            checked: { acknowledged: acknowledged.length, detached, versions, conflicts, steps, violations },
-          }),
-        );
         expect(failed).toEqual([]);
-        expect(violations).toEqual([]);
-        expect(seen.lies).toEqual([]);
-        expect(seen.slowestMs).toBeLessThan(DEADLINE_MS);
-        expect(acknowledged.length).toBeGreaterThan(WRITES_PER_ROUND * count);
-        expect(steps).toBeGreaterThan(0);
-        if (fallback === 'memory') expect(detached).toBeGreaterThan(count);
-        else expect([detached, conflicts]).toEqual([0, 0]);
+        let detachedInAll = 0;
+        for (const { deployment: replicas, history, seen } of loads) {
+          await history.check(replicas, HOT);
+          const steps = await stepsTaken(replicas);
+          const { name, violations, conflicts, detached, acknowledged, versions } = history;
+          console.log(
+            JSON.stringify({
+              seed,
+              name,
+              faults: done,
+              answers: seen.answers,
+              slowestMs: Math.round(seen.slowestMs),
+              slowestRecoveryMs: Math.round(slowestRecovery),
+              checked: { acknowledged: acknowledged.length, detached, versions, conflicts, steps, violations },
+            }),
+          );
+          expect(violations).toEqual([]);
+          expect(seen.lies).toEqual([]);
+          expect(seen.slowestMs).toBeLessThan(DEADLINE_MS);
+          expect(acknowledged.length).toBeGreaterThan((WRITES_PER_ROUND * count) / loads.length);
+          expect(steps).toBeGreaterThan(0);
+          detachedInAll += detached;
+          if (fallback === 'none') expect([detached, conflicts]).toEqual([0, 0]);
+        }
+        if (fallback === 'memory') expect(detachedInAll).toBeGreaterThan(count);
       },
       timeoutMs,
     );
   },
 );
 
-async function prepare(deployment: Deployment): Promise<void> {
+/** Makes a tenant; returns a key of its writers. */
+async function keyOf(deployment: Deployment, tenant: string): Promise<string> {
+  const made = await deployment.call(0, 'PUT', `/v1/tenants/${tenant}`, {});
+  expect(made?.status).toBe(201);
+  const body = { name: tenant, role: 'admin' };
+  const key = await deployment.call(0, 'POST', '/v1/keys', body, { 'waymark-tenant': tenant });
+  expect(key?.status).toBe(201);
+  return key?.json.key;
+}
+
+async function prepare(deployment: Replicas): Promise<void> {
   const puts = [
     ...HOT.map((id) => ({ id, state: { seen: [] }, ttlSeconds: null })),
     ...COLD.map((id) => ({ id, state: {}, ttlSeconds: null })),
@@ -191,7 +236,7 @@ async function inflict(deployment: Deployment, fault: Fault, random: Random): Pr
 }
 
 /** Number of steps taken in all chains; each must have been taken once and in order. */
-async function stepsTaken(deployment: Deployment): Promise<number> {
+async function stepsTaken(deployment: Replicas): Promise<number> {
   let taken = 0;
   for (const id of CHAINS) {
     const answer = await deployment.call(0, 'GET', `/v1/workflows/${id}`);

@@ -15,6 +15,9 @@ export interface Replied {
   readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- bodies of every shape
 }
 
+/** The replicas as one caller sees them. */
+export type Replicas = Pick<Deployment, 'replicas' | 'call'>;
+
 /** A Redis with fsync on every write, and replicas of the built service, each with its own proxy to Redis and its own data directory. */
 export class Deployment {
   readonly replicas: ServiceProcess[] = [];
@@ -24,11 +27,13 @@ export class Deployment {
     readonly redis: RedisProcess,
     private readonly directory: string,
     private readonly fallback: 'memory' | 'none',
+    private readonly adminToken: string | undefined,
   ) {}
 
-  static async start(fallback: 'memory' | 'none', replicas: number): Promise<Deployment> {
+  /** With a token of an operator, the replicas serve only callers with a credential. */
+  static async start(fallback: 'memory' | 'none', replicas: number, adminToken?: string): Promise<Deployment> {
     const redis = await startRedisProcess(...ALWAYS_ON_DISK);
-    const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'waymark-outage-')), fallback);
+    const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'waymark-outage-')), fallback, adminToken);
     for (let i = 0; i < replicas; i++) deployment.proxies.push(await startProxy(redis.port));
     deployment.replicas.push(...(await Promise.all(deployment.proxies.map((_, i) => deployment.launch(i)))));
     return deployment;
@@ -43,6 +48,7 @@ export class Deployment {
       WORKFLOW_HISTORY_LIMIT: '1000',
       WORKFLOW_HISTORY_MAX_BYTES: '67108864',
       DATA_DIR: join(this.directory, String(i)),
+      ...(this.adminToken !== undefined && { ADMIN_TOKEN: this.adminToken }),
     });
   }
 
@@ -54,7 +60,16 @@ export class Deployment {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Undefined without any answer: the replica was killed. */
+  /** The replicas for the holder of a key. */
+  as(key: string): Replicas {
+    return {
+      replicas: this.replicas,
+      call: (i, method, path, body, headers = {}) =>
+        this.call(i, method, path, body, { authorization: `Bearer ${key}`, ...headers }),
+    };
+  }
+
+  /** As the operator, if there is one. Undefined without any answer: the replica was killed. */
   async call(
     i: number,
     method: string,
@@ -65,7 +80,11 @@ export class Deployment {
     try {
       const answer = await fetch(`${this.replicas[i]?.url}${path}`, {
         method,
-        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(this.adminToken !== undefined && { authorization: `Bearer ${this.adminToken}` }),
+          ...headers,
+        },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       const text = await answer.text();
