@@ -17,7 +17,7 @@ interface Outages {
   readonly clients: number;
   readonly timeoutMs: number;
   /** Each with a key and the same ids; without them, callers need no credential. */
-  readonly tenants?: readonly string[];
+  readonly tenants: readonly string[];
 }
 
 const ADMIN_TOKEN = 'an-operator-of-this-test';
@@ -33,13 +33,14 @@ const DEADLINE_MS = 2 * COMMAND_MS + 3000;
 
 const OUTAGES = scaled<readonly Outages[]>({
   short: [
-    { fallback: 'none', faults: ['kill redis'], count: 4, clients: 6, timeoutMs: 360_000 },
+    { fallback: 'none', faults: ['kill redis'], count: 4, clients: 6, timeoutMs: 360_000, tenants: [] },
     {
       fallback: 'memory',
       faults: ['kill redis', 'kill replica', 'silence', 'cut'],
       count: 6,
       clients: 6,
       timeoutMs: 360_000,
+      tenants: [],
     },
     {
       fallback: 'memory',
@@ -51,14 +52,15 @@ const OUTAGES = scaled<readonly Outages[]>({
     },
   ],
   long: [
-    { fallback: 'none', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000 },
-    { fallback: 'memory', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000 },
+    { fallback: 'none', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000, tenants: [] },
+    { fallback: 'memory', faults: ['kill redis'], count: 20, clients: 12, timeoutMs: 300_000, tenants: [] },
     {
       fallback: 'memory',
       faults: ['kill redis', 'hang redis', 'cut', 'silence', 'latency', 'kill replica'],
       count: 36,
       clients: 12,
       timeoutMs: 600_000,
+      tenants: [],
     },
     {
       fallback: 'memory',
@@ -74,7 +76,7 @@ const OUTAGES = scaled<readonly Outages[]>({
 /** Replicas under load and faults; afterwards every acknowledged write is looked up. */
 describe.each(OUTAGES)(
   `${REPLICAS} replicas with REDIS_FALLBACK=$fallback, tenants $tenants, $count times: $faults`,
-  ({ fallback, faults, count, clients, timeoutMs, tenants = [] }) => {
+  ({ fallback, faults, count, clients, timeoutMs, tenants }) => {
     let deployment: Deployment;
     beforeAll(async () => {
       deployment = await Deployment.start(fallback, REPLICAS, tenants.length > 0 ? ADMIN_TOKEN : undefined);
@@ -192,7 +194,7 @@ async function prepare(deployment: Replicas): Promise<void> {
 }
 
 /** Repeats the commit under one key while it is answered 503: on a busy machine Redis may seem away before any fault. */
-async function commit(deployment: Deployment, body: object): Promise<void> {
+async function commit(deployment: Replicas, body: object): Promise<void> {
   const headers = { 'idempotency-key': randomUUID() };
   const send = async () => (await deployment.call(0, 'POST', '/v1/commits', body, headers))?.status;
   let status: number | undefined;
