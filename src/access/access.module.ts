@@ -89,7 +89,7 @@ import { WhoAmIController } from './whoami.controller.js';
     },
     { provide: Readmission, useExisting: Admission },
   ],
-  exports: [Admission, Readmission, TenantRecords, WebModule],
+  exports: [Admission, Readmission, TenantRecords, LimitsModule, WebModule],
 })
 export class AccessModule implements OnModuleDestroy {
   constructor(

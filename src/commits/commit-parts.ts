@@ -1,4 +1,5 @@
 import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
+import type { Pace } from '../engine/task.js';
 import type { WorkflowIndex } from '../engine/workflow-index.js';
 import { MAX_MESSAGE_BYTES } from '../feed/feed.dto.js';
 import type { Caller } from '../http/caller.js';
@@ -16,6 +17,8 @@ export interface CommitContext {
   readonly note: string | undefined;
   readonly index: WorkflowIndex;
   readonly limits: TaskLimits;
+  /** Of the queue that the commit claims from. */
+  readonly pace: Pace | undefined;
   /** TTL by policy, for parts without one. */
   readonly ttlMs: Ttl;
 }
@@ -28,7 +31,10 @@ interface About {
 }
 
 /** Parts of a commit for the engine. @throws StateTooLargeError */
-export function partsOf(body: CommitBody, { caller, note, index, limits, ttlMs }: CommitContext): Omit<Commit, 'once'> {
+export function partsOf(
+  body: CommitBody,
+  { caller, note, index, limits, pace, ttlMs }: CommitContext,
+): Omit<Commit, 'once'> {
   const { ack, claimNext } = body;
   const about: About = {
     by: caller.by,
@@ -54,6 +60,7 @@ export function partsOf(body: CommitBody, { caller, note, index, limits, ttlMs }
         worker: claimNext.worker ?? caller.by,
         leaseMs: claimNext.leaseMs,
         tokens: [newToken()],
+        pace,
       },
     }),
   };

@@ -1,6 +1,7 @@
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { QueueLimits } from '../access/limits/queue-limits.js';
 import { requireScopes } from '../access/require-scopes.js';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
@@ -32,6 +33,7 @@ export class CommitsController {
     private readonly index: WorkflowIndex,
     private readonly config: Config,
     private readonly idempotency: Idempotency,
+    private readonly queueLimits: QueueLimits,
   ) {}
 
   @Post()
@@ -68,13 +70,16 @@ export class CommitsController {
     const { index, config } = this;
     const { tenant } = caller;
     const { limits, keepMs } = this.tasks;
-    const parts = partsOf(body, { caller, note: noteOf(request), index, limits, ttlMs: config.workflowTtlMs });
+    const queueLimit = body.claimNext && this.queueLimits.of(tenant, body.claimNext.queue);
+    const pace = queueLimit?.pace;
+    const parts = partsOf(body, { caller, note: noteOf(request), index, limits, pace, ttlMs: config.workflowTtlMs });
     const { ack } = parts;
     const outcome = await this.idempotency.run(request, tenant, (given) => {
       const once = ack === undefined ? given.once : onceForLease(given, 'ack', ack.taskId, ack.token, keepMs);
       return this.engine.commit(tenant, { once, ...parts });
     });
     const { workflows, tasks = [], eventIds = [], next = null, replayed } = outcome;
+    if (next !== null && !replayed) queueLimit?.handedOut(1);
     if (next !== null) onUndelivered(request, reply, () => this.tasks.giveBack(tenant, [next]));
     return answer(
       200,

@@ -59,6 +59,6 @@ export function takeFrom(stored: number | undefined, nowUs: number, take: Take):
   full = Math.floor(full + granted * interval);
   const left = Math.max(0, Math.floor(available - granted + TOLERANCE));
   const next = granted < least ? least : Math.min(left + 1, burst);
-  const nextMs = Math.max(0, Math.ceil(((next + granted - available) * interval) / 1000));
+  const nextMs = Math.max(0, Math.ceil(((next + granted - available - TOLERANCE) * interval) / 1000));
   return { ...(full > nowUs && { full }), taken: { granted, left, nextMs, atMs: Math.floor(nowUs / 1000) } };
 }

@@ -1,3 +1,4 @@
+import type { Rate } from './bucket.js';
 import { PLACES_PER_PRIORITY } from './limits.js';
 import {
   copierOf,
@@ -83,6 +84,12 @@ export interface ClaimedTask extends Omit<FieldsWith<'claimed'>, 'token' | 'leas
   readonly headers: string;
 }
 
+/** A bucket from which each claimed task takes a token; see bucket.ts. When it is empty, no task is handed out. */
+export interface Pace {
+  readonly bucket: string;
+  readonly rate: Rate;
+}
+
 export interface Claim {
   readonly queue: string;
   readonly worker: string;
@@ -90,6 +97,8 @@ export interface Claim {
   readonly leaseMs: number | undefined;
   /** One for each task that may be claimed. Chosen by the caller: engines draw no random numbers. */
   readonly tokens: readonly string[];
+  /** Limit of the queue. */
+  readonly pace?: Pace | undefined;
 }
 
 /** Makes a task done. `token` is that of its current lease, `result` is JSON text. */

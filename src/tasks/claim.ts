@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { shortDigest } from '../engine/short-digest.js';
+import type { Pace } from '../engine/task.js';
 import type { ClaimRequest } from './queue.dto.js';
 import type { WaitingClaim } from './waiting-claims.js';
 
@@ -13,10 +14,10 @@ export function claimOf(
   queue: string,
   { max, leaseMs, worker }: ClaimRequest,
   by: string,
-  claimId = newToken(),
+  { claimId = newToken(), pace }: { readonly claimId?: string | undefined; readonly pace?: Pace | undefined } = {},
 ): WaitingClaim {
   return {
-    claim: { queue, worker: worker ?? by, leaseMs, tokens: Array.from({ length: max }, newToken) },
+    claim: { queue, worker: worker ?? by, leaseMs, tokens: Array.from({ length: max }, newToken), pace },
     key: `claim:${shortDigest(queue, claimId)}`,
   };
 }

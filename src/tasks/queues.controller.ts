@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { QueueLimits } from '../access/limits/queue-limits.js';
 import type { Enqueued } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
 import type { Caller } from '../http/caller.js';
@@ -41,6 +42,7 @@ export class QueuesController {
     private readonly waiting: WaitingClaims,
     private readonly idempotency: Idempotency,
     private readonly lifetime: RequestLifetime,
+    private readonly limits: QueueLimits,
   ) {}
 
   @Get()
@@ -136,10 +138,12 @@ export class QueuesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const claim = claimOf(queue, wanted, by, claimId);
+    const limit = this.limits.of(tenant, queue);
+    const claim = claimOf(queue, wanted, by, { claimId, pace: limit?.pace });
     const { tasks, nextDueInMs } = await this.lifetime.during(request, (over) =>
       this.waiting.claim(tenant, claim, wanted.waitMs, over),
     );
+    limit?.handedOut(tasks.length);
     if (tasks.length === 0) {
       return answer(204, undefined, { headers: { 'x-next-due-ms': nextDueInMs?.toString() } });
     }

@@ -28,6 +28,7 @@ import { describeTaskHints } from './cases/task-hints.js';
 import { describeTaskLeases } from './cases/task-leases.js';
 import { describeTaskLists } from './cases/task-lists.js';
 import { describeTaskOrder } from './cases/task-order.js';
+import { describeTaskPace } from './cases/task-pace.js';
 import { describeTaskPayloads } from './cases/task-payloads.js';
 import { describeTaskProgress } from './cases/task-progress.js';
 import { describeTaskQueueing } from './cases/task-queueing.js';
@@ -79,6 +80,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeTaskWalks(fixture);
     describeTaskFencing(fixture);
     describeTaskOrder(fixture);
+    describeTaskPace(fixture);
     describeTaskAtomicity(fixture);
     describeTaskRaces(fixture);
     describeTaskRepeats(fixture);

@@ -15,7 +15,8 @@ const LIMITS = {
   slow: { limit: 1, ...MINUTE, burst: 2 },
   quick: { limit: 600, ...MINUTE, burst: 2 },
   watched: { limit: 1, ...MINUTE, burst: 1, mode: 'shadow' },
-  'queue:mail': { limit: 600, ...MINUTE, burst: 3 },
+  'queue:mail': { limit: 1, ...MINUTE, burst: 3 },
+  'queue:slow-mail': { limit: 120, ...MINUTE, burst: 1 },
 };
 
 /** Statuses of requests that are sent one after the other. */
@@ -139,6 +140,30 @@ describeService(
       expect(taken.map(({ allowed }) => allowed)).toEqual([true, true, true]);
       const { text } = await service.get('/metrics');
       expect(text).toContain('waymark_limits_total{policy="watched",outcome="shadow"} 2');
+    });
+
+    it('of a queue hold for its claims, which say when there is more', async () => {
+      const queue = '/v1/queues/mail';
+      for (let i = 0; i < 6; i++) await service.post(`${queue}/tasks`, { payload: i });
+      const { tasks } = (await service.post(`${queue}/claims`, { max: 10 })).json as {
+        tasks: { id: string; leaseToken: string }[];
+      };
+      expect(tasks).toHaveLength(3);
+      const none = await service.post(`${queue}/claims`, { max: 10 });
+      expect(none.status).toBe(204);
+      expect(Number(none.headers.get('x-next-due-ms'))).toBeGreaterThan(30_000);
+      expect(Number(none.headers.get('x-next-due-ms'))).toBeLessThanOrEqual(60_000);
+      const [{ id: taskId, leaseToken }] = tasks as [{ id: string; leaseToken: string }];
+      const commit = await service.post('/v1/commits', { ack: { taskId, leaseToken }, claimNext: { queue: 'mail' } });
+      expect([commit.status, commit.json.next]).toEqual([200, null]);
+    });
+
+    it('of a queue make a claim wait until a task may go', async () => {
+      const queue = '/v1/queues/slow-mail';
+      for (let i = 0; i < 3; i++) await service.post(`${queue}/tasks`, { payload: i });
+      expect((await service.post(`${queue}/claims`, { max: 10 })).json.tasks).toHaveLength(1);
+      const waited = await service.post(`${queue}/claims`, { max: 10, waitMs: 30_000 });
+      expect(waited.json.tasks).toHaveLength(1);
     });
 
     it('are listed with what is left', async () => {

@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   metrics: ['engine', 'engine/*', 'http'],
   access: [...FEATURE, 'metrics'],
   workflows: FEATURE,
-  tasks: [...FEATURE, 'workflows'],
+  tasks: [...FEATURE, 'access', 'workflows'],
   feed: [...FEATURE, 'access', 'metrics'],
   commits: [...FEATURE, 'access', 'workflows', 'tasks', 'feed'],
   routing: [...FEATURE, 'access', 'workflows', 'tasks', 'metrics'],

@@ -11,6 +11,7 @@ import { Leases } from './leases.js';
 import { LimitMetrics } from './limit-metrics.js';
 import { RateLimiter } from './limiter.js';
 import { LimitsController } from './limits.controller.js';
+import { QueueLimits } from './queue-limits.js';
 import { TenantPolicies } from './tenant-policies.js';
 
 @Module({
@@ -24,6 +25,7 @@ import { TenantPolicies } from './tenant-policies.js';
         new TenantPolicies(limits.byDefault, (tenant) => tenants.peek(tenant)?.limits),
     },
     LimitMetrics,
+    QueueLimits,
     {
       provide: Leases,
       inject: [Engine],
@@ -48,7 +50,7 @@ import { TenantPolicies } from './tenant-policies.js';
       },
     },
   ],
-  exports: [RateLimiter],
+  exports: [RateLimiter, QueueLimits],
 })
 export class LimitsModule implements OnModuleDestroy {
   constructor(private readonly leases: Leases) {}

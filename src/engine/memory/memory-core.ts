@@ -4,6 +4,7 @@ import type { Once } from '../commit.js';
 import type { EngineObserver } from '../engine.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
 import type { Profiles } from '../profile.js';
+import { MemoryBuckets } from './buckets.js';
 import { GroupCommit } from './journal/group-commit.js';
 import { newEpoch, type Journal, type JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal-error.js';
@@ -29,6 +30,8 @@ type Answer<T> = { readonly found: T } | { readonly made: T; readonly done: Prom
 export class MemoryCore {
   readonly tenants: Tenants;
   readonly listeners = new Listeners();
+  /** Not data: neither journaled nor undone. */
+  readonly buckets = new MemoryBuckets();
   readonly #group: GroupCommit | undefined;
   #diskFullUntil = 0;
   /** Called for every change as it is made, whether or not it reaches the disk. */

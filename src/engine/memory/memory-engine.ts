@@ -23,7 +23,6 @@ import type { MovedOutcome } from '../kept.js';
 import { recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import { MemoryBuckets } from './buckets.js';
 import { liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
@@ -63,7 +62,6 @@ export class MemoryEngine extends Engine {
   readonly #profiles: Profiles;
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
-  readonly #buckets = new MemoryBuckets();
   readonly #sweepTimer: SweepTimer;
 
   constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
@@ -220,7 +218,7 @@ export class MemoryEngine extends Engine {
   }
 
   async take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]> {
-    return this.#buckets.take(tenant, takes, this.#core.clock());
+    return this.#core.buckets.take(tenant, takes, this.#core.clock());
   }
 
   async sweep(): Promise<number> {
@@ -266,7 +264,7 @@ export class MemoryEngine extends Engine {
       transaction.setBoard(board.board, changedBoard(data.boards.get(board.board) ?? EMPTY_BOARD, board, now));
       if ((board.notices ?? []).length > 0) transaction.tell(`board ${board.board}`);
     }
-    const [next] = claim === undefined ? [] : work.claim(claim);
+    const [next] = claim === undefined ? [] : work.claim(claim, this.#core.buckets);
     const workflows = written.map(({ id, isCreated, state }) =>
       committedWorkflow(data.workflows.get(id) as Entry, isCreated, state),
     );

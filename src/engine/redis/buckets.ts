@@ -1,4 +1,5 @@
 import { intervalUs, NO_DEADLINE_MS, type Take, type Taken } from '../bucket.js';
+import type { Claim } from '../task.js';
 import { bucketKey } from './keys.js';
 import { RedisScript } from './scripts/redis-script.js';
 import { listOf, numberOf, textOf } from './scripts/reply.js';
@@ -25,6 +26,11 @@ export async function takeTokens(
     const [granted, left, next] = textOf(replies[i]).split(' ');
     return { granted: numberOf(granted), left: numberOf(left), nextMs: numberOf(next), atMs };
   });
+}
+
+/** The claim for claim-tasks.lua. */
+export function plannedClaim({ pace, ...claim }: Claim): object {
+  return pace === undefined ? claim : { ...claim, pace: [pace.bucket, intervalUs(pace.rate), pace.rate.burst] };
 }
 
 function argumentsOf({ rate, want, least, back = 0, backByMs = NO_DEADLINE_MS }: Take): readonly number[] {

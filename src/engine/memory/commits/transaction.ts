@@ -31,7 +31,7 @@ export class Transaction {
   readonly #dropped: number[] = [];
 
   constructor(
-    private readonly tenant: string,
+    readonly tenant: string,
     readonly data: TenantData,
     readonly now: number,
     /** Number of this commit among those of the engine. */

@@ -37,7 +37,7 @@ export class MemoryTasks extends TaskQueues {
       this.core.change<Claimed>(
         tenant,
         (transaction) => {
-          const tasks = this.work(transaction).claim(claim);
+          const tasks = this.work(transaction).claim(claim, this.core.buckets);
           const { data, now } = transaction;
           if (tasks.length > 0) {
             const lent = tasks.map(({ id, token }): Lent => [id, token]);
@@ -45,13 +45,18 @@ export class MemoryTasks extends TaskQueues {
             // Journaled, so that a worker may repeat the claim after a restart.
             this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { is: 'claim', lent }, true);
           }
-          return claimedFrom(data.tasks.queues.get(claim.queue), tasks, now);
+          return claimedFrom(data.tasks.queues.get(claim.queue), tasks, now, this.#pacedMs(tenant, claim, now));
         },
         ({ outcomes, tasks }, now) => {
           const known = outcomes.find(key, '', now);
           const again = known?.is === 'claim' ? stillLeased(tasks, known.lent) : [];
           if (again.length === 0) return undefined;
-          return claimedFrom(tasks.queues.get(claim.queue), again.map(claimedOf), now);
+          return claimedFrom(
+            tasks.queues.get(claim.queue),
+            again.map(claimedOf),
+            now,
+            this.#pacedMs(tenant, claim, now),
+          );
         },
       ),
     );
@@ -179,6 +184,13 @@ export class MemoryTasks extends TaskQueues {
     return new TaskWork(transaction, this.options, this.core.tenants.texts);
   }
 
+  /** Time until the pace of the claim lets a ready task go. */
+  #pacedMs(tenant: string, { pace }: Claim, now: number): number {
+    if (pace === undefined) return 0;
+    const [taken] = this.core.buckets.take(tenant, [{ ...pace, want: 0, least: 0 }], now);
+    return taken === undefined || taken.left > 0 ? 0 : taken.nextMs;
+  }
+
   async #dead(name: string, tenant: string, once: Once, run: (work: TaskWork) => readonly string[]): Promise<Chosen> {
     const { ids, replayed } = await this.#once('dead', name, tenant, once, (transaction) => ({
       is: 'dead',
@@ -221,9 +233,9 @@ function stillLeased(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] 
   });
 }
 
-function claimedFrom(queue: Queue | undefined, tasks: readonly ClaimedTask[], now: number): Claimed {
+function claimedFrom(queue: Queue | undefined, tasks: readonly ClaimedTask[], now: number, pacedMs: number): Claimed {
   if (queue === undefined) return { tasks, nextDueInMs: null, isPaused: false };
   const { isPaused, ready, delayed, leased } = queue;
-  const nextMs = ready.size > 0 ? now : Math.min(delayed.firstScore, leased.firstScore);
+  const nextMs = ready.size > 0 ? now + pacedMs : Math.min(delayed.firstScore, leased.firstScore);
   return { tasks, nextDueInMs: isPaused || nextMs === Infinity ? null : Math.max(0, nextMs - now), isPaused };
 }

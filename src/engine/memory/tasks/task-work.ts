@@ -9,12 +9,13 @@ import {
   TooManyTasksError,
   type FailedPart,
 } from '../../errors.js';
-import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type TaskStep } from '../../task.js';
+import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type Pace, type TaskStep } from '../../task.js';
 import type { QueueTotal } from '../../records/queue-fields.js';
 import type { DeadSelection, ReplayOptions } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
+import type { MemoryBuckets } from '../buckets.js';
 import { claimedOf, entryOf, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
@@ -103,7 +104,7 @@ export class TaskWork {
     for (const id of sets.leased.upTo(this.#now, MAX_TIDIED)) this.#expireLease(this.#get(id));
   }
 
-  claim({ queue, worker, leaseMs, tokens }: Claim): ClaimedTask[] {
+  claim({ queue, worker, leaseMs, tokens, pace }: Claim, buckets: MemoryBuckets): ClaimedTask[] {
     const sets = this.#tasks.queues.get(queue);
     // A claim does not create a queue.
     if (sets === undefined) return [];
@@ -111,14 +112,23 @@ export class TaskWork {
     this.tidy(queue);
     if (sets.isPaused) return [];
     const claimed: ClaimedTask[] = [];
-    for (let looked = 0; claimed.length < tokens.length && looked < tokens.length + MAX_TIDIED; looked++) {
+    const most = pace === undefined ? tokens.length : Math.min(tokens.length, this.#take(buckets, pace, 0));
+    for (let looked = 0; claimed.length < most && looked < most + MAX_TIDIED; looked++) {
       const first = sets.ready.first;
       if (first === undefined) break;
       const entry = this.#get(first.id);
       if (entry.expiresAtMs <= this.#now) this.#die(entry, 'EXPIRED');
       else claimed.push(claimedOf(this.#lease(entry, worker, tokens[claimed.length] as string, leaseMs)));
     }
+    if (pace !== undefined && claimed.length > 0) this.#take(buckets, pace, claimed.length);
     return claimed;
+  }
+
+  /** Returns the tokens that are left. */
+  #take(buckets: MemoryBuckets, pace: Pace, count: number): number {
+    const { tenant, now } = this.transaction;
+    const [taken] = buckets.take(tenant, [{ ...pace, want: count, least: count }], now);
+    return taken?.left ?? 0;
   }
 
   finish(entry: TaskEntry, result: string): void {

@@ -7,6 +7,7 @@ import type { EngineOptions } from '../../engine.js';
 import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { GIVEN, type NewTask } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
+import { plannedClaim } from '../buckets.js';
 import type { ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
 
@@ -165,7 +166,7 @@ function commitOf(plan: Plan): ScriptRequest {
     enqueue: parts && mapped(parts.enqueue, plannedTask),
     publish: parts && mapped(parts.publish, ({ channel, type }) => ({ channel, type })),
     cancelTasksOf: parts && mapped(parts.cancelTasksOf, (id) => id),
-    claim: parts?.claim,
+    claim: parts?.claim && plannedClaim(parts.claim),
     board: parts?.board && plannedBoard(parts.board),
     resolves: plan.resolves,
     drained: plan.drained,
@@ -203,7 +204,7 @@ function endOf({ once, puts, deletes, touches, tasks, resolves, checkOnly }: Pla
     fingerprint: only.fingerprint === '' ? undefined : only.fingerprint,
     id: ack.taskId,
     token: ack.token,
-    claim,
+    claim: claim && plannedClaim(claim),
   };
   return { scripts: 'tasks', plan, texts, claims: claim?.tokens.length ?? 0 };
 }

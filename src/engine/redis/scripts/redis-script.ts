@@ -21,6 +21,7 @@ export const TASKS = [
   'finish-call',
   'task-places',
   'end-task',
+  'bucket',
   'claim-tasks',
   'step-task',
   'create-task',

@@ -24,6 +24,7 @@ import {
   type Stepped,
 } from '../../task-queues.js';
 import { changesChannel, prefixOf, queueSettingsKey, queuesKey } from '../keys.js';
+import { plannedClaim } from '../buckets.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TASKS } from '../scripts/redis-script.js';
@@ -50,7 +51,7 @@ export class RedisTasks extends TaskQueues {
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
     // The script keeps the outcome until the leases end.
     const once = { key, fingerprint: '', keepMs: 0 };
-    const plan = { kind: 'claim', once, claim };
+    const plan = { kind: 'claim', once, claim: plannedClaim(claim) };
     const claims = claim.tokens.length;
     const [, claimed, nextDueIn, isPaused] = await this.#send('claim', tenant, 'tasks', plan, [], claims);
     return {

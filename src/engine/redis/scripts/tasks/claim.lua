@@ -1,6 +1,6 @@
 --[[
   claim: leases the first tasks of a queue.
-  The request: see call.lua and tasks.lua; claim {queue, worker, leaseMs?, tokens}
+  The request: see call.lua and tasks.lua; claim {queue, worker, leaseMs?, tokens, pace?}
   Its reply  {'done', claimed, next due in or '', '1' if paused}
 ]]
 perform.claim = function(request)
@@ -17,5 +17,5 @@ perform.claim = function(request)
       once_keys.keep({ key = only.key, fingerprint = only.fingerprint, keepMs = ends - now }, { lent = claim_tasks.lent_of(claimed) })
     end
   end
-  return { 'done', claimed, claim_tasks.next_due_in(wanted.queue), claim_tasks.is_paused(wanted.queue) and '1' or '0' }
+  return { 'done', claimed, claim_tasks.next_due_in(wanted.queue, wanted.pace), claim_tasks.is_paused(wanted.queue) and '1' or '0' }
 end

@@ -7,8 +7,8 @@ local function take(key, now, interval, burst, want, least, back, back_by)
   local stored = tonumber(redis.call('GET', key))
   local full = math.min(math.max(stored or now, now), now + burst * interval)
   if back > 0 and now <= back_by then full = math.max(now, full - back * interval) end
-  local room = burst - (full - now) / interval
-  local granted = math.min(want, math.floor(room + 1e-9))
+  local available = burst - (full - now) / interval
+  local granted = math.min(want, math.floor(available + 1e-9))
   if granted < least then granted = 0 end
   full = math.floor(full + granted * interval)
   if full > now then
@@ -17,9 +17,9 @@ local function take(key, now, interval, burst, want, least, back, back_by)
   elseif stored then
     redis.call('DEL', key)
   end
-  local left = math.max(0, math.floor(room - granted + 1e-9))
+  local left = math.max(0, math.floor(available - granted + 1e-9))
   local next = granted < least and least or math.min(left + 1, burst)
-  return granted, left, math.max(0, math.ceil((next + granted - room) * interval / 1000))
+  return granted, left, math.max(0, math.ceil((next + granted - available - 1e-9) * interval / 1000))
 end
 
 return { take = take }

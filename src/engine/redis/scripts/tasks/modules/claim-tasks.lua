@@ -67,17 +67,24 @@ local function note_worker(queue, worker)
   redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + limits.WORKER_SHOWN_MS))
 end
 
--- `request`: {queue, worker, leaseMs?, tokens}. Returns the claimed tasks, and the end of their last lease.
+-- `pace`: {bucket, interval in microseconds, burst}. Returns the tokens that are left, and the time until there is one more.
+local function take_from(pace, count)
+  local granted, left, next = bucket.take(prefix .. key_names.limit .. pace[1], now * 1000, pace[2], pace[3], count, count, 0, 0)
+  return left, next
+end
+
+-- `request`: {queue, worker, leaseMs?, tokens, pace?}. Returns the claimed tasks, and the end of their last lease.
 local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
   if not is_known(queue) then return claimed, ends end
   note_worker(queue, request.worker)
   end_task.tidy(queue)
   if is_paused(queue) then return claimed, ends end
-  local looked = 0
-  while #claimed < #request.tokens and looked < #request.tokens + limits.MAX_TIDIED do
+  local looked, most = 0, #request.tokens
+  if request.pace then most = math.min(most, (take_from(request.pace, 0))) end
+  while #claimed < most and looked < most + limits.MAX_TIDIED do
     looked = looked + 1
-    local id = task_heads.take_first(queue, #request.tokens - #claimed)
+    local id = task_heads.take_first(queue, most - #claimed)
     if not id then break end
     local task = task_store.load(id)
     if task and not end_task.belongs(task, 'ready', queue) then task = nil end
@@ -94,13 +101,18 @@ local function claim(request)
       ends = math.max(ends, task.lease_ends)
     end
   end
+  if request.pace and #claimed > 0 then take_from(request.pace, #claimed) end
   return claimed, ends
 end
 
--- Time until a delayed task is due or a lease ends; '' without any.
-local function next_due_in(queue)
+-- Time until a delayed task is due, a lease ends or the pace lets a ready task go; '' without any.
+local function next_due_in(queue, pace)
   if is_paused(queue) then return '' end
-  if task_heads.is_any_ready(queue) then return '0' end
+  if task_heads.is_any_ready(queue) then
+    if not pace then return '0' end
+    local left, next = take_from(pace, 0)
+    return left > 0 and '0' or whole(next)
+  end
   finish_call.flush_leased(queue)
   local next
   for _, kind in ipairs({ 'delayed', 'leased' }) do
