@@ -8,8 +8,8 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const TARGETS = { GET: 1.05, PUT: 1.03 };
 /** More than any machine serves, so that the policy counts every request and refuses none. */
 const LIMITS = {
-  read: { limit: 6_000_000, windowSeconds: 60, burst: 1_000_000 },
-  write: { limit: 6_000_000, windowSeconds: 60, burst: 1_000_000 },
+  read: { limit: 6_000_000, windowMs: 60_000, burst: 1_000_000 },
+  write: { limit: 6_000_000, windowMs: 60_000, burst: 1_000_000 },
 };
 
 async function keyOf({ url }) {
