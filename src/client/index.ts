@@ -1,4 +1,6 @@
 /** The worker kit: see docs/worker-kit.md. */
+export { AccessClient } from './access-client.js';
+export type * from './access-types.js';
 export * from './client-errors.js';
 export type * from './event-types.js';
 export * from './handler.js';

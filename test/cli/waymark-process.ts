@@ -17,6 +17,12 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
+interface RunOptions {
+  readonly input?: string | undefined;
+  readonly detached?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Commands, each in a process of its own. */
 export class Waymark {
   private constructor(private readonly sources: CompiledSources) {}
@@ -29,14 +35,10 @@ export class Waymark {
     return this.sources.remove();
   }
 
-  start(
-    url: string,
-    args: readonly string[],
-    { input, ...options }: { readonly input?: string | undefined; readonly detached?: boolean } = {},
-  ): Running {
+  start(url: string, args: readonly string[], { input, env, ...options }: RunOptions = {}): Running {
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(process.execPath, [fileURLToPath(`${this.sources.url}cli/main.js`), ...args], {
-      env: { PATH, HOME, WAYMARK_URL: url, ENV_FILE: '/nothing' },
+      env: { PATH, HOME, WAYMARK_URL: url, ENV_FILE: '/nothing', ...env },
       stdio: 'pipe',
       ...options,
     });
@@ -49,7 +51,7 @@ export class Waymark {
     return { child, stdout: () => stdout, stderr: () => stderr, ended };
   }
 
-  run(url: string, args: readonly string[], input?: string): Promise<Ended> {
-    return this.start(url, args, { input }).ended;
+  run(url: string, args: readonly string[], input?: string, env?: Readonly<Record<string, string>>): Promise<Ended> {
+    return this.start(url, args, { input, ...(env && { env }) }).ended;
   }
 }

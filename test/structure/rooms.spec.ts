@@ -34,7 +34,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   migration: [...FEATURE, 'engine/*', 'client'],
   attach: [...FEATURE, 'engine/*', 'migration', 'routing'],
   client: ['json'],
-  cli: ['client', 'config', 'engine', 'engine/*', 'migration'],
+  cli: ['access', 'client', 'config', 'engine', 'engine/*', 'migration'],
   '.': ['*'],
 };
 

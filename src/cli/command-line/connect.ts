@@ -1,4 +1,4 @@
-import { WaymarkClient, type RequesterOptions } from '../../client/index.js';
+import { AccessClient, WaymarkClient, type RequesterOptions } from '../../client/index.js';
 import type { Terminal } from './command.js';
 import { findCredential } from './credential.js';
 import type { Given } from './given.js';
@@ -11,8 +11,20 @@ export function connect(given: Given, terminal: Terminal, giveUpAfterMs = GIVE_U
   return new WaymarkClient(requesterOptions(given, terminal, giveUpAfterMs));
 }
 
+/** A client for keys and limits of the service at --url. */
+export function connectAccess(given: Given, terminal: Terminal, onRetry: () => void = () => undefined): AccessClient {
+  const options = requesterOptions(given, terminal);
+  return new AccessClient({
+    ...options,
+    onRetry: (retry) => {
+      onRetry();
+      options.onRetry?.(retry);
+    },
+  });
+}
+
 /** @throws UsageError */
-export function requesterOptions(given: Given, { note }: Terminal, giveUpAfterMs = GIVE_UP_AFTER_MS): RequesterOptions {
+function requesterOptions(given: Given, { note }: Terminal, giveUpAfterMs = GIVE_UP_AFTER_MS): RequesterOptions {
   const credential = findCredential(given.env, given.url, given.use);
   // Fails before the first request when its file cannot be read.
   credential?.read();

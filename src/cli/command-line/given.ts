@@ -1,5 +1,8 @@
 import { durationMs, integerOf } from '../../config/units.js';
 
+/** Options of all commands with a service. */
+const COMMON = ['url', 'tenant', 'help'];
+
 interface Range {
   readonly min: number;
   readonly max: number;
@@ -74,6 +77,22 @@ export class Given {
     const value = durationMs(text);
     if (value >= min && value <= max) return value;
     throw new UsageError(`--${name} ${text}: must be a duration such as 500ms, 30s or 5m, from ${min} to ${max} ms`);
+  }
+
+  /** @throws UsageError for an option that this verb of a command does not have */
+  noOptionsBut(names: readonly string[], verb: string): void {
+    const other = Object.keys(this.values).find((name) => ![...names, ...COMMON].includes(name));
+    if (other !== undefined) throw new UsageError(`--${other}: not an option of ${verb}`);
+  }
+
+  /** Items of a list that is separated by commas. @throws UsageError */
+  list(name: string): readonly string[] | undefined {
+    const items = this.text(name)
+      ?.split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    if (items?.length === 0) throw new UsageError(`--${name}: must not be empty`);
+    return items;
   }
 
   /** @throws UsageError for a word at this place or later */

@@ -5,11 +5,14 @@ import { doctorCommand } from './doctor.command.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
 import { inspectCommand } from './inspect.command.js';
+import { keysCommand } from './keys.command.js';
+import { limitsCommand } from './limits.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
 import { publishCommand } from './publish.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { watchCommand } from './watch.command.js';
+import { whoamiCommand } from './whoami.command.js';
 import { workerCommand } from './worker.command.js';
 
 export const COMMANDS: readonly Command[] = [
@@ -19,6 +22,9 @@ export const COMMANDS: readonly Command[] = [
   publishCommand,
   watchCommand,
   smokeCommand,
+  keysCommand,
+  limitsCommand,
+  whoamiCommand,
   doctorCommand,
   migrateCommand,
   exportCommand,

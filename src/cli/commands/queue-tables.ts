@@ -1,7 +1,6 @@
 import type { Queue } from '../../client/index.js';
 import { spanOf } from '../command-line/output.js';
-
-type Row = readonly (string | number)[];
+import { table, type Row } from '../command-line/table.js';
 
 const HEAD = [
   'QUEUE',
@@ -53,20 +52,6 @@ export function queuePage(queue: Queue): string {
   if (queue.workers.length === 0) return facts;
   const workers = queue.workers.map(({ name, leased, lastSeenAt }): Row => [name, leased, lastSeenAt]);
   return `${facts}\n\n${table([['WORKER', 'LEASED', 'LAST ASKED'], ...workers])}`;
-}
-
-/** Text is aligned left, numbers right; the first row is the head. */
-function table(rows: readonly Row[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  const isNumeric = widths.map((_, column) => typeof rows[1]?.[column] === 'number');
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (isNumeric[i] ? String(cell).padStart(widths[i] ?? 0) : String(cell).padEnd(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 /** Conditions that an operator should look at; docs/worker-kit.md lists the rules. */
