@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { routeNames } from '../../src/access/routes.js';
-import { nginxBin, startNginx, type NginxProcess } from '../support/nginx-process.js';
+import { nginxBin, serverWith, startNginx, type NginxProcess } from '../support/nginx-process.js';
 import { openService, type OpenService } from '../support/open-service.js';
 
 const PUBLIC = ['/health/live', '/health/ready', '/status'];
@@ -56,7 +58,7 @@ describe('a service without ADMIN_TOKEN', () => {
   ])('behind nginx with %s', (_case, location, isTold) => {
     let nginx: NginxProcess;
     beforeAll(async () => {
-      nginx = await startNginx(location.replace('PORT', String(port)));
+      nginx = await startNginx(serverWith(location.replace('PORT', String(port))));
     });
     afterAll(() => nginx.stop());
 
@@ -87,5 +89,59 @@ describe('a service without ADMIN_TOKEN', () => {
     expect(heard).not.toMatch(/subscribed|kept/);
     relay.kill('SIGKILL');
     await once(relay, 'exit');
+  });
+});
+
+(nginxBin === undefined ? describe.skip : describe)('the proxy of docs/network.md', () => {
+  const TOKEN = 'a-token-of-some-length';
+  const ORIGIN = 'http://api.example.com';
+  let service: OpenService;
+  let nginx: NginxProcess;
+
+  beforeAll(async () => {
+    const env = { ADMIN_TOKEN: TOKEN, ALLOWED_HOSTS: 'api.example.com', TRUSTED_PROXIES: '127.0.0.1' };
+    service = await openService(env);
+    const page = readFileSync(new URL('../../docs/network.md', import.meta.url), 'utf8');
+    const [, server = ''] = /```nginx\n([^]*?)```/.exec(page) ?? [];
+    nginx = await startNginx(server.replace('127.0.0.1:3000', new URL(await service.app.getUrl()).host));
+  });
+  afterAll(async () => {
+    await nginx.stop();
+    await service.close();
+  });
+
+  /** As a client that knows the service by its public name. */
+  const asked = (lines: Record<string, string> = {}, method = 'GET', path = '/v1/workflows') =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { host: 'api.example.com', authorization: `Bearer ${TOKEN}`, ...lines };
+      request(nginx.url + path, { method, headers }, resolve)
+        .on('error', reject)
+        .end();
+    });
+
+  it('passes requests, pages of its own name, streams and WebSockets', async () => {
+    expect((await asked()).statusCode).toBe(200);
+    expect((await asked({ host: 'evil.example' })).statusCode).toBe(421);
+    const touch = ['POST', '/v1/queues/q/pause'] as const;
+    expect((await asked({ origin: ORIGIN, 'sec-fetch-site': 'same-origin' }, ...touch)).statusCode).toBe(200);
+    expect((await asked({ origin: 'http://evil.example' }, ...touch)).statusCode).toBe(403);
+    const stream = await asked({ accept: 'text/event-stream' }, 'GET', '/v1/events?since=0');
+    expect(String((await once(stream, 'data'))[0])).toContain('retry:');
+    stream.destroy();
+    const headers = { host: 'api.example.com', authorization: `Bearer ${TOKEN}` };
+    const socket = new WebSocket(`${nginx.url.replace('http', 'ws')}/ws`, { headers, origin: ORIGIN });
+    await once(socket, 'open');
+    socket.terminate();
+  });
+
+  it('tells the address of the caller, who cannot choose it', async () => {
+    const make = async (ips: string[]) => {
+      const key = { name: ips.join(), role: 'reader', ips };
+      return (await service.call('POST', '/v1/keys', key, { authorization: `Bearer ${TOKEN}` })).json.key as string;
+    };
+    const [here, elsewhere] = [await make(['203.0.113.0/24']), await make(['127.0.0.0/8'])];
+    const headers = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=203.0.113.9' };
+    expect((await asked({ ...headers, authorization: `Bearer ${here}` })).statusCode).toBe(403);
+    expect((await asked({ ...headers, authorization: `Bearer ${elsewhere}` })).statusCode).toBe(200);
   });
 });

@@ -260,3 +260,48 @@ describe('behind a trusted proxy', () => {
     expect(await statuses('')).toEqual([403, 403, 403, 201, 403]);
   });
 });
+
+describe('the address of a caller', () => {
+  const operator = { authorization: `Bearer ${TOKEN}` };
+  const opened = async (env: Record<string, string>) => {
+    const service = await openService({ ADMIN_TOKEN: TOKEN, ...env });
+    const key = { name: 'office', role: 'reader', ips: ['203.0.113.0/24'] };
+    const { key: token } = (await service.call('POST', '/v1/keys', key, operator)).json;
+    const from = async (headers: Record<string, string>, authorization = `Bearer ${token}`) =>
+      (await service.call('GET', '/v1/workflows', undefined, { authorization, ...headers })).status;
+    return { service, from };
+  };
+
+  it('decides about keys with an address list: behind a trusted proxy the one that it saw', async () => {
+    const { service, from } = await opened({ TRUSTED_PROXIES: '127.0.0.1' });
+    expect(await from({ 'x-forwarded-for': '203.0.113.9' })).toBe(200);
+    expect(await from({ forwarded: 'for="203.0.113.9:4711"' })).toBe(200);
+    expect(await from({ 'x-forwarded-for': '203.0.113.9, 198.51.100.1' })).toBe(403);
+    expect(await from({ 'x-forwarded-for': '198.51.100.1', forwarded: 'for=203.0.113.9' })).toBe(403);
+    expect(await from({})).toBe(403);
+    await service.close();
+  });
+
+  it('is the peer where no proxy is trusted, whatever the request says', async () => {
+    const { service, from } = await opened({});
+    for (const name of ['x-forwarded-for', 'x-real-ip', 'x-client-ip'])
+      expect([name, await from({ [name]: '203.0.113.9' })]).toEqual([name, 403]);
+    // Strangers cannot make a new limit of each request.
+    const statuses = new Set<number>();
+    for (let i = 0; i < 20; i++) statuses.add(await from({ 'x-forwarded-for': `198.51.100.${i}` }, ''));
+    expect([...statuses].sort()).toEqual([401, 429]);
+    await service.close();
+  });
+
+  it('counts as one within a /56 of IPv6', async () => {
+    const { service, from } = await opened({ TRUSTED_PROXIES: '127.0.0.1' });
+    const statuses = async (address: (i: number) => string) => {
+      const seen = [];
+      for (let i = 0; i < 20; i++) seen.push(await from({ 'x-forwarded-for': address(i) }, ''));
+      return [...new Set(seen)].sort();
+    };
+    expect(await statuses((i) => `2001:db8:1:2${i.toString(16).padStart(2, '0')}::${i}`)).toEqual([401, 429]);
+    expect(await statuses((i) => `2001:db8:2:${i.toString(16)}00::1`)).toEqual([401]);
+    await service.close();
+  });
+});

@@ -14,8 +14,11 @@ export interface NginxProcess {
 
 export const nginxBin = process.env['NGINX_BIN'] || findProgram('nginx');
 
-/** An nginx on loopback with these lines in its only location. Started by root, its workers run as another user. */
-export async function startNginx(location: string): Promise<NginxProcess> {
+/** A server of nginx that passes everything on as these lines say. */
+export const serverWith = (location: string) => `server { listen 8080; location / { ${location} } }`;
+
+/** An nginx on loopback with this server, which listens on a free port. Started by root, its workers run as another user. */
+export async function startNginx(server: string): Promise<NginxProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'waymark-nginx-'));
   chmodSync(directory, 0o755);
   const port = await freePort();
@@ -28,7 +31,7 @@ daemon off; worker_processes 1; pid nginx.pid; error_log error.log;
 events {}
 http {
   access_log off; ${paths.join(' ')}
-  server { listen 127.0.0.1:${port}; location / { ${location} } }
+  ${server.replace(/listen [^;]+;/, `listen 127.0.0.1:${port};`)}
 }
 `,
   );
