@@ -139,6 +139,14 @@ export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` 
 export type Hint = 'changed' | 'missed' | 'poll';
 export type Listener = (hint: Hint) => void;
 
+/** Progress of the erasure of a tenant. */
+export interface Erased {
+  /** Records or keys removed by this call. */
+  readonly removed: number;
+  /** Nothing was left when the call ended. */
+  readonly isDone: boolean;
+}
+
 /** One event of a tenant's feed. */
 export interface FeedEvent {
   /** Unique and sortable within the tenant; see event-id.ts. */
@@ -252,6 +260,15 @@ export abstract class Engine {
    * embedded engine.
    */
   abstract take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]>;
+
+  /**
+   * Removes all data of a tenant and of its hidden tenants, about `limit` records in each call. The caller repeats it
+   * until it is done, also after a crash. The tenant must be refused by then on every replica: the erasure does not stop
+   * writes, and what is written later stays.
+   * Writes that a replica accepted while the store was unreachable are dropped instead of drained; see erasure.ts.
+   * @throws Error for the default tenant and hidden ones.
+   */
+  abstract erase(tenant: string, limit: number): Promise<Erased>;
 
   /** Removes expired data, up to a limit. Returns the number of workflows. Engines also sweep by themselves. */
   abstract sweep(): Promise<number>;

@@ -62,6 +62,10 @@ export abstract class ForwardedEngine extends Engine {
     return this.forward((engine) => engine.take(tenant, takes));
   }
 
+  erase(tenant: string, limit: number) {
+    return this.forward((engine) => engine.erase(tenant, limit));
+  }
+
   sweep() {
     return this.forward((engine) => engine.sweep());
   }

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../src/engine/task.js';
+import { accessTenantOf } from '../../src/engine/profile.js';
+import { digestsOf } from '../support/moving.js';
 import { once, patch, put, remove, touch } from '../support/parts.js';
 import { increment, merge } from '../support/edits.js';
 import { claimOf, newTask, TestQueue } from '../support/tasks.js';
 import { dumpTasks, sweepAll } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
+import { eraseAll, fillWithHidden } from './cases/erasing.js';
 import { eventsOf } from './cases/feed.js';
 import { newTenant, type EngineUnderTest, type OpenOptions } from './engine-under-test.js';
 
@@ -44,6 +47,21 @@ export function describeDurability(
       await reopen();
       expect(await Promise.all(names.map((name) => dump(opened.engine, name)))).toEqual(before);
       expect(before.map((workflows) => workflows.length)).toEqual(names.map(() => 2));
+    });
+
+    it('in the middle of an erasure lets it go on to its end (invariant 28)', async () => {
+      const other = new TestTenant(opened.engine, `${tenant.name}-other`);
+      await fillWithHidden(opened, other);
+      await fillWithHidden(opened, tenant);
+      const before = await digestsOf(opened.engine, other.name);
+      for (let i = 0; i < 3; i++) expect(await opened.engine.erase(tenant.name, 10)).toMatchObject({ isDone: false });
+      await reopen();
+      await eraseAll(opened.engine, tenant.name, 10);
+      await reopen();
+      expect(await digestsOf(opened.engine, tenant.name)).toEqual({});
+      expect(await digestsOf(opened.engine, accessTenantOf(tenant.name))).toEqual({});
+      expect(await eventsOf(opened.engine, tenant.name)).toEqual([]);
+      expect(await digestsOf(opened.engine, other.name)).toEqual(before);
     });
 
     it('goes on with the next version of the same incarnation', async () => {

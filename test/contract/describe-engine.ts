@@ -3,6 +3,7 @@ import { describeBoards } from './cases/boards.js';
 import { describeBuckets } from './cases/buckets.js';
 import { describeChanges } from './cases/changes.js';
 import { describeDeletes } from './cases/deletes.js';
+import { describeErasing } from './cases/erasing.js';
 import { describeExpectations } from './cases/expectations.js';
 import { describeFeed } from './cases/feed.js';
 import { describeFilters } from './cases/filters.js';
@@ -68,6 +69,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeFilters(fixture);
     describeTenants(fixture);
     describeHiddenTenants(fixture);
+    describeErasing(fixture);
     describeChanges(fixture);
     describeSweeping(fixture);
     describeBoards(fixture);

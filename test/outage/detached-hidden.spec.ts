@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
+import { eraseAll } from '../contract/cases/erasing.js';
 import { DetachedReplica } from '../support/detached-replica.js';
 import { append } from '../support/edits.js';
 import { put } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 Logger.overrideLogger(false);
 
@@ -31,43 +34,46 @@ describe('A hidden tenant while Redis is unreachable', () => {
       (error: { code: string }) => error.code,
     );
 
-  it.each([ACCESS_TENANT, accessTenantOf('acme')])('%s is neither read from a copy nor written', async (name) => {
-    const [hidden, ordinary] = [tenant(name), tenant('acme')];
-    for (const one of [hidden, ordinary]) {
-      await one.put('key:1', { n: 1 });
-      await one.find('key:1');
-      await replica.engine.findMany(one.name, ['key:1']);
-    }
-    const record = await hidden.get('key:1');
-    replica.engine.hold(name, [record]);
-    await replica.leave();
+  it.each([ACCESS_TENANT, accessTenantOf('acme')])(
+    '%s is neither read from a copy nor written (invariant 27)',
+    async (name) => {
+      const [hidden, ordinary] = [tenant(name), tenant('acme')];
+      for (const one of [hidden, ordinary]) {
+        await one.put('key:1', { n: 1 });
+        await one.find('key:1');
+        await replica.engine.findMany(one.name, ['key:1']);
+      }
+      const record = await hidden.get('key:1');
+      replica.engine.hold(name, [record]);
+      await replica.leave();
 
-    expect(await code(ordinary.find('key:1'))).toBe('answered');
-    const asked = {
-      find: hidden.find('key:1'),
-      'find unknown': hidden.find('key:2'),
-      findMany: replica.engine.findMany(name, ['key:1']),
-      findOutcome: replica.engine.findOutcome(name, 'k', ''),
-      list: hidden.list(),
-      count: hidden.count(),
-      versions: hidden.versions('key:1'),
-      board: replica.engine.readBoard(name, 'b'),
-      feed: replica.engine.readFeed(name, undefined, 1),
-      put: hidden.put('key:1', { n: 2 }),
-      create: hidden.commit({ puts: [{ ...put('key:3', {}), isNewId: true }] }),
-      patch: hidden.patch('key:1', append('log', 1)),
-      touch: hidden.touch('key:1', 1000),
-      delete: hidden.delete('key:1'),
-      publish: hidden.commit({ publish: [{ channel: 'audit', type: 't', payload: '{}' }] }),
-    };
-    const codes = await Promise.all(Object.entries(asked).map(async ([what, one]) => [what, await code(one)]));
-    expect(codes).toEqual(Object.keys(asked).map((what) => [what, 'STORE_UNAVAILABLE']));
+      expect(await code(ordinary.find('key:1'))).toBe('answered');
+      const asked = {
+        find: hidden.find('key:1'),
+        'find unknown': hidden.find('key:2'),
+        findMany: replica.engine.findMany(name, ['key:1']),
+        findOutcome: replica.engine.findOutcome(name, 'k', ''),
+        list: hidden.list(),
+        count: hidden.count(),
+        versions: hidden.versions('key:1'),
+        board: replica.engine.readBoard(name, 'b'),
+        feed: replica.engine.readFeed(name, undefined, 1),
+        put: hidden.put('key:1', { n: 2 }),
+        create: hidden.commit({ puts: [{ ...put('key:3', {}), isNewId: true }] }),
+        patch: hidden.patch('key:1', append('log', 1)),
+        touch: hidden.touch('key:1', 1000),
+        delete: hidden.delete('key:1'),
+        publish: hidden.commit({ publish: [{ channel: 'audit', type: 't', payload: '{}' }] }),
+      };
+      const codes = await Promise.all(Object.entries(asked).map(async ([what, one]) => [what, await code(one)]));
+      expect(codes).toEqual(Object.keys(asked).map((what) => [what, 'STORE_UNAVAILABLE']));
 
-    await replica.comeBack();
-    expect(replica.drained).toEqual([]);
-    expect(await hidden.ids()).toEqual(['key:1']);
-    expect(await hidden.get('key:1')).toEqual(record);
-  });
+      await replica.comeBack();
+      expect(replica.drained).toEqual([]);
+      expect(await hidden.ids()).toEqual(['key:1']);
+      expect(await hidden.get('key:1')).toEqual(record);
+    },
+  );
 
   it('is served again while the writes of other tenants are drained', async () => {
     const hidden = tenant(accessTenantOf('acme'));
@@ -88,5 +94,61 @@ describe('A hidden tenant while Redis is unreachable', () => {
     expect(await duringDrain).toEqual(['recovering', 'answered']);
     expect(replica.drained).toHaveLength(400);
     expect(await code(hidden.put('key:1', { n: 2 }))).toBe('answered');
+  });
+});
+
+describe('What a detached replica accepted for a tenant that is erased meanwhile', () => {
+  let redis: RedisProcess;
+  let direct: Redis;
+  let namespace: string;
+  let away: DetachedReplica;
+  let other: DetachedReplica;
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+    direct = new Redis(redis.port, '127.0.0.1');
+  });
+  beforeEach(async () => {
+    namespace = `ns-${randomUUID()}`;
+    const opening = { redisPort: redis.port, namespace };
+    [away, other] = await Promise.all([DetachedReplica.open(opening), DetachedReplica.open(opening)]);
+  });
+  afterEach(() => Promise.all([away.close(), other.close()]));
+  afterAll(async () => {
+    direct.disconnect();
+    await redis.stop();
+  });
+
+  const record = (name: string) =>
+    new TestTenant(other.engine, ACCESS_TENANT).put(`tenant:${name}`, { status: 'active' });
+  const write = (name: string, id: string) => new TestTenant(away.engine, name).put(id, { text: 'planted' });
+
+  it('is dropped, whenever it was accepted, and leaves no key (invariant 28)', async () => {
+    await record('acme');
+    await record('kept');
+    await write('acme', 'a');
+    await away.leave();
+    await write('acme', 'before');
+    await write('kept', 'before');
+    await eraseAll(other.engine, 'acme', 1000);
+    await new TestTenant(other.engine, ACCESS_TENANT).delete('tenant:acme');
+    await write('acme', 'after');
+    await away.comeBack();
+    expect(away.drained.toSorted()).toEqual(['erased', 'erased', 'exact']);
+    expect(await direct.keys(`${namespace}:{*acme}:*`)).toEqual([]);
+    expect(await new TestTenant(other.engine, 'kept').ids()).toEqual(['before']);
+  });
+
+  it('is dropped if a new tenant has the name by then, but what was written for the new one is not', async () => {
+    await record('acme');
+    await away.leave();
+    await write('acme', 'old');
+    await eraseAll(other.engine, 'acme', 1000);
+    await new TestTenant(other.engine, ACCESS_TENANT).delete('tenant:acme');
+    const { createdAtMs } = await record('acme');
+    await until(() => Date.now() > createdAtMs, 'the clock goes on');
+    await write('acme', 'new');
+    await away.comeBack();
+    expect(away.drained).toEqual(['erased', 'exact']);
+    expect(await new TestTenant(other.engine, 'acme').ids()).toEqual(['new']);
   });
 });

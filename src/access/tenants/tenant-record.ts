@@ -8,7 +8,7 @@ export interface TenantRecord {
   readonly limits?: Policies;
 }
 
-export const TENANT_PREFIX = 'tenant:';
+export { TENANT_PREFIX } from '../../engine/erasure.js';
 /** Before the name of a tenant whose data is being removed. */
 export const ERASING_PREFIX = 'erasing:';
 

@@ -6,11 +6,14 @@ import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../r
 import type { ConflictBase, NewConflict } from '../conflicts.js';
 import { aboutPatch } from '../edit-result.js';
 import { KeptAsConflictError, VersionConflictError } from '../errors.js';
+import { findErasure, isErased, type Erasure } from '../erasure.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
 
+/** Time for which the erasure of a tenant is not asked for again. */
+const ERASURE_KNOWN_MS = 1000;
 /** Minimum retention of the outcome of a drained commit, for a crash in the middle of a drain. */
 const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
 
@@ -18,10 +21,11 @@ const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
 export interface DrainTarget {
   commit(tenant: string, commit: Commit): Promise<Outcome>;
   keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void>;
+  findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]>;
 }
 
 /** Result of a drained entry; see docs/detached.md. */
-export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired';
+export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired' | 'erased';
 
 export interface DrainParts {
   readonly target: DrainTarget;
@@ -45,6 +49,8 @@ type Resolution = { readonly is: 'rerun' } | { readonly is: 'restore'; readonly 
 export class Drain {
   readonly #logger = new Logger('Detached');
 
+  readonly #erasures = new Map<string, { readonly untilMs: number; readonly found: Promise<Erasure | undefined> }>();
+
   constructor(private readonly parts: DrainParts) {}
 
   /**
@@ -56,6 +62,11 @@ export class Drain {
     if (this.#isOver(entry) && !store.hasFollower(entry)) {
       await store.remove(entry, conflictFates(entry), []);
       return 'expired';
+    }
+    const erasure = await this.#erasureOf(entry.tenant);
+    if (erasure !== undefined && isErased(erasure, entry.atMs)) {
+      await store.remove(entry, conflictFates(entry), []);
+      return 'erased';
     }
     const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
@@ -71,6 +82,15 @@ export class Drain {
       await store.remove(entry, conflictFates(entry), []);
       return 'conflict';
     }
+  }
+
+  #erasureOf(tenant: string): Promise<Erasure | undefined> {
+    const known = this.#erasures.get(tenant);
+    if (known !== undefined && performance.now() < known.untilMs) return known.found;
+    const found = findErasure(this.parts.target, tenant);
+    this.#erasures.set(tenant, { untilMs: performance.now() + ERASURE_KNOWN_MS, found });
+    found.catch(() => this.#erasures.delete(tenant));
+    return found;
   }
 
   #isOver({ parts, enqueue, publish }: DetachedEntry): boolean {

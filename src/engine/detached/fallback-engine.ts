@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
-import type { Confirmation, Engine, EngineOptions, Listener, StorageReport, Topic } from '../engine.js';
+import type { Confirmation, Engine, Erased, EngineOptions, Listener, StorageReport, Topic } from '../engine.js';
 import { NotHeldError, OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
@@ -223,6 +223,11 @@ export class FallbackEngine extends ForwardedEngine {
   /** A detached write is on no replica of the store until it is drained. */
   override async confirm(tenant: string, onceKey: string): Promise<Confirmation> {
     return this.#mode === 'attached' ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
+  }
+
+  override async erase(tenant: string, limit: number): Promise<Erased> {
+    this.#copies.forgetTenant(tenant);
+    return super.erase(tenant, limit);
   }
 
   override async sweep(): Promise<number> {

@@ -46,6 +46,11 @@ export class HeldCopies {
     this.#drop(key, this.#copies.get(key));
   }
 
+  forgetTenant(tenant: string): void {
+    const start = tenantKey(tenant, '');
+    for (const [key, held] of this.#copies) if (key.startsWith(start)) this.#drop(key, held);
+  }
+
   #drop(key: string, held: WorkflowRecord | undefined): void {
     if (held === undefined) return;
     this.#copies.delete(key);

@@ -8,6 +8,7 @@ import {
   type EngineObserver,
   type EngineOptions,
   type FeedEvent,
+  type Erased,
   type Filter,
   type Listener,
   type ListPage,
@@ -23,6 +24,8 @@ import type { MovedOutcome } from '../kept.js';
 import { recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
+import { erasedWith, noteErasure } from '../erasure.js';
+import { eraseData } from './erase-data.js';
 import { liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
@@ -219,6 +222,22 @@ export class MemoryEngine extends Engine {
 
   async take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]> {
     return this.#core.buckets.take(tenant, takes, this.#core.clock());
+  }
+
+  async erase(tenant: string, limit: number): Promise<Erased> {
+    let left = limit;
+    const { tenants } = this.#core;
+    const names = erasedWith(tenant);
+    if (names.some((name) => tenants.has(name)))
+      await noteErasure((access, commit) => this.commit(access, commit), tenant);
+    for (const name of names) {
+      this.#core.buckets.erase(name);
+      if (!tenants.has(name)) continue;
+      left -= await this.#core.change(name, (transaction) => eraseData(transaction, left));
+      tenants.forget(name);
+      if (left === 0) break;
+    }
+    return { removed: limit - left, isDone: !names.some((name) => tenants.has(name)) };
   }
 
   async sweep(): Promise<number> {

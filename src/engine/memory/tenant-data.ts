@@ -41,6 +41,16 @@ export class Tenants {
     return this.#tenants.get(name) ?? this.#empty(name);
   }
 
+  /** Forgets a tenant without data. */
+  forget(name: string): void {
+    const data = this.#tenants.get(name);
+    if (data !== undefined && isEmpty(data)) this.#tenants.delete(name);
+  }
+
+  has(name: string): boolean {
+    return this.#tenants.has(name);
+  }
+
   #empty(name: string): TenantData {
     return {
       workflows: new WorkflowCollection(this.texts),
@@ -54,6 +64,12 @@ export class Tenants {
   [Symbol.iterator](): IterableIterator<[string, TenantData]> {
     return this.#tenants[Symbol.iterator]();
   }
+}
+
+function isEmpty({ workflows, tasks, outcomes, feed, boards }: TenantData): boolean {
+  return (
+    workflows.entries.size === 0 && tasks.isEmpty && outcomes.byEnd.size === 0 && feed.isEmpty && boards.size === 0
+  );
 }
 
 /** Epoch of one tenant's feed, so that an event id of one tenant is not valid in the feed of another. */

@@ -4,7 +4,7 @@ import type { Take } from '../bucket.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
-import type { Filter, Listener, ListQuery, StorageReport, Topic } from '../engine.js';
+import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic } from '../engine.js';
 import { IdempotencyMismatchError } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
@@ -32,6 +32,7 @@ import { ScriptSender } from './scripts/script-sender.js';
 import { type ScriptContext } from './scripts/script-context.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';
 import { ServerStates } from './connection/server-state.js';
+import { Eraser } from './eraser.js';
 import { Sweeper } from './sweeper.js';
 import { SweepSchedule } from './sweep-schedule.js';
 
@@ -64,6 +65,7 @@ export class RedisEngine extends Engine {
   readonly #feed: RedisFeed;
   readonly #listeners: RedisListeners;
   readonly #sweeper: Sweeper;
+  readonly #eraser: Eraser;
 
   constructor(
     private readonly connections: RedisConnections,
@@ -112,6 +114,7 @@ export class RedisEngine extends Engine {
       observer,
       clock,
     });
+    this.#eraser = new Eraser(connections, namespace, (tenant, commit) => this.commit(tenant, commit));
   }
 
   start(): void {
@@ -230,6 +233,10 @@ export class RedisEngine extends Engine {
 
   take(tenant: string, takes: readonly Take[]) {
     return takeTokens(this.#reader, tenant, takes);
+  }
+
+  erase(tenant: string, limit: number): Promise<Erased> {
+    return this.#eraser.erase(tenant, limit);
   }
 
   sweep() {

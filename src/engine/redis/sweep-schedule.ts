@@ -79,9 +79,13 @@ export class SweepSchedule {
     return { tenants: [...new Set(listOf(names).map(textOf))], sinceMs, nextInMs: pauseOf(sinceMs, next) };
   }
 
-  /** Sets the next sweep of swept tenants. `dueMs` is when the first of their records is due. Returns the time until the next sweep of any. */
-  async settle(sinceMs: number, swept: ReadonlyMap<string, number>): Promise<number> {
+  /**
+   * Sets the next sweep of swept tenants. `dueMs` is when the first of their records is due; 'empty' forgets a tenant without
+   * data. Returns the time until the next sweep of any tenant.
+   */
+  async settle(sinceMs: number, swept: ReadonlyMap<string, number | 'empty'>): Promise<number> {
     const pairs = [...swept].flatMap(([tenant, dueMs]) => {
+      if (dueMs === 'empty') return [tenant, ''];
       // Jitter: idle tenants must not come due together.
       const latestMs = sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2);
       return [tenant, String(Math.round(Math.min(dueMs, latestMs)))];

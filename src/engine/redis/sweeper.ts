@@ -18,8 +18,10 @@ const MAX_PAUSE_MS = 30_000;
 
 interface Swept {
   readonly expired: number;
-  /** Time at which the next record is due; Infinity without any. */
+  /** Time at which the next record is due; Infinity if never. */
   readonly dueMs: number;
+  /** The tenant has no data. */
+  readonly isEmpty: boolean;
 }
 
 export interface SweeperParts {
@@ -63,11 +65,11 @@ export class Sweeper {
     let total = 0;
     for (;;) {
       const args = [String(SWEPT_AT_ONCE), String(maxAgeMs), ...ids];
-      const [expired, due, queues] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
+      const [expired, due, queues, isEmpty] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
       total += Number(expired);
       if (Number(expired) < SWEPT_AT_ONCE) {
         if (total > 0) observer.expired(total);
-        return { expired: total, dueMs: timeOf(due), queues: listOf(queues).map(textOf) };
+        return { expired: total, dueMs: timeOf(due), isEmpty: isEmpty === '1', queues: listOf(queues).map(textOf) };
       }
     }
   }
@@ -80,7 +82,10 @@ export class Sweeper {
     while (tenants.length > 0) {
       const ends = await this.#sweepTenants(tenants);
       for (const end of ends.values()) expired += end.expired;
-      nextInMs = await schedule.settle(sinceMs, new Map([...ends].map(([tenant, { dueMs }]) => [tenant, dueMs])));
+      nextInMs = await schedule.settle(
+        sinceMs,
+        new Map([...ends].map(([tenant, { dueMs, isEmpty }]) => [tenant, isEmpty ? 'empty' : dueMs])),
+      );
       swept();
       if (nextInMs > 0 || this.#isStopped) break;
       ({ tenants, sinceMs, nextInMs } = await schedule.takeDue(TENANTS_AT_ONCE));
@@ -109,13 +114,13 @@ export class Sweeper {
   }
 
   async #sweepTenant(tenant: string): Promise<Swept> {
-    const { expired, dueMs, queues } = await this.sweep(tenant);
+    const { expired, dueMs, isEmpty, queues } = await this.sweep(tenant);
     let earliestMs = dueMs;
     for (let at = 0; at < queues.length; at += QUEUES_AT_ONCE) {
       const some = queues.slice(at, at + QUEUES_AT_ONCE);
       earliestMs = Math.min(earliestMs, ...(await Promise.all(some.map((queue) => this.#sweepQueue(tenant, queue)))));
     }
-    return { expired, dueMs: earliestMs };
+    return { expired, dueMs: earliestMs, isEmpty };
   }
 
   /** Returns when the next task of the queue is due. */

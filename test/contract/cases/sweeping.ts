@@ -152,7 +152,7 @@ export function describeSweeping(fixture: Fixture): void {
       });
     });
 
-    it('comes for each of many tenants', async () => {
+    it('comes for each of many tenants (invariant 26)', async () => {
       const { observer, expired } = counting();
       await fixture.withEngine({ observer }, async (_, opened) => {
         const { engine, clock } = opened;

@@ -7,6 +7,7 @@ import { changesOf, type JournalChange } from '../journal/journal.js';
 import type { KeptOutcome } from './outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
+import type { Queue } from '../tasks/queue.js';
 import { progressChangesOf, taskChangesOf } from '../tasks/task-changes.js';
 import type { TenantData } from '../tenant-data.js';
 
@@ -24,6 +25,7 @@ export class Transaction {
   readonly #dedupes = new Map<string, Dedupe | undefined>();
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
   readonly #paused = new Map<string, boolean>();
+  readonly #queues = new Map<string, Queue>();
   readonly #boards = new Map<string, Board | undefined>();
   readonly #topics = new Set<Topic>();
   readonly #events: FeedEntry[] = [];
@@ -97,10 +99,26 @@ export class Transaction {
     this.data.tasks.queue(queue).isPaused = isPaused;
   }
 
-  setBoard(name: string, next: Board): void {
+  /** Removes a queue without tasks, with its totals. */
+  removeQueue(name: string, queue: Queue): void {
+    this.#queues.set(name, queue);
+    this.#paused.set(name, queue.isPaused);
+    this.data.tasks.setQueue(name, undefined);
+  }
+
+  /** Undefined removes the board. */
+  setBoard(name: string, next: Board | undefined): void {
     const { boards } = this.data;
     if (!this.#boards.has(name)) this.#boards.set(name, boards.get(name));
-    boards.set(name, next);
+    if (next === undefined) boards.delete(name);
+    else boards.set(name, next);
+  }
+
+  /** Removes the oldest events of the feed, the newest one too. */
+  eraseFeed(limit: number): number {
+    const dropped = this.data.feed.erase(limit, this.lastFinished);
+    this.#dropped.push(...dropped);
+    return dropped.length;
   }
 
   /** Kind and id of all changed records. Progress counts as its task; the id of an outcome is its key. */
@@ -114,6 +132,7 @@ export class Transaction {
 
   undo(): void {
     const { workflows, tasks, outcomes, boards } = this.data;
+    for (const [name, queue] of this.#queues) tasks.setQueue(name, queue);
     for (const [id, before] of this.#workflows) workflows.replace(id, workflows.get(id), before);
     for (const [id, before] of this.#tasks) tasks.replace(id, tasks.get(id), before);
     for (const [key, before] of this.#outcomes) outcomes.set(key, before);
@@ -145,7 +164,8 @@ export class Transaction {
     for (const [id, before] of this.#progress)
       changes.push(...progressChangesOf(tenant, id, before, tasks.progressOf(id)));
     for (const queue of this.#paused.keys()) {
-      changes.push({ kind: 'queue', tenant, name: queue, value: { isPaused: tasks.queue(queue).isPaused } });
+      const current = tasks.queues.get(queue);
+      changes.push({ kind: 'queue', tenant, name: queue, value: current && { isPaused: current.isPaused } });
     }
     for (const name of this.#boards.keys()) changes.push({ kind: 'board', tenant, name, value: boards.get(name) });
     for (const { number, event } of this.#events) changes.push({ kind: 'event', tenant, number, value: event });

@@ -82,10 +82,7 @@ export class MemoryFeed {
       if (entry === undefined || next === undefined || next.commit > lastFinished) break;
       const isTooMany = this.#entries.length - this.#first > maxEvents || this.#bytes > MAX_BYTES;
       if (!isTooMany && eventTimeMs(entry.event.id) > now - maxAgeMs) break;
-      this.#bytes -= bytesOf(entry);
-      this.#entries[this.#first++] = undefined;
-      this.#lastDropped = entry.event.id;
-      this.#dropped.push(entry.number);
+      this.#drop(entry);
     }
     if (this.#first > Math.max(MIN_GAP, this.#entries.length / 2)) {
       this.#entries = this.#entries.slice(this.#first);
@@ -100,6 +97,21 @@ export class MemoryFeed {
     const oldest = this.#entries[this.#first];
     const isAlone = this.#entries.length - this.#first < 2;
     return oldest === undefined || isAlone ? Infinity : eventTimeMs(oldest.event.id) + this.options.maxAgeMs;
+  }
+
+  /** Drops the oldest events that are on the disk, the newest one too. Returns numbers as `trim` does. */
+  erase(limit: number, lastFinished: number): number[] {
+    for (let count = 0; count < limit; count++) {
+      const entry = this.#entries[this.#first];
+      if (entry === undefined || entry.commit > lastFinished) break;
+      this.#drop(entry);
+    }
+    return this.#dropped.splice(0, limit);
+  }
+
+  /** No event is kept, in memory or in the journal. */
+  get isEmpty(): boolean {
+    return this.#first === this.#entries.length && this.#dropped.length === 0;
   }
 
   /** Keeps these numbers for the next trim, because their removal did not reach the disk. */
@@ -130,6 +142,14 @@ export class MemoryFeed {
     if (this.#entries[low - 1]?.event.id === id) return low;
     if (oldest !== undefined && isAfter(oldest.event.id, id)) throw new FeedTrimmedError(oldest.event.id);
     throw new FeedResetError();
+  }
+
+  /** Drops the oldest entry. */
+  #drop(entry: FeedEntry): void {
+    this.#bytes -= bytesOf(entry);
+    this.#entries[this.#first++] = undefined;
+    this.#lastDropped = entry.event.id;
+    this.#dropped.push(entry.number);
   }
 
   #push(entry: FeedEntry): void {

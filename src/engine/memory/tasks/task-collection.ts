@@ -49,10 +49,30 @@ export class TaskCollection {
     return [...this.#entries.keys()];
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.size === 0 && this.#queues.size === 0 && this.#dedupes.size === 0;
+  }
+
+  /** Some ids, up to a limit. */
+  someIds(limit: number): string[] {
+    const ids: string[] = [];
+    for (const id of this.#entries.keys()) {
+      if (ids.length === limit) break;
+      ids.push(id);
+    }
+    return ids;
+  }
+
   queue(name: string): Queue {
     let queue = this.#queues.get(name);
     if (queue === undefined) this.#queues.set(name, (queue = new Queue()));
     return queue;
+  }
+
+  /** Undefined removes; the queue must have no tasks. */
+  setQueue(name: string, queue: Queue | undefined): void {
+    if (queue === undefined) this.#queues.delete(name);
+    else this.#queues.set(name, queue);
   }
 
   replace(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {

@@ -6,17 +6,16 @@
   ARGV[4]  time at which the sweep began
   ARGV[5]  time until the sweep of a tenant that is due again at once, in milliseconds
   ARGV[6]  longest time until the sweep of a tenant that may have been written since the sweep began, in milliseconds
-  ARGV[7+] a name and the time at which something is due, in turn
+  ARGV[7+] a name and the time at which something is due, in turn; '' instead of the time for a tenant without data
   Returns  {time of the scripts, time of the next sweep or ''}
 ]]
 -- A full server refuses memory to the first write of a script only.
 redis.call('UNLINK', prefix .. key_names.nothing)
 for i = 7, #ARGV, 2 do
   local name, due = ARGV[i], tonumber(ARGV[i + 1])
-  local active = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
-  if active >= tonumber(ARGV[4]) then due = math.min(due, now + tonumber(ARGV[6])) end
-  if due <= now then due = now + tonumber(ARGV[5]) end
-  -- An erased tenant is not registered again.
-  redis.call('ZADD', KEYS[1], 'XX', whole(due), name)
+  local is_active = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0) >= tonumber(ARGV[4])
+  if is_active then due = math.min(due or math.huge, now + tonumber(ARGV[6])) end
+  if not due then redis.call('ZREM', KEYS[1], name)
+  else redis.call('ZADD', KEYS[1], 'XX', whole(due > now and due or now + tonumber(ARGV[5])), name) end
 end
 return { whole(now), redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or '' }

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { RETRY_WINDOW_MS } from './commit.js';
+import type { Engine } from './engine.js';
+import { newIncarnation } from './new-incarnation.js';
+import { ACCESS_TENANT, hiddenTenantsOf, isHiddenTenant } from './profile.js';
+
+/** Records of tenants in the hidden tenant of all: a tenant other than the default one exists while it has one. */
+export const TENANT_PREFIX = 'tenant:';
+const ERASED_PREFIX = 'erased:';
+/** Longer than any replica stays detached. */
+const KEPT_MS = 400 * 24 * 60 * 60 * 1000;
+
+/** The tenants whose data an erasure removes: the tenant itself comes last. @throws Error */
+export function erasedWith(tenant: string): readonly string[] {
+  if (tenant === 'default' || isHiddenTenant(tenant)) throw new Error(`The tenant ${tenant} cannot be erased`);
+  return [...hiddenTenantsOf(tenant), tenant];
+}
+
+/** Notes that the tenant is erased now, for replicas that accepted writes while the store was unreachable. */
+export async function noteErasure(commit: Engine['commit'], tenant: string): Promise<void> {
+  const put = {
+    id: `${ERASED_PREFIX}${tenant}`,
+    incarnation: newIncarnation(),
+    state: '{}',
+    index: {},
+    ttl: KEPT_MS,
+    about: { by: 'service', cause: 'commit', changed: null },
+  } as const;
+  const once = { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
+  await commit(ACCESS_TENANT, { once, puts: [put] });
+}
+
+/** The last erasure of a tenant. */
+export interface Erasure {
+  /** Time of the store at which a tenant of this name was made again. */
+  readonly createdAtMs: number | undefined;
+}
+
+/** Undefined for a tenant that was never erased. */
+export async function findErasure(engine: Pick<Engine, 'findMany'>, tenant: string): Promise<Erasure | undefined> {
+  if (tenant === 'default') return undefined;
+  const ids = [`${ERASED_PREFIX}${tenant}`, `${TENANT_PREFIX}${tenant}`];
+  const [erasure, current] = await engine.findMany(ACCESS_TENANT, ids);
+  if (erasure === undefined) return undefined;
+  const isNew = current !== undefined && current.createdAtMs > erasure.updatedAtMs;
+  return { createdAtMs: isNew ? current.createdAtMs : undefined };
+}
+
+/** Whether a write of this time belongs to the erased data, or to nobody: the tenant is gone. */
+export function isErased({ createdAtMs = Infinity }: Erasure, atMs: number): boolean {
+  return atMs < createdAtMs;
+}

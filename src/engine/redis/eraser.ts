@@ -1,0 +1,78 @@
+import type { Engine, Erased } from '../engine.js';
+import { erasedWith, noteErasure } from '../erasure.js';
+import { awayIfLost } from './connection/redis-errors.js';
+import type { RedisConnections } from './connection/redis-connections.js';
+import type { ServerNode } from './connection/drivers/redis-driver.js';
+import { prefixOf } from './keys.js';
+import { listOf, textOf } from './scripts/reply.js';
+
+/** One pass over all keys of all servers. */
+interface Pass {
+  /** Servers that are not scanned to the end, the current one first. */
+  readonly left: ServerNode[];
+  cursor: string;
+  found: number;
+}
+
+/**
+ * Removes the keys of tenants. Only a scan finds all of them: results, once keys and values of other programs stand in
+ * no index. A tenant is erased when a whole pass has found nothing: a sweep or a late write may add keys behind the
+ * cursor of an earlier one. The place of a pass is lost with the process; the next one then begins anew.
+ */
+export class Eraser {
+  readonly #passes = new Map<string, Pass>();
+
+  constructor(
+    private readonly connections: RedisConnections,
+    private readonly namespace: string,
+    private readonly commit: Engine['commit'],
+  ) {}
+
+  async erase(tenant: string, limit: number): Promise<Erased> {
+    const prefixes = erasedWith(tenant).map((name) => prefixOf(this.namespace, name));
+    let pass = this.#passes.get(tenant);
+    try {
+      if (pass === undefined) {
+        await noteErasure(this.commit, tenant);
+        pass = { left: [...(await this.connections.nodes())], cursor: '0', found: 0 };
+        this.#passes.set(tenant, pass);
+      }
+      const removed = await this.#step(pass, prefixes, patternOf(this.namespace, tenant), limit);
+      if (pass.left.length > 0) return { removed, isDone: false };
+      this.#passes.delete(tenant);
+      return { removed, isDone: pass.found === 0 };
+    } catch (error) {
+      // The servers may be others now.
+      this.#passes.delete(tenant);
+      throw awayIfLost(error);
+    }
+  }
+
+  async #step(pass: Pass, prefixes: readonly string[], pattern: string, limit: number): Promise<number> {
+    const [node] = pass.left;
+    if (node === undefined) return 0;
+    const scanned = listOf(await node.ask('SCAN', pass.cursor, 'MATCH', pattern, 'COUNT', String(limit)));
+    const keys = listOf(scanned[1]).map(textOf);
+    let removed = 0;
+    for (const prefix of prefixes) {
+      const own = keys.filter((key) => key.startsWith(prefix));
+      removed += own.length;
+      // On a Cluster the keys of one command share a slot.
+      if (own.length > 0) await node.ask('UNLINK', ...own);
+    }
+    pass.found += removed;
+    pass.cursor = String(scanned[0]);
+    if (pass.cursor === '0') pass.left.shift();
+    return removed;
+  }
+}
+
+/** Matches the keys of the tenant and of its hidden tenants, whose names end with its name, and perhaps of others. */
+function patternOf(namespace: string, tenant: string): string {
+  const [before = '', after = ''] = prefixOf(namespace, `\0${tenant}`).split('\0').map(escaped);
+  return `${before}*${after}*`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { accessTenantOf } from '../../src/engine/profile.js';
+import { prefixOf } from '../../src/engine/redis/keys.js';
+import { TestClock } from '../support/clock.js';
+import { put, testIndex } from '../support/parts.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { TestTenant } from '../support/tenant.js';
+import { eraseAll, fillWithHidden } from './cases/erasing.js';
+import { testOptions } from './engine-under-test.js';
+import { openReplica } from './redis-under-test.js';
+
+Logger.overrideLogger(['error']);
+
+describe('the erasure of a tenant in Redis', () => {
+  let server: RedisProcess;
+  let redis: Redis;
+  beforeAll(async () => {
+    server = await startRedisProcess();
+    redis = new Redis(server.port, '127.0.0.1');
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const open = (namespace: string, clock: TestClock) =>
+    openReplica(server.port, { options: testOptions, index: testIndex, namespace, clock: clock.read });
+
+  /** All keys of the server that belong to the tenant or to its hidden tenant, by their beginning. */
+  async function keysOf(namespace: string, tenant: string): Promise<string[]> {
+    const prefixes = [tenant, accessTenantOf(tenant)].map((name) => prefixOf(namespace, name));
+    const keys: string[] = [];
+    let cursor = '0';
+    do {
+      const [next, some] = await redis.scan(cursor, 'COUNT', 1000);
+      keys.push(...some.filter((key) => prefixes.some((prefix) => key.startsWith(prefix))));
+      cursor = next;
+    } while (cursor !== '0');
+    return keys;
+  }
+
+  it.each(['', 'plain', '{tag}', 'a{tag}b'])('leaves no key, in the namespace "%s" (invariant 28)', async (name) => {
+    const namespace = name === '' ? '' : `${name}${randomUUID()}`;
+    const clock = new TestClock();
+    const { engine, close } = await open(namespace, clock);
+    try {
+      const [acme, other] = ['acme', 'xacme'].map((tenant) => new TestTenant(engine, tenant)) as [
+        TestTenant,
+        TestTenant,
+      ];
+      await fillWithHidden({ clock }, acme);
+      await fillWithHidden({ clock }, other);
+      // Values of other programs, and keys that no index names.
+      await redis.set(`${prefixOf(namespace, 'acme')}document_workflow:theirs`, '{"status":"x"}');
+      await redis.set(`${prefixOf(namespace, 'acme')}limit:tenant:x`, '1', 'PX', 100_000);
+      const before = (await keysOf(namespace, 'acme')).length;
+      const others = (await keysOf(namespace, 'xacme')).length;
+      expect(before).toBeGreaterThan(40);
+
+      const { removed } = await eraseAll(engine, 'acme', 1000);
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
+      expect(removed).toBe(before);
+      expect(await keysOf(namespace, 'xacme')).toHaveLength(others);
+    } finally {
+      await close();
+    }
+  });
+
+  it('goes on in another process, whatever was left, with sweeps in between', async () => {
+    const namespace = `ns-${randomUUID()}`;
+    const clock = new TestClock();
+    const first = await open(namespace, clock);
+    const tenant = new TestTenant(first.engine, 'acme');
+    for (let at = 0; at < 1000; at += 50) {
+      await tenant.commit({ puts: Array.from({ length: 50 }, (_, i) => put(`w-${at + i}`, {}, { ttl: 1000 })) });
+    }
+    await fillWithHidden({ clock }, tenant);
+    const before = (await keysOf(namespace, 'acme')).length;
+    for (let i = 0; i < 5; i++) await first.engine.erase('acme', 200);
+    await first.close();
+    const left = (await keysOf(namespace, 'acme')).length;
+    expect(left).toBeLessThan(before);
+    expect(left).toBeGreaterThan(0);
+
+    const [second, third] = [await open(namespace, clock), await open(namespace, clock)];
+    try {
+      // Expired ones whose keys are partly gone: a sweep tells of them, which makes a feed again.
+      clock.advance(1000);
+      let isDone = false;
+      while (!isDone) {
+        [{ isDone }] = await Promise.all([second.engine.erase('acme', 200), third.engine.sweep()]);
+      }
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
+      // Nothing is left that a later sweep could tell of.
+      clock.advance(3_600_000);
+      await third.engine.sweep();
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
+      expect(await redis.zscore(`${namespace}:tenants`, 'acme')).toBeNull();
+    } finally {
+      await Promise.all([second.close(), third.close()]);
+    }
+  });
+});
