@@ -28,7 +28,7 @@ if (refusal !== undefined) giveUp(refusal);
 const logger = createLogger(config);
 for (const warning of unknownNames(environmentOf(process.env))) logger.warn(warning);
 try {
-  // Loaded only now: it takes longer than all of the above, and a refusal should come at once.
+  // Loaded late, since loading takes longer than all steps before, and a refusal should come at once.
   const { serve } = await import('./serve.js');
   await serve(config, logger);
 } catch (error) {

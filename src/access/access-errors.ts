@@ -13,7 +13,10 @@ export class UnauthenticatedError extends ServiceError {
   }
 }
 
-/** One and the same for an unknown, a wrong and a revoked key. Signed tokens are told what is wrong with their claims. */
+/**
+ * The same error for an unknown, a wrong and a revoked key, so that it helps no attacker. For a signed token the
+ * message names the wrong claim.
+ */
 export class InvalidCredentialError extends ServiceError {
   readonly code = 'INVALID_CREDENTIAL';
 
@@ -22,7 +25,7 @@ export class InvalidCredentialError extends ServiceError {
   }
 }
 
-/** Only for holders of the right secret. */
+/** Thrown only if the secret was right. */
 export class CredentialExpiredError extends ServiceError {
   readonly code = 'CREDENTIAL_EXPIRED';
 
@@ -36,7 +39,7 @@ export class CredentialInUrlError extends ServiceError {
 
   constructor() {
     super(
-      'A credential in a URL ends in logs and histories: take it out, send it as Authorization: Bearer, and replace it',
+      'A credential in a URL gets into logs and histories: replace the credential, and send it as Authorization: Bearer',
     );
   }
 }
@@ -44,14 +47,14 @@ export class CredentialInUrlError extends ServiceError {
 export class InsufficientScopeError extends ServiceError {
   readonly code = 'INSUFFICIENT_SCOPE';
 
-  /** `missing`: bits of what the caller would need. */
+  /** `missing`: bits of the scopes that the caller lacks. */
   constructor(missing: number, message?: string) {
     const scope = scopesOf(missing).join(' ');
     super(message ?? `The caller may not do this; it needs ${scope}`, { extensions: { scope } });
   }
 }
 
-/** The tenant of a valid credential has been erased, or was never made. */
+/** The tenant of a valid credential was erased, or never existed. */
 export class TenantGoneError extends ServiceError {
   readonly code = 'INVALID_CREDENTIAL';
 
@@ -131,7 +134,10 @@ export class TenantNotFoundError extends ServiceError {
 
 const STORE_AWAY = 'The credential cannot be verified, because the store is unreachable; repeat the request';
 
-/** The store, or the issuer of tokens, is away and the credential is not known here. */
+/**
+ * The credential cannot be verified: the store or the issuer of tokens is unreachable, and this replica does not know
+ * the credential.
+ */
 export class AccessUnknownError extends ServiceError {
   readonly code = 'ACCESS_UNKNOWN';
   override readonly retryAfterSeconds = 1;
@@ -141,7 +147,7 @@ export class AccessUnknownError extends ServiceError {
   }
 }
 
-/** An error of the store as admission answers it. */
+/** Error that admission answers instead of an error of the store. */
 export function asAccessError(error: unknown): unknown {
   const isAway = error instanceof ServiceError && error.code === 'STORE_UNAVAILABLE';
   return isAway ? new AccessUnknownError({ cause: error }) : error;

@@ -6,7 +6,7 @@ import { newIncarnation } from '../engine/new-incarnation.js';
 import { etagOf, type Cause, type WorkflowMeta, type WorkflowRecord } from '../engine/records/workflow-meta.js';
 import { RecordChangedError } from './access-errors.js';
 
-/** A record of the service, with the tag that conditions of requests name. */
+/** A record of the service, with its tag for conditions of requests. */
 export interface Stored<T> {
   readonly meta: WorkflowMeta;
   readonly value: T;
@@ -14,13 +14,13 @@ export interface Stored<T> {
 
 export interface NewValue<T> {
   readonly value: T;
-  /** When the record goes, from now on; null is never. */
+  /** Time to live of the record; null is never. */
   readonly ttlMs: number | null;
   /** Written in the same step. */
   readonly beside?: readonly Put[];
 }
 
-/** What of a request a change needs. */
+/** Author and condition of a change, from its request. */
 export interface Change {
   readonly by: string;
   readonly expect: Expect | undefined;
@@ -32,7 +32,7 @@ const MAX_ATTEMPTS = 10;
 export class AccessRecords<T extends object> {
   constructor(
     private readonly engine: Engine,
-    /** Before the name of a record in the id of its workflow. */
+    /** Prefix of the ids of the workflows; the name of the record follows. */
     private readonly prefix: string,
     private readonly indexOf: (value: T) => IndexValues = () => ({}),
   ) {}
@@ -42,7 +42,7 @@ export class AccessRecords<T extends object> {
     return found && storedOf<T>(found);
   }
 
-  /** In the order of their creation. */
+  /** Lists records in the order of their creation. */
   async list(home: string, limit: number, after: ListPosition | undefined) {
     const { items, next } = await this.engine.list(home, {
       filter: { idPrefix: this.prefix },
@@ -64,8 +64,8 @@ export class AccessRecords<T extends object> {
   }
 
   /**
-   * Changes what is current. `change` may run more than once, and throws to refuse; undefined changes nothing. `whenAbsent`
-   * makes the error for a record that does not exist.
+   * Changes the current record. `change` may run more than once. It throws an error to refuse the change, and returns
+   * undefined to change nothing. `whenAbsent` makes the error for a record that does not exist.
    * @throws RecordChangedError when the condition of the request does not hold
    */
   async change(
@@ -91,7 +91,7 @@ export class AccessRecords<T extends object> {
     }
   }
 
-  /** Content when nothing was there. @throws RecordChangedError */
+  /** Deletes the record. It need not exist, unless the request has a condition. @throws RecordChangedError */
   async delete(home: string, name: string, expect: Expect | undefined): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       const stored = await this.find(home, name);

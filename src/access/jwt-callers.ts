@@ -8,7 +8,7 @@ import { maskOf, ROLES, TENANT_SCOPES, type Role } from './scopes.js';
 const TOKEN_ROLES: readonly Role[] = ['reader', 'worker', 'writer', 'admin'];
 const DEFAULT_ROLE: Role = 'writer';
 
-/** Callers by JSON Web Tokens: users of a tenant. Whether that exists is not checked here. */
+/** Callers by JSON Web Tokens: users of a tenant. Whether the tenant exists is checked later. */
 export class JwtCallers {
   constructor(private readonly verifier: JwtVerifier) {}
 

@@ -5,8 +5,9 @@ import { newKeyId, newToken } from './token.js';
 export const OPERATOR_FILE = 'operator-token';
 
 /**
- * Makes the operator's token of this process, in a file that only its user can read: who can read DATA_DIR may do everything
- * anyway. New at each start, so that an old copy opens nothing.
+ * Makes the operator's token of this process, in a file that only its user can read. A program that can read DATA_DIR
+ * can read and change all state anyway.
+ * The token is new at each start, so that an old copy is useless.
  */
 export function writeOperatorFile(dataDir: string): string {
   const token = newToken({ kind: 'operator', id: newKeyId() });

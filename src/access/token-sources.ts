@@ -13,7 +13,7 @@ export interface TokenSourcesParts {
   readonly users: TokenSource | undefined;
 }
 
-/** Chooses by its form who can verify a token. */
+/** Returns a function that chooses, by the form of a token, the source that can verify it. */
 export function sourcesOf({ operator, keys, users }: TokenSourcesParts): (token: string) => TokenSource | undefined {
   const settings = new SettingsSource(OPERATOR_CALLER);
   return (token) => {

@@ -2,15 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
- * Tokens: `wmk_<tenant>_<id>_<secret><sum>` of a key, `wmo_<id>_<secret><sum>` of an operator. They are read from the right, by
- * fixed lengths, since names of tenants may contain underscores. The sum is a CRC-32: a typing error costs no look-up, and
- * scanners of code find tokens without false alarms.
+ * Tokens: `wmk_<tenant>_<id>_<secret><sum>` of a key, `wmo_<id>_<secret><sum>` of an operator.
+ * They are read from the right, by fixed lengths, since names of tenants may contain underscores.
+ * The sum is a CRC-32: a mistyped token costs no look-up, and scanners of code find tokens without false alarms.
  */
 export type TokenName =
   | { readonly kind: 'key'; readonly tenant: string; readonly id: string }
   | { readonly kind: 'operator'; readonly id: string };
 
-/** Names of tenants that clients can have. Those of the service itself begin with a dot. */
+/** Names that tenants of clients can have. Names of hidden tenants begin with a dot. */
 export const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const TENANT_RULE = 'must be 1 to 63 characters of a-z 0-9 _ - and begin with a letter or a digit';
 export const KEY_ID = /^[a-z2-7]{16}$/;
@@ -37,7 +37,7 @@ export function newToken(name: TokenName): string {
   return unsummed + sumOf(unsummed);
 }
 
-/** Undefined for everything that this service never made. */
+/** Parts of a token; undefined for a text that this service cannot have made. */
 export function parseToken(token: string): TokenName | undefined {
   const [, id] = TAIL.exec(token.slice(-TAIL_CHARACTERS)) ?? [];
   if (id === undefined || sumOf(token.slice(0, -SUM_CHARACTERS)) !== token.slice(-SUM_CHARACTERS)) return undefined;
@@ -47,12 +47,12 @@ export function parseToken(token: string): TokenName | undefined {
   return head.startsWith('wmk_') && TENANT.test(tenant) ? { kind: 'key', tenant, id } : undefined;
 }
 
-/** What the store keeps of a token. A secret of 256 bits needs no slow hash. */
+/** Digest of a token, which the store keeps. A secret of 256 bits needs no slow hash. */
 export function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** Beginning of a token, with which people recognise it. */
+/** Beginning of a token, by which people recognise it. */
 export function startOf(name: TokenName, token?: string): string {
   const prefix = prefixOf(name);
   return token === undefined ? prefix : token.slice(0, prefix.length + SHOWN_CHARACTERS);

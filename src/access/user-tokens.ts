@@ -8,7 +8,9 @@ import type { TokenSource, Verified } from './verified.js';
 /** Time after which the claims of a token are checked again. */
 const MAX_CACHE_MS = 60_000;
 
-/** Callers by tokens of the issuer. They are verified without the store; only their tenants have records. */
+/**
+ * Callers by tokens of the issuer. Tokens are verified without the store; only the records of their tenants are read.
+ */
 export class UserTokens implements TokenSource {
   readonly times: HoldingTimes;
 

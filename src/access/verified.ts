@@ -4,23 +4,23 @@ import type { Caller } from '../http/caller.js';
 import type { HoldingTimes } from './held.js';
 import type { KnownTenant } from './tenants/tenant-records.js';
 
-/** What a token was found to be. */
+/** Result of the verification of a token. */
 export interface Verified {
   readonly caller: Caller;
-  /** Absent for operators, who belong to none. */
+  /** Absent for operators, who belong to no tenant. */
   readonly tenant?: KnownTenant;
-  /** Addresses from which it is accepted; absent is any. */
+  /** Addresses from which the token is accepted; absent is any. */
   readonly addresses?: BlockList;
-  /** It is not used after that, whatever the store says: its own end, or that of a secret which was replaced. */
+  /** The token is not accepted after this time: its own end, or the end of a secret that was replaced. */
   readonly endsAtMs: number;
 }
 
-/** Finds out whose tokens of one kind are. */
+/** Verifies tokens of one kind. */
 export interface TokenSource {
   /** @throws ServiceError with 401, 403 or 503 */
   verify(token: string): Promise<Verified>;
   /** Calls `listener` when the token may have changed; returns the function that stops. */
   watch(token: string, listener: Listener): () => void;
-  /** Other than those of keys. */
+  /** Times for which a token is held; by default those of keys. */
   readonly times?: HoldingTimes;
 }

@@ -5,15 +5,15 @@ import { answer, FromCaller, Route } from '../http/route.js';
 import { OneOf, Text, text, Time, Values } from '../http/shapes/fields.js';
 import { scopesOf } from './scopes.js';
 
-/** The caller, as the service knows it. */
+/** Facts about the caller of a request. */
 export class WhoAmI {
   @Text() tenant!: string;
   @OneOf(['open', 'operator', 'key', 'user']) kind!: Caller['kind'];
-  @Text({ as: 'name', about: 'Author in the history of what the caller does' }) by!: string;
+  @Text({ as: 'name', about: 'Author of the changes of the caller in the history' }) by!: string;
   @Text({ nullable: true }) keyId!: string | null;
   @Text({ nullable: true }) user!: string | null;
   @Text({ nullable: true }) role!: string | null;
-  @Values(text(), { about: 'What the caller may do' }) scopes!: readonly string[];
+  @Values(text(), { about: 'Scopes of the caller' }) scopes!: readonly string[];
   @Time({ nullable: true, about: 'End of the credential' }) expiresAtMs!: number | null;
 }
 
@@ -23,7 +23,7 @@ export class WhoAmIController {
   @Get()
   @Route({
     id: 'whoAmI',
-    summary: 'Who the caller is, and what it may do',
+    summary: 'Read the identity and the scopes of the caller',
     answers: { 200: { says: 'The caller', body: WhoAmI } },
   })
   async show(@FromCaller() caller: Caller) {

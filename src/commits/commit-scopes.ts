@@ -1,7 +1,7 @@
 import type { Scope } from '../access/scopes.js';
 import type { CommitBody } from './commit.dto.js';
 
-/** What a caller must be allowed for the parts of a commit. */
+/** Scopes that the parts of a commit need. */
 export function scopesOf({ ack, claimNext, puts, patches, deletes, enqueue, publish }: CommitBody): readonly Scope[] {
   const scopes: Scope[] = [];
   if (ack !== undefined || claimNext !== undefined) scopes.push('tasks:work');

@@ -57,7 +57,7 @@ export interface RedisConfig {
   readonly allowEviction: boolean;
 }
 
-/** Tokens of which issuer are accepted, and how they are read. */
+/** Issuer whose tokens are accepted, and how its tokens are read. */
 export interface JwtConfig {
   readonly issuer: string;
   /** A token is for one of these. */
@@ -120,11 +120,11 @@ export abstract class Config {
   abstract readonly access: {
     /** Serve requests without a credential. */
     readonly isOpen: boolean;
-    /** The operator has said which by ACCESS. */
+    /** True if ACCESS is set. */
     readonly isGiven: boolean;
-    /** A verified credential is verified again after that. */
+    /** Time after which a verified credential is verified again. */
     readonly cacheTtlMs: number;
-    /** While the store is unreachable, a credential that was verified here is accepted for that long. */
+    /** Time for which a verified credential is accepted while the store is unreachable. */
     readonly offlineTtlMs: number;
   };
   abstract readonly limits: LimitsConfig;
@@ -145,11 +145,11 @@ export abstract class Config {
   abstract readonly web: {
     /** Pages of other origins that may use the service; '*' for all. */
     readonly origins: readonly string[];
-    /** Names of the service beside loopback names. */
+    /** Names of the service, besides loopback names. */
     readonly allowedHosts: readonly string[];
-    /** Addresses and ranges of proxies that may speak for others. */
+    /** Addresses and ranges of proxies whose headers are trusted. */
     readonly trustedProxies: readonly string[];
-    /** Undefined: plain HTTP. */
+    /** Undefined means plain HTTP. */
     readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   };
   /** Serve the pages of examples/. */

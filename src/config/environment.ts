@@ -100,14 +100,14 @@ export class Environment {
     is: text('any text of 16 characters or more', { minLength: 16 }),
     secret: true,
     meaning:
-      'Token of the operator, sent as `Authorization: Bearer <token>`, who may do everything: make keys, export, import and move all state',
+      'Token of the operator, sent as `Authorization: Bearer <token>`. The operator may do everything: make keys, and export, import and move all state',
   })
   ADMIN_TOKEN?: string;
 
   @Setting({
     is: duration(SECOND, HOUR),
     meaning:
-      'A verified key is verified again after this time; changes are heard at once, so this matters only when they are not',
+      'Time after which a verified key is verified again. Replicas notice changes of keys at once; this is the limit if they miss one',
   })
   ACCESS_CACHE_TTL = MINUTE;
 
@@ -131,13 +131,13 @@ export class Environment {
   @Setting({
     section: 'Access by JSON Web Tokens',
     is: httpUrl,
-    meaning: 'Issuer of tokens that are accepted beside keys, spelled as in their claim `iss`',
+    meaning: 'Issuer whose tokens are accepted besides keys; exactly the text of their claim `iss`',
   })
   JWT_ISSUER?: string;
 
   @Setting({
     is: text('one or more audiences, separated by commas', { minLength: 1 }),
-    meaning: 'Required with `JWT_ISSUER`: what the claim `aud` of a token must name',
+    meaning: 'Required with `JWT_ISSUER`: audiences of this service. The claim `aud` of a token must have one of them',
   })
   JWT_AUDIENCE?: string;
 
@@ -169,16 +169,16 @@ export class Environment {
 
   @Setting({
     is: hosts,
-    otherwise: 'only loopback names, if `HOST` is a loopback address; else all that need a credential',
+    otherwise: 'only loopback names if `HOST` is a loopback address; else all names, for requests with a credential',
     meaning:
-      'Names by which the service may be called, beside loopback names; `*.example.com` is all below one. Needed behind a proxy that passes the `Host` header on',
+      'Names by which the service may be called, besides loopback names; `*.example.com` is all names below `example.com`. Needed behind a proxy that passes on the `Host` header',
   })
   ALLOWED_HOSTS = '';
 
   @Setting({
     is: ranges,
     meaning:
-      'Proxies whose `X-Forwarded-For` or `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. From any other peer these headers mean nothing',
+      'Proxies whose `X-Forwarded-For` or `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-Proto` are trusted. From any other peer these headers are ignored',
   })
   TRUSTED_PROXIES = '';
 

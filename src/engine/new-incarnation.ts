@@ -5,7 +5,7 @@ const pool = Buffer.alloc(LENGTH * 256);
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 let used = pool.length;
 
-/** For callers of `commit`: 72 random bits, new for each creation. A pool saves a system call for each. */
+/** A new incarnation, for callers of `commit`: 72 random bits. A pool saves a system call for each. */
 export function newIncarnation(): string {
   if (used === pool.length) {
     randomFillSync(pool);

@@ -67,7 +67,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
       response.writeHead(426, { connection: 'Upgrade', upgrade: 'websocket', 'content-type': 'text/plain' });
       response.end('Only WebSockets are served here\n');
     });
-    // Pages that were written for older routers come from another port of the same host.
+    // Pages of older routers come from another port of the same host.
     this.#serve(this.#own, { paths: ['/', '/ws'], anyPort: true });
     this.#own.listen(port, this.config.host);
     await once(this.#own, 'listening');

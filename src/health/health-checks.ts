@@ -47,7 +47,7 @@ export class HealthChecks implements OnModuleDestroy {
     return check.up({ engine, condition, latencyMs, durability, warnings, ...details });
   }
 
-  /** Whether a credential is needed, and what an operator should know about that. */
+  /** Reports whether requests need a credential, with warnings for the operator. */
   access() {
     const mode = this.config.access.isOpen ? 'open' : 'keys';
     return this.indicators.check('access').up({ mode, warnings: accessWarnings(this.config) });

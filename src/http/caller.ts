@@ -3,7 +3,7 @@ import type { Rate } from '../engine/bucket.js';
 import { isReservedId, isWorkflowId, WORKFLOW_ID_RULE } from '../engine/names.js';
 import { InvalidHeaderError, InvalidIdError } from './http-errors.js';
 
-/** Whom a request comes from, and what it may do. Admission sets it, before anything else of a request is read. */
+/** Caller of a request, and what it may do. Admission sets it before any other part of the request is read. */
 export interface Caller {
   readonly tenant: string;
   /** Author in the history: name of the key, or the user. */
@@ -15,7 +15,7 @@ export interface Caller {
   /** Person for whom the caller acts. */
   readonly user?: string;
   readonly keyId?: string;
-  /** Limit of its own, if the key has one. */
+  /** Limit of the key, if it has its own. */
   readonly limit?: Rate;
   /** End of the credential. */
   readonly expiresAtMs?: number;
@@ -32,7 +32,7 @@ export function setCaller(request: FastifyRequest, caller: Caller): void {
 /** Only for routes that are not public. */
 export function callerOf(request: FastifyRequest): Caller {
   const caller = (request as Admitted)[CALLER];
-  if (caller === undefined) throw new Error('A public route asks for its caller');
+  if (caller === undefined) throw new Error('A public route has no caller');
   return caller;
 }
 

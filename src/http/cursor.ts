@@ -4,7 +4,7 @@ import { InvalidCursorError } from './http-errors.js';
 
 const DIGEST_BYTES = 9;
 
-/** Cursor: a position, and a digest that ties it to its list (tenant, filters, order). `list` is a text that names all that. */
+/** Cursor: a position, and a digest that ties it to its list. `list` is a text that names tenant, filters and order. */
 export function cursorOf(list: string, position: ListPosition | undefined): string | null {
   if (position === undefined) return null;
   const { atMs, id, sinceMs, rising } = position;
@@ -16,7 +16,7 @@ export function cursorOf(list: string, position: ListPosition | undefined): stri
 export function positionOf(list: string, cursor: string): ListPosition {
   const bytes = Buffer.from(cursor, 'base64url');
   const place = bytes.subarray(DIGEST_BYTES).toString('utf8');
-  // Text compare as well: base64 decoding skips characters outside its alphabet.
+  // Compares the text too, since base64 decoding skips characters outside its alphabet.
   if (bytes.toString('base64url') !== cursor || !digestOf(list, place).equals(bytes.subarray(0, DIGEST_BYTES))) {
     throw new InvalidCursorError();
   }

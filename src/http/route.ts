@@ -35,7 +35,7 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
   readonly description?: string;
   /** The route takes Idempotency-Key and Waymark-Durability; other writes refuse both. */
   readonly once?: boolean;
-  /** Why a route that writes takes no Idempotency-Key. */
+  /** Reason why a route that writes takes no Idempotency-Key. */
   readonly notOnce?: string;
   /** Headers with their own reader (preconditions, Prefer, X-Waymark-Note). All others: @FromHeaders. */
   readonly headers?: readonly RequestHeader[];

@@ -1,32 +1,32 @@
 import type { Rate } from '../../engine/bucket.js';
 import { maskOf, ROLES, type Role, type Scope } from '../scopes.js';
 
-/** What the store has of a key: never its secret. Times are milliseconds since 1970. */
+/** Record of a key in the store, without the secret. Times are milliseconds since 1970. */
 export interface KeyRecord {
-  /** Author in the history of what the key does. */
+  /** Author of the key's changes in the history. */
   readonly name: string;
-  /** A role, or else single scopes. */
+  /** A role; null if the key has single scopes. */
   readonly role: Role | null;
   readonly scopes: readonly Scope[] | null;
   /** Person for whom the key acts. */
   readonly user: string | null;
-  /** Addresses and ranges from which it is accepted; null is any. */
+  /** Addresses and ranges from which the key is accepted; null is any. */
   readonly ips: readonly string[] | null;
   readonly limit: Rate | null;
-  /** JSON text of the owner. */
+  /** JSON text that the owner of the key has given. */
   readonly metadata: string | null;
-  /** The newest first. After a rotation the one before it is accepted until a given time. */
+  /** Digests of the secrets, newest first. After a rotation the earlier secret is accepted until a given time. */
   readonly digests: readonly SecretDigest[];
   readonly expiresAtMs: number | null;
   readonly revokedAtMs: number | null;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** Beginning of the token, with which people recognise it. */
+  /** Beginning of the token, by which people recognise it. */
   readonly start: string;
 }
 
 export interface SecretDigest {
-  /** Of the whole token, in hex. */
+  /** SHA-256 of the whole token, in hex. */
   readonly sha256: string;
   readonly untilMs: number | null;
 }

@@ -12,7 +12,7 @@ import { digestOf, parseToken, type TokenName } from '../token.js';
 import type { TokenSource, Verified } from '../verified.js';
 import { KEY_PREFIX, maskOfKey, type KeyRecord } from './key-record.js';
 
-/** Record of ids that nobody has, so that they take the same way as wrong secrets. Revoked, and no token has its digest. */
+/** Record for unknown ids, so that they take as long as wrong secrets. It is revoked, and no token has its digest. */
 const NOBODY = JSON.stringify({
   name: 'nobody',
   role: 'reader',
@@ -51,7 +51,7 @@ export class KeyTokens implements TokenSource {
     const key = JSON.parse(found?.state ?? NOBODY) as KeyRecord;
     const now = this.clock();
     const digest = digestOf(token);
-    // All are compared, whichever is right.
+    // Compares all digests, so that the time does not show which one is right.
     const [right] = key.digests.filter(({ sha256 }) => timingSafeEqual(digest, Buffer.from(sha256, 'hex')));
     if (right === undefined || key.revokedAtMs !== null || (right.untilMs !== null && right.untilMs <= now))
       throw new InvalidCredentialError();

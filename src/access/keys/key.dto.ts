@@ -43,23 +43,28 @@ const Addresses = (given: { optional?: true; nullable?: true; about?: string }) 
   });
 
 const Metadata = (given: { optional?: true; nullable?: true } = {}) =>
-  RawJson({ about: 'Any JSON of the owner, at most 4096 characters', ...given });
+  RawJson({ about: 'Any JSON, for the owner of the key; at most 4096 characters', ...given });
 
-/** Whether the members of a body fit together, beyond each of them. */
+/** Checks rules between the members of a body. */
 const holdsMetadata = ({ metadata }: { metadata?: string }) =>
   metadata === undefined || metadata.length <= MAX_METADATA_CHARACTERS
     ? undefined
     : { pointer: '/metadata', message: `must have at most ${MAX_METADATA_CHARACTERS} characters` };
 
 export class KeyLimit {
-  @Integer({ min: 1, max: 1_000_000, about: 'Requests in each window' }) limit!: number;
+  @Integer({ min: 1, max: 1_000_000, about: 'Number of requests in each window' }) limit!: number;
   @Integer({ min: 1000, max: DAY_SECONDS * 1000, default: 60_000 }) windowMs!: number;
-  @Integer({ min: 1, max: 1_000_000, optional: true, about: 'Requests at once; a sixth of `limit` by default' })
+  @Integer({
+    min: 1,
+    max: 1_000_000,
+    optional: true,
+    about: 'Number of requests that may come at once; a sixth of `limit` by default',
+  })
   burst?: number;
 }
 
 const NAME = { min: 1, max: 100, example: 'writer-service' } as const;
-const NAME_ABOUT = 'Author in the history of what the key does';
+const NAME_ABOUT = 'Name of the key; author of its changes in the history';
 const USER = { min: 1, max: 200, about: 'Person for whom the key acts; the limit of users applies to it' } as const;
 
 @AtMostOne('role', 'scopes')
@@ -78,7 +83,7 @@ export class NewKey {
   @Text({ ...USER, optional: true }) user?: string;
   @Integer({ min: 1, max: MAX_SECONDS, optional: true, about: 'Seconds to live; without it the key never expires' })
   ttlSeconds?: number;
-  @Addresses({ optional: true, about: 'Where the key is accepted from' }) ips?: readonly string[];
+  @Addresses({ optional: true, about: 'Addresses and ranges from which the key is accepted' }) ips?: readonly string[];
   @Nested(() => KeyLimit, { optional: true }) limit?: KeyLimit;
   @Metadata({ optional: true }) metadata?: string;
   @Text({
@@ -111,7 +116,12 @@ export class KeyChange {
 }
 
 export class KeyRotation {
-  @Integer({ min: 0, max: 365 * DAY_SECONDS, default: DAY_SECONDS, about: 'How long the old secret is still accepted' })
+  @Integer({
+    min: 0,
+    max: 365 * DAY_SECONDS,
+    default: DAY_SECONDS,
+    about: 'Time for which the old secret is still accepted',
+  })
   graceSeconds!: number;
   @Text({
     pattern: /^[0-9a-f]{64}$/,
@@ -128,7 +138,7 @@ export class KeyPath {
 
 export class KeyListQuery {
   @Integer({ min: 1, max: 1000, default: 100 }) limit!: number;
-  @Text({ optional: true, about: '`nextCursor` of the page before' }) cursor?: string;
+  @Text({ optional: true, about: '`nextCursor` of the previous page' }) cursor?: string;
   @OneOf(['operator'], { optional: true, about: 'The keys of operators; for operators' }) role?: 'operator';
 }
 
@@ -149,10 +159,11 @@ export class Key {
   @Time({ nullable: true }) expiresAtMs!: number | null;
   @Time({ nullable: true }) revokedAtMs!: number | null;
   @Time({ nullable: true, about: 'End of the secret before the last rotation' }) oldSecretUntilMs!: number | null;
-  @Time({ nullable: true, about: 'To the minute, a minute late at most' }) lastUsedAtMs!: number | null;
+  @Time({ nullable: true, about: 'Time of the last use, to the minute; may be one minute late' }) lastUsedAtMs!:
+    number | null;
 }
 
-/** With the token, which is shown this once. */
+/** A key with its token, which is shown only in this answer. */
 export class MadeKey extends Key {
   @Text({ optional: true, about: 'The token; absent when its digest was given' }) key?: string | undefined;
 }

@@ -15,7 +15,7 @@ import { Keys, type FoundKey } from './keys.js';
 const OPERATOR = maskOf(['operator']);
 const NOT_ONCE =
   'A repeated answer would have to keep the secret; give `id` (or `sha256`) to repeat the request safely';
-const CHANGED = { says: 'The key as it is now', body: Key, headers: ['ETag'] } as const;
+const CHANGED = { says: 'The key', body: Key, headers: ['ETag'] } as const;
 
 /** Keys: the credentials of programs. */
 @ApiTags('access')
@@ -26,10 +26,9 @@ export class KeysController {
   @Post()
   @Route({
     id: 'createKey',
-    summary: 'Make a key; its token is in this answer and nowhere else',
+    summary: 'Make a key; only this answer has its token',
     description:
-      'Nobody grants what he lacks: the scopes of the key are among those of the caller, and a key that a key has made never ' +
-      'outlives it.',
+      'The key has only scopes that the caller has, and a key that was made with another key never outlives it.',
     notOnce: NOT_ONCE,
     answers: { 201: { says: 'Made', body: MadeKey, headers: ['ETag', 'Location'] } },
     problems: ['ALREADY_EXISTS'],
@@ -46,7 +45,7 @@ export class KeysController {
   @Get()
   @Route({
     id: 'listKeys',
-    summary: 'The keys of the tenant, the oldest first',
+    summary: 'List the keys of the tenant, oldest first',
     answers: { 200: { says: 'A page', body: KeyPage } },
     problems: ['INVALID_CURSOR'],
   })
@@ -62,7 +61,7 @@ export class KeysController {
   @Get(':id')
   @Route({
     id: 'getKey',
-    summary: 'One key, without its secret',
+    summary: 'Read a key, without its secret',
     answers: { 200: { says: 'The key', body: Key, headers: ['ETag'] } },
     problems: ['KEY_NOT_FOUND'],
   })
@@ -74,7 +73,7 @@ export class KeysController {
   @Patch(':id')
   @Route({
     id: 'changeKey',
-    summary: 'Change what a key may do; members that are left out stay',
+    summary: 'Change the rights of a key; members that are left out stay',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
     answers: { 200: CHANGED },
@@ -93,7 +92,7 @@ export class KeysController {
   @Post(':id/rotate')
   @Route({
     id: 'rotateKey',
-    summary: 'Make a new secret for a key; the old one is accepted for a while',
+    summary: 'Make a new secret for a key; the old one is accepted for graceSeconds',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
     answers: { 200: { says: 'Rotated', body: MadeKey, headers: ['ETag'] } },
@@ -112,7 +111,7 @@ export class KeysController {
   @Post(':id/revoke')
   @Route({
     id: 'revokeKey',
-    summary: 'Refuse a key from now on, on all replicas; it stays listed for 30 days',
+    summary: 'Revoke a key on all replicas; it stays listed for 30 days',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
     answers: { 200: CHANGED },
@@ -126,10 +125,10 @@ export class KeysController {
   @Delete(':id')
   @Route({
     id: 'deleteKey',
-    summary: 'Remove a key with its history; it is refused from now on',
+    summary: 'Delete a key with its history; it is refused at once',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
-    answers: { 204: { says: 'Gone, or never there' } },
+    answers: { 204: { says: 'Deleted, or did not exist' } },
   })
   async delete(@FromPath(KeyPath) { id }: KeyPath, @FromCaller() caller: Caller, @Req() request: FastifyRequest) {
     await this.keys.delete(caller, id, expectationOf(request));

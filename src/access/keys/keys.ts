@@ -14,7 +14,7 @@ import { KEY_PREFIX, maskOfKey, type KeyRecord } from './key-record.js';
 import type { KeyLimit } from './key.dto.js';
 import type { LastUsed } from './last-used.js';
 
-/** How long a key is still listed after its end. */
+/** Time for which a key is still listed after its end. */
 const LISTED_MS = 30 * 24 * 60 * 60 * 1000;
 const DEFAULT_ROLE: Role = 'writer';
 
@@ -49,13 +49,13 @@ export interface FoundKey extends Stored<KeyRecord> {
   readonly lastUsedAtMs: number | null;
 }
 
-/** With the token, which nobody can read again. */
+/** A key with its token, which cannot be read again later. */
 export interface MadeToken {
   readonly found: FoundKey;
   readonly token: string | undefined;
 }
 
-/** Keys of tenants and of operators. Nobody grants what he lacks. */
+/** Keys of tenants and of operators. A caller can give a key only scopes that the caller has. */
 export class Keys {
   readonly #records: AccessRecords<KeyRecord>;
 
@@ -152,8 +152,8 @@ export class Keys {
   }
 
   /**
-   * A second secret for the same key: id, expiry, limits and use stay. The one before is accepted for `graceSeconds`, older ones
-   * end at once.
+   * Makes a second secret for the same key: id, expiry, limits and last use stay. The earlier secret is accepted for
+   * `graceSeconds`; older ones end at once.
    */
   async rotate(
     caller: Caller,
@@ -178,12 +178,12 @@ export class Keys {
     return { found, token };
   }
 
-  /** Refused from then on; still listed for a while. */
+  /** Revokes the key: it is refused from then on, and still listed for a while. */
   async revoke(caller: Caller, id: string, expect: Expect | undefined): Promise<FoundKey> {
     return this.#change(caller, id, expect, (key, now) => ({ ...key, revokedAtMs: now }), true);
   }
 
-  /** Content when there is none. */
+  /** Deletes the key, which need not exist. */
   async delete(caller: Caller, id: string, expect: Expect | undefined): Promise<void> {
     await this.#records.delete(await this.#homeOf(caller, id), id, expect);
   }
@@ -215,7 +215,10 @@ export class Keys {
     return { ...stored, id, tenant: tenantOf(home, caller), lastUsedAtMs: used.get(id) ?? null };
   }
 
-  /** Operators reach the keys of their tenant by id, and those of operators. */
+  /**
+   * Tenant that has the record of the key. Operators can name keys of the tenant that they work in, and keys of
+   * operators.
+   */
   async #homeOf(caller: Caller, id: string): Promise<string> {
     const home = accessTenantOf(caller.tenant);
     if (caller.kind !== 'operator') return home;
@@ -230,14 +233,14 @@ function checkGrant(caller: Caller, key: Pick<KeyRecord, 'role' | 'scopes'>): vo
   if (missing !== 0) throw new InsufficientScopeError(missing);
 }
 
-/** A key that a key has made never outlives it. */
+/** End of a new key: never later than the end of the key that makes it. */
 function expiryOf(ttlSeconds: number | null, now: number, { keyId, expiresAtMs }: Caller): number | null {
   const wanted = ttlSeconds === null ? null : now + ttlSeconds * 1000;
   if (keyId === undefined || expiresAtMs === undefined) return wanted;
   return Math.min(wanted ?? Infinity, expiresAtMs);
 }
 
-/** When the record goes: a while after the end of the key. */
+/** Time to live of the record: it ends a while after the key. */
 function ttlOf({ expiresAtMs, revokedAtMs }: KeyRecord, now: number): number | null {
   const end = Math.min(expiresAtMs ?? Infinity, revokedAtMs ?? Infinity);
   return end === Infinity ? null : Math.max(1, end - now) + LISTED_MS;

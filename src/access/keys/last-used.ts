@@ -7,7 +7,7 @@ const BOARD = 'keys:used';
 const MINUTE_MS = 60_000;
 const KEPT_MS = 400 * 24 * 60 * MINUTE_MS;
 
-/** When keys were last used, to the minute. Written behind the requests, for all keys of a tenant in one commit. */
+/** Times of the last use of keys, to the minute. Written in the background, for all keys of a tenant in one commit. */
 export class LastUsed {
   /** Minutes that are not written yet, by home and key. */
   #waiting = new Map<string, Map<string, number>>();
@@ -23,11 +23,11 @@ export class LastUsed {
   note(home: string, keyId: string, nowMs: number): void {
     let keys = this.#waiting.get(home);
     if (keys === undefined) this.#waiting.set(home, (keys = new Map()));
-    // The store keeps no more, so no more wait while it is away.
+    // A board keeps this many notices, so more need not wait while the store is away.
     if (keys.size < MAX_BOARD_NOTICES || keys.has(keyId)) keys.set(keyId, nowMs - (nowMs % MINUTE_MS));
   }
 
-  /** By key, those of this replica included that are not written yet. */
+  /** Times by key, including those of this replica that are not written yet. */
   async read(home: string): Promise<ReadonlyMap<string, number>> {
     const { notices } = await this.engine.readBoard(home, BOARD);
     const used = new Map(notices.map(({ name, text }) => [name, Number(text)]));
@@ -35,7 +35,7 @@ export class LastUsed {
     return used;
   }
 
-  /** What cannot be written now waits for the next time. */
+  /** Writes the times; those that cannot be written wait for the next flush. */
   async flush(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = new Map();

@@ -1,8 +1,8 @@
 import type { Policies } from '../../config/policies.js';
 
-/** Tenants other than `default` exist when they have a record. */
+/** Record of a tenant. Every tenant except `default` exists only with a record. */
 export interface TenantRecord {
-  /** `erasing`: its data is being removed; it is not served and does not come back. */
+  /** `erasing`: the data of the tenant is being removed. The tenant is not served any more. */
   readonly status: 'active' | 'suspended' | 'erasing';
   /** Limits by name, over those of the settings. */
   readonly limits?: Policies;
@@ -12,5 +12,5 @@ export { TENANT_PREFIX } from '../../engine/erasure.js';
 /** Before the name of a tenant whose data is being removed. */
 export const ERASING_PREFIX = 'erasing:';
 
-/** The tenant of callers without a credential. It exists always, and is always active. */
+/** Tenant of callers without a credential. It always exists and is always active. */
 export const DEFAULT_TENANT = 'default';

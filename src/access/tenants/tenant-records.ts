@@ -23,7 +23,7 @@ export class TenantRecords {
     this.records = new AccessRecords(engine, TENANT_PREFIX);
   }
 
-  /** Without a promise when it is known and fresh. @throws AccessUnknownError */
+  /** The record of a tenant. Returns a promise only if the store must be read. @throws AccessUnknownError */
   find(name: string): KnownTenant | Promise<KnownTenant> {
     const tenant = this.#held.get(name)?.tenant ?? this.#hold(name);
     return this.clock() < tenant.freshUntilMs ? tenant : tenant.renew(() => this.#read(name));
@@ -52,7 +52,7 @@ export class TenantRecords {
     const held = this.#held.get(name);
     this.#held.delete(name);
     held?.stop();
-    // Others may still have it.
+    // Others may still hold this entry.
     held?.tenant.hint();
   }
 

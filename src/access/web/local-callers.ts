@@ -4,7 +4,7 @@ import { UnauthenticatedError } from '../access-errors.js';
 import type { OpenRule } from '../admission.js';
 import type { SocketOwners } from './socket-owners.js';
 
-/** Headers by which proxies and tunnels speak for a caller elsewhere. */
+/** Headers with which proxies and tunnels name the caller. */
 const FORWARDING =
   /^(?:forwarded|via|true-client-ip|x-(?:real|client|cluster-client|remote|originating|proxyuser|appengine-user)-ip|x-azure-clientip|(?:x-forwarded|x-original-|x-envoy-|cf-|fastly-|fly-).*)$/;
 
@@ -12,9 +12,11 @@ const FORWARDING =
 const OPEN_TO = 'Without a credential this service is open to programs on its own machine that run as its user or root';
 
 /**
- * Callers that an open service on loopback trusts. A proxy on the same machine calls from loopback too, for the whole world. What
- * gives it away is a header that it adds, HTTP/1.0 that many speak to what is behind them, or its user: most run as one of
- * their own. A proxy that runs as the user of the service, speaks HTTP/1.1 and adds nothing cannot be told from a program.
+ * Callers that an open service on loopback trusts: programs of this machine and of its own user, without a proxy.
+ * A proxy on the same machine also calls from loopback, for callers everywhere. It is recognised by a header that it
+ * adds, by HTTP/1.0, which many proxies speak to the server behind them, or by its user, since most proxies run as a
+ * user of their own.
+ * A proxy that runs as the user of the service, speaks HTTP/1.1 and adds no header cannot be told from a program.
  */
 export class LocalCallers implements OpenRule {
   /** Undefined: not yet looked up, per connection. */

@@ -20,13 +20,14 @@ const CHECK_MS = 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * TLS of all ports of this service, or none. A changed certificate is used for new connections: a check a second, since mounted
- * secrets are exchanged through symbolic links, which no file watcher follows.
+ * TLS of all ports of this service; without a certificate, none.
+ * The files are checked every second, and a changed certificate is used for new connections. File watchers do not
+ * notice mounted secrets, which are exchanged through symbolic links.
  */
 export class ServerTls implements OnModuleDestroy {
   readonly #servers = new Set<TlsServer>();
   #pair: SecureContextOptions | undefined;
-  /** State of the files that was last read, whether they were good or not. */
+  /** State of the files at the last reading, whether they were valid or not. */
   #read = '';
   #seen = '';
   #timer: NodeJS.Timeout | undefined;
@@ -46,7 +47,7 @@ export class ServerTls implements OnModuleDestroy {
     clearInterval(this.#timer);
   }
 
-  /** For the creation of a server; undefined: without TLS. */
+  /** Options for the creation of a server; undefined without TLS. */
   get options(): SecureContextOptions | undefined {
     return this.#pair;
   }
@@ -63,7 +64,10 @@ export class ServerTls implements OnModuleDestroy {
     return server;
   }
 
-  /** Reads the files again when they have changed and then rested for one check: they are written one after the other. */
+  /**
+   * Reads the files again when they have changed and then stayed the same for one check, since they are written one
+   * after the other.
+   */
   check(): void {
     if (this.files === undefined) return;
     const state = stateOf(this.files);
@@ -72,7 +76,7 @@ export class ServerTls implements OnModuleDestroy {
     if (hasRested && state !== this.#read) this.reload();
   }
 
-  /** Reads the files again. Connections stay; files that cannot be used change nothing. */
+  /** Reads the files again. Open connections stay; invalid files change nothing. */
   reload(): void {
     if (this.files === undefined) return;
     this.#read = this.#seen = stateOf(this.files);

@@ -3,7 +3,10 @@ import type { Config } from '../../config/config.js';
 
 type Settings = Pick<Config, 'host' | 'access' | 'adminToken' | 'jwt' | 'web'>;
 
-/** Why a service with these settings must not start: whoever reached it would be anybody. Undefined: it may. */
+/**
+ * Reason why a service with these settings must not start: everybody who reaches it could use it. Undefined if it may
+ * start.
+ */
 export function startRefusal({ host, access, adminToken, jwt }: Settings): string | undefined {
   if (isLoopback(host) || access.isGiven || adminToken !== undefined || jwt !== undefined) return undefined;
   return `HOST=${host} is reachable from other machines, and no setting says who may use the service. One of these does:
@@ -14,7 +17,7 @@ export function startRefusal({ host, access, adminToken, jwt }: Settings): strin
   ACCESS=open            everybody who reaches the address may read and change everything`;
 }
 
-/** What an operator should know about who is let in; for the log and /health. */
+/** Warnings about access, for the log and /health. */
 export function accessWarnings({ host, access, web }: Settings): string[] {
   const warnings: string[] = [];
   if (access.isOpen && !isLoopback(host))
@@ -30,7 +33,7 @@ export function accessWarnings({ host, access, web }: Settings): string[] {
   return warnings;
 }
 
-/** Who is let in, in one line for the log. */
+/** Summary of access, in one line for the log. */
 export function accessLine({ host, access }: Settings): string {
   if (!access.isOpen) return 'access by keys: every request needs a credential';
   return isLoopback(host)
@@ -38,7 +41,7 @@ export function accessLine({ host, access }: Settings): string {
     : 'open access: no request needs a credential';
 }
 
-/** URL for programs on this machine, and the address that is really listened on. */
+/** URL for programs on this machine, and the address that the service really listens on. */
 export function placeOf(address: string, port: number, isSecure: boolean): { url: string; listensOn: string } {
   const isAny = address === '0.0.0.0' || address === '::';
   const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);

@@ -12,7 +12,7 @@ import { Cors } from './cors.js';
 import { isFromForeignPage } from './foreign-pages.js';
 import { AmbiguousHostError, CrossSiteError, HostNotAllowedError } from './web-errors.js';
 
-/** What protects the users of browsers: the host and the page of every request, WebSockets included. */
+/** Protects users of browsers: checks the host and the page of every request, WebSockets included. */
 export class WebRules implements RequestRule {
   readonly #hosts: AllowedHosts;
   readonly #origins: AllowedOrigins;
@@ -27,7 +27,7 @@ export class WebRules implements RequestRule {
     this.#cors = new Cors(this.#origins);
   }
 
-  /** False when the request was the question of a browser, which is answered without a credential. */
+  /** False if the request was a preflight request, which is answered without a credential. */
   check({ raw }: FastifyRequest, reply: FastifyReply): boolean {
     const { method = '', headers } = raw;
     const shared = this.#cors.headersFor(headers);
@@ -40,7 +40,8 @@ export class WebRules implements RequestRule {
   }
 
   /**
-   * For WebSockets, to which browsers apply no rule of their own. `anyPort`: also pages on other ports of the same host.
+   * Checks a WebSocket, since browsers apply no rule of their own to them. `anyPort`: pages on other ports of the same
+   * host may connect too.
    * @throws ServiceError
    */
   checkUpgrade(request: IncomingMessage, { anyPort }: { readonly anyPort: boolean }): void {
@@ -63,7 +64,7 @@ export class WebRules implements RequestRule {
   }
 }
 
-/** Of several proxies the last wrote the last element; earlier ones may come from the caller. */
+/** The last element of a list: the last proxy wrote it. Earlier elements may come from the caller. */
 function lastOf(header: string | string[] | undefined): string | undefined {
   return header === undefined ? undefined : String(header).split(',').at(-1)?.trim();
 }

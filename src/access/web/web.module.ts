@@ -6,7 +6,7 @@ import { LocalCallers } from './local-callers.js';
 import { SocketOwners } from './socket-owners.js';
 import { WebRules } from './web-rules.js';
 
-/** The rules about hosts, pages, proxies and local callers, as the settings have them. */
+/** Rules about hosts, pages, proxies and local callers, made from the settings. */
 @Module({
   providers: [
     {

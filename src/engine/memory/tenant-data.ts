@@ -27,7 +27,7 @@ export class Tenants {
     private readonly profiles: Profiles,
   ) {}
 
-  /** For writing; creates the tenant. */
+  /** Data of a tenant for a write; creates the tenant. */
   get(name: string): TenantData {
     const known = this.#tenants.get(name);
     if (known !== undefined) return known;
@@ -36,7 +36,10 @@ export class Tenants {
     return data;
   }
 
-  /** For reading. An unknown tenant is empty, and stays unknown: names in requests must not fill the memory. */
+  /**
+   * Data of a tenant for a read. An unknown tenant is empty and is not created, since names in requests must not fill
+   * the memory.
+   */
   peek(name: string): TenantData {
     return this.#tenants.get(name) ?? this.#empty(name);
   }

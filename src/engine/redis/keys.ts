@@ -59,7 +59,7 @@ export const CHANGES = 'changes';
 const SHARED_NAMES = {
   /** Names of the tenants that have data, by the time of their next sweep. */
   tenants: 'tenants',
-  /** Names of the tenants that are being written, by the time until which that may be; see sweep-schedule.ts. */
+  /** Names of the tenants that may be written now, by the end of their announcement; see sweep-schedule.ts. */
   activeTenants: 'tenants:active',
   /** Number of the schema of the keys. */
   schema: 'schema',

@@ -9,17 +9,20 @@ const activateScript = new RedisScript(['base'], 'activate-tenants');
 const dueScript = new RedisScript(['base'], 'due-tenants');
 const settleScript = new RedisScript(['base'], 'settle-tenants');
 
-/** Time for which an announcement of writes holds, beside the time that a write may be under way. */
+/** Time for which an announcement of writes lasts, in addition to the time that a write may be under way. */
 const ACTIVE_MS = 60_000;
-/** An announcement is renewed in the background when less is left, and before a write when less than the second is. */
+/**
+ * Remaining times at which an announcement is renewed: in the background below the first, before the next write below
+ * the second.
+ */
 const RENEWED_MS = 40_000;
 const MIN_LEFT_MS = 20_000;
-/** Sweep of a tenant that is being written, whatever is due. */
+/** Time until the sweep of a tenant with announced writes. */
 const SOON_MS = 30_000;
 /** Time after which another replica sweeps the tenants that this one has taken. */
 const TAKEN_MS = 30_000;
 const MIN_PAUSE_MS = 1000;
-/** Sweep of a tenant where nothing is due: a write that was under way for too long may have been missed. */
+/** Maximum time until the sweep of a tenant without due records, in case a very late write was missed. */
 const MAX_PAUSE_MS = 12 * 60 * 60 * 1000;
 const NAMES_AT_ONCE = 1000;
 
@@ -34,9 +37,9 @@ export interface DueTenants {
 /**
  * Tenants of the namespace by the time of their next sweep, so that idle tenants cost nothing.
  *
- * A write cannot lower the time of its tenant in the same step: on a Cluster the tenants have slots of their own. So
- * writes are announced before they are sent, for a while at once. A tenant with announced writes is swept soon again,
- * whatever its last sweep found; one without is swept when the first of its records is due.
+ * A write cannot set the time of its tenant in the same step, because on a Cluster each tenant has its own slot. So
+ * writes are announced before they are sent; one announcement is valid for a while. A tenant with announced writes is
+ * swept again soon. A tenant without is swept when its first record is due.
  */
 export class SweepSchedule {
   /** End of the announcement of a tenant, by the clock of this replica. */
@@ -50,15 +53,18 @@ export class SweepSchedule {
   constructor(
     private readonly connections: RedisConnections,
     private readonly context: ScriptContext,
-    /** In tests, the time of the scripts. */
+    /** Clock of this replica; tests give the time of the scripts. */
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#underWayMs = 2 * connections.config.commandTimeoutMs;
-    // What was sent on a lost connection may not have arrived.
+    // Announcements that were sent on a lost connection may not have arrived.
     connections.onLost(() => this.#activeUntil.clear());
   }
 
-  /** Announces a write. It may be sent when the promise is fulfilled, or at once. @throws StoreUnavailableError */
+  /**
+   * Announces a write. The write may be sent when the promise is fulfilled, or at once if there is none.
+   * @throws StoreUnavailableError
+   */
   announce(tenant: string): Promise<void> | undefined {
     const left = (this.#activeUntil.get(tenant) ?? 0) - this.now() - this.#underWayMs;
     if (left > RENEWED_MS) return undefined;
@@ -80,13 +86,13 @@ export class SweepSchedule {
   }
 
   /**
-   * Sets the next sweep of swept tenants. `dueMs` is when the first of their records is due; 'empty' forgets a tenant without
-   * data. Returns the time until the next sweep of any tenant.
+   * Sets the next sweep of swept tenants. `dueMs`: time at which the first record of a tenant is due; 'empty' forgets a
+   * tenant without data. Returns the time until the next sweep of any tenant.
    */
   async settle(sinceMs: number, swept: ReadonlyMap<string, number | 'empty'>): Promise<number> {
     const pairs = [...swept].flatMap(([tenant, dueMs]) => {
       if (dueMs === 'empty') return [tenant, ''];
-      // Jitter: idle tenants must not come due together.
+      // Jitter, so that idle tenants do not become due at the same time.
       const latestMs = sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2);
       return [tenant, String(Math.round(Math.min(dueMs, latestMs)))];
     });

@@ -34,7 +34,9 @@ export interface SweeperParts {
   readonly swept: () => void;
 }
 
-/** Removes expired workflows, tasks and events of the tenants that are due. Every replica sweeps; sweeping twice does nothing. */
+/**
+ * Removes expired workflows, tasks and events of the due tenants. Every replica sweeps; a second sweep changes nothing.
+ */
 export class Sweeper {
   readonly #logger = new Logger('Sweeper');
   #timer: NodeJS.Timeout | undefined;
@@ -93,7 +95,7 @@ export class Sweeper {
     return { expired, nextInMs };
   }
 
-  /** A tenant that cannot be swept does not hold up the others: it is taken again later. */
+  /** A tenant that cannot be swept does not delay the others: it is taken again later. */
   async #sweepTenants(tenants: readonly string[]): Promise<ReadonlyMap<string, Swept>> {
     const ends = new Map<string, Swept>();
     const left = [...tenants];

@@ -91,7 +91,7 @@ export class MemoryFeed {
     return this.#dropped.splice(0, DROPPED_PER_COMMIT);
   }
 
-  /** Time at which `trim` has something to do; Infinity if never. */
+  /** Time at which `trim` next has something to remove; Infinity if never. */
   get dueMs(): number {
     if (this.#dropped.length > 0) return -Infinity;
     const oldest = this.#entries[this.#first];

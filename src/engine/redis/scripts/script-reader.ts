@@ -8,7 +8,10 @@ import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
 import type { SweepSchedule } from '../sweep-schedule.js';
 
-/** Runs scripts and commands that are safe to repeat, if not said otherwise. After a lost answer it asks once more, within the timeout of a command. */
+/**
+ * Runs scripts and commands that are safe to repeat. After a lost answer it asks once more, within the timeout of a
+ * command, unless the caller forbids that.
+ */
 export class ScriptReader {
   constructor(
     private readonly connections: RedisConnections,
@@ -37,7 +40,7 @@ export class ScriptReader {
     return this.#twice(name, ask, isRepeatable);
   }
 
-  /** Runs a script that may store something that becomes due. @throws StoreUnavailableError */
+  /** Runs a script that may store something that expires or becomes due. @throws StoreUnavailableError */
   async write(
     script: RedisScript,
     name: string,
@@ -49,7 +52,7 @@ export class ScriptReader {
     return this.run(script, name, tenant, args, ids);
   }
 
-  /** To be awaited before commands that write. */
+  /** Announces a write; await this before commands that write. */
   announce(tenant: string): Promise<void> | undefined {
     return this.schedule.announce(tenant);
   }

@@ -1,5 +1,5 @@
 --[[
-  activate-tenants: announces writes to tenants, and demands a sweep of each soon.
+  activate-tenants: announces writes to tenants, and schedules a sweep of each of them soon.
   KEYS[1]  tenants by the time of their next sweep
   KEYS[2]  tenants by the time until which they may be written
   ARGV[1]  prefix of the keys of the default tenant, which share the slot of KEYS
@@ -8,7 +8,7 @@
   ARGV[6+] names of tenants
   Returns  OK
 ]]
--- A full server refuses memory to the first write of a script only, and deletes need a registered tenant too.
+-- UNLINK comes first, so that a full server accepts the script: it checks memory only at the first write. Deletes need a registered tenant too.
 redis.call('UNLINK', prefix .. key_names.nothing)
 for i = 6, #ARGV do
   redis.call('ZADD', KEYS[2], 'GT', whole(now + tonumber(ARGV[4])), ARGV[i])

@@ -10,12 +10,12 @@
 ]]
 local MAX_SWEEP_MS = 600000
 local names = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
--- A full server refuses memory to the first write of a script only.
+-- UNLINK comes first, so that a full server accepts the script: it checks memory only at the first write.
 if #names > 0 then redis.call('UNLINK', prefix .. key_names.nothing) end
 for _, name in ipairs(names) do redis.call('ZADD', KEYS[1], whole(now + tonumber(ARGV[5])), name) end
 if ARGV[6] == '1' then
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], whole(now), '+inf')) do names[#names + 1] = name end
 end
--- No sweep that is under way began before these ended.
+-- Announcements that ended before any running sweep began are no longer needed.
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', whole(now - MAX_SWEEP_MS))
 return { whole(now), redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or '', names }

@@ -9,12 +9,13 @@
   ARGV[7+] a name and the time at which something is due, in turn; '' instead of the time for a tenant without data
   Returns  {time of the scripts, time of the next sweep or ''}
 ]]
--- A full server refuses memory to the first write of a script only.
+-- UNLINK comes first, so that a full server accepts the script: it checks memory only at the first write.
 redis.call('UNLINK', prefix .. key_names.nothing)
 for i = 7, #ARGV, 2 do
   local name, due = ARGV[i], tonumber(ARGV[i + 1])
   local is_active = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0) >= tonumber(ARGV[4])
   if is_active then due = math.min(due or math.huge, now + tonumber(ARGV[6])) end
+  -- XX: an erased tenant is not registered again.
   if not due then redis.call('ZREM', KEYS[1], name)
   else redis.call('ZADD', KEYS[1], 'XX', whole(due > now and due or now + tonumber(ARGV[5])), name) end
 end

@@ -41,7 +41,7 @@ end
 writing.tell()
 local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
 
--- Events become due a while after their retention, so that a feed that is written all the time is trimmed now and then.
+-- Events become due a while after their retention, so that a busy feed is trimmed from time to time and not all the time.
 local retention = tonumber(ARGV[5])
 local slack = math.floor(retention / 24)
 local events = prefix .. key_names.events
@@ -50,13 +50,13 @@ local function oldest_time() return time_of(redis.call('XRANGE', events, '-', '+
 
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if newest then
-  -- Ids of events have the server's time, even where a test gives its own.
+  -- Ids of events have the time of the server, also in tests with a time of their own.
   local server_now = server_time()
   local bound = math.max(server_now - retention, 0)
   -- The newest event always stays: readers continue from it.
   local first_kept = time_of(newest) < bound and newest[1] or whole(bound)
   redis.call('XTRIM', events, 'MINID', '~', first_kept)
-  -- Approximate trimming leaves a few old events, which would be due again and again.
+  -- Approximate trimming may leave a few old events, which would be due again and again, so they are trimmed exactly.
   if oldest_time() < bound - slack then redis.call('XTRIM', events, 'MINID', first_kept) end
   if redis.call('XLEN', events) > 1 then
     next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - server_now))
