@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { Caller } from '../http/caller.js';
 import { answer, FromCaller, Route } from '../http/route.js';
 import { OneOf, Text, text, Time, Values } from '../http/shapes/fields.js';
+import { RateLimiter } from './limits/limiter.js';
 import { scopesOf } from './scopes.js';
 
 /** Facts about the caller of a request. */
@@ -15,11 +16,14 @@ export class WhoAmI {
   @Text({ nullable: true }) role!: string | null;
   @Values(text(), { about: 'Scopes of the caller' }) scopes!: readonly string[];
   @Time({ nullable: true, about: 'End of the credential' }) expiresAtMs!: number | null;
+  @Values(text(), { about: 'Limits that its requests come under' }) policies!: readonly string[];
 }
 
 @ApiTags('access')
 @Controller('v1/whoami')
 export class WhoAmIController {
+  constructor(private readonly limiter: RateLimiter) {}
+
   @Get()
   @Route({
     id: 'whoAmI',
@@ -28,6 +32,7 @@ export class WhoAmIController {
   })
   async show(@FromCaller() caller: Caller) {
     const { tenant, kind, by, keyId = null, user = null, role = null, scopes, expiresAtMs = null } = caller;
-    return answer(200, { tenant, kind, by, keyId, user, role, scopes: scopesOf(scopes), expiresAtMs });
+    const policies = this.limiter.namesOf(caller);
+    return answer(200, { tenant, kind, by, keyId, user, role, scopes: scopesOf(scopes), expiresAtMs, policies });
   }
 }

@@ -13,7 +13,8 @@ const REPLICAS = 3;
 /** 60 in a window, 10 of them at once; the short form has a shorter window. */
 const [LIMIT, BURST] = [60, 10];
 const WINDOW_MS = IS_LONG ? 60_000 : 6000;
-const WINDOWS = IS_LONG ? 4 : 3;
+const WINDOWS = 3;
+const TIMEOUT_MS = WINDOWS * WINDOW_MS + 120_000;
 const LEASE_MS = WINDOW_MS / 20;
 /** 50 requests a second on each replica, while they are answered. */
 const EVERY_MS = 20;
@@ -65,56 +66,60 @@ describe('limits on three replicas', () => {
     return Number(pattern.exec(text)?.[1] ?? 0);
   }
 
-  it('admit what one would, whatever comes (invariant 29)', async () => {
-    const headers = await newKey({ limit: LIMIT, windowMs: WINDOW_MS, burst: BURST });
-    const takesOf = (url: string) => metric(url, /duration_seconds_count\{command="take",outcome="ok"\} (\d+)/);
-    const before = await Promise.all(replicas.map(({ url }) => takesOf(url)));
-    const admitted: number[] = [];
-    const statuses = new Map<number, number>();
-    let longestMs = 0;
-    const started = performance.now();
-    const end = started + WINDOWS * WINDOW_MS;
-    const ask = async (url: string) => {
-      const sent = performance.now();
-      const answer = await fetch(`${url}/v1/workflows/nothing`, { headers });
-      await answer.arrayBuffer();
-      const now = performance.now();
-      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-      if (answer.status !== 404) return;
-      admitted.push(now);
-      longestMs = Math.max(longestMs, now - sent);
-    };
-    await Promise.all(
-      replicas.map(async ({ url }) => {
-        const underWay = new Set<Promise<void>>();
-        while (performance.now() < end) {
-          if (underWay.size < MAX_UNDER_WAY) {
-            const asked = ask(url).finally(() => underWay.delete(asked));
-            underWay.add(asked);
+  it(
+    'admit what one would, whatever comes (invariant 29)',
+    async () => {
+      const headers = await newKey({ limit: LIMIT, windowMs: WINDOW_MS, burst: BURST });
+      const takesOf = (url: string) => metric(url, /duration_seconds_count\{command="take",outcome="ok"\} (\d+)/);
+      const before = await Promise.all(replicas.map(({ url }) => takesOf(url)));
+      const admitted: number[] = [];
+      const statuses = new Map<number, number>();
+      let longestMs = 0;
+      const started = performance.now();
+      const end = started + WINDOWS * WINDOW_MS;
+      const ask = async (url: string) => {
+        const sent = performance.now();
+        const answer = await fetch(`${url}/v1/workflows/nothing`, { headers });
+        await answer.arrayBuffer();
+        const now = performance.now();
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        if (answer.status !== 404) return;
+        admitted.push(now);
+        longestMs = Math.max(longestMs, now - sent);
+      };
+      await Promise.all(
+        replicas.map(async ({ url }) => {
+          const underWay = new Set<Promise<void>>();
+          while (performance.now() < end) {
+            if (underWay.size < MAX_UNDER_WAY) {
+              const asked = ask(url).finally(() => underWay.delete(asked));
+              underWay.add(asked);
+            }
+            await sleep(EVERY_MS);
           }
-          await sleep(EVERY_MS);
-        }
-        await Promise.all(underWay);
-      }),
-    );
-    const elapsedMs = performance.now() - started;
-    const after = await Promise.all(replicas.map(({ url }) => takesOf(url)));
+          await Promise.all(underWay);
+        }),
+      );
+      const elapsedMs = performance.now() - started;
+      const after = await Promise.all(replicas.map(({ url }) => takesOf(url)));
 
-    expect([...statuses.keys()].toSorted()).toEqual([404, 429]);
-    admitted.sort((a, b) => a - b);
-    const most = mostWithin(admitted, WINDOW_MS);
-    const mean = (admitted.length * WINDOW_MS) / elapsedMs;
-    const calls = Math.max(...after.map((count, i) => ((count - (before[i] ?? 0)) * 1000) / elapsedMs));
-    console.log(
-      `limits on ${REPLICAS} replicas: at most ${most} of ${LIMIT} in a window, ${mean.toFixed(1)} on average, ` +
-        `${calls.toFixed(1)} calls a second and replica, ${statuses.get(429)} refused`,
-    );
-    // This clock sees an answer later than it was decided, by at most the longest request.
-    expect(most).toBeLessThanOrEqual(BURST + (LIMIT * (WINDOW_MS + LEASE_MS + longestMs)) / WINDOW_MS);
-    expect(mean).toBeGreaterThanOrEqual(LIMIT - 1);
-    // Two buckets are asked for at most: that of the key, and one for an answer that came late.
-    expect(calls).toBeLessThanOrEqual(MAX_CALLS_PER_SECOND + (LIMIT * 1000) / WINDOW_MS);
-  });
+      expect([...statuses.keys()].toSorted()).toEqual([404, 429]);
+      admitted.sort((a, b) => a - b);
+      const most = mostWithin(admitted, WINDOW_MS);
+      const mean = (admitted.length * WINDOW_MS) / elapsedMs;
+      const calls = Math.max(...after.map((count, i) => ((count - (before[i] ?? 0)) * 1000) / elapsedMs));
+      console.log(
+        `limits on ${REPLICAS} replicas: at most ${most} of ${LIMIT} in a window, ${mean.toFixed(1)} on average, ` +
+          `${calls.toFixed(1)} calls a second and replica, ${statuses.get(429)} refused`,
+      );
+      // This clock sees an answer later than it was decided, by at most the longest request.
+      expect(most).toBeLessThanOrEqual(BURST + (LIMIT * (WINDOW_MS + LEASE_MS + longestMs)) / WINDOW_MS);
+      expect(mean).toBeGreaterThanOrEqual(LIMIT - 1);
+      // Each request that is admitted may need one call beside those that refuse.
+      expect(calls).toBeLessThanOrEqual(MAX_CALLS_PER_SECOND + (LIMIT * 1000) / WINDOW_MS);
+    },
+    TIMEOUT_MS,
+  );
 
   it('decide by themselves while the store is away, and never without a limit (invariant 30)', async () => {
     const headers = { ...(await newKey()), 'content-type': 'application/json' };

@@ -124,7 +124,9 @@ describe('limits of callers', () => {
   });
 
   it('are of a tenant by operation, from the settings or its record', async () => {
-    const { take, setLimits } = limiterWith({ TENANT_DEFAULTS: JSON.stringify({ limits: { write: policy(60, 5) } }) });
+    const { take, limiter, setLimits } = limiterWith({
+      TENANT_DEFAULTS: JSON.stringify({ limits: { write: policy(60, 5) } }),
+    });
     expect(await takenOf(20, () => take(caller(), 'write'))).toBe(5);
     expect(await takenOf(20, () => take(caller(), 'read'))).toBe(20);
     const limits = { write: null, read: policy(60, 7), claim: policy(60, 4, { per: 'ip' }) };
@@ -134,6 +136,8 @@ describe('limits of callers', () => {
     expect(await takenOf(20, () => take(own, 'read'))).toBe(7);
     expect(await takenOf(20, () => take(own, 'claim', '10.0.0.1'))).toBe(4);
     expect(await takenOf(20, () => take(own, 'claim', '10.0.0.2'))).toBe(4);
+    expect(limiter.namesOf(own)).toEqual(['read', 'claim']);
+    expect(limiter.namesOf(caller({ kind: 'operator' }))).toEqual([]);
     setLimits('own', { write: null });
     expect(await takenOf(20, () => take(own, 'read'))).toBe(20);
   });

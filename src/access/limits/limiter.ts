@@ -45,7 +45,7 @@ export class RateLimiter implements Limiter {
 
   /** @throws RateLimitedError */
   take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
-    if (caller.kind === 'open' || caller.kind === 'operator') return undefined;
+    if (isUnlimited(caller)) return undefined;
     const applying = this.#appliedTo(caller)[operation];
     if (applying === undefined) return undefined;
     const { limits, byAddress } = applying;
@@ -62,6 +62,16 @@ export class RateLimiter implements Limiter {
     if (ip === undefined || isOpen) return undefined;
     const limit = this.#limit(NO_TENANT, 'ip', ip, this.parts.addressOf(request.raw));
     return this.#spend([limit], Math.min(isWrong ? WRONG_COST : 1, ip.burst), reply);
+  }
+
+  /** Names of the policies that requests of the caller come under. */
+  namesOf(caller: Caller): readonly string[] {
+    if (isUnlimited(caller)) return [];
+    const applying = Object.values(this.#appliedTo(caller)).flatMap((one) => [
+      ...(one?.limits ?? []),
+      ...(one?.byAddress ?? []),
+    ]);
+    return [...new Set(applying.map(({ name }) => name))];
   }
 
   /** The named limit of the caller. Each key has a bucket of its own. @throws LimitNotFoundError */
@@ -165,4 +175,8 @@ function subjectOf({ user, keyId }: Caller, { per }: Policy): readonly string[] 
   if (per === 'tenant') return [];
   const subject = per === 'user' ? user : per === 'key' ? keyId : undefined;
   return subject === undefined ? undefined : [subject];
+}
+
+function isUnlimited({ kind }: Caller): boolean {
+  return kind === 'open' || kind === 'operator';
 }
