@@ -7,6 +7,8 @@ import { pagesOf, SocketTable, type Pages } from './socket-table.js';
 /** The two ends of a connection, from the side of this process. */
 export type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
 
+const MAX_TRIES = 3;
+
 /** Finds the user who owns the other end of a connection within this machine. Linux only. */
 export class SocketOwners {
   readonly #v4: SocketTable;
@@ -17,23 +19,10 @@ export class SocketOwners {
     this.#v6 = new SocketTable(v6);
   }
 
-  /** True if this machine shows owners. Tried with a connection of this process to itself. */
+  /** True if this machine shows owners. A failure that passes must not switch the look-ups off, so it is tried again. */
   async canTell(): Promise<boolean> {
-    const server = createServer().listen(0, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-      const accepted = once(server, 'connection') as Promise<[Socket]>;
-      const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-      const [served] = await accepted;
-      const owner = await this.ownerOf(served);
-      client.destroy();
-      served.destroy();
-      return owner !== undefined && owner === process.getuid?.();
-    } catch {
-      return false;
-    } finally {
-      server.close();
-    }
+    for (let i = 0; i < MAX_TRIES; i++) if (await this.#tellsOwn()) return true;
+    return false;
   }
 
   /** Number of the user; undefined when no process holds the other end. */
@@ -46,6 +35,27 @@ export class SocketOwners {
     return (
       ownerIn(await this.#v4.find(first)) ?? ownerIn(await this.#v6.find(inV6)) ?? ownerIn(await this.#v4.find(first))
     );
+  }
+
+  /** Looks up a connection of this process to itself. */
+  async #tellsOwn(): Promise<boolean> {
+    const server = createServer().listen(0, '127.0.0.1');
+    const sockets: Socket[] = [];
+    try {
+      await once(server, 'listening');
+      const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      sockets.push(client);
+      const accepted = once(server, 'connection') as Promise<[Socket]>;
+      const [[served]] = await Promise.all([accepted, once(client, 'connect')]);
+      sockets.push(served);
+      const owner = await this.ownerOf(served);
+      return owner !== undefined && owner === process.getuid?.();
+    } catch {
+      return false;
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
   }
 }
 

@@ -37,7 +37,7 @@ export function accessWarnings({ host, access, web }: Settings): string[] {
 export function accessLine({ host, access }: Settings): string {
   if (!access.isOpen) return 'access by keys: every request needs a credential';
   return isLoopback(host)
-    ? 'open access: programs of this user and of root on this machine need no credential, nobody else is served; with ADMIN_TOKEN every request needs one'
+    ? 'open access: programs of this user and of root on this machine need no credential; nobody else is served without one'
     : 'open access: no request needs a credential';
 }
 

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { Config } from '../../config/config.js';
 import { isLoopback } from '../../config/is-loopback.js';
 import { TrustedProxies } from './client-address.js';
@@ -23,9 +23,13 @@ import { WebRules } from './web-rules.js';
       provide: LocalCallers,
       inject: [Config],
       useFactory: async ({ host, access }: Config) => {
+        if (!access.isOpen || !isLoopback(host)) return new LocalCallers(undefined);
         const owners = new SocketOwners();
-        const isNeeded = access.isOpen && isLoopback(host);
-        return new LocalCallers(isNeeded && (await owners.canTell()) ? owners : undefined);
+        if (await owners.canTell()) return new LocalCallers(owners);
+        new Logger('Access').warn(
+          'this system does not show which user owns a connection: programs of all its users are served without a credential',
+        );
+        return new LocalCallers(undefined);
       },
     },
   ],
