@@ -43,6 +43,7 @@ class World {
       take: (_tenant, takes) => this.#answer(takes),
       now: () => this.now + ahead,
       defer: (run) => this.at(this.now, run),
+      isTimed: false,
       ...(mostEntries !== undefined && { mostEntries }),
     });
     const tick = () => {
@@ -226,6 +227,7 @@ describe('prepaid leases', () => {
       },
       now: () => now,
       defer: queueMicrotask,
+      isTimed: false,
     });
     const lease = leases.of(TENANT, 'b', FAST);
     await Promise.all(Array.from({ length: 20 }, () => leases.spend(lease, 1)));

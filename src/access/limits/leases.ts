@@ -76,6 +76,8 @@ export interface LeasesParts {
   /** Runs at the end of this turn: what is gathered until then is one call. */
   readonly defer?: (run: () => void) => void;
   readonly mostEntries?: number;
+  /** False in tests that call `giveBackEnded` themselves. */
+  readonly isTimed?: boolean;
 }
 
 /**
@@ -87,6 +89,7 @@ export class Leases {
   readonly #now: () => number;
   readonly #defer: (run: () => void) => void;
   readonly #mostEntries: number;
+  readonly #isTimed: boolean;
   readonly #leases = new Map<string, Lease>();
   /** Leases to ask for, and tokens to give back, of this turn. */
   readonly #gathered = new Map<string, { asks: Lease[]; backs: Take[] }>();
@@ -101,15 +104,11 @@ export class Leases {
     this.#now = now;
     this.#defer = parts.defer ?? ((run) => void setImmediate(run));
     this.#mostEntries = parts.mostEntries ?? 50_000;
+    this.#isTimed = parts.isTimed ?? true;
   }
 
   get size(): number {
     return this.#leases.size;
-  }
-
-  /** Looks for ended leases from time to time. */
-  start(): void {
-    this.#timer ??= setInterval(() => this.giveBackEnded(), TICK_MS).unref();
   }
 
   /** Gives back all tokens in hand. */
@@ -167,7 +166,7 @@ export class Leases {
     lease.local = undefined;
   }
 
-  /** Called from time to time: gives back what leases hold that have just ended. */
+  /** Gives back what leases hold that have just ended. */
   giveBackEnded(): void {
     const now = this.#now();
     for (const [tick, leases] of this.#ending) {
@@ -175,6 +174,9 @@ export class Leases {
       this.#ending.delete(tick);
       for (const lease of leases) if (lease.until <= now) this.#giveBack(lease);
     }
+    if (this.#ending.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #giveBack(lease: Lease): void {
@@ -293,6 +295,7 @@ export class Leases {
     const leases = this.#ending.get(tick);
     if (leases === undefined) this.#ending.set(tick, [lease]);
     else leases.push(lease);
+    if (this.#isTimed) this.#timer ??= setInterval(() => this.giveBackEnded(), TICK_MS).unref();
   }
 
   #isAway(tenant: string, now: number): boolean {

@@ -29,11 +29,7 @@ import { TenantPolicies } from './tenant-policies.js';
     {
       provide: Leases,
       inject: [Engine],
-      useFactory: (engine: Engine) => {
-        const leases = new Leases({ take: (tenant, takes) => engine.take(tenant, takes) });
-        leases.start();
-        return leases;
-      },
+      useFactory: (engine: Engine) => new Leases({ take: (tenant, takes) => engine.take(tenant, takes) }),
     },
     {
       provide: RateLimiter,
