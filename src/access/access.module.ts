@@ -1,11 +1,10 @@
-import { Global, Logger, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Global, Logger, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { isLoopback } from '../config/is-loopback.js';
 import { Engine } from '../engine/engine.js';
 import { Readmission } from '../waiting/live-callers.js';
 import { Admission } from './admission.js';
 import { CallerCache } from './caller-cache.js';
-import { accessTenantOf, ACCESS_TENANT } from '../engine/profile.js';
 import { JwtCallers } from './jwt-callers.js';
 import { JwtVerifier } from './jwt.js';
 import { KeyTokens } from './keys/key-tokens.js';
@@ -16,6 +15,7 @@ import { RateLimiter } from './limits/limiter.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { writeOperatorFile } from './operator-file.js';
 import { OperatorToken } from './operator-token.js';
+import { Eraser } from './tenants/eraser.js';
 import { OwnTenantController } from './tenants/own-tenant.controller.js';
 import { TenantSettings } from './tenants/tenant-settings.js';
 import { Tenants } from './tenants/tenants.js';
@@ -34,13 +34,22 @@ import { WhoAmIController } from './whoami.controller.js';
   imports: [WebModule, LimitsModule],
   controllers: [KeysController, TenantsController, OwnTenantController, WhoAmIController],
   providers: [
-    { provide: LastUsed, inject: [Engine], useFactory: (engine: Engine) => new LastUsed(engine) },
+    {
+      provide: LastUsed,
+      inject: [Engine, TenantRecords],
+      useFactory: (engine: Engine, tenants: TenantRecords) => new LastUsed(engine, tenants),
+    },
     {
       provide: TenantRecords,
       inject: [Engine, Config],
       useFactory: (engine: Engine, { access }: Config) => new TenantRecords(engine, access),
     },
     { provide: Tenants, inject: [Engine], useFactory: (engine: Engine) => new Tenants(engine) },
+    {
+      provide: Eraser,
+      inject: [Engine, Config],
+      useFactory: (engine: Engine, { access }: Config) => new Eraser(engine, access),
+    },
     { provide: TenantSettings, inject: [Engine], useFactory: (engine: Engine) => new TenantSettings(engine) },
     {
       provide: Keys,
@@ -64,10 +73,7 @@ import { WhoAmIController } from './whoami.controller.js';
           sourceOf: sourcesOf({ operator: operatorOf(config), keys: new KeyTokens(engine, tenants), users }),
           times: access,
           addressOf: (request) => proxies.addressOf(request),
-          onUse: ({ kind, tenant, keyId }) => {
-            if (keyId === undefined) return;
-            lastUsed.note(kind === 'operator' ? ACCESS_TENANT : accessTenantOf(tenant), keyId, Date.now());
-          },
+          onUse: (caller) => lastUsed.note(caller, Date.now()),
         });
       },
     },
@@ -91,14 +97,20 @@ import { WhoAmIController } from './whoami.controller.js';
   ],
   exports: [Admission, Readmission, TenantRecords, LimitsModule, WebModule],
 })
-export class AccessModule implements OnModuleDestroy {
+export class AccessModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly callers: CallerCache,
     private readonly tenants: TenantRecords,
     private readonly lastUsed: LastUsed,
+    private readonly eraser: Eraser,
   ) {}
 
+  onApplicationBootstrap(): void {
+    this.eraser.wake();
+  }
+
   async onModuleDestroy(): Promise<void> {
+    await this.eraser.close();
     await this.lastUsed.close();
     this.callers.close();
     this.tenants.close();

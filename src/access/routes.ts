@@ -109,6 +109,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /v1/tenants/:tenant': ['operator', 'read'],
   'PUT /v1/tenants/:tenant': ['operator', 'write'],
   'PATCH /v1/tenants/:tenant': ['operator', 'write'],
+  'DELETE /v1/tenants/:tenant': ['operator', 'write'],
 
   'GET /v1/export': ['operator', 'read'],
   'POST /v1/export': ['operator', 'read'],

@@ -1,7 +1,14 @@
 import { expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { LastUsed } from '../../src/access/keys/last-used.js';
+import { Config } from '../../src/config/config.js';
+import { Engine } from '../../src/engine/engine.js';
+import { accessTenantOf } from '../../src/engine/profile.js';
+import { prefixOf } from '../../src/engine/redis/keys.js';
 import { describeService, type Answer, type Service } from '../support/describe-service.js';
 import { OPERATIONS } from '../support/operations.js';
 import { OPERATOR_TOKEN } from '../support/operator.js';
+import { until } from '../support/until.js';
 
 const codeOf = ({ status, json }: Answer) => [status, json?.code];
 const inside = (tenant: string) => ({ headers: { 'waymark-tenant': tenant } });
@@ -13,6 +20,21 @@ async function tenantWithKey(service: Service): Promise<{ readonly name: string;
   expect((await service.put(`/v1/tenants/${name}`, {})).status).toBe(201);
   const made = await service.post('/v1/keys', { name: 'admin', role: 'admin' }, inside(name));
   return { name, token: made.json.key };
+}
+
+/** What the store has of a tenant and of its hidden tenant: names of keys in Redis, of tenants in memory. */
+async function leftOf(service: Service, tenant: string): Promise<readonly string[]> {
+  const { redis: config } = service.app.get(Config);
+  const names = [tenant, accessTenantOf(tenant)];
+  if (config === undefined)
+    return (await service.app.get(Engine).moving.listTenants()).filter((name) => names.includes(name));
+  const redis = new Redis({ host: config.host, port: config.port });
+  try {
+    const keys = await redis.keys(`*${tenant}*`);
+    return keys.filter((key) => names.some((name) => key.startsWith(prefixOf(config.namespace, name))));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 describeService(
@@ -163,9 +185,48 @@ describeService(
       expect(codeOf(refused)).toEqual([403, 'INSUFFICIENT_SCOPE']);
     });
 
+    it('are erased with everything they have, and their name is free again', async () => {
+      const [gone, other] = [await tenantWithKey(service), await tenantWithKey(service)];
+      const path = `/v1/workflows/${service.id()}`;
+      for (const { name, token } of [gone, other]) {
+        await service.put(path, { state: name }, { token });
+        await service.post('/v1/queues/q/tasks', { payload: 1 }, { token });
+        await service.call('PATCH', '/v1/tenant/settings', { token, json: { a: 1 } });
+        await service.app.get(LastUsed).flush();
+      }
+      expect((await service.call('DELETE', `/v1/tenants/${gone.name}`)).status).toBe(202);
+      // Refused from then on, whatever is still there.
+      expect(codeOf(await service.get(path, { token: gone.token }))).toEqual([401, 'INVALID_CREDENTIAL']);
+      expect(codeOf(await service.get('/v1/whoami', inside(gone.name)))).toEqual([404, 'TENANT_NOT_FOUND']);
+      const shown = await service.get(`/v1/tenants/${gone.name}`);
+      expect([shown.json.status, typeof shown.json.left]).toEqual(['erasing', 'number']);
+      expect(codeOf(await service.put(`/v1/tenants/${gone.name}`, {}))).toEqual([409, 'ALREADY_EXISTS']);
+      expect(codeOf(await service.call('PATCH', `/v1/tenants/${gone.name}`, { json: { status: 'active' } }))).toEqual([
+        409,
+        'ALREADY_EXISTS',
+      ]);
+      expect((await service.call('DELETE', `/v1/tenants/${gone.name}`)).status).toBe(202);
+      await until(async () => (await service.get(`/v1/tenants/${gone.name}`)).status === 404, 'the tenant is erased');
+      expect((await service.call('DELETE', `/v1/tenants/${gone.name}`)).status).toBe(204);
+      expect(await leftOf(service, gone.name)).toEqual([]);
+      expect(await leftOf(service, other.name)).not.toEqual([]);
+      expect((await service.get(path, { token: other.token })).json.state).toBe(other.name);
+
+      expect((await service.put(`/v1/tenants/${gone.name}`, {})).status).toBe(201);
+      expect((await service.get(path, { token: gone.token })).status).toBe(401);
+      const again = await service.post('/v1/keys', { name: 'again', role: 'admin' }, inside(gone.name));
+      expect((await service.get(path, { token: again.json.key })).status).toBe(404);
+      expect((await service.get('/v1/tenant', { token: again.json.key })).json.settings).toEqual({});
+      expect((await service.get('/v1/keys', { token: again.json.key })).json.items).toHaveLength(1);
+    });
+
+    it('that always exists is not erased', async () => {
+      expect(codeOf(await service.call('DELETE', '/v1/tenants/default'))).toEqual([422, 'INVALID_ID']);
+    });
+
     it('exercise every operation there is', () => {
       expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.tenants]));
     });
   },
-  { ADMIN_TOKEN: OPERATOR_TOKEN, RATE_LIMIT_ENABLED: 'false' },
+  { ADMIN_TOKEN: OPERATOR_TOKEN, RATE_LIMIT_ENABLED: 'false', ACCESS_CACHE_TTL: '1s' },
 );

@@ -54,6 +54,6 @@ export const OPERATIONS = {
   feed: ['readEvents', 'readWorkflowEvents', 'publishMessage', 'asyncapi'],
   keys: ['createKey', 'listKeys', 'getKey', 'changeKey', 'rotateKey', 'revokeKey', 'deleteKey', 'whoAmI'],
   limits: ['listLimits', 'takeLimit', 'giveLimit', 'resetLimit'],
-  tenants: ['listTenants', 'getTenant', 'putTenant', 'changeTenant', 'getOwnTenant', 'changeSettings'],
+  tenants: ['listTenants', 'getTenant', 'putTenant', 'changeTenant', 'eraseTenant', 'getOwnTenant', 'changeSettings'],
   service: ['live', 'ready', 'health', 'status', 'metrics'],
 } as const;

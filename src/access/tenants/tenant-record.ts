@@ -12,5 +12,13 @@ export { TENANT_PREFIX } from '../../engine/erasure.js';
 /** Before the name of a tenant whose data is being removed. */
 export const ERASING_PREFIX = 'erasing:';
 
+/** Marks a tenant whose data is being removed, and the replica that does it. */
+export interface ErasingMark {
+  readonly replica: string;
+  readonly untilMs: number;
+}
+
+export const NOT_BEGUN: ErasingMark = { replica: '', untilMs: 0 };
+
 /** Tenant of callers without a credential. It always exists and is always active. */
 export const DEFAULT_TENANT = 'default';

@@ -1,4 +1,4 @@
-import { Controller, Get, Patch, Put, Req } from '@nestjs/common';
+import { Controller, Delete, Get, Patch, Put, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { readPolicies, type Policies } from '../../config/policies.js';
@@ -9,6 +9,7 @@ import { cursorOf, positionOf } from '../../http/cursor.js';
 import { InvalidBodyError, type Issue } from '../../http/http-errors.js';
 import { expectationOf } from '../../http/preconditions.js';
 import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../../http/route.js';
+import { Eraser } from './eraser.js';
 import { NewTenant, Tenant, TenantChange, TenantListQuery, TenantPage, TenantPath } from './tenant.dto.js';
 import { Tenants, type FoundTenant } from './tenants.js';
 
@@ -22,6 +23,7 @@ const EXAMPLE = { status: 'active', limits: { write: { limit: 6000, windowMs: 60
 export class TenantsController {
   constructor(
     private readonly tenants: Tenants,
+    private readonly eraser: Eraser,
     private readonly engine: Engine,
   ) {}
 
@@ -95,6 +97,25 @@ export class TenantsController {
     const given = { ...(status !== undefined && { status }), ...limitsOf(limits) };
     const tenant = await this.tenants.change(name, by, expectationOf(request), given);
     return answer(200, tenantOf(tenant), tagged(tenant));
+  }
+
+  @Delete(':tenant')
+  @Route({
+    id: 'eraseTenant',
+    summary: 'Erase a tenant with its workflows, tasks, events and keys',
+    description: 'For operators. The tenant is refused from now on; its data is removed in the background.',
+    notOnce: NOT_ONCE,
+    headers: ['If-Match'],
+    answers: { 202: { says: 'Begun' }, 204: { says: 'There is no such tenant' } },
+  })
+  async erase(
+    @FromPath(TenantPath) { tenant: name }: TenantPath,
+    @FromCaller() { by }: Caller,
+    @Req() request: FastifyRequest,
+  ) {
+    if (!(await this.tenants.erase(name, by, expectationOf(request)))) return answer(204);
+    this.eraser.wake();
+    return answer(202);
   }
 }
 

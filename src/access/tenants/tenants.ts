@@ -1,11 +1,12 @@
 import type { Expect } from '../../engine/commit.js';
 import type { Engine, ListPosition } from '../../engine/engine.js';
 import { VersionConflictError } from '../../engine/errors.js';
+import { newIncarnation } from '../../engine/new-incarnation.js';
 import { ACCESS_TENANT } from '../../engine/profile.js';
-import { InvalidBodyError } from '../../http/http-errors.js';
+import { InvalidBodyError, InvalidIdError } from '../../http/http-errors.js';
 import { RecordChangedError, TenantErasingError, TenantExistsError, TenantNotFoundError } from '../access-errors.js';
 import { AccessRecords, type Stored } from '../access-records.js';
-import { DEFAULT_TENANT, TENANT_PREFIX, type TenantRecord } from './tenant-record.js';
+import { DEFAULT_TENANT, ERASING_PREFIX, NOT_BEGUN, TENANT_PREFIX, type TenantRecord } from './tenant-record.js';
 
 export type TenantGiven = Omit<TenantRecord, 'status'> & { readonly status: 'active' | 'suspended' };
 
@@ -78,6 +79,33 @@ export class Tenants {
     return this.#change(name, by, expect, (record) => ({ ...record, ...given }));
   }
 
+  /**
+   * Refused on all replicas from then on; its data goes in the background. False when there was nothing.
+   * @throws VersionConflictError
+   */
+  async erase(name: string, by: string, expect: Expect | undefined): Promise<boolean> {
+    if (name === DEFAULT_TENANT)
+      throw new InvalidIdError(
+        'The tenant default exists always, so it cannot be erased; delete its workflows instead',
+      );
+    try {
+      await this.#records.change(
+        ACCESS_TENANT,
+        name,
+        { by, expect },
+        ({ value }) => {
+          if (value.status === 'erasing') return undefined;
+          return { value: { ...value, status: 'erasing' }, ttlMs: null, beside: [markOf(name, by)] };
+        },
+        () => new TenantNotFoundError(name),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof TenantNotFoundError) return false;
+      throw error;
+    }
+  }
+
   async #change(
     name: string,
     by: string,
@@ -96,6 +124,19 @@ export class Tenants {
     );
     return { name, record: stored.value, stored };
   }
+}
+
+/** Names a tenant whose data goes, so that replicas find it without reading all tenants. */
+function markOf(name: string, by: string) {
+  const about = { by, cause: 'put', changed: null } as const;
+  return {
+    id: ERASING_PREFIX + name,
+    incarnation: newIncarnation(),
+    state: JSON.stringify(NOT_BEGUN),
+    index: {},
+    ttl: null,
+    about,
+  };
 }
 
 function refuseForDefault(name: string, status: TenantRecord['status'] | undefined): void {

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { RETRY_WINDOW_MS } from '../../engine/commit.js';
+import { systemClock, type Clock } from '../../engine/clock.js';
+import type { Engine } from '../../engine/engine.js';
+import { ACCESS_TENANT } from '../../engine/profile.js';
+import { ServiceError } from '../../service-error.js';
+import { TenantNotFoundError } from '../access-errors.js';
+import { AccessRecords } from '../access-records.js';
+import type { HoldingTimes } from '../held.js';
+import { ERASING_PREFIX, TENANT_PREFIX, type ErasingMark } from './tenant-record.js';
+
+const LOOK_MS = 30_000;
+const MAX_MARKS = 100;
+const STEP_RECORDS = 1000;
+/** Time for which a replica has an erasure to itself; renewed while it works. */
+const LEASE_MS = 60_000;
+/** Beyond the time in which every replica hears that a tenant is refused. */
+const QUIET_MS = 5000;
+
+/**
+ * Removes the data of erased tenants, one replica each. Marks in the store tell which: an erasure goes on after a crash. A replica
+ * that has not heard yet may still write for a moment, so the data is removed once at once, and once more when all have heard.
+ */
+export class Eraser {
+  readonly #logger = new Logger('Tenants');
+  readonly #marks: AccessRecords<ErasingMark>;
+  readonly #replica = randomUUID();
+  readonly #timer: NodeJS.Timeout;
+  /** Tenants whose data has been removed once. */
+  readonly #waiting = new Set<string>();
+  #next: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isAskedAgain = false;
+  #isClosed = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly times: Pick<HoldingTimes, 'cacheTtlMs'>,
+    private readonly clock: Clock = systemClock,
+  ) {
+    this.#marks = new AccessRecords(engine, ERASING_PREFIX);
+    this.#timer = setInterval(() => this.wake(), LOOK_MS).unref();
+  }
+
+  /** Looks for tenants to erase, now. */
+  wake(): void {
+    this.#isAskedAgain = true;
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#next);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isAskedAgain && !this.#isClosed) {
+      this.#isAskedAgain = false;
+      try {
+        const { records } = await this.#marks.list(ACCESS_TENANT, MAX_MARKS, undefined);
+        for (const { name, meta } of records) await this.#erase(name, meta.createdAtMs);
+      } catch (error) {
+        // The next look goes on. The engine logs and counts an outage.
+        if (!(error instanceof ServiceError)) this.#logger.error(error);
+      }
+    }
+  }
+
+  async #erase(tenant: string, markedAtMs: number): Promise<void> {
+    const allHaveHeardAtMs = markedAtMs + this.times.cacheTtlMs + QUIET_MS;
+    const startedAtMs = this.clock();
+    if (this.#waiting.has(tenant) && startedAtMs < allHaveHeardAtMs) return;
+    if (!(await this.#lease(tenant))) return;
+    let leasedAtMs = startedAtMs;
+    for (let isDone = false; !isDone;) {
+      if (this.#isClosed) return;
+      if (this.clock() - leasedAtMs > LEASE_MS / 2) {
+        if (!(await this.#lease(tenant))) return;
+        leasedAtMs = this.clock();
+      }
+      ({ isDone } = await this.engine.erase(tenant, STEP_RECORDS));
+    }
+    if (startedAtMs >= allHaveHeardAtMs) return this.#finish(tenant);
+    this.#waiting.add(tenant);
+    this.#next = setTimeout(() => this.wake(), Math.max(0, allHaveHeardAtMs - this.clock())).unref();
+  }
+
+  /** False when another replica has it. */
+  async #lease(tenant: string): Promise<boolean> {
+    const now = this.clock();
+    const replica = this.#replica;
+    let isOurs = true;
+    const change = { by: 'service', expect: undefined };
+    await this.#marks.change(
+      ACCESS_TENANT,
+      tenant,
+      change,
+      ({ value }) => {
+        isOurs = value.replica === replica || value.untilMs <= now;
+        return isOurs ? { value: { replica, untilMs: now + LEASE_MS }, ttlMs: null } : undefined;
+      },
+      // Another replica has finished meanwhile.
+      () => new TenantNotFoundError(tenant),
+    );
+    return isOurs;
+  }
+
+  /** The tenant is gone, and its name free. */
+  async #finish(tenant: string): Promise<void> {
+    const ids = [TENANT_PREFIX + tenant, ERASING_PREFIX + tenant];
+    const found = await this.engine.findMany(ACCESS_TENANT, ids);
+    const deletes = ids.filter((_, i) => found[i] !== undefined).map((id) => ({ id }));
+    const once = { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
+    if (deletes.length > 0) await this.engine.commit(ACCESS_TENANT, { once, deletes });
+    this.#waiting.delete(tenant);
+    this.#logger.log(`tenant ${tenant} is erased`);
+  }
+}
