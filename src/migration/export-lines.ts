@@ -1,17 +1,23 @@
 import { digestOf } from '../engine/moving/digest.js';
 import { queueStamp } from '../engine/moving/stamp.js';
 import type { RecordKind } from '../engine/moving/moved.js';
+import { isHiddenTenant } from '../engine/profile.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
 import { COUNT_OF, headerOf, noCounts, textOfLine, type Counts } from './lines.js';
 
 export const VIEWS = ['records', 'stamps', 'digests'] as const;
 export type View = (typeof VIEWS)[number];
 
+/** Whether hidden tenants are exported. */
+export const ACCESS = ['include', 'omit'] as const;
+export type Access = (typeof ACCESS)[number];
+
 export const KINDS: readonly RecordKind[] = ['queue', 'workflow', 'task'];
 
 export interface ExportOptions {
   readonly view: View;
   readonly kinds: readonly RecordKind[];
+  readonly access: Access;
   /** All tenants when absent. */
   readonly tenant?: string | undefined;
   /** Only workflows updated after this time. */
@@ -26,11 +32,12 @@ const LINES_PER_CHUNK = 200;
 
 /** An export as text, a few lines at a time. Reads on only when the consumer has taken these lines. */
 export async function* exportLines(moving: Moving, options: ExportOptions): AsyncGenerator<string> {
-  const tenants = await moving.listTenants();
+  const isShown = (tenant: string) => options.access === 'include' || !isHiddenTenant(tenant);
+  const tenants = (await moving.listTenants()).filter(isShown);
   yield textOfLine(headerOf(await moving.now(), tenants));
   const counts = noCounts();
   let next: string | null = null;
-  for (const tenant of options.tenant === undefined ? tenants : [options.tenant]) {
+  for (const tenant of options.tenant === undefined ? tenants : [options.tenant].filter(isShown)) {
     // Queues come first, so that a paused queue leases no task that has just arrived.
     if (options.kinds.includes('queue')) {
       const stamps = (await moving.listQueues(tenant)).map((queue) => ({

@@ -1,6 +1,6 @@
 import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
-import { isName } from '../engine/names.js';
+import { isTenant } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
 import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
 import { COUNT_OF, FORMAT_VERSION, noCounts } from './lines.js';
@@ -186,6 +186,6 @@ function parsed(text: string): Fields {
 }
 
 function tenantOf({ tenant = 'default' }: Fields): string {
-  if (typeof tenant === 'string' && isName(tenant)) return tenant;
+  if (typeof tenant === 'string' && isTenant(tenant)) return tenant;
   throw new InvalidLineError('tenant is not a valid name');
 }

@@ -16,8 +16,8 @@ import {
   Values,
   text,
 } from '../http/shapes/fields.js';
-import { Name, taskId } from '../http/shapes/names.js';
-import { KINDS, VIEWS, type View } from './export-lines.js';
+import { AnyTenant, taskId } from '../http/shapes/names.js';
+import { ACCESS, KINDS, VIEWS, type Access, type View } from './export-lines.js';
 
 const MAX_WORKFLOWS = 1_000_000_000;
 
@@ -39,7 +39,9 @@ export class ExportQuery {
   @OneOf(VIEWS, { default: 'records', about: 'Whole records, or only their stamps or digests' }) view!: View;
   @Value(kinds, { default: KINDS, about: `Some of ${KINDS.join(', ')}, separated by commas; all by default` })
   kinds!: readonly RecordKind[];
-  @Name({ optional: true, about: 'Only this tenant' }) tenant?: string;
+  @AnyTenant({ optional: true, about: 'Only this tenant' }) tenant?: string;
+  @OneOf(ACCESS, { default: 'include', about: '`omit`: without keys, tenants and other records of hidden tenants' })
+  access!: Access;
   @Time({ optional: true, about: 'Only workflows that were written after this time' }) sinceMs?: number;
   @Text({ optional: true, about: 'Only workflows after this id; needs `tenant`' }) after?: string;
   @Integer({
@@ -52,7 +54,7 @@ export class ExportQuery {
 }
 
 export class RecordSelection {
-  @Name({ default: 'default' }) tenant!: string;
+  @AnyTenant({ default: 'default' }) tenant!: string;
   @OneOf(KINDS) kind!: RecordKind;
   @Values(taskId(), { max: READ_AT_ONCE, says: `must be a list of at most ${READ_AT_ONCE} ids`, example: ['writer'] })
   ids!: readonly string[];

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Moving } from '../engine/moving/moving.js';
-import { exportLines, KINDS } from './export-lines.js';
+import { exportLines, KINDS, type Access } from './export-lines.js';
 
 export interface WrittenFile {
   readonly lines: number;
@@ -12,7 +12,12 @@ export interface WrittenFile {
 }
 
 /** Exports a store to a file, which appears only when it is complete. */
-export async function writeFile(from: Moving, name: string, onText: (lines: number) => void): Promise<WrittenFile> {
+export async function writeFile(
+  from: Moving,
+  name: string,
+  onText: (lines: number) => void,
+  access: Access = 'include',
+): Promise<WrittenFile> {
   const draft = `${name}.part-${process.pid}`;
   const hash = createHash('sha256');
   let lines = 0;
@@ -22,7 +27,7 @@ export async function writeFile(from: Moving, name: string, onText: (lines: numb
     await once(stream, 'open');
     const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
     failed.catch(() => undefined);
-    for await (const text of exportLines(from, { view: 'records', kinds: KINDS })) {
+    for await (const text of exportLines(from, { view: 'records', kinds: KINDS, access })) {
       hash.update(text);
       bytes += Buffer.byteLength(text);
       const count = text.split('\n').length - 1;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startCommand, type CommandEnd } from '../support/command-process.js';
-import { call, digests, fill, idOf } from '../support/migration-load.js';
-import { WITH_OPERATOR } from '../support/operator.js';
+import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 
@@ -104,6 +104,29 @@ describe('The commands that move state', () => {
     expectGood(await waymark([...args, '--on-conflict', 'skip']));
     expectGood(await waymark([...args, '--on-conflict', 'newer']));
     expect((await call(target.url, 'GET', `/v1/workflows/${idOf(4)}`)).json.state).toBe('at the source');
+  });
+
+  it('carry tenants and their keys, which work at the target, and leave them out of an export on request', async () => {
+    const source = await serve({ DATA_DIR: path('a') });
+    const token = await tenantWithKey(source.url, 'acme');
+    const revoked = await tenantWithKey(source.url, 'other');
+    await call(source.url, 'PUT', '/v1/workflows/w', { state: 'of acme' }, bearer(token));
+    await call(source.url, 'PATCH', '/v1/tenants/other', { status: 'suspended' }, AS_OPERATOR);
+    expectGood(await waymark(['migrate', '--from', source.url, '--to', url()]));
+    const target = await serve({ REDIS_URL: url() });
+    expect((await call(target.url, 'GET', '/v1/workflows/w', undefined, bearer(token))).json.state).toBe('of acme');
+    const refused = await call(target.url, 'GET', '/v1/whoami', undefined, bearer(revoked));
+    expect([refused.status, refused.json.code]).toEqual([403, 'TENANT_SUSPENDED']);
+    expect(await digests(target.url)).toEqual(await digests(source.url));
+
+    const tenants = async (...args: readonly string[]) => {
+      const { stdout } = await waymark(['export', '--from', url(), ...args]);
+      for (const secret of [token, revoked]) expect(stdout).not.toContain(secret);
+      const lines = stdout.trimEnd().split('\n').slice(1, -1);
+      return lines.map((line) => JSON.parse(line) as { tenant: string }).map(({ tenant }) => tenant);
+    };
+    expect(new Set(await tenants())).toEqual(new Set(['.access', '.of:acme', '.of:other', 'acme']));
+    expect(new Set(await tenants('--without-access'))).toEqual(new Set(['acme']));
   });
 
   it('write an export and take it in again, through pipes too, and notice one that was cut', async () => {

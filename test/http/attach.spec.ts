@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OpenApiChecker } from '../support/openapi-checker.js';
 import { OPERATIONS } from '../support/operations.js';
-import { call, fill, idOf } from '../support/migration-load.js';
+import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
@@ -123,6 +123,55 @@ describe('A service in memory moves to Redis while it serves', () => {
     await expect(startService(environment())).rejects.toThrow(/was moved to Redis at 127\.0\.0\.1/);
     service = await startService({ REDIS_URL: redisUrl() });
     expect((await call(service.url, 'GET', `/v1/workflows/counter-0`)).json.state.count).toBe(counters[0]?.count);
+  });
+
+  it('with its tenants and keys, each of which works all the time, or is refused all the time', async () => {
+    const { url } = service;
+    const tenants = ['acme', 'other'];
+    const tokens = await Promise.all(tenants.map((tenant) => tenantWithKey(url, tenant)));
+    const revoked = (await call(url, 'POST', '/v1/keys', { name: 'old' }, bearer(tokens[0] as string))).json;
+    await call(url, 'POST', `/v1/keys/${revoked.id}/revoke`, undefined, bearer(tokens[0] as string));
+    await Promise.all(tokens.map((token) => fill(url, 200, bearer(token))));
+    const before = await digests(url);
+
+    const work = { isStopped: false, writes: [0, 0], failures: [] as unknown[], made: [] as string[] };
+    const working = tokens.map(async (token, i) => {
+      for (let n = 1; !work.isStopped; n++) {
+        const put = await call(url, 'PUT', '/v1/workflows/own', { state: { of: tenants[i], n } }, bearer(token));
+        const got = await call(url, 'GET', '/v1/workflows/own', undefined, bearer(token));
+        const isFine = [200, 201].includes(put.status) && got.json.state?.of === tenants[i] && got.json.state.n === n;
+        if (!isFine) work.failures.push([put, got]);
+        work.writes[i] = n;
+        const refused = await call(url, 'GET', '/v1/whoami', undefined, bearer(revoked.key as string));
+        if (refused.status !== 401) work.failures.push(refused);
+        if (n % 10 !== 0) continue;
+        const made = await call(url, 'POST', '/v1/keys', { name: `k-${n}` }, bearer(token));
+        const who = await call(url, 'GET', '/v1/whoami', undefined, bearer(made.json.key as string));
+        if (who.json.tenant === tenants[i]) work.made.push(made.json.key as string);
+        else work.failures.push([made, who]);
+      }
+    });
+    expect((await attach()).status).toBe(202);
+    await until(isOver, 'the move is over');
+    expect(await status()).toMatchObject({ phase: 'done', error: null });
+    const most = Math.max(...work.writes);
+    await until(() => work.writes.every((writes) => writes > most + 20), 'writing goes on');
+    work.isStopped = true;
+    await Promise.all(working);
+    expect(work.failures).toEqual([]);
+
+    await service.stop();
+    service = await startService({ REDIS_URL: redisUrl(), ...WITH_OPERATOR });
+    const after = await digests(service.url);
+    for (const [name, digest] of before) expect([name, after.get(name)]).toEqual([name, digest]);
+    for (const [i, token] of tokens.entries()) {
+      const { json } = await call(service.url, 'GET', '/v1/workflows/own', undefined, bearer(token));
+      expect([json.state, json.version]).toEqual([{ of: tenants[i], n: work.writes[i] }, work.writes[i]]);
+    }
+    expect(work.made.length).toBeGreaterThan(0);
+    for (const token of work.made)
+      expect((await call(service.url, 'GET', '/v1/whoami', undefined, bearer(token))).status).toBe(200);
+    expect((await call(service.url, 'GET', '/v1/whoami', undefined, bearer(revoked.key as string))).status).toBe(401);
   });
 
   it('or stays as it is when Redis has something else, is not there, or goes away', async () => {

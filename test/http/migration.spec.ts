@@ -161,6 +161,36 @@ describeService(
       expect(endless.status).toBe(413);
     });
 
+    it('has the records of hidden tenants, unless they are left out', async () => {
+      await service.put('/v1/tenants/moved', {});
+      const made = await service.post('/v1/keys', { name: 'k' }, { headers: { 'waymark-tenant': 'moved' } });
+      const { id, key: token } = made.json as Record<'id' | 'key', string>;
+      const record = { kind: 'workflow', tenant: '.of:moved', id: `key:${id}` };
+      const all = await service.get('/v1/export');
+      expect(all.text).not.toContain(token);
+      const lines = linesOf(all);
+      expect(lines[0]?.['tenants']).toEqual(expect.arrayContaining(['.access', '.of:moved', 'default']));
+      expect(lines).toContainEqual(expect.objectContaining(record));
+      expect(linesOf(await service.get('/v1/export?tenant=.of:moved&view=stamps'))).toContainEqual(
+        expect.objectContaining(record),
+      );
+      const some = await service.post('/v1/export', { tenant: '.of:moved', kind: 'workflow', ids: [`key:${id}`] });
+      expect(some.json.items).toMatchObject([record]);
+
+      const without = linesOf(await service.get('/v1/export?access=omit'));
+      expect(without[0]?.['tenants'].filter((name: string) => name.startsWith('.'))).toEqual([]);
+      expect(without.filter(({ tenant = '' }) => tenant.startsWith('.'))).toEqual([]);
+      expect(linesOf(await service.get('/v1/export?access=omit&tenant=.of:moved'))).toHaveLength(2);
+      expect((await service.get('/v1/export?access=what')).status).toBe(422);
+      expect((await service.get('/v1/export?tenant=..access')).status).toBe(422);
+
+      // An import brings a deleted key back, as it was.
+      await service.call('DELETE', `/v1/keys/${id}`, { headers: { 'waymark-tenant': 'moved' } });
+      const moved = lines.filter((line) => line['tenant'] === '.of:moved');
+      expect((await importing(service, moved)).json).toMatchObject({ counts: { created: 1 }, problems: [] });
+      expect((await service.get('/v1/whoami', { token })).json).toMatchObject({ tenant: 'moved', kind: 'key' });
+    });
+
     it('is for operators', async () => {
       const admin = (await service.post('/v1/keys', { name: 'admin', role: 'admin' })).json.key as string;
       for (const [token, status, code] of [

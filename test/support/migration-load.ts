@@ -16,12 +16,23 @@ export async function call(url: string, method: string, path: string, body?: unk
   return { status: response.status, json: text === '' ? undefined : JSON.parse(text) };
 }
 
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** Makes a tenant with a key of its administrator; gives the key. */
+export async function tenantWithKey(url: string, tenant: string): Promise<string> {
+  await call(url, 'PUT', `/v1/tenants/${tenant}`, {}, AS_OPERATOR);
+  const inside = { ...AS_OPERATOR, 'waymark-tenant': tenant };
+  const { status, json } = await call(url, 'POST', '/v1/keys', { name: 'admin', role: 'admin' }, inside);
+  if (status !== 201) throw new Error(`could not make a key: ${status} ${JSON.stringify(json)}`);
+  return json.key as string;
+}
+
 export const idOf = (n: number): string => `case-${String(n).padStart(6, '0')}`;
 
 const AT_ONCE = 50;
 
 /** Creates workflows of two versions each, with all kinds of time to live, and an open task for every tenth. */
-export async function fill(url: string, workflows: number): Promise<void> {
+export async function fill(url: string, workflows: number, headers = {}): Promise<void> {
   for (let version = 1; version <= 2; version++) {
     for (let at = 0; at < workflows; at += AT_ONCE) {
       const numbers = Array.from({ length: Math.min(AT_ONCE, workflows - at) }, (_, i) => at + i);
@@ -40,7 +51,7 @@ export async function fill(url: string, workflows: number): Promise<void> {
           ...(n % 20 === 0 && { delayMs: 3_600_000 }),
         }));
       const body = { puts, ...(enqueue.length > 0 && { enqueue }) };
-      const { status, json } = await call(url, 'POST', '/v1/commits', body);
+      const { status, json } = await call(url, 'POST', '/v1/commits', body, headers);
       if (status !== 200) throw new Error(`could not fill: ${status} ${JSON.stringify(json)}`);
     }
   }
@@ -127,5 +138,9 @@ export async function digests(url: string): Promise<Map<string, string>> {
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, string>);
   if (lines.at(-1)?.['kind'] !== 'end') throw new Error('the export was cut');
-  return new Map(lines.slice(1, -1).map(({ kind, id, digest }) => [`${kind} ${id}`, digest as string]));
+  return new Map(
+    lines.slice(1, -1).map(({ kind, tenant, id, digest }) => {
+      return [`${kind} ${tenant === 'default' ? '' : `${tenant}/`}${id}`, digest as string] as const;
+    }),
+  );
 }

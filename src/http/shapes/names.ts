@@ -1,4 +1,4 @@
-import { NAME, NAME_RULE, QUEUE_RULE, WORKFLOW_ID, WORKFLOW_ID_RULE } from '../../engine/names.js';
+import { NAME, NAME_RULE, QUEUE_RULE, TENANT, TENANT_RULE, WORKFLOW_ID, WORKFLOW_ID_RULE } from '../../engine/names.js';
 import { Value, text, type Common } from './fields.js';
 import type { Rules } from './field.js';
 
@@ -38,6 +38,9 @@ export const QueueOrDeadList = (given: Common<string> = {}) =>
 
 /** Prefix of an id. */
 export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be the beginning of an id'), given);
+
+/** Name of a tenant, also of a hidden one; only for operators. */
+export const AnyTenant = (given: Common<string> = {}) => Value(text({ pattern: TENANT, says: TENANT_RULE }), given);
 
 /** Name of a channel or a worker. */
 export const Name = (given: Common<string> = {}) => Value(text({ pattern: NAME, says: NAME_RULE }), given);

@@ -42,8 +42,8 @@ export class DirectoryMoving extends Moving {
 
   async listTenants(): Promise<readonly string[]> {
     const tenants = new Set(['default']);
-    const { workflows, tasks, queues } = this.#databases;
-    for (const database of [workflows, tasks, queues] as readonly Database<unknown, [string, string]>[]) {
+    const { workflows, tasks, queues, boards } = this.#databases;
+    for (const database of [workflows, tasks, queues, boards] as readonly Database<unknown, [string, string]>[]) {
       // One lookup per tenant, however many records a tenant has.
       let start: [string, string] | undefined;
       for (;;) {
