@@ -79,14 +79,14 @@ export class AddressNotAllowedError extends ServiceError {
   }
 }
 
-/** The condition of a request on a key, a tenant or its settings does not hold. */
+/** The condition of a request on a key, a tenant or its settings is not met. */
 export class RecordChangedError extends ServiceError {
   readonly code = 'VERSION_CONFLICT';
 
   constructor(current: WorkflowMeta | undefined) {
     const [message, shown] =
       current === undefined
-        ? ['Nothing is there, but a version of it was expected', null]
+        ? ['It does not exist, but a version of it was expected', null]
         : [`The current version is ${current.version}, which is not the expected one`, shownMeta(current)];
     super(message, { extensions: { current: shown } });
   }
@@ -120,7 +120,7 @@ export class TenantErasingError extends ServiceError {
   readonly code = 'ALREADY_EXISTS';
 
   constructor(tenant: string) {
-    super(`Tenant ${tenant} is being erased; create it again when it is gone`);
+    super(`Tenant ${tenant} is being erased; create it again when the erasure has ended`);
   }
 }
 

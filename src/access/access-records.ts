@@ -16,7 +16,7 @@ export interface NewValue<T> {
   readonly value: T;
   /** Time to live of the record; null is never. */
   readonly ttlMs: number | null;
-  /** Written in the same step. */
+  /** Further writes of the same step. */
   readonly beside?: readonly Put[];
 }
 

@@ -88,7 +88,7 @@ import { WhoAmIController } from './whoami.controller.js';
         local: LocalCallers,
         limiter: RateLimiter,
       ) => {
-        // On another address, ACCESS=open was said aloud.
+        // On other addresses ACCESS=open was set explicitly, so every caller is served.
         const openRule = isLoopback(host) ? local : undefined;
         return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants, limiter });
       },
@@ -117,7 +117,9 @@ export class AccessModule implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-/** ADMIN_TOKEN, else the token in a file of DATA_DIR; without both there is no operator over HTTP. */
+/**
+ * The operator's token: ADMIN_TOKEN, else the token in a file of DATA_DIR. Without both there is no operator over HTTP.
+ */
 function operatorOf({ adminToken, dataDir }: Config): OperatorToken | undefined {
   const token = adminToken ?? (dataDir === undefined ? undefined : writeOperatorFile(dataDir));
   return token === undefined ? undefined : new OperatorToken(token);

@@ -15,29 +15,29 @@ import { maskOf, OPEN_SCOPES } from './scopes.js';
 import type { KnownTenant, TenantRecords } from './tenants/tenant-records.js';
 import { TENANT, TENANT_RULE } from './token.js';
 
-/** A condition for every request, before its credential is looked at. */
+/** A condition for every request, checked before its credential. */
 export interface RequestRule {
-  /**
-   * False when the rule has answered the request itself.
-   * @throws ServiceError to refuse it
-   */
+  /** False if the rule has answered the request itself. @throws ServiceError to refuse it */
   check(request: FastifyRequest, reply: FastifyReply): boolean;
 }
 
-/** A condition for requests without a credential, where the service is open to them. */
+/** A condition for requests without a credential, in open mode. */
 export interface OpenRule {
-  /** Without a promise where possible. @throws ServiceError to refuse the request */
+  /** Returns a promise only if it has to wait. @throws ServiceError to refuse the request */
   check(request: IncomingMessage): void | Promise<void>;
 }
 
-/** Takes what a request costs and sets the headers that tell. @throws ServiceError when nothing is left */
+/**
+ * Takes the cost of a request from its limits, and sets the headers that show the rest. @throws ServiceError if nothing
+ * is left
+ */
 export interface Limiter {
   take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
-  /** A request that is refused for want of a valid credential; `isWrong`: it had one. */
+  /** Takes the cost of a request without a valid credential. `isWrong`: it had a credential, which is not valid. */
   takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
 }
 
-/** Finds out whose a credential is, which is `Bearer <token>`. @throws ServiceError */
+/** Finds the caller of a credential, which is `Bearer <token>`. @throws ServiceError */
 export interface Verifier {
   find(credential: string, request: IncomingMessage): Caller | Promise<Caller>;
 }
@@ -45,9 +45,9 @@ export interface Verifier {
 export interface AdmissionParts {
   /** Serve callers without a credential. */
   readonly isOpen: boolean;
-  /** In their order: the host, then the origin. */
+  /** In this order: host, origin. */
   readonly rules: readonly RequestRule[];
-  /** Undefined: open to everybody. */
+  /** Undefined if every caller is served without a credential. */
   readonly openRule?: OpenRule | undefined;
   readonly verifier: Verifier;
   readonly tenants: Pick<TenantRecords, 'find'>;
@@ -62,8 +62,8 @@ const ACCESS = Symbol('access');
 type WithAccess = { [ACCESS]?: RouteAccess };
 
 /**
- * Decides about every request, before its body is read: host, origin, credential (401), scope (403), limits (429). It goes by
- * the route that the server matched, so no spelling of a path leads around it.
+ * Decides about every request, before its body is read: host, origin, credential (401), scope (403), limits (429).
+ * It uses the route that the server matched, so no spelling of a path gets around it.
  */
 export class Admission {
   /** Names of the registered routes, as in the table. */
@@ -82,10 +82,7 @@ export class Admission {
     });
   }
 
-  /**
-   * False when the request has been answered. Without a promise when everything is known here.
-   * @throws ServiceError
-   */
+  /** False if the request was answered. Returns a promise only if it has to wait. @throws ServiceError */
   admit(request: FastifyRequest, reply: FastifyReply): boolean | Promise<boolean> {
     for (const rule of this.parts.rules) if (!rule.check(request, reply)) return false;
     if (holdsCredential(request.raw.url ?? '')) throw new CredentialInUrlError();
@@ -105,7 +102,7 @@ export class Admission {
   }
 
   /**
-   * Checks again whether an admitted request may go on. Without a promise when everything is known here.
+   * Checks again whether an admitted request may go on. Returns a promise only if it has to wait.
    * @throws ServiceError with 401, 403 or 503
    */
   checkAgain(request: FastifyRequest): unknown {
@@ -113,8 +110,8 @@ export class Admission {
   }
 
   /**
-   * The caller of a request outside of the framework, with these scopes. `credential`: `Bearer <token>`; that of the headers by
-   * default.
+   * The caller of a request outside of the framework, if it has these scopes. `credential`: `Bearer <token>`; by
+   * default that of the headers.
    * @throws ServiceError with 401, 403 or 503
    */
   find(request: IncomingMessage, scopes: number, credential?: string): Caller | Promise<Caller> {
@@ -155,7 +152,7 @@ export class Admission {
   }
 
   /**
-   * The caller, if it has these scopes; an operator in the tenant that it names, a suspended one too.
+   * The caller, if it has these scopes. For an operator: in the tenant that it names, even if that is suspended.
    * @throws UnauthenticatedError @throws InsufficientScopeError @throws TenantNotFoundError
    */
   #inside({ 'waymark-tenant': tenant }: IncomingHttpHeaders, scopes: number, caller: Caller): Caller | Promise<Caller> {
@@ -179,7 +176,7 @@ export class Admission {
     return tenant instanceof Promise ? tenant.then(acting) : acting(tenant);
   }
 
-  /** A request without a valid credential costs its address something. */
+  /** Takes the cost of a request without a valid credential from its address. */
   #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<never> {
     const isOf401 = error instanceof ServiceError && OF_401.includes(error.code);
     const taken = isOf401

@@ -17,17 +17,17 @@ import type { TokenSource, Verified } from './verified.js';
 const MAX_ENTRIES = 10_000;
 const MAX_REFUSED = 1000;
 const REFUSED_MS = 5000;
-/** Share of its time after which an entry in use is verified in the background, so that nobody waits. */
+/** Share of the cache time after which an entry in use is verified in the background, so that no request waits. */
 const REFRESH_AFTER = 0.75;
-/** Interval at which the use of a key is noted. */
+/** Interval at which the use of a key is recorded. */
 const NOTED_MS = 60_000;
 
 export interface CallerCacheParts {
-  /** Undefined for tokens that nobody here has made. */
+  /** Undefined for tokens that this service cannot have made. */
   readonly sourceOf: (token: string) => TokenSource | undefined;
   readonly times: HoldingTimes;
   readonly addressOf: (request: IncomingMessage) => string;
-  /** Called when a credential is used, once a minute each. */
+  /** Called when a credential is used, at most once a minute. */
   readonly onUse?: (caller: Caller) => void;
   readonly clock?: Clock;
 }
@@ -37,12 +37,12 @@ interface Entry {
   readonly token: string;
   readonly source: TokenSource;
   readonly held: Held<Verified>;
-  /** Stops listening for changes. Without that an entry may not be held. */
+  /** Stops listening for changes. An entry may only be held while it listens. */
   readonly stop: () => void;
   isStopped: boolean;
   refreshAtMs: number;
   noteAtMs: number;
-  /** The earlier of the two: requests look at one. */
+  /** The earlier of the two times, so that a request compares only one. */
   dueAtMs: number;
 }
 
@@ -53,14 +53,15 @@ interface Refused {
 }
 
 /**
- * Callers by credential. What is known and fresh costs one look-up and no promise. A change of its record, heard as a hint, or age
- * makes an entry stale: it is verified again before it is used, so that a revoked key never passes once more.
+ * Callers by credential.
+ * A known and fresh caller costs one look-up and no promise. An entry becomes stale by age, or by a hint that its
+ * record has changed. It is then verified before it is used again, so that a revoked key is not accepted once more.
  */
 export class CallerCache {
   readonly #entries = new Map<string, Entry>();
   /** Entries in their first verification: concurrent requests share it. */
   readonly #first = new Map<string, Entry>();
-  /** Apart from the others, so that rubbish drives out nobody. */
+  /** Refused credentials. They are kept apart, so that many wrong ones do not push out valid ones. */
   readonly #refused = new Map<string, Refused>();
   readonly #clock: Clock;
 
@@ -151,7 +152,7 @@ export class CallerCache {
   #keep(entry: Entry): void {
     const { credential, held } = entry;
     if (entry.isStopped) return;
-    // The last position is that of the newest: the first is removed first.
+    // Moves the entry to the end: the first entry is removed first.
     this.#entries.delete(credential);
     this.#entries.set(credential, entry);
     if (this.#entries.size > MAX_ENTRIES) {
@@ -162,7 +163,7 @@ export class CallerCache {
     const now = this.#clock();
     const { cacheTtlMs } = entry.source.times ?? this.parts.times;
     const refreshAtMs = (held.checkedAtMs as number) + cacheTtlMs * REFRESH_AFTER;
-    // While the store is away the time is over, and the next request in need of it asks again.
+    // While the store is away this time is over, and a request that needs the entry asks the store again.
     entry.refreshAtMs = refreshAtMs > now ? refreshAtMs : Infinity;
     this.#attend(entry, now);
   }
@@ -175,16 +176,16 @@ export class CallerCache {
     }
     if (now >= entry.refreshAtMs && now < entry.held.freshUntilMs) {
       entry.refreshAtMs = Infinity;
-      // Its failure refuses the next request.
+      // If this fails, the next request is refused.
       this.#renew(entry).catch(() => undefined);
     }
     entry.dueAtMs = Math.min(entry.noteAtMs, entry.refreshAtMs);
   }
 
-  /** The entry is not held any longer. That its token is not valid is remembered for a while. */
+  /** Removes the entry. A token that is not valid is remembered as refused for a while. */
   #end(entry: Entry, error: unknown): void {
     const { credential, held, stop } = entry;
-    // Another request of the same read was here before.
+    // Another request of the same read has done this already.
     if (entry.isStopped || this.#refused.get(credential)?.stop === stop) return;
     this.#entries.delete(credential);
     const isRefusal = error instanceof InvalidCredentialError || error instanceof CredentialExpiredError;

@@ -14,7 +14,7 @@ const SCHEMES = {
     type: 'apiKey',
     in: 'header',
     name: 'X-API-Key',
-    description: 'The same, for clients that send it like this',
+    description: 'The same credential in another header',
   },
 } as const;
 

@@ -3,22 +3,22 @@ import type { Hint } from '../engine/engine.js';
 import { AccessUnknownError, asAccessError } from './access-errors.js';
 
 export interface HoldingTimes {
-  /** A value is read again before it is used after that. */
+  /** Time after which a value is read again before it is used. */
   readonly cacheTtlMs: number;
-  /** While the store is away, a value is believed for that long. */
+  /** Time for which a value is used while the store is away. */
   readonly offlineTtlMs: number;
 }
 
-/** Interval at which a store that is away is asked again. */
+/** Interval of attempts to read while the store is away. */
 const RETRY_MS = 1000;
 
-/** A value of the store, held in this process: hints make it stale at once, age makes it stale later. */
+/** A value of the store, held in this process. A hint makes it stale at once; otherwise it becomes stale by age. */
 export class Held<T> {
-  /** The value may be used without a look at the store until then. Read by every request. */
+  /** Until this time the value is used without a read. Every request compares it. */
   freshUntilMs = 0;
   /** Set after the first read. */
   value: T | undefined;
-  /** When the value was read last. */
+  /** Time of the last read. */
   checkedAtMs: number | undefined;
   #reading: Promise<this> | undefined;
   #wasHinted = false;
@@ -28,20 +28,22 @@ export class Held<T> {
     private readonly clock: Clock,
   ) {}
 
-  /** What is held may have changed. */
+  /** The held value may have changed. */
   readonly hint = (hint?: Hint): void => {
-    // It ages anyway, and with every poll thousands of records would be read again.
+    // Polls are ignored: the value becomes stale by age, and otherwise each poll would read thousands of records again.
     if (hint === 'poll') return;
     this.freshUntilMs = 0;
     this.#wasHinted = true;
   };
 
-  /** A hint came since the last read began. */
+  /** A hint has come since the last read began. */
   get wasHinted(): boolean {
     return this.#wasHinted;
   }
 
-  /** Reads the value again; callers of one time share a read. @throws ServiceError of `read`, which ends what was held */
+  /**
+   * Reads the value again; concurrent callers share one read. @throws ServiceError of `read`, which ends the held value
+   */
   renew(read: () => Promise<T>, endOf: (value: T) => number = () => Infinity): Promise<this> {
     return (this.#reading ??= this.#read(read, endOf).finally(() => (this.#reading = undefined)));
   }

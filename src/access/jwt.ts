@@ -19,7 +19,7 @@ export interface JwtClaims {
   /** Words of the claim `scope`; some may be for other services. */
   readonly scopes: readonly string[];
   readonly issuedAtMs: number | undefined;
-  /** The claim `exp`. The token is accepted a little longer, since clocks differ. */
+  /** The claim `exp`. The token is accepted slightly longer, since clocks differ. */
   readonly expiresAtMs: number;
 }
 

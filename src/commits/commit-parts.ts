@@ -17,7 +17,7 @@ export interface CommitContext {
   readonly note: string | undefined;
   readonly index: WorkflowIndex;
   readonly limits: TaskLimits;
-  /** Of the queue that the commit claims from. */
+  /** Limit of the queue that the commit claims from. */
   readonly pace: Pace | undefined;
   /** TTL by policy, for parts without one. */
   readonly ttlMs: Ttl;

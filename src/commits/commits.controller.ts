@@ -79,7 +79,7 @@ export class CommitsController {
       return this.engine.commit(tenant, { once, ...parts });
     });
     const { workflows, tasks = [], eventIds = [], next = null, replayed } = outcome;
-    if (next !== null && !replayed) queueLimit?.handedOut(1);
+    if (next !== null && !replayed) queueLimit?.counted(1);
     if (next !== null) onUndelivered(request, reply, () => this.tasks.giveBack(tenant, [next]));
     return answer(
       200,

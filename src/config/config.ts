@@ -69,9 +69,9 @@ export interface JwtConfig {
 }
 
 export interface LimitsConfig {
-  /** Of requests without a valid credential, by address; undefined: none. */
+  /** Policy for requests without a valid credential, by address; undefined means no limit. */
   readonly ip?: Policy;
-  /** Policies of every tenant, by name; a tenant's record wins over them. */
+  /** Policies of every tenant, by name; the record of a tenant overrides them. */
   readonly byDefault: Policies;
   readonly headers: 'both' | 'draft' | 'legacy' | 'none';
 }

@@ -197,14 +197,14 @@ export class Environment {
     section: 'Limits',
     is: flag,
     meaning:
-      'Limit what each of `RATE_LIMIT_SUBJECTS` may ask; limits of `TENANT_DEFAULTS`, tenants and keys hold in any case',
+      'Limit requests of each of `RATE_LIMIT_SUBJECTS`; limits of `TENANT_DEFAULTS`, tenants and keys apply in any case',
   })
   RATE_LIMIT_ENABLED = true;
 
   @Setting({ is: integer(1, 1_000_000), meaning: 'Requests a minute of each user, and of each address without a key' })
   RATE_LIMIT_REQUESTS_PER_MINUTE = 60;
 
-  @Setting({ is: integer(1, 1_000_000), meaning: 'Requests of those that may come at once' })
+  @Setting({ is: integer(1, 1_000_000), meaning: 'Requests that may come at once' })
   RATE_LIMIT_BURST_SIZE = 10;
 
   @Setting({
@@ -213,7 +213,7 @@ export class Environment {
       '`user`, `ip` and `key`, several separated by commas',
     ),
     meaning:
-      'Who is limited: users, addresses without a valid credential, keys of machines. 60 a minute would stop a worker',
+      'Subjects of the limit: users, addresses without a valid credential, keys of machines. With 60 requests a minute a worker would stop',
   })
   RATE_LIMIT_SUBJECTS = 'user,ip';
 
@@ -226,7 +226,7 @@ export class Environment {
   @Setting({
     is: text('a JSON object, or the path of a file with one; docs/limits.md has the format'),
     otherwise: 'none',
-    meaning: 'What holds for every tenant whose record does not say otherwise: `limits` by name',
+    meaning: 'Defaults of all tenants, which the record of a tenant can override: `limits` by name',
   })
   TENANT_DEFAULTS?: string;
 

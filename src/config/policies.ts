@@ -3,16 +3,16 @@ export interface Policy {
   readonly limit: number;
   readonly windowMs: number;
   readonly burst: number;
-  /** Whose bucket it is. */
+  /** Subject that has a bucket of its own. */
   readonly per: 'tenant' | 'user' | 'key' | 'ip';
-  /** `shadow` counts and refuses nothing. */
+  /** `shadow` counts requests and refuses none. */
   readonly mode: 'enforce' | 'shadow';
 }
 
-/** Policies by name; null takes away the one that would hold otherwise. */
+/** Policies by name; null removes a policy that would apply otherwise. */
 export type Policies = Readonly<Record<string, Policy | null>>;
 
-/** A fault in policies; `pointer` is a JSON Pointer into what was given. */
+/** A fault in policies; `pointer` is a JSON Pointer into the given value. */
 export interface PolicyFault {
   readonly pointer: string;
   readonly message: string;
@@ -24,15 +24,15 @@ const MAX_POLICIES = 100;
 const MAX_LIMIT = 100_000_000;
 const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 86_400_000;
-/** Buckets count microseconds; ten of them are the shortest time between two tokens. */
+/** Maximum tokens per millisecond: buckets count microseconds, and two tokens are at least ten of them apart. */
 const MAX_PER_MS = 100;
-/** Burst of a policy that names none, as a share of its limit. */
+/** Default burst, as a share of the limit. */
 const BURST_SHARE = 1 / 6;
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const QUEUE_NAME = /^queue:[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,127}$/;
 const NAME_RULE = 'a name has 1 to 63 of a-z 0-9 _ - and begins with a letter or digit; `queue:<name>` is for a queue';
-/** Names that say whose the bucket is. */
+/** Names of policies that decide the subject. */
 const OWN_SUBJECTS: Readonly<Record<string, Policy['per']>> = { user: 'user', key: 'key' };
 
 /** JSON Schema of policies by name. */
@@ -54,7 +54,7 @@ export const POLICIES_SCHEMA = {
   },
 } as const;
 
-/** Reads the `limits` of a tenant: parsed JSON. Tells each fault; the result is valid when there is none. */
+/** Reads the `limits` of a tenant from parsed JSON. Reports each fault; without faults the result is valid. */
 export function readPolicies(given: unknown, refuse: (fault: PolicyFault) => void): Policies {
   const named = membersOf(given);
   if (named === undefined) {
@@ -73,7 +73,7 @@ export function readPolicies(given: unknown, refuse: (fault: PolicyFault) => voi
   );
 }
 
-/** `name` decides whose the bucket is when the policy does not say. */
+/** Reads one policy. `name` decides the subject if the policy has no `per`. */
 function readPolicy(given: unknown, refuse: (fault: PolicyFault) => void, name: string): Policy {
   const members = membersOf(given) ?? {};
   if (membersOf(given) === undefined) refuse({ pointer: '', message: 'must be an object' });
@@ -103,7 +103,7 @@ function readPolicy(given: unknown, refuse: (fault: PolicyFault) => void, name: 
   return { limit, windowMs, burst, per, mode: oneOf('mode', MODES, 'enforce') };
 }
 
-/** Burst of a policy that names none. */
+/** Burst of a policy without `burst`. */
 export function defaultBurst(limit: number): number {
   return Math.ceil(limit * BURST_SHARE);
 }

@@ -132,9 +132,10 @@ export type Topic = `workflow ${string}` | `queue ${string}` | `task ${string}` 
 
 /**
  * Reason of a call of a listener.
- * changed: a replica has changed something; missed: changes until now may have been missed, because listening has just
- * begun or was interrupted; poll: changes cannot be heard of, and the call is repeated every few seconds.
- * A listener whose answer may be a little outdated ignores polls, so that many of them cost nothing.
+ * changed: a replica has changed something.
+ * missed: changes until now may have been missed, because the subscription has just begun or was interrupted.
+ * poll: there are no subscriptions, so the call is repeated every few seconds. A listener whose answer may be slightly
+ * outdated ignores polls, so that many listeners cost nothing.
  */
 export type Hint = 'changed' | 'missed' | 'poll';
 export type Listener = (hint: Hint) => void;
@@ -262,11 +263,11 @@ export abstract class Engine {
   abstract take(tenant: string, takes: readonly Take[]): Promise<readonly Taken[]>;
 
   /**
-   * Removes all data of a tenant and of its hidden tenants, about `limit` records in each call. The caller repeats it
-   * until it is done, also after a crash. The tenant must be refused by then on every replica: the erasure does not stop
-   * writes, and what is written later stays.
-   * Writes that a replica accepted while the store was unreachable are dropped instead of drained; see erasure.ts.
-   * @throws Error for the default tenant and hidden ones.
+   * Removes all data of a tenant and of its hidden tenants, about `limit` records in each call. The caller repeats the
+   * call until it is done, also after a crash.
+   * All replicas must refuse the tenant by then: the erasure does not stop writes, and later writes stay. Writes that a
+   * replica accepted while the store was unreachable are dropped instead of drained; see erasure.ts.
+   * @throws Error for the default tenant and hidden ones
    */
   abstract erase(tenant: string, limit: number): Promise<Erased>;
 

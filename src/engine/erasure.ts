@@ -4,19 +4,22 @@ import type { Engine } from './engine.js';
 import { newIncarnation } from './new-incarnation.js';
 import { ACCESS_TENANT, hiddenTenantsOf, isHiddenTenant } from './profile.js';
 
-/** Records of tenants in the hidden tenant of all: a tenant other than the default one exists while it has one. */
+/**
+ * Prefix of the records of tenants, in the hidden tenant of all tenants. A tenant other than the default one exists
+ * while it has such a record.
+ */
 export const TENANT_PREFIX = 'tenant:';
 const ERASED_PREFIX = 'erased:';
-/** Longer than any replica stays detached. */
+/** Retention of the note: longer than any replica stays detached. */
 const KEPT_MS = 400 * 24 * 60 * 60 * 1000;
 
-/** The tenants whose data an erasure removes: the tenant itself comes last. @throws Error */
+/** The tenants whose data an erasure removes; the tenant itself comes last. @throws Error */
 export function erasedWith(tenant: string): readonly string[] {
   if (tenant === 'default' || isHiddenTenant(tenant)) throw new Error(`The tenant ${tenant} cannot be erased`);
   return [...hiddenTenantsOf(tenant), tenant];
 }
 
-/** Notes that the tenant is erased now, for replicas that accepted writes while the store was unreachable. */
+/** Records the erasure of a tenant, for replicas that accepted writes while the store was unreachable. */
 export async function noteErasure(commit: Engine['commit'], tenant: string): Promise<void> {
   const put = {
     id: `${ERASED_PREFIX}${tenant}`,
@@ -32,7 +35,7 @@ export async function noteErasure(commit: Engine['commit'], tenant: string): Pro
 
 /** The last erasure of a tenant. */
 export interface Erasure {
-  /** Time of the store at which a tenant of this name was made again. */
+  /** Time of the store at which a tenant with this name was created again. */
   readonly createdAtMs: number | undefined;
 }
 
@@ -46,7 +49,7 @@ export async function findErasure(engine: Pick<Engine, 'findMany'>, tenant: stri
   return { createdAtMs: isNew ? current.createdAtMs : undefined };
 }
 
-/** Whether a write of this time belongs to the erased data, or to nobody: the tenant is gone. */
+/** Whether a write of this time is to be dropped: it belongs to the erased data, or the tenant no longer exists. */
 export function isErased({ createdAtMs = Infinity }: Erasure, atMs: number): boolean {
   return atMs < createdAtMs;
 }

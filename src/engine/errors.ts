@@ -36,7 +36,7 @@ export class VersionConflictError extends ServiceError {
   }
 }
 
-/** What a client sees of the current version. */
+/** The current version as clients see it. */
 export function shownMeta(meta: WorkflowMeta): object {
   return { version: meta.version, etag: etagOf(meta), updatedAt: new Date(meta.updatedAtMs).toISOString() };
 }

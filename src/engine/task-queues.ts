@@ -5,7 +5,7 @@ import type { QueueFields, QueueRate, QueueTotal } from './records/queue-fields.
 
 export interface Claimed {
   readonly tasks: readonly ClaimedTask[];
-  /** Time until a task may become ready by itself, or may be handed out by the pace of the claim; null if none will. */
+  /** Time until a task may become ready by itself, or until the limit of the queue allows one; null if never. */
   readonly nextDueInMs: number | null;
   readonly isPaused: boolean;
 }
@@ -74,7 +74,8 @@ export type DeadSelection = { readonly ids: readonly string[] } | { readonly max
  */
 export abstract class TaskQueues {
   /**
-   * Leases the first tasks of the queue, after handling due tasks and expired leases. Hands out at most what the pace allows.
+   * Leases the first tasks of the queue, after handling due tasks and expired leases, and at most as many as `pace`
+   * allows.
    * A known key returns the same tasks and tokens, without those whose lease was lost. If all were lost, the claim is a
    * new one.
    * The key is kept until the leases would have ended without renewal.

@@ -84,7 +84,10 @@ export interface ClaimedTask extends Omit<FieldsWith<'claimed'>, 'token' | 'leas
   readonly headers: string;
 }
 
-/** A bucket from which each claimed task takes a token; see bucket.ts. When it is empty, no task is handed out. */
+/**
+ * Limit of a queue: a bucket from which each claimed task takes a token; see bucket.ts. While it is empty, no task is
+ * leased.
+ */
 export interface Pace {
   readonly bucket: string;
   readonly rate: Rate;

@@ -10,17 +10,17 @@ import type { LiveCallers } from '../waiting/live-callers.js';
 
 /** The subprotocol that the service selects. */
 const SUBPROTOCOL = 'waymark.v1';
-/** Before a token among the subprotocols: pages can set no headers. */
+/** Prefix of a token among the subprotocols, since pages can set no headers. */
 const BEARER = 'waymark.bearer.';
 const SCOPES = maskOf(['events:read']);
 
-/** Whose a WebSocket is: by the headers of its upgrade, by a subprotocol, or by a message. */
+/** Finds the caller of a WebSocket: by the headers of its upgrade, by a subprotocol, or by a message. */
 export class SocketAccess {
   /** Undefined until a message brings a credential. */
   #caller: Caller | undefined;
   #credential: string | undefined;
   #unwatch: () => void = () => undefined;
-  /** Undefined before the connection is open, and after it. */
+  /** Undefined before the connection is open and after its end. */
   #onOver: ((error: ServiceError) => void) | undefined;
 
   private constructor(
@@ -46,13 +46,13 @@ export class SocketAccess {
     return this.#caller;
   }
 
-  /** `onOver` is called when the credential does not hold any longer. */
+  /** Calls `onOver` when the credential is no longer valid. */
   begin(onOver: (error: ServiceError) => void): void {
     this.#onOver = onOver;
     this.#watch();
   }
 
-  /** Takes the caller of a token instead of the one before. @throws ServiceError */
+  /** Replaces the caller by that of a token. @throws ServiceError */
   authenticate(token: string): Promise<Caller> {
     return this.#admit(`Bearer ${token}`);
   }
@@ -72,25 +72,28 @@ export class SocketAccess {
   #watch(): void {
     const [credential, onOver] = [this.#credential, this.#onOver];
     this.#unwatch();
-    // Without a credential there is nothing that could be revoked.
+    // Only a credential can be revoked.
     if (credential !== undefined && onOver !== undefined)
       this.#unwatch = this.live.watch(() => this.#find(credential), onOver);
   }
 
-  /** Without a promise when everything is known here. */
+  /** Returns a promise only if it has to wait. */
   #find(credential: string | undefined): Caller | Promise<Caller> {
     return this.admission.find(this.request, SCOPES, credential);
   }
 }
 
-/** @throws BadRequestError when no subprotocol could be selected without repeating the token */
+/**
+ * Credential among the offered subprotocols. @throws BadRequestError if no other one is offered, since the answer must
+ * not repeat the token
+ */
 function credentialOfProtocols({ headers }: IncomingMessage): string | undefined {
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim());
   const bearer = offered.find((one) => one.startsWith(BEARER));
   if (bearer === undefined) return undefined;
   if (offered.includes(SUBPROTOCOL)) return `Bearer ${bearer.slice(BEARER.length)}`;
   throw new BadRequestError(
-    `Offer the subprotocol ${SUBPROTOCOL} beside ${BEARER}<token>: the service selects it, since it repeats no token`,
+    `Offer the subprotocol ${SUBPROTOCOL} besides ${BEARER}<token>: the answer selects it, since the answer must not repeat the token`,
   );
 }
 

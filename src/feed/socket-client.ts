@@ -23,7 +23,7 @@ const AUTH_TIMEOUT_MS = 5000;
 
 const FIRST_AUTH = 'The first message must be {"type":"auth","token":"…"}, or the upgrade must bring a credential';
 
-/** Close codes of RFC 6455 §7.4.1 and the IANA registry; those of refusals are 4000 and the status of HTTP. */
+/** Close codes of RFC 6455 §7.4.1 and the IANA registry. A refusal has 4000 plus the status of HTTP. */
 export const CLOSE = {
   goingAway: 1001,
   unsupported: 1003,
@@ -148,7 +148,7 @@ export class SocketClient implements Outlet {
     this.#send({ type: 'unsubscribed', channel: message.channel });
   }
 
-  /** Also renews the credential, since tokens can end before the connection does. */
+  /** Also renews the credential, since a token can end before the connection does. */
   async #authenticate(token: string): Promise<void> {
     this.#isVerifying = true;
     const before = this.context.access.caller;
@@ -179,7 +179,7 @@ export class SocketClient implements Outlet {
     }
   }
 
-  /** Tells why, and closes. */
+  /** Sends the reason and closes the connection. */
   #refuse(error: unknown): void {
     if (this.#hasEnded) return;
     this.context.feeds.metrics.cut('refused');

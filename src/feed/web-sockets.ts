@@ -20,8 +20,8 @@ import { CLOSE, SocketClient } from './socket-client.js';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const CHECK_MS = 30_000;
-/** Connections that have not told yet whose they are. */
-const MAX_STRANGERS = 500;
+/** Maximum connections without a credential so far. */
+const MAX_UNAUTHENTICATED = 500;
 
 /** WebSockets at /ws, and at the root of WEBSOCKET_PORT when that is set. */
 @Injectable()
@@ -37,7 +37,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #clients = new Set<SocketClient>();
   readonly #timer = setInterval(() => this.#checkAll(), CHECK_MS).unref();
   #own: Server | undefined;
-  #strangers = 0;
+  #unauthenticated = 0;
 
   constructor(
     private readonly feeds: Feeds,
@@ -103,18 +103,18 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   #open(request: IncomingMessage, socket: Duplex, head: Buffer, access: SocketAccess, onOpen: () => void): void {
-    // Strangers must not take the places of callers.
-    if (access.caller === undefined && this.#strangers >= MAX_STRANGERS)
+    // Connections without a credential must not take the places of callers.
+    if (access.caller === undefined && this.#unauthenticated >= MAX_UNAUTHENTICATED)
       return refuse(socket, '503 Service Unavailable', { 'retry-after': '1' });
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       onOpen();
       let leave: () => void = () => undefined;
       let isStranger = access.caller === undefined;
       const know = () => {
-        if (isStranger) this.#strangers--;
+        if (isStranger) this.#unauthenticated--;
         isStranger = false;
       };
-      if (isStranger) this.#strangers++;
+      if (isStranger) this.#unauthenticated++;
       const enter = () => {
         know();
         leave = this.feeds.enter('websocket');

@@ -143,7 +143,7 @@ export class QueuesController {
     const { tasks, nextDueInMs } = await this.lifetime.during(request, (over) =>
       this.waiting.claim(tenant, claim, wanted.waitMs, over),
     );
-    limit?.handedOut(tasks.length);
+    limit?.counted(tasks.length);
     if (tasks.length === 0) {
       return answer(204, undefined, { headers: { 'x-next-due-ms': nextDueInMs?.toString() } });
     }

@@ -3,16 +3,18 @@ import type { FastifyRequest } from 'fastify';
 import { callerOf } from '../http/caller.js';
 import { ServiceError } from '../service-error.js';
 
-/** A check of a known caller costs a look-up, so all of them are checked this often. */
+/** Interval of the checks of all callers; a check of a known caller costs one look-up. */
 const CHECK_MS = 500;
 
-/** Decides again about an admitted request. Also the injection token. */
+/** Checks admitted requests again. Also the injection token. */
 export abstract class Readmission {
-  /** With a promise where the store is asked. @throws ServiceError when the request may not go on */
+  /** Returns a promise only if the store is asked. @throws ServiceError if the request may not go on */
   abstract checkAgain(request: FastifyRequest): unknown;
 }
 
-/** Checks a caller again, with a promise where the store is asked. @throws ServiceError when the caller may not go on */
+/**
+ * Checks a caller again. Returns a promise only if the store is asked. @throws ServiceError if the caller may not go on
+ */
 export type Check = () => unknown;
 
 interface Watched {
@@ -22,8 +24,8 @@ interface Watched {
 }
 
 /**
- * Ends what outlives its admission: streams, waiting requests, WebSockets. A key that is revoked, has expired or lost a scope, and
- * one of a suspended tenant, ends them as soon as it would refuse a new request.
+ * Ends streams, waiting requests and WebSockets whose caller would be refused now: its key was revoked, has expired or
+ * lost a scope, or its tenant was suspended.
  */
 @Injectable()
 export class LiveCallers implements OnModuleDestroy {
@@ -43,7 +45,7 @@ export class LiveCallers implements OnModuleDestroy {
     return () => this.#watched.delete(watched);
   }
 
-  /** The same for an admitted request. One without a credential has nothing that could be revoked. */
+  /** The same for an admitted request. A request without a credential is not watched, since nothing can be revoked. */
   watchRequest(request: FastifyRequest, onOver: (error: ServiceError) => void): () => void {
     if (callerOf(request).kind === 'open') return () => undefined;
     return this.watch(() => this.readmission.checkAgain(request), onOver);
@@ -70,7 +72,7 @@ export class LiveCallers implements OnModuleDestroy {
   }
 
   #end(watched: Watched, error: unknown): void {
-    // Anything else is a fault of the service and says nothing of the caller; the next check tells.
+    // Any other error is a fault of the service and says nothing about the caller; the next check decides.
     if (error instanceof ServiceError && this.#watched.delete(watched)) watched.onOver(error);
   }
 }

@@ -142,7 +142,7 @@ describeService(
       expect(await take('--cost', '2')).toMatchObject({ code: 0, stdout: '' });
       expect(JSON.parse((await take('--json')).stdout)).toMatchObject({ allowed: true, remaining: 0 });
       const refused = await take();
-      expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^refused; there is as much in /)]);
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^refused; available in /)]);
       expect(await take('--bucket', 'other')).toMatchObject({ code: 0 });
       expect((await run(['limits', 'give', 'llm'])).stderr).toContain('given back');
       expect((await take()).code).toBe(0);

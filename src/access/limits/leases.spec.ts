@@ -37,14 +37,14 @@ class World {
   }
 
   /** A replica; its clock is not that of the store. */
-  replica(mostEntries?: number): Leases {
+  replica(maxEntries?: number): Leases {
     const ahead = 1_000_000;
     const leases = new Leases({
       take: (_tenant, takes) => this.#answer(takes),
       now: () => this.now + ahead,
       defer: (run) => this.at(this.now, run),
       isTimed: false,
-      ...(mostEntries !== undefined && { mostEntries }),
+      ...(maxEntries !== undefined && { maxEntries }),
     });
     const tick = () => {
       leases.giveBackEnded();

@@ -1,44 +1,50 @@
 import { takeFrom, type Rate, type Take, type Taken } from '../../engine/bucket.js';
 
-/** Share of a window for which a lease lasts, and its longest time. */
+/** A lease lasts this fraction of a window, and at most this long. */
 const LEASES_PER_WINDOW = 20;
 const MAX_LEASE_MS = 60_000;
-/** Time after the end of a lease in which unspent tokens are given back. Later ones are lost: they would break the bound. */
+/**
+ * Time after the end of a lease in which unspent tokens are given back. Tokens that come later are lost, since they
+ * would exceed the bound.
+ */
 const GIVE_BACK_WITHIN_MS = 100;
-/** Interval at which ended leases are looked for. */
+/** Interval of the search for ended leases. */
 const TICK_MS = 50;
-/** Time for which a refusal is remembered: at least, if the bucket is not faster, so that tokens gather; and at most. */
+/** Minimum and maximum time for which a refusal is remembered. With a faster bucket it is shorter. */
 const MIN_DENIAL_MS = 100;
 const MAX_DENIAL_MS = 5000;
-/** Time for which buckets are local after the store has failed, before it is asked again. */
+/** Time for which buckets are local after the store has failed. Then the store is asked again. */
 const AWAY_MS = 1000;
-/** Takes in one call. While a script runs, Redis does nothing else. */
+/** Maximum takes in one call. While a script runs, Redis does nothing else. */
 const MAX_TAKES = 64;
 
-/** Tokens of one bucket that this replica has paid for. Times are those of the clock of `Leases`, if not said otherwise. */
+/**
+ * Tokens of one bucket that this replica has taken from the store. Times are those of the clock of `Leases`, unless
+ * stated otherwise.
+ */
 export class Lease {
   tokens = 0;
   until = 0;
-  /** Costs of this and more are refused until then, without asking the store. */
+  /** Until the end of the refusal, this cost and higher ones are refused without asking the store. */
   deniedCost = 1;
   deniedUntil = 0;
-  /** After a refusal, when that cost can be had; else when one more token is back. */
+  /** After a refusal, the time at which that cost is available. Otherwise the time at which one more token is back. */
   nextAt = 0;
   /** Tokens that the store had left at its last answer. */
   left: number;
   /** Time of the store until which the tokens may be given back. */
   backByMs = 0;
-  /** Tokens after the last settlement: what is missing since has been spent. */
+  /** Tokens at the last update of the demand. Tokens that are missing since then were spent. */
   settled = 0;
-  /** Tokens spent in the time of one lease, about, and when this was last computed. */
+  /** Approximate number of tokens that are spent in the time of one lease, and the time of its last update. */
   demand = 0;
   demandAt = 0;
   /** Requests that wait for the store. */
   readonly waiting: Waiting[] = [];
   isAsked = false;
-  /** Used since it was last considered for removal. */
+  /** True if the lease was used since the last search for unused leases. */
   isUsed = false;
-  /** Local bucket, for when the store is away; see bucket.ts. */
+  /** Local bucket, used while the store is away; see bucket.ts. */
   local: number | undefined;
   rate: Rate;
 
@@ -46,7 +52,7 @@ export class Lease {
     readonly tenant: string,
     readonly bucket: string,
     rate: Rate,
-    /** Requests that a local bucket has decided, for the metrics. */
+    /** Number of requests that a local bucket has decided, for the metrics. */
     readonly localCount: { count: number },
   ) {
     this.rate = rate;
@@ -57,7 +63,7 @@ export class Lease {
     return Math.min(this.rate.windowMs / LEASES_PER_WINDOW, MAX_LEASE_MS);
   }
 
-  /** Tokens that one lease may hold. */
+  /** Maximum tokens of a lease. */
   get most(): number {
     const { limit, windowMs, burst } = this.rate;
     return Math.max(1, Math.floor(Math.min((limit * this.lastsMs) / windowMs, burst / 2)));
@@ -71,31 +77,32 @@ interface Waiting {
 
 export interface LeasesParts {
   readonly take: (tenant: string, takes: readonly Take[]) => Promise<readonly Taken[]>;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
-  /** Runs at the end of this turn: what is gathered until then is one call. */
+  /** Runs a function at the end of this turn; requests until then share one call. */
   readonly defer?: (run: () => void) => void;
-  readonly mostEntries?: number;
+  readonly maxEntries?: number;
   /** False in tests that call `giveBackEnded` themselves. */
   readonly isTimed?: boolean;
 }
 
 /**
- * Tokens taken from the store ahead of requests and spent here, so that most requests ask nobody. However many replicas there are, at most
- * `burst + rate × (T + one lease)` are spent in a time T: see docs/decisions/prepaid-leases.md.
+ * Takes tokens from the store ahead of requests and spends them here, so that most requests need no call.
+ * With any number of replicas, at most `burst + rate × (T + one lease)` tokens are spent in a time T: see
+ * docs/decisions/prepaid-leases.md.
  */
 export class Leases {
   readonly #take: LeasesParts['take'];
   readonly #now: () => number;
   readonly #defer: (run: () => void) => void;
-  readonly #mostEntries: number;
+  readonly #maxEntries: number;
   readonly #isTimed: boolean;
   readonly #leases = new Map<string, Lease>();
-  /** Leases to ask for, and tokens to give back, of this turn. */
+  /** Leases that ask for tokens, and tokens to give back, in this turn. */
   readonly #gathered = new Map<string, { asks: Lease[]; backs: Take[] }>();
   /** Leases with tokens, by the tick at which they end. */
   readonly #ending = new Map<number, Lease[]>();
-  /** Tenants whose store failed, and until when it is not asked. */
+  /** Tenants whose store calls failed, with the time until which the store is not asked. */
   readonly #away = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -103,7 +110,7 @@ export class Leases {
     this.#take = take;
     this.#now = now;
     this.#defer = parts.defer ?? ((run) => void setImmediate(run));
-    this.#mostEntries = parts.mostEntries ?? 50_000;
+    this.#maxEntries = parts.maxEntries ?? 50_000;
     this.#isTimed = parts.isTimed ?? true;
   }
 
@@ -111,21 +118,21 @@ export class Leases {
     return this.#leases.size;
   }
 
-  /** Gives back all tokens in hand. */
+  /** Gives back all tokens. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const lease of this.#leases.values()) this.#giveBack(lease);
     await Promise.all([...this.#gathered.keys()].map((tenant) => this.#flush(tenant)));
   }
 
-  /** The lease of a bucket; it holds nothing until it is first spent from. */
+  /** The lease of a bucket. It has no tokens until the first spend. */
   of(tenant: string, bucket: string, rate: Rate, localCount = { count: 0 }): Lease {
     const key = `${tenant} ${bucket}`;
     let lease = this.#leases.get(key);
     if (lease === undefined) {
       lease = new Lease(tenant, bucket, rate, localCount);
       this.#leases.set(key, lease);
-      if (this.#leases.size > this.#mostEntries) this.#removeUnused();
+      if (this.#leases.size > this.#maxEntries) this.#removeUnused();
     } else if (lease.rate !== rate) {
       lease.rate = rate;
       lease.deniedUntil = 0;
@@ -133,7 +140,10 @@ export class Leases {
     return lease;
   }
 
-  /** Whether the cost is granted: at once if tokens are in hand or a refusal is remembered, else when the store has answered. */
+  /**
+   * Whether the cost is granted. The answer is immediate if the lease has enough tokens or a refusal is remembered;
+   * otherwise the store decides.
+   */
   spend(lease: Lease, cost: number, now = this.#now()): boolean | Promise<boolean> {
     lease.isUsed = true;
     if (lease.tokens >= cost && now < lease.until) {
@@ -148,25 +158,25 @@ export class Leases {
     });
   }
 
-  /** Undoes a spend of the lease that ended at `until`, because another limit has refused the request. */
+  /** Undoes a spend from the lease that ended at `until`, because another limit has refused the request. */
   refund(lease: Lease, cost: number, until: number): void {
     if (lease.until === until && this.#now() < until) lease.tokens += cost;
   }
 
-  /** Time until the cost can be had, about. */
+  /** Approximate time until the cost is available. */
   retryAfterMs(lease: Lease, cost: number, now = this.#now()): number {
     const { limit, windowMs } = lease.rate;
     const more = Math.max(0, cost - lease.deniedCost) * (windowMs / limit);
     return Math.max(0, Math.ceil(lease.nextAt - now + more));
   }
 
-  /** Forgets what is known of a bucket that was filled or given something from outside. */
+  /** Forgets the state of a bucket that was filled or changed by someone else. */
   forget(lease: Lease): void {
     lease.deniedUntil = 0;
     lease.local = undefined;
   }
 
-  /** Gives back what leases hold that have just ended. */
+  /** Gives back the tokens of leases that have just ended. */
   giveBackEnded(): void {
     const now = this.#now();
     for (const [tick, leases] of this.#ending) {
@@ -184,7 +194,7 @@ export class Leases {
     if (take !== undefined) this.#gather(lease.tenant).backs.push(take);
   }
 
-  /** Takes the unspent tokens out of the lease; undefined if there are none, or it is too late to give them back. */
+  /** Takes the unspent tokens out of the lease. Undefined if there are none, or if it is too late to give them back. */
   #unspent(lease: Lease): Take | undefined {
     const now = this.#now();
     this.#settle(lease, now);
@@ -194,7 +204,7 @@ export class Leases {
     return { bucket: lease.bucket, rate: lease.rate, want: 0, least: 0, back, backByMs: lease.backByMs };
   }
 
-  /** Brings the demand up to date. What was spent since counts as spread evenly. */
+  /** Updates the demand, as if the tokens since the last update had been spent evenly. */
   #settle(lease: Lease, now: number): void {
     const share = (now - lease.demandAt) / lease.lastsMs;
     const decay = Math.exp(-share);
@@ -252,7 +262,7 @@ export class Leases {
     const unspent = this.#unspent(lease);
     const waiting = lease.waiting.reduce((sum, { cost }) => sum + cost, 0);
     lease.demand += waiting;
-    // What waits is spent at once, so it is no holding.
+    // Tokens for waiting requests are spent at once, so they do not count as held.
     const want = Math.max(waiting, Math.min(Math.round(lease.demand), lease.most));
     const least = (lease.waiting[0] as Waiting).cost;
     const { bucket, rate } = lease;
@@ -272,7 +282,7 @@ export class Leases {
       const { burst, limit, windowMs } = lease.rate;
       const denialMs = Math.max(nextMs, Math.min(MIN_DENIAL_MS, (burst * windowMs) / limit / 4));
       lease.deniedUntil = now + Math.min(denialMs, MAX_DENIAL_MS);
-      // A cost below the refused one may be there.
+      // A cost below the refused one may be available.
       lease.deniedCost = granted > 0 ? 1 : least;
     }
     while (waiting.length > 0 && (waiting[0] as Waiting).cost <= lease.tokens) {
@@ -304,7 +314,7 @@ export class Leases {
     return until !== undefined && now < until;
   }
 
-  /** The same limit, on this replica alone: the bucket is full at first. */
+  /** Applies the same limit on this replica alone, with a bucket that is full at first. */
   #spendLocally(lease: Lease, cost: number, now: number): boolean {
     lease.localCount.count++;
     const { bucket, rate } = lease;
@@ -316,7 +326,7 @@ export class Leases {
     return taken.granted > 0;
   }
 
-  /** The next lease in line that was not used since the last round goes. */
+  /** Removes the next lease that was not used since the last round. */
   #removeUnused(): void {
     for (const [key, lease] of this.#leases) {
       this.#leases.delete(key);

@@ -4,8 +4,9 @@ import type { Policy } from '../../config/policies.js';
 import type { Limit } from './limit.js';
 
 /**
- * Writes what is left of the enforced limits of a request: RateLimit and RateLimit-Policy as the draft of the IETF has them
- * (draft-ietf-httpapi-ratelimit-headers-11), and X-RateLimit-* of the limit with the least left. `retryAfterMs`: of a refusal.
+ * Writes the rest of the enforced limits of a request: RateLimit and RateLimit-Policy as in
+ * draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* of the limit with the least left.
+ * `retryAfterMs`: that of a refusal.
  */
 export function setLimitHeaders(
   reply: FastifyReply,
@@ -36,7 +37,7 @@ export function setLimitHeaders(
     .header('x-ratelimit-reset', Math.ceil((Date.now() + fullInMs) / 1000));
 }
 
-/** Tokens that can be had at once: in hand, and in the store at its last answer. */
+/** Tokens that are available at once: those of the lease, and those that the store had at its last answer. */
 export function remainingOf({ tokens, left, rate }: Limit['lease']): number {
   return Math.min(tokens + left, rate.burst);
 }
@@ -45,7 +46,7 @@ function secondsOf(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }
 
-/** By the policy, since most requests come under the same few. */
+/** Cached by policy, since most requests have the same few policies. */
 const ITEMS = new WeakMap<Policy, string>();
 
 function policyItem(name: string, policy: Policy): string {

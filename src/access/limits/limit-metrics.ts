@@ -7,9 +7,9 @@ import { OPERATIONS } from '../routes.js';
 export interface LimitCounts {
   readonly taken: Count;
   readonly refused: Count;
-  /** Would have been refused, were the policy enforced. */
+  /** Requests that the policy would refuse if it were enforced. */
   readonly shadow: Count;
-  /** Decided by a local bucket, because the store was away. */
+  /** Requests that a local bucket decided, because the store was away. */
   readonly local: Count;
 }
 
@@ -17,7 +17,10 @@ interface Count {
   count: number;
 }
 
-/** Metrics of limits on this replica. Tenants choose names of policies, so the names of the settings alone are labels. */
+/**
+ * Metrics of limits on this replica. Only names of policies in the settings are labels, since tenants can choose any
+ * number of names.
+ */
 @Injectable()
 export class LimitMetrics {
   readonly #decided;

@@ -13,7 +13,9 @@ export interface Limit {
 
 const DIGEST_CHARACTERS = 16;
 
-/** Name of a bucket. Subjects are free text, so a digest stands for them; a tenant as a whole has none. */
+/**
+ * Name of a bucket. It has a digest of the subject, which is free text; the bucket of a whole tenant has no subject.
+ */
 export function bucketOf(policy: string, ...subject: readonly string[]): string {
   if (subject.length === 0) return `${policy}:`;
   const hash = createHash('sha256');

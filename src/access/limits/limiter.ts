@@ -12,14 +12,14 @@ import type { LimitMetrics } from './limit-metrics.js';
 import { bucketOf, type Limit } from './limit.js';
 import type { Holding, TenantPolicies } from './tenant-policies.js';
 
-/** Requests without a valid credential belong to no tenant. */
+/** Tenant of the buckets for requests without a valid credential. */
 const NO_TENANT = '.access';
-/** What a request with a wrong credential costs its address: twenty guesses a minute. */
+/** Cost of a request with a wrong credential: an address can try twenty a minute. */
 const WRONG_COST = 3;
 
 export interface RateLimiterParts {
   readonly config: LimitsConfig;
-  /** Requests without a credential are served, and not limited. */
+  /** True if requests without a credential are served; they are not limited then. */
   readonly isOpen: boolean;
   readonly policies: TenantPolicies;
   readonly leases: Leases;
@@ -28,7 +28,7 @@ export interface RateLimiterParts {
   readonly addressOf: (request: IncomingMessage) => string;
 }
 
-/** Limits of one caller by operation, found once; undefined where none applies. */
+/** Limits of one caller by operation, found once. Undefined if no limit applies. */
 type Applied = Readonly<Record<Operation, Applying | undefined>>;
 
 interface Applying {
@@ -37,7 +37,7 @@ interface Applying {
   readonly byAddress: readonly { readonly name: string; readonly policy: Policy }[];
 }
 
-/** Counts requests against the policies of their callers. Callers without one pay a look-up. */
+/** Counts requests against the policies of their callers. A caller without a policy costs one look-up. */
 export class RateLimiter implements Limiter {
   readonly #byCaller = new WeakMap<Caller, { readonly holding: Holding; readonly applied: Applied }>();
 
@@ -121,7 +121,7 @@ export class RateLimiter implements Limiter {
     for (let i = 0; i < limits.length; i++) {
       const first = leases.spend((limits[i] as Limit).lease, cost, now);
       if (first === true) continue;
-      // Not the usual case: one is refused, or must be asked for.
+      // Rare case: a limit refuses, or must ask the store.
       const rest = limits.slice(i + 1).map(({ lease }) => leases.spend(lease, cost, now));
       return this.#settle(limits, [...limits.slice(0, i).map(() => true), first, ...rest], cost, reply);
     }
@@ -166,11 +166,14 @@ export class RateLimiter implements Limiter {
 
 interface Spent {
   readonly isGranted: boolean;
-  /** End of the lease that it was spent from. */
+  /** End of the lease that the cost was spent from. */
   readonly until: number;
 }
 
-/** Undefined where the policy does not apply to the caller; the address is known by the request alone. */
+/**
+ * Subject of a policy. Undefined if the policy does not apply to the caller, or if its subject is the address, which
+ * only the request has.
+ */
 function subjectOf({ user, keyId }: Caller, { per }: Policy): readonly string[] | undefined {
   if (per === 'tenant') return [];
   const subject = per === 'user' ? user : per === 'key' ? keyId : undefined;

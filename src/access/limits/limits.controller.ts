@@ -16,7 +16,7 @@ import { LimitGive, LimitGiven, LimitKeyQuery, LimitList, LimitPath, LimitTake, 
 import { TenantPolicies } from './tenant-policies.js';
 import { WaitingTakes } from './waiting-takes.js';
 
-/** Limits that programs take from themselves: for calls of a model, deliveries, ingestion. */
+/** Limits that programs use themselves: for calls of a model, deliveries, ingestion. */
 @ApiTags('limits')
 @Controller('v1/limits')
 export class LimitsController {
@@ -35,7 +35,7 @@ export class LimitsController {
   @Get()
   @Route({
     id: 'listLimits',
-    summary: 'All limits of this caller and what is left of them',
+    summary: 'List the limits of this caller, with the rest of each',
     answers: { 200: { says: 'Limits, by name', body: LimitList } },
   })
   async list(@FromCaller() caller: Caller, @Req() request: FastifyRequest) {
@@ -49,9 +49,9 @@ export class LimitsController {
   @Post(':name/take')
   @Route({
     id: 'takeLimit',
-    summary: 'Take from a limit, waiting for it if need be',
+    summary: 'Take from a limit; with waitMs, wait for it',
     description: 'Answers 200 also when the limit is used up: `allowed` says whether the caller may go on.',
-    answers: { 200: { says: 'Whether it was taken', body: LimitTaken } },
+    answers: { 200: { says: 'Whether the cost was taken', body: LimitTaken } },
     problems: ['LIMIT_NOT_FOUND', 'TOO_MANY_WAITING'],
   })
   async take(
@@ -78,7 +78,7 @@ export class LimitsController {
   @Post(':name/give')
   @Route({
     id: 'giveLimit',
-    summary: 'Give back what was taken from a limit and not used',
+    summary: 'Give back tokens that were taken and not used',
     answers: { 200: { says: 'Given back', body: LimitGiven } },
     problems: ['LIMIT_NOT_FOUND'],
   })
@@ -96,8 +96,8 @@ export class LimitsController {
   @Delete(':name')
   @Route({
     id: 'resetLimit',
-    summary: 'Make a limit whole again',
-    answers: { 204: { says: 'All of its burst is there' } },
+    summary: 'Refill a limit',
+    answers: { 204: { says: 'The limit is full' } },
     problems: ['LIMIT_NOT_FOUND'],
   })
   async reset(
@@ -111,7 +111,7 @@ export class LimitsController {
     return answer(204);
   }
 
-  /** Returns what can be taken then. */
+  /** Returns the tokens that can be taken afterwards. */
   async #giveBack(tenant: string, { lease }: Limit, back: number): Promise<number> {
     const [taken] = await this.engine.take(tenant, [{ ...peek(lease), back }]);
     lease.left = taken?.left ?? lease.left;
@@ -137,7 +137,7 @@ export class LimitsController {
   }
 }
 
-/** Takes nothing and tells what is left. */
+/** A take of nothing, whose answer has the tokens that are left. */
 function peek({ bucket, rate }: Limit['lease']): Take {
   return { bucket, rate, want: 0, least: 0 };
 }

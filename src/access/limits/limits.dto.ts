@@ -8,7 +8,7 @@ export class LimitPath {
   @Text({ pattern: NAME, says: 'must be the name of a limit', about: 'Name of a limit', example: 'llm' }) name!: string;
 }
 
-/** Part of a bucket's name, so any text will do; the store keeps a digest. */
+/** Part of the name of a bucket. Any text is allowed, since the store keeps a digest. */
 const KEY = { max: 256, says: 'must be a text of at most 256 characters', about: 'Each key has a bucket of its own' };
 
 export class LimitKeyQuery {
@@ -21,17 +21,17 @@ export class LimitGive {
 }
 
 export class LimitTake extends LimitGive {
-  @Integer({ min: 0, max: MAX_TAKE_WAIT_MS, default: 0, about: 'Time to wait for it' }) waitMs!: number;
+  @Integer({ min: 0, max: MAX_TAKE_WAIT_MS, default: 0, about: 'Maximum time to wait for the tokens' }) waitMs!: number;
 }
 
 export class LimitTaken {
   @Flag() allowed!: boolean;
-  @Count({ about: 'What could be taken at once, about' }) remaining!: number;
-  @Count({ about: 'When the same cost can be had; 0 if it was allowed' }) retryAfterMs!: number;
+  @Count({ about: 'Approximate number of tokens that are available at once' }) remaining!: number;
+  @Count({ about: 'Time until the same cost is available; 0 if it was allowed' }) retryAfterMs!: number;
 }
 
 export class LimitGiven {
-  @Count({ about: 'What could be taken at once, about' }) remaining!: number;
+  @Count({ about: 'Approximate number of tokens that are available at once' }) remaining!: number;
 }
 
 export class LimitView {
@@ -41,7 +41,7 @@ export class LimitView {
   @Integer({ min: 1 }) burst!: number;
   @OneOf(['tenant', 'user', 'key', 'ip']) per!: 'tenant' | 'user' | 'key' | 'ip';
   @OneOf(['enforce', 'shadow']) mode!: 'enforce' | 'shadow';
-  @Count({ nullable: true, about: 'What this caller could take at once; null where it has no bucket' })
+  @Count({ nullable: true, about: 'Tokens that this caller could take at once; null if the caller has no bucket' })
   remaining!: number | null;
 }
 

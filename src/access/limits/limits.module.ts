@@ -51,7 +51,7 @@ import { TenantPolicies } from './tenant-policies.js';
 export class LimitsModule implements OnModuleDestroy {
   constructor(private readonly leases: Leases) {}
 
-  /** Tokens in hand go back, so that other replicas have them. */
+  /** Gives back all tokens, so that other replicas can use them. */
   onModuleDestroy(): Promise<void> {
     return this.leases.close();
   }

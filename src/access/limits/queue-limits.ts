@@ -9,13 +9,13 @@ import { TenantPolicies } from './tenant-policies.js';
 export interface QueueLimit {
   /** Undefined in shadow mode: the claim is not limited. */
   readonly pace: Pace | undefined;
-  /** Must be called with the number of tasks that were handed out. */
-  handedOut(count: number): void;
+  /** Call this with the number of tasks that were leased. */
+  counted(count: number): void;
 }
 
 /**
- * Policies `queue:<name>`, which count tasks and not requests. They hold for every claim, whoever makes it: the store takes the
- * tokens in the same step as the tasks.
+ * Policies `queue:<name>`, which count tasks and not requests. They apply to every claim of every caller: the store
+ * takes the tokens in the same step as the tasks.
  */
 @Injectable()
 export class QueueLimits {
@@ -32,7 +32,7 @@ export class QueueLimits {
     const bucket = bucketOf(name);
     const counts = this.metrics.of(name);
     if (policy.mode === 'enforce')
-      return { pace: { bucket, rate: policy }, handedOut: (count) => void (counts.taken.count += count) };
+      return { pace: { bucket, rate: policy }, counted: (count) => void (counts.taken.count += count) };
     const lease = this.leases.of(tenant, bucket, policy, counts.local);
     const takeOne = async () => {
       const isGranted = await this.leases.spend(lease, 1);
@@ -40,7 +40,7 @@ export class QueueLimits {
     };
     return {
       pace: undefined,
-      handedOut: (count) => {
+      counted: (count) => {
         for (let i = 0; i < count; i++) void takeOne();
       },
     };

@@ -1,23 +1,26 @@
 import type { Policies, Policy } from '../../config/policies.js';
 import type { Caller } from '../../http/caller.js';
 
-/** Policies that hold for a tenant, by name. */
+/** Policies of a tenant, by name. */
 export type Holding = ReadonlyMap<string, Policy>;
 
-/** The policies of callers: those of the settings, those of the tenant's record over them, then that of the key. */
+/**
+ * Policies of callers: those of the settings; the record of the tenant overrides them, and the record of the key
+ * overrides both.
+ */
 export class TenantPolicies {
   readonly #byDefault: Holding;
   readonly #merged = new WeakMap<Policies, Holding>();
 
   constructor(
     private readonly byDefault: Policies,
-    /** Of the record of a tenant, as far as it is known here. */
+    /** Policies in the record of a tenant, if it is known here. */
     private readonly limitsOf: (tenant: string) => Policies | undefined,
   ) {
     this.#byDefault = merged(byDefault);
   }
 
-  /** The same map as long as nothing changes. */
+  /** Returns the same map until something changes. */
   ofTenant(tenant: string): Holding {
     const limits = this.limitsOf(tenant);
     if (limits === undefined) return this.#byDefault;

@@ -3,7 +3,7 @@ import { TooManyTakesError } from './limit-errors.js';
 import type { Lease, Leases } from './leases.js';
 
 const MAX_WAITING = 5000;
-/** Longest time between two tries, since tokens may be given back at any time. */
+/** Maximum time between two attempts, since tokens may be given back at any time. */
 const MAX_PAUSE_MS = 1000;
 
 interface Waiting {
@@ -12,7 +12,10 @@ interface Waiting {
   readonly answer: (isGranted: boolean) => void;
 }
 
-/** Takes that wait for their tokens, in one line per bucket: the first asks again when its cost can be had, the others wait. */
+/**
+ * Takes that wait for tokens, in one line per bucket. The first one asks again when its cost should be available; the
+ * others wait behind it.
+ */
 export class WaitingTakes {
   readonly #lines = new Map<Lease, Waiting[]>();
   #count = 0;
@@ -56,7 +59,7 @@ export class WaitingTakes {
         await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
         continue;
       }
-      // A client that left meanwhile has been answered; its tokens end with their lease.
+      // If the client has left, nobody gets the tokens; they end with their lease.
       answer(!over.aborted);
       line.shift();
     }

@@ -10,10 +10,10 @@ import { TenantSettings, type FoundSettings } from './tenant-settings.js';
 import { OwnTenant } from './tenant.dto.js';
 import { Tenants } from './tenants.js';
 
-const SETTINGS = { type: 'object', description: 'RFC 7396: members replace those that are there, null removes them' };
+const SETTINGS = { type: 'object', description: 'RFC 7396: members replace existing ones, null removes them' };
 const TYPES = ['application/merge-patch+json', 'application/json'] as const;
 
-/** What a tenant sees of itself. */
+/** Routes for a tenant to read and change its own data. */
 @ApiTags('access')
 @Controller('v1/tenant')
 export class OwnTenantController {
@@ -25,8 +25,8 @@ export class OwnTenantController {
   @Get()
   @Route({
     id: 'getOwnTenant',
-    summary: 'The tenant of the caller: its limits and its settings',
-    answers: { 200: { says: 'The tenant; the tag is that of its settings', body: OwnTenant, headers: ['ETag'] } },
+    summary: 'Read the limits and the settings of the tenant of the caller',
+    answers: { 200: { says: 'The tenant; the ETag is that of its settings', body: OwnTenant, headers: ['ETag'] } },
   })
   async get(@FromCaller() { tenant: name }: Caller) {
     const [{ record }, settings] = await Promise.all([this.tenants.get(name), this.settings.find(name)]);
@@ -37,11 +37,11 @@ export class OwnTenantController {
   @Patch('settings')
   @Route({
     id: 'changeSettings',
-    summary: 'Change the settings of the tenant: a JSON object for its programs, without meaning to the service',
+    summary: 'Change the settings of the tenant: a JSON object for its programs, which the service does not read',
     notOnce: 'A repeat of this request has the same effect, so it needs no key',
     headers: ['If-Match'],
     body: { types: Object.fromEntries(TYPES.map((type) => [type, { schema: SETTINGS, example: { region: 'eu' } }])) },
-    answers: { 200: { says: 'All settings as they are now', raw: { type: 'object' }, headers: ['ETag'] } },
+    answers: { 200: { says: 'The settings after the change', raw: { type: 'object' }, headers: ['ETag'] } },
   })
   async change(@FromCaller() { tenant, by }: Caller, @Req() request: FastifyRequest) {
     const settings = await this.settings.change(tenant, by, objectTextOf(request, TYPES), expectationOf(request));

@@ -18,7 +18,7 @@ export interface FoundSettings {
   readonly meta: WorkflowMeta | undefined;
 }
 
-/** A JSON object of the tenant itself: for its programs, without meaning to the service. */
+/** Settings of a tenant: a JSON object for its programs, which the service does not read. */
 export class TenantSettings {
   constructor(private readonly engine: Engine) {}
 

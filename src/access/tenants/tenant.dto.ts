@@ -5,7 +5,11 @@ import { TENANT, TENANT_RULE } from '../token.js';
 const STATUSES = ['active', 'suspended'] as const;
 
 const Limits = (given: Common = {}) =>
-  RawJson({ about: 'Limits by name, over those of the settings; docs/limits.md', schema: POLICIES_SCHEMA, ...given });
+  RawJson({
+    about: 'Limits by name; they override those of the settings; docs/limits.md',
+    schema: POLICIES_SCHEMA,
+    ...given,
+  });
 
 const Name = () => Text({ pattern: TENANT, says: TENANT_RULE, example: 'acme' });
 
@@ -19,7 +23,7 @@ export class TenantListQuery {
 }
 
 export class NewTenant {
-  @OneOf(STATUSES, { default: 'active', about: '`suspended`: refused on all replicas, its data is kept' })
+  @OneOf(STATUSES, { default: 'active', about: '`suspended`: all requests are refused, the data is kept' })
   status!: 'active' | 'suspended';
   @Limits({ optional: true }) limits?: string;
 }
@@ -37,8 +41,7 @@ export class Tenant {
   @Limits() limits!: string;
   @Time({ nullable: true, about: 'null for `default` without a record' }) createdAtMs!: number | null;
   @Time({ nullable: true }) updatedAtMs!: number | null;
-  @Count({ optional: true, about: 'Workflows that are still there, while it is being erased' }) left?:
-    number | undefined;
+  @Count({ optional: true, about: 'Number of workflows that remain during an erasure' }) left?: number | undefined;
 }
 
 export class TenantPage {
@@ -51,5 +54,5 @@ export class OwnTenant {
   @Name() name!: string;
   @OneOf([...STATUSES, 'erasing']) status!: 'active' | 'suspended' | 'erasing';
   @Limits() limits!: string;
-  @RawJson({ about: 'A JSON object of its own', schema: { type: 'object' } }) settings!: string;
+  @RawJson({ about: 'A JSON object for programs of the tenant', schema: { type: 'object' } }) settings!: string;
 }

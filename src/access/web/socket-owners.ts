@@ -31,7 +31,8 @@ export class SocketOwners {
     const rows = local.map((one, i) => ` ${remote[i]}:${hex(remotePort, 4)} ${one}:${hex(localPort, 4)} `);
     const [first = '', inV6] = rows;
     if (inV6 === undefined) return ownerIn(await this.#v6.find(first));
-    // A client may use an IPv6 socket for an IPv4 address. The table can change during a reading, so one miss proves nothing.
+    // A client may use an IPv6 socket for an IPv4 address. The table can change while it is read, so one miss proves
+    // nothing.
     return (
       ownerIn(await this.#v4.find(first)) ?? ownerIn(await this.#v6.find(inV6)) ?? ownerIn(await this.#v4.find(first))
     );

@@ -9,8 +9,9 @@ interface Sought {
 }
 
 /**
- * Finds rows in a table that the kernel writes anew for each reader, which takes milliseconds where it has room for many
- * sockets. So a reading serves all who asked before it began, and ends with the last row that is sought.
+ * Finds rows in a table of the kernel.
+ * The kernel writes the table anew for each reader; with room for many sockets this takes milliseconds. So one reading
+ * serves all searches that began before it, and stops at the last row that is sought.
  */
 export class SocketTable {
   #waiting: Sought[] = [];
@@ -54,7 +55,7 @@ function isIn(page: string, { text, found }: Sought): boolean {
 
 const PAGE_BYTES = 64 * 1024;
 
-/** The kernel gives whole rows. */
+/** Pages of a table; the kernel never splits a row. */
 export async function* pagesOf(file: string): AsyncIterable<string> {
   const handle = await open(file);
   try {

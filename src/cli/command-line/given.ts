@@ -79,7 +79,7 @@ export class Given {
     throw new UsageError(`--${name} ${text}: must be a duration such as 500ms, 30s or 5m, from ${min} to ${max} ms`);
   }
 
-  /** @throws UsageError for an option that this verb of a command does not have */
+  /** @throws UsageError for an option that the verb does not have */
   noOptionsBut(names: readonly string[], verb: string): void {
     const other = Object.keys(this.values).find((name) => ![...names, ...COMMON].includes(name));
     if (other !== undefined) throw new UsageError(`--${other}: not an option of ${verb}`);

@@ -1,16 +1,16 @@
 import type { Command, ExitCode, Terminal } from './command.js';
 import { UsageError, type Given } from './given.js';
 
-/** One of the things that a command does, named by its first word: `keys create`. */
+/** One action of a command, named by its first word: `keys create`. */
 export interface Verb {
   readonly name: string;
   readonly summary: string;
-  /** The word after it, such as `id`; absent when there is none. */
+  /** Name of the word after the verb, such as `id`; absent if there is none. */
   readonly word?: string;
-  /** Its own options, with a value and without. */
+  /** Options of the verb, with a value and without. */
   readonly texts?: readonly string[];
   readonly flags?: readonly string[];
-  /** `word` is there when the verb has one. */
+  /** `word`: the word after the verb, if the verb has one. */
   run(given: Given, terminal: Terminal, word: string): Promise<ExitCode>;
 }
 
@@ -18,7 +18,7 @@ export interface VerbsCommand extends Omit<Command, 'usage' | 'texts' | 'flags' 
   readonly verbs: readonly Verb[];
 }
 
-/** A command with verbs. An option of another verb is refused, so that none is read and ignored. */
+/** A command with verbs. An option of another verb is refused instead of ignored. */
 export function withVerbs({ verbs, ...command }: VerbsCommand): Command {
   const { name } = command;
   const lines = verbs.map((verb) => `  ${callOf(verb).padEnd(20)} ${verb.summary}`);

@@ -10,7 +10,7 @@ const MAX_WAIT_MS = 30_000;
 
 const list: Verb = {
   name: 'list',
-  summary: 'the limits of the caller, and what is left of them',
+  summary: 'list the limits of the caller, with the rest of each',
   flags: ['json'],
 
   async run(given, terminal) {
@@ -35,14 +35,14 @@ const take: Verb = {
     });
     if (given.flag('json')) await terminal.output.line(JSON.stringify(taken));
     else if (taken.allowed) terminal.note(`allowed, ${taken.remaining} left`);
-    else terminal.note(`refused; there is as much in ${spanOf(taken.retryAfterMs)}`);
+    else terminal.note(`refused; available in ${spanOf(taken.retryAfterMs)}`);
     return taken.allowed ? EXIT.ok : EXIT.failed;
   },
 };
 
 const give: Verb = {
   name: 'give',
-  summary: 'give back what was taken and not used',
+  summary: 'give back tokens that were not used',
   word: 'name',
   texts: ['cost', 'bucket'],
 
@@ -58,13 +58,13 @@ const give: Verb = {
 
 const reset: Verb = {
   name: 'reset',
-  summary: 'make a limit whole again',
+  summary: 'refill a limit',
   word: 'name',
   texts: ['bucket'],
 
   async run(given, terminal, name) {
     await connectAccess(given, terminal).resetLimit(name, { key: given.text('bucket') });
-    terminal.note(`${name} is whole again`);
+    terminal.note(`${name} is full`);
     return EXIT.ok;
   },
 };
@@ -73,9 +73,9 @@ export const limitsCommand = withVerbs({
   name: 'limits',
   summary: 'Show limits, and take from them',
   use: 'manage',
-  help: `  --cost <n>             how much is taken or given back; default: 1
+  help: `  --cost <n>             tokens to take or to give back; default: 1
   --bucket <key>         a bucket of its own within the limit, such as the name of a model
-  --wait <duration>      time to wait until the cost is there, at most 30s; default: 0s
+  --wait <duration>      time to wait for the tokens, at most 30s; default: 0s
   --json                 print the answer of the service`,
   example: 'limits take llm --cost 2 --wait 10s && ./call-model.sh',
   verbs: [list, take, give, reset],

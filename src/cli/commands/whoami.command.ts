@@ -5,7 +5,7 @@ import { findCredential } from '../command-line/credential.js';
 
 export const whoamiCommand: Command = {
   name: 'whoami',
-  summary: 'Show whose the credential is, and what it may do',
+  summary: 'Show the owner and the scopes of the credential',
   usage: 'waymark whoami [--json]',
   help: `  --json                 print the answer of the service`,
   example: 'whoami',

@@ -12,7 +12,7 @@ import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, ty
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
 
-/** Time for which the erasure of a tenant is not asked for again. */
+/** Time for which the answer about an erasure of a tenant is used again. */
 const ERASURE_KNOWN_MS = 1000;
 /** Minimum retention of the outcome of a drained commit, for a crash in the middle of a drain. */
 const MIN_KEPT_MS = 24 * 60 * 60 * 1000;

@@ -15,9 +15,10 @@ interface Pass {
 }
 
 /**
- * Removes the keys of tenants. Only a scan finds all of them: results, once keys and values of other programs stand in
- * no index. A tenant is erased when a whole pass has found nothing: a sweep or a late write may add keys behind the
- * cursor of an earlier one. The place of a pass is lost with the process; the next one then begins anew.
+ * Removes the keys of tenants.
+ * Only a scan finds all of them: results, once keys and values of other programs are in no index.
+ * A tenant is erased when a whole pass has found nothing, since a sweep or a late write may add keys behind the cursor
+ * of an earlier pass. The position of a pass is lost with the process; the next pass then begins at the start.
  */
 export class Eraser {
   readonly #passes = new Map<string, Pass>();
@@ -42,7 +43,7 @@ export class Eraser {
       this.#passes.delete(tenant);
       return { removed, isDone: pass.found === 0 };
     } catch (error) {
-      // The servers may be others now.
+      // Begins a new pass, since the servers may have changed.
       this.#passes.delete(tenant);
       throw awayIfLost(error);
     }
@@ -67,7 +68,10 @@ export class Eraser {
   }
 }
 
-/** Matches the keys of the tenant and of its hidden tenants, whose names end with its name, and perhaps of others. */
+/**
+ * Pattern that matches the keys of the tenant and of its hidden tenants, whose names end with its name. It may match
+ * keys of other tenants too.
+ */
 function patternOf(namespace: string, tenant: string): string {
   const [before = '', after = ''] = prefixOf(namespace, `\0${tenant}`).split('\0').map(escaped);
   return `${before}*${after}*`;

@@ -184,7 +184,7 @@ export class MemoryTasks extends TaskQueues {
     return new TaskWork(transaction, this.options, this.core.tenants.texts);
   }
 
-  /** Time until the pace of the claim lets a ready task go. */
+  /** Time until the limit of the queue allows the next ready task. */
   #pacedMs(tenant: string, { pace }: Claim, now: number): number {
     if (pace === undefined) return 0;
     const [taken] = this.core.buckets.take(tenant, [{ ...pace, want: 0, least: 0 }], now);

@@ -4,7 +4,10 @@ import type { RedisConnections } from '../connection/redis-connections.js';
 
 /** Poll interval while pub/sub is unavailable. */
 const DEFAULT_POLL_MS = 2000;
-/** Subscriptions that a poll tries again; a server that refuses them must not get one for every tenant. */
+/**
+ * Maximum subscriptions that one poll tries again, so that a server that refuses them does not get one for every
+ * tenant.
+ */
 const MAX_SUBSCRIBED_PER_POLL = 100;
 
 interface Channel {
@@ -96,7 +99,7 @@ export class RedisListeners {
       ([, { isSubscribed, isSubscribing }]) => !isSubscribed && !isSubscribing,
     );
     for (const [name, channel] of missing.slice(0, limit)) {
-      // The others come first the next time.
+      // Moves the channel to the end, so that the others come first the next time.
       this.#channels.delete(name);
       this.#channels.set(name, channel);
       this.#subscribe(name, channel);

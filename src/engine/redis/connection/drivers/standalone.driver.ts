@@ -119,7 +119,10 @@ export class StandaloneDriver implements RedisDriver {
     setImmediate(() => stream.uncork());
   }
 
-  /** Connects again also when the client gives up: ioredis does when sentinels report a new master while it asks for the master. */
+  /**
+   * Connects again even after the client has given up. ioredis gives up when sentinels report a new master while it
+   * asks them for the master.
+   */
   #client(options: Omit<RedisOptions, 'replyMapping'>): Redis {
     const client = new Redis(options);
     client.on('end', () => {

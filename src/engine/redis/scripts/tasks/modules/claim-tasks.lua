@@ -105,7 +105,7 @@ local function claim(request)
   return claimed, ends
 end
 
--- Time until a delayed task is due, a lease ends or the pace lets a ready task go; '' without any.
+-- Time until a delayed task is due, a lease ends, or `pace` allows a ready task; '' if there is none.
 local function next_due_in(queue, pace)
   if is_paused(queue) then return '' end
   if task_heads.is_any_ready(queue) then
