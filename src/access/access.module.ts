@@ -106,7 +106,7 @@ export class AccessModule implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.eraser.wake();
+    void this.eraser.wake();
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -95,6 +95,27 @@ describe('Keys on three replicas over one Redis', () => {
     expectQuick(deleted);
   });
 
+  it('are refused by all of them at once when their tenant is suspended, and served when it is active again', async () => {
+    await operate(0, 'PUT', '/v1/tenants/acme', {});
+    const made = await replica(0).call(
+      'POST',
+      '/v1/keys',
+      { name: 'x', role: 'reader' },
+      { ...AS_OPERATOR, 'waymark-tenant': 'acme' },
+    );
+    await untilAll(made.json.key, 200);
+    const suspended: number[] = [];
+    const active: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await operate(round, 'PATCH', '/v1/tenants/acme', { status: 'suspended' });
+      suspended.push(await untilAll(made.json.key, 403));
+      await operate(round + 1, 'PATCH', '/v1/tenants/acme', { status: 'active' });
+      active.push(await untilAll(made.json.key, 200));
+    }
+    expectQuick(suspended);
+    expectQuick(active);
+  });
+
   it('lose and gain scopes on all of them at once', async () => {
     const { id, key } = await operate(0, 'POST', '/v1/keys', { name: 'x', role: 'reader' });
     await untilAll(key, 200);

@@ -40,13 +40,13 @@ export class Eraser {
     private readonly clock: Clock = systemClock,
   ) {
     this.#marks = new AccessRecords(engine, ERASING_PREFIX);
-    this.#timer = setInterval(() => this.wake(), LOOK_MS).unref();
+    this.#timer = setInterval(() => void this.wake(), LOOK_MS).unref();
   }
 
-  /** Looks for tenants to erase, now. */
-  wake(): void {
+  /** Looks for tenants to erase, now. Resolves when it has done what it can do now. */
+  wake(): Promise<void> {
     this.#isAskedAgain = true;
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    return (this.#running ??= this.#run().finally(() => (this.#running = undefined)));
   }
 
   async close(): Promise<void> {
@@ -76,7 +76,8 @@ export class Eraser {
     if (!(await this.#lease(tenant))) return;
     let leasedAtMs = startedAtMs;
     for (let isDone = false; !isDone;) {
-      if (this.#isClosed) return;
+      // Another replica goes on at once.
+      if (this.#isClosed) return void (await this.#lease(tenant, 0));
       if (this.clock() - leasedAtMs > LEASE_MS / 2) {
         if (!(await this.#lease(tenant))) return;
         leasedAtMs = this.clock();
@@ -85,11 +86,11 @@ export class Eraser {
     }
     if (startedAtMs >= allHaveHeardAtMs) return this.#finish(tenant);
     this.#waiting.add(tenant);
-    this.#next = setTimeout(() => this.wake(), Math.max(0, allHaveHeardAtMs - this.clock())).unref();
+    this.#next = setTimeout(() => void this.wake(), Math.max(0, allHaveHeardAtMs - this.clock())).unref();
   }
 
   /** False when another replica has it. */
-  async #lease(tenant: string): Promise<boolean> {
+  async #lease(tenant: string, forMs = LEASE_MS): Promise<boolean> {
     const now = this.clock();
     const replica = this.#replica;
     let isOurs = true;
@@ -100,7 +101,7 @@ export class Eraser {
       change,
       ({ value }) => {
         isOurs = value.replica === replica || value.untilMs <= now;
-        return isOurs ? { value: { replica, untilMs: now + LEASE_MS }, ttlMs: null } : undefined;
+        return isOurs ? { value: { replica, untilMs: now + forMs }, ttlMs: null } : undefined;
       },
       // Another replica has finished meanwhile.
       () => new TenantNotFoundError(tenant),

@@ -114,7 +114,7 @@ export class TenantsController {
     @Req() request: FastifyRequest,
   ) {
     if (!(await this.tenants.erase(name, by, expectationOf(request)))) return answer(204);
-    this.eraser.wake();
+    void this.eraser.wake();
     return answer(202);
   }
 }
