@@ -16,7 +16,7 @@ export class WhoAmI {
   @Text({ nullable: true }) role!: string | null;
   @Values(text(), { about: 'Scopes of the caller' }) scopes!: readonly string[];
   @Time({ nullable: true, about: 'End of the credential' }) expiresAtMs!: number | null;
-  @Values(text(), { about: 'Limits that its requests come under' }) policies!: readonly string[];
+  @Values(text(), { about: 'Limits that apply to the requests of the caller' }) policies!: readonly string[];
 }
 
 @ApiTags('access')

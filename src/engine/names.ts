@@ -26,11 +26,10 @@ export function isName(text: string): boolean {
   return NAME.test(text);
 }
 
-/** Name of a tenant in exports and imports: hidden tenants have a dot before a name. */
+/** Name of a tenant in exports and imports. The name of a hidden tenant begins with a dot. */
 export const TENANT = /^\.?[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,127}$/;
 
-export const TENANT_RULE =
-  'must be 1 to 128 characters of A-Z a-z 0-9 . _ : - @ ~ +, with a dot before the name of a hidden tenant';
+export const TENANT_RULE = 'must be 1 to 128 characters of A-Z a-z 0-9 . _ : - @ ~ +, after a dot for a hidden tenant';
 
 export function isTenant(text: string): boolean {
   return TENANT.test(text);

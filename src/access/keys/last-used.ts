@@ -77,7 +77,7 @@ export class LastUsed {
     waiting.keys.set(keyId, Math.max(atMs, known ?? 0));
   }
 
-  /** Nothing may be written to a tenant that is being erased. */
+  /** False for a tenant that is being erased, since nothing may be written to it. */
   async #isThere(tenant: string): Promise<boolean> {
     const { value } = await this.tenants.find(tenant);
     return value !== undefined && value.status !== 'erasing';

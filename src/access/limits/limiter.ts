@@ -64,7 +64,7 @@ export class RateLimiter implements Limiter {
     return this.#spend([limit], Math.min(isWrong ? WRONG_COST : 1, ip.burst), reply);
   }
 
-  /** Names of the policies that requests of the caller come under. */
+  /** Names of the policies that apply to requests of the caller. */
   namesOf(caller: Caller): readonly string[] {
     if (isUnlimited(caller)) return [];
     const applying = Object.values(this.#appliedTo(caller)).flatMap((one) => [

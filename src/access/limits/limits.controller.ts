@@ -130,7 +130,7 @@ export class LimitsController {
 
   async #leftIn(tenant: string, limits: readonly (Limit | undefined)[]): Promise<(number | undefined)[]> {
     const leases = limits.flatMap((limit) => limit?.lease ?? []);
-    // Without the store, what was left at its last answer is shown.
+    // Without the store, this shows the rest of its last answer.
     const taken = leases.length === 0 ? [] : await this.engine.take(tenant, leases.map(peek)).catch(() => []);
     leases.forEach((lease, i) => (lease.left = taken[i]?.left ?? lease.left));
     return limits.map((limit) => limit && remainingOf(limit.lease));

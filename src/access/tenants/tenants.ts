@@ -80,8 +80,8 @@ export class Tenants {
   }
 
   /**
-   * Refused on all replicas from then on; its data goes in the background. False when there was nothing.
-   * @throws VersionConflictError
+   * Erases a tenant: all replicas refuse it from then on, and its data is removed in the background. False if it does
+   * not exist. @throws VersionConflictError
    */
   async erase(name: string, by: string, expect: Expect | undefined): Promise<boolean> {
     if (name === DEFAULT_TENANT)
@@ -126,7 +126,7 @@ export class Tenants {
   }
 }
 
-/** Names a tenant whose data goes, so that replicas find it without reading all tenants. */
+/** Mark of a tenant whose data is being removed. Replicas find the marks without reading all tenants. */
 function markOf(name: string, by: string) {
   const about = { by, cause: 'put', changed: null } as const;
   return {

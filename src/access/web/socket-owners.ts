@@ -19,7 +19,10 @@ export class SocketOwners {
     this.#v6 = new SocketTable(v6);
   }
 
-  /** True if this machine shows owners. A failure that passes must not switch the look-ups off, so it is tried again. */
+  /**
+   * True if this machine shows owners. Tried more than once, since one failure must not switch the look-ups off for
+   * good.
+   */
   async canTell(): Promise<boolean> {
     for (let i = 0; i < MAX_TRIES; i++) if (await this.#tellsOwn()) return true;
     return false;
