@@ -1,9 +1,19 @@
-import type { Key, LimitTake, LimitTaken, LimitView, MadeKey, NewKey, WhoAmI } from './access-types.js';
+import type {
+  Key,
+  LimitTake,
+  LimitTaken,
+  LimitView,
+  MadeKey,
+  NewKey,
+  Tenant,
+  TenantChange,
+  WhoAmI,
+} from './access-types.js';
 import { Requester, type Call, type CallOptions, type RequesterOptions } from './requester.js';
 
 const PAGE_SIZE = 200;
 
-/** Keys and limits, as methods. The same retries and errors as those of WaymarkClient. */
+/** Keys, tenants and limits, as methods. The same retries and errors as those of WaymarkClient. */
 export class AccessClient {
   readonly #requester: Requester;
 
@@ -21,17 +31,8 @@ export class AccessClient {
   }
 
   /** The keys of the tenant, or those of operators. */
-  async *listKeys({ ofOperators = false, ...options }: CallOptions & { readonly ofOperators?: boolean } = {}) {
-    let cursor: string | null = null;
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE_SIZE) });
-      if (ofOperators) query.set('role', 'operator');
-      if (cursor !== null) query.set('cursor', cursor);
-      const call: Call = { method: 'GET', path: `/v1/keys?${query.toString()}` };
-      const page: KeyPage = await this.#json<KeyPage>(call, options);
-      yield* page.items;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+  listKeys({ ofOperators = false, ...options }: CallOptions & { readonly ofOperators?: boolean } = {}) {
+    return this.#pages<Key>('/v1/keys', ofOperators ? { role: 'operator' } : {}, options);
   }
 
   getKey(id: string, options?: CallOptions): Promise<Key> {
@@ -81,18 +82,57 @@ export class AccessClient {
     await this.#requester.send({ method: 'DELETE', path: limitPath(name) + query }, options);
   }
 
+  /** For operators, as all methods for tenants. */
+  listTenants(options?: CallOptions): AsyncGenerator<Tenant> {
+    return this.#pages<Tenant>('/v1/tenants', {}, options);
+  }
+
+  getTenant(name: string, options?: CallOptions): Promise<Tenant> {
+    return this.#json({ method: 'GET', path: tenantPath(name) }, options);
+  }
+
+  /** @throws ProblemError with ALREADY_EXISTS when there is one */
+  createTenant(name: string, given: TenantChange = {}, options?: CallOptions): Promise<Tenant> {
+    const headers = { 'if-none-match': '*' };
+    return this.#json({ method: 'PUT', path: tenantPath(name), body: given, headers }, options);
+  }
+
+  changeTenant(name: string, change: TenantChange, options?: CallOptions): Promise<Tenant> {
+    return this.#json({ method: 'PATCH', path: tenantPath(name), body: change }, options);
+  }
+
+  /** False when there is no such tenant. Its data is removed in the background; `getTenant` counts what is left. */
+  async eraseTenant(name: string, options?: CallOptions): Promise<boolean> {
+    return (await this.#requester.send({ method: 'DELETE', path: tenantPath(name) }, options)).status === 202;
+  }
+
+  async *#pages<T>(path: string, more: Readonly<Record<string, string>>, options?: CallOptions): AsyncGenerator<T> {
+    let cursor: string | null = null;
+    do {
+      const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...more });
+      if (cursor !== null) query.set('cursor', cursor);
+      const page: Page<T> = await this.#json<Page<T>>({ method: 'GET', path: `${path}?${query.toString()}` }, options);
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+  }
+
   async #json<T>(call: Call, options?: CallOptions): Promise<T> {
     return JSON.parse((await this.#requester.send(call, options)).text) as T;
   }
 }
 
-interface KeyPage {
-  readonly items: readonly Key[];
+interface Page<T> {
+  readonly items: readonly T[];
   readonly nextCursor: string | null;
 }
 
 function keyPath(id: string): string {
   return `/v1/keys/${encodeURIComponent(id)}`;
+}
+
+function tenantPath(name: string): string {
+  return `/v1/tenants/${encodeURIComponent(name)}`;
 }
 
 function limitPath(name: string): string {

@@ -82,3 +82,22 @@ export interface LimitTaken {
   readonly remaining: number;
   readonly retryAfterMs: number;
 }
+
+/** Limits by name; null takes one of the settings away. docs/limits.md has the format. */
+export type Policies = Readonly<Record<string, Readonly<Record<string, unknown>> | null>>;
+
+export interface TenantChange {
+  readonly status?: 'active' | 'suspended' | undefined;
+  /** Replaces all limits of the tenant. */
+  readonly limits?: unknown;
+}
+
+export interface Tenant {
+  readonly name: string;
+  readonly status: 'active' | 'suspended' | 'erasing';
+  readonly limits: Policies;
+  readonly createdAt: string | null;
+  readonly updatedAt: string | null;
+  /** Workflows that are still there while it is being erased. */
+  readonly left?: number;
+}

@@ -135,6 +135,42 @@ describeService(
       expect(none.stderr).toContain('no credential was sent; set WAYMARK_API_KEY');
     });
 
+    it('tenants are created, limited, suspended, served again and erased', async () => {
+      const name = `t-${service.id()}`;
+      const limits = '{"llm":{"limit":5,"windowMs":60000}}';
+      const created = await run(['tenants', 'create', name, '--limits', limits]);
+      expect(created).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: expect.stringContaining(`keys create --tenant ${name}`),
+      });
+      expect((await run(['tenants', 'create', name])).stderr).toContain('ALREADY_EXISTS');
+      const token = (await run(['keys', 'create', '--tenant', name, '--name', 'own', '--quiet'])).stdout.trimEnd();
+      expect(parseToken(token)).toMatchObject({ tenant: name });
+      const status = async () => (await service.get(`${WORKFLOWS}/a`, { token })).status;
+      expect(await status()).toBe(404);
+      expect((await run(['limits', 'list'], { WAYMARK_API_KEY: token })).stdout).toMatch(/\nllm +5 in 1m /);
+      expect((await run(['tenants', 'limit', name, '--limits', '{}'])).stderr).toContain('has 0 limits of its own');
+      const row = async () => (await run(['tenants', 'list'])).stdout.split('\n').find((line) => line.startsWith(name));
+      expect(await row()).toMatch(/ active +0 limits +20/);
+      expect((await run(['tenants', 'suspend', name])).stderr).toBe(`tenant ${name} is suspended\n`);
+      await until(async () => (await status()) === 403, 'the tenant is refused');
+      expect(JSON.parse((await run(['tenants', 'show', name])).stdout)).toMatchObject({ name, status: 'suspended' });
+      expect((await run(['tenants', 'resume', name, '--json'])).stdout).toContain('"status":"active"');
+      await until(async () => (await status()) === 404, 'the tenant is served');
+      expect((await run(['produce', '--topic', 'q', '--count', '50', '--tenant', name])).code).toBe(0);
+      // A key of a tenant is no operator, and not sent for one where there is another.
+      const env = { WAYMARK_API_KEY: token };
+      expect((await run(['tenants', 'list'], env)).stderr).toContain('403 INSUFFICIENT_SCOPE');
+      expect((await run(['tenants', 'list'], { ...env, ADMIN_TOKEN })).code).toBe(0);
+      expect(await run(['tenants', 'erase', name, '--yes'])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`tenant ${name} is gone`),
+      });
+      expect(await status()).toBe(401);
+      expect((await run(['tenants', 'erase', name, '--yes'])).stderr).toContain(`there is no tenant ${name}`);
+    });
+
     it('limits are listed, taken, given back and made whole', async () => {
       const { stdout } = await run(['limits', 'list']);
       expect(stdout).toMatch(/^NAME +LIMIT +BURST +PER +MODE +LEFT\n[^]*llm +3 in 1h +3 +tenant +enforce/);

@@ -1,7 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { JWTPayload } from 'jose';
-import { TenantRecords } from '../../src/access/tenants/tenant-records.js';
-import { ACCESS_TENANT } from '../../src/engine/profile.js';
 import { FeedMetrics } from '../../src/feed/feed-metrics.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
 import { LiveCallers } from '../../src/waiting/live-callers.js';
@@ -181,6 +179,26 @@ describeService(
       await until(() => service.app.get(LiveCallers).size === 0, 'nothing is watched any longer');
     });
 
+    it('end a WebSocket, a stream and a waiting request when their tenant is suspended, and no others', async () => {
+      await service.put('/v1/tenants/asleep', {});
+      const tenant = { 'waymark-tenant': 'asleep' };
+      const made = await service.post('/v1/keys', { name: 'live', role: 'reader' }, { headers: tenant });
+      const token = made.json.key;
+      const user = await sign({ org_id: 'asleep' });
+      const other = await subscribed(await dial('/ws', bearer(await sign())).opened());
+      const sockets = [dial('/ws', bearer(token)), dial('/ws', bearer(user))];
+      for (const socket of sockets) await subscribed(await socket.opened());
+      const response = await fetch(`${service.url}/v1/events`, bearer(token));
+      const poll = service.get('/v1/events?wait=60', { token });
+      await until(() => service.app.get(FeedMetrics).now.poll > 0, 'the poll waits');
+      await service.call('PATCH', '/v1/tenants/asleep', { json: { status: 'suspended' } });
+      for (const socket of sockets) expect(await closed(socket)).toEqual([4403, 'TENANT_SUSPENDED']);
+      expect(await response.text()).toContain('"code":"TENANT_SUSPENDED"');
+      expect((await poll).status).toBe(200);
+      expect(other.isClosed).toBe(false);
+      expect(await refusalOf('/ws', bearer(token))).toEqual([403, 'TENANT_SUSPENDED']);
+    });
+
     it('can be renewed before they end, without a gap', async () => {
       const socket = await subscribed(await dial('/ws', bearer(await signUntil(2))).opened());
       const second = await subscribed(await dial('/ws', bearer(await signUntil(2))).opened());
@@ -197,14 +215,7 @@ describeService(
     it('bring an operator into the tenant that it names', async () => {
       const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'waymark-tenant': 'other' };
       expect(await refusalOf('/ws', { headers })).toEqual([404, 'TENANT_NOT_FOUND']);
-      await service.app.get(TenantRecords).records.create(ACCESS_TENANT, 'other', 'test', {
-        value: { status: 'active' },
-        ttlMs: null,
-      });
-      await until(
-        async () => (await service.get('/v1/events?wait=0', { headers })).status === 200,
-        'the tenant is there',
-      );
+      await service.put('/v1/tenants/other', {});
       const socket = await subscribed(await dial('/ws', { headers }).opened());
       await service.post('/v1/channels/c/messages', { type: 'n', payload: 'default' });
       await service.post('/v1/channels/c/messages', { type: 'n', payload: 'other' }, { headers });

@@ -11,6 +11,7 @@ import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
 import { publishCommand } from './publish.command.js';
 import { smokeCommand } from './smoke.command.js';
+import { tenantsCommand } from './tenants.command.js';
 import { watchCommand } from './watch.command.js';
 import { whoamiCommand } from './whoami.command.js';
 import { workerCommand } from './worker.command.js';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   watchCommand,
   smokeCommand,
   keysCommand,
+  tenantsCommand,
   limitsCommand,
   whoamiCommand,
   doctorCommand,

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { JsonText, ProblemError, type Key, type KeyLimit, type MadeKey, type NewKey } from '../../client/index.js';
+import { ProblemError, type Key, type KeyLimit, type MadeKey, type NewKey } from '../../client/index.js';
 import { durationMs } from '../../config/units.js';
 import { EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { connectAccess } from '../command-line/connect.js';
 import { UsageError, type Given } from '../command-line/given.js';
+import { readJson } from '../command-line/payload.js';
 import { table } from '../command-line/table.js';
 import { withVerbs, type Verb } from '../command-line/verbs.js';
 
@@ -21,7 +22,7 @@ const create: Verb = {
   flags: ['quiet', 'json'],
 
   async run(given, terminal) {
-    const key = newKeyOf(given);
+    const key = await newKeyOf(given, terminal);
     let isRepeated = false;
     const client = connectAccess(given, terminal, () => (isRepeated = true));
     // The key of this process, whose answer was lost: a new secret for it is as good.
@@ -149,7 +150,7 @@ export const keysCommand = withVerbs({
   --ttl <duration>       time until the key expires, such as 90d; default: never
   --ips <list>           addresses and ranges from which it is accepted: 10.0.0.0/8,2001:db8::/32
   --limit <n>/<duration> requests that the key may make, such as 600/1m; --burst <n>: how many of them at once
-  --metadata <json>      anything, at most 4096 characters
+  --metadata <json>      anything, at most 4096 characters: JSON, the name of a file with it, or - for stdin
   --id <id>              16 characters of a-z and 2-7, to repeat the command safely
   --sha256 <hex>         digest of a token that keys generate made; then no token is printed. Needs --id
 
@@ -179,7 +180,7 @@ async function showMade(made: MadeKey, given: Given, { output, note }: Terminal)
   return EXIT.ok;
 }
 
-function newKeyOf(given: Given): NewKey & { readonly id: string } {
+async function newKeyOf(given: Given, terminal: Terminal): Promise<NewKey & { readonly id: string }> {
   const ttlMs = given.duration('ttl', { min: SECOND_MS, max: MAX_TTL_MS });
   const metadata = given.text('metadata');
   const [role, scopes, sha256] = [given.oneOf('role', ROLES), given.list('scopes'), given.text('sha256')];
@@ -193,7 +194,7 @@ function newKeyOf(given: Given): NewKey & { readonly id: string } {
     ttlSeconds: ttlMs === undefined ? undefined : Math.ceil(ttlMs / SECOND_MS),
     ips: given.list('ips'),
     limit: limitOf(given),
-    metadata: metadata === undefined ? undefined : jsonOf(metadata),
+    metadata: metadata === undefined ? undefined : await readJson('metadata', metadata, terminal),
     id: given.text('id') ?? newId(),
     sha256,
   };
@@ -211,15 +212,6 @@ function limitOf(given: Given): KeyLimit | undefined {
   const windowMs = durationMs(window);
   if (limit === undefined || Number.isNaN(windowMs)) throw new UsageError(`--limit ${text}: must be like 600/1m`);
   return { limit: Number(limit), windowMs, burst };
-}
-
-/** @throws UsageError */
-function jsonOf(text: string): JsonText {
-  try {
-    return JsonText.of(text);
-  } catch {
-    throw new UsageError(`--metadata ${text}: is not JSON`);
-  }
 }
 
 /** Drawn here, so that a request whose answer was lost is recognised. */
