@@ -10,6 +10,8 @@ export interface WhoAmI {
   readonly role: string | null;
   readonly scopes: readonly string[];
   readonly expiresAt: string | null;
+  /** Limits that its requests come under. */
+  readonly policies: readonly string[];
 }
 
 export interface KeyLimit {

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseToken } from '../../src/access/token.js';
 import { AccessClient } from '../../src/client/index.js';
@@ -12,6 +15,7 @@ import { until } from '../support/until.js';
 import { FakeService, problem } from './fake-service.js';
 import { Waymark } from './waymark-process.js';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const ADMIN_TOKEN = 'a-token-of-some-length';
 const LIMITS = JSON.stringify({ limits: { llm: { limit: 3, windowMs: 3_600_000, burst: 3 } } });
 
@@ -267,6 +271,31 @@ describe('the operator token of an open service', () => {
     // A task that a command adds without a key is that of nobody, not of the operator.
     await waymark.run(service.url, ['produce', '--topic', 'q'], undefined, { DATA_DIR });
     expect(service.log()).not.toContain(readFileSync(join(DATA_DIR, 'operator-token'), 'utf8').trimEnd());
+  });
+});
+
+describe.each(['README.md', 'docs/access.md'])('the three commands of %s', (page) => {
+  it('make a key on a service with keys, and use it', async () => {
+    const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+    const [, block = ''] = /```console\n\$ ACCESS=keys npm start\n([^]*?)```/.exec(text) ?? [];
+    const commands = [...block.matchAll(/^\$ (.+)$/gm)].map(([, command = '']) => command);
+    expect(commands).toHaveLength(2);
+    const directory = await mkdtemp(join(tmpdir(), 'waymark-three-'));
+    const service = await startService({ ACCESS: 'keys', DATA_DIR: directory });
+    try {
+      const script = commands.join('\n').replaceAll('localhost:3000', new URL(service.url).host);
+      const { PATH = '', HOME = '' } = process.env;
+      const env = { PATH, HOME, WAYMARK_URL: service.url, DATA_DIR: directory, ENV_FILE: '/nothing' };
+      const { stdout } = await promisify(execFile)('bash', ['-c', script], { env, cwd: root });
+      expect(JSON.parse(stdout)).toMatchObject({ kind: 'key', name: 'agent-7', role: 'writer', tenant: 'default' });
+      // The page that shows the answer shows all of it.
+      const shown = [...block.matchAll(/"(\w+)":/g)].map(([, name]) => name);
+      if (shown.length > 0) expect(shown).toEqual(Object.keys(JSON.parse(stdout)));
+      expect((await fetch(`${service.url}/v1/whoami`)).status).toBe(401);
+    } finally {
+      await service.stop();
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });
 

@@ -21,7 +21,7 @@ export const whoamiCommand: Command = {
   },
 };
 
-function factsOf({ tenant, kind, name, keyId, user, role, scopes, expiresAt }: WhoAmI): string {
+function factsOf({ tenant, kind, name, keyId, user, role, scopes, expiresAt, policies }: WhoAmI): string {
   const facts: readonly (readonly [string, string | null])[] = [
     ['tenant', tenant],
     ['kind', kind],
@@ -30,6 +30,7 @@ function factsOf({ tenant, kind, name, keyId, user, role, scopes, expiresAt }: W
     ['user', user],
     ['role', role],
     ['scopes', scopes.join(' ')],
+    ['limits', policies.join(' ') || 'none'],
     ['expires', expiresAt ?? 'never'],
   ];
   return facts
