@@ -32,10 +32,22 @@ export interface OpenRule {
  * is left
  */
 export interface Limiter {
-  take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
+  take(caller: Caller, operation: Operation, request: Counted, reply: HeaderTarget): void | Promise<void>;
   /** Takes the cost of a request without a valid credential. `isWrong`: it had a credential, which is not valid. */
-  takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void>;
+  takeRefused(isWrong: boolean, request: Counted, reply: HeaderTarget): void | Promise<void>;
 }
+
+/** A request as limits see it. */
+export interface Counted {
+  readonly raw: IncomingMessage;
+}
+
+export interface HeaderTarget {
+  header(name: string, value: unknown): HeaderTarget;
+}
+
+/** For upgrades, whose answer has no such headers. */
+const NO_HEADERS: HeaderTarget = { header: () => NO_HEADERS };
 
 /** Finds the caller of a credential, which is `Bearer <token>`. @throws ServiceError */
 export interface Verifier {
@@ -121,6 +133,22 @@ export class Admission {
       : this.#inside(request.headers, scopes, caller);
   }
 
+  /**
+   * Admits an upgrade, or a credential that a WebSocket brings later: as `find`, and counted like a read.
+   * @throws ServiceError with 401, 403, 429 or 503
+   */
+  async admitUpgrade(request: IncomingMessage, scopes: number, credential: string): Promise<Caller> {
+    const counted = { raw: request };
+    let caller: Caller;
+    try {
+      caller = await this.find(request, scopes, credential);
+    } catch (error) {
+      return this.#refuse(error, counted, NO_HEADERS);
+    }
+    await this.parts.limiter?.take(caller, 'read', counted, NO_HEADERS);
+    return caller;
+  }
+
   #authenticate(request: IncomingMessage, credential = credentialOf(request.headers)): Caller | Promise<Caller> {
     const { isOpen, openRule, verifier } = this.parts;
     if (credential !== undefined) return verifier.find(credential, request);
@@ -177,7 +205,7 @@ export class Admission {
   }
 
   /** Takes the cost of a request without a valid credential from its address. */
-  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<never> {
+  #refuse(error: unknown, request: Counted, reply: HeaderTarget): Promise<never> {
     const isOf401 = error instanceof ServiceError && OF_401.includes(error.code);
     const taken = isOf401
       ? this.parts.limiter?.takeRefused(error.code === 'INVALID_CREDENTIAL', request, reply)

@@ -63,7 +63,10 @@ export class SocketAccess {
   }
 
   async #admit(credential: string | undefined): Promise<Caller> {
-    this.#caller = await this.#find(credential);
+    // The upgrade of a caller that tells later whose it is costs nothing yet.
+    this.#caller = await (credential === undefined
+      ? this.#find(credential)
+      : this.admission.admitUpgrade(this.request, SCOPES, credential));
     this.#credential = credential;
     this.#watch();
     return this.#caller;

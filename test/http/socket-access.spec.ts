@@ -242,6 +242,48 @@ describeService(
   },
 );
 
+describeService(
+  'Limits of live connections',
+  (service: Service) => {
+    const url = () => `${service.url.replace('http', 'ws')}/ws`;
+    const refusal = async (options: object) => {
+      const socket = new TestSocket(url(), options);
+      await until(() => socket.refusal !== undefined || socket.isOpen, 'an answer');
+      const { status } = socket.refusal ?? { status: 101 };
+      socket.terminate();
+      return status;
+    };
+
+    it('count an upgrade of a user as a request', async () => {
+      const token = await sign({ sub: 'frequent' });
+      const seen: number[] = [];
+      for (let i = 0; i < 5; i++) seen.push(await refusal(bearer(token)));
+      expect(seen).toEqual([101, 101, 101, 429, 429]);
+      expect((await service.get('/v1/whoami', { token })).json).toMatchObject({
+        code: 'RATE_LIMITED',
+        'violated-policies': ['user'],
+      });
+    });
+
+    it('count a wrong credential to its address, in a header and in a message', async () => {
+      expect(await refusal(bearer('wrong'))).toBe(401);
+      expect(await refusal(bearer('wrong'))).toBe(429);
+      const socket = await new TestSocket(url()).opened();
+      socket.send({ type: 'auth', token: 'wrong' });
+      await until(() => socket.isClosed, 'the end of the connection');
+      expect([socket.code, socket.messages.at(-1).code]).toEqual([1013, 'RATE_LIMITED']);
+    });
+  },
+  {
+    ADMIN_TOKEN,
+    JWT_ISSUER: issuer.url,
+    JWT_AUDIENCE: 'waymark',
+    RATE_LIMIT_ENABLED: 'true',
+    RATE_LIMIT_REQUESTS_PER_MINUTE: '1',
+    RATE_LIMIT_BURST_SIZE: '3',
+  },
+);
+
 describeService('Live connections of an open service', (service: Service) => {
   it('need no credential, and one that is sent must hold', async () => {
     const url = `${service.url.replace('http', 'ws')}/ws`;

@@ -67,6 +67,10 @@ export class TestSocket {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
   get isClosed(): boolean {
     return this.#socket.readyState === WebSocket.CLOSED;
   }

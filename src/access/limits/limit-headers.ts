@@ -1,6 +1,6 @@
-import type { FastifyReply } from 'fastify';
 import type { LimitsConfig } from '../../config/config.js';
 import type { Policy } from '../../config/policies.js';
+import type { HeaderTarget } from '../admission.js';
 import type { Limit } from './limit.js';
 
 /**
@@ -9,7 +9,7 @@ import type { Limit } from './limit.js';
  * `retryAfterMs`: that of a refusal.
  */
 export function setLimitHeaders(
-  reply: FastifyReply,
+  reply: HeaderTarget,
   limits: readonly Limit[],
   style: LimitsConfig['headers'],
   retryAfterMs?: number,

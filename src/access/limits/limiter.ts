@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { LimitsConfig } from '../../config/config.js';
 import type { Policy } from '../../config/policies.js';
 import type { Caller } from '../../http/caller.js';
-import type { Limiter } from '../admission.js';
+import type { Counted, HeaderTarget, Limiter } from '../admission.js';
 import { OPERATIONS, type Operation } from '../routes.js';
 import type { Leases } from './leases.js';
 import { LimitNotFoundError, RateLimitedError } from './limit-errors.js';
@@ -44,7 +43,7 @@ export class RateLimiter implements Limiter {
   constructor(private readonly parts: RateLimiterParts) {}
 
   /** @throws RateLimitedError */
-  take(caller: Caller, operation: Operation, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
+  take(caller: Caller, operation: Operation, request: Counted, reply: HeaderTarget): void | Promise<void> {
     if (isUnlimited(caller)) return undefined;
     const applying = this.#appliedTo(caller)[operation];
     if (applying === undefined) return undefined;
@@ -56,7 +55,7 @@ export class RateLimiter implements Limiter {
   }
 
   /** @throws RateLimitedError */
-  takeRefused(isWrong: boolean, request: FastifyRequest, reply: FastifyReply): void | Promise<void> {
+  takeRefused(isWrong: boolean, request: Counted, reply: HeaderTarget): void | Promise<void> {
     const { config, isOpen } = this.parts;
     const { ip } = config;
     if (ip === undefined || isOpen) return undefined;
@@ -75,7 +74,7 @@ export class RateLimiter implements Limiter {
   }
 
   /** The named limit of the caller. Each key has a bucket of its own. @throws LimitNotFoundError */
-  find(caller: Caller, name: string, request: FastifyRequest, key?: string): Limit {
+  find(caller: Caller, name: string, request: Counted, key?: string): Limit {
     const policy = this.parts.policies.of(caller).get(name);
     const subject = policy?.per === 'ip' ? [this.parts.addressOf(request.raw)] : policy && subjectOf(caller, policy);
     if (policy === undefined || subject === undefined) throw new LimitNotFoundError(name);
@@ -115,7 +114,7 @@ export class RateLimiter implements Limiter {
     return { name, policy, counts, lease: leases.of(tenant, bucketOf(name, ...subject), policy, counts.local) };
   }
 
-  #spend(limits: readonly Limit[], cost: number, reply: FastifyReply): void | Promise<void> {
+  #spend(limits: readonly Limit[], cost: number, reply: HeaderTarget): void | Promise<void> {
     const { leases, config } = this.parts;
     const now = performance.now();
     for (let i = 0; i < limits.length; i++) {
@@ -133,7 +132,7 @@ export class RateLimiter implements Limiter {
     limits: readonly Limit[],
     spent: readonly (boolean | Promise<boolean>)[],
     cost: number,
-    reply: FastifyReply,
+    reply: HeaderTarget,
   ): void | Promise<void> {
     if (!spent.some((one) => one instanceof Promise)) {
       const known = limits.map(({ lease }, i) => ({ isGranted: spent[i] === true, until: lease.until }));
@@ -145,7 +144,7 @@ export class RateLimiter implements Limiter {
   }
 
   /** @throws RateLimitedError */
-  #decide(limits: readonly Limit[], spent: readonly Spent[], cost: number, reply: FastifyReply): void {
+  #decide(limits: readonly Limit[], spent: readonly Spent[], cost: number, reply: HeaderTarget): void {
     const { leases, config } = this.parts;
     const violated = limits.filter(({ policy }, i) => policy.mode === 'enforce' && spent[i]?.isGranted === false);
     limits.forEach(({ lease, counts, policy }, i) => {
