@@ -39,6 +39,25 @@ describe('the command line', () => {
     for (const option of [...texts, ...flags]) expect(stdout).toContain(`--${option}`);
   });
 
+  /** Examples of commands without files, as the shell splits them; what follows the command itself is cut off. */
+  const examples = COMMANDS.filter((one) => !one.isWithoutService && !['export', 'import'].includes(one.name))
+    .flatMap(({ example, moreExamples = [] }) => [example, ...moreExamples])
+    .map((line) => {
+      const [own = ''] = line.split(/ (?:&&|>|\|) /);
+      return [...own.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    });
+
+  it('understands its own examples', async () => {
+    const service = await FakeService.start(() => problem(403, 'INSUFFICIENT_SCOPE'));
+    expect(examples.length).toBeGreaterThan(15);
+    for (const args of examples) {
+      const own = args.map((arg) => (arg.startsWith('http://') ? service.url : arg));
+      const { code } = await run(own, { WAYMARK_URL: service.url });
+      expect([own, code]).toEqual([own, own[1] === 'generate' ? 0 : 1]);
+    }
+    await service.stop();
+  });
+
   it('lists its commands', async () => {
     for (const words of [['--help'], ['help'], ['-h']]) {
       const { code, stdout } = await run(words);

@@ -40,6 +40,8 @@ export interface Command {
   readonly help: string;
   /** A command line that works, without `waymark`. */
   readonly example: string;
+  /** Further ones, for commands that do several things. */
+  readonly moreExamples?: readonly string[];
   /** The command calls no service, so its help has no --url. */
   readonly isWithoutService?: true;
   /** `data` when absent. */

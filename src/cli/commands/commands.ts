@@ -56,11 +56,12 @@ export function takesTenant({ isWithoutService, use }: Command): boolean {
 }
 
 export function helpOf(command: Command): string {
-  const { usage, summary, help, example, isWithoutService = false, use = 'data' } = command;
+  const { usage, summary, help, example, moreExamples = [], isWithoutService = false, use = 'data' } = command;
+  const examples = [example, ...moreExamples].map((line) => `example: waymark ${line}\n`).join('');
   const tenant = takesTenant(command) ? TENANT_HELP : '';
   const credential = isWithoutService ? '' : `${CREDENTIAL_HELP[use]}\n`;
   const options = `${isWithoutService ? '' : URL_HELP}${tenant}${COMMON_HELP}${credential}`;
-  return `usage: ${usage}\nexample: waymark ${example}\n\n${summary}.\n\n${help}\n\n${options}`;
+  return `usage: ${usage}\n${examples}\n${summary}.\n\n${help}\n\n${options}`;
 }
 
 export function overview(): string {

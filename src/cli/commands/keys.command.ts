@@ -160,6 +160,13 @@ export const keysCommand = withVerbs({
   --quiet                only the token on stdout, nothing on stderr
   --json                 the whole answer on stdout, as JSON`,
   example: 'keys create --name writer-service --role worker',
+  moreExamples: [
+    'keys create --tenant acme --name reports --scopes workflows:read,events:read --ttl 90d --quiet > key',
+    'keys list --json',
+    'keys rotate k7mqzr2x4w5yd3ha --grace 24h',
+    'keys revoke k7mqzr2x4w5yd3ha',
+    'keys generate --tenant acme',
+  ],
   verbs: [create, list, show, rotate, revoke, remove, generate],
 });
 

@@ -78,6 +78,7 @@ export const limitsCommand = withVerbs({
   --wait <duration>      time to wait for the tokens, at most 30s; default: 0s
   --json                 print the answer of the service`,
   example: 'limits take llm --cost 2 --wait 10s && ./call-model.sh',
+  moreExamples: ['limits list', 'limits give llm --cost 2', 'limits reset llm --bucket model-7'],
   verbs: [list, take, give, reset],
 });
 

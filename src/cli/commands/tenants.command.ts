@@ -103,6 +103,11 @@ export const tenantsCommand = withVerbs({
   --no-wait              end when the erasure has begun, not when everything is gone
   --json                 print the answer of the service`,
   example: 'tenants create acme',
+  moreExamples: [
+    `tenants limit acme --limits '{"write":{"limit":6000,"windowMs":60000}}'`,
+    'tenants suspend acme',
+    'tenants erase acme --yes',
+  ],
   verbs: [create, list, show, limit, suspend, resume, erase],
 });
 
