@@ -56,6 +56,7 @@ describe('the configuration', () => {
   it('takes tokens of an issuer, for an audience that must be given', () => {
     const env = { JWT_ISSUER: 'https://id.example.com/', JWT_AUDIENCE: 'waymark, other' };
     expect(readConfig({}).jwt).toBeUndefined();
+    expect([readConfig({}).access.isOpen, readConfig(env).access.isOpen]).toEqual([true, false]);
     expect(readConfig(env).jwt).toEqual({
       issuer: 'https://id.example.com/',
       audiences: ['waymark', 'other'],

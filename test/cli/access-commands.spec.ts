@@ -13,6 +13,7 @@ import { startCommand } from '../support/command-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { FakeService, problem } from './fake-service.js';
+import { runHere } from './run-here.js';
 import { Waymark } from './waymark-process.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -34,7 +35,7 @@ describeService(
   'the commands for access',
   (service) => {
     const run = (args: readonly string[], env: Record<string, string> = { ADMIN_TOKEN }) =>
-      waymark.run(service.url, args, undefined, env);
+      runHere(args, { WAYMARK_URL: service.url, DATA_DIR: '/nowhere', ...env });
     const statusOf = async (token: string) => (await service.get(`${WORKFLOWS}/a`, { token })).status;
 
     it('keys create prints the token on stdout and everything else on stderr', async () => {
@@ -132,7 +133,7 @@ describeService(
       expect(stdout).toMatch(
         /^tenant +default\nkind +key\nname +reader\nkey +[a-z2-7]{16}\nrole +reader\nscopes +workflows:read /,
       );
-      expect(stderr).toBe('the credential is that of WAYMARK_API_KEY_FILE\n');
+      expect(stderr).toBe('the credential is that of WAYMARK_API_KEY_FILE');
       expect(JSON.parse((await run(['whoami', '--json'])).stdout)).toMatchObject({ kind: 'operator' });
       const none = await run(['whoami'], {});
       expect(none.code).toBe(1);
@@ -157,7 +158,7 @@ describeService(
       expect((await run(['tenants', 'limit', name, '--limits', '{}'])).stderr).toContain('has 0 limits of its own');
       const row = async () => (await run(['tenants', 'list'])).stdout.split('\n').find((line) => line.startsWith(name));
       expect(await row()).toMatch(/ active +0 limits +20/);
-      expect((await run(['tenants', 'suspend', name])).stderr).toBe(`tenant ${name} is suspended\n`);
+      expect((await run(['tenants', 'suspend', name])).stderr).toBe(`tenant ${name} is suspended`);
       await until(async () => (await status()) === 403, 'the tenant is refused');
       expect(JSON.parse((await run(['tenants', 'show', name])).stdout)).toMatchObject({ name, status: 'suspended' });
       expect((await run(['tenants', 'resume', name, '--json'])).stdout).toContain('"status":"active"');
@@ -169,9 +170,10 @@ describeService(
       expect((await run(['tenants', 'list'], { ...env, ADMIN_TOKEN })).code).toBe(0);
       expect(await run(['tenants', 'erase', name, '--yes'])).toMatchObject({
         code: 0,
-        stderr: expect.stringContaining(`tenant ${name} is gone`),
+        stderr: `tenant ${name} is refused from now on, and being removed`,
       });
-      expect(await status()).toBe(401);
+      await until(async () => (await status()) === 401, 'the tenant is refused');
+      expect((await run(['tenants', 'erase', name, '--yes', '--wait'])).stderr).toContain(`tenant ${name} is gone`);
       expect((await run(['tenants', 'erase', name, '--yes'])).stderr).toContain(`there is no tenant ${name}`);
     });
 
@@ -222,6 +224,22 @@ describeService(
       });
     });
 
+    it('a command of a worker gets the key of the worker, and no secret of an operator', async () => {
+      const token = (await run(['keys', 'create', '--name', 'exec', '--quiet'])).stdout.trimEnd();
+      const file = join(folder, `${service.engine}-exec`);
+      await writeFile(file, token);
+      const queue = service.id();
+      const env = { WAYMARK_API_KEY_FILE: file, ADMIN_TOKEN };
+      const command = `printf '"%s %s"' "$WAYMARK_API_KEY" "$ADMIN_TOKEN"`;
+      const worker = waymark.start(service.url, ['worker', '--topic', queue, '--exec', command], { env });
+      const { stdout } = await run(['produce', '--topic', queue], env);
+      const { id } = JSON.parse(stdout);
+      const result = async () => (await service.get(`/v1/tasks/${id}`, { token })).json.result;
+      await until(async () => (await result()) === `${token} `, 'the result of the command');
+      worker.child.kill('SIGTERM');
+      await worker.ended;
+    });
+
     it('a worker goes on with the key that its file has by then', async () => {
       const file = join(folder, `${service.engine}-rotated`);
       const first = (await run(['keys', 'create', '--name', 'rotated', '--quiet'])).stdout;
@@ -240,7 +258,7 @@ describeService(
       expect((await worker.ended).code).toBe(0);
     });
   },
-  { ADMIN_TOKEN, TENANT_DEFAULTS: LIMITS },
+  { ADMIN_TOKEN, TENANT_DEFAULTS: LIMITS, ACCESS_CACHE_TTL: '5s' },
 );
 
 describe('the operator token of an open service', () => {

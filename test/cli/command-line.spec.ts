@@ -1,32 +1,7 @@
-import { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import type { Terminal } from '../../src/cli/command-line/command.js';
 import { COMMANDS } from '../../src/cli/commands/commands.js';
-import { Output } from '../../src/cli/command-line/output.js';
-import { runCommand } from '../../src/cli/command-line/run-command.js';
 import { FakeService, ok, problem } from './fake-service.js';
-
-/** Runs a command line in this process and gives its output. */
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = '') {
-  let stdout = '';
-  const notes: string[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      stdout += chunk.toString();
-      done();
-    },
-  });
-  const terminal: Terminal = {
-    output: new Output(stream),
-    note: (line) => notes.push(line),
-    readInput: async () => input,
-    onStop: () => undefined,
-    input: Readable.from([]),
-    isScreen: false,
-  };
-  const code = await runCommand(args, env, terminal);
-  return { code, stdout, stderr: notes.join('\n') };
-}
+import { runHere as run } from './run-here.js';
 
 describe('the command line', () => {
   it.each(COMMANDS.map(({ name }) => name))('has help for %s', async (name) => {

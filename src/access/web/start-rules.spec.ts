@@ -42,6 +42,14 @@ describe('what the log and /health say about access', () => {
     ]);
   });
 
+  it('is a warning for keys of tokens that come without TLS', () => {
+    const jwt = (JWT_ISSUER: string) => accessWarnings(of({ JWT_ISSUER, JWT_AUDIENCE: 'waymark' }));
+    expect(jwt('http://id.example.com/')).toEqual([expect.stringMatching(/^http:\/\/id.example.com\/ is not https/)]);
+    expect(jwt('https://id.example.com/')).toEqual([]);
+    expect(jwt('http://127.0.0.1:9000')).toEqual([]);
+    expect(jwt('http://[::1]:9000')).toEqual([]);
+  });
+
   it('is one line about who is let in', () => {
     expect(accessLine(of({}))).toMatch(/^open access: programs of this user and of root on this machine/);
     expect(accessLine(of({ HOST: '0.0.0.0', ACCESS: 'open' }))).toBe('open access: no request needs a credential');

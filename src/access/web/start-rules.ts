@@ -18,7 +18,7 @@ export function startRefusal({ host, access, adminToken, jwt }: Settings): strin
 }
 
 /** Warnings about access, for the log and /health. */
-export function accessWarnings({ host, access, web }: Settings): string[] {
+export function accessWarnings({ host, access, jwt, web }: Settings): string[] {
   const warnings: string[] = [];
   if (access.isOpen && !isLoopback(host))
     warnings.push(
@@ -30,6 +30,9 @@ export function accessWarnings({ host, access, web }: Settings): string[] {
     );
   if (access.isOpen && web.allowedHosts.includes('*'))
     warnings.push('ALLOWED_HOSTS=* without credentials: pages may reach the service by DNS rebinding');
+  for (const url of [jwt?.issuer, jwt?.jwksUrl])
+    if (url?.startsWith('http://') === true && !isLoopback(new URL(url).hostname))
+      warnings.push(`${url} is not https: who is between it and this service can make tokens of every tenant`);
   return warnings;
 }
 

@@ -53,6 +53,11 @@ describe('the credential of a command', () => {
     expect(credential?.read()).toBe(KEY);
     writeFileSync(file, 'wmk_acme_rotated');
     expect(credential?.read()).toBe('wmk_acme_rotated');
+    // A file that is being written is empty for a moment, or not there.
+    writeFileSync(file, '');
+    expect(credential?.read()).toBe('wmk_acme_rotated');
+    rmSync(file);
+    expect(credential?.read()).toBe('wmk_acme_rotated');
   });
 
   it('is missed when its file is, and not replaced by another one', () => {

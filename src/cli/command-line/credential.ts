@@ -33,19 +33,32 @@ export function secretOf(env: NodeJS.ProcessEnv, name: string): Credential | und
   if (value !== undefined && value !== '') return { source: name, read: () => checked(name, value) };
   const file = env[`${name}_FILE`];
   if (file === undefined || file === '') return undefined;
-  return { source: `${name}_FILE`, read: () => contentOf(`${name}_FILE`, file) };
+  return { source: `${name}_FILE`, read: readerOf(`${name}_FILE`, file) };
 }
 
 /** Undefined when there is none that this user may read. */
 function tokenFile(env: NodeJS.ProcessEnv): Credential | undefined {
   const file = join(env['DATA_DIR'] || 'data', TOKEN_FILE);
-  const read = () => contentOf('The operator token', file);
+  const read = readerOf('The operator token', file);
   try {
     read();
     return { source: file, read };
   } catch {
     return undefined;
   }
+}
+
+/** Reads the file again each time. While it is being replaced, what it held before is good enough. */
+function readerOf(name: string, file: string): () => string {
+  let last: string | undefined;
+  return () => {
+    try {
+      last = contentOf(name, file);
+    } catch (error) {
+      if (last === undefined) throw error;
+    }
+    return last;
+  };
 }
 
 function contentOf(name: string, file: string): string {

@@ -12,6 +12,8 @@ const isWindows = process.platform === 'win32';
 
 export interface ExecOptions {
   readonly url: string;
+  /** Key for requests of the command. Read for each task, since a key can be rotated. */
+  readonly apiKey: () => string | undefined;
   /** Called with stderr of the commands. */
   readonly onDiagnostics: (chunk: Buffer) => void;
 }
@@ -22,7 +24,7 @@ export function execHandler(command: string, options: ExecOptions): Handler {
     signal.throwIfAborted();
     const child = spawn(command, {
       shell: true,
-      env: { ...process.env, ...variablesOf(task, options.url) },
+      env: { ...process.env, ...variablesOf(task, options) },
       // Own process group: Ctrl-C reaches only the worker, and children of the command can be killed with it.
       detached: !isWindows,
       windowsHide: true,
@@ -40,7 +42,7 @@ export function execHandler(command: string, options: ExecOptions): Handler {
   };
 }
 
-function variablesOf(task: ClaimedTask, url: string): NodeJS.ProcessEnv {
+function variablesOf(task: ClaimedTask, { url, apiKey }: ExecOptions): NodeJS.ProcessEnv {
   return {
     WAYMARK_TASK_ID: task.id,
     WAYMARK_QUEUE: task.queue,
@@ -50,6 +52,10 @@ function variablesOf(task: ClaimedTask, url: string): NodeJS.ProcessEnv {
     WAYMARK_WORKFLOW_ID: task.workflowId ?? undefined,
     WAYMARK_LEASE_TOKEN: task.leaseToken,
     WAYMARK_URL: url,
+    WAYMARK_API_KEY: apiKey(),
+    // Secrets of an operator are not for the work on a task.
+    ADMIN_TOKEN: undefined,
+    ADMIN_TOKEN_FILE: undefined,
   };
 }
 

@@ -80,15 +80,15 @@ const erase: Verb = {
   name: 'erase',
   summary: 'remove it with everything that belongs to it; needs --yes',
   word: 'name',
-  flags: ['yes', 'no-wait'],
+  flags: ['yes', 'wait'],
 
   async run(given, terminal, name) {
     if (!given.flag('yes'))
       throw new UsageError(`tenants erase ${name} removes its workflows, tasks, events and keys for good; add --yes`);
     const client = connectAccess(given, terminal);
     if (!(await client.eraseTenant(name))) terminal.note(`there is no tenant ${name}`);
-    else if (given.flag('no-wait')) terminal.note(`tenant ${name} is refused from now on, and being removed`);
-    else await untilGone(client, name, terminal);
+    else if (given.flag('wait')) await untilGone(client, name, terminal);
+    else terminal.note(`tenant ${name} is refused from now on, and being removed`);
     return EXIT.ok;
   },
 };
@@ -100,7 +100,7 @@ export const tenantsCommand = withVerbs({
   help: `  --limits <json>        limits by name, over those of the settings: JSON, the name of a file with it, or - for stdin;
                          docs/limits.md has the format
   --yes                  erase without asking back
-  --no-wait              end when the erasure has begun, not when everything is gone
+  --wait                 end when everything is gone, on all replicas: about a minute (ACCESS_CACHE_TTL of the service)
   --json                 print the answer of the service`,
   example: 'tenants create acme',
   moreExamples: [

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { Worker, type WorkerEvent } from '../../client/index.js';
 import { type Command, EXIT, type Terminal } from '../command-line/command.js';
 import { connect } from '../command-line/connect.js';
+import { findCredential } from '../command-line/credential.js';
 import { execHandler } from './exec-handler.js';
 import { printHandler } from './print-handler.js';
 
@@ -34,10 +35,13 @@ export const workerCommand: Command = {
     const leaseMs = given.duration('lease', { min: 1000, max: 3_600_000 }) ?? 30_000;
     const stopMs = given.duration('stop-timeout', { min: 0, max: DAY_MS }) ?? DEFAULT_STOP_MS;
     const command = given.text('exec');
+    const credential = findCredential(given.env, given.url, 'data');
+    // One that was meant for an operator stays here.
+    const apiKey = () => (credential?.source.startsWith('WAYMARK_API_KEY') === true ? credential.read() : undefined);
     const handler =
       command === undefined
         ? printHandler(terminal.output, () => worker.stop(0))
-        : execHandler(command, { url: given.url, onDiagnostics: (chunk) => process.stderr.write(chunk) });
+        : execHandler(command, { url: given.url, apiKey, onDiagnostics: (chunk) => process.stderr.write(chunk) });
     const onEvent = (event: WorkerEvent) => report(event, terminal);
     const options = { queue, worker: name, concurrency, leaseMs, handler, onEvent };
     const worker = new Worker(connect(given, terminal), options);
