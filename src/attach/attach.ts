@@ -17,7 +17,6 @@ import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-swi
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { Ledger } from '../migration/ledger.js';
 import { newRound, Sync, type Round } from '../migration/sync.js';
-import { BOARD as ROUTING_BOARD } from '../routing/decision.js';
 import { ServiceError } from '../service-error.js';
 import type { AttachPhase, AttachReport } from './attach.dto.js';
 import { ChangedRecords } from './changed-records.js';
@@ -129,6 +128,7 @@ export class Attach implements OnModuleDestroy {
       to: redis.engine.moving,
       ledger: this.#ledgerFor(name),
       onConflict,
+      withoutBoards: true,
       observer: { moved: () => undefined, compared: () => undefined },
       signal: this.#closing.signal,
     };
@@ -260,12 +260,13 @@ export class Attach implements OnModuleDestroy {
   /** Adds the counts of the boards to those in Redis, since another replica may have moved its counts there before. */
   async #copyBoards(memory: Engine, redis: OpenRedis): Promise<void> {
     for (const tenant of await memory.moving.listTenants()) {
-      const { counts, notices, entries } = await memory.readBoard(tenant, ROUTING_BOARD);
-      const now = Date.now();
-      const kept = notices.map(({ name, text, untilMs }) => ({ name, text, keepMs: Math.max(1, untilMs - now) }));
-      const once = { key: randomUUID(), fingerprint: '', keepMs: BOARD_ONCE_MS };
-      const board = { board: ROUTING_BOARD, add: counts, notices: kept, entries: entries.toReversed() };
-      await redis.engine.commit(tenant, { once, board });
+      for (const { id, counts, notices, entries } of await memory.moving.listBoards(tenant)) {
+        const now = Date.now();
+        const kept = notices.map(({ name, text, untilMs }) => ({ name, text, keepMs: Math.max(1, untilMs - now) }));
+        const once = { key: randomUUID(), fingerprint: '', keepMs: BOARD_ONCE_MS };
+        const board = { board: id, add: counts, notices: kept, entries: entries.toReversed() };
+        await redis.engine.commit(tenant, { once, board });
+      }
     }
   }
 

@@ -1,18 +1,20 @@
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
 import { CAUSES, type About } from '../engine/records/workflow-meta.js';
-import type { Moved, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
+import type { Notice } from '../engine/board.js';
+import type { Moved, MovedBoard, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
 import { TASK_FIELDS, type TaskField } from '../engine/records/task-fields.js';
 import type { TaskFailure } from '../engine/task.js';
 import type { ProgressEvent } from '../engine/task-queues.js';
 import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson } from '../json/scan.js';
-import { MAX_FAILURES, MAX_PROGRESS_EVENTS } from '../engine/limits.js';
+import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES, MAX_FAILURES, MAX_PROGRESS_EVENTS } from '../engine/limits.js';
 
 /** A line is invalid; the message is shown to the client. */
 export class InvalidLineError extends Error {}
 
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const MAX_TEXT_CHARACTERS = 4096;
+const MAX_BOARD_TEXT = 1024 * 1024;
 /** End of the year 9999, the last time that RFC 3339 can express. */
 const MAX_TIME_MS = 253_402_300_799_999;
 /** Below the limit of exact integers. */
@@ -29,8 +31,10 @@ export function checkedRecord(value: Fields, maxStateBytes = Infinity): Moved {
       return task(value);
     case 'queue':
       return queue(value);
+    case 'board':
+      return board(value);
     default:
-      throw new InvalidLineError('kind must be workflow, task or queue');
+      throw new InvalidLineError('kind must be workflow, task, queue or board');
   }
 }
 
@@ -133,6 +137,30 @@ function queue(value: Fields): MovedQueue {
     id: demand(text(value, 'id'), isQueueName, 'id is not a valid queue name'),
     isPaused: flag(value, 'isPaused'),
   };
+}
+
+function board(value: Fields): MovedBoard {
+  const counts = Object.entries(object(value['counts'], 'counts')).map(([name, count]) => {
+    demand(count, (it) => Number.isSafeInteger(it), 'counts must be integers');
+    return [text({ name }, 'name'), count as number] as const;
+  });
+  return {
+    kind: 'board',
+    id: demand(text(value, 'id'), isTaskId, 'id is not a valid name of a board'),
+    counts: Object.fromEntries(counts),
+    notices: list(value, 'notices').slice(0, MAX_BOARD_NOTICES).map(notice),
+    entries: list(value, 'entries').slice(0, MAX_BOARD_ENTRIES).map(boardText),
+  };
+}
+
+function notice(value: unknown): Notice {
+  const fields = object(value, 'notices');
+  return { name: text(fields, 'name'), text: boardText(fields['text']), untilMs: integer(fields, 'untilMs') };
+}
+
+function boardText(value: unknown): string {
+  const isText = (it: unknown) => typeof it === 'string' && it.length <= MAX_BOARD_TEXT && !/\p{Surrogate}/u.test(it);
+  return demand(value, isText, `texts of boards must have at most ${MAX_BOARD_TEXT} characters`) as string;
 }
 
 function about(value: unknown): About {

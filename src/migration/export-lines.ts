@@ -1,5 +1,6 @@
 import { digestOf } from '../engine/moving/digest.js';
-import { queueStamp } from '../engine/moving/stamp.js';
+import { sizeOfRecord } from '../engine/moving/arrival.js';
+import { queueStamp, stampOf } from '../engine/moving/stamp.js';
 import type { RecordKind } from '../engine/moving/moved.js';
 import { isHiddenTenant } from '../engine/profile.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
@@ -12,7 +13,7 @@ export type View = (typeof VIEWS)[number];
 export const ACCESS = ['include', 'omit'] as const;
 export type Access = (typeof ACCESS)[number];
 
-export const KINDS: readonly RecordKind[] = ['queue', 'workflow', 'task'];
+export const KINDS: readonly RecordKind[] = ['queue', 'board', 'workflow', 'task'];
 
 export interface ExportOptions {
   readonly view: View;
@@ -46,6 +47,14 @@ export async function* exportLines(moving: Moving, options: ExportOptions): Asyn
         bytes: 0,
       }));
       yield* marked(moving, tenant, 'queue', stamps, options, counts);
+    }
+    if (options.kinds.includes('board')) {
+      const stamps = (await moving.listBoards(tenant)).map((board) => ({
+        id: board.id,
+        stamp: stampOf(board),
+        bytes: sizeOfRecord(board),
+      }));
+      yield* marked(moving, tenant, 'board', stamps, options, counts);
     }
     if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, counts);
     if (options.kinds.includes('task')) {

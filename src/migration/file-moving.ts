@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Arrived } from '../engine/moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
+import type { RecordKind, Moved, MovedBoard, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
 import { checkedRecord } from './checked-record.js';
@@ -77,6 +77,11 @@ export class FileMoving extends Moving {
     return queues.filter((queue) => queue !== undefined) as MovedQueue[];
   }
 
+  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+    const boards = await this.read(tenant, 'board', [...this.#of('board', tenant).keys()]);
+    return boards.filter((board) => board !== undefined) as MovedBoard[];
+  }
+
   read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     const places = this.#of(kind, tenant);
     return Promise.all(
@@ -115,7 +120,9 @@ export class FileMoving extends Moving {
       else this.#place(line, number, { start, end: start + Buffer.byteLength(text) }, seen);
     }
     const isWhole =
-      end !== undefined && Object.entries(seen).every(([name, count]) => end[name as keyof typeof seen] === count);
+      // Earlier versions had no boards.
+      end !== undefined &&
+      Object.entries(seen).every(([name, count]) => (end[name as keyof typeof seen] ?? 0) === count);
     if (!isWhole)
       throw new Error(`${this.name} was cut: its end line is missing or does not match the number of records`);
   }

@@ -1,6 +1,6 @@
 import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue } from '../engine/moving/moved.js';
-import { Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
+import type { RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from '../engine/moving/moved.js';
+import { inReads, Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { problemErrorOf, ProblemError, UnreachableError } from '../client/client-errors.js';
 import { causeOf, problemOf } from '../client/requester.js';
 import { withRetries, DEFAULT_RETRY } from '../client/retry.js';
@@ -55,6 +55,16 @@ export class HttpMoving extends Moving {
     return items.map(({ id, stamp }) => ({ kind: 'queue', id, isPaused: stamp === 'paused' }));
   }
 
+  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+    const boards: MovedBoard[] = [];
+    const { items } = await this.#readStamps({ kinds: 'board', tenant });
+    for (const ids of inReads(items)) {
+      for (const board of await this.read(tenant, 'board', ids))
+        if (board !== undefined) boards.push(board as MovedBoard);
+    }
+    return boards;
+  }
+
   async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     if (ids.length === 0) return [];
     const { items } = await this.#withRetries(async () => {
@@ -94,7 +104,7 @@ export class HttpMoving extends Moving {
     return arrived;
   }
 
-  async remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  async remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean> {
     const line = textOfLine({ kind: 'remove', tenant, of: kind, id, stamp });
     return (await this.#send([line], 'onConflict=fail')).counts.removed === 1;
   }

@@ -13,7 +13,8 @@ import { ImportQuery, ImportReport } from './migration.dto.js';
 import { LineTooLongError, readLines } from './read-lines.js';
 
 const EXAMPLE =
-  textOfLine(headerOf(0, ['default'])) + textOfLine({ kind: 'end', queues: 0, workflows: 0, tasks: 0, next: null });
+  textOfLine(headerOf(0, ['default'])) +
+  textOfLine({ kind: 'end', queues: 0, boards: 0, workflows: 0, tasks: 0, next: null });
 
 /** Imports lines of an export as they arrive. */
 @ApiTags('moving state')

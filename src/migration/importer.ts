@@ -157,7 +157,8 @@ export class Importer {
 
   #checkEnd(value: Fields): void {
     for (const [name, count] of Object.entries(this.#seen)) {
-      if (value[name] !== count) {
+      // Earlier versions had no boards.
+      if ((value[name] ?? 0) !== count) {
         throw new InvalidLineError(`the end line counts ${String(value[name])} ${name}, but ${count} were received`);
       }
     }

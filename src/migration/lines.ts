@@ -14,16 +14,18 @@ export interface HeaderLine {
   readonly tenants: readonly string[];
 }
 
-export const COUNT_OF = { queue: 'queues', workflow: 'workflows', task: 'tasks' } as const satisfies Record<
-  RecordKind,
-  string
->;
+export const COUNT_OF = {
+  queue: 'queues',
+  board: 'boards',
+  workflow: 'workflows',
+  task: 'tasks',
+} as const satisfies Record<RecordKind, string>;
 
 /** Number of records of each kind. */
 export type Counts = Record<(typeof COUNT_OF)[RecordKind], number>;
 
 export function noCounts(): Counts {
-  return { queues: 0, workflows: 0, tasks: 0 };
+  return { queues: 0, boards: 0, workflows: 0, tasks: 0 };
 }
 
 /** The last line: counts of each kind, to detect a stream that was cut. */

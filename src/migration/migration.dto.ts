@@ -62,7 +62,7 @@ export class RecordSelection {
 
 const MOVED_RECORD: Schema = {
   type: ['object', 'null'],
-  description: 'A workflow, task or queue exactly as it is stored; docs/migration.md',
+  description: 'A workflow, task, queue or board exactly as it is stored; docs/migration.md',
   required: ['kind', 'id', 'tenant'],
   properties: { kind: { type: 'string', enum: KINDS }, id: { type: 'string' }, tenant: { type: 'string' } },
 };

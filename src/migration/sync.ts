@@ -22,6 +22,8 @@ export interface SyncParts {
   readonly ledger: Ledger;
   readonly onConflict: OnConflict;
   readonly isDryRun?: boolean;
+  /** The caller merges boards, instead of copying those that the target does not have. */
+  readonly withoutBoards?: boolean;
   readonly observer: SyncObserver;
   /** Aborts between two steps. */
   readonly signal?: AbortSignal | undefined;
@@ -64,7 +66,9 @@ export class Sync {
     const { from, to } = this.parts;
     const round = newRound();
     for (const tenant of await from.listTenants()) {
-      await this.#queues({ tenant, kind: 'queue', round });
+      await this.#listed({ tenant, kind: 'queue', round }, (moving) => moving.listQueues(tenant));
+      if (this.parts.withoutBoards !== true)
+        await this.#listed({ tenant, kind: 'board', round }, (moving) => moving.listBoards(tenant));
       await this.#pairs({ tenant, kind: 'task', round, verify }, taskPairs(from, to, tenant));
       await this.#pairs({ tenant, kind: 'workflow', round, verify }, workflowPairs(from, to, tenant));
     }
@@ -85,11 +89,12 @@ export class Sync {
     return round;
   }
 
-  async #queues(step: Step): Promise<void> {
+  /** Carries all records of a kind of which there are few. */
+  async #listed(step: Step, list: (moving: Moving) => Promise<readonly Moved[]>): Promise<void> {
     const { from, to } = this.parts;
-    const targets = new Map((await to.listQueues(step.tenant)).map((queue) => [queue.id, stamped(queue)]));
-    const queues = await from.listQueues(step.tenant);
-    const pairs = queues.map((queue) => ({ id: queue.id, source: stamped(queue), target: targets.get(queue.id) }));
+    const targets = new Map((await list(to)).map((record) => [record.id, stamped(record)]));
+    const sources = await list(from);
+    const pairs = sources.map((record) => ({ id: record.id, source: stamped(record), target: targets.get(record.id) }));
     await this.#carryPairs(step, pairs);
   }
 
@@ -197,7 +202,7 @@ export class Sync {
   /** Removes a record from the target that is gone at the source, if this migration wrote it and it has not changed since. */
   async #removeFromTarget({ tenant, kind, round }: Step, { id, stamp }: Omit<Stamped, 'bytes'>): Promise<void> {
     const { from, to, ledger, isDryRun, observer } = this.parts;
-    if (kind === 'queue' || isDryRun === true || !ledger.has(kind, tenant, id, stamp)) return;
+    if (kind === 'queue' || kind === 'board' || isDryRun === true || !ledger.has(kind, tenant, id, stamp)) return;
     const [still] = await from.read(tenant, kind, [id]);
     if (still !== undefined || !(await to.remove(tenant, kind, id, stamp))) return;
     round.counts.removed++;

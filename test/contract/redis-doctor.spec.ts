@@ -8,6 +8,14 @@ import { rightsOf, startAcl } from '../support/redis-kinds/acl.js';
 import { startTls } from '../support/redis-kinds/tls.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService } from '../support/service-process.js';
+import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
+import { prefixOf } from '../../src/engine/redis/keys.js';
+import { TestClock } from '../support/clock.js';
+import { testIndex } from '../support/parts.js';
+import { TestTenant } from '../support/tenant.js';
+import { fillWithHidden } from './cases/erasing.js';
+import { testOptions } from './engine-under-test.js';
+import { openReplica } from './redis-under-test.js';
 
 async function examined(env: Readonly<Record<string, string>>) {
   const { redis } = readConfig({ ...env });
@@ -78,6 +86,28 @@ describe('a Redis that is examined', () => {
     expect((await examined({ REDIS_URL: url(), REDIS_NAMESPACE: 'own' })).of('keys').status).toBe('ok');
     await direct.flushall();
   });
+
+  it.each(['', 'prod', '{prod}'])(
+    'knows the keys of all tenants and hidden ones, in the namespace "%s"',
+    async (namespace) => {
+      const clock = new TestClock();
+      const parts = { options: testOptions, index: testIndex, namespace, clock: clock.read };
+      const { engine, close } = await openReplica(Number(new URL(url()).port), parts);
+      for (const name of ['default', 'acme']) await fillWithHidden({ clock }, new TestTenant(engine, name));
+      await new TestTenant(engine, ACCESS_TENANT).put('tenant:acme', {});
+      await engine.take('acme', [{ bucket: 'p:s', rate: { limit: 1, windowMs: 60_000, burst: 1 }, want: 1, least: 1 }]);
+      await engine.sweep();
+      await close();
+      const env = { REDIS_URL: url(), ...(namespace !== '' && { REDIS_NAMESPACE: namespace }) };
+      expect((await examined(env)).of('keys')).toMatchObject({
+        status: 'ok',
+        says: expect.stringContaining('all are'),
+      });
+      await direct.set(`${prefixOf(namespace, accessTenantOf('acme'))}session:1`, 'x');
+      expect((await examined(env)).of('keys').says).toContain(': 1 are of other programs');
+      await direct.flushall();
+    },
+  );
 
   it.each(['sentinel', 'cluster', 'rest'] as RedisKind[])('may be of any kind: %s', async (kind) => {
     const running = await REDIS_KINDS[kind]();

@@ -32,6 +32,7 @@ describeService(
       expect(lines.at(-1)).toEqual({
         kind: 'end',
         queues: count('queue'),
+        boards: count('board'),
         workflows: count('workflow'),
         tasks: count('task'),
         next: null,
@@ -141,7 +142,7 @@ describeService(
 
       const header = { kind: 'header', format: 'waymark', version: 1 };
       expect((await importing(service, [header, fresh])).json).toMatchObject({ isComplete: false, problemCount: 1 });
-      const end = { kind: 'end', queues: 0, workflows: 2, tasks: 0 };
+      const end = { kind: 'end', queues: 0, boards: 0, workflows: 2, tasks: 0 };
       expect((await importing(service, [header, fresh, end])).json.problems[0].message).toContain('workflows');
     });
 

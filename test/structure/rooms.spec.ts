@@ -32,7 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   routing: [...FEATURE, 'access', 'workflows', 'tasks', 'metrics'],
   health: ['access', 'config', 'engine', 'feed', 'http', 'lifecycle'],
   migration: [...FEATURE, 'engine/*', 'client'],
-  attach: [...FEATURE, 'engine/*', 'migration', 'routing'],
+  attach: [...FEATURE, 'engine/*', 'migration'],
   client: ['json'],
   cli: ['access', 'client', 'config', 'engine', 'engine/*', 'migration'],
   '.': ['*'],

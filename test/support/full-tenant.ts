@@ -49,5 +49,20 @@ export async function fillTenant(tenant: TestTenant, clock: TestClock): Promise<
   await new TestQueue(engine, name, 'paused').enqueue({ id: 'stopped' });
   ids.push('stopped');
   await engine.tasks.pause(name, 'paused', true);
+  await tenant.commit({
+    board: {
+      board: 'routing',
+      // Names whose order differs between bytes, UTF-16 and languages.
+      add: { total: 12, Total: 1, 'agent:ä': 3, 'agent:z': 0, '\uff5e': 5, '🚀': 4 },
+      notices: ['b', 'B', 'ä', '🚀', '\uff5e'].map((notice, i) => ({
+        name: notice,
+        text: `"${notice}\\n"`,
+        keepMs: (10 - i) * DAY,
+      })),
+      entries: ['{"n":1}', '{"n":2}'],
+    },
+  });
+  await tenant.commit({ board: { board: 'short', notices: [{ name: 'gone', text: '1', keepMs: 1 }] } });
+  clock.advance(1);
   return ids;
 }

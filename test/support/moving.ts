@@ -35,6 +35,7 @@ export async function everythingOf({ moving }: Engine, tenant: string): Promise<
   };
   return [
     ...(await moving.listQueues(tenant)),
+    ...(await moving.listBoards(tenant)),
     ...(await read('workflow', await workflowStamps(moving, tenant))),
     ...(await read('task', await taskStamps(moving, tenant))),
   ];
@@ -63,6 +64,7 @@ export async function dumpMovable(engine: Engine, tenant: string, taskIds: reado
   const queues = await engine.tasks.listQueues(tenant);
   return {
     workflows: await dump(engine, tenant),
+    boards: await Promise.all(['routing', 'short'].map((name) => engine.readBoard(tenant, name))),
     queues: await Promise.all(
       queues.map(async (name) => {
         const {

@@ -1,5 +1,6 @@
-import type { Moved, MovedTask, MovedWorkflow } from './moved.js';
-import { coreOf, lastMomentOf, queueStamp, stampOf, taskStamp, type StampedTask } from './stamp.js';
+import type { Board } from '../board.js';
+import type { Moved, MovedBoard, MovedTask, MovedWorkflow } from './moved.js';
+import { boardStamp, coreOf, lastMomentOf, queueStamp, stampOf, taskStamp, type StampedTask } from './stamp.js';
 
 /** Action of an import when the store has another record under the id, and the new one is not a later version of it. */
 export const ON_CONFLICT = ['skip', 'newer', 'fail'] as const;
@@ -71,6 +72,17 @@ export function decideQueue(
   return isPaused || replaces === queueStamp({ isPaused: wasPaused }) ? 'updated' : afterConflict(onConflict, false);
 }
 
+/**
+ * A board of the store is never merged with another one: it stays, unless it was moved before and has not changed since.
+ * Same rules as src/engine/redis/scripts/moving/move-board.lua.
+ */
+export function decideBoard(record: MovedBoard, current: Board | undefined, { replaces }: ArrivalOptions): Arrived {
+  if (current === undefined) return 'created';
+  const stamp = boardStamp(current);
+  if (stamp === boardStamp(record)) return 'same';
+  return stamp === replaces ? 'updated' : 'kept';
+}
+
 export function afterConflict(onConflict: OnConflict, isNewer: boolean): Arrived {
   if (onConflict === 'fail') return 'conflict';
   return onConflict === 'newer' && isNewer ? 'updated' : 'kept';
@@ -91,5 +103,9 @@ export function sizeOfRecord(record: Moved): number {
     }
     case 'queue':
       return record.id.length;
+    case 'board': {
+      const texts = [...record.notices.map(({ text }) => text), ...record.entries];
+      return texts.reduce((sum, { length }) => sum + length, 0);
+    }
   }
 }

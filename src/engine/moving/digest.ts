@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { boardStamp } from './stamp.js';
 import type { Moved, MovedTask, MovedVersion } from './moved.js';
 
 /** Digest of a whole record, the same in every store. Equal digests mean equal records, byte for byte. */
@@ -18,6 +19,8 @@ function canonical(record: Moved): readonly unknown[] {
       return ofTask(record);
     case 'queue':
       return ['queue', record.id, record.isPaused];
+    case 'board':
+      return ['board', record.id, boardStamp(record)];
   }
 }
 

@@ -1,9 +1,10 @@
+import type { Board } from '../board.js';
 import type { StoredMeta, WholeVersion } from '../records/workflow-meta.js';
 import type { ProgressEvent } from '../task-queues.js';
 import type { StoredTask } from '../task.js';
 
 /** Kinds of records that can be moved from one store to another. */
-export type RecordKind = 'queue' | 'workflow' | 'task';
+export type RecordKind = 'queue' | 'board' | 'workflow' | 'task';
 
 /** A complete version. The state is JSON text, exactly as the client wrote it. */
 export type MovedVersion = WholeVersion<string>;
@@ -30,4 +31,13 @@ export interface MovedQueue {
   readonly isPaused: boolean;
 }
 
-export type Moved = MovedWorkflow | MovedTask | MovedQueue;
+/** A board of the service, without expired notices. */
+export interface MovedBoard extends Board {
+  readonly kind: 'board';
+  readonly id: string;
+}
+
+export type Moved = MovedWorkflow | MovedTask | MovedQueue | MovedBoard;
+
+/** Kinds of which single records can be removed. */
+export type RemovableKind = 'workflow' | 'task';

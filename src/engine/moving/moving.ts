@@ -1,5 +1,5 @@
 import type { Arrived, ArrivalOptions } from './arrival.js';
-import type { RecordKind, Moved, MovedQueue } from './moved.js';
+import type { RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from './moved.js';
 
 /** Stamp of a record, and the approximate bytes of a read. */
 export interface Stamped {
@@ -49,6 +49,9 @@ export abstract class Moving {
   /** All queues, in the order of their names. */
   abstract listQueues(tenant: string): Promise<readonly MovedQueue[]>;
 
+  /** All boards with content, in the order of their names. */
+  abstract listBoards(tenant: string): Promise<readonly MovedBoard[]>;
+
   /** One answer for each id, in order. At most `READ_AT_ONCE` ids. */
   abstract read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]>;
 
@@ -61,7 +64,7 @@ export abstract class Moving {
   }
 
   /** Removes a workflow or a task with all that belongs to it, if it still has this stamp. */
-  abstract remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean>;
+  abstract remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean>;
 }
 
 /** Groups of ids, each within the limits of one `read`. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Board } from '../board.js';
 import { fieldText, namesWith, type FieldsWith } from '../records/task-fields.js';
 import type { Moved, MovedQueue, MovedWorkflow } from './moved.js';
 
@@ -14,6 +15,8 @@ export function stampOf(record: Moved): string {
       return taskStamp(record);
     case 'queue':
       return queueStamp(record);
+    case 'board':
+      return boardStamp(record);
   }
 }
 
@@ -35,6 +38,22 @@ export function coreOf(stamp: string): string {
 
 export function queueStamp({ isPaused }: Pick<MovedQueue, 'isPaused'>): string {
   return isPaused ? 'paused' : 'open';
+}
+
+/** Same result as current_stamp in src/engine/redis/scripts/moving/move-board.lua. */
+export function boardStamp({ counts, notices, entries }: Board): string {
+  const lines = [
+    ...Object.entries(counts)
+      .map(([name, count]) => `count ${name} ${count}`)
+      .sort(byBytes),
+    ...notices.map(({ name, untilMs, text }) => `notice ${name} ${untilMs} ${text}`).sort(byBytes),
+    ...entries.map((entry) => `entry ${entry}`),
+  ];
+  return createHash('sha1').update(lines.join('\n')).digest('hex');
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** Fields of a task that change. */

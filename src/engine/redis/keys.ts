@@ -42,6 +42,8 @@ export const KEY_NAMES = {
   /** Name of the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
   eventsEpoch: 'events:epoch',
   board: 'board:',
+  /** Names of the boards, all with score 0. */
+  boards: 'boards',
   /** Buckets of rate limits; see bucket.ts. */
   limit: 'limit:',
   /** Mark that a replica receives after the writes before it; see connection/confirmer.ts. */
@@ -92,6 +94,7 @@ export const fenceKey = named('fence');
 export const queuesKey = named('queues');
 export const queueSettingsKey = named('queueSettings');
 export const feedKey = named('events');
+export const boardsKey = named('boards');
 export const bucketKey = named('limit');
 export const confirmedKey = named('confirmed');
 export const changesChannel = (prefix: string): string => `${prefix}${CHANGES}`;

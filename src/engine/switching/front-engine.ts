@@ -94,6 +94,10 @@ class FrontMoving extends Moving {
     return this.gate.run(() => this.current().listQueues(tenant));
   }
 
+  listBoards(tenant: string) {
+    return this.gate.run(() => this.current().listBoards(tenant));
+  }
+
   read(...call: Parameters<Moving['read']>) {
     return this.gate.run(() => this.current().read(...call));
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { etagOf } from '../../../src/engine/records/workflow-meta.js';
+import type { MovedBoard } from '../../../src/engine/moving/moved.js';
 import { stampOf } from '../../../src/engine/moving/stamp.js';
 import { fillTenant } from '../../support/full-tenant.js';
 import {
@@ -15,6 +16,7 @@ import {
   workflowStamps,
 } from '../../support/moving.js';
 import { DAY, newTask, SECOND, TestQueue } from '../../support/tasks.js';
+import type { TestTenant } from '../../support/tenant.js';
 import type { Fixture } from '../engine-under-test.js';
 
 export function describeMoving(fixture: Fixture): void {
@@ -27,7 +29,7 @@ export function describeMoving(fixture: Fixture): void {
       expect(new Set(arrived)).toEqual(new Set(['created']));
       expect(await dumpMovable(engine, to.name, ids)).toEqual(await dumpMovable(engine, from.name, ids));
       expect(await digestsOf(engine, to.name)).toEqual(await digestsOf(engine, from.name));
-      expect(Object.keys(await digestsOf(engine, to.name))).toHaveLength(6 + 2 + ids.length);
+      expect(Object.keys(await digestsOf(engine, to.name))).toHaveLength(6 + 2 + 1 + ids.length);
       expect(new Set(await moveAll(engine, from.name, engine, to.name))).toEqual(new Set(['same']));
     });
 
@@ -189,6 +191,30 @@ export function describeMoving(fixture: Fixture): void {
       expect(await moving.put(to, queue(false), { onConflict: 'skip' })).toBe('kept');
       expect(await moving.put(to, queue(false), { onConflict: 'fail', replaces: 'paused' })).toBe('updated');
       expect(await moving.listQueues(to)).toEqual([queue(false)]);
+    });
+
+    it('copies a board that is not there, and never mixes it with another one', async () => {
+      const [from, to] = [fixture.tenant(), fixture.tenant()];
+      const { moving } = fixture.engine;
+      const add = (tenant: TestTenant, total: number) => tenant.commit({ board: { board: 'b', add: { total } } });
+      const totalOf = async ({ engine, name }: TestTenant) => (await engine.readBoard(name, 'b')).counts['total'];
+      const record = async ({ name }: TestTenant) => (await moving.listBoards(name))[0] as MovedBoard;
+      await add(from, 1);
+      expect(await moving.put(to.name, await record(from), { ...FAIL, isDryRun: true })).toBe('created');
+      expect(await moving.listBoards(to.name)).toEqual([]);
+      expect(await moving.put(to.name, await record(from), FAIL)).toBe('created');
+      expect(await moving.put(to.name, await record(from), FAIL)).toBe('same');
+      const moved = stampOf(await record(to));
+      await add(from, 1);
+      expect(await moving.put(to.name, await record(from), FAIL)).toBe('kept');
+      expect(await moving.put(to.name, await record(from), { ...FAIL, replaces: moved })).toBe('updated');
+      expect(await totalOf(to)).toBe(2);
+      await add(to, 40);
+      await add(from, 1);
+      for (const onConflict of ['fail', 'skip', 'newer'] as const)
+        expect(await moving.put(to.name, await record(from), { onConflict, replaces: moved })).toBe('kept');
+      expect(await totalOf(to)).toBe(42);
+      expect(await moving.read(to.name, 'board', ['nothing', 'b'])).toEqual([undefined, await record(to)]);
     });
 
     it('shows every task that is there throughout, however it moves meanwhile', async () => {

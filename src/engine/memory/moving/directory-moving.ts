@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { sizeOfRecord, type Arrived } from '../../moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import type { RecordKind, Moved, MovedBoard, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { withState } from '../../records/workflow-meta.js';
+import { shownBoard } from '../../board.js';
+import { movedBoardOf } from '../../moving/moved-board.js';
 import { systemClock } from '../../clock.js';
 import { checkJournalFile } from '../directory/check-journal-file.js';
 import { taskOf, versionOf, workflowOf } from '../journal/journal-rows.js';
@@ -115,6 +117,11 @@ export class DirectoryMoving extends Moving {
     return [...queues.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+    const rows = this.#databases.boards.getRange({ start: [tenant, ''], end: [tenant, LAST] });
+    return [...rows].flatMap(({ key, value }) => movedBoardOf(key[1], shownBoard(value, systemClock())) ?? []);
+  }
+
   async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     switch (kind) {
       case 'workflow':
@@ -124,6 +131,10 @@ export class DirectoryMoving extends Moving {
       case 'queue': {
         const queues = new Map((await this.listQueues(tenant)).map((queue) => [queue.id, queue]));
         return ids.map((id) => queues.get(id));
+      }
+      case 'board': {
+        const boards = new Map((await this.listBoards(tenant)).map((board) => [board.id, board]));
+        return ids.map((id) => boards.get(id));
       }
     }
   }

@@ -1,5 +1,7 @@
 import type { EngineOptions } from '../../engine.js';
+import { shownBoard } from '../../board.js';
 import {
+  decideBoard,
   decideQueue,
   decideTask,
   decideWorkflow,
@@ -7,13 +9,22 @@ import {
   type Arrived,
   type ArrivalOptions,
 } from '../../moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import type {
+  RecordKind,
+  Moved,
+  MovedBoard,
+  MovedQueue,
+  MovedTask,
+  MovedWorkflow,
+  RemovableKind,
+} from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { isOpen, sequenceOf } from '../../task.js';
 import type { Profiles } from '../../profile.js';
 import { NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
+import { movedBoardOf } from '../../moving/moved-board.js';
 import { movedTask, movedWorkflow } from './moved-records.js';
 import { entryOf, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
@@ -79,6 +90,12 @@ export class MemoryMoving extends Moving {
     );
   }
 
+  listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+    return this.core.read(tenant, (data) =>
+      [...data.boards.keys()].toSorted().flatMap((id) => this.#board(data, id) ?? []),
+    );
+  }
+
   read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     return this.core.read(tenant, (data) => ids.map((id) => this.#record(data, kind, id)));
   }
@@ -92,11 +109,13 @@ export class MemoryMoving extends Moving {
           return this.#putTask(transaction, record, options);
         case 'queue':
           return putQueue(transaction, record, options);
+        case 'board':
+          return this.#putBoard(transaction, record, options);
       }
     });
   }
 
-  remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean> {
     return this.core.change(tenant, (transaction) => {
       const { data, now } = transaction;
       if (kind === 'task') {
@@ -131,7 +150,23 @@ export class MemoryMoving extends Moving {
         const queue = data.tasks.queues.get(id);
         return queue && { kind, id, isPaused: queue.isPaused };
       }
+      case 'board':
+        return this.#board(data, id);
     }
+  }
+
+  #board({ boards }: TenantData, id: string): MovedBoard | undefined {
+    const board = boards.get(id);
+    return board && movedBoardOf(id, shownBoard(board, this.core.clock()));
+  }
+
+  #putBoard(transaction: Transaction, record: MovedBoard, options: ArrivalOptions): Arrived {
+    const { counts, notices, entries, id } = record;
+    const arrived = decideBoard(record, this.#board(transaction.data, id), options);
+    if (!isWritten(arrived) || options.isDryRun === true) return arrived;
+    transaction.setBoard(id, { counts, notices, entries });
+    transaction.tell(`board ${id}`);
+    return arrived;
   }
 
   #putWorkflow(tenant: string, transaction: Transaction, record: MovedWorkflow, options: ArrivalOptions): Arrived {

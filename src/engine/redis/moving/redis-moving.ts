@@ -2,13 +2,23 @@ import { Logger } from '@nestjs/common';
 import type { FeedEvent } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import type { Arrived, ArrivalOptions } from '../../moving/arrival.js';
-import type { RecordKind, Moved, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import type {
+  RecordKind,
+  Moved,
+  MovedBoard,
+  MovedQueue,
+  MovedTask,
+  MovedWorkflow,
+  RemovableKind,
+} from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { stampOf } from '../../moving/stamp.js';
 import type { MovedOutcome } from '../../kept.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
-import { tenantsKey } from '../keys.js';
+import { readBoard } from '../feed/redis-board.js';
+import { boardsKey, prefixOf, tenantsKey } from '../keys.js';
+import { movedBoardOf } from '../../moving/moved-board.js';
 import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
 import { namesWith } from '../../records/task-fields.js';
 import type { RedisFeed } from '../feed/redis-feed.js';
@@ -27,6 +37,7 @@ const readScript = new RedisScript(MOVING, 'move-read');
 const membersScript = new RedisScript(RECORDS, 'move-members');
 const workflowScript = new RedisScript([...WRITING, 'moving'], 'move-workflow');
 const queueScript = new RedisScript(['base'], 'move-queue');
+const boardScript = new RedisScript([...WRITING, 'board'], 'move-board');
 const tasksScript = new RedisScript(TASKS, 'move-tasks');
 const taskScript = new RedisScript(TASKS, 'move-task');
 const outcomeScript = new RedisScript(['base'], 'move-outcome');
@@ -100,6 +111,14 @@ export class RedisMoving extends Moving {
     return (await this.read(tenant, 'queue', names)) as MovedQueue[];
   }
 
+  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+    const { reader, context } = this.parts;
+    const key = boardsKey(prefixOf(context.namespace, tenant));
+    const names = await reader.commands('boards', (client) => client.zrange(key, '0', '-1'));
+    const boards = (await this.read(tenant, 'board', names)) as (MovedBoard | undefined)[];
+    return boards.filter((board) => board !== undefined);
+  }
+
   async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     if (ids.length === 0) return [];
     switch (kind) {
@@ -116,6 +135,8 @@ export class RedisMoving extends Moving {
           }),
         );
       }
+      case 'board':
+        return Promise.all(ids.map(async (id) => movedBoardOf(id, await readBoard(this.parts.reader, tenant, id))));
     }
   }
 
@@ -129,10 +150,12 @@ export class RedisMoving extends Moving {
         const { kind: _kind, ...plan } = record;
         return this.#arrived(queueScript, tenant, '', [JSON.stringify({ ...plan, ...options })]);
       }
+      case 'board':
+        return this.#putBoard(tenant, record, options);
     }
   }
 
-  async remove(tenant: string, kind: Exclude<RecordKind, 'queue'>, id: string, stamp: string): Promise<boolean> {
+  async remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean> {
     const plan = { id, remove: stamp };
     const reply =
       kind === 'workflow'
@@ -226,6 +249,20 @@ export class RedisMoving extends Moving {
       ...options,
     };
     return this.#arrived(workflowScript, tenant, id, [JSON.stringify(plan), state, ...history.map(versionText)]);
+  }
+
+  #putBoard(tenant: string, record: MovedBoard, options: ArrivalOptions): Promise<Arrived> {
+    const { id, counts, notices, entries } = record;
+    const plan = {
+      id,
+      counts: Object.entries(counts),
+      notices: notices.map(({ name, untilMs }) => [name, untilMs]),
+      entries: entries.length,
+      stamp: stampOf(record),
+      ...options,
+    };
+    const texts = [...notices.map(({ text }) => text), ...entries];
+    return this.#arrived(boardScript, tenant, '', [JSON.stringify(plan), ...texts]);
   }
 
   #putTask(tenant: string, record: MovedTask, options: ArrivalOptions): Promise<Arrived> {

@@ -4,8 +4,8 @@
   ARGV[4]  maximum number of expired workflows
   ARGV[5]  retention of events in milliseconds
   ARGV[6+] further ids: another program deleted their states
-  Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}, '1' if the tenant has neither
-           workflows, queues nor events, else '0'}
+  Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}, '1' if the tenant has no
+           workflows, queues, boards and events, else '0'}
 ]]
 local expired = 0
 local function remove(id)
@@ -63,5 +63,5 @@ if newest then
   end
 end
 local queues = redis.call('ZRANGE', prefix .. key_names.queues, 0, -1)
-local is_empty = not newest and #queues == 0 and redis.call('EXISTS', workflows.index_key('updated')) == 0
+local is_empty = not newest and #queues == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
 return { expired, next_due < math.huge and whole(next_due) or '', queues, is_empty and '1' or '0' }

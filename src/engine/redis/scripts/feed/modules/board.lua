@@ -6,6 +6,7 @@ local function board_key(kind, board) return prefix .. key_names.board .. kind .
 
 local function change_board(change, next_text)
   local board = change.board
+  redis.call('ZADD', prefix .. key_names.boards, 0, board)
   for name, count in pairs(change.add) do redis.call('HINCRBY', board_key('counts', board), name, whole(count)) end
   if #change.notices > 0 then
     local notices, ends = board_key('notices', board), board_key('ends', board)
