@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ServerResponse } from 'node:http';
 import type { ServiceError } from '../service-error.js';
+import { refusedFrame } from '../waiting/live-callers.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
@@ -62,8 +63,8 @@ export class EventStream extends Readable implements Outlet {
   }
 
   /** Ends the stream of a client that may no longer read it. */
-  refuse({ code, message }: ServiceError): void {
-    this.#end(`event: refused\ndata: ${JSON.stringify({ code, detail: message })}\n\n`);
+  refuse(error: ServiceError): void {
+    this.#end(refusedFrame(error));
   }
 
   async untilReady(): Promise<boolean> {

@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Logger, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Engine } from '../engine/engine.js';
 import { LINES_TYPE } from '../http/body.js';
 import { answer, FromBody, FromQuery, Route } from '../http/route.js';
 import { Draining } from '../lifecycle/draining.js';
+import type { ServiceError } from '../service-error.js';
+import { LiveCallers } from '../waiting/live-callers.js';
 import { exportLines } from './export-lines.js';
 import { ExportQuery, MovedRecords, RecordSelection } from './migration.dto.js';
 
@@ -18,6 +20,7 @@ export class ExportController {
   constructor(
     private readonly engine: Engine,
     private readonly draining: Draining,
+    private readonly callers: LiveCallers,
   ) {}
 
   @Get()
@@ -33,7 +36,7 @@ export class ExportController {
     const lines = exportLines(this.engine.moving, query);
     // An error before the first line refuses the request; a later one cuts the stream, which then has no end line.
     const first = await lines.next();
-    const stream = Readable.from(this.#untilDraining(first.value ?? '', lines), { objectMode: false });
+    const stream = Readable.from(this.#whileAllowed(reply.request, first.value ?? '', lines), { objectMode: false });
     reply.header('content-type', `${LINES_TYPE}; charset=utf-8`).header('cache-control', 'no-store');
     await reply.send(stream);
   }
@@ -51,16 +54,21 @@ export class ExportController {
     return answer(200, { items: `[${items.join(',')}]` });
   }
 
-  async *#untilDraining(first: string, lines: AsyncGenerator<string>): AsyncGenerator<string> {
+  async *#whileAllowed(request: FastifyRequest, first: string, lines: AsyncGenerator<string>): AsyncGenerator<string> {
+    let refusal: ServiceError | undefined;
+    const unwatch = this.callers.watchRequest(request, (error) => (refusal = error));
     try {
       yield first;
       for await (const text of lines) {
         if (this.draining.hasBegun) throw new Error('the service is shutting down');
+        if (refusal !== undefined) throw refusal;
         yield text;
       }
     } catch (error) {
       this.#logger.warn(`an export was cut: ${error instanceof Error ? error.message : String(error)}`);
       throw error;
+    } finally {
+      unwatch();
     }
   }
 }

@@ -6,6 +6,8 @@ import type { Caller } from '../http/caller.js';
 import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import type { Progress, ProgressEvent } from '../engine/task-queues.js';
 import { Draining } from '../lifecycle/draining.js';
+import type { ServiceError } from '../service-error.js';
+import { LiveCallers, refusedFrame } from '../waiting/live-callers.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { TaskEvents, TaskEventsHeaders, TaskEventsQuery, TaskPath } from './task.dto.js';
 import { Tasks } from './tasks.js';
@@ -22,6 +24,7 @@ export class TaskEventsController {
     private readonly tasks: Tasks,
     private readonly lifetime: RequestLifetime,
     private readonly draining: Draining,
+    private readonly callers: LiveCallers,
   ) {}
 
   @Get()
@@ -58,14 +61,25 @@ export class TaskEventsController {
   /** An error of the first read is the answer. A later one ends the stream; the client reconnects with its last event id. */
   async #stream(reply: FastifyReply, tenant: string, id: string, after: number): Promise<void> {
     const first = await this.tasks.readProgress(tenant, id, after, 0, this.draining.signal);
-    const stream = Readable.from(this.#frames(tenant, id, after, first), { objectMode: false });
+    const stream = Readable.from(this.#frames(reply.request, tenant, id, after, first), { objectMode: false });
     reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-store');
     await reply.send(stream);
   }
 
-  async *#frames(tenant: string, id: string, from: number, first: Progress): AsyncGenerator<string> {
+  async *#frames(
+    request: FastifyRequest,
+    tenant: string,
+    id: string,
+    from: number,
+    first: Progress,
+  ): AsyncGenerator<string> {
     const gone = new AbortController();
     const end = () => gone.abort();
+    let refusal: ServiceError | undefined;
+    const unwatch = this.callers.watchRequest(request, (error) => {
+      refusal = error;
+      end();
+    });
     this.draining.signal.addEventListener('abort', end, { once: true });
     try {
       yield `retry: ${RECONNECT_MS}\n\n`;
@@ -80,9 +94,11 @@ export class TaskEventsController {
           return;
         }
         progress = await this.tasks.readProgress(tenant, id, after, HEARTBEAT_MS, gone.signal);
+        if (refusal !== undefined) return void (yield refusedFrame(refusal));
         if (progress.events.length === 0 && !progress.isOver) yield ': heartbeat\n\n';
       }
     } finally {
+      unwatch();
       this.draining.signal.removeEventListener('abort', end);
     }
   }

@@ -76,3 +76,8 @@ export class LiveCallers implements OnModuleDestroy {
     if (error instanceof ServiceError && this.#watched.delete(watched)) watched.onOver(error);
   }
 }
+
+/** Last event of a stream whose client may no longer read it. */
+export function refusedFrame({ code, message }: ServiceError): string {
+  return `event: refused\ndata: ${JSON.stringify({ code, detail: message })}\n\n`;
+}

@@ -179,6 +179,32 @@ describeService(
       await until(() => service.app.get(LiveCallers).size === 0, 'nothing is watched any longer');
     });
 
+    it('end the progress of a task and a running export when their key is revoked', async () => {
+      const reader = (await service.post('/v1/keys', { name: 'reader', role: 'reader' })).json;
+      const operator = (await service.post('/v1/keys', { name: 'operator', role: 'operator' })).json;
+      const task = (await service.post('/v1/queues/q/tasks', { payload: 1 })).json.id as string;
+      // More than fits into the buffers of a connection.
+      const state = 'x'.repeat(1_000_000);
+      for (let i = 0; i < 40; i++) await service.put(`/v1/workflows/large-${i}`, { state });
+      const streamed = { accept: 'text/event-stream', ...bearer(reader.key).headers };
+      const progress = await fetch(`${service.url}/v1/tasks/${task}/events`, { headers: streamed });
+      const exported = await fetch(`${service.url}/v1/export`, bearer(operator.key));
+      const lines = (exported.body as ReadableStream<Uint8Array>).getReader();
+      await lines.read();
+      await until(() => service.app.get(LiveCallers).size === 2, 'both are watched');
+      for (const { id } of [reader, operator]) await service.post(`/v1/keys/${id}/revoke`, undefined);
+      expect(await progress.text()).toMatch(/\nevent: refused\ndata: {"code":"INVALID_CREDENTIAL".*\n\n$/);
+      await until(() => service.app.get(LiveCallers).size === 0, 'both are refused');
+      const rest = async () => {
+        for (let bytes = 0; ;) {
+          const { done, value } = await lines.read();
+          if (done) return `complete after ${bytes} bytes`;
+          bytes += value.length;
+        }
+      };
+      await expect(rest()).rejects.toThrow('terminated');
+    });
+
     it('end a WebSocket, a stream and a waiting request when their tenant is suspended, and no others', async () => {
       await service.put('/v1/tenants/asleep', {});
       const tenant = { 'waymark-tenant': 'asleep' };
