@@ -204,7 +204,7 @@ export class Attach implements OnModuleDestroy {
         });
         this.#status = { ...this.#status, heldUpMs: Math.round(performance.now() - started) };
         await this.#copyBoards(before.engine, redis).catch((error: Error) =>
-          this.#logger.warn(`routing statistics could not be copied, starting empty: ${error.message}`),
+          this.#logger.warn(`boards could not be copied, so routing statistics start empty: ${error.message}`),
         );
         // The switch has waited for all calls, so the memory engine is idle.
         await before
