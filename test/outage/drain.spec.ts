@@ -300,6 +300,31 @@ describe('A write while Redis is unreachable', () => {
     expect(await conflictsOf('short')).toEqual([]);
   });
 
+  it('counts when its time is over, but the workflow lives on: a task holds it, or a touch has prolonged it', async () => {
+    const tasks = { enqueue: [{ ...newTask('holder'), workflowId: 'held' }] };
+    await a.put('held', { n: 1 }, { ttl: 60_000 });
+    await b.commit(tasks);
+    await a.put('prolonged', { n: 1 }, { ttl: HOUR });
+    await one.leave();
+    await a.put('held', { n: 2 }, { ttl: 60_000 });
+    await a.put('prolonged', { n: 2 }, { ttl: 60_000 });
+    aheadMs = 61_000;
+    await one.comeBack();
+    expect(one.drained).toEqual(['exact', 'exact']);
+    expect(await b.get('held')).toMatchObject({ version: 2, state: '{"n":2}', deadlineMs: null });
+    expect(await b.state('prolonged')).toEqual({ n: 2 });
+  });
+
+  it('cancels tasks also when its own time is over', async () => {
+    await b.commit({ enqueue: [{ ...newTask('waiting'), workflowId: 'over' }] });
+    await one.leave();
+    await a.commit({ puts: [put('short', {}, { ttl: 1000 })], cancelTasksOf: ['over'] });
+    aheadMs = 2000;
+    await one.comeBack();
+    expect(one.drained).toEqual(['expired']);
+    expect((await two.engine.tasks.find(TENANT, 'waiting'))?.status).toBe('cancelled');
+  });
+
   it('happens once for its key: within the outage, across it, and after a first attempt that reached Redis', async () => {
     const once = { key: randomUUID(), keepMs: 24 * HOUR };
     const reached = { key: randomUUID(), keepMs: 24 * HOUR };

@@ -59,15 +59,12 @@ export class Drain {
    */
   async one(entry: DetachedEntry, hasLostData: boolean): Promise<DrainedAs> {
     const { store } = this.parts;
-    if (this.#isOver(entry) && !store.hasFollower(entry)) {
-      await store.remove(entry, conflictFates(entry), []);
-      return 'expired';
-    }
     const erasure = await this.#erasureOf(entry.tenant);
     if (erasure !== undefined && isErased(erasure, entry.atMs)) {
       await store.remove(entry, conflictFates(entry), []);
       return 'erased';
     }
+    if (await this.#isGone(entry)) return this.#expired(entry);
     const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
       const { outcome, wasRecovered } = await this.#apply(entry, bases, hasLostData);
@@ -78,6 +75,7 @@ export class Drain {
       return Object.values(fates).every((fate) => fate.is !== 'version' || fate.isExact) ? 'exact' : 'merged';
     } catch (error) {
       if (isTransient(error)) throw error;
+      if (await this.#isGone(entry)) return this.#expired(entry);
       if (!(error instanceof KeptAsConflictError)) await this.#keepApart(entry, error);
       await store.remove(entry, conflictFates(entry), []);
       return 'conflict';
@@ -91,6 +89,26 @@ export class Drain {
     this.#erasures.set(tenant, { untilMs: performance.now() + ERASURE_KNOWN_MS, found });
     found.catch(() => this.#erasures.delete(tenant));
     return found;
+  }
+
+  /**
+   * The entry has expired, and so have its workflows in the store. While the store has one of them, only its script knows whether the
+   * entry still counts: an open task may hold the workflow, or a later touch may have prolonged it.
+   */
+  async #isGone(entry: DetachedEntry): Promise<boolean> {
+    const { target, store } = this.parts;
+    if (!this.#isOver(entry) || store.hasFollower(entry)) return false;
+    const found = await target.findMany(entry.tenant, entry.parts.map(idOf));
+    return found.every((record) => record === undefined);
+  }
+
+  /** The deadline of a write does not undo the cancellation of tasks in its commit. */
+  async #expired(entry: DetachedEntry): Promise<DrainedAs> {
+    const { tenant, cancelTasksOf } = entry;
+    const { target, store } = this.parts;
+    if (cancelTasksOf.length > 0) await target.commit(tenant, { once: onceOf(entry), cancelTasksOf, drained: {} });
+    await store.remove(entry, conflictFates(entry), []);
+    return 'expired';
   }
 
   #isOver({ parts, enqueue, publish }: DetachedEntry): boolean {
