@@ -47,7 +47,7 @@ export async function createApp(
     requestTimeout: config.requestTimeoutMs,
     ...(tls.options === undefined ? { http: timeouts } : { https: { ...timeouts, ...tls.options } }),
     genReqId: requestIdOf,
-    // Running requests are waited for; `OpenConnections` closes the connections without one.
+    // The server waits for running requests. `OpenConnections` closes the connections that have no running request.
     forceCloseConnections: 'idle',
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, tls), adapter, {

@@ -125,7 +125,7 @@ function operatorOf({ adminToken, dataDir }: Config): OperatorToken | undefined 
   return token === undefined ? undefined : new OperatorToken(token);
 }
 
-/** At most one failed fetch in a while is tried, so each may be logged. */
+/** Logs every failure. There are few: after a failed fetch there is a pause. */
 function warnOf(issuer: string): (error: Error) => void {
   const logger = new Logger('Access');
   return ({ message }) => logger.warn(`keys of the issuer ${issuer} cannot be fetched: ${message}`);

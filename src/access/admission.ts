@@ -28,8 +28,8 @@ export interface OpenRule {
 }
 
 /**
- * Takes the cost of a request from its limits, and sets the headers that show the rest. @throws ServiceError if nothing
- * is left
+ * Takes the cost of a request from its limits, and sets the headers that show what is left. @throws ServiceError if too
+ * little is left
  */
 export interface Limiter {
   take(caller: Caller, operation: Operation, request: Counted, reply: HeaderTarget): void | Promise<void>;
@@ -220,7 +220,7 @@ export class Admission {
 const OF_401: readonly ErrorCode[] = ['UNAUTHENTICATED', 'INVALID_CREDENTIAL', 'CREDENTIAL_EXPIRED'];
 
 const OPEN_REFUSAL =
-  'This route is for operators and for keys: send ADMIN_TOKEN, or the token in the file operator-token of DATA_DIR, as Authorization: Bearer';
+  'This route needs a credential, also on an open service: send a key, ADMIN_TOKEN, or the token in the file operator-token of DATA_DIR, as Authorization: Bearer';
 
 function accessOf({ routeOptions }: FastifyRequest): RouteAccess {
   return (routeOptions.config as WithAccess | undefined)?.[ACCESS] ?? NO_ROUTE;

@@ -37,12 +37,12 @@ interface Entry {
   readonly token: string;
   readonly source: TokenSource;
   readonly held: Held<Verified>;
-  /** Stops listening for changes. An entry may only be held while it listens. */
+  /** Stops listening for changes. After that the entry must not be kept. */
   readonly stop: () => void;
   isStopped: boolean;
   refreshAtMs: number;
   noteAtMs: number;
-  /** The earlier of the two times, so that a request compares only one. */
+  /** The earlier of `refreshAtMs` and `noteAtMs`, so that a request compares only one time. */
   dueAtMs: number;
 }
 
@@ -163,7 +163,8 @@ export class CallerCache {
     const now = this.#clock();
     const { cacheTtlMs } = entry.source.times ?? this.parts.times;
     const refreshAtMs = (held.checkedAtMs as number) + cacheTtlMs * REFRESH_AFTER;
-    // While the store is away this time is over, and a request that needs the entry asks the store again.
+    // If the store was unreachable, the last check is old and this time is past. Then nothing is renewed in the
+    // background: the next request after `freshUntilMs` asks the store.
     entry.refreshAtMs = refreshAtMs > now ? refreshAtMs : Infinity;
     this.#attend(entry, now);
   }
@@ -185,7 +186,7 @@ export class CallerCache {
   /** Removes the entry. A token that is not valid is remembered as refused for a while. */
   #end(entry: Entry, error: unknown): void {
     const { credential, held, stop } = entry;
-    // Another request of the same read has done this already.
+    // Several requests can wait for the same read. The first of them has done this already.
     if (entry.isStopped || this.#refused.get(credential)?.stop === stop) return;
     this.#entries.delete(credential);
     const isRefusal = error instanceof InvalidCredentialError || error instanceof CredentialExpiredError;

@@ -8,8 +8,8 @@ export type Operation = (typeof OPERATIONS)[number];
 type Row = readonly [Scope | 'any' | 'public', Operation];
 
 /**
- * Every route that the server registers. HEAD has the row of GET. A route without a row ends the start, so that a new one is
- * never open by oversight.
+ * Every route that the server registers. HEAD has the row of GET. The service does not start if a route has no row, so
+ * that no new route is open by mistake.
  */
 const ROUTES: Readonly<Record<string, Row>> = {
   'GET /health/live': ['public', 'read'],
@@ -73,7 +73,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'POST /v1/tasks/:id/fail': ['tasks:work', 'write'],
   'POST /v1/tasks/:id/release': ['tasks:work', 'write'],
   'POST /v1/tasks/batch-complete': ['tasks:work', 'write'],
-  // Whoever may add a task may take it back.
+  // A caller that may add tasks may also cancel them.
   'POST /v1/tasks/:id/cancel': ['tasks:enqueue', 'write'],
 
   // Scopes of the parts are checked when the body has been read.
@@ -86,7 +86,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'POST /api/routing/test': ['routing', 'read'],
   'GET /api/routing/test': ['routing', 'read'],
   'GET /v1/agents': ['routing', 'read'],
-  // Reported by the workers that are these agents.
+  // An agent is a worker and reports its own status.
   'POST /v1/agents/:id/status': ['tasks:work', 'write'],
 
   'GET /v1/whoami': ['any', 'read'],
@@ -118,7 +118,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'POST /v1/admin/attach': ['operator', 'write'],
 };
 
-/** A row as requests are held against it. */
+/** The row of a route, in the form that admission compares with each request. */
 export interface RouteAccess {
   readonly isPublic: boolean;
   /** Bits of the scope; 0 for any caller. */
@@ -126,7 +126,10 @@ export interface RouteAccess {
   readonly operation: Operation;
 }
 
-/** Requests without a route, OPTIONS and wrong methods: any caller, so that strangers learn nothing of the paths. */
+/**
+ * Access of requests without a route, of OPTIONS and of wrong methods. They need a credential, but no scope: without
+ * one, nobody can find out which paths exist.
+ */
 export const NO_ROUTE: RouteAccess = { isPublic: false, scopes: 0, operation: 'read' };
 
 const ACCESS = new Map(Object.entries(ROUTES).map(([route, row]) => [route, accessOf(row)]));

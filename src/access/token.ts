@@ -10,7 +10,7 @@ export type TokenName =
   | { readonly kind: 'key'; readonly tenant: string; readonly id: string }
   | { readonly kind: 'operator'; readonly id: string };
 
-/** Names that tenants of clients can have. Names of hidden tenants begin with a dot. */
+/** Names of tenants, apart from hidden ones, whose names begin with a dot. */
 export const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const TENANT_RULE = 'must be 1 to 63 characters of a-z 0-9 _ - and begin with a letter or a digit';
 export const KEY_ID = /^[a-z2-7]{16}$/;

@@ -10,7 +10,10 @@ const MAX_LEASE_MS = 60_000;
 const GIVE_BACK_WITHIN_MS = 100;
 /** Interval of the search for ended leases. */
 const TICK_MS = 50;
-/** Minimum and maximum time for which a refusal is remembered. With a faster bucket it is shorter. */
+/**
+ * Minimum and maximum time for which a refusal is remembered. The minimum is shorter for a bucket that is full again
+ * within 400 ms.
+ */
 const MIN_DENIAL_MS = 100;
 const MAX_DENIAL_MS = 5000;
 /** Time for which buckets are local after the store has failed. Then the store is asked again. */
@@ -262,7 +265,7 @@ export class Leases {
     const unspent = this.#unspent(lease);
     const waiting = lease.waiting.reduce((sum, { cost }) => sum + cost, 0);
     lease.demand += waiting;
-    // Tokens for waiting requests are spent at once, so they do not count as held.
+    // Waiting requests get all their tokens, even beyond `most`: these are spent at once and not kept in the lease.
     const want = Math.max(waiting, Math.min(Math.round(lease.demand), lease.most));
     const least = (lease.waiting[0] as Waiting).cost;
     const { bucket, rate } = lease;

@@ -7,7 +7,7 @@ export class RateLimitedError extends ServiceError {
 
   constructor(violated: readonly string[], retryAfterMs: number) {
     const names = violated.map((name) => `"${name}"`).join(', ');
-    super(`The limit ${names} is used up for now; GET /v1/limits shows all limits and the rest of each`, {
+    super(`The limit ${names} is used up for now; GET /v1/limits shows all limits and what is left of each`, {
       extensions: { 'violated-policies': violated, retryAfterMs },
     });
     this.retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1000));

@@ -4,8 +4,8 @@ import type { HeaderTarget } from '../admission.js';
 import type { Limit } from './limit.js';
 
 /**
- * Writes the rest of the enforced limits of a request: RateLimit and RateLimit-Policy as in
- * draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* of the limit with the least left.
+ * Writes how much is left of the enforced limits of a request: RateLimit and RateLimit-Policy as in
+ * draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* for the limit with the least left.
  * `retryAfterMs`: that of a refusal.
  */
 export function setLimitHeaders(

@@ -35,7 +35,7 @@ export class LimitsController {
   @Get()
   @Route({
     id: 'listLimits',
-    summary: 'List the limits of this caller, with the rest of each',
+    summary: 'List the limits of this caller, and what is left of each',
     answers: { 200: { says: 'Limits, by name', body: LimitList } },
   })
   async list(@FromCaller() caller: Caller, @Req() request: FastifyRequest) {
@@ -130,7 +130,7 @@ export class LimitsController {
 
   async #leftIn(tenant: string, limits: readonly (Limit | undefined)[]): Promise<(number | undefined)[]> {
     const leases = limits.flatMap((limit) => limit?.lease ?? []);
-    // Without the store, this shows the rest of its last answer.
+    // If the store is unreachable, the tokens of its last answer are shown.
     const taken = leases.length === 0 ? [] : await this.engine.take(tenant, leases.map(peek)).catch(() => []);
     leases.forEach((lease, i) => (lease.left = taken[i]?.left ?? lease.left));
     return limits.map((limit) => limit && remainingOf(limit.lease));

@@ -13,14 +13,16 @@ import { ERASING_PREFIX, TENANT_PREFIX, type ErasingMark } from './tenant-record
 const LOOK_MS = 30_000;
 const MAX_MARKS = 100;
 const STEP_RECORDS = 1000;
-/** Time for which a replica has an erasure to itself; renewed while it works. */
+/** Time for which one replica alone works on an erasure. The replica renews it while it works. */
 const LEASE_MS = 60_000;
-/** Beyond the time in which every replica hears that a tenant is refused. */
+/** Added to the time after which every replica refuses the tenant. */
 const QUIET_MS = 5000;
 
 /**
- * Removes the data of erased tenants, one replica each. Marks in the store tell which: an erasure goes on after a crash. A replica
- * that has not heard yet may still write for a moment, so the data is removed once at once, and once more when all have heard.
+ * Removes the data of erased tenants. A mark in the store names each of them, so that an erasure continues after a
+ * crash. Only one replica works on a tenant at a time.
+ * Other replicas may still write for the tenant until they learn of the erasure. So the data is removed twice: at once,
+ * and again when all replicas refuse the tenant.
  */
 export class Eraser {
   readonly #logger = new Logger('Tenants');
@@ -43,7 +45,7 @@ export class Eraser {
     this.#timer = setInterval(() => void this.wake(), LOOK_MS).unref();
   }
 
-  /** Looks for tenants to erase, now. Resolves when it has done what it can do now. */
+  /** Erases the tenants that are marked now. Tenants whose second removal is not due yet are left for later. */
   wake(): Promise<void> {
     this.#isAskedAgain = true;
     return (this.#running ??= this.#run().finally(() => (this.#running = undefined)));
@@ -63,7 +65,7 @@ export class Eraser {
         const { records } = await this.#marks.list(ACCESS_TENANT, MAX_MARKS, undefined);
         for (const { name, meta } of records) await this.#erase(name, meta.createdAtMs);
       } catch (error) {
-        // The next look goes on. The engine logs and counts an outage.
+        // The next call of `wake` continues. The engine logs and counts an outage.
         if (!(error instanceof ServiceError)) this.#logger.error(error);
       }
     }
@@ -76,7 +78,7 @@ export class Eraser {
     if (!(await this.#lease(tenant))) return;
     let leasedAtMs = startedAtMs;
     for (let isDone = false; !isDone;) {
-      // Another replica goes on at once.
+      // Gives up the lease, so that another replica can continue at once.
       if (this.#isClosed) return void (await this.#lease(tenant, 0));
       if (this.clock() - leasedAtMs > LEASE_MS / 2) {
         if (!(await this.#lease(tenant))) return;
@@ -89,7 +91,7 @@ export class Eraser {
     this.#next = setTimeout(() => void this.wake(), Math.max(0, allHaveHeardAtMs - this.clock())).unref();
   }
 
-  /** False when another replica has it. */
+  /** False if another replica has the lease. */
   async #lease(tenant: string, forMs = LEASE_MS): Promise<boolean> {
     const now = this.clock();
     const replica = this.#replica;
@@ -109,7 +111,7 @@ export class Eraser {
     return isOurs;
   }
 
-  /** The tenant is gone, and its name free. */
+  /** Deletes the record and the mark of the tenant. Its name can then be used again. */
   async #finish(tenant: string): Promise<void> {
     const ids = [TENANT_PREFIX + tenant, ERASING_PREFIX + tenant];
     const found = await this.engine.findMany(ACCESS_TENANT, ids);

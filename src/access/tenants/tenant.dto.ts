@@ -30,7 +30,7 @@ export class NewTenant {
 
 export class TenantChange {
   @OneOf(STATUSES, { optional: true, example: 'suspended' }) status?: 'active' | 'suspended';
-  @Limits({ optional: true, about: 'Replaces all limits of the tenant; `{}` leaves those of the settings' })
+  @Limits({ optional: true, about: 'Replaces all limits of the tenant; `{}` leaves only those of the settings' })
   limits?: string;
 }
 

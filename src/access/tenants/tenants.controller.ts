@@ -30,7 +30,7 @@ export class TenantsController {
   @Get()
   @Route({
     id: 'listTenants',
-    summary: 'All tenants, the oldest first',
+    summary: 'List tenants, oldest first',
     description: 'For operators. `default` exists always, and is listed when it has limits of its own.',
     answers: { 200: { says: 'A page', body: TenantPage } },
     problems: ['INVALID_CURSOR'],
@@ -44,7 +44,7 @@ export class TenantsController {
   @Get(':tenant')
   @Route({
     id: 'getTenant',
-    summary: 'One tenant',
+    summary: 'Read a tenant',
     description: 'For operators. While a tenant is being erased, `left` counts its workflows; then the answer is 404.',
     answers: { 200: { says: 'The tenant', body: Tenant, headers: ['ETag'] } },
   })
@@ -57,8 +57,8 @@ export class TenantsController {
   @Put(':tenant')
   @Route({
     id: 'putTenant',
-    summary: 'Create a tenant, or replace what is set for it',
-    description: 'For operators. Keys are made inside it with the header `Waymark-Tenant`.',
+    summary: 'Create a tenant, or replace its status and its limits',
+    description: 'For operators. To make keys of the tenant, send `POST /v1/keys` with the header `Waymark-Tenant`.',
     notOnce: NOT_ONCE,
     headers: ['If-Match', 'If-None-Match'],
     answers: {
@@ -81,7 +81,7 @@ export class TenantsController {
   @Patch(':tenant')
   @Route({
     id: 'changeTenant',
-    summary: 'Suspend a tenant, serve it again, or change its limits',
+    summary: 'Suspend or resume a tenant, or change its limits',
     description: 'For operators. Members that are left out stay. A suspended tenant is refused on all replicas.',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
@@ -106,7 +106,7 @@ export class TenantsController {
     description: 'For operators. The tenant is refused from now on; its data is removed in the background.',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
-    answers: { 202: { says: 'Begun' }, 204: { says: 'There is no such tenant' } },
+    answers: { 202: { says: 'The erasure has begun' }, 204: { says: 'There is no such tenant' } },
   })
   async erase(
     @FromPath(TenantPath) { tenant: name }: TenantPath,

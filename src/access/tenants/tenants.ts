@@ -144,7 +144,7 @@ function refuseForDefault(name: string, status: TenantRecord['status'] | undefin
     throw new InvalidBodyError([{ pointer: '/status', message: 'must be "active": the tenant default exists always' }]);
 }
 
-/** @throws RecordChangedError when the request expects a version of what is not there */
+/** Checks the condition of a request on an absent record. @throws RecordChangedError when it expects a version */
 function checkAbsent(expect: Expect | undefined): void {
   if (expect === undefined || ('exists' in expect && !expect.exists)) return;
   throw new RecordChangedError(undefined);

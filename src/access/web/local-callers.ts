@@ -8,22 +8,22 @@ import type { SocketOwners } from './socket-owners.js';
 const FORWARDING =
   /^(?:forwarded|via|true-client-ip|x-(?:real|client|cluster-client|remote|originating|proxyuser|appengine-user)-ip|x-azure-clientip|(?:x-forwarded|x-original-|x-envoy-|cf-|fastly-|fly-).*)$/;
 
-/** The service as an open one on loopback takes callers: programs of this machine and of its own user, through no proxy. */
+/** Beginning of every refusal. */
 const OPEN_TO = 'Without a credential this service is open to programs on its own machine that run as its user or root';
 
 /**
- * Callers that an open service on loopback trusts: programs of this machine and of its own user, without a proxy.
- * A proxy on the same machine also calls from loopback, for callers everywhere. It is recognised by a header that it
- * adds, by HTTP/1.0, which many proxies speak to the server behind them, or by its user, since most proxies run as a
- * user of their own.
+ * Callers that an open service on loopback trusts: programs on this machine that run as the user of the service or as
+ * root, and do not come through a proxy.
+ * A proxy on the same machine also connects from loopback. Three signs show it: a header that it adds, HTTP/1.0 (which
+ * many proxies speak to the server behind them), or another user, since most proxies run as a user of their own.
  * A proxy that runs as the user of the service, speaks HTTP/1.1 and adds no header cannot be told from a program.
  */
 export class LocalCallers implements OpenRule {
-  /** Undefined: not yet looked up, per connection. */
+  /** For each connection, the reason of a refusal, or undefined if the connection is trusted. */
   readonly #connections = new WeakMap<object, Promise<string | undefined> | { readonly refusal: string | undefined }>();
 
   constructor(
-    /** Undefined where the machine does not tell owners. */
+    /** Undefined if the system does not show owners. */
     private readonly owners: SocketOwners | undefined,
     private readonly ownUser = process.getuid?.(),
   ) {}
@@ -34,14 +34,14 @@ export class LocalCallers implements OpenRule {
     refuse(refusal);
   }
 
-  /** Why a caller is not trusted; undefined: it is. A promise only for the first request of a connection. */
+  /** Reason why the caller is not trusted; undefined if it is. A promise only for the first request of a connection. */
   refusalOf(request: IncomingMessage): string | undefined | Promise<string | undefined> {
     const { socket, headers } = request;
     if (!isLoopback(socket.remoteAddress ?? '')) return `${OPEN_TO}; this request comes from elsewhere`;
     const header = Object.keys(headers).find((name) => FORWARDING.test(name));
-    if (header !== undefined) return `${OPEN_TO}; this request came through a proxy, by its header ${header}`;
+    if (header !== undefined) return `${OPEN_TO}; this request came through a proxy, as its header ${header} shows`;
     if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0)
-      return `${OPEN_TO}; this request came through a proxy, by its HTTP/1.0`;
+      return `${OPEN_TO}; this request came through a proxy, as its HTTP/1.0 shows`;
     if (this.owners === undefined) return undefined;
     const known = this.#connections.get(socket);
     if (known !== undefined) return known instanceof Promise ? known : known.refusal;
@@ -51,7 +51,7 @@ export class LocalCallers implements OpenRule {
   }
 
   async #checkOwner({ socket }: IncomingMessage, owners: SocketOwners): Promise<string | undefined> {
-    // Without a readable table nothing is proven.
+    // An owner that cannot be read is treated like another user.
     const owner = await owners.ownerOf(socket).catch(() => undefined);
     const refusal =
       owner !== undefined && (owner === this.ownUser || owner === 0)

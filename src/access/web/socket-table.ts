@@ -38,7 +38,7 @@ export class SocketTable {
           if (sought.length === 0) break;
         }
       } catch {
-        // What is left is not found.
+        // The remaining searches find nothing.
       }
       for (const { found } of sought) found(undefined);
     }

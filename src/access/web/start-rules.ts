@@ -32,7 +32,7 @@ export function accessWarnings({ host, access, jwt, web }: Settings): string[] {
     warnings.push('ALLOWED_HOSTS=* without credentials: pages may reach the service by DNS rebinding');
   for (const url of [jwt?.issuer, jwt?.jwksUrl])
     if (url?.startsWith('http://') === true && !isLoopback(new URL(url).hostname))
-      warnings.push(`${url} is not https: who is between it and this service can make tokens of every tenant`);
+      warnings.push(`${url} is not https: an attacker between it and this service can make tokens of every tenant`);
   return warnings;
 }
 
