@@ -13,8 +13,9 @@ export interface Take {
   /** Wanted tokens. If fewer are left, fewer are granted; if fewer than `least` are left, none are. */
   readonly want: number;
   readonly least: number;
-  /** Tokens that are given back before this take. They count until this time of the store, by default always. */
+  /** Tokens that are given back before this take. */
   readonly back?: number;
+  /** Time of the store until which returned tokens are accepted; absent: always. */
   readonly backByMs?: number;
 }
 
@@ -49,7 +50,7 @@ export function takeFrom(stored: number | undefined, nowUs: number, take: Take):
   const { want, least, back = 0, backByMs = NO_DEADLINE_MS } = take;
   const { burst } = take.rate;
   const interval = intervalUs(take.rate);
-  // Never more than one empty bucket ahead, even if the clock was set back or the limit lowered.
+  // At most the time that an empty bucket needs to fill, even if the clock was set back or the limit was lowered.
   let full = Math.min(Math.max(stored ?? nowUs, nowUs), nowUs + burst * interval);
   if (back > 0 && nowUs <= backByMs * 1000) full = Math.max(nowUs, full - back * interval);
   const available = burst - (full - nowUs) / interval;

@@ -265,8 +265,8 @@ export abstract class Engine {
   /**
    * Removes all data of a tenant and of its hidden tenants, about `limit` records in each call. The caller repeats the
    * call until it is done, also after a crash.
-   * All replicas must refuse the tenant by then: the erasure does not stop writes, and later writes stay. Writes that a
-   * replica accepted while the store was unreachable are dropped instead of drained; see erasure.ts.
+   * All replicas must refuse the tenant before the first call: the erasure does not stop writes, and later writes stay.
+   * Writes that a replica accepted while the store was unreachable are dropped instead of drained; see erasure.ts.
    * @throws Error for the default tenant and hidden ones
    */
   abstract erase(tenant: string, limit: number): Promise<Erased>;

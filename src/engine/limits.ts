@@ -7,7 +7,10 @@ export const MAX_PRIORITY = 9;
  * The highest score of all priorities is an exact double.
  */
 export const PLACES_PER_PRIORITY = 2 ** 44;
-/** Maximum releases that count no attempt. Further ones do, so that a task that every worker releases ends as dead. */
+/**
+ * Maximum releases of a task that count no attempt. Every further release counts one, so that a task that all workers
+ * release becomes dead.
+ */
 export const MAX_RELEASES = 20;
 /** Last failures kept of a task. */
 export const MAX_FAILURES = 10;

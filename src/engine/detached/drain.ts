@@ -42,9 +42,9 @@ export interface DrainParts {
 type Resolution = { readonly is: 'rerun' } | { readonly is: 'restore'; readonly current: WorkflowMeta | undefined };
 
 /**
- * Drains an entry as one commit under its own once key, so that a repeat after a crash has no effect. A write is applied to its base
- * only. An operation without condition is run again on the current version. All others become conflicts and do not change the
- * workflow.
+ * Drains an entry as one commit under its own once key, so that a repeat after a crash has no effect.
+ * A write is applied if its base is the current version. If another version is current, an operation without a condition
+ * is run again on that version; every other write becomes a conflict and does not change the workflow.
  */
 export class Drain {
   readonly #logger = new Logger('Detached');
@@ -197,7 +197,7 @@ export class Drain {
     return { id: idOf(part), incarnation, state, index, ttl: this.#ttlOf(part), about: aboutOf(part) };
   }
 
-  /** Rest of the TTL that the client gave, if any. */
+  /** Time to live of the part: what is left of the time that the client gave, if it gave one. */
   #ttlOf(part: DetachedPart): Put['ttl'] {
     if (part.is === 'delete') return 'keep';
     const given = part.is === 'put' ? part.put.ttl : part.is === 'patch' ? part.patch.ttl : part.touch.ttl;

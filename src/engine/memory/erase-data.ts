@@ -1,6 +1,6 @@
 import type { Transaction } from './commits/transaction.js';
 
-/** Removes records of a tenant without telling its feed, up to a limit. Returns their number. */
+/** Removes records of a tenant, up to a limit, without events in its feed. Returns the number of removed records. */
 export function eraseData(transaction: Transaction, limit: number): number {
   const { workflows, tasks, outcomes, boards } = transaction.data;
   let left = limit;

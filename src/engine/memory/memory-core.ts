@@ -46,7 +46,7 @@ export class MemoryCore {
     this.#group = journal && new GroupCommit(journal);
   }
 
-  /** Number of the last commit that is flushed or undone, as are all before it. */
+  /** Commits up to this number are finished: flushed to the disk, or undone. */
   get lastFinished(): number {
     return this.#group?.lastFinished ?? 0;
   }

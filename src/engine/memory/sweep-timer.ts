@@ -19,7 +19,7 @@ export class SweepTimer {
   constructor(private readonly sweeping: Sweeping) {}
 
   start(): void {
-    // The upper bound counts, since a nearer deadline may be set meanwhile.
+    // At most MAX_MS, since a write may set an earlier deadline in the meantime.
     this.#in(Math.max(MIN_MS, Math.min(this.sweeping.dueInMs(), MAX_MS)));
   }
 

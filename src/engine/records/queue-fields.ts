@@ -1,4 +1,7 @@
-/** Totals since the queue or the embedded engine began: for rates, never for depth. Redis stores them by name. */
+/**
+ * Totals of a queue since its first task; in the embedded engine since the start of the engine. Rates are computed from
+ * them, but never the depth of a queue. Redis stores them by name.
+ */
 export const QUEUE_TOTALS = ['enqueued', 'claimed', 'completed', 'retried', 'died', 'cancelled'] as const;
 export type QueueTotal = (typeof QUEUE_TOTALS)[number];
 

@@ -11,11 +11,9 @@ const settleScript = new RedisScript(['base'], 'settle-tenants');
 
 /** Time for which an announcement of writes lasts, in addition to the time that a write may be under way. */
 const ACTIVE_MS = 60_000;
-/**
- * Remaining times at which an announcement is renewed: in the background below the first, before the next write below
- * the second.
- */
+/** If an announcement is valid for less than this, a write renews it in the background. */
 const RENEWED_MS = 40_000;
+/** If an announcement is valid for less than this, a write waits for the renewal. */
 const MIN_LEFT_MS = 20_000;
 /** Time until the sweep of a tenant with announced writes. */
 const SOON_MS = 30_000;

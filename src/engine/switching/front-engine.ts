@@ -11,7 +11,7 @@ interface Listening {
   stop: () => void;
 }
 
-/** The engine that the service holds while the one behind it may be exchanged. Calls wait at the gate while it is closed. */
+/** The engine that the service uses. The engine behind it can be exchanged; during the exchange, calls wait at the gate. */
 export class FrontEngine extends ForwardedEngine {
   readonly tasks = new ForwardedTasks((run) => this.gate.run(() => run(this.current().tasks)));
   readonly moving: Moving = new FrontMoving(this.gate, () => this.current().moving);

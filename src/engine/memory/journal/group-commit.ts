@@ -32,7 +32,7 @@ export class GroupCommit {
     return this.#submitted + 1;
   }
 
-  /** Number of the last commit that is flushed or undone, as are all before it. */
+  /** Commits up to this number are finished: flushed to the disk, or undone. */
   get lastFinished(): number {
     return this.#lastFinished;
   }

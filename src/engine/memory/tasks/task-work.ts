@@ -181,7 +181,7 @@ export class TaskWork {
         reason: null,
         endedAtMs: null,
         keptUntilMs: null,
-        // Starts the same waiting time again, which may be over for a dead task.
+        // The task gets its whole waiting time again, since the first one may be over.
         expiresAtMs: Math.max(entry.expiresAtMs, dueAtMs + (entry.expiresAtMs - entry.createdAtMs)),
       };
       this.transaction.setProgress(id, undefined);

@@ -12,7 +12,7 @@ import { jitter, tooManyWriters } from './retry.js';
 import type { Verdict } from './verdict.js';
 
 const MAX_EDITS = 64;
-/** Characters of all versions of a batch, which is one command. */
+/** Maximum characters of all versions of a batch, since a batch is one command. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 const BATCH_TIMEOUT_MS = 15_000;
 

@@ -26,7 +26,7 @@ export interface PlannedPut {
   readonly states: readonly string[];
 }
 
-/** `first` and `last`: results of the once key, from 1; all by default. */
+/** A once key of a plan. It keeps the results from number `first` to number `last`, counted from 1; by default all. */
 export interface PlannedOnce extends Once {
   readonly first?: number;
   readonly last?: number;

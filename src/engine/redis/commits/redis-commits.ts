@@ -103,8 +103,8 @@ export class RedisCommits {
   }
 
   /**
-   * Refuses a commit without running it. Once keys, the lease and puts are checked first, as in a commit, since their
-   * refusal counts more.
+   * Refuses a commit whose patch has failed. Once keys, the lease and puts are checked first, as in a commit: if one of
+   * these checks fails, its refusal is the answer.
    */
   async #refuse(tenant: string, { puts = [], once, ack, claim }: Commit, error: unknown): Promise<Outcome> {
     // This check claims nothing. `claim` is sent along because a replay answers with the task that was claimed.

@@ -72,8 +72,8 @@ function programOf(modules: readonly string[], files: readonly string[]) {
 /**
  * A module that returns a table becomes a local of its name. The locals of any other module are visible to everything
  * after it.
- * A script with few visible locals is cheaper: the server creates every function at each call, and resolves the locals
- * that it uses.
+ * A script with few visible locals is cheaper: at each call the server creates every function, and binds it to the
+ * locals that the function uses.
  */
 function moduleOf(name: string, text: string): string {
   return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;

@@ -39,14 +39,14 @@ local function replay_of(request)
   return known
 end
 
--- Cached, since no request pauses a queue.
+-- Cached for the call, since no request of a call pauses a queue.
 local paused = {}
 local function is_paused(queue)
   if paused[queue] == nil then paused[queue] = redis.call('HGET', task_keys.queue('settings', queue), 'paused') == '1' end
   return paused[queue]
 end
 
--- Cached, since a queue stays known from its first task on.
+-- Cached for the call: a queue that has had a task stays known.
 local known_queues = {}
 local function is_known(queue)
   known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. key_names.queues, queue) ~= false
