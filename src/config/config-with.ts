@@ -6,8 +6,7 @@ const ADDRESS =
   /^(USE_REDIS|REDIS_ENABLE|REDIS_URL|UPSTASH_REDIS_URL|REDIS_(HOST|PORT|USERNAME|PASSWORD|DB|PROTOCOL|SENTINEL\w*|CLUSTER_NODES|TLS)|UPSTASH_REDIS_REST_\w+)(_FILE)?$/;
 
 /**
- * The settings of the environment, with `own` in place of its address of Redis. Without an address in `own` there is no
- * Redis.
+ * The settings of the environment, but with the address of Redis from `own`. If `own` has no address, Redis is not used.
  * @throws InvalidEnvironmentError
  */
 export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {

@@ -104,7 +104,7 @@ export abstract class Config {
     readonly progressMs: number;
     readonly deadMs: number;
     readonly maxDead: number;
-    /** Time from due to expired, for tasks without `expiresAt`. */
+    /** Time after which a due task that was not claimed expires, if it has no `expiresAt`. */
     readonly waitLimitMs: number;
   };
   abstract readonly routing: {

@@ -80,7 +80,7 @@ export function itemsOf(list: string): string[] {
 
 /**
  * Every setting: name, default (the initialiser), limits and meaning. The reader, docs/settings.md and .env.production.example come
- * from here; `node scripts/document-settings.mjs` writes the latter two. Rules that join several settings stand in read-config.ts.
+ * from here; `node scripts/document-settings.mjs` writes the latter two. Rules about several settings are in read-config.ts.
  */
 export class Environment {
   @Setting({ section: 'Service', is: portOrAny, meaning: 'Port of the service; `0` takes a free one' })
@@ -121,7 +121,7 @@ export class Environment {
   @Setting({
     is: path,
     meaning:
-      'File with further settings, in the working directory. The environment wins over it. It is read at start and again on SIGHUP: when it names a Redis by then, a service in memory moves there while it serves',
+      'File with further settings, in the working directory. The environment wins over it. It is read at the start, and again on SIGHUP. If it then names a Redis, a service in memory moves to that Redis without a restart',
   })
   ENV_FILE = '.env';
 
@@ -190,7 +190,7 @@ export class Environment {
   })
   TLS_CERT_FILE?: string;
 
-  @Setting({ is: path, otherwise: 'no TLS', meaning: 'File with the private key of that certificate, as PEM' })
+  @Setting({ is: path, otherwise: 'no TLS', meaning: 'File with the private key of the certificate in `TLS_CERT_FILE`, as PEM' })
   TLS_KEY_FILE?: string;
 
   @Setting({
@@ -213,7 +213,7 @@ export class Environment {
       '`user`, `ip` and `key`, several separated by commas',
     ),
     meaning:
-      'Subjects of the limit: users, addresses without a valid credential, keys of machines. With 60 requests a minute a worker would stop',
+      'Subjects of the limit: users (`user`), addresses without a valid credential (`ip`), keys of machines (`key`). Workers send more than 60 requests a minute: give `key` only with a higher limit',
   })
   RATE_LIMIT_SUBJECTS = 'user,ip';
 
@@ -388,7 +388,7 @@ export class Environment {
   @Setting({ is: integer(1, 1000), meaning: 'Failed connections in a row that open the breaker' })
   CIRCUIT_BREAKER_FAILURE_THRESHOLD = 5;
 
-  @Setting({ is: integer(1, 1000), meaning: 'Answers in a row that close it again' })
+  @Setting({ is: integer(1, 1000), meaning: 'Answers in a row that close the breaker again' })
   CIRCUIT_BREAKER_SUCCESS_THRESHOLD = 2;
 
   @Setting({
@@ -508,7 +508,7 @@ export class Environment {
 
   @Setting({
     is: duration(100, HOUR),
-    meaning: 'Time within which its headers must have arrived; not longer than `REQUEST_TIMEOUT`',
+    meaning: 'Time within which the headers of a request must have arrived; not longer than `REQUEST_TIMEOUT`',
   })
   HEADERS_TIMEOUT = 10 * SECOND;
 

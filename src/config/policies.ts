@@ -24,7 +24,10 @@ const MAX_POLICIES = 100;
 const MAX_LIMIT = 100_000_000;
 const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 86_400_000;
-/** Maximum tokens per millisecond: buckets count microseconds, and two tokens are at least ten of them apart. */
+/**
+ * Maximum tokens per millisecond. Buckets count whole microseconds, so two tokens must come back at least ten
+ * microseconds apart.
+ */
 const MAX_PER_MS = 100;
 /** Default burst, as a share of the limit. */
 const BURST_SHARE = 1 / 6;

@@ -5,7 +5,7 @@ import type { EnvironmentProblem } from './invalid-environment.error.js';
 
 type Value = string | number | boolean | undefined;
 
-/** Reports a problem of a setting; `value` is the given one when absent. */
+/** Reports a problem of a setting. `value`: value to show, by default the given one. */
 type Says = (name: SettingName, text: string, value?: string) => void;
 
 /** Joins the settings of Redis. Two settings of the same thing must agree. */

@@ -3,11 +3,12 @@ import { IsBoolean, IsIn, IsNumber, IsOptional, Matches, Max, Min, MinLength, Va
 import { durationMs, integerOf, showDuration } from './units.js';
 
 /**
- * Reader and check of a setting, and the words for its allowed values in documents and errors: literals in backticks,
- * empty for any text.
+ * Kind of a setting: how its value is read, checked, described and shown.
  */
 export interface Kind {
+  /** Read and check the value. */
   readonly checks: readonly PropertyDecorator[];
+  /** Allowed values, for documents and errors, with literals in backticks; empty if any text is allowed. */
   readonly allowed: string;
   readonly show?: (value: never) => string;
 }
