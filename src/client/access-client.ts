@@ -76,7 +76,7 @@ export class AccessClient {
     return this.#json<{ readonly remaining: number }>(call, { retry: { giveUpAfterMs: 0 }, ...options });
   }
 
-  /** Makes a limit whole again. */
+  /** Refills a limit. */
   async resetLimit(name: string, { key, ...options }: CallOptions & { readonly key?: string | undefined } = {}) {
     const query = key === undefined ? '' : `?${new URLSearchParams({ key }).toString()}`;
     await this.#requester.send({ method: 'DELETE', path: limitPath(name) + query }, options);

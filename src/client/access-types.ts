@@ -10,7 +10,7 @@ export interface WhoAmI {
   readonly role: string | null;
   readonly scopes: readonly string[];
   readonly expiresAt: string | null;
-  /** Limits that its requests come under. */
+  /** Names of the limits that apply to its requests. */
   readonly policies: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export interface Key {
   readonly lastUsedAt: string | null;
 }
 
-/** With the token, which nobody can read again. */
+/** A key with its token, which cannot be read again. */
 export interface MadeKey extends Key {
   /** Absent when its digest was given. */
   readonly key?: string;
@@ -85,7 +85,7 @@ export interface LimitTaken {
   readonly retryAfterMs: number;
 }
 
-/** Limits by name; null takes one of the settings away. docs/limits.md has the format. */
+/** Limits by name; null removes a limit of the settings. docs/limits.md has the format. */
 export type Policies = Readonly<Record<string, Readonly<Record<string, unknown>> | null>>;
 
 export interface TenantChange {
@@ -100,6 +100,6 @@ export interface Tenant {
   readonly limits: Policies;
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
-  /** Workflows that are still there while it is being erased. */
+  /** Number of workflows that remain during an erasure. */
   readonly left?: number;
 }

@@ -19,7 +19,7 @@ export interface CommitContext {
   readonly limits: TaskLimits;
   /** Limit of the queue that the commit claims from. */
   readonly pace: Pace | undefined;
-  /** TTL by policy, for parts without one. */
+  /** Time to live for parts without one: WORKFLOW_STATE_TTL. */
   readonly ttlMs: Ttl;
 }
 

@@ -63,7 +63,7 @@ export class SocketAccess {
   }
 
   async #admit(credential: string | undefined): Promise<Caller> {
-    // The upgrade of a caller that tells later whose it is costs nothing yet.
+    // An upgrade without a credential costs no tokens of a limit. The message with the credential does.
     this.#caller = await (credential === undefined
       ? this.#find(credential)
       : this.admission.admitUpgrade(this.request, SCOPES, credential));
@@ -100,7 +100,7 @@ function credentialOfProtocols({ headers }: IncomingMessage): string | undefined
   );
 }
 
-/** The subprotocol of the answer, never one with a token: `waymark.v1`, else the first of another client. */
+/** The subprotocol of the answer: `waymark.v1` if it is offered, else the first one that is not a token. */
 export function selectProtocol(offered: ReadonlySet<string>): string | false {
   if (offered.has(SUBPROTOCOL)) return SUBPROTOCOL;
   return [...offered].find((one) => !one.startsWith(BEARER)) ?? false;

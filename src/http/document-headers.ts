@@ -54,7 +54,7 @@ export const ANSWER_HEADERS = {
     enum: ['true'],
   }),
   'Retry-After': header('Seconds to wait before a retry', COUNT),
-  RateLimit: header('Rest of the limit'),
+  RateLimit: header('What is left of the limit'),
   'RateLimit-Policy': header('The limit'),
   'WWW-Authenticate': header('The credential that is required'),
   'Accept-Patch': header('Media types that a PATCH here takes'),

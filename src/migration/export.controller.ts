@@ -28,8 +28,8 @@ export class ExportController {
     id: 'exportAll',
     summary: 'All state as lines: a header, queues, workflows and tasks, and an end line with their counts',
     description:
-      'For operators. A stream without an end line was cut. The export has every record that exists throughout; a ' +
-      'record written during the export may be.',
+      'For operators. A stream without an end line was cut. The export has every record that exists from ' +
+      'its beginning to its end; a record that is created meanwhile may be missing.',
     answers: { 200: { says: 'The lines', types: { [LINES_TYPE]: { type: 'string' } } } },
   })
   async all(@FromQuery(ExportQuery) query: ExportQuery, @Res() reply: FastifyReply) {

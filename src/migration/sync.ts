@@ -54,7 +54,7 @@ const PAIRS_PER_STEP = 256;
 const MAX_PARALLEL_GROUPS = 4;
 /** Size assumed for a record of unknown size. */
 const ASSUMED_BYTES = 128 * 1024;
-/** Maximum number of copies of a record that is written continuously, until both sides are equal once. */
+/** Maximum attempts to copy a record that is written continuously. It is enough if both sides are equal once. */
 const MAX_TRIES = 20;
 
 /** Copies differences from one store to another. All steps are idempotent, also across processes. */

@@ -57,7 +57,10 @@ export class Tasks {
     return this.engine.commit(tenant, { once, ack });
   }
 
-  /** Completes each task by itself; refusals are in the result. @throws the error of all, if retryable (store unreachable) */
+  /**
+   * Completes each task by itself; refusals are in the result.
+   * @throws ServiceError if all failed with the same code and a retry may help, such as when the store is unreachable
+   */
   async completeEach(tenant: string, acks: readonly Ack[]): Promise<readonly TaskEnd[]> {
     const ends = await Promise.all(
       acks.map(async (ack): Promise<TaskEnd> => {

@@ -243,7 +243,7 @@ export class DocumentWorkflowStore {
     return keyed ? this.engine.findOutcome(tenant, once.key, once.fingerprint) : undefined;
   }
 
-  /** Undefined means the policy; null means never. */
+  /** Time to live of a write. Undefined: WORKFLOW_STATE_TTL; null: never expires. */
   #ttlOr(ttl: Ttl | undefined): Ttl {
     return ttl === undefined ? this.config.workflowTtlMs : ttl;
   }
@@ -283,7 +283,7 @@ export class DocumentWorkflowStore {
     };
   }
 
-  /** Chooses incarnation and TTL: engines have neither random numbers nor the policy. */
+  /** Chooses incarnation and time to live: engines draw no random numbers and do not know WORKFLOW_STATE_TTL. */
   async #put(id: string, draft: Draft, write: Write, cause: Cause, isNewId = false): Promise<Outcome> {
     const { tenant, by, note, once, expect } = write;
     const put = {

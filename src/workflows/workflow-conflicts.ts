@@ -72,8 +72,8 @@ export class WorkflowConflicts {
   }
 
   /**
-   * Time to live of the chosen state. For the acknowledged write: the rest of its time, if there is any. Else the
-   * policy.
+   * Time to live of the chosen state: for the acknowledged write the remaining time until its deadline, if there is any.
+   * Otherwise WORKFLOW_STATE_TTL.
    */
   #ttlOf({ deadlineMs }: ConflictDetail, use: Resolution): Ttl {
     if (use !== 'detached') return this.config.workflowTtlMs;

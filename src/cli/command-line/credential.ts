@@ -48,7 +48,7 @@ function tokenFile(env: NodeJS.ProcessEnv): Credential | undefined {
   }
 }
 
-/** Reads the file again each time. While it is being replaced, what it held before is good enough. */
+/** Reads the file again each time. If the file cannot be read while it is being replaced, its last content is used. */
 function readerOf(name: string, file: string): () => string {
   let last: string | undefined;
   return () => {

@@ -5,7 +5,7 @@ const MAX_RESULT_BYTES = 8 * 1024 * 1024;
 const TAIL_CHARACTERS = 2000;
 /** Time between SIGTERM and SIGKILL. */
 const KILL_AFTER_MS = 3000;
-/** A background process of the command may keep stdout open after its end. */
+/** Maximum wait for the end of stdout after the command has ended: a background process of it may keep stdout open. */
 const LINGER_MS = 1000;
 
 const isWindows = process.platform === 'win32';

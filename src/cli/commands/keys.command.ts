@@ -25,7 +25,7 @@ const create: Verb = {
     const key = await newKeyOf(given, terminal);
     let isRepeated = false;
     const client = connectAccess(given, terminal, () => (isRepeated = true));
-    // The key of this process, whose answer was lost: a new secret for it is as good.
+    // The answer to the first attempt was lost, so the key exists and its secret is unknown. Make another secret for it.
     const again = async (error: unknown) => {
       const isOwn = error instanceof ProblemError && error.code === 'ALREADY_EXISTS' && isRepeated && !given.text('id');
       if (!isOwn) throw error;
@@ -113,7 +113,7 @@ const remove: Verb = {
 
 const generate: Verb = {
   name: 'generate',
-  summary: 'make a token without a service, whose digest create takes',
+  summary: 'make a token offline; register its digest with create --sha256',
   texts: ['role', 'id'],
   flags: ['quiet', 'json'],
 

@@ -10,7 +10,7 @@ const MAX_WAIT_MS = 30_000;
 
 const list: Verb = {
   name: 'list',
-  summary: 'list the limits of the caller, with the rest of each',
+  summary: 'list the limits of the caller, and what is left of each',
   flags: ['json'],
 
   async run(given, terminal) {

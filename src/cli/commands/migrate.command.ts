@@ -114,7 +114,7 @@ async function warnOfSkew(source: OpenPlace, target: OpenPlace, { note }: Termin
   );
 }
 
-/** Copies the source as it is while it is read. */
+/** Exports the source to a file. Changes that are made during the export may be missing. */
 async function toFile(source: OpenPlace, to: Place, given: Given, terminal: Terminal): Promise<ExitCode> {
   const { writeFile } = await import('../../migration/write-file.js');
   const report = new Report(given, terminal);

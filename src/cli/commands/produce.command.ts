@@ -6,7 +6,7 @@ import { UsageError } from '../command-line/given.js';
 
 const MAX_COUNT = 1_000_000;
 const MAX_BATCH = 100;
-/** Well below the largest request of the service. */
+/** Maximum bytes of one request, well below the limit of the service. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 const YEAR_MS = 365 * 86_400_000;
 

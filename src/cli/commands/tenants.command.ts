@@ -60,7 +60,7 @@ const show: Verb = {
 
 const limit: Verb = {
   name: 'limit',
-  summary: 'replace its limits by --limits; {} leaves those of the settings',
+  summary: 'replace its limits by --limits; {} leaves only those of the settings',
   word: 'name',
   texts: ['limits'],
   flags: ['json'],

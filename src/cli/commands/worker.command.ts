@@ -36,7 +36,7 @@ export const workerCommand: Command = {
     const stopMs = given.duration('stop-timeout', { min: 0, max: DAY_MS }) ?? DEFAULT_STOP_MS;
     const command = given.text('exec');
     const credential = findCredential(given.env, given.url, 'data');
-    // One that was meant for an operator stays here.
+    // The command of a task gets WAYMARK_API_KEY, but neither ADMIN_TOKEN nor the token in the file operator-token.
     const apiKey = () => (credential?.source.startsWith('WAYMARK_API_KEY') === true ? credential.read() : undefined);
     const handler =
       command === undefined

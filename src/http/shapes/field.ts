@@ -39,7 +39,7 @@ export interface Field extends Rules {
 export interface Rule<T extends object = object> {
   readonly schema?: Schema;
   readonly check: (shape: T) => Issue | undefined;
-  /** Checked even if members are missing or wrong (then undefined). By default, only if all are valid. */
+  /** By default the rule is checked only if all members are valid. True: always; invalid members are then undefined. */
   readonly alwaysChecked?: boolean;
 }
 

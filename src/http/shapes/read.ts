@@ -48,8 +48,8 @@ interface ShapeReader {
 const READERS = new WeakMap<Shape, ShapeReader>();
 
 /**
- * Reads a JSON text into a shape. One scan validates the text and finds the members of the root, and further values
- * with `find` (from `pointersBeside`).
+ * Reads a JSON text into a shape. One scan validates the text and finds the members of the root. With `find`, made by
+ * `pointersBeside`, the scan also finds other values.
  * @throws InvalidBodyError with every issue at once
  */
 export function readJson<T extends object>(
@@ -80,8 +80,8 @@ export function readJson<T extends object>(
 }
 
 /**
- * Pointers for a `readJson` that also finds `others`. Their values are in `found` after the first `skip` entries, which
- * are the members of the root.
+ * Pointers for a `readJson` that finds the members of the root and also the values at `others`. In `found`, the first
+ * `skip` entries are the members; the values at `others` follow.
  */
 export function pointersBeside(
   shape: Shape,
