@@ -190,7 +190,11 @@ export class Environment {
   })
   TLS_CERT_FILE?: string;
 
-  @Setting({ is: path, otherwise: 'no TLS', meaning: 'File with the private key of the certificate in `TLS_CERT_FILE`, as PEM' })
+  @Setting({
+    is: path,
+    otherwise: 'no TLS',
+    meaning: 'File with the private key of the certificate in `TLS_CERT_FILE`, as PEM',
+  })
   TLS_KEY_FILE?: string;
 
   @Setting({
@@ -388,7 +392,7 @@ export class Environment {
   @Setting({ is: integer(1, 1000), meaning: 'Failed connections in a row that open the breaker' })
   CIRCUIT_BREAKER_FAILURE_THRESHOLD = 5;
 
-  @Setting({ is: integer(1, 1000), meaning: 'Answers in a row that close the breaker again' })
+  @Setting({ is: integer(1, 1000), meaning: 'Answers in a row that close the breaker' })
   CIRCUIT_BREAKER_SUCCESS_THRESHOLD = 2;
 
   @Setting({
