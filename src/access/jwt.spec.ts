@@ -11,6 +11,8 @@ import { JwtRefusedError, JwtVerifier, MAX_JWT_CHARACTERS } from './jwt.js';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
+const BASE_64_URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
 describe('JSON Web Tokens', () => {
   let issuer: TestIssuer;
   let clock: TestClock;
@@ -93,11 +95,28 @@ describe('JSON Web Tokens', () => {
       expect(await refusal(sign({}, key))).toMatchObject({ reason: 'invalid', says: undefined });
     });
 
+    it.each(['RS256', 'ES256', 'EdDSA'])('when their signature by %s is spelled differently', async (alg) => {
+      const token = await sign({}, await issuer.addKey(alg));
+      const jwt = await verifier();
+      await jwt.verify(token);
+      const [head, signature] = [token.slice(0, token.lastIndexOf('.') + 1), token.slice(token.lastIndexOf('.') + 1)];
+      const last = BASE_64_URL.indexOf(signature.at(-1) as string);
+      const others = [
+        // Bits of the last character that no byte of the signature has.
+        ...[1, 2].map((bit) => signature.slice(0, -1) + BASE_64_URL[last ^ bit]),
+        ...['=', '==', ' ', '\t', '\n', '\0', 'A', '.', '.A'].map((more) => signature + more),
+        ` ${signature}`,
+        `${signature.slice(0, 5)} ${signature.slice(5)}`,
+        signature.slice(0, -1),
+      ].map((other) => head + other);
+      for (const other of [...others, ` ${token}`, `${token} `, token.replace('.', ' .'), token.replace('.', '..')])
+        await expect(jwt.verify(other)).rejects.toThrow(JwtRefusedError);
+    });
+
     it('with any changed byte of header, claims or signature, and by a key that the token brings along', async () => {
       const jwt = await verifier();
       const token = await sign();
-      // Not the last character: some of its bits are unused.
-      for (let at = 0; at < token.length - 1; at += 3) {
+      for (let at = 0; at < token.length; at += 3) {
         const other = token[at] === 'A' ? 'B' : 'A';
         const changed = token.slice(0, at) + other + token.slice(at + 1);
         await expect(jwt.verify(changed)).rejects.toThrow(JwtRefusedError);

@@ -10,6 +10,7 @@ const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CLOCK_TOLERANCE_S = 30;
 const MAX_USER_CHARACTERS = 200;
 export const ROLE_CLAIM = 'waymark_role';
+const BASE_64_URL = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Claims of a verified token. Whether its tenant, role and scopes exist here is checked later. */
 export interface JwtClaims {
@@ -65,6 +66,7 @@ export class JwtVerifier {
   async verify(token: string): Promise<JwtClaims> {
     if (token.length > MAX_JWT_CHARACTERS)
       throw new JwtRefusedError('invalid', `A token has at most ${MAX_JWT_CHARACTERS} characters`);
+    if (!isOfOneForm(token)) throw new JwtRefusedError('invalid');
     const { issuer, audiences } = this.settings;
     try {
       const { payload } = await this.jose.jwtVerify(token, (header, input) => this.#keys.find(header, input), {
@@ -112,6 +114,15 @@ export class JwtVerifier {
       });
     return error instanceof JOSEError ? new JwtRefusedError('invalid', undefined, { cause: error }) : error;
   }
+}
+
+/**
+ * The signature covers the other two parts, but not its own spelling: decoders skip spaces and padding, and the last
+ * character has unused bits. Only the spelling that encoders make is accepted.
+ */
+function isOfOneForm(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1);
+  return BASE_64_URL.test(token) && Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 function faultOf({ claim, reason }: { readonly claim: string; readonly reason: string }): string {
