@@ -108,6 +108,15 @@ export class KeyExistsError extends ServiceError {
   }
 }
 
+/** A rotation to a secret that an earlier rotation has replaced. */
+export class OldSecretError extends ServiceError {
+  readonly code = 'ALREADY_EXISTS';
+
+  constructor() {
+    super('This secret of the key was replaced, and is not accepted for longer; make a new one');
+  }
+}
+
 export class KeyNotFoundError extends ServiceError {
   readonly code = 'KEY_NOT_FOUND';
 

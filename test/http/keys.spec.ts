@@ -123,6 +123,48 @@ describeService(
       expect(rotated.json.expiresAt).toBe(maker.expiresAt);
     });
 
+    it('get no secret and no scope from a key that ends before them', async () => {
+      const short = await make(service, { name: 'short', role: 'admin', ttlSeconds: 1000 });
+      const lasting = await make(service, { name: 'lasting', role: 'reader' });
+      const longer = await make(service, { name: 'longer', role: 'reader', ttlSeconds: 2000 });
+      const asShort = { token: short.key };
+      for (const { id, key } of [lasting, longer]) {
+        const refused = await service.post(`/v1/keys/${id}/rotate`, {}, asShort);
+        expect(codeOf(refused)).toEqual([403, 'INSUFFICIENT_SCOPE']);
+        const change = (json: object) => service.call('PATCH', `/v1/keys/${id}`, { ...asShort, json });
+        expect(codeOf(await change({ role: 'writer' }))).toEqual([403, 'INSUFFICIENT_SCOPE']);
+        expect(codeOf(await change({ scopes: ['workflows:read', 'tasks:work'] }))).toEqual([403, 'INSUFFICIENT_SCOPE']);
+        expect((await change({ name: 'renamed', scopes: ['workflows:read'] })).status).toBe(200);
+        expect((await service.get('/v1/whoami', { token: key })).json.expiresAt).toBe(
+          id === lasting.id ? null : longer.expiresAt,
+        );
+        const ended = await change({ role: 'writer', ttlSeconds: null });
+        expect([ended.status, ended.json.expiresAt]).toEqual([200, short.expiresAt]);
+        expect((await service.post(`/v1/keys/${id}/rotate`, {}, asShort)).json.expiresAt).toBe(short.expiresAt);
+      }
+      const itself = await service.post(`/v1/keys/${short.id}/rotate`, {}, asShort);
+      expect([itself.status, itself.json.expiresAt]).toEqual([200, short.expiresAt]);
+    });
+
+    it('have an old secret that ends with them at the latest, and what it makes ends with it', async () => {
+      const { id, key, expiresAt } = await make(service, { name: 'old', role: 'admin', ttlSeconds: 1000 });
+      const rotate = (body: object, token = OPERATOR) => service.post(`/v1/keys/${id}/rotate`, body, { token });
+      expect((await rotate({ graceSeconds: 100_000 })).json.oldSecretUntil).toBe(expiresAt);
+      const { json } = await service.call('PATCH', `/v1/keys/${id}`, { token: OPERATOR, json: { ttlSeconds: 500 } });
+      expect(Date.parse(json.oldSecretUntil)).toBeLessThanOrEqual(Date.parse(json.expiresAt));
+      // A longer life of the key is none of the old secret.
+      const { json: later } = await service.call('PATCH', `/v1/keys/${id}`, {
+        token: OPERATOR,
+        json: { ttlSeconds: null },
+      });
+      expect([later.expiresAt, later.oldSecretUntil]).toEqual([null, json.oldSecretUntil]);
+      expect((await service.get('/v1/whoami', { token: key })).json.expiresAt).toBe(later.oldSecretUntil);
+      expect((await make(service, { name: 'made', role: 'reader' }, key)).expiresAt).toBe(later.oldSecretUntil);
+      expect(codeOf(await rotate({}, key))).toEqual([403, 'INSUFFICIENT_SCOPE']);
+      const sha256 = createHash('sha256').update(key).digest('hex');
+      expect(codeOf(await rotate({ sha256 }))).toEqual([409, 'ALREADY_EXISTS']);
+    });
+
     it('are revoked at once, and stay listed', async () => {
       const { key, id } = await make(service, { name: 'revoked' });
       expect((await service.get('/v1/whoami', { token: key })).status).toBe(200);

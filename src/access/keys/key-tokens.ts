@@ -33,7 +33,7 @@ const NOBODY = JSON.stringify({
 export class KeyTokens implements TokenSource {
   constructor(
     private readonly engine: Engine,
-    private readonly tenants: TenantRecords,
+    private readonly tenants: Pick<TenantRecords, 'find'>,
     private readonly clock: Clock = systemClock,
   ) {}
 
@@ -44,21 +44,21 @@ export class KeyTokens implements TokenSource {
 
   async verify(token: string): Promise<Verified> {
     const name = nameIn(token);
-    const [found, tenant] = await Promise.all([
-      this.engine.find(homeOfToken(name), KEY_PREFIX + name.id),
-      name.kind === 'key' ? this.tenants.find(name.tenant) : undefined,
-    ]);
+    const found = await this.engine.find(homeOfToken(name), KEY_PREFIX + name.id);
     const key = JSON.parse(found?.state ?? NOBODY) as KeyRecord;
     const now = this.clock();
     const digest = digestOf(token);
     // Compares all digests, so that the time does not show which one is right.
     const [right] = key.digests.filter(({ sha256 }) => timingSafeEqual(digest, Buffer.from(sha256, 'hex')));
-    if (right === undefined || key.revokedAtMs !== null || (right.untilMs !== null && right.untilMs <= now))
-      throw new InvalidCredentialError();
+    if (right === undefined || key.revokedAtMs !== null) throw new InvalidCredentialError();
     if (key.expiresAtMs !== null && key.expiresAtMs <= now) throw new CredentialExpiredError();
+    if (right.untilMs !== null && right.untilMs <= now) throw new InvalidCredentialError();
+    // Only now, so that nobody without a key makes this replica hold records of tenants, real ones or not.
+    const tenant = name.kind === 'key' ? await this.tenants.find(name.tenant) : undefined;
+    const endsAtMs = Math.min(key.expiresAtMs ?? Infinity, right.untilMs ?? Infinity);
     return {
-      caller: callerOf(name, key),
-      endsAtMs: Math.min(key.expiresAtMs ?? Infinity, right.untilMs ?? Infinity),
+      caller: callerOf(name, key, endsAtMs),
+      endsAtMs,
       ...(tenant !== undefined && { tenant }),
       ...(key.ips !== null && { addresses: addressesOf(key.ips) }),
     };
@@ -75,18 +75,18 @@ function homeOfToken(name: TokenName): string {
   return name.kind === 'key' ? accessTenantOf(name.tenant) : ACCESS_TENANT;
 }
 
-function callerOf(name: TokenName, key: KeyRecord): Caller {
-  const { role, user, limit, expiresAtMs } = key;
+/** A secret that was replaced ends before its key, and what is made with it ends then too. */
+function callerOf(name: TokenName, { role, scopes, user, limit, name: by }: KeyRecord, endsAtMs: number): Caller {
   return {
     tenant: name.kind === 'key' ? name.tenant : DEFAULT_TENANT,
-    by: key.name,
+    by,
     kind: name.kind,
-    scopes: maskOfKey(key),
+    scopes: maskOfKey({ role, scopes }),
     keyId: name.id,
     ...(role !== null && { role }),
     ...(user !== null && { user }),
     ...(limit !== null && { limit }),
-    ...(expiresAtMs !== null && { expiresAtMs }),
+    ...(endsAtMs !== Infinity && { expiresAtMs: endsAtMs }),
   };
 }
 

@@ -95,8 +95,10 @@ export class KeysController {
     summary: 'Make a new secret for a key; the old one is accepted for graceSeconds',
     notOnce: NOT_ONCE,
     headers: ['If-Match'],
+    description:
+      'The old secret is never accepted for longer than the key. A key that ends before the other cannot rotate it.',
     answers: { 200: { says: 'Rotated', body: MadeKey, headers: ['ETag'] } },
-    problems: ['KEY_NOT_FOUND'],
+    problems: ['KEY_NOT_FOUND', 'ALREADY_EXISTS'],
   })
   async rotate(
     @FromPath(KeyPath) { id }: KeyPath,

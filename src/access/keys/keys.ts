@@ -5,10 +5,10 @@ import type { Rate } from '../../engine/bucket.js';
 import type { Engine, ListPosition } from '../../engine/engine.js';
 import { VersionConflictError } from '../../engine/errors.js';
 import type { Caller } from '../../http/caller.js';
-import { InsufficientScopeError, KeyExistsError, KeyNotFoundError } from '../access-errors.js';
+import { InsufficientScopeError, KeyExistsError, KeyNotFoundError, OldSecretError } from '../access-errors.js';
 import { AccessRecords, type NewValue, type Stored } from '../access-records.js';
 import { accessTenantOf, ACCESS_TENANT } from '../../engine/profile.js';
-import type { Role, Scope } from '../scopes.js';
+import { maskOf, type Role, type Scope } from '../scopes.js';
 import { digestOf, newKeyId, newToken, startOf, type TokenName } from '../token.js';
 import { KEY_PREFIX, maskOfKey, type KeyRecord } from './key-record.js';
 import type { KeyLimit } from './key.dto.js';
@@ -17,6 +17,7 @@ import type { LastUsed } from './last-used.js';
 /** Time for which a key is still listed after its end. */
 const LISTED_MS = 30 * 24 * 60 * 60 * 1000;
 const DEFAULT_ROLE: Role = 'writer';
+const KEYS_MANAGE = maskOf(['keys:manage']);
 
 export interface NewKeyGiven {
   readonly name: string;
@@ -92,6 +93,9 @@ export class Keys {
     };
     checkGrant(caller, value);
     const home = homeOfName(tokenName);
+    // Operators name keys by their id alone, so no key of a tenant may stand in front of one of theirs.
+    if (home !== ACCESS_TENANT && given.id !== undefined && (await this.#records.find(ACCESS_TENANT, id)) !== undefined)
+      throw new KeyExistsError(id);
     try {
       const stored = await this.#records.create(home, id, caller.by, { value, ttlMs: ttlOf(value, now) });
       return { found: { ...stored, id, tenant: tenantOf(home, caller), lastUsedAtMs: null }, token };
@@ -147,13 +151,16 @@ export class Keys {
         expiresAtMs: ttlSeconds === undefined ? key.expiresAtMs : expiryOf(ttlSeconds, now, caller),
       };
       checkGrant(caller, value);
+      const isWider = (maskOfKey(value) & ~maskOfKey(key)) !== 0;
+      if (isWider) checkEnd(caller, value);
       return value;
     });
   }
 
   /**
    * Makes a second secret for the same key: id, expiry, limits and last use stay. The earlier secret is accepted for
-   * `graceSeconds`; older ones end at once.
+   * `graceSeconds`, and never longer than the key; older ones end at once.
+   * @throws KeyNotFoundError @throws InsufficientScopeError @throws OldSecretError
    */
   async rotate(
     caller: Caller,
@@ -167,8 +174,10 @@ export class Keys {
     const token = sha256 === undefined ? newToken(name) : undefined;
     const found = await this.#change(caller, id, expect, (key, now) => {
       checkGrant(caller, key);
-      const [newest] = key.digests;
+      const [newest, ...older] = key.digests;
       if (newest === undefined || newest.sha256 === sha256) return undefined;
+      if (older.some((one) => one.sha256 === sha256)) throw new OldSecretError();
+      checkEnd(caller, key);
       const digests = [
         { sha256: sha256 ?? hexDigestOf(token as string), untilMs: null },
         ...(graceSeconds === 0 ? [] : [{ ...newest, untilMs: now + graceSeconds * 1000 }]),
@@ -207,7 +216,7 @@ export class Keys {
         }
         const now = this.clock();
         const value = change(key, now);
-        return value && { value, ttlMs: ttlOf(value, now) };
+        return value && { value: withinEnd(value), ttlMs: ttlOf(value, now) };
       },
       () => new KeyNotFoundError(id),
     );
@@ -233,11 +242,32 @@ function checkGrant(caller: Caller, key: Pick<KeyRecord, 'role' | 'scopes'>): vo
   if (missing !== 0) throw new InsufficientScopeError(missing);
 }
 
+/** @throws InsufficientScopeError when the key, which the caller gives a secret or a scope, lives longer than the caller */
+function checkEnd(caller: Caller, { expiresAtMs }: Pick<KeyRecord, 'expiresAtMs'>): void {
+  if ((expiresAtMs ?? Infinity) > endOf(caller))
+    throw new InsufficientScopeError(
+      KEYS_MANAGE,
+      'The credential of this request ends before the key, so it can give the key no secret and no scope',
+    );
+}
+
+/** End of what a caller makes. Users, whose tokens are short, and the first operator make keys that stay. */
+function endOf({ keyId, expiresAtMs = Infinity }: Caller): number {
+  return keyId === undefined ? Infinity : expiresAtMs;
+}
+
 /** End of a new key: never later than the end of the key that makes it. */
-function expiryOf(ttlSeconds: number | null, now: number, { keyId, expiresAtMs }: Caller): number | null {
-  const wanted = ttlSeconds === null ? null : now + ttlSeconds * 1000;
-  if (keyId === undefined || expiresAtMs === undefined) return wanted;
-  return Math.min(wanted ?? Infinity, expiresAtMs);
+function expiryOf(ttlSeconds: number | null, now: number, caller: Caller): number | null {
+  const end = Math.min(ttlSeconds === null ? Infinity : now + ttlSeconds * 1000, endOf(caller));
+  return end === Infinity ? null : end;
+}
+
+/** The key with an old secret that ends with it at the latest. */
+function withinEnd(key: KeyRecord): KeyRecord {
+  const { expiresAtMs, digests } = key;
+  if (expiresAtMs === null) return key;
+  const ended = digests.map(({ sha256, untilMs }) => ({ sha256, untilMs: untilMs && Math.min(untilMs, expiresAtMs) }));
+  return { ...key, digests: ended };
 }
 
 /** Time to live of the record: it ends a while after the key. */
