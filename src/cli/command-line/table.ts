@@ -1,7 +1,13 @@
 export type Row = readonly (string | number)[];
 
+/** Characters by which a name could move the cursor, hide text or make a row of its own. */
+const CONTROL = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 /** Text is aligned left, numbers right; the first row is the head. */
-export function table(rows: readonly Row[]): string {
+export function table(given: readonly Row[]): string {
+  const rows = given.map((row) =>
+    row.map((cell) => (typeof cell === 'string' ? cell.replace(CONTROL, '\ufffd') : cell)),
+  );
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
   const isNumeric = widths.map((_, column) => typeof rows[1]?.[column] === 'number');
   return rows
