@@ -1,81 +1,16 @@
-import { request } from 'node:http';
 import { beforeAll, expect, it } from '@jest/globals';
 import { routeNames } from '../../src/access/routes.js';
 import { newKeyId, newToken } from '../../src/access/token.js';
 import { describeService, type Service } from '../support/describe-service.js';
 import { OPERATOR_TOKEN } from '../support/operator.js';
+import { MAY, mayAsk, methodOf, pathOf, PUBLIC, urlOf } from '../support/route-table.js';
+import { sendAsIs, type SentAsIs } from '../support/send-as-is.js';
 import { until } from '../support/until.js';
 
-const PUBLIC = ['GET /health/live', 'GET /health/ready', 'GET /status'];
-/** For every caller; what its body asks for is checked later. */
-const ANYBODY = ['GET /v1/whoami', 'POST /v1/commits', 'GET /v1/limits', 'GET /v1/tenant'];
-
-const READER = [
-  /^GET \/(health|metrics|openapi\.json|asyncapi\.yaml|docs.*|examples\/live\.html)$/,
-  /^GET \/v1\/(workflows|queues|tasks|events)/,
-  /^POST \/v1\/workflows\/batch-get$/,
-];
-const WORKER = [
-  /^GET \/v1\/(workflows|queues|tasks)/,
-  /^(POST|PUT|PATCH|DELETE) \/v1\/workflows/,
-  /^POST \/v1\/queues\/:queue\/claims$/,
-  /^POST \/v1\/tasks\/(:id\/(heartbeat|progress|complete|fail|release)|batch-complete)$/,
-  /^POST \/v1\/agents\/:id\/status$/,
-  /^POST \/v1\/channels\/:channel\/messages$/,
-  /^POST \/v1\/limits\/:name\/(take|give)$/,
-];
-const WRITER = [
-  ...WORKER,
-  /^POST \/v1\/queues\/:queue\/tasks(\/batch)?$/,
-  /^POST \/v1\/tasks\/:id\/cancel$/,
-  /^GET \/v1\/events$/,
-  /^(GET|POST) \/(v1\/routing|api\/routing\/test|v1\/agents)$/,
-];
-const OPERATOR_ONLY = /^\w+ \/v1\/(export|import|admin\/|tenants)/;
-/** Who may ask what, written down a second time. */
-const MAY: Readonly<Record<string, (route: string) => boolean>> = {
-  reader: (route) => READER.some((one) => one.test(route)),
-  worker: (route) => WORKER.some((one) => one.test(route)),
-  writer: (route) => WRITER.some((one) => one.test(route)),
-  admin: (route) => !OPERATOR_ONLY.test(route),
-};
-
-interface Sent {
-  readonly token?: string | undefined;
-  readonly headers?: Record<string, string>;
+async function send(service: Service, method: string, path: string, sent: SentAsIs = {}) {
+  const { status, code } = await sendAsIs(service.url, method, path, sent);
+  return { status, code };
 }
-
-/** Sends the path as it is: a client like fetch would tidy it. No body is sent, whatever the headers promise. */
-function send(service: Service, method: string, path: string, { token, headers = {} }: Sent = {}) {
-  const { hostname, port } = new URL(service.url);
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return new Promise<{ status: number; code: string }>((resolve, reject) => {
-    const asked = request({ hostname, port, method, path, headers: { ...headers, ...authorization } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (piece: string) => {
-        text += piece;
-        // Streams go on.
-        if (answer.statusCode === 200) asked.destroy();
-      });
-      answer.on('close', () => {
-        const isProblem = answer.headers['content-type']?.includes('problem+json') === true;
-        resolve({ status: answer.statusCode as number, code: isProblem && text !== '' ? JSON.parse(text).code : '' });
-        asked.destroy();
-      });
-    });
-    asked.on('error', reject);
-    if (headers['content-length'] === undefined) asked.end();
-    else asked.flushHeaders();
-  });
-}
-
-const [methodOf, urlOf] = [0, 1].map((i) => (route: string) => route.split(' ')[i] as string) as [
-  (route: string) => string,
-  (route: string) => string,
-];
-/** The url of a route with something in place of its parameters. */
-const pathOf = (route: string) => urlOf(route).replace(/:\w+/g, 'x').replace('*', 'x');
 
 describeService(
   'Every route',
@@ -130,8 +65,7 @@ describeService(
       const token = keys[role];
       for (const route of routes) {
         const { status, code } = await send(service, methodOf(route), pathOf(route), { token });
-        const isServed = ANYBODY.includes(route) || MAY[role]?.(route) === true;
-        if (isServed) expect([route, status === 401 || status === 403, code]).toEqual([route, false, code]);
+        if (mayAsk(role, route)) expect([route, status === 401 || status === 403, code]).toEqual([route, false, code]);
         else expect([route, status, code]).toEqual([route, 403, 'INSUFFICIENT_SCOPE']);
       }
     });

@@ -18,6 +18,10 @@ export interface TcpProxy {
   delay(ms: number): void;
   /** Cuts all connections; new ones are let through. */
   cut(): void;
+  /** Passes on nothing more of what Redis tells its subscribers; they stay connected and do not notice. */
+  muteSubscriptions(): void;
+  /** Cuts connections of subscribers, present and new ones. */
+  refuseSubscriptions(): void;
   /** Ends the fault; connections that were silent are cut. */
   up(): void;
   close(): Promise<void>;
@@ -28,6 +32,7 @@ interface Line {
   readonly server: Socket;
   isHeld: boolean;
   held: Buffer[];
+  hasSubscribed: boolean;
   /** Answers on their way to the client. */
   readonly late: Buffer[];
 }
@@ -38,24 +43,28 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   let isDown = false;
   let isSilent = false;
   let delayMs = 0;
+  let subscriptions: 'heard' | 'muted' | 'refused' = 'heard';
+  const cutLine = ({ client, server }: Line) => {
+    client.destroy();
+    server.destroy();
+  };
   const cut = () => {
-    for (const { client, server } of lines) {
-      client.destroy();
-      server.destroy();
-    }
+    lines.forEach(cutLine);
     lines.clear();
   };
   const listener = createServer((client) => {
     if (isDown) return void client.destroy();
     const server = connect(target, '127.0.0.1');
-    const line: Line = { client, server, isHeld: false, held: [], late: [] };
+    const line: Line = { client, server, isHeld: false, held: [], hasSubscribed: false, late: [] };
     lines.add(line);
     client.on('data', (chunk: Buffer) => {
+      line.hasSubscribed ||= /\r\ns?subscribe\r\n/i.test(chunk.toString('latin1'));
+      if (line.hasSubscribed && subscriptions === 'refused') return cutLine(line);
       if (line.isHeld) line.held.push(chunk);
       else if (!isSilent) server.write(chunk);
     });
     server.on('data', (chunk: Buffer) => {
-      if (isSilent) return;
+      if (isSilent || (line.hasSubscribed && subscriptions === 'muted')) return;
       if (delayMs > 0 || line.late.length > 0) {
         // A connection keeps its order: whichever timer fires, the oldest answer goes first.
         line.late.push(chunk);
@@ -65,8 +74,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
         }, delayMs);
       } else if (cuts > 0) {
         cuts--;
-        client.destroy();
-        server.destroy();
+        cutLine(line);
       } else if (!client.destroyed) {
         client.write(chunk);
       }
@@ -98,11 +106,17 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     silence: () => void (isSilent = true),
     delay: (ms) => void (delayMs = ms),
     cut,
+    muteSubscriptions: () => void (subscriptions = 'muted'),
+    refuseSubscriptions() {
+      subscriptions = 'refused';
+      for (const line of lines) if (line.hasSubscribed) cutLine(line);
+    },
     up() {
       isDown = false;
       delayMs = 0;
-      if (isSilent) cut();
+      if (isSilent || subscriptions !== 'heard') cut();
       isSilent = false;
+      subscriptions = 'heard';
     },
     async close() {
       cut();
