@@ -154,7 +154,7 @@ describe('callers by credential', () => {
     verify = () => Promise.resolve({ caller: CALLER, endsAtMs });
     await find();
     verify = () => Promise.reject(new StoreAwayError());
-    hint();
+    hint('missed');
     expect(await find()).toBe(CALLER);
     now += TIMES.offlineTtlMs - 1;
     expect(await find()).toBe(CALLER);
@@ -164,10 +164,25 @@ describe('callers by credential', () => {
     verify = () => Promise.resolve({ caller: CALLER, endsAtMs: now + 2000 });
     await find('short');
     verify = () => Promise.reject(new StoreAwayError());
-    hint();
+    hint('missed');
     expect(await find('short')).toBe(CALLER);
     now += 2000;
     expect(await refusal('short')).toBeInstanceOf(AccessUnknownError);
+  });
+
+  it('are not believed when the store is away and their record is known to have changed', async () => {
+    const held = verify;
+    await find();
+    hint('changed');
+    verify = () => Promise.reject(new StoreAwayError());
+    expect(await refusal()).toBeInstanceOf(AccessUnknownError);
+    hint('missed');
+    expect(await refusal()).toBeInstanceOf(AccessUnknownError);
+    verify = held;
+    expect(await find()).toBe(CALLER);
+    verify = () => Promise.reject(new StoreAwayError());
+    hint('missed');
+    expect(await find()).toBe(CALLER);
   });
 
   it('are asked for once a second while the store is away', async () => {

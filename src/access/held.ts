@@ -22,6 +22,8 @@ export class Held<T> {
   checkedAtMs: number | undefined;
   #reading: Promise<this> | undefined;
   #wasHinted = false;
+  /** The held value has changed in the store, and was not read since. */
+  #isOutdated = false;
 
   constructor(
     private readonly times: HoldingTimes,
@@ -34,6 +36,7 @@ export class Held<T> {
     if (hint === 'poll') return;
     this.freshUntilMs = 0;
     this.#wasHinted = true;
+    if (hint === 'changed') this.#isOutdated = true;
   };
 
   /** A hint has come since the last read began. */
@@ -56,6 +59,7 @@ export class Held<T> {
       const value = await read();
       this.value = value;
       this.checkedAtMs = before;
+      if (!this.#wasHinted) this.#isOutdated = false;
       this.freshUntilMs = this.#wasHinted ? 0 : Math.min(before + cacheTtlMs, endOf(value));
     } catch (error) {
       const known = asAccessError(error);
@@ -71,7 +75,8 @@ export class Held<T> {
   }
 
   #endOfHeld(offlineTtlMs: number, endOf: (value: T) => number): number {
-    if (this.checkedAtMs === undefined) return 0;
+    // A key that was revoked just before the store went away must not be accepted until the store is back.
+    if (this.checkedAtMs === undefined || this.#isOutdated) return 0;
     return Math.min(this.checkedAtMs + offlineTtlMs, endOf(this.value as T));
   }
 }

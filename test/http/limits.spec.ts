@@ -46,6 +46,19 @@ describeService(
       expect(refused.headers.get('x-ratelimit-remaining')).toBe('0');
     });
 
+    it('are given back by nobody who is limited', async () => {
+      const token = await sign({ sub: 'cyd' });
+      for (const name of ['user', 'publish', 'queue:mail']) {
+        const { status, json } = await service.post(`/v1/limits/${name}/give`, { cost: 3 }, { token });
+        expect([name, status, json.code, json.scope]).toEqual([name, 403, 'INSUFFICIENT_SCOPE', 'tenant:manage']);
+      }
+      const taken = await service.post('/v1/limits/llm/take', {}, { token });
+      const given = await service.post('/v1/limits/llm/give', {}, { token });
+      expect([taken.json.allowed, given.status]).toEqual([true, 200]);
+      const manager = await service.post('/v1/limits/publish/give', {}, { token: ADMIN_TOKEN });
+      expect(manager.status).toBe(200);
+    });
+
     it('say what is left on every answer that is limited', async () => {
       const token = await sign({ sub: 'bob' });
       const first = await service.get(`${WORKFLOWS}/a`, { token });

@@ -7,6 +7,9 @@ import type { Caller } from '../../http/caller.js';
 import { InvalidBodyError } from '../../http/http-errors.js';
 import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../../http/route.js';
 import { RequestLifetime } from '../../waiting/request-lifetime.js';
+import { InsufficientScopeError } from '../access-errors.js';
+import { OPERATIONS } from '../routes.js';
+import { maskOf } from '../scopes.js';
 import { Leases } from './leases.js';
 import { LimitNotFoundError } from './limit-errors.js';
 import { remainingOf } from './limit-headers.js';
@@ -15,6 +18,9 @@ import { RateLimiter } from './limiter.js';
 import { LimitGive, LimitGiven, LimitKeyQuery, LimitList, LimitPath, LimitTake, LimitTaken } from './limits.dto.js';
 import { TenantPolicies } from './tenant-policies.js';
 import { WaitingTakes } from './waiting-takes.js';
+
+const MANAGE = maskOf(['tenant:manage']);
+const OF_REQUESTS: readonly string[] = ['user', 'key', ...OPERATIONS];
 
 /** Limits that programs use themselves: for calls of a model, deliveries, ingestion. */
 @ApiTags('limits')
@@ -79,6 +85,7 @@ export class LimitsController {
   @Route({
     id: 'giveLimit',
     summary: 'Give back tokens that were taken and not used',
+    description: 'Limits of requests and of queues, which the service itself takes from, need the scope tenant:manage.',
     answers: { 200: { says: 'Given back', body: LimitGiven } },
     problems: ['LIMIT_NOT_FOUND'],
   })
@@ -89,6 +96,7 @@ export class LimitsController {
     @Req() request: FastifyRequest,
   ) {
     const limit = this.limiter.find(caller, name, request, key);
+    if (isTakenByService(name)) demandManager(caller);
     demandWithinBurst(cost, limit);
     return answer(200, { remaining: await this.#giveBack(caller.tenant, limit, cost) });
   }
@@ -135,6 +143,16 @@ export class LimitsController {
     leases.forEach((lease, i) => (lease.left = taken[i]?.left ?? lease.left));
     return limits.map((limit) => limit && remainingOf(limit.lease));
   }
+}
+
+/** Whether the service itself takes from this limit: for a request, or for a task of a queue. */
+function isTakenByService(name: string): boolean {
+  return name.startsWith('queue:') || OF_REQUESTS.includes(name);
+}
+
+/** Nobody may give back what limits his own requests. @throws InsufficientScopeError */
+function demandManager({ scopes }: Caller): void {
+  if ((scopes & MANAGE) === 0) throw new InsufficientScopeError(MANAGE);
 }
 
 /** A take of nothing, whose answer has the tokens that are left. */
