@@ -15,9 +15,12 @@ export interface Called {
   readonly json: any; // oxlint-disable-line typescript/no-explicit-any -- tests look into bodies of every shape
 }
 
-/** The service in this process, with these settings. */
-export async function openService(env: Readonly<Record<string, string>>): Promise<OpenService> {
-  const app = await createApp(readConfig({ ...env }), { logger: pino({ level: 'silent' }), docs: false });
+/** The service in this process, with these settings. `docs`: with the pages at /docs. */
+export async function openService(
+  env: Readonly<Record<string, string>>,
+  { docs = false }: { readonly docs?: boolean } = {},
+): Promise<OpenService> {
+  const app = await createApp(readConfig({ ...env }), { logger: pino({ level: 'silent' }), docs });
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {
