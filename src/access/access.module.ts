@@ -14,6 +14,7 @@ import { LastUsed } from './keys/last-used.js';
 import { RateLimiter } from './limits/limiter.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { writeOperatorFile } from './operator-file.js';
+import { Keyring } from './seal/keyring.js';
 import { OperatorToken } from './operator-token.js';
 import { Eraser } from './tenants/eraser.js';
 import { OwnTenantController } from './tenants/own-tenant.controller.js';
@@ -93,9 +94,10 @@ import { WhoAmIController } from './whoami.controller.js';
         return new Admission({ isOpen: access.isOpen, rules: [web], openRule, verifier, tenants, limiter });
       },
     },
+    { provide: Keyring, inject: [Config], useFactory: ({ encryption }: Config) => new Keyring(encryption) },
     { provide: Readmission, useExisting: Admission },
   ],
-  exports: [Admission, Readmission, TenantRecords, LimitsModule, WebModule],
+  exports: [Admission, Keyring, Readmission, TenantRecords, LimitsModule, WebModule],
 })
 export class AccessModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(

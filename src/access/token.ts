@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { BASE_32 } from './base32.js';
 
 /**
  * Tokens: `wmk_<tenant>_<id>_<secret><sum>` of a key, `wmo_<id>_<secret><sum>` of an operator.
@@ -15,7 +16,6 @@ export const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const TENANT_RULE = 'must be 1 to 63 characters of a-z 0-9 _ - and begin with a letter or a digit';
 export const KEY_ID = /^[a-z2-7]{16}$/;
 
-const BASE_32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const BASE_62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const ID_CHARACTERS = 16;
 const SECRET_BYTES = 32;

@@ -127,6 +127,13 @@ export abstract class Config {
     /** Time for which a verified credential is accepted while the store is unreachable. */
     readonly offlineTtlMs: number;
   };
+  /** Keys, as hexadecimal digits, that seal and open what must not be readable where it is kept. */
+  abstract readonly encryption: {
+    /** Seals and opens; undefined: nothing can be sealed or opened. */
+    readonly key: string | undefined;
+    /** Open what was sealed earlier. */
+    readonly oldKeys: readonly string[];
+  };
   abstract readonly limits: LimitsConfig;
   /** Read again on SIGHUP. */
   abstract readonly envFile: string;

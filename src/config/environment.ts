@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { parsePointer } from '../json/pointer.js';
 import { isRange } from './address-range.js';
+import { isEncryptionKey } from './encryption-key.js';
 import { accepted, duration, flag, integer, declaredSettings, matching, oneOf, Setting, text } from './setting.js';
 
 const SECOND = 1000;
@@ -68,6 +69,14 @@ const ranges = accepted(
   'isRanges',
   (list) => itemsOf(list).every(isRange),
   'addresses and ranges separated by commas, such as `10.0.0.0/8`',
+);
+
+const KEY_RULE = '64 random hexadecimal digits';
+const encryptionKey = accepted('isEncryptionKey', isEncryptionKey, KEY_RULE);
+const encryptionKeys = accepted(
+  'isEncryptionKeys',
+  (list) => itemsOf(list).every(isEncryptionKey),
+  `${KEY_RULE} each, separated by commas`,
 );
 
 /** The parts of a comma-separated list, without empty ones. */
@@ -157,6 +166,22 @@ export class Environment {
     meaning: 'Claim that names the tenant of the caller',
   })
   JWT_TENANT_CLAIM = 'org_id';
+
+  @Setting({
+    section: 'Encryption',
+    is: encryptionKey,
+    secret: true,
+    meaning:
+      'Key that seals keys and tenants in exports (`waymark export --seal-access`), and opens them; `openssl rand -hex 32` makes one. Keep it apart from the backups: without it they cannot be opened',
+  })
+  TOKEN_ENCRYPTION_KEY?: string;
+
+  @Setting({
+    is: encryptionKeys,
+    secret: true,
+    meaning: 'Earlier keys, separated by commas: they open what was sealed with them, and seal nothing',
+  })
+  TOKEN_ENCRYPTION_OLD_KEYS?: string;
 
   @Setting({
     section: 'Browsers, proxies and TLS',

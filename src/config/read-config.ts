@@ -3,6 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import type { Config } from './config.js';
 import { withoutBackticks } from './describe-settings.js';
+import { encryptionConfig } from './encryption-config.js';
 import { asGiven, givenSettings } from './given-names.js';
 import { Environment, itemsOf, SETTINGS, type SettingName } from './environment.js';
 import { isLoopback } from './is-loopback.js';
@@ -35,6 +36,7 @@ export function readConfig(
   if (read.WEBSOCKET_PORT === read.PORT && read.PORT !== 0)
     refuse('WEBSOCKET_PORT', 'must be another one than PORT, where WebSockets are at /ws');
   const jwt = jwtConfig(read, refuse);
+  const encryption = encryptionConfig(read, refuse);
   const limits = limitsConfig(read, refuse);
   if ((read.TLS_CERT_FILE === undefined) !== (read.TLS_KEY_FILE === undefined)) {
     const missing = read.TLS_CERT_FILE === undefined ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE';
@@ -74,6 +76,7 @@ export function readConfig(
       cacheTtlMs: read.ACCESS_CACHE_TTL,
       offlineTtlMs: read.ACCESS_OFFLINE_TTL,
     },
+    encryption,
     limits,
     envFile: resolve(read.ENV_FILE),
     feed: {

@@ -16,6 +16,7 @@ describe('names in the environment that are no settings', () => {
     ['DATA_DRI', 'DATA_DIR'],
     ['RATE_LIMIT_BURST', 'RATE_LIMIT_BURST_SIZE'],
     ['TENANT_DEFAULT', 'TENANT_DEFAULTS'],
+    ['TOKEN_ENCRYPTION_OLD_KEY', 'TOKEN_ENCRYPTION_OLD_KEYS'],
   ])('%s is warned of, with %s as the nearest', (name, nearest) => {
     expect(of(name)).toEqual([`${name} is not a setting; the nearest is ${nearest}`]);
   });
@@ -25,7 +26,6 @@ describe('names in the environment that are no settings', () => {
     ['QUEUE_BACKEND', 'USE_REDIS'],
     ['REDIS_CONSUMER', '--consumer'],
     ['SESSION_TTL', 'not supported'],
-    ['TOKEN_ENCRYPTION_KEY', 'not supported'],
     ['REDIS_MAX_MEMORY', 'maxmemory'],
   ])('%s of an older program is warned of, with its replacement', (name, instead) => {
     expect(of(name)).toEqual([expect.stringMatching(new RegExp(`^${name} .*${instead}`))]);

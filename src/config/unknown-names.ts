@@ -11,7 +11,6 @@ const REPLACED: Readonly<Record<string, string>> = {
   SESSION_STORAGE: 'is not supported; Waymark keeps no sessions',
   SESSION_TTL: 'is not supported; Waymark keeps no sessions',
   SESSION_CLEANUP_INTERVAL: 'is not supported; Waymark keeps no sessions',
-  TOKEN_ENCRYPTION_KEY: 'is not supported; Waymark encrypts nothing at rest',
 };
 
 /** Names that are not settings of the service, but of the command line and of the tests. */
@@ -25,7 +24,7 @@ const OTHERS = [
   'NGINX_BIN',
 ];
 const OURS =
-  /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK|JWT|RATE_LIMIT|TENANT)_/;
+  /^(WORKFLOW|REDIS|UPSTASH|QUEUE|FEED|TASK|ROUTING|CIRCUIT|DETACHED|WEBSOCKET|WAYMARK|JWT|RATE_LIMIT|TENANT|TOKEN_ENCRYPTION)_/;
 /** Names that Kubernetes and Docker derive from a service called redis, queue, … */
 const PLATFORM = /_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)/;
 const MAX_TYPOS = 2;

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Logger, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Keyring } from '../access/seal/keyring.js';
 import { Engine } from '../engine/engine.js';
 import { LINES_TYPE } from '../http/body.js';
 import { answer, FromBody, FromQuery, Route } from '../http/route.js';
@@ -19,6 +20,7 @@ export class ExportController {
 
   constructor(
     private readonly engine: Engine,
+    private readonly keyring: Keyring,
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
   ) {}
@@ -31,9 +33,10 @@ export class ExportController {
       'For operators. A stream without an end line was cut. The export has every record that exists from ' +
       'its beginning to its end; a record that is created meanwhile may be missing.',
     answers: { 200: { says: 'The lines', types: { [LINES_TYPE]: { type: 'string' } } } },
+    problems: ['ENCRYPTION_UNAVAILABLE'],
   })
   async all(@FromQuery(ExportQuery) query: ExportQuery, @Res() reply: FastifyReply) {
-    const lines = exportLines(this.engine.moving, query);
+    const lines = exportLines(this.engine.moving, query, this.keyring);
     // An error before the first line refuses the request; a later one cuts the stream, which then has no end line.
     const first = await lines.next();
     const stream = Readable.from(this.#whileAllowed(reply.request, first.value ?? '', lines), { objectMode: false });

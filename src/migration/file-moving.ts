@@ -1,11 +1,13 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import type { Keyring } from '../access/seal/keyring.js';
 import type { Arrived } from '../engine/moving/arrival.js';
 import type { RecordKind, Moved, MovedBoard, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
-import { checkedRecord } from './checked-record.js';
+import { checkedRecord, type Fields } from './checked-record.js';
 import { COUNT_OF, FORMAT_VERSION, noCounts, type Counts, type EndLine, type HeaderLine } from './lines.js';
 import { readLines } from './read-lines.js';
+import { LineOpener } from './sealed-lines.js';
 
 const STAMPS_PER_PAGE = 1000;
 const MAX_LINE_BYTES = 512 * 1024 * 1024;
@@ -25,13 +27,14 @@ export class FileMoving extends Moving {
   private constructor(
     readonly name: string,
     private readonly file: FileHandle,
+    private readonly keyring: Keyring,
   ) {
     super();
   }
 
   /** @throws Error when the file is not an export, or was cut */
-  static async open(name: string): Promise<FileMoving> {
-    const moving = new FileMoving(name, await open(name, 'r'));
+  static async open(name: string, keyring: Keyring): Promise<FileMoving> {
+    const moving = new FileMoving(name, await open(name, 'r'), keyring);
     try {
       await moving.#index();
       return moving;
@@ -90,7 +93,8 @@ export class FileMoving extends Moving {
         if (place === undefined) return undefined;
         const bytes = Buffer.alloc(place.end - place.start);
         await this.file.read(bytes, 0, bytes.length, place.start);
-        return checkedRecord(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>);
+        const line = JSON.parse(bytes.toString('utf8')) as Fields;
+        return checkedRecord(new LineOpener(this.keyring).open(line));
       }),
     );
   }
@@ -105,6 +109,7 @@ export class FileMoving extends Moving {
 
   async #index(): Promise<void> {
     const seen = noCounts();
+    const opener = new LineOpener(this.keyring);
     let number = 0;
     let at = 0;
     let end: EndLine | undefined;
@@ -115,9 +120,11 @@ export class FileMoving extends Moving {
       at += Buffer.byteLength(text) + 1;
       if (text.trim() === '') continue;
       const line = this.#parsed(text, number);
-      if (line['kind'] === 'header') this.#header(line as unknown as HeaderLine);
-      else if (line['kind'] === 'end') end = line as unknown as EndLine;
-      else this.#place(line, number, { start, end: start + Buffer.byteLength(text) }, seen);
+      if (line['kind'] === 'header') {
+        this.#header(line as unknown as HeaderLine);
+        opener.begin(line);
+      } else if (line['kind'] === 'end') end = line as unknown as EndLine;
+      else this.#place(() => opener.open(line), number, { start, end: start + Buffer.byteLength(text) }, seen);
     }
     const isWhole =
       // Earlier versions had no boards.
@@ -144,19 +151,16 @@ export class FileMoving extends Moving {
     this.#atMs = atMs;
   }
 
-  #place(
-    line: Record<string, unknown>,
-    number: number,
-    place: Pick<IndexedRecord, 'start' | 'end'>,
-    seen: Counts,
-  ): void {
-    const { tenant = 'default' } = line;
+  #place(open: () => Fields, number: number, place: Pick<IndexedRecord, 'start' | 'end'>, seen: Counts): void {
+    let line: Fields;
     let record: Moved;
     try {
+      line = open();
       record = checkedRecord(line);
     } catch (error) {
       throw new Error(`${this.name}, line ${number}: ${(error as Error).message}`, { cause: error });
     }
+    const { tenant = 'default' } = line;
     const { kind, id } = record;
     seen[COUNT_OF[kind]]++;
     const key = `${kind} ${String(tenant)}`;

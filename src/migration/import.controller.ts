@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Keyring } from '../access/seal/keyring.js';
 import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { StateTooLargeError } from '../engine/errors.js';
@@ -23,6 +24,7 @@ export class ImportController {
   constructor(
     private readonly engine: Engine,
     private readonly config: Config,
+    private readonly keyring: Keyring,
   ) {}
 
   @Post()
@@ -31,7 +33,7 @@ export class ImportController {
     summary: 'Write the records of an export into this store, exactly as they are',
     description:
       'For operators. Each record arrives whole or not at all; importing it again changes nothing. An invalid line ' +
-      'is reported by its number and skipped.',
+      'is reported by its number and skipped. Sealed lines need the key that sealed them; without it the import ends.',
     body: {
       types: {
         [LINES_TYPE]: {
@@ -41,6 +43,7 @@ export class ImportController {
       },
     },
     answers: { 200: { says: 'Outcome of the records', body: ImportReport } },
+    problems: ['ENCRYPTION_UNAVAILABLE', 'SEAL_KEY_UNKNOWN'],
   })
   async take(
     @FromQuery(ImportQuery) { onConflict, dryRun, report }: ImportQuery,
@@ -51,6 +54,7 @@ export class ImportController {
     const taking = new Importer(this.engine.moving, {
       onConflict,
       isDryRun: dryRun,
+      keyring: this.keyring,
       each: report === 'each',
       maxStateBytes: this.config.maxStateBytes,
     });

@@ -1,14 +1,18 @@
+import type { Keyring } from '../access/seal/keyring.js';
 import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
 import { isTenant } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
 import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
 import { COUNT_OF, FORMAT_VERSION, noCounts } from './lines.js';
+import { LineOpener } from './sealed-lines.js';
 import type { ImportCounts, ImportProblem, ImportReport } from './migration.dto.js';
 
 export interface ImportOptions {
   readonly onConflict: OnConflict;
   readonly isDryRun: boolean;
+  /** Opens sealed lines. */
+  readonly keyring: Keyring;
   readonly maxStateBytes?: number;
   /** Report the outcome of each record. */
   readonly each?: boolean;
@@ -23,8 +27,12 @@ interface Waiting extends Arrival {
   readonly place: number;
 }
 
-/** Imports lines, a few records at a time. Invalid lines are reported and skipped. */
+/**
+ * Imports lines, a few records at a time. Invalid lines are reported and skipped; sealed ones without their key end the
+ * import.
+ */
 export class Importer {
+  readonly #opener: LineOpener;
   readonly #seen = noCounts();
   readonly #counts: ImportCounts = { created: 0, updated: 0, same: 0, kept: 0, conflict: 0, expired: 0, removed: 0 };
   readonly #problems: ImportProblem[] = [];
@@ -40,8 +48,11 @@ export class Importer {
   constructor(
     private readonly moving: Moving,
     private readonly options: ImportOptions,
-  ) {}
+  ) {
+    this.#opener = new LineOpener(options.keyring);
+  }
 
+  /** @throws EncryptionUnavailableError @throws SealKeyUnknownError */
   async take(lines: AsyncIterable<string>): Promise<ImportReport> {
     for await (const line of lines) {
       this.#line++;
@@ -76,6 +87,7 @@ export class Importer {
             `this is format ${String(value['version'])}; this version reads format ${FORMAT_VERSION}`,
           );
         }
+        this.#opener.begin(value);
         this.#hasHeader = true;
         return;
       case 'end':
@@ -84,7 +96,7 @@ export class Importer {
       case 'remove':
         return this.#remove(value);
       default:
-        return this.#record(value);
+        return this.#record(this.#opener.open(value));
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.js';
 import type { Moved, RecordKind } from '../engine/moving/moved.js';
+import type { SealedLine, Sealing } from './sealed-lines.js';
 
 /** Raised when the meaning of lines changes. */
 export const FORMAT_VERSION = 1;
@@ -12,6 +13,8 @@ export interface HeaderLine {
   /** The time of the store, in milliseconds. */
   readonly atMs: number;
   readonly tenants: readonly string[];
+  /** Present if the records of hidden tenants are sealed. */
+  readonly sealed?: Sealing;
 }
 
 export const COUNT_OF = {
@@ -57,11 +60,11 @@ export interface RemoveLine {
 /** A record; in an import optionally with the stamp of the record it may replace. States are JSON text in strings, so that they stay exact. */
 export type RecordLine = Moved & { readonly tenant: string; readonly replaces?: string };
 
-export function headerOf(atMs: number, tenants: readonly string[]): HeaderLine {
-  return { kind: 'header', format: 'waymark', version: FORMAT_VERSION, atMs, tenants };
+export function headerOf(atMs: number, tenants: readonly string[], sealed?: Sealing): HeaderLine {
+  return { kind: 'header', format: 'waymark', version: FORMAT_VERSION, atMs, tenants, ...(sealed && { sealed }) };
 }
 
-export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | RecordLine): string {
+export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | RecordLine | SealedLine): string {
   return `${JSON.stringify(line)}\n`;
 }
 

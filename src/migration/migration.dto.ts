@@ -28,19 +28,26 @@ const kinds: Rules = {
   parse: (given) => given.split(','),
 };
 
-/** Ids of several tenants have no common order, so a page of them belongs to one tenant. */
 @Holds<ExportQuery>({
-  check: ({ after, limit, tenant }) =>
-    (after !== undefined || limit !== undefined) && tenant === undefined
-      ? { pointer: '/tenant', message: 'is needed with after and limit' }
-      : undefined,
+  check: ({ after, limit, tenant, access, view }) => {
+    // Ids of several tenants have no common order, so a page of them belongs to one tenant.
+    if ((after !== undefined || limit !== undefined) && tenant === undefined)
+      return { pointer: '/tenant', message: 'is needed with after and limit' };
+    if (access === 'sealed' && view !== 'records')
+      return { pointer: '/access', message: 'can be sealed only with view=records' };
+    return undefined;
+  },
 })
 export class ExportQuery {
   @OneOf(VIEWS, { default: 'records', about: 'Whole records, or only their stamps or digests' }) view!: View;
   @Value(kinds, { default: KINDS, about: `Some of ${KINDS.join(', ')}, separated by commas; all by default` })
   kinds!: readonly RecordKind[];
   @AnyTenant({ optional: true, about: 'Only this tenant' }) tenant?: string;
-  @OneOf(ACCESS, { default: 'include', about: '`omit`: without keys, tenants and other records of hidden tenants' })
+  @OneOf(ACCESS, {
+    default: 'include',
+    about:
+      'Keys, tenants and other records of hidden tenants: `sealed` with TOKEN_ENCRYPTION_KEY, for `view=records`; `omit` leaves them out',
+  })
   access!: Access;
   @Time({ optional: true, about: 'Only workflows that were written after this time' }) sinceMs?: number;
   @Text({ optional: true, about: 'Only workflows after this id; needs `tenant`' }) after?: string;

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { Keyring } from '../access/seal/keyring.js';
 import type { RedisConfig } from '../config/config.js';
 import { configWith, withoutPassword } from '../config/config-with.js';
 import { optionsOf } from '../engine/engine-options.js';
@@ -41,8 +42,18 @@ export function placeOf(text: string): Place {
 /** Opens a place for reading. @throws Error with a message for the operator */
 export async function openSource(place: Place, options: PlaceOptions): Promise<OpenPlace> {
   if (place.kind !== 'directory' && place.kind !== 'file') return openEither(place, options);
-  const moving = place.kind === 'file' ? await FileMoving.open(place.text) : DirectoryMoving.open(place.text);
+  const moving =
+    place.kind === 'file'
+      ? await FileMoving.open(place.text, keyringOf(options.env))
+      : DirectoryMoving.open(place.text);
   return { moving, close: () => moving.close() };
+}
+
+/** The keys that seal and open lines of exports, from the settings. @throws InvalidEnvironmentError */
+export function keyringOf(env: NodeJS.ProcessEnv): Keyring {
+  // Other settings do not matter here, so a fault in one must not end the command.
+  const own = Object.entries(env).filter(([name]) => name.startsWith('TOKEN_ENCRYPTION_'));
+  return new Keyring(configWith(Object.fromEntries(own), {}).encryption);
 }
 
 /** Opens a place for writing. @throws Error with a message for the operator */

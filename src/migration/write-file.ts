@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
+import type { Keyring } from '../access/seal/keyring.js';
 import type { Moving } from '../engine/moving/moving.js';
 import { exportLines, KINDS, type Access } from './export-lines.js';
 
@@ -16,7 +17,7 @@ export async function writeFile(
   from: Moving,
   name: string,
   onText: (lines: number) => void,
-  access: Access = 'include',
+  { access, keyring }: { readonly access: Access; readonly keyring: Keyring },
 ): Promise<WrittenFile> {
   const draft = `${name}.part-${process.pid}`;
   const hash = createHash('sha256');
@@ -27,7 +28,7 @@ export async function writeFile(
     await once(stream, 'open');
     const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
     failed.catch(() => undefined);
-    for await (const text of exportLines(from, { view: 'records', kinds: KINDS, access })) {
+    for await (const text of exportLines(from, { view: 'records', kinds: KINDS, access }, keyring)) {
       hash.update(text);
       bytes += Buffer.byteLength(text);
       const count = text.split('\n').length - 1;

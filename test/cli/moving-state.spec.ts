@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startCommand, type CommandEnd } from '../support/command-process.js';
+import { keyringWith, newEncryptionKey } from '../support/keyrings.js';
 import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
+import { until } from '../support/until.js';
 
 const WORKFLOWS = 60;
 
@@ -127,6 +129,69 @@ describe('The commands that move state', () => {
     };
     expect(new Set(await tenants())).toEqual(new Set(['.access', '.of:acme', '.of:other', 'acme']));
     expect(new Set(await tenants('--without-access'))).toEqual(new Set(['acme']));
+  });
+
+  it('carry keys from a service whose callers notice nothing', async () => {
+    const source = await serve({ DATA_DIR: path('a') });
+    const target = await serve({ REDIS_URL: url() });
+    await fill(source.url, WORKFLOWS);
+    const token = await tenantWithKey(source.url, 'acme');
+    const work = { isStopped: false, count: 0, failures: [] as unknown[] };
+    const working = (async () => {
+      while (!work.isStopped) {
+        const put = await call(source.url, 'PUT', '/v1/workflows/w', { state: ++work.count }, bearer(token));
+        const made = await call(source.url, 'POST', '/v1/keys', { name: 'k' }, bearer(token));
+        const who = await call(source.url, 'GET', '/v1/whoami', undefined, bearer(made.json.key as string));
+        if (![200, 201].includes(put.status) || who.json.tenant !== 'acme') work.failures.push([put, made, who]);
+      }
+    })();
+    await until(() => work.count > 5, 'a client works');
+    expectGood(await waymark(['migrate', '--from', source.url, '--to', target.url]));
+    const during = work.count;
+    await until(() => work.count > during + 5, 'the client goes on');
+    work.isStopped = true;
+    await working;
+    expect(work.failures).toEqual([]);
+    expectGood(await waymark(['migrate', '--from', source.url, '--to', target.url]));
+    // The last use of keys may be written at any time.
+    const withoutBoards = (all: Map<string, string>) =>
+      [...all].filter(([name]) => !name.startsWith('board ')).toSorted();
+    expect(withoutBoards(await digests(target.url))).toEqual(withoutBoards(await digests(source.url)));
+    const { json } = await call(target.url, 'GET', '/v1/workflows/w', undefined, bearer(token));
+    expect(json.state).toBe(work.count);
+  });
+
+  it('seal keys and tenants of an export, and open them with the key or an old one only', async () => {
+    const source = await serve({ DATA_DIR: path('a') });
+    const token = await tenantWithKey(source.url, 'acme');
+    await call(source.url, 'PUT', '/v1/workflows/w', { state: 'of acme' }, bearer(token));
+    const [key, other] = [newEncryptionKey(), newEncryptionKey()];
+    const args = ['export', '--from', source.url, '--to', path('sealed.ndjson'), '--seal-access'];
+    const without = await waymark(args);
+    expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('TOKEN_ENCRYPTION_KEY is not set')]);
+    expect((await waymark([...args, '--without-access'], { TOKEN_ENCRYPTION_KEY: key })).code).toBe(2);
+    const sample = await waymark(args, { TOKEN_ENCRYPTION_KEY: '0'.repeat(64) });
+    expect([sample.code, sample.stderr]).toEqual([1, expect.stringContaining('64 random hexadecimal digits')]);
+    expectGood(await waymark(args, { TOKEN_ENCRYPTION_KEY: key }));
+    const text = await readFile(path('sealed.ndjson'), 'utf8');
+    expect(text).toContain('of acme');
+    expect(text).toContain('"kind":"sealed","tenant":".of:acme"');
+    expect(text).not.toContain('sha256');
+
+    const take = (env = {}) => waymark(['import', '--from', path('sealed.ndjson'), '--to', url()], env);
+    const closed = await take();
+    expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining('TOKEN_ENCRYPTION_KEY is not set')]);
+    const wrong = await take({ TOKEN_ENCRYPTION_KEY: other });
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining(keyringWith(key).kid)]);
+    const target = await serve({ REDIS_URL: url() });
+    expect((await digests(target.url)).size).toBe(0);
+    expectGood(await take({ TOKEN_ENCRYPTION_KEY: other, TOKEN_ENCRYPTION_OLD_KEYS: key }));
+    expect(await digests(target.url)).toEqual(await digests(source.url));
+    expect((await call(target.url, 'GET', '/v1/whoami', undefined, bearer(token))).json.tenant).toBe('acme');
+    const moved = await waymark(['migrate', '--from', path('sealed.ndjson'), '--to', path('b')], {
+      TOKEN_ENCRYPTION_KEY: key,
+    });
+    expectGood(moved);
   });
 
   it('write an export and take it in again, through pipes too, and notice one that was cut', async () => {

@@ -14,6 +14,7 @@ import { writeFile } from '../../src/migration/write-file.js';
 import { TestClock } from '../support/clock.js';
 import { fastDirectory } from '../support/fast-directory.js';
 import { fillTenant } from '../support/full-tenant.js';
+import { NO_KEYS } from '../support/keyrings.js';
 import { digestsOf, dumpMovable, moveAll } from '../support/moving.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { testIndex } from '../support/parts.js';
@@ -99,8 +100,8 @@ describe('Moving from engine to engine', () => {
       expect(toRedis).toMatchObject({ counts: empty, different: [] });
       expect(await everything(onRedis.engine)).toEqual(before);
 
-      await writeFile(onRedis.engine.moving, file, () => undefined);
-      const source = await FileMoving.open(file);
+      await writeFile(onRedis.engine.moving, file, () => undefined, { access: 'include', keyring: NO_KEYS });
+      const source = await FileMoving.open(file, NO_KEYS);
       expect(await source.listTenants()).toEqual(names.toSorted());
       expect(await move(source, onDisk.moving)).toMatchObject({ counts: empty, different: [] });
       await source.close();
@@ -115,8 +116,8 @@ describe('Moving from engine to engine', () => {
         expect((await hidden.get('key:1')).deadlineMs).toBeNull();
         expect(await hidden.ids({ filter: { fields: { user: 'acme' } } })).toEqual(['key:1']);
       }
-      await writeFile(inMemory.moving, file, () => undefined, 'omit');
-      const without = await FileMoving.open(file);
+      await writeFile(inMemory.moving, file, () => undefined, { access: 'omit', keyring: NO_KEYS });
+      const without = await FileMoving.open(file, NO_KEYS);
       expect(await without.listTenants()).toEqual(['acme', 'default']);
       await without.close();
     } finally {

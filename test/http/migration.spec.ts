@@ -1,9 +1,14 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { describeService, WORKFLOWS, type Answer, type Service } from '../support/describe-service.js';
-import { WITH_OPERATOR } from '../support/operator.js';
+import { keyringWith, newEncryptionKey } from '../support/keyrings.js';
+import { openService } from '../support/open-service.js';
+import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { OPERATIONS } from '../support/operations.js';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
+
+const KEY = newEncryptionKey();
+const OLD_KEY = newEncryptionKey();
 
 const linesOf = ({ text }: Answer) =>
   text
@@ -146,6 +151,57 @@ describeService(
       expect((await importing(service, [header, fresh, end])).json.problems[0].message).toContain('workflows');
     });
 
+    it('seals keys and tenants on request, and takes them in again with the key or an old one', async () => {
+      const name = `sealed-${service.id()}`;
+      for (const one of [name, `${name}-2`]) expect((await service.put(`/v1/tenants/${one}`, {})).status).toBe(201);
+      const exported = await service.get('/v1/export?access=sealed');
+      const lines = linesOf(exported);
+      const { kid } = keyringWith(KEY);
+      expect(lines[0]).toMatchObject({ kind: 'header', sealed: { key: kid, export: expect.any(String) } });
+      const sealed = lines.filter((line) => line['kind'] === 'sealed');
+      expect(sealed.find((line) => line['id'] === `tenant:${name}`)).toMatchObject({
+        tenant: '.access',
+        of: 'workflow',
+      });
+      for (const line of sealed) expect(line['record']).toMatch(new RegExp(`^wmenc1\\.${kid}\\.`));
+      const plain = lines.filter((line) => String(line['tenant']).startsWith('.') && line['kind'] !== 'sealed');
+      expect(plain).toEqual([]);
+      expect((await importing(service, lines)).json).toMatchObject({
+        counts: { created: 0, updated: 0, same: lines.length - 2 },
+        isComplete: true,
+        problems: [],
+      });
+
+      const [first = {}, second = {}] = sealed;
+      const swapped = await importing(service, [{ ...first, record: second['record'] }]);
+      expect(swapped.json).toMatchObject({
+        problemCount: 1,
+        problems: [{ message: expect.stringMatching(/^SEAL_BROKEN: /) }],
+      });
+      const other = keyringWith(newEncryptionKey());
+      const foreign = { ...first, record: other.seal({ purpose: 'export', tenant: '', id: '', field: '' }, '{}') };
+      for (const given of [[foreign], [{ ...lines[0], sealed: { export: 'x', key: other.kid } }]]) {
+        const refused = await importing(service, given);
+        expect([refused.status, refused.json.code]).toEqual([503, 'SEAL_KEY_UNKNOWN']);
+        expect(refused.json.detail).toContain(other.kid);
+      }
+      const old = keyringWith(OLD_KEY);
+      const [tenant, id, of] = [first['tenant'], first['id'], first['of']] as [string, string, string];
+      const place = { purpose: 'export', tenant, id: `${of} ${id}`, field: 'x 1' };
+      const record = (await service.post('/v1/export', { tenant, kind: of, ids: [id] })).json.items[0] as object;
+      const line = {
+        kind: 'sealed',
+        tenant,
+        of,
+        id,
+        export: 'x',
+        n: 1,
+        record: old.seal(place, JSON.stringify(record)),
+      };
+      expect((await importing(service, [line])).json.counts).toMatchObject({ same: 1 });
+      expect((await service.get('/v1/export?access=sealed&view=stamps')).status).toBe(422);
+    });
+
     it('takes lines as lines only, and no keys it cannot honour', async () => {
       expect((await service.post('/v1/import', {})).status).toBe(415);
       const elsewhere = await service.call('POST', WORKFLOWS, { headers: NDJSON, body: '{}\n' });
@@ -207,5 +263,20 @@ describeService(
       expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.migration]));
     });
   },
-  WITH_OPERATOR,
+  { ...WITH_OPERATOR, TOKEN_ENCRYPTION_KEY: KEY, TOKEN_ENCRYPTION_OLD_KEYS: OLD_KEY },
 );
+
+describe('Moving state without TOKEN_ENCRYPTION_KEY', () => {
+  it('refuses to seal, and to open', async () => {
+    const service = await openService({ ...WITH_OPERATOR });
+    try {
+      const sealed = await service.call('GET', '/v1/export?access=sealed', undefined, AS_OPERATOR);
+      expect([sealed.status, sealed.json.code]).toEqual([501, 'ENCRYPTION_UNAVAILABLE']);
+      const header = { kind: 'header', format: 'waymark', version: 1, sealed: { export: 'x', key: 'abcdefgh' } };
+      const opened = await service.call('POST', '/v1/import', header, { ...AS_OPERATOR, ...NDJSON });
+      expect([opened.status, opened.json.code]).toEqual([501, 'ENCRYPTION_UNAVAILABLE']);
+    } finally {
+      await service.close();
+    }
+  });
+});

@@ -31,7 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   commits: [...FEATURE, 'access', 'workflows', 'tasks', 'feed'],
   routing: [...FEATURE, 'access', 'workflows', 'tasks', 'metrics'],
   health: ['access', 'config', 'engine', 'feed', 'http', 'lifecycle'],
-  migration: [...FEATURE, 'engine/*', 'client'],
+  migration: [...FEATURE, 'access', 'engine/*', 'client'],
   attach: [...FEATURE, 'engine/*', 'migration'],
   client: ['json'],
   cli: ['access', 'client', 'config', 'engine', 'engine/*', 'migration'],

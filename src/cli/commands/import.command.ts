@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { ON_CONFLICT } from '../../engine/moving/arrival.js';
 import { type Command, EXIT } from '../command-line/command.js';
-import { places, tokenFor, withPlaces } from './open-places.js';
+import { keyringFor, places, tokenFor, withPlaces } from './open-places.js';
 
 const MAX_LINE_BYTES = 512 * 1024 * 1024;
 
@@ -10,7 +10,7 @@ export const importCommand: Command = {
   summary: 'Load what waymark export has written',
   usage: 'waymark import [--from <file>] [--to <place>] [--on-conflict skip|newer|fail] [--dry-run]',
   help: `Loads record by record, each completely or not at all; a repeat changes nothing. Invalid lines are reported by number and
-skipped.
+skipped. Sealed lines are opened with TOKEN_ENCRYPTION_KEY or TOKEN_ENCRYPTION_OLD_KEYS.
 
   --from <file>          default: stdin
   --to <place>           http://<service>, redis://<host> or a data directory that no service uses; default: the service at
@@ -35,7 +35,7 @@ skipped.
       const { Importer } = await import('../../migration/importer.js');
       const { readLines } = await import('../../migration/read-lines.js');
       // No limit for the size of states here: the target checks it.
-      const importer = new Importer(moving, { onConflict, isDryRun });
+      const importer = new Importer(moving, { onConflict, isDryRun, keyring: await keyringFor(given) });
       const bytes = from === undefined ? terminal.input : createReadStream(from);
       const report = await importer.take(readLines(bytes, MAX_LINE_BYTES));
       const { counts, lines, problems, problemCount, isComplete } = report;

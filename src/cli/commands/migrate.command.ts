@@ -6,7 +6,7 @@ import type { Migrated, Phase } from '../../migration/migrate.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { type Given, UsageError } from '../command-line/given.js';
 import type { OpenPlace, Place } from '../../migration/places.js';
-import { places, tokenFor, withPlaces, type Opening } from './open-places.js';
+import { keyringFor, places, tokenFor, withPlaces, type Opening } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
 /** Maximum difference of the clocks. Beyond it, leases and times to live end too early or too late. */
@@ -121,7 +121,10 @@ async function toFile(source: OpenPlace, to: Place, given: Given, terminal: Term
   report.phase('copy', 0);
   if (given.flag('dry-run')) throw new UsageError('--dry-run: not supported with a file as target');
   const onText = (count: number) => report.compared('workflow', count);
-  const { lines, bytes, sha256 } = await writeFile(source.moving, to.text, onText);
+  const { lines, bytes, sha256 } = await writeFile(source.moving, to.text, onText, {
+    access: 'include',
+    keyring: await keyringFor(given),
+  });
   report.clear();
   if (given.flag('json'))
     await terminal.output.line(JSON.stringify({ event: 'done', file: to.name, lines, bytes, sha256 }));

@@ -1,4 +1,5 @@
 import { ProblemError, UnreachableError } from '../../client/index.js';
+import type { Keyring } from '../../access/seal/keyring.js';
 import type { Place } from '../../migration/places.js';
 import { findCredential, secretOf } from '../command-line/credential.js';
 import type { Given } from '../command-line/given.js';
@@ -17,6 +18,16 @@ export function tokenFor({ env }: Given, { kind, text }: Place, side?: 'from' | 
   if (kind !== 'service') return undefined;
   const own = side && secretOf(env, `${side.toUpperCase()}_ADMIN_TOKEN`);
   return (own ?? findCredential(env, text, 'operate'))?.read();
+}
+
+/** Keys that seal and open exports, from the environment. Call it inside of `withPlaces`. @throws PlaceError */
+export async function keyringFor({ env }: Given): Promise<Keyring> {
+  const { keyringOf } = await places();
+  try {
+    return keyringOf(env);
+  } catch (error) {
+    throw new PlaceError((error as Error).message, { cause: error });
+  }
 }
 
 /** A place cannot be opened. Only the message is printed. */
