@@ -132,6 +132,8 @@ export class TenantFeed {
 
   /** The reader has lost its position, so all live clients must read the state again. */
   async #reset(loss: FeedLoss): Promise<void> {
+    // To ask for the end of the feed begins one, which must not happen in a tenant that was erased when its clients left.
+    if (this.listeners === 0) return;
     this.#position = await this.engine.lastEventId(this.tenant);
     this.#recent = [];
     this.#recentBytes = 0;

@@ -1,15 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { open, type Database } from 'lmdb';
-import { FILE, openDatabases } from '../../src/engine/memory/journal/lmdb-journal.js';
 import { openMemoryEngine } from '../../src/engine/memory/open-memory-engine.js';
 import { accessTenantOf } from '../../src/engine/profile.js';
 import { TestClock } from '../support/clock.js';
 import { fastDirectory } from '../support/fast-directory.js';
+import { rowsOf } from '../support/journal-rows.js';
 import { testIndex } from '../support/parts.js';
 import { TestTenant } from '../support/tenant.js';
-import { eraseAll, fillWithHidden } from './cases/erasing.js';
+import { eraseAll, fillWithHidden, readInEveryWay } from './cases/erasing.js';
 import { testOptions } from './engine-under-test.js';
 
 describe('the erasure of a tenant in a data directory', () => {
@@ -19,17 +17,7 @@ describe('the erasure of a tenant in a data directory', () => {
   });
   afterEach(() => rm(dataDir, { recursive: true }));
 
-  /** Number of rows in each database, by tenant. */
-  async function rows(...tenants: readonly string[]): Promise<Record<string, number>> {
-    const root = open<unknown, never>({ path: join(dataDir, FILE), noSubdir: true, maxDbs: 16, readOnly: true });
-    const { service: _service, ...databases } = openDatabases(root);
-    const counts: Record<string, number> = {};
-    for (const [name, database] of Object.entries(databases) as [string, Database<unknown, [string, string]>][]) {
-      for (const [tenant] of database.getKeys()) if (tenants.includes(tenant)) counts[name] = (counts[name] ?? 0) + 1;
-    }
-    await root.close();
-    return counts;
-  }
+  const rows = (...tenants: readonly string[]) => rowsOf(dataDir, tenants);
 
   it.each([1, 7, 1000])('leaves no row, in steps of %d (invariant 28)', async (limit) => {
     const clock = new TestClock();
@@ -56,7 +44,10 @@ describe('the erasure of a tenant in a data directory', () => {
       ].sort(),
     );
     const kept = await rows(...others);
+    const place = await engine.lastEventId('acme');
     await eraseAll(engine, 'acme', limit);
+    expect(await rows(...names)).toEqual({});
+    await readInEveryWay(engine, 'acme', place);
     expect(await rows(...names)).toEqual({});
     expect(await rows(...others)).toEqual(kept);
     await engine.close();

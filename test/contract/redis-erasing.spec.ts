@@ -3,14 +3,18 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { accessTenantOf } from '../../src/engine/profile.js';
-import { prefixOf } from '../../src/engine/redis/keys.js';
+import { examine } from '../../src/engine/redis/doctor/doctor.js';
+import { changesChannel, prefixOf } from '../../src/engine/redis/keys.js';
+import { TenantFeed } from '../../src/feed/tenant-feed.js';
+import { Semaphore } from '../../src/feed/semaphore.js';
 import { TestClock } from '../support/clock.js';
 import { put, testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
-import { eraseAll, fillWithHidden } from './cases/erasing.js';
+import { until } from '../support/until.js';
+import { eraseAll, fillWithHidden, readInEveryWay } from './cases/erasing.js';
 import { testOptions } from './engine-under-test.js';
-import { openReplica } from './redis-under-test.js';
+import { configFor, openReplica } from './redis-under-test.js';
 
 Logger.overrideLogger(['error']);
 
@@ -60,10 +64,14 @@ describe('the erasure of a tenant in Redis', () => {
       const others = (await keysOf(namespace, 'xacme')).length;
       expect(before).toBeGreaterThan(40);
 
+      const place = await engine.lastEventId('acme');
       const { removed } = await eraseAll(engine, 'acme', 1000);
       expect(await keysOf(namespace, 'acme')).toEqual([]);
       expect(removed).toBe(before);
       expect(await keysOf(namespace, 'xacme')).toHaveLength(others);
+      await readInEveryWay(engine, 'acme', place);
+      await examine(configFor(server.port, namespace));
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
     } finally {
       await close();
     }
@@ -101,6 +109,36 @@ describe('the erasure of a tenant in Redis', () => {
       expect(await redis.zscore(`${namespace}:tenants`, 'acme')).toBeNull();
     } finally {
       await Promise.all([second.close(), third.close()]);
+    }
+  });
+
+  it('is not undone by the reader of the feed that has lost its last client', async () => {
+    const namespace = `ns-${randomUUID()}`;
+    const clock = new TestClock();
+    const { engine, close } = await open(namespace, clock);
+    let reads = 0;
+    const read = engine.readFeed.bind(engine);
+    engine.readFeed = (...args) => read(...args).finally(() => reads++);
+    const feed = new TenantFeed(engine, 'acme', new Semaphore(1), { delivered: () => undefined });
+    try {
+      await new TestTenant(engine, 'acme').put('a', {});
+      const outlet = { deliver: () => undefined, untilReady: () => Promise.resolve(true), live: 0 };
+      const options = { filter: {}, outlet, since: undefined, onLoss: () => undefined };
+      feed.listeners = 1;
+      const stop = await feed.subscribe(options, () => false);
+      stop();
+      feed.listeners = 0;
+      await eraseAll(engine, 'acme', 1000);
+      const before = reads;
+      // Hints wake the reader; each wakes it once.
+      await until(async () => {
+        await redis.publish(changesChannel(prefixOf(namespace, 'acme')), 'feed');
+        return reads > before + 2;
+      }, 'the reader has read the feed again');
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
+    } finally {
+      feed.end();
+      await close();
     }
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Engine } from '../../../src/engine/engine.js';
 import { ACCESS_TENANT, accessTenantOf } from '../../../src/engine/profile.js';
+import { exportLines, KINDS } from '../../../src/migration/export-lines.js';
 import { fillTenant } from '../../support/full-tenant.js';
+import { NO_KEYS } from '../../support/keyrings.js';
 import { digestsOf, dumpMovable } from '../../support/moving.js';
 import { once, put } from '../../support/parts.js';
 import { refusalOf } from '../../support/refusal.js';
@@ -28,6 +30,33 @@ export async function fillWithHidden(fixture: Pick<Fixture, 'clock'>, tenant: Te
   for (let n = 0; n < 3; n++) await hidden.put('key:1', { n });
   await hidden.commit({ board });
   return ids;
+}
+
+/** Reads a tenant in every way there is: no way may make a record. */
+export async function readInEveryWay(engine: Engine, tenant: string, place: string): Promise<void> {
+  const exported = { view: 'records', kinds: KINDS, access: 'include' } as const;
+  for (const name of [tenant, accessTenantOf(tenant)]) {
+    const reads = new TestTenant(engine, name);
+    for (const options of [exported, { ...exported, tenant: name }, { ...exported, view: 'stamps' as const }])
+      await readAll(exportLines(engine.moving, options, NO_KEYS));
+    for (const view of [reads.list(), reads.count(), reads.versions('many'), engine.findMany(name, ['many'])])
+      await view.catch(() => undefined);
+    for (const at of [undefined, place, 'nonsense']) await engine.readFeed(name, at, 10).catch(() => undefined);
+    await engine.readBoard(name, 'b');
+    await engine.findOutcome(name, 'k', '');
+    await engine.listConflicts(name, 'many', { limit: 10 });
+    await engine.tasks.listQueues(name);
+    await engine.tasks.findQueue(name, 'writer').catch(() => undefined);
+    await engine.tasks.listDead(name, 'writer', 10);
+    await engine.tasks.find(name, 't');
+    await engine.tasks.readProgress(name, 't', 0, 10);
+    await engine.inspect();
+    await engine.sweep();
+  }
+}
+
+async function readAll(lines: AsyncIterable<string>): Promise<void> {
+  for await (const text of lines) if (text === '') throw new Error('a chunk of lines is never empty');
 }
 
 export function describeErasing(fixture: Fixture): void {
@@ -86,6 +115,16 @@ export function describeErasing(fixture: Fixture): void {
       await eraseAll(fixture.engine, tenant.name, 1000);
       await eraseAll(fixture.engine, tenant.name, 1000);
       expect(await tenant.ids()).toEqual([]);
+    });
+
+    it('is not undone by what reads the tenant afterwards (invariant 28)', async () => {
+      await fixture.withEngine({}, async (tenant, { engine, clock }) => {
+        await fillWithHidden({ clock }, tenant);
+        const place = await engine.lastEventId(tenant.name);
+        await eraseAll(engine, tenant.name, 1000);
+        await readInEveryWay(engine, tenant.name, place);
+        expect(await engine.erase(tenant.name, 1000)).toEqual({ removed: 0, isDone: true });
+      });
     });
 
     it('leaves the name free for a new tenant', async () => {

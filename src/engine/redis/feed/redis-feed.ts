@@ -21,15 +21,23 @@ export class RedisFeed {
     if (after !== undefined && place === undefined) throw new FeedResetError();
     const from = place === undefined ? ['oldest', ''] : [place.epoch, `${place.ms}-${place.count}`];
     const [word, epoch, found] = await this.#ask(tenant, [...from, String(limit)]);
+    if (word === 'none') return [];
     if (word === 'reset') throw new FeedResetError();
     if (word === 'trimmed') throw new FeedTrimmedError(idOf(found, textOf(epoch)));
     const events = listOf(found).map((entry) => eventOf(entry, textOf(epoch)));
     return events[0]?.type === STARTED ? events.slice(1) : events;
   }
 
+  /** The end of the feed; begins one. */
   async lastId(tenant: string): Promise<string> {
     const [, epoch, last] = await this.#ask(tenant, ['end', '', '0']);
     return idOf(last, textOf(epoch));
+  }
+
+  /** The end of the feed; undefined if there is none, which begins none. */
+  async findLastId(tenant: string): Promise<string | undefined> {
+    const [word, epoch, last] = await this.#ask(tenant, ['end-if-any', '', '0']);
+    return word === 'none' ? undefined : idOf(last, textOf(epoch));
   }
 
   async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {

@@ -84,19 +84,28 @@ export class RedisMoving extends Moving {
     return { items, next: last === '' ? undefined : textOf(last) };
   }
 
-  /** Lists the tasks of all sets. Then lists those again that changed meanwhile, as the events of the feed show. */
+  /**
+   * Lists the tasks of all sets. Then lists those again that changed meanwhile, as the events of the feed show.
+   * Begins no feed in a tenant without one: an export must leave nothing of an erased tenant.
+   */
   async *listTasks(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    let since = await this.parts.feed.lastId(tenant);
-    yield* this.#listSets(tenant);
+    const { feed } = this.parts;
+    let since: string | undefined;
     for (;;) {
+      if (since === undefined) {
+        since = await feed.findLastId(tenant);
+        yield* this.#listSets(tenant);
+        // Without a feed before and after, no task has changed meanwhile.
+        if (since === undefined && (await feed.findLastId(tenant)) === undefined) return;
+        if (since === undefined) continue;
+      }
       let events: readonly FeedEvent[];
       try {
-        events = await this.parts.feed.read(tenant, since, EVENTS_AT_ONCE);
+        events = await feed.read(tenant, since, EVENTS_AT_ONCE);
       } catch (error) {
         if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
         // The feed was trimmed or reset, so changes may be missing: list the sets again.
-        since = await this.parts.feed.lastId(tenant);
-        yield* this.#listSets(tenant);
+        since = undefined;
         continue;
       }
       const ids = events.flatMap(({ type, fields }) => (type.startsWith('task.') ? (fields['id'] ?? []) : []));

@@ -3,15 +3,20 @@
   KEYS[1]  stream of the tenant's events
   ARGV[1]  prefix of the tenant's keys
   ARGV[4]  name of a new epoch, used if there is none
-  ARGV[5]  'end', 'oldest', or the epoch of the position
+  ARGV[5]  'end', 'end-if-any', 'oldest', or the epoch of the position. Only 'end' begins a feed.
   ARGV[6]  position: the id of an entry
   ARGV[7]  maximum number of events
   Returns  {'events', epoch, {{id, {name, value…}}…}}   {'end', epoch, id}   {'trimmed', epoch, id of the oldest entry}   {'reset'}
+           {'none'} without a feed
 ]]
 local events, wanted, position, limit = KEYS[1], ARGV[5], ARGV[6], tonumber(ARGV[7])
+if wanted ~= 'end' and not feed_epoch.is_begun() then
+  local is_position = wanted ~= 'oldest' and wanted ~= 'end-if-any'
+  return { is_position and 'reset' or 'none' }
+end
 local epoch = feed_epoch.current(ARGV[4])
 local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
-if wanted == 'end' then return { 'end', epoch, last and last[1] or '0-0' } end
+if wanted == 'end' or wanted == 'end-if-any' then return { 'end', epoch, last and last[1] or '0-0' } end
 if wanted == 'oldest' then return { 'events', epoch, redis.call('XRANGE', events, '-', '+', 'COUNT', limit) } end
 if wanted ~= epoch then return { 'reset' } end
 

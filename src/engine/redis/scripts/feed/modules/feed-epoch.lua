@@ -1,15 +1,18 @@
 --[[
   feed-epoch: epoch and positions of the feed. The epoch is a name made for the first reader or message, and lost with the data.
   From then on the stream is never empty, so that every position can be checked.
+  Only a reader that asks for the end of the feed begins one in a tenant without events.
 ]]
 local events_key = prefix .. key_names.events
 local epoch_key = prefix .. key_names.eventsEpoch
+
+local function is_begun() return redis.call('EXISTS', events_key) == 1 end
 
 -- Current epoch. `name`: name of a new epoch, used if there is none.
 local known_epoch
 local function epoch_of_feed(name)
   if known_epoch then return known_epoch end
-  local has_events = redis.call('EXISTS', events_key) == 1
+  local has_events = is_begun()
   local epoch = redis.call('GET', epoch_key)
   if not epoch or not has_events then
     epoch = name
@@ -27,4 +30,4 @@ local function event_id(stream_id, epoch)
   return string.format('%s-%06d-%s', ms, tonumber(count), epoch)
 end
 
-return { current = epoch_of_feed, event_id = event_id }
+return { is_begun = is_begun, current = epoch_of_feed, event_id = event_id }
