@@ -59,8 +59,8 @@ export class AccessRecords<T extends object> {
   }
 
   /** @throws VersionConflictError when there is one of this name */
-  async create(home: string, name: string, by: string, { value, ttlMs }: NewValue<T>): Promise<Stored<T>> {
-    return this.#put(home, name, { by, cause: 'put', expect: { exists: false }, value, ttl: ttlMs });
+  async create(home: string, name: string, by: string, { value, ttlMs, beside }: NewValue<T>): Promise<Stored<T>> {
+    return this.#put(home, name, { by, cause: 'put', expect: { exists: false }, value, ttl: ttlMs, beside });
   }
 
   /**

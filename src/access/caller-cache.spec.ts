@@ -210,10 +210,28 @@ describe('callers by credential', () => {
     expect(calls).toBe(1);
     now += 5000;
     await refusal();
-    expect(calls).toBe(2);
+    expect([calls, listeners.size]).toEqual([2, 1]);
     verify = () => Promise.resolve({ caller: CALLER, endsAtMs: Infinity });
     hint();
     expect(await find()).toBe(CALLER);
+  });
+
+  it('of a tenant that is being erased are verified again, so that none gets into a new tenant of the name', async () => {
+    const tenant = new Held<TenantRecord | undefined>(TIMES, () => now);
+    const read = (value: TenantRecord | undefined) => {
+      tenant.hint();
+      return tenant.renew(() => Promise.resolve(value));
+    };
+    const verified = { caller: CALLER, tenant: await read({ status: 'active' }), endsAtMs: Infinity };
+    verify = () => Promise.resolve(verified);
+    expect(await find()).toBe(CALLER);
+    // The record of the key is still there.
+    await read({ status: 'erasing' });
+    for (let i = 0; i < 3; i++) expect(await refusal()).toBeInstanceOf(TenantGoneError);
+    await read(undefined);
+    await read({ status: 'active' });
+    verify = () => Promise.reject(new InvalidCredentialError());
+    expect(await refusal()).toBeInstanceOf(InvalidCredentialError);
   });
 
   it('that are rubbish by the thousand drive out nobody, and leave few listeners', async () => {

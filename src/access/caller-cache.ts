@@ -82,7 +82,7 @@ export class CallerCache {
     if (now >= entry.held.freshUntilMs || (verified.tenant !== undefined && now >= verified.tenant.freshUntilMs))
       return this.#verify(entry, request);
     if (now >= entry.dueAtMs) this.#attend(entry, now);
-    return this.#admitted(verified, request);
+    return this.#admitted(entry, request);
   }
 
   close(): void {
@@ -130,7 +130,7 @@ export class CallerCache {
 
   async #verify(entry: Entry, request: IncomingMessage): Promise<Caller> {
     await this.#renew(entry);
-    return this.#admitted(entry.held.value as Verified, request);
+    return this.#admitted(entry, request);
   }
 
   async #renew(entry: Entry): Promise<void> {
@@ -191,6 +191,7 @@ export class CallerCache {
     this.#entries.delete(credential);
     const isRefusal = error instanceof InvalidCredentialError || error instanceof CredentialExpiredError;
     if (!isRefusal || held.wasHinted) return stop();
+    this.#forget(credential);
     const [oldest] = this.#refused.keys();
     if (this.#refused.size >= MAX_REFUSED && oldest !== undefined) this.#forget(oldest);
     this.#refused.set(credential, { error, untilMs: this.#clock() + REFUSED_MS, stop });
@@ -202,9 +203,13 @@ export class CallerCache {
   }
 
   /** @throws TenantGoneError @throws TenantSuspendedError @throws AddressNotAllowedError */
-  #admitted({ caller, tenant, addresses }: Verified, request: IncomingMessage): Caller {
+  #admitted({ held }: Entry, request: IncomingMessage): Caller {
+    const { caller, tenant, addresses } = held.value as Verified;
     if (tenant !== undefined && tenant.value?.status !== 'active') {
       if (tenant.value?.status === 'suspended') throw new TenantSuspendedError();
+      // The erasure removes the record of a key without a hint. So the key is verified again before it is used again: the
+      // name may be that of a new tenant by then.
+      held.hint();
       throw new TenantGoneError();
     }
     if (addresses !== undefined) {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { OpenApiChecker } from '../support/openapi-checker.js';
 import { OPERATIONS } from '../support/operations.js';
 import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
@@ -172,6 +173,39 @@ describe('A service in memory moves to Redis while it serves', () => {
     for (const token of work.made)
       expect((await call(service.url, 'GET', '/v1/whoami', undefined, bearer(token))).status).toBe(200);
     expect((await call(service.url, 'GET', '/v1/whoami', undefined, bearer(revoked.key as string))).status).toBe(401);
+  });
+
+  it('with a tenant that is erased meanwhile, of which nothing is left, whoever removes it', async () => {
+    const names = ['before', 'during', 'kept'];
+    await service.stop();
+    // All replicas hear of an erasure within this time.
+    const env = { ...environment(), ACCESS_CACHE_TTL: '1s' };
+    service = await startService(env);
+    const { url } = service;
+    const tokens = await Promise.all(names.map((name) => tenantWithKey(url, name)));
+    for (const token of tokens) await fill(url, 200, bearer(token));
+    const erase = (name: string) => call(url, 'DELETE', `/v1/tenants/${name}`, undefined, AS_OPERATOR);
+    const isGone = async (name: string) =>
+      (await call(url, 'GET', `/v1/tenants/${name}`, undefined, AS_OPERATOR)).status === 404;
+    await erase('before');
+    expect((await attach()).status).toBe(202);
+    await until(async () => (await status())['phase'] !== 'connecting', 'the move has begun');
+    await erase('during');
+    await until(isOver, 'the move is over');
+    expect(await status()).toMatchObject({ phase: 'done' });
+    for (const name of ['before', 'during']) await until(() => isGone(name), `${name} is erased`);
+    const direct = new Redis(redis.port, '127.0.0.1');
+    const keysOf = async (name: string) => (await direct.keys(`*${name}}*`)).toSorted();
+    try {
+      for (const name of ['before', 'during'])
+        await until(async () => (await keysOf(name)).length === 0, `nothing of ${name} is left`);
+      for (const name of ['before', 'during']) await until(() => isGone(name), `${name} is gone`);
+      expect((await keysOf('kept')).length).toBeGreaterThan(200);
+    } finally {
+      direct.disconnect();
+    }
+    const [, , kept = ''] = tokens;
+    expect((await call(url, 'GET', '/v1/workflows/count', undefined, bearer(kept))).json.count).toBe(200);
   });
 
   it('or stays as it is when Redis has something else, is not there, or goes away', async () => {

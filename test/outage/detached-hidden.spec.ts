@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { Moved } from '../../src/engine/moving/moved.js';
 import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
 import { eraseAll } from '../contract/cases/erasing.js';
 import { DetachedReplica } from '../support/detached-replica.js';
@@ -150,5 +151,21 @@ describe('What a detached replica accepted for a tenant that is erased meanwhile
     await away.comeBack();
     expect(away.drained).toEqual(['erased', 'exact']);
     expect(await new TestTenant(other.engine, 'acme').ids()).toEqual(['new']);
+  });
+
+  it('is not dropped if the tenant was restored from a backup by then', async () => {
+    await record('acme');
+    const [backup] = await other.engine.moving.read(ACCESS_TENANT, 'workflow', ['tenant:acme']);
+    await eraseAll(other.engine, 'acme', 1000);
+    await new TestTenant(other.engine, ACCESS_TENANT).delete('tenant:acme');
+    const erasedAtMs = Date.now();
+    expect(await other.engine.moving.put(ACCESS_TENANT, backup as Moved, { onConflict: 'fail' })).toBe('created');
+    await until(() => Date.now() > erasedAtMs, 'the clock goes on');
+    await write('acme', 'seen');
+    await away.leave();
+    await write('acme', 'new');
+    await away.comeBack();
+    expect(away.drained).toEqual(['exact']);
+    expect((await new TestTenant(other.engine, 'acme').ids()).toSorted()).toEqual(['new', 'seen']);
   });
 });

@@ -4,7 +4,7 @@ import { engineOptions, workflowIndex } from '../../../test/support/memory-commi
 import { put } from '../../../test/support/parts.js';
 import { TestClock } from '../../../test/support/clock.js';
 import { TestTenant } from '../../../test/support/tenant.js';
-import { accessTenantOf } from '../../engine/profile.js';
+import { ACCESS_TENANT, accessTenantOf } from '../../engine/profile.js';
 import { MemoryEngine } from '../../engine/memory/memory-engine.js';
 import { TenantNotFoundError } from '../access-errors.js';
 import { Eraser } from './eraser.js';
@@ -39,6 +39,14 @@ describe('the eraser of tenants', () => {
     erasers.push(eraser);
     return eraser;
   };
+  /** The engine as one replica has it, with an `erase` of its own. */
+  const withErase = (erase: MemoryEngine['erase']) =>
+    new Proxy(engine, {
+      get(target, name) {
+        const member: unknown = name === 'erase' ? erase : Reflect.get(target, name, target);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
   async function fill(name: string): Promise<void> {
     await new TestTenant(engine, name).commit({ puts: [put('a', {}, { ttl: null }), put('b', {}, { ttl: null })] });
     await new TestTenant(engine, accessTenantOf(name)).commit({ puts: [put('key:1', {}, { ttl: null })] });
@@ -85,17 +93,84 @@ describe('the eraser of tenants', () => {
   it('hands over at once when its replica is stopped', async () => {
     await tenants.erase('gone', 'operator', undefined);
     let first: Eraser | undefined;
-    const stopping = Object.create(engine, {
-      erase: {
-        value: async () => {
-          void first?.close();
-          return { removed: 1, isDone: false };
-        },
-      },
-    }) as MemoryEngine;
+    const stopping = withErase(async () => {
+      void first?.close();
+      return { removed: 1, isDone: false };
+    });
     first = replica(stopping);
     await first.wake();
     expect(await count('gone')).toBe(3);
+    await replica().wake();
+    expect(await count('gone')).toBe(0);
+  });
+
+  it('leaves a tenant alone that was made again while its replica stood still', async () => {
+    let isOther = false;
+    const slow = withErase(async (name, limit) => {
+      const erased = await engine.erase(name, limit);
+      if (isOther) return erased;
+      isOther = true;
+      // The process stands still here, and its lease ends.
+      clock.advance(LEASE_MS);
+      await replica().wake();
+      expect(await isGone()).toBe(true);
+      await tenants.put('gone', 'operator', undefined, { status: 'active' });
+      await fill('gone');
+      return erased;
+    });
+    await tenants.erase('gone', 'operator', undefined);
+    clock.advance(HEARD_MS);
+    await replica(slow).wake();
+    expect(isOther).toBe(true);
+    expect([await count('gone'), await isGone()]).toEqual([3, false]);
+  });
+
+  it('erases a tenant again that was made again, at once', async () => {
+    const [one, two] = [replica(), replica()];
+    await tenants.erase('gone', 'operator', undefined);
+    await one.wake();
+    clock.advance(HEARD_MS);
+    await two.wake();
+    await tenants.put('gone', 'operator', undefined, { status: 'active' });
+    await fill('gone');
+    await tenants.erase('gone', 'operator', undefined);
+    await one.wake();
+    expect([await count('gone'), await isGone()]).toEqual([0, false]);
+  });
+
+  it('erases what a move has left of an erased tenant, unless the tenant was made again or has records', async () => {
+    const note = (name: string) => new TestTenant(engine, ACCESS_TENANT).put(`erased:${name}`, {}, { ttl: null });
+    const publish = [{ channel: 'c', type: 't', payload: '{}' }];
+    await note('default');
+    for (const name of ['left', 'again', 'full']) {
+      await note(name);
+      await new TestTenant(engine, name).commit({ publish });
+    }
+    await tenants.put('again', 'operator', undefined, { status: 'active' });
+    await new TestTenant(engine, 'full').put('a', {});
+    const eraser = replica();
+    await eraser.wake();
+    clock.advance(HEARD_MS);
+    await eraser.wake();
+    const [left, ...others] = await Promise.all(
+      ['left', 'again', 'full'].map((name) => engine.readFeed(name, undefined, 9)),
+    );
+    expect([left?.length, ...others.map(({ length }) => length > 0)]).toEqual([0, true, true]);
+    expect((await tenants.list(10, undefined)).items.map(({ name }) => name).toSorted()).toEqual([
+      'again',
+      'gone',
+      'other',
+    ]);
+    // The next look need not search again.
+    await new TestTenant(engine, 'left').commit({ publish });
+    await eraser.wake();
+    expect(await engine.readFeed('left', undefined, 9)).toHaveLength(1);
+  });
+
+  it('goes on with the next tenant when one cannot be erased', async () => {
+    await new TestTenant(engine, ACCESS_TENANT).put('erasing:default', { replica: '', untilMs: 0 });
+    clock.advance(1);
+    await tenants.erase('gone', 'operator', undefined);
     await replica().wake();
     expect(await count('gone')).toBe(0);
   });

@@ -1,12 +1,11 @@
 import type { Expect } from '../../engine/commit.js';
 import type { Engine, ListPosition } from '../../engine/engine.js';
 import { VersionConflictError } from '../../engine/errors.js';
-import { newIncarnation } from '../../engine/new-incarnation.js';
 import { ACCESS_TENANT } from '../../engine/profile.js';
 import { InvalidBodyError, InvalidIdError } from '../../http/http-errors.js';
 import { RecordChangedError, TenantErasingError, TenantExistsError, TenantNotFoundError } from '../access-errors.js';
 import { AccessRecords, type Stored } from '../access-records.js';
-import { DEFAULT_TENANT, ERASING_PREFIX, NOT_BEGUN, TENANT_PREFIX, type TenantRecord } from './tenant-record.js';
+import { DEFAULT_TENANT, markOf, TENANT_PREFIX, type TenantRecord } from './tenant-record.js';
 
 export type TenantGiven = Omit<TenantRecord, 'status'> & { readonly status: 'active' | 'suspended' };
 
@@ -124,19 +123,6 @@ export class Tenants {
     );
     return { name, record: stored.value, stored };
   }
-}
-
-/** Mark of a tenant whose data is being removed. Replicas find the marks without reading all tenants. */
-function markOf(name: string, by: string) {
-  const about = { by, cause: 'put', changed: null } as const;
-  return {
-    id: ERASING_PREFIX + name,
-    incarnation: newIncarnation(),
-    state: JSON.stringify(NOT_BEGUN),
-    index: {},
-    ttl: null,
-    about,
-  };
 }
 
 function refuseForDefault(name: string, status: TenantRecord['status'] | undefined): void {
