@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { TestTenant } from '../../test/support/tenant.js';
+import { until } from '../../test/support/until.js';
 import type { Commit, Outcome } from '../engine/commit.js';
+import { noteErasure } from '../engine/erasure.js';
 import { OutcomeUnknownError, StoreUnavailableError } from '../engine/errors.js';
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
+import { ACCESS_TENANT } from '../engine/profile.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { BOARD } from './decision.js';
 import { Outbox, DEFAULT_LIMITS, type LossReason, type OutboxLimits } from './outbox.js';
@@ -17,12 +21,12 @@ const options = {
 /** The real engine behind a connection that a test can break. */
 class BreakableEngine extends MemoryEngine {
   commits = 0;
-  before: (() => void) | undefined;
+  before: ((tenant: string) => void) | undefined;
   after: (() => void) | undefined;
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
     this.commits++;
-    this.before?.();
+    this.before?.(tenant);
     const outcome = await super.commit(tenant, commit);
     this.after?.();
     return outcome;
@@ -61,8 +65,8 @@ describe('the outbox', () => {
     (await engine.readFeed('t', undefined, 1000)).map(({ fields }) => Number(fields['payload']));
   const board = () => engine.readBoard('t', BOARD);
   const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  const away = () => {
-    throw new StoreUnavailableError();
+  const away = (tenant = 't') => {
+    if (tenant === 't') throw new StoreUnavailableError();
   };
   /** Retries `flushed` until the store is back. */
   const finallyLanded = async (outbox: Outbox) => {
@@ -162,5 +166,24 @@ describe('the outbox', () => {
     add(bad, 1, 120);
     await bad.close(20);
     expect(lost).toEqual([[120, 'shutdown']]);
+  });
+
+  it('drops what is of an erased tenant, and keeps what is of a new one with its name', async () => {
+    engine.before = away;
+    const outbox = outboxOf({ lateMs: 0 });
+    add(outbox, 1, 3);
+    await until(() => engine.commits > 0, 'the store is away');
+    await noteErasure((tenant, commit) => engine.commit(tenant, commit), 't');
+    engine.before = undefined;
+    await finallyLanded(outbox);
+    expect([await published(), lost, waiting]).toEqual([[], [[3, 'erased']], 0]);
+    expect(await board()).toEqual({ counts: {}, notices: [], entries: [] });
+
+    const erasedAtMs = Date.now();
+    await until(() => Date.now() > erasedAtMs, 'the clock goes on');
+    await new TestTenant(engine, ACCESS_TENANT).put('tenant:t', { status: 'active' });
+    add(outbox, 4, 5);
+    await finallyLanded(outbox);
+    expect(await published()).toEqual([4, 5]);
   });
 });

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
+import { findErasure, isErased } from '../engine/erasure.js';
 import { ServiceError } from '../service-error.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { MAX_BOARD_ENTRIES } from '../engine/limits.js';
 import { BOARD, type Posting } from './decision.js';
 
 /** Why a decision was never published. */
-export type LossReason = 'full' | 'in-doubt' | 'refused' | 'shutdown';
+export type LossReason = 'full' | 'in-doubt' | 'refused' | 'shutdown' | 'erased';
 
 export interface OutboxObserver {
   waiting(change: number): void;
@@ -25,9 +26,17 @@ export interface OutboxLimits {
   readonly gatherMs: number;
   /** A batch with an unknown outcome is dropped after this time, since the store may have forgotten its once key. */
   readonly doubtMs: number;
+  /** A batch that has waited this long may belong to a tenant that was erased meanwhile. */
+  readonly lateMs: number;
 }
 
-export const DEFAULT_LIMITS: OutboxLimits = { maxWaiting: 10_000, batchSize: 50, gatherMs: 50, doubtMs: 240_000 };
+export const DEFAULT_LIMITS: OutboxLimits = {
+  maxWaiting: 10_000,
+  batchSize: 50,
+  gatherMs: 50,
+  doubtMs: 240_000,
+  lateMs: 5000,
+};
 const KEY_KEPT_MARGIN_MS = 60_000;
 const MAX_PAUSE_MS = 2000;
 
@@ -36,6 +45,8 @@ interface Batch {
   readonly add: Readonly<Record<string, number>>;
   /** Number of the last posting in this batch, counted over all batches. */
   readonly upTo: number;
+  /** Time of its oldest posting. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -46,6 +57,8 @@ export class Outbox {
   readonly #waiting: Posting[] = [];
   readonly #closed = new AbortController();
   #counts = new Map<string, number>();
+  /** Time of the oldest posting since the last batch that left none behind. */
+  #sinceMs = 0;
   #added = 0;
   #flushed = 0;
   #waiters: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
@@ -62,6 +75,7 @@ export class Outbox {
   /** Never waits for the store. */
   add(posting: Posting): void {
     this.#added++;
+    if (this.#waiting.length === 0) this.#sinceMs = Date.now();
     this.#waiting.push(posting);
     this.observer.waiting(1);
     for (const name of posting.counts) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
@@ -109,10 +123,11 @@ export class Outbox {
     this.observer.waiting(-postings.length);
     const add = Object.fromEntries(this.#counts);
     this.#counts = new Map();
-    return { postings, add, upTo: this.#added - this.#waiting.length };
+    return { postings, add, upTo: this.#added - this.#waiting.length, sinceMs: this.#sinceMs };
   }
 
-  async #commit({ postings, add, upTo }: Batch): Promise<void> {
+  async #commit(batch: Batch): Promise<void> {
+    const { postings, add, upTo } = batch;
     const { doubtMs } = this.limits;
     const commit = {
       once: { key: randomUUID(), fingerprint: '', keepMs: doubtMs + KEY_KEPT_MARGIN_MS },
@@ -122,6 +137,10 @@ export class Outbox {
     let doubtfulSince: number | undefined;
     for (let attempt = 0; !this.#closed.signal.aborted; attempt++) {
       try {
+        if (await this.#isOfErased(batch)) {
+          this.observer.lost(postings.length, 'erased');
+          return this.#finish(upTo);
+        }
         await this.engine.commit(this.tenant, commit);
         return this.#finish(upTo);
       } catch (error) {
@@ -141,6 +160,13 @@ export class Outbox {
         await this.#pause(Math.min(50 * 2 ** Math.min(attempt, 10), MAX_PAUSE_MS));
       }
     }
+  }
+
+  /** The erasure of a tenant does not wait for a replica without its store, so that replica must not write it again. */
+  async #isOfErased({ sinceMs }: Batch): Promise<boolean> {
+    if (Date.now() - sinceMs < this.limits.lateMs) return false;
+    const erasure = await findErasure(this.engine, this.tenant);
+    return erasure !== undefined && isErased(erasure, sinceMs);
   }
 
   #finish(upTo: number): void {

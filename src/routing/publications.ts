@@ -10,6 +10,7 @@ const REASONS: Readonly<Record<LossReason, string>> = {
   full: 'the store is unreachable and too many wait, so the oldest are dropped',
   'in-doubt': 'the outcome of their commit stayed unknown for too long',
   refused: 'the store refused them',
+  erased: 'their tenant was erased before the store was reachable again',
   shutdown: 'the store did not accept them before the shutdown timeout',
 };
 
