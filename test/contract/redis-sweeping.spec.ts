@@ -97,6 +97,18 @@ describe('sweeps of many tenants in Redis', () => {
     expect(perSecond(day, dayMs)).toBeLessThan(1.5);
   });
 
+  it('come in groups where nothing is due, and on time where something is (invariant 26)', async () => {
+    const engine = await replica();
+    for (let i = 0; i < 20; i++) await new TestTenant(engine, `idle-${i}`).put('a', {}, { ttl: null });
+    await new TestTenant(engine, 'busy').put('a', {}, { ttl: 90 * MINUTE + 1 });
+    const { ms } = clock;
+    await passing(engine, 5 * MINUTE, 30 * SECOND);
+    const dues = await Promise.all(Array.from({ length: 20 }, (_, i) => dueOf(`idle-${i}`)));
+    for (const due of dues) expect([due % MINUTE, due > clock.ms + HOUR]).toEqual([0, true]);
+    expect(new Set(dues).size).toBeGreaterThan(1);
+    expect(await dueOf('busy')).toBe(ms + 90 * MINUTE + 1);
+  });
+
   it('cost the same for one tenant as without the others', async () => {
     const engine = await replica();
     const of = async (count: number) => {

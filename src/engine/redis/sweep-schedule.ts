@@ -22,6 +22,8 @@ const TAKEN_MS = 30_000;
 const MIN_PAUSE_MS = 1000;
 /** Maximum time until the sweep of a tenant without due records, in case a very late write was missed. */
 const MAX_PAUSE_MS = 12 * 60 * 60 * 1000;
+/** Tenants without due records become due in groups, which share the calls around their sweeps. */
+const GROUP_MS = 60_000;
 const NAMES_AT_ONCE = 1000;
 
 /** Tenants to sweep, and when the next ones are due. */
@@ -91,7 +93,7 @@ export class SweepSchedule {
     const pairs = [...swept].flatMap(([tenant, dueMs]) => {
       if (dueMs === 'empty') return [tenant, ''];
       // Jitter, so that idle tenants do not become due at the same time.
-      const latestMs = sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2);
+      const latestMs = groupOf(sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2));
       return [tenant, String(Math.round(Math.min(dueMs, latestMs)))];
     });
     const args = [String(sinceMs), String(MIN_PAUSE_MS), String(SOON_MS), ...pairs];
@@ -136,4 +138,9 @@ export class SweepSchedule {
 
 function pauseOf(nowMs: number, next: unknown): number {
   return next === '' ? Number.POSITIVE_INFINITY : Number(textOf(next)) - nowMs;
+}
+
+/** The next time at which a group becomes due. */
+function groupOf(ms: number): number {
+  return Math.ceil(ms / GROUP_MS) * GROUP_MS;
 }
