@@ -54,12 +54,13 @@ const textOf = (shape: Shape, value: object): string => writeJson(shape, value).
 
 /** The members of an event that say what it is about. */
 function subjectOf(event: FeedEvent): object {
-  const { channel, payload, id, version, inc, queue, workflow } = event.fields;
+  const { channel, payload, id, version, inc, check = '', queue, workflow } = event.fields;
   if (channel !== undefined) return { channel, payload };
   if (isOfTask(event)) return { taskId: id, queue, workflowId: workflow };
   // An expired workflow has neither version nor tag.
   if (version === undefined || inc === undefined) return { workflowId: id };
-  return { workflowId: id, version: Number(version), etag: etagOf({ incarnation: inc, version: Number(version) }) };
+  const number = Number(version);
+  return { workflowId: id, version: number, etag: etagOf({ incarnation: inc, version: number, check }) };
 }
 
 /** Several events for the same clients, joined once for each kind of connection. */

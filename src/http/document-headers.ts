@@ -42,7 +42,9 @@ export const ANSWER_HEADERS = {
     enum: ['redis', 'memory', 'detached'],
   }),
   'X-Request-Id': header('Id of the request in logs and problem documents'),
-  ETag: header('Strong entity tag: incarnation and version'),
+  ETag: header(
+    'Strong entity tag `"<incarnation>-<version>.<check>"`; opaque for clients. One tag never names two contents',
+  ),
   'Last-Modified': header('Time of this version'),
   'X-Expires-At': header('Expiry of the workflow; absent if it never expires', { type: 'string', format: 'date-time' }),
   Warning: header('`110` when the answer is a held copy that may be out of date'),

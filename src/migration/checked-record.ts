@@ -1,4 +1,5 @@
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
+import { CHECK } from '../engine/records/check.js';
 import { CAUSES, type About } from '../engine/records/workflow-meta.js';
 import type { Notice } from '../engine/board.js';
 import type { Moved, MovedBoard, MovedQueue, MovedTask, MovedVersion, MovedWorkflow } from '../engine/moving/moved.js';
@@ -53,6 +54,7 @@ function workflow(value: Fields, maxStateBytes: number): MovedWorkflow {
     id,
     incarnation,
     version,
+    check: checkIn(value),
     createdAtMs: integer(value, 'createdAtMs'),
     updatedAtMs: integer(value, 'updatedAtMs'),
     deadlineMs: integerOrNull(value, 'deadlineMs'),
@@ -67,11 +69,17 @@ function earlierVersion(value: unknown, maxStateBytes: number): MovedVersion {
   const fields = object(value, 'history');
   return {
     version: integer(fields, 'version', 1),
+    check: checkIn(fields),
     updatedAtMs: integer(fields, 'updatedAtMs'),
     deadlineMs: integerOrNull(fields, 'deadlineMs'),
     about: about(fields['about']),
     state: state(fields, maxStateBytes),
   };
+}
+
+/** Exports of versions without checks have none. */
+function checkIn(fields: Fields): string {
+  return demand(textOrNull(fields, 'check') ?? '', (it) => CHECK.test(it), 'check is invalid');
 }
 
 function task(value: Fields): MovedTask {

@@ -15,6 +15,7 @@ import {
   Values,
   type Common,
 } from '../http/shapes/fields.js';
+import { etagOf, type VersionName } from '../engine/records/workflow-meta.js';
 import { WorkflowId, workflowId } from '../http/shapes/names.js';
 import { TtlSeconds } from './ttl.js';
 
@@ -79,10 +80,10 @@ export class DeletionQuery {
 
 export const VersionNumber = (given: Common<number> = {}) => Integer({ min: 1, ...given });
 
-/** Tag of a record: `incarnation` and `version`. */
+/** Tag of a record: `incarnation`, `version` and `check`. */
 const etag: Rules = {
   ...text(),
-  write: (incarnation: string, { version }: { version: number }) => `"\\"${incarnation}-${version}\\""`,
+  write: (incarnation: string, record: VersionName) => JSON.stringify(etagOf({ ...record, incarnation })),
 };
 
 export const Etag = (given: Common<string> = {}) =>

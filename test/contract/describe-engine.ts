@@ -38,6 +38,7 @@ import { describeTaskRepeats } from './cases/task-repeats.js';
 import { describeTaskRetention } from './cases/task-retention.js';
 import { describeTaskRoom } from './cases/task-room.js';
 import { describeTaskWalks } from './cases/task-walks.js';
+import { describeTags } from './cases/tags.js';
 import { describeTenants } from './cases/tenants.js';
 import { describeTtl } from './cases/ttl.js';
 import { describeWriting } from './cases/writing.js';
@@ -58,6 +59,7 @@ export function describeEngine(name: string, open: OpenEngine): void {
     describeWriting(fixture);
     describeStates(fixture);
     describeExpectations(fixture);
+    describeTags(fixture);
     describeRefusals(fixture);
     describeRaces(fixture);
     describePatches(fixture);

@@ -61,6 +61,7 @@ describe('A write that a detached replica accepts', () => {
       id: 'w',
       incarnation: 'real',
       version: 9,
+      check: 'check',
       createdAtMs: 1,
       updatedAtMs: 2,
       deadlineMs: null,

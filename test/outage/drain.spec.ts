@@ -115,7 +115,7 @@ describe('A write while Redis is unreachable', () => {
       is: 'state',
       state: '{"n":"detached"}',
       reason: 'VERSION_CONFLICT',
-      base: { kind: 'version', etag: `"${before.incarnation}-1"` },
+      base: { kind: 'version', etag: etagOf(before) },
       about: { by: 'me', note: 'why' },
       untilMs: null,
     });

@@ -97,8 +97,16 @@ export class TestTenant {
 const wholeList: ListQuery = { filter: {}, sort: 'createdAt', limit: 1000, includeState: false };
 
 /** Only the fields of the contract: objects of an engine may have more. */
-export function metaOf({ id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs }: WorkflowMeta): WorkflowMeta {
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs };
+export function metaOf({
+  id,
+  incarnation,
+  version,
+  check,
+  createdAtMs,
+  updatedAtMs,
+  deadlineMs,
+}: WorkflowMeta): WorkflowMeta {
+  return { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs };
 }
 
 export function versionOf(version: VersionRecord): VersionRecord {

@@ -1,9 +1,10 @@
 import { parseDocument } from '../../json/document.js';
-import type { Commit, CommittedWorkflow, Expect, Part, Patch, Put, Touch, Ttl } from '../commit.js';
+import type { Commit, CommittedWorkflow, Expect, Once, Part, Patch, Put, Touch, Ttl } from '../commit.js';
 import { checkSizes, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
 import { asPart, NotHeldError, VersionConflictError, WorkflowNotFoundError } from '../errors.js';
 import { meets } from '../expectation.js';
+import { checkOf, digestOf } from '../records/check.js';
 import { pickMeta, etagOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 import { recordOf } from '../records/task-fields.js';
 import { begunTask, type NewTask } from '../task.js';
@@ -59,8 +60,8 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
     list.forEach((one, i) => demandHeld(part, i, one, heldOf(one)));
 
   const made = [
-    ...puts.map((put) => acceptPut(put, heldOf(put), context)),
-    ...patches.map((patch, i) => asPart('patches', i, () => acceptPatch(patch, heldOf(patch), context))),
+    ...puts.map((put) => acceptPut(put, heldOf(put), once, context)),
+    ...patches.map((patch, i) => asPart('patches', i, () => acceptPatch(patch, heldOf(patch), once, context))),
     ...touches.map((touch) => acceptTouch(touch, heldOf(touch), context)),
   ];
   const gone = deletes.map((part): DetachedPart => {
@@ -120,12 +121,13 @@ function isSurelyUnmet(expect: Expect, held: Held): boolean {
   return expect.etags.every((etag) => etag === own.baseEtag || etag.startsWith(`"${record.incarnation}-`));
 }
 
-function acceptPut({ expect, ...put }: Put, held: Held, context: AcceptContext): WrittenPart {
+function acceptPut({ expect, ...put }: Put, held: Held, once: Once, context: AcceptContext): WrittenPart {
   const base: Base = put.isNewId === true && held.base.on === 'unknown' ? { on: 'absent' } : held.base;
-  return { is: 'put', put, base, isConditional: expect !== undefined, after: next(put.id, put.ttl, held, context) };
+  const after = next(put, put.state, held, once, context);
+  return { is: 'put', put, base, isConditional: expect !== undefined, after };
 }
 
-function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: AcceptContext): WrittenPart {
+function acceptPatch({ edit, expect, ...patch }: Patch, held: There, once: Once, context: AcceptContext): WrittenPart {
   const { options, index, now } = context;
   const { document, changed } = edit.apply(parseDocument(held.record.state), new Date(now));
   const { state } = resultOf(document, index, options.maxStateBytes);
@@ -134,7 +136,7 @@ function acceptPatch({ edit, expect, ...patch }: Patch, held: There, context: Ac
     patch: { ...patch, cause: edit.cause, ...(edit.recipe && { recipe: edit.recipe }) },
     base: held.base,
     isConditional: expect !== undefined,
-    after: { ...next(patch.id, patch.ttl, held, context), state },
+    after: { ...next(patch, state, held, once, context), state },
     changed,
   };
 }
@@ -145,14 +147,24 @@ function acceptTouch({ expect, ...touch }: Touch, held: There, { now, options }:
   return { is: 'touch', touch, base: held.base, isConditional: expect !== undefined, after };
 }
 
-/** Version after the held one. Its incarnation is provisional, so its tag never equals one of the store. */
-function next(id: string, ttl: Ttl, held: Held, { now, options, newIncarnation }: AcceptContext): WorkflowMeta {
+/**
+ * Version after the held one. Its incarnation is provisional, so its tag never equals one of the store. Its check is
+ * the one that the same state gets in the store.
+ */
+function next(
+  { id, ttl }: { readonly id: string; readonly ttl: Ttl },
+  state: string,
+  held: Held,
+  { key }: Once,
+  { now, options, newIncarnation }: AcceptContext,
+): WorkflowMeta {
   const { record: before } = held;
   const isOwn = held.own !== undefined && before?.incarnation.startsWith(PROVISIONAL) === true;
   return {
     id,
     incarnation: isOwn ? before.incarnation : `${PROVISIONAL}${newIncarnation()}`,
     version: (before?.version ?? 0) + 1,
+    check: checkOf(key, digestOf(state)),
     createdAtMs: before?.createdAtMs ?? now,
     updatedAtMs: Math.max(now, before?.updatedAtMs ?? now),
     deadlineMs: deadlineOf(ttl, held, now, options),

@@ -1,13 +1,23 @@
 import type { EditRecipe, Once, Outcome, Patch, Put, Touch } from '../commit.js';
-import type { Cause, WorkflowMeta, WorkflowRecord } from '../records/workflow-meta.js';
+import type { Cause, VersionName, WorkflowMeta, WorkflowRecord } from '../records/workflow-meta.js';
 import type { Message, NewTask } from '../task.js';
+
+/** A version in the store. */
+export interface StoredVersion extends VersionName {
+  readonly incarnation: string;
+  /**
+   * Names of versions that this one follows, newest first, as far as this replica has seen them. If the store is at one
+   * of them, it has lost what came after it, and nothing else was written there.
+   */
+  readonly follows?: readonly string[];
+}
 
 /**
  * Base of a detached write. An earlier write of the same outage is named by its commit, since its version is
  * provisional until the drain.
  */
 export type Base =
-  | { readonly on: 'version'; readonly incarnation: string; readonly version: number }
+  | ({ readonly on: 'version' } & StoredVersion)
   | { readonly on: 'commit'; readonly n: number; readonly etag: string | null }
   /** No workflow: the service generated the id for this write. */
   | { readonly on: 'absent' }
@@ -56,7 +66,7 @@ export interface DetachedEntry {
 /** Result in the store of a detached write, or of its base. */
 export type Fate =
   /** This version. `isExact`: it has the acknowledged state, and is the version after the base. */
-  | { readonly is: 'version'; readonly incarnation: string; readonly version: number; readonly isExact: boolean }
+  | ({ readonly is: 'version'; readonly isExact: boolean } & StoredVersion)
   /** No workflow. */
   | { readonly is: 'deleted' }
   /** Another state: the write was kept as a conflict. */

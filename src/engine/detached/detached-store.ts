@@ -215,8 +215,9 @@ export class DetachedStore {
     const record = this.parts.copies.get(tenant, id);
     // The store may have a later deadline than an expired copy.
     if (record === undefined || isOver(record)) return UNKNOWN;
-    const { incarnation, version } = record;
-    return { base: { on: 'version', incarnation, version }, record, own: undefined };
+    const { incarnation, version, check } = record;
+    const follows = this.parts.copies.followedBy(tenant, id);
+    return { base: { on: 'version', incarnation, version, check, follows }, record, own: undefined };
   }
 
   #known(tenant: string, key: string, fingerprint: string): Outcome | undefined {

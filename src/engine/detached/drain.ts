@@ -2,7 +2,14 @@ import { Logger } from '@nestjs/common';
 import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
-import { type About, type WorkflowMeta, type WorkflowRecord, etagOf } from '../records/workflow-meta.js';
+import {
+  type About,
+  type WorkflowMeta,
+  type WorkflowRecord,
+  type VersionName,
+  etagOf,
+  versionNameOf,
+} from '../records/workflow-meta.js';
 import type { ConflictBase, NewConflict } from '../conflicts.js';
 import { aboutPatch } from '../edit-result.js';
 import { KeptAsConflictError, VersionConflictError } from '../errors.js';
@@ -11,6 +18,7 @@ import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
+import { MAX_FOLLOWED } from './held-copies.js';
 
 /** Time for which the answer about an erasure of a tenant is used again. */
 const ERASURE_KNOWN_MS = 1000;
@@ -67,11 +75,11 @@ export class Drain {
     if (await this.#isGone(entry)) return this.#expired(entry);
     const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
-      const { outcome, wasRecovered } = await this.#apply(entry, bases, hasLostData);
-      const fates = fatesOf(entry, bases, outcome, wasRecovered);
+      const { outcome, recovered } = await this.#apply(entry, bases, hasLostData);
+      const fates = fatesOf(entry, bases, outcome, recovered);
       await store.remove(entry, fates, this.#recordsOf(entry, outcome, fates));
       if (outcome.replayed) return 'replayed';
-      if (wasRecovered) return 'recovered';
+      if (recovered.size > 0) return 'recovered';
       return Object.values(fates).every((fate) => fate.is !== 'version' || fate.isExact) ? 'exact' : 'merged';
     } catch (error) {
       if (isTransient(error)) throw error;
@@ -123,7 +131,7 @@ export class Drain {
     const { base } = part;
     switch (base.on) {
       case 'version':
-        return { is: 'version', incarnation: base.incarnation, version: base.version, isExact: true };
+        return { ...base, is: 'version', isExact: true };
       case 'absent':
       case 'unknown':
         return { is: 'deleted' };
@@ -136,12 +144,13 @@ export class Drain {
     entry: DetachedEntry,
     bases: readonly Fate[],
     hasLostData: boolean,
-  ): Promise<{ outcome: Outcome; wasRecovered: boolean }> {
+  ): Promise<{ outcome: Outcome; recovered: ReadonlySet<string> }> {
     const resolutions = new Map<string, Resolution>();
     for (;;) {
       try {
         const outcome = await this.parts.target.commit(entry.tenant, this.#commitOf(entry, bases, resolutions));
-        return { outcome, wasRecovered: [...resolutions.values()].some(({ is }) => is === 'restore') };
+        const restored = [...resolutions].filter(([, { is }]) => is === 'restore');
+        return { outcome, recovered: new Set(restored.map(([id]) => id)) };
       } catch (error) {
         const found = resolutionOf(entry, bases, error, hasLostData);
         if (found === undefined || resolutions.has(found.id)) throw error;
@@ -284,8 +293,9 @@ function isOperation(part: DetachedPart): boolean {
 const UNMEETABLE: Expect = { etags: [] };
 
 /**
- * Second attempt after a version conflict; undefined if the conflict stands. An operation is run again on a later version. A
- * version that the store lost is restored: the store has an older one, or none after a loss of data.
+ * Second attempt after a version conflict; undefined if the conflict stands. A version that the store lost is restored
+ * where the store has one that it follows, or none after a loss of data. A lower number alone does not show a loss:
+ * another replica may have written that version after the loss. An operation is run again on any other version.
  */
 function resolutionOf(
   entry: DetachedEntry,
@@ -300,7 +310,7 @@ function resolutionOf(
   if (part === undefined || base?.is !== 'version' || !base.isExact) return undefined;
   if (current === undefined) return hasLostData ? { id, resolution: { is: 'restore', current } } : undefined;
   if (current.incarnation !== base.incarnation) return undefined;
-  if (current.version < base.version) return { id, resolution: { is: 'restore', current } };
+  if (base.follows?.includes(versionNameOf(current)) === true) return { id, resolution: { is: 'restore', current } };
   return isOperation(part) ? { id, resolution: { is: 'rerun' } } : undefined;
 }
 
@@ -314,7 +324,7 @@ function fatesOf(
   { parts }: DetachedEntry,
   bases: readonly Fate[],
   { workflows }: Outcome,
-  wasRecovered: boolean,
+  recovered: ReadonlySet<string>,
 ): Fates {
   const fates: Record<string, Fate> = {};
   parts.forEach((part, i) => {
@@ -323,19 +333,29 @@ function fatesOf(
     if (landed === undefined) {
       fates[id] = { is: 'deleted' };
     } else {
-      const { incarnation, version } = landed;
-      const isExact = wasRecovered || isSuccessor(landed, bases[i], part);
-      fates[id] = { is: 'version', incarnation, version, isExact };
+      const { incarnation, version, check } = landed;
+      const base = bases[i];
+      const isExact = recovered.has(id) || isSuccessor(landed, base, part);
+      const follows =
+        isExact && base?.is === 'version' ? [versionNameOf(base), ...(base.follows ?? [])].slice(0, MAX_FOLLOWED) : [];
+      fates[id] = { is: 'version', incarnation, version, check, isExact, follows };
     }
   });
   return fates;
 }
 
-/** Compares version numbers only, so that a repeat after a crash has the same result. */
+/**
+ * Whether the part landed with the acknowledged state, right after its base. Compares what the outcome has, so that a
+ * repeat after a crash has the same result. The check shows the state: the same commit makes the same check of it.
+ */
 function isSuccessor(landed: WorkflowMeta, base: Fate | undefined, part: DetachedPart): boolean {
   if (base?.is === 'deleted') return landed.version === 1;
   if (base?.is !== 'version' || !base.isExact || landed.incarnation !== base.incarnation) return false;
-  return landed.version === base.version + (part.is === 'touch' ? 0 : 1);
+  if (part.is === 'touch') return versionNameOf(landed) === versionNameOf(base);
+  if (part.is === 'delete' || landed.version !== base.version + 1) return false;
+  // An entry that was journaled before there were checks has none.
+  const { check = landed.check } = part.after as VersionName;
+  return check === landed.check;
 }
 
 function conflictFates({ parts }: DetachedEntry): Fates {

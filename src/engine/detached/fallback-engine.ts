@@ -372,6 +372,7 @@ export class FallbackEngine extends ForwardedEngine {
         await this.#detached.forget();
         await this.#detached.flushed();
         if (!this.#detached.isEmpty) continue;
+        this.#copies.beginPeriod();
         this.#become('attached');
         return true;
       }

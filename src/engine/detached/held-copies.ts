@@ -1,32 +1,56 @@
 import { tenantKey } from '../tenant-key.js';
-import { recordOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
+import { recordOf, versionNameOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
 /** Estimate of a copy's size beside its text. */
-const OVERHEAD_BYTES = 400;
+const OVERHEAD_BYTES = 500;
+
+/** Names of earlier versions that a copy remembers: more than a failover loses of one workflow. */
+export const MAX_FOLLOWED = 8;
+
+interface Copy {
+  readonly record: WorkflowRecord;
+  readonly follows: readonly string[];
+  readonly period: number;
+}
 
 /** Held copies: workflows as last seen by this replica, for an outage of the store. The least recently seen are evicted. */
 export class HeldCopies {
-  readonly #copies = new Map<string, WorkflowRecord>();
+  readonly #copies = new Map<string, Copy>();
   #bytes = 0;
+  #period = 0;
 
   constructor(private readonly maxBytes: number) {}
 
   get(tenant: string, id: string): WorkflowRecord | undefined {
-    return this.#copies.get(tenantKey(tenant, id));
+    return this.#copies.get(tenantKey(tenant, id))?.record;
+  }
+
+  /** Names of versions before the held one, newest first, as far as this replica has seen them. */
+  followedBy(tenant: string, id: string): readonly string[] {
+    const held = this.#copies.get(tenantKey(tenant, id));
+    return held?.period === this.#period ? held.follows : [];
+  }
+
+  /**
+   * The store was unreachable: another server may answer now, which never had some versions that were seen before. So
+   * they no longer count as versions before those that are seen from now on.
+   */
+  beginPeriod(): void {
+    this.#period++;
   }
 
   keep(tenant: string, record: WorkflowRecord): void {
     const key = tenantKey(tenant, record.id);
     const held = this.#copies.get(key);
     // Answers may arrive out of order.
-    if (held !== undefined && isLater(held, record)) return;
+    if (held !== undefined && isLater(held.record, record)) return;
     // Keep the copy in its place in the order of eviction: with memory to spare, the order need not be exact.
-    if (held !== undefined && isSame(held, record) && this.#bytes < this.maxBytes / 2) return;
+    if (held !== undefined && isSame(held.record, record) && this.#bytes < this.maxBytes / 2) return;
     this.#drop(key, held);
     const copy = recordOf(record, record.state);
     const bytes = bytesOf(copy);
     if (bytes > this.maxBytes) return;
-    this.#copies.set(key, copy);
+    this.#copies.set(key, { record: copy, follows: this.#follows(held, copy), period: this.#period });
     this.#bytes += bytes;
     for (const [oldest, old] of this.#copies) {
       if (this.#bytes <= this.maxBytes) break;
@@ -35,10 +59,11 @@ export class HeldCopies {
   }
 
   /** Updates the deadline of a copy after a touch. */
-  touched(tenant: string, { id, incarnation, version, deadlineMs }: WorkflowMeta): void {
-    const key = tenantKey(tenant, id);
+  touched(tenant: string, meta: WorkflowMeta): void {
+    const key = tenantKey(tenant, meta.id);
     const held = this.#copies.get(key);
-    if (held?.incarnation === incarnation && held.version === version) this.#copies.set(key, { ...held, deadlineMs });
+    if (held === undefined || !isSameVersion(held.record, meta)) return;
+    this.#copies.set(key, { ...held, record: { ...held.record, deadlineMs: meta.deadlineMs } });
   }
 
   forget(tenant: string, id: string): void {
@@ -51,10 +76,17 @@ export class HeldCopies {
     for (const [key, held] of this.#copies) if (key.startsWith(start)) this.#drop(key, held);
   }
 
-  #drop(key: string, held: WorkflowRecord | undefined): void {
+  #drop(key: string, held: Copy | undefined): void {
     if (held === undefined) return;
     this.#copies.delete(key);
-    this.#bytes -= bytesOf(held);
+    this.#bytes -= bytesOf(held.record);
+  }
+
+  #follows(held: Copy | undefined, record: WorkflowRecord): readonly string[] {
+    if (held === undefined || held.period !== this.#period) return [];
+    if (isSameVersion(held.record, record)) return held.follows;
+    const isNext = held.record.incarnation === record.incarnation && held.record.version < record.version;
+    return isNext ? [versionNameOf(held.record), ...held.follows].slice(0, MAX_FOLLOWED) : [];
   }
 }
 
@@ -63,9 +95,11 @@ function isLater(held: WorkflowRecord, other: WorkflowRecord): boolean {
 }
 
 function isSame(held: WorkflowRecord, other: WorkflowRecord): boolean {
-  return (
-    held.version === other.version && held.incarnation === other.incarnation && held.deadlineMs === other.deadlineMs
-  );
+  return isSameVersion(held, other) && held.deadlineMs === other.deadlineMs;
+}
+
+function isSameVersion(held: WorkflowMeta, { incarnation, version, check }: WorkflowMeta): boolean {
+  return held.version === version && held.check === check && held.incarnation === incarnation;
 }
 
 function bytesOf({ id, state }: WorkflowRecord): number {

@@ -21,7 +21,7 @@ import {
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
-import { recordOf, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { recordOf, versionFields, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { erasedWith, noteErasure } from '../erasure.js';
@@ -372,7 +372,7 @@ function announceWorkflow(transaction: Transaction, { id, old, next }: WorkflowC
   const [type, entry] =
     next === undefined ? (['workflow.deleted', before] as const) : ([typeOf(before, next), next] as const);
   if (entry === undefined || next?.state === before?.state) return;
-  transaction.announce(type, { id, version: String(entry.version), inc: entry.incarnation });
+  transaction.announce(type, { id, ...versionFields(entry) });
 }
 
 function typeOf(before: Entry | undefined, { about }: Entry): string {

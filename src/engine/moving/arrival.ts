@@ -21,7 +21,7 @@ export interface ArrivalOptions {
 export type Arrived = 'created' | 'updated' | 'same' | 'kept' | 'conflict' | 'expired';
 
 /** Fields of the existing workflow that decide an arrival. */
-export interface CurrentWorkflow extends Pick<MovedWorkflow, 'incarnation' | 'version' | 'updatedAtMs'> {
+export interface CurrentWorkflow extends Pick<MovedWorkflow, 'incarnation' | 'version' | 'check' | 'updatedAtMs'> {
   readonly stamp: string;
 }
 
@@ -41,9 +41,11 @@ export function decideWorkflow(
 }
 
 /** The existing version is in the history of the record. */
-function isAncestor({ incarnation, version, updatedAtMs }: CurrentWorkflow, record: MovedWorkflow): boolean {
+function isAncestor({ incarnation, version, check, updatedAtMs }: CurrentWorkflow, record: MovedWorkflow): boolean {
   if (incarnation !== record.incarnation || version >= record.version) return false;
-  return record.history.some((earlier) => earlier.version === version && earlier.updatedAtMs === updatedAtMs);
+  return record.history.some(
+    (one) => one.version === version && one.check === check && one.updatedAtMs === updatedAtMs,
+  );
 }
 
 /** Same rules as src/engine/redis/scripts/moving/move-task.lua. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { versionNameOf, type VersionName } from '../records/workflow-meta.js';
 import { boardStamp } from './stamp.js';
 import type { Moved, MovedTask, MovedVersion } from './moved.js';
 
@@ -10,9 +11,9 @@ export function digestOf(record: Moved): string {
 function canonical(record: Moved): readonly unknown[] {
   switch (record.kind) {
     case 'workflow': {
-      const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, history } = record;
-      const meta = [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs];
-      const earlier = history.map((one) => [one.version, one.updatedAtMs, one.deadlineMs, ...contentOf(one)]);
+      const { id, incarnation, createdAtMs, updatedAtMs, deadlineMs, ttlMs, history } = record;
+      const meta = [id, incarnation, nameOf(record), createdAtMs, updatedAtMs, deadlineMs, ttlMs];
+      const earlier = history.map((one) => [nameOf(one), one.updatedAtMs, one.deadlineMs, ...contentOf(one)]);
       return ['workflow', ...meta, ...contentOf(record), earlier];
     }
     case 'task':
@@ -22,6 +23,11 @@ function canonical(record: Moved): readonly unknown[] {
     case 'board':
       return ['board', record.id, boardStamp(record)];
   }
+}
+
+/** The number alone without a check, as before there were checks. */
+function nameOf(one: VersionName): string | number {
+  return one.check === '' ? one.version : versionNameOf(one);
 }
 
 /** Fields are sorted by name, so that every engine has the same order. */

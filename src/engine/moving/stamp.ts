@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Board } from '../board.js';
+import { versionNameOf } from '../records/workflow-meta.js';
 import { fieldText, namesWith, type FieldsWith } from '../records/task-fields.js';
 import type { Moved, MovedQueue, MovedWorkflow } from './moved.js';
 
@@ -20,14 +21,17 @@ export function stampOf(record: Moved): string {
   }
 }
 
-type StampedWorkflow = Pick<MovedWorkflow, 'incarnation' | 'version' | 'updatedAtMs' | 'ttlMs' | 'deadlineMs'>;
+type StampedWorkflow = Pick<
+  MovedWorkflow,
+  'incarnation' | 'version' | 'check' | 'updatedAtMs' | 'ttlMs' | 'deadlineMs'
+>;
 
 /** The deadline comes last, because it alone changes without a write; see `coreOf`. */
 export function workflowStamp(
-  { incarnation, version, updatedAtMs, ttlMs, deadlineMs }: StampedWorkflow,
+  { incarnation, version, check, updatedAtMs, ttlMs, deadlineMs }: StampedWorkflow,
   historyCount: number,
 ): string {
-  return `${incarnation}-${version} ${updatedAtMs} ${ttlMs ?? '-'} ${historyCount} ${deadlineMs ?? '-'}`;
+  return `${incarnation}-${versionNameOf({ version, check })} ${updatedAtMs} ${ttlMs ?? '-'} ${historyCount} ${deadlineMs ?? '-'}`;
 }
 
 /** The stamp of a workflow without its deadline, which open tasks remove and ended tasks restore. */

@@ -89,6 +89,7 @@ const named =
     `${prefix}${KEY_NAMES[name]}${id}`;
 export const stateKey = named('state');
 export const metaKey = named('meta');
+export const historyKey = named('history');
 export const onceKey = named('once');
 export const fenceKey = named('fence');
 export const queuesKey = named('queues');

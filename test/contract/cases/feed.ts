@@ -35,7 +35,7 @@ export function describeFeed(fixture: Fixture): void {
   describe('the feed', () => {
     it('tells every version and delete of a workflow once, in order', async () => {
       const tenant = fixture.tenant();
-      const { incarnation } = await tenant.put('a');
+      const { incarnation, check } = await tenant.put('a');
       await tenant.patch('a', increment);
       await tenant.touch('a', 1000);
       await tenant.put('a', {}, { about: { by: 'someone', cause: 'restore', changed: null } });
@@ -51,7 +51,7 @@ export function describeFeed(fixture: Fixture): void {
         'created a 1',
       ]);
       const [first] = await eventsOf(tenant.engine, tenant.name);
-      expect(first?.fields).toEqual({ id: 'a', version: '1', inc: incarnation });
+      expect(first?.fields).toEqual({ id: 'a', version: '1', inc: incarnation, check });
     });
 
     it('takes no words of a writer for a restore', async () => {

@@ -33,22 +33,32 @@ export function describeHistory(fixture: Fixture): void {
     it('holds every version as it was, newest first, the current one included', async () => {
       const tenant = fixture.tenant();
       const start = fixture.clock.ms;
-      await tenant.put('a', { n: 1 }, { ttl: null, incarnation: 'only-life' });
+      const first = await tenant.put('a', { n: 1 }, { ttl: null, incarnation: 'only-life' });
       fixture.clock.advance(10);
-      await tenant.put('a', { n: 22 }, { ttl: 5000 });
+      const second = await tenant.put('a', { n: 22 }, { ttl: 5000 });
       const common = { id: 'a', incarnation: 'only-life', createdAtMs: start };
       const about = { by: 'someone', cause: 'put', changed: null };
       expect((await tenant.versions('a')).map(versionOf)).toEqual([
         {
           ...common,
           version: 2,
+          check: second.check,
           updatedAtMs: start + 10,
           deadlineMs: start + 5010,
           about,
           bytes: 8,
           state: '{"n":22}',
         },
-        { ...common, version: 1, updatedAtMs: start, deadlineMs: null, about, bytes: 7, state: '{"n":1}' },
+        {
+          ...common,
+          version: 1,
+          check: first.check,
+          updatedAtMs: start,
+          deadlineMs: null,
+          about,
+          bytes: 7,
+          state: '{"n":1}',
+        },
       ]);
     });
 

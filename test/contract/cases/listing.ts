@@ -150,11 +150,12 @@ export function describeListing(fixture: Fixture): void {
     it('carry everything but the state, unless asked', async () => {
       const tenant = fixture.tenant();
       const now = fixture.clock.ms;
-      await tenant.put('a', { n: 1 }, { incarnation: 'only-life', ttl: 1000 });
+      const { check } = await tenant.put('a', { n: 1 }, { incarnation: 'only-life', ttl: 1000 });
       const meta = {
         id: 'a',
         incarnation: 'only-life',
         version: 1,
+        check,
         createdAtMs: now,
         updatedAtMs: now,
         deadlineMs: now + 1000,

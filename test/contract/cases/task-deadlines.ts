@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
 import type { Ttl } from '../../../src/engine/commit.js';
+import { etagOf } from '../../../src/engine/records/workflow-meta.js';
 import { merge } from '../../support/edits.js';
 import { once, patch, put, remove, touch } from '../../support/parts.js';
 import { claimOf, DAY, newTask, TestQueue } from '../../support/tasks.js';
@@ -54,7 +55,7 @@ export function describeTaskDeadlines(fixture: Fixture): void {
       expect(events.map(({ type }) => type).filter((type) => type.startsWith('workflow.'))).toEqual([
         'workflow.created',
       ]);
-      const etag = `"${created.incarnation}-1"`;
+      const etag = etagOf(created);
       expect((await tenant.put('a', {}, { expect: { etags: [etag] } })).version).toBe(2);
     });
 

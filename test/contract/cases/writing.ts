@@ -16,6 +16,7 @@ export function describeWriting(fixture: Fixture): void {
         id: 'a',
         incarnation: 'chosen-by-me',
         version: 1,
+        check: created.check,
         createdAtMs: now,
         updatedAtMs: now,
         deadlineMs: now + 5000,

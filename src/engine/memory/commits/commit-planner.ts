@@ -2,6 +2,7 @@ import type { Commit, Patch, Put, Touch, Ttl } from '../../commit.js';
 import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
 import { asPart } from '../../errors.js';
+import { checkOf, digestOf } from '../../records/check.js';
 import { demand } from '../../expectation.js';
 import type { Profile, Profiles } from '../../profile.js';
 import { historyAfter, NO_HISTORY, type Entry } from '../workflows/entry.js';
@@ -35,6 +36,8 @@ export interface Moment {
   readonly profile: Profile;
   readonly now: number;
   readonly commit: number;
+  /** Once key of the commit. */
+  readonly key: string;
 }
 
 /** Computes the changes of the workflows of a commit. Pure except for its cache of parsed documents. */
@@ -48,9 +51,9 @@ export class CommitPlanner {
   ) {}
 
   /** @throws the refusals of `Engine.commit` */
-  plan(tenant: string, { workflows }: TenantData, commit: Commit, at: Omit<Moment, 'profile'>): WorkflowPlan {
+  plan(tenant: string, { workflows }: TenantData, commit: Commit, at: Omit<Moment, 'profile' | 'key'>): WorkflowPlan {
     // No spread: V8 is many times slower with a member after a spread.
-    const moment = { now: at.now, commit: at.commit, profile: this.profiles.of(tenant) };
+    const moment = { now: at.now, commit: at.commit, key: commit.once.key, profile: this.profiles.of(tenant) };
     const { puts = [], patches = [], deletes = [], touches = [] } = commit;
     const { now } = moment;
     const live = (id: string) => workflows.find(id, now);
@@ -82,12 +85,13 @@ export class CommitPlanner {
   }
 
   #put({ id, incarnation, state, index, ttl, about }: Put, old: Entry | undefined, moment: Moment): Entry {
-    const { profile, now, commit } = moment;
+    const { profile, now, commit, key } = moment;
     const { deadlineMs, ttlMs } = lifeOf(ttl, old, moment);
     return {
       id,
       incarnation: old?.incarnation ?? incarnation,
       version: (old?.version ?? 0) + 1,
+      check: checkOf(key, digestOf(state)),
       createdAtMs: old?.createdAtMs ?? now,
       // If the clock is set back, a later version must not look older.
       updatedAtMs: Math.max(now, old?.updatedAtMs ?? now),

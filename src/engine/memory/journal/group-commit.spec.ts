@@ -10,6 +10,7 @@ const change = (id: string, bytes = 0): JournalChange => ({
   version: 1,
   value: {
     version: 1,
+    check: '',
     updatedAtMs: 0,
     deadlineMs: null,
     about: { by: '', cause: 'put', changed: null },

@@ -14,6 +14,7 @@ export type WorkflowRow = [
   updatedAtMs: number,
   deadlineMs: number | null,
   ttlMs: number | null,
+  check?: string,
 ];
 
 export type VersionRow = [
@@ -25,32 +26,35 @@ export type VersionRow = [
   note: string | null,
   taskId: string | null,
   state: Uint8Array,
+  check?: string,
 ];
 
 export type EventRow = [id: string, type: string, ...namesAndValues: string[]];
 
 export function workflowRow(meta: StoredMeta): WorkflowRow {
-  return [meta.incarnation, meta.version, meta.createdAtMs, meta.updatedAtMs, meta.deadlineMs, meta.ttlMs];
+  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check } = meta;
+  return [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check];
 }
 
+/** A row that was written before there were checks is shorter. */
 export function workflowOf(id: string, row: WorkflowRow): StoredMeta {
-  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs] = row;
-  return { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
+  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check = ''] = row;
+  return { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
 }
 
-export function versionRow({ updatedAtMs, deadlineMs, about, state }: JournaledVersion): VersionRow {
+export function versionRow({ check, updatedAtMs, deadlineMs, about, state }: JournaledVersion): VersionRow {
   const { by, cause, changed, note = null, taskId = null } = about;
-  return [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state];
+  return [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state, check];
 }
 
 export function versionOf(version: number, row: VersionRow): JournaledVersion {
-  const [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state] = row;
+  const [updatedAtMs, deadlineMs, by, cause, changed, note, taskId, state, check = ''] = row;
   const bare: About = { by, cause, changed };
   const about =
     note === null && taskId === null
       ? bare
       : { ...bare, ...(note !== null && { note }), ...(taskId !== null && { taskId }) };
-  return { version, updatedAtMs, deadlineMs, about, state };
+  return { version, check, updatedAtMs, deadlineMs, about, state };
 }
 
 export function eventRow({ id, type, fields }: FeedEvent): EventRow {

@@ -27,6 +27,7 @@ const metaOf = (tenant: string, id: string): JournalChange => ({
     id,
     incarnation: `${tenant}/${id}`,
     version: 1,
+    check: '',
     createdAtMs: 1,
     updatedAtMs: 2,
     deadlineMs: null,

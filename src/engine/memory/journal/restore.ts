@@ -85,12 +85,13 @@ function entryOf(meta: StoredMeta, versions: Earlier[], index: WorkflowIndex): E
   if (current?.version !== meta.version) {
     throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
   }
-  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
+  const { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
   // No spread: each spread object would get a hidden class of its own, and there may be a million.
   return {
     id,
     incarnation,
     version,
+    check,
     createdAtMs,
     updatedAtMs,
     deadlineMs,

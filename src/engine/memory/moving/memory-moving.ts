@@ -30,7 +30,7 @@ import { entryOf, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
 import type { Transaction } from '../commits/transaction.js';
-import { pickMeta, withState } from '../../records/workflow-meta.js';
+import { pickMeta, versionFields, withState } from '../../records/workflow-meta.js';
 
 const STAMPS_PER_PAGE = 1000;
 
@@ -128,7 +128,7 @@ export class MemoryMoving extends Moving {
       const entry = data.workflows.find(id, now);
       if (entry === undefined || coreOf(stampedWorkflow(entry).stamp) !== coreOf(stamp)) return false;
       transaction.replaceWorkflow(id, undefined);
-      transaction.announce('workflow.deleted', { id, version: String(entry.version), inc: entry.incarnation });
+      transaction.announce('workflow.deleted', { id, ...versionFields(entry) });
       return true;
     });
   }
@@ -176,7 +176,7 @@ export class MemoryMoving extends Moving {
     const arrived = decideWorkflow(record, old && { ...old, stamp: stampedWorkflow(old).stamp }, options, now);
     if (!isWritten(arrived) || options.isDryRun === true) return arrived;
     const { texts } = this.core.tenants;
-    const { incarnation, version, ttlMs, about, state, history } = record;
+    const { ttlMs, about, state, history } = record;
     transaction.replaceWorkflow(id, {
       ...pickMeta(record),
       ttlMs,
@@ -187,11 +187,8 @@ export class MemoryMoving extends Moving {
       commit: number,
       history: history.length === 0 ? NO_HISTORY : history.map((one) => withState(one, texts.add(one.state))),
     });
-    transaction.announce(arrived === 'created' ? 'workflow.created' : 'workflow.updated', {
-      id,
-      version: String(version),
-      inc: incarnation,
-    });
+    const type = arrived === 'created' ? 'workflow.created' : 'workflow.updated';
+    transaction.announce(type, { id, ...versionFields(record) });
     return arrived;
   }
 

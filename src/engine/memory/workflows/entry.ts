@@ -53,7 +53,7 @@ export function* textsOf(entry: Entry | undefined): Generator<StoredText> {
 }
 
 export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {
-  const { version, updatedAtMs, deadlineMs, about, state } = earlier;
-  const meta = { ...pickMeta(entry), version, updatedAtMs, deadlineMs };
+  const { version, check, updatedAtMs, deadlineMs, about, state } = earlier;
+  const meta = { ...pickMeta(entry), version, check, updatedAtMs, deadlineMs };
   return { ...meta, about, bytes: state.length, ...(includeState && { state: state.toString() }) };
 }

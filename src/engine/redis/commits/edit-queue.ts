@@ -163,7 +163,7 @@ export class EditQueue {
       try {
         const version = base.record.version + applied.length;
         demand('patches', 0, { id, ...(expect && { expect }) }, { ...base.record, version });
-        const made = asPart('patches', 0, () => applyPatch(edit.patch, document, at, limits));
+        const made = asPart('patches', 0, () => applyPatch(edit.patch, document, at, edit.once, limits));
         applied.push({ edit, ...made.version });
         document = made.document;
         characters += made.version.state.length;

@@ -1,6 +1,7 @@
 import type { CommittedWorkflow, ConflictName, Outcome } from '../../commit.js';
 import { KeptAsConflictError } from '../../errors.js';
 import type { Kept, MovedOutcome } from '../../kept.js';
+import { versionNameOf } from '../../records/workflow-meta.js';
 import { keptListOf, numberOf, textOf } from '../scripts/reply.js';
 import { enqueuedOf, textsOf } from '../tasks/task-replies.js';
 import { committedOf } from '../workflows/workflow-replies.js';
@@ -44,7 +45,8 @@ function storedOf(outcome: Kept): object {
 }
 
 function lineOf(workflow: CommittedWorkflow): string {
-  const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, created } = workflow;
+  const { id, incarnation, createdAtMs, updatedAtMs, deadlineMs, created } = workflow;
+  const version = versionNameOf(workflow);
   return [id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs ?? '-', created ? '1' : '0'].join(' ');
 }
 

@@ -4,6 +4,7 @@ import type { Commit, ConflictName, Delete, Drained, Expect } from '../../commit
 import type { IndexValues, Once, Part, Patch, Put, Touch, Ttl } from '../../commit.js';
 import { aboutPatch, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
+import { checkOf, digestOf } from '../../records/check.js';
 import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { GIVEN, type NewTask } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
@@ -23,7 +24,10 @@ export interface PlannedPut {
   /** One entry per version in each list, oldest first. */
   readonly ttls: readonly (number | 'never' | 'keep')[];
   readonly abouts: readonly string[];
+  readonly checks: readonly string[];
   readonly states: readonly string[];
+  /** Of the last state. */
+  readonly digest: string;
 }
 
 /** A once key of a plan. It keeps the results from number `first` to number `last`, counted from 1; by default all. */
@@ -67,7 +71,12 @@ export function entriesOf(index: IndexValues): string[] {
   return Object.entries(index).map(([field, value]) => `${field}=${value}`);
 }
 
-export function plannedPut({ id, expect, incarnation, state, index, ttl, about }: Put, at: number): PlannedPut {
+export function plannedPut(
+  { id, expect, incarnation, state, index, ttl, about }: Put,
+  at: number,
+  { key }: Once,
+): PlannedPut {
+  const digest = digestOf(state);
   return {
     part: 'puts',
     at,
@@ -78,7 +87,9 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
     index: entriesOf(index),
     ttls: [plannedTtl(ttl)],
     abouts: [JSON.stringify(about)],
+    checks: [checkOf(key, digest)],
     states: [state],
+    digest,
   };
 }
 
@@ -86,6 +97,8 @@ export function plannedPut({ id, expect, incarnation, state, index, ttl, about }
 export interface PatchedVersion {
   readonly state: string;
   readonly about: string;
+  readonly check: string;
+  readonly digest: string;
   readonly index: readonly string[];
   readonly ttl: PlannedPut['ttls'][number];
 }
@@ -95,12 +108,16 @@ export function applyPatch(
   patch: Patch,
   before: JsonNode,
   at: Date,
+  { key }: Once,
   { index, options }: { readonly index: WorkflowIndex; readonly options: EngineOptions },
 ): { readonly document: JsonNode; readonly version: PatchedVersion } {
   const { document, changed } = patch.edit.apply(before, at);
   const result = resultOf(document, index, options.maxStateBytes);
   const about = JSON.stringify(aboutPatch(patch, changed));
-  const version = { state: result.state, about, index: entriesOf(result.index), ttl: plannedTtl(patch.ttl) };
+  const { state } = result;
+  const digest = digestOf(state);
+  const check = checkOf(key, digest);
+  const version = { state, about, check, digest, index: entriesOf(result.index), ttl: plannedTtl(patch.ttl) };
   return { document, version };
 }
 
@@ -120,7 +137,9 @@ export function patchedPut(
     index: versions.at(-1)?.index ?? [],
     ttls: versions.map(({ ttl }) => ttl),
     abouts: versions.map(({ about }) => about),
+    checks: versions.map(({ check }) => check),
     states: versions.map(({ state }) => state),
+    digest: versions.at(-1)?.digest ?? '',
   };
 }
 
@@ -221,8 +240,8 @@ function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
 }
 
 /** States are sent beside the plan as plain text. A rest pattern would cost every write a microsecond. */
-function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts }: PlannedPut) {
-  return { part, at, id, expect, mustExist, inc, index, ttls, abouts };
+function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts, checks, digest }: PlannedPut) {
+  return { part, at, id, expect, mustExist, inc, index, ttls, abouts, checks, digest };
 }
 
 /** Change for board.lua. */

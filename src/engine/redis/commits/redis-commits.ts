@@ -49,11 +49,14 @@ export class RedisCommits {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let edited: readonly PlannedPut[];
       try {
-        edited = await this.#applyPatches(tenant, patches);
+        edited = await this.#applyPatches(tenant, patches, once);
       } catch (error) {
         return this.#refuse(tenant, commit, error);
       }
-      const verdict = await this.#send(tenant, planOf(commit, [...puts.map(plannedPut), ...edited]));
+      const verdict = await this.#send(
+        tenant,
+        planOf(commit, [...puts.map((put, i) => plannedPut(put, i, once)), ...edited]),
+      );
       switch (verdict.is) {
         case 'done':
           return outcomeOf(once, verdict.done, puts.length, edited);
@@ -81,21 +84,28 @@ export class RedisCommits {
   }
 
   /** Patches of a commit with several parts, as puts on exactly the current versions. */
-  async #applyPatches(tenant: string, patches: readonly Patch[]): Promise<readonly PlannedPut[]> {
+  async #applyPatches(tenant: string, patches: readonly Patch[], once: Once): Promise<readonly PlannedPut[]> {
     if (patches.length === 0) return [];
     const at = new Date(this.#clock());
     const records = await this.parts.workflows.findMany(
       tenant,
       patches.map(({ id }) => id),
     );
-    return patches.map((patch, i) => asPart('patches', i, () => this.#applyPatch(tenant, patch, i, records[i], at)));
+    return patches.map((patch, i) =>
+      asPart('patches', i, () => this.#applyPatch(tenant, patch, { once, at: i, time: at }, records[i])),
+    );
   }
 
-  #applyPatch(tenant: string, patch: Patch, at: number, record: WorkflowRecord | undefined, time: Date): PlannedPut {
+  #applyPatch(
+    tenant: string,
+    patch: Patch,
+    { once, at, time }: { readonly once: Once; readonly at: number; readonly time: Date },
+    record: WorkflowRecord | undefined,
+  ): PlannedPut {
     const { profiles, options } = this.parts;
     demand('patches', at, patch, record);
     const current = record as WorkflowRecord;
-    const { version } = applyPatch(patch, parseDocument(current.state), time, {
+    const { version } = applyPatch(patch, parseDocument(current.state), time, once, {
       index: profiles.of(tenant).index,
       options,
     });
@@ -109,7 +119,13 @@ export class RedisCommits {
   async #refuse(tenant: string, { puts = [], once, ack, claim }: Commit, error: unknown): Promise<Outcome> {
     // This check claims nothing. `claim` is sent along because a replay answers with the task that was claimed.
     const parts = { once, ...(ack && { ack }), ...(claim && { claim }) };
-    const verdict = await this.#send(tenant, { ...planOf(parts, puts.map(plannedPut)), checkOnly: true });
+    const verdict = await this.#send(tenant, {
+      ...planOf(
+        parts,
+        puts.map((put, i) => plannedPut(put, i, once)),
+      ),
+      checkOnly: true,
+    });
     if (verdict.is === 'replayed') return verdict.outcome;
     throw verdict.is === 'refused' ? verdict.error : error;
   }

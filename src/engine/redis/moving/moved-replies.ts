@@ -4,7 +4,7 @@ import type { ProgressEvent } from '../../task-queues.js';
 import { foundOf, type Found } from '../workflows/workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { detailOf, INSIDE, parcel, readerOf } from '../tasks/task-replies.js';
-import { pickMeta } from '../../records/workflow-meta.js';
+import { pickMeta, versionNamed, versionNameOf } from '../../records/workflow-meta.js';
 
 /** Workflow from an entry of move-read.lua. */
 export function movedWorkflowOf(id: string, reply: unknown): { readonly found: Found; readonly record: MovedWorkflow } {
@@ -21,12 +21,12 @@ export function movedWorkflowOf(id: string, reply: unknown): { readonly found: F
   return { found, record };
 }
 
-/** "<version> <updated> <deadline> <about>\n<state>" */
+/** "<version name> <updated> <deadline> <about>\n<state>" */
 function versionOf(entry: string): MovedVersion {
   const end = entry.indexOf('\n');
-  const [version, updated, deadline, ...about] = entry.slice(0, end).split(' ');
+  const [name = '', updated, deadline, ...about] = entry.slice(0, end).split(' ');
   return {
-    version: Number(version),
+    ...versionNamed(name),
     updatedAtMs: Number(updated),
     deadlineMs: deadline === '-' ? null : Number(deadline),
     about: JSON.parse(about.join(' ')) as About,
@@ -34,8 +34,8 @@ function versionOf(entry: string): MovedVersion {
   };
 }
 
-export function versionText({ version, updatedAtMs, deadlineMs, about, state }: MovedVersion): string {
-  return `${version} ${updatedAtMs} ${deadlineMs ?? '-'} ${JSON.stringify(about)}\n${state}`;
+export function versionText({ version, check, updatedAtMs, deadlineMs, about, state }: MovedVersion): string {
+  return `${versionNameOf({ version, check })} ${updatedAtMs} ${deadlineMs ?? '-'} ${JSON.stringify(about)}\n${state}`;
 }
 
 const insideOf = readerOf(INSIDE);

@@ -12,6 +12,7 @@ import type {
   RemovableKind,
 } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
+import { digestOf } from '../../records/check.js';
 import { stampOf } from '../../moving/stamp.js';
 import type { MovedOutcome } from '../../kept.js';
 import { keptText } from '../commits/outcomes.js';
@@ -243,11 +244,14 @@ export class RedisMoving extends Moving {
   }
 
   #putWorkflow(tenant: string, record: MovedWorkflow, options: ArrivalOptions): Promise<Arrived> {
-    const { id, incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } = record;
+    const { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } =
+      record;
     const plan = {
       id,
       inc: incarnation,
       version,
+      check,
+      digest: digestOf(state),
       created: createdAtMs,
       updated: updatedAtMs,
       deadline: deadlineMs ?? false,

@@ -3,7 +3,7 @@ import { MAX_SORTED_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js
 import { pickMeta } from '../../records/workflow-meta.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript } from '../scripts/redis-script.js';
-import { foundOf } from './workflow-replies.js';
+import { foundOf, foundWith } from './workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { unlessUnreadable, type RedisWorkflows } from './redis-workflows.js';
 import type { Sweeper } from '../sweeper.js';
@@ -148,7 +148,7 @@ async function placedOf(
 ): Promise<Placed | undefined> {
   const [place, id, line, state] = listOf(entry);
   const score = Number(place);
-  const found = foundOf(textOf(id), line);
+  const found = includeState ? foundWith(textOf(id), line, textOf(state)) : foundOf(textOf(id), line);
   if (found.kind === 'ours') {
     return { score, item: { ...pickMeta(found), ...(includeState && { state: textOf(state) }) } };
   }

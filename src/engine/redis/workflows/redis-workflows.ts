@@ -6,7 +6,7 @@ import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
-import { foundOf, versionOf } from './workflow-replies.js';
+import { foundOf, foundWith, versionOf } from './workflow-replies.js';
 import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
@@ -28,7 +28,7 @@ export class RedisWorkflows {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, [id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
-      const found = foundOf(id, line);
+      const found = foundWith(id, line, state);
       const index = found.kind === 'ours' ? [] : this.#indexOf(tenant, id, state);
       if (found.kind !== 'foreign') {
         this.observer.read(1);
@@ -61,7 +61,7 @@ export class RedisWorkflows {
           records.push(undefined);
           continue;
         }
-        const found = foundOf(id, line);
+        const found = foundWith(id, line, state);
         records.push(found.kind === 'ours' ? recordOf(found, state) : await this.find(tenant, id));
       }
     }

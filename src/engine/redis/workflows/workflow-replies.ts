@@ -1,5 +1,12 @@
 import { committedWorkflow, type CommittedWorkflow } from '../../commit.js';
-import { pickMeta, type About, type VersionRecord, type WorkflowMeta } from '../../records/workflow-meta.js';
+import { digestOf } from '../../records/check.js';
+import {
+  pickMeta,
+  versionNamed,
+  type About,
+  type VersionRecord,
+  type WorkflowMeta,
+} from '../../records/workflow-meta.js';
 import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
 /** Origin of a value; see load in workflows.lua. */
@@ -7,27 +14,45 @@ export type Kind = 'ours' | 'legacy' | 'foreign';
 
 export interface Found extends WorkflowMeta {
   readonly kind: Kind;
+  /** Digest of the state that was written; '-' if it is not known. */
+  readonly digest: string;
 }
 
 function deadlineOf(text: string | undefined): number | null {
   return text === '-' ? null : numberOf(text);
 }
 
-/** From `line_of`: "<incarnation> <version> <created> <updated> <deadline> <kind>" */
+/** From `line_of`: "<incarnation> <version name> <created> <updated> <deadline> <kind> <digest>" */
 export function foundOf(id: string, line: unknown): Found {
   const words = textOf(line).split(' ');
   return {
     id,
     incarnation: words[0] as string,
-    version: numberOf(words[1]),
+    ...versionIn(words[1]),
     createdAtMs: numberOf(words[2]),
     updatedAtMs: numberOf(words[3]),
     deadlineMs: deadlineOf(words[4]),
     kind: words[5] as Kind,
+    digest: words[6] ?? '-',
   };
 }
 
-/** From a result of commit.lua: "<id> <incarnation> <version> <created> <updated> <deadline> <1 when created>" */
+/**
+ * As `foundOf`, with the state from the same reply. A state with another digest is that of another program: the script
+ * compares only lengths and deadlines, since a SHA-1 of a large state would hold up Redis.
+ */
+export function foundWith(id: string, line: unknown, state: string): Found {
+  const found = foundOf(id, line);
+  const isChanged = found.kind === 'ours' && found.digest !== '-' && found.digest !== digestOf(state);
+  return isChanged ? { ...found, kind: 'foreign' } : found;
+}
+
+function versionIn(name: string | undefined): { readonly version: number; readonly check: string } {
+  const found = versionNamed(name ?? unexpected());
+  return Number.isSafeInteger(found.version) ? found : unexpected();
+}
+
+/** From a result of commit.lua: "<id> <incarnation> <version name> <created> <updated> <deadline> <1 when created>" */
 export function committedOf(result: unknown): CommittedWorkflow {
   const line = textOf(result);
   const stop = line.indexOf(' ');
@@ -35,13 +60,13 @@ export function committedOf(result: unknown): CommittedWorkflow {
   return committedWorkflow(found, (found.kind as string) === '1');
 }
 
-/** From an entry of versions.lua: header "<version> <updated> <deadline> <about>", bytes, state. */
+/** From an entry of versions.lua: header "<version name> <updated> <deadline> <about>", bytes, state. */
 export function versionOf(found: Found, entry: unknown, includeState: boolean): VersionRecord {
   const [header, bytes, state] = listOf(entry);
-  const [, version, updated, deadline, about] = /^(\d+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
+  const [, name, updated, deadline, about] = /^(\S+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
   return {
     ...pickMeta(found),
-    version: numberOf(version),
+    ...versionIn(name),
     updatedAtMs: numberOf(updated),
     deadlineMs: deadlineOf(deadline),
     about: JSON.parse(about ?? unexpected()) as About,

@@ -2,8 +2,8 @@
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
              once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  keeps the results from first to last; by default all
-             puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text]}]
-                     one version for each about and ttl, oldest first
+             puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text], checks: [text], digest}]
+                     one version for each about, ttl and check, oldest first; digest: that of the last state
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
              board {see board.lua}
@@ -16,7 +16,7 @@
              notices and entries of the board
   The call   see call.lua; historyLimit, historyMaxBytes; limits (see tasks.lua) if any request is about tasks
   Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} if the call has limits
-                                             a result is "<id> <inc> <version> <created> <updated> <deadline> <1 when created>"; see tasks.lua
+                                             a result is "<id> <inc> <version name> <created> <updated> <deadline> <1 when created>"; see tasks.lua
              {'replayed', kept, claimed} {'mismatch'}   with one once key, if it is known
              {'known', key…}                    with several once keys: the known ones; nothing written
              {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
@@ -27,7 +27,7 @@ local function holds(expect, record)
   if not record then return false end
   if expect.version then return expect.version == record.version end
   if expect.incarnation then return expect.incarnation == record.inc end
-  local etag = '"' .. record.inc .. '-' .. whole(record.version) .. '"'
+  local etag = workflows.tag_of(record)
   for _, wanted in ipairs(expect.etags) do
     if wanted == etag then return true end
   end
@@ -36,11 +36,12 @@ end
 
 -- The refusal of one part, if its expectation does not hold. Puts the current record into `current`.
 local function refusal(name, part, current, wants_state)
-  local record = workflows.load(part.id)
+  -- A condition and the history need the state that is really there.
+  local record = workflows.load(part.id, part.expect or (part.abouts and call.historyLimit > 0))
   current[part.id] = record
   if part.expect and not holds(part.expect, record) then
     if not record then return { 'conflict', part.id, name, part.at } end
-    local state = wants_state and workflows.text_under(workflows.state_key(part.id)) or nil
+    local state = wants_state and record.text or nil
     return { 'conflict', part.id, name, part.at, workflows.line_of(record), state }
   end
   if part.mustExist and not record then return { 'missing', part.id, name, part.at } end
@@ -119,14 +120,13 @@ end
 local function put(part, old, text_at, drained, result)
   local id, record, earlier, versions = part.id, old, {}, {}
   local recovered = drained and drained.recovered and drained.recovered[id]
-  local record_state = old and call.historyLimit > 0 and workflows.text_under(workflows.state_key(id)) or nil
+  local record_state = old and call.historyLimit > 0 and old.text or nil
   if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
     local state = ARGV[text_at + i - 1]
     -- A version that alone exceeds the limit is left out, so that it does not push out the others.
     if record and record_state and #record_state <= call.historyMaxBytes then
-      local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
-      earlier[#earlier + 1] = header .. '\n' .. record_state
+      earlier[#earlier + 1] = workflows.version_header(record) .. '\n' .. record_state
     end
     local deadline, ttl = life(id, part.ttls[i], record, drained)
     record = {
@@ -134,7 +134,7 @@ local function put(part, old, text_at, drained, result)
       version = math.max(record and record.version or 0, recovered or 0) + 1,
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
-      deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours',
+      deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours', check = part.checks[i], digest = part.digest,
     }
     record_state = state
     versions[i] = record
@@ -173,7 +173,7 @@ end
 local function line_of_result(id, record, is_new, is_claiming)
   -- A claim also ends expired tasks. If the last open task of the workflow ended so, the workflow has a deadline again.
   local deadline = is_claiming and redis.call('HGET', workflows.meta_key(id), 'deadline') or deadline_text(record.deadline)
-  return id .. ' ' .. record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
+  return id .. ' ' .. record.inc .. ' ' .. workflows.version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
     (is_new and '1' or '0')
 end
 

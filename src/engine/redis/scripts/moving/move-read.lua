@@ -7,8 +7,8 @@
 local found = {}
 for i = 4, #ARGV do
   local id = ARGV[i]
-  local record = workflows.load(id)
-  found[#found + 1] = record and { workflows.line_of(record), deadline_text(record.ttl), record.about, workflows.text_under(workflows.state_key(id)),
+  local record = workflows.load(id, true)
+  found[#found + 1] = record and { workflows.line_of(record), deadline_text(record.ttl), record.about, record.text,
     redis.call('LRANGE', workflows.history_key(id), 0, -1) } or false
 end
 return found

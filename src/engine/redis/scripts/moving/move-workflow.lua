@@ -2,15 +2,15 @@
   move-workflow: writes a workflow of another store unchanged, or removes it. Idempotent.
   KEYS[1]  the state key
   ARGV[4]  the plan, JSON made by the service: id; either remove (the expected stamp), or
-             inc, version, created, updated, deadline, ttl (false is never), about, index ["field=value"], stamp
+             inc, version, check, digest, created, updated, deadline, ttl (false is never), about, index ["field=value"], stamp
              onConflict, replaces?, isDryRun   see decideWorkflow in src/engine/moving/arrival.ts
   ARGV[5]  the state
-  ARGV[6+] earlier versions, newest first: "<version> <updated> <deadline> <about>\n<state>"
+  ARGV[6+] earlier versions, newest first: "<version name> <updated> <deadline> <about>\n<state>"
   Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
-local current = workflows.load(id)
+local current = workflows.load(id, true)
 
 if plan.remove then
   if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
@@ -22,7 +22,7 @@ end
 
 local function is_ancestor()
   if current.kind ~= 'ours' or current.inc ~= plan.inc or current.version >= plan.version then return false end
-  local wanted = whole(current.version) .. ' ' .. whole(current.updated) .. ' '
+  local wanted = workflows.version_name(current) .. ' ' .. whole(current.updated) .. ' '
   for i = 6, #ARGV do
     if string.sub(ARGV[i], 1, #wanted) == wanted then return true end
   end
@@ -53,7 +53,7 @@ for i = 6, #ARGV do
   history_bytes = history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
 end
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
-  bytes = #state, about = plan.about }
+  bytes = #state, about = plan.about, check = plan.check, digest = plan.digest }
 writing.write_meta(id, record, history_bytes)
 writing.set_deadline(id, plan.deadline, false)
 writing.unindex(id)

@@ -7,8 +7,8 @@
   Returns  'adopted', 'ours' or 'changed'
 ]]
 local id = ARGV[4]
-local record = workflows.load(id)
-if not record or workflows.text_under(workflows.state_key(id)) ~= ARGV[5] then return 'changed' end
+local record = workflows.load(id, true)
+if not record or record.text ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
 local is_new = record.kind == 'legacy'
 if is_new then

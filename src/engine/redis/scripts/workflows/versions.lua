@@ -6,10 +6,10 @@
   ARGV[6]  maximum number of versions
   ARGV[7]  '1' for versions with their states
   Returns  nil without a workflow, else {line of the workflow, oldest version, {header, bytes, state or ''}…};
-           a header is "<version> <updated> <deadline> <about>", see commit.lua
+           a header is "<version name> <updated> <deadline> <about>", see version_header
 ]]
 local id, before, limit = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local record = workflows.load(id)
+local record = workflows.load(id, ARGV[7] == '1')
 if not record then return nil end
 local oldest = redis.call('LINDEX', workflows.history_key(id), -1)
 local reply = { workflows.line_of(record), oldest and string.match(oldest, '^%d+') or whole(record.version) }
@@ -17,8 +17,7 @@ local function add(header, bytes, state)
   reply[#reply + 1] = { header, bytes, ARGV[7] == '1' and state() or '' }
 end
 if not before or record.version < before then
-  local header = whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
-  add(header, record.bytes, function() return workflows.text_under(workflows.state_key(id)) end)
+  add(workflows.version_header(record), record.bytes, function() return record.text end)
 end
 local length = redis.call('LLEN', workflows.history_key(id))
 local at = 0

@@ -39,7 +39,8 @@ local function tell()
 end
 
 local function announce(type, id, record)
-  feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  if record.check == '' then feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  else feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc, 'check', record.check) end
   hint('workflow ' .. id)
 end
 
@@ -116,7 +117,7 @@ local function write_meta(id, record, history_bytes)
   redis.call('HSET', workflows.meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
     'updated', whole(record.updated), 'deadline', deadline_text(record.deadline),
     'ttl', deadline_text(record.ttl), 'bytes', whole(record.bytes),
-    'about', record.about, 'history_bytes', whole(history_bytes))
+    'about', record.about, 'history_bytes', whole(history_bytes), 'check', record.digest .. record.check)
 end
 
 local function remove(id)

@@ -1,6 +1,6 @@
 -- Stamps of workflows, in the format of src/engine/moving/stamp.ts.
 local function workflow_stamp(record, versions)
-  return record.inc .. '-' .. whole(record.version) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.ttl) .. ' ' .. whole(versions) ..
+  return record.inc .. '-' .. workflows.version_name(record) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.ttl) .. ' ' .. whole(versions) ..
     ' ' .. deadline_text(record.deadline)
 end
 

@@ -26,6 +26,10 @@ local function text_under(key)
   return type(text) == 'table' and '' or text
 end
 
+-- Digest of a state. Same as digestOf in src/engine/records/check.ts.
+local DIGEST_LENGTH = 8
+local function digest_of(text) return string.sub(redis.sha1hex(text), 1, DIGEST_LENGTH) end
+
 local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
 
 -- Stands for the length of a value of another type. No state of ours has this length.
@@ -34,29 +38,37 @@ local NOT_TEXT = -1
 --[[
   The record of a workflow; nil when absent or expired. `kind` is
   'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
-  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version.
+  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest.
+  `with_text`: the record has the state as `text`, and a value of the same length and deadline is recognised as foreign by its digest. Without it the
+  state is not read. A record that was written before there were checks has neither check nor digest.
 ]]
-local function load(id)
+local function load(id, with_text)
   local key = state_key(id)
   local bytes = redis.pcall('STRLEN', key)
   if bytes == 0 then return nil end
   if type(bytes) == 'table' then bytes = NOT_TEXT end
-  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes')
+  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes',
+    'check')
   if not meta[1] then
     local deadline = real_deadline(key, false)
     local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
-    local inc = 'legacy-' .. string.sub(redis.sha1hex(text_under(key)), 1, 12)
-    return { kind = 'legacy', inc = inc, version = 1, created = written, updated = written, deadline = deadline,
-      ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0 }
+    local text = text_under(key)
+    local inc = 'legacy-' .. string.sub(redis.sha1hex(text), 1, 12)
+    return { kind = 'legacy', inc = inc, version = 1, check = '', digest = digest_of(text), created = written, updated = written,
+      deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
   local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
     deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7],
-    history_bytes = tonumber(meta[9]) }
-  if real ~= deadline or bytes ~= tonumber(meta[6]) then
+    history_bytes = tonumber(meta[9]), check = meta[10] and string.sub(meta[10], DIGEST_LENGTH + 1) or '',
+    digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = with_text and text_under(key) }
+  local is_changed = with_text and record.digest and digest_of(record.text) ~= record.digest
+  if is_changed or real ~= deadline or bytes ~= tonumber(meta[6]) then
     record.kind = 'foreign'
     record.version = record.version + 1
+    record.digest = digest_of(record.text or text_under(key))
+    record.check = record.digest
     record.updated = math.max(now, record.updated)
     record.deadline = real
     record.ttl = real and (default_ttl or real - now)
@@ -77,10 +89,23 @@ local function held_deadline(id, deadline, ttl)
   return deadline or now + ttl
 end
 
+-- Name of a version within its incarnation. Same as versionNameOf in src/engine/records/workflow-meta.ts; the tag below is that of etagOf.
+local function version_name(record)
+  if record.check == '' then return whole(record.version) end
+  return whole(record.version) .. '.' .. record.check
+end
+local function tag_of(record) return '"' .. record.inc .. '-' .. version_name(record) .. '"' end
+
 local function line_of(record)
-  return record.inc .. ' ' .. whole(record.version) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
-    deadline_text(record.deadline) .. ' ' .. record.kind
+  return record.inc .. ' ' .. version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
+    deadline_text(record.deadline) .. ' ' .. record.kind .. ' ' .. (record.digest or '-')
+end
+
+-- Start of an entry of the history.
+local function version_header(record)
+  return version_name(record) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
 end
 
 return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, text_under = text_under, load = load,
-  tasks_key = workflow_tasks_key, is_held = is_held, held_deadline = held_deadline, line_of = line_of }
+  tasks_key = workflow_tasks_key, is_held = is_held, held_deadline = held_deadline, version_name = version_name, tag_of = tag_of, line_of = line_of,
+  version_header = version_header }
