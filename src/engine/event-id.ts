@@ -1,27 +1,48 @@
+import { randomFillSync } from 'node:crypto';
+
 /**
- * Position of an event: its time, its number among the events of one millisecond, and the epoch of its feed.
+ * Position of an event: its time, its number among the events of one millisecond, the epoch of its feed, and the run
+ * that wrote it.
  * The number is padded, so that ids of one epoch sort as text in the order of the feed.
- * Another epoch means another feed: the store was emptied or replaced.
+ * Another epoch means another feed: the store was emptied or replaced. Another run at the same time and number means
+ * another event: the store lost its newest events, and time and number were given out again.
  */
 export interface EventPlace {
   readonly ms: number;
   readonly count: number;
   readonly epoch: string;
+  /** Empty for an event that was written before runs had names. */
+  readonly run: string;
 }
 
 const COUNT_DIGITS = 6;
-const EVENT_ID = /^(\d{1,15})-(\d{1,15})-([A-Za-z0-9]{1,32})$/;
+const EVENT_ID = /^(\d{1,15})-(\d{1,15})-([A-Za-z0-9]{1,32})(?:_([A-Za-z0-9]{1,16}))?$/;
 
-export function eventIdOf({ ms, count, epoch }: EventPlace): string {
-  return `${ms}-${String(count).padStart(COUNT_DIGITS, '0')}-${epoch}`;
+export function eventIdOf({ ms, count, epoch, run }: EventPlace): string {
+  const place = `${ms}-${String(count).padStart(COUNT_DIGITS, '0')}-${epoch}`;
+  return run === '' ? place : `${place}_${run}`;
 }
 
 /** Undefined for a text that is not an event id. */
 export function placeOf(id: string): EventPlace | undefined {
   const found = EVENT_ID.exec(id);
   if (found === null) return undefined;
-  const [, ms, count, epoch = ''] = found;
-  return { ms: Number(ms), count: Number(count), epoch };
+  const [, ms, count, epoch = '', run = ''] = found;
+  return { ms: Number(ms), count: Number(count), epoch, run };
+}
+
+const RUN_BYTES = 3;
+const pool = Buffer.alloc(RUN_BYTES * 512);
+let used = pool.length;
+
+/** Name of a run of a script, or of a start of the embedded engine. A pool saves a system call for each. */
+export function newRun(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += RUN_BYTES;
+  return pool.toString('hex', used - RUN_BYTES, used);
 }
 
 export function eventTimeMs(id: string): number {

@@ -5,7 +5,7 @@ import { EventStreamClient } from '../support/event-stream-client.js';
 import { OPERATIONS } from '../support/operations.js';
 import { until } from '../support/until.js';
 
-const EVENT_ID = /^\d{13}-\d{6}-[0-9a-f]{8}$/;
+const EVENT_ID = /^\d{13}-\d{6}-[0-9a-f]{8}_[0-9a-f]{6}$/;
 
 describeService('The feed', (service: Service) => {
   const open: EventStreamClient[] = [];

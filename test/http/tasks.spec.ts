@@ -430,7 +430,7 @@ describeService('tasks', (service) => {
       });
       expect(found.oldestReadyAgeMs).toBeGreaterThanOrEqual(0);
       expect(found.nextDueInMs).toBeGreaterThan(50_000);
-      expect(found.lastEventId).toMatch(/^\d+-\d{6}-[0-9a-f]{8}$/);
+      expect(found.lastEventId).toMatch(/^\d+-\d{6}-[0-9a-f]{8}_[0-9a-f]{6}$/);
     });
 
     it('pauses and resumes a queue', async () => {

@@ -22,6 +22,8 @@ export interface TcpProxy {
   muteSubscriptions(): void;
   /** Cuts connections of subscribers, present and new ones. */
   refuseSubscriptions(): void;
+  /** Cuts all connections; new ones go to the server on this port, as after a failover behind one address. */
+  point(port: number): void;
   /** Ends the fault; connections that were silent are cut. */
   up(): void;
   close(): Promise<void>;
@@ -37,7 +39,8 @@ interface Line {
   readonly late: Buffer[];
 }
 
-export async function startProxy(target: number): Promise<TcpProxy> {
+export async function startProxy(first: number): Promise<TcpProxy> {
+  let target = first;
   const lines = new Set<Line>();
   let cuts = 0;
   let isDown = false;
@@ -110,6 +113,10 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     refuseSubscriptions() {
       subscriptions = 'refused';
       for (const line of lines) if (line.hasSubscribed) cutLine(line);
+    },
+    point(port) {
+      target = port;
+      cut();
     },
     up() {
       isDown = false;

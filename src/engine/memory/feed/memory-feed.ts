@@ -1,6 +1,6 @@
 import { DEFAULT_FEED, type FeedEvent, type FeedOptions } from '../../engine.js';
 import { FeedResetError, FeedTrimmedError } from '../../errors.js';
-import { eventIdOf, eventTimeMs, isAfter, placeOf } from '../../event-id.js';
+import { eventIdOf, eventTimeMs, isAfter, newRun, placeOf } from '../../event-id.js';
 
 /** Limit of all payloads together, because they are on the heap; the oldest events are trimmed first. */
 const MAX_BYTES = 128 * 1024 * 1024;
@@ -28,6 +28,8 @@ export class MemoryFeed {
   #lastMs = 0;
   #count = 0;
   #number = 0;
+  /** A directory that was put back from a copy gives numbers out again, but never under the same run. */
+  readonly #run = newRun();
   /** Numbers of trimmed events that are still in the journal. */
   #dropped: number[] = [];
 
@@ -46,7 +48,7 @@ export class MemoryFeed {
       this.#lastMs = now;
       this.#count = 0;
     }
-    const id = eventIdOf({ ms: this.#lastMs, count: this.#count++, epoch: this.epoch });
+    const id = eventIdOf({ ms: this.#lastMs, count: this.#count++, epoch: this.epoch, run: this.#run });
     const entry = { event: { id, type, fields }, number: ++this.#number, commit };
     this.#push(entry);
     return entry;
@@ -166,7 +168,7 @@ export class MemoryFeed {
   }
 
   get #origin(): string {
-    return eventIdOf({ ms: 0, count: 0, epoch: this.epoch });
+    return eventIdOf({ ms: 0, count: 0, epoch: this.epoch, run: '' });
   }
 }
 

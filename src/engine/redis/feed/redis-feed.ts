@@ -19,25 +19,25 @@ export class RedisFeed {
   async read(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
     const place = after === undefined ? undefined : placeOf(after);
     if (after !== undefined && place === undefined) throw new FeedResetError();
-    const from = place === undefined ? ['oldest', ''] : [place.epoch, `${place.ms}-${place.count}`];
+    const from = place === undefined ? ['oldest', '', ''] : [place.epoch, `${place.ms}-${place.count}`, place.run];
     const [word, epoch, found] = await this.#ask(tenant, [...from, String(limit)]);
     if (word === 'none') return [];
     if (word === 'reset') throw new FeedResetError();
-    if (word === 'trimmed') throw new FeedTrimmedError(idOf(found, textOf(epoch)));
+    if (word === 'trimmed') throw new FeedTrimmedError(eventOf(found, textOf(epoch)).id);
     const events = listOf(found).map((entry) => eventOf(entry, textOf(epoch)));
     return events[0]?.type === STARTED ? events.slice(1) : events;
   }
 
   /** The end of the feed; begins one. */
   async lastId(tenant: string): Promise<string> {
-    const [, epoch, last] = await this.#ask(tenant, ['end', '', '0']);
-    return idOf(last, textOf(epoch));
+    const [, epoch, last] = await this.#ask(tenant, ['end', '', '', '0']);
+    return eventOf(last, textOf(epoch)).id;
   }
 
   /** The end of the feed; undefined if there is none, which begins none. */
   async findLastId(tenant: string): Promise<string | undefined> {
-    const [word, epoch, last] = await this.#ask(tenant, ['end-if-any', '', '0']);
-    return word === 'none' ? undefined : idOf(last, textOf(epoch));
+    const [word, epoch, last] = await this.#ask(tenant, ['end-if-any', '', '', '0']);
+    return word === 'none' ? undefined : eventOf(last, textOf(epoch)).id;
   }
 
   async #ask(tenant: string, args: readonly string[]): Promise<readonly unknown[]> {
@@ -49,13 +49,15 @@ export class RedisFeed {
 
 function eventOf(entry: unknown, epoch: string): FeedEvent {
   const [id, values] = listOf(entry);
-  const [, type, ...rest] = listOf(values).map(textOf);
+  const texts = listOf(values).map(textOf);
+  const [ms, count] = textOf(id).split('-');
   const fields: Record<string, string> = {};
-  for (let i = 0; i < rest.length; i += 2) fields[rest[i] as string] = rest[i + 1] as string;
-  return { id: idOf(id, epoch), type: textOf(type), fields };
-}
-
-function idOf(streamId: unknown, epoch: string): string {
-  const [ms, count] = textOf(streamId).split('-');
-  return eventIdOf({ ms: numberOf(ms), count: numberOf(count), epoch });
+  let [type, run] = ['', ''];
+  for (let i = 0; i < texts.length; i += 2) {
+    const [name, value] = [texts[i] as string, texts[i + 1] as string];
+    if (name === 'type') type = value;
+    else if (name === 'run') run = value;
+    else fields[name] = value;
+  }
+  return { id: eventIdOf({ ms: numberOf(ms), count: numberOf(count), epoch, run }), type, fields };
 }

@@ -1,3 +1,4 @@
+import { newRun } from '../../event-id.js';
 import type { EngineOptions } from '../../engine.js';
 import type { Profiles } from '../../profile.js';
 import { prefixOf } from '../keys.js';
@@ -11,11 +12,14 @@ export interface ScriptContext {
   readonly now: () => string;
 }
 
-/** First arguments of every script, see base.lua: prefix of the keys, time, default time to live and size of the feed. */
+/**
+ * First arguments of a run of any script, see base.lua: prefix of the keys, time, default time to live, size of the feed
+ * and name of the run. A run that is sent again gets another name, since it may reach another server.
+ */
 export function leadingArguments(
   { namespace, profiles, now }: ScriptContext,
   tenant: string,
 ): [string, string, string] {
   const { defaultTtlMs, feed } = profiles.of(tenant);
-  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs ?? '-'} ${feed.maxEvents}`];
+  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs ?? '-'} ${feed.maxEvents} ${newRun()}`];
 }

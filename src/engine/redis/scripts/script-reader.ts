@@ -3,7 +3,7 @@ import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import { withTimeout } from '../../with-timeout.js';
-import { stateKey } from '../keys.js';
+import { prefixOf, stateKey } from '../keys.js';
 import type { RedisScript } from './redis-script.js';
 import { leadingArguments, type ScriptContext } from './script-context.js';
 import type { SweepSchedule } from '../sweep-schedule.js';
@@ -34,9 +34,10 @@ export class ScriptReader {
     keyOf = stateKey,
     isRepeatable = true,
   ): Promise<unknown> {
-    const leading = leadingArguments(this.context, tenant);
-    const keys = ids.map((id) => keyOf(leading[0], id));
-    const ask = () => script.run(this.connections.command(), keys, [...leading, ...args]);
+    const prefix = prefixOf(this.context.namespace, tenant);
+    const keys = ids.map((id) => keyOf(prefix, id));
+    const ask = () =>
+      script.run(this.connections.command(), keys, [...leadingArguments(this.context, tenant), ...args]);
     return this.#twice(name, ask, isRepeatable);
   }
 

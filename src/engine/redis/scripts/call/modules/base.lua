@@ -2,10 +2,10 @@
   base: time and number formats. First module of every script that needs the time.
   ARGV[1]  prefix of the tenant's keys
   ARGV[2]  time in milliseconds, or '' for the time of the server (tests give a time of their own, later than the real one)
-  ARGV[3]  default time to live in milliseconds or '-' for never, and maximum number of events in the feed
+  ARGV[3]  default time to live in milliseconds or '-' for never, maximum number of events in the feed, and the name of this run of the script
 ]]
 local prefix = ARGV[1]
-local default_ttl, events_kept = string.match(ARGV[3], '^(%S+) (%d+)$')
+local default_ttl, events_kept, run_name = string.match(ARGV[3], '^(%S+) (%d+) (%w+)$')
 default_ttl = tonumber(default_ttl) or false
 
 local function server_time()

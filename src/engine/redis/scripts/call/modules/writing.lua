@@ -17,11 +17,12 @@ local function need_memory()
   if no_memory then error({ err = no_memory }) end
 end
 
--- Adds an event, given as names and values, its type first. Returns its id in the stream.
+-- Adds an event, given as names and values, its type first. Returns its id in the stream. After a failover that lost events, another event may get
+-- the id of a lost one; the name of its run tells them apart.
 local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
-  return redis.call('XADD', stream, '*', ...)
+  return redis.call('XADD', stream, '*', 'run', run_name, ...)
 end
 
 -- Hints are published together when everything is written: one message, one line for each topic.

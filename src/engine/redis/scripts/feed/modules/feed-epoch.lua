@@ -24,10 +24,10 @@ local function epoch_of_feed(name)
   return epoch
 end
 
--- Same format as in src/engine/event-id.ts.
+-- Id of an event of this run. Same format as in src/engine/event-id.ts.
 local function event_id(stream_id, epoch)
   local ms, count = string.match(stream_id, '^(%d+)-(%d+)$')
-  return string.format('%s-%06d-%s', ms, tonumber(count), epoch)
+  return string.format('%s-%06d-%s_%s', ms, tonumber(count), epoch, run_name)
 end
 
 return { is_begun = is_begun, current = epoch_of_feed, event_id = event_id }
