@@ -1,0 +1,120 @@
+/** Kinds of violations; the names are those of the command line and of docs/testing.md. */
+export type ViolationKind =
+  /** One tag, or one event id, names two contents. */
+  | 'fork'
+  /** A version replaced one that its writer had not seen. */
+  | 'overwritten'
+  /** A write took effect twice. */
+  | 'twice'
+  /** An acknowledged write is nowhere. */
+  | 'lost'
+  /** A refused write took effect. */
+  | 'refused'
+  /** A task was in two hands. */
+  | 'lease'
+  /** A reader of the feed missed an event, or had one twice, and was not told. */
+  | 'feed'
+  /** A replica did not come back after the faults had ended. */
+  | 'stuck'
+  /** An error that no client should see. */
+  | 'threw';
+
+export interface Violation {
+  readonly kind: ViolationKind;
+  readonly says: string;
+}
+
+export type Fate = 'sent' | 'acknowledged' | 'unknown' | 'refused';
+
+/** A write of a client. It adds a mark of its own to those of the state that it was made on. */
+export interface MarkedWrite {
+  readonly mark: string;
+  readonly id: string;
+  readonly what: string;
+  /** Marks of the state that it was made on. */
+  readonly seen: readonly string[];
+  fate: Fate;
+  /** Deadline that the client was told; null is never. */
+  deadlineMs: number | null;
+}
+
+export interface State {
+  readonly seen: readonly string[];
+  /** Mark of the write that made this version. */
+  readonly by: string;
+  /** The write had no condition, so it may replace what it has not seen. */
+  readonly blind?: true;
+}
+
+export interface Version {
+  readonly etag: string;
+  readonly text: string;
+}
+
+/** Knows what clients were told, and finds where that was not kept. */
+export class Oracle {
+  readonly violations: Violation[] = [];
+  readonly writes = new Map<string, MarkedWrite>();
+  /** Marks that a failover has lost, that expired with their workflow, and that a client has deleted. */
+  readonly excused = new Set<string>();
+  readonly over = new Set<string>();
+  readonly #contents = new Map<string, string>();
+
+  constructor(private readonly log: (line: string) => void) {}
+
+  violation(kind: ViolationKind, says: string): void {
+    if (this.violations.some((known) => known.kind === kind && known.says === says)) return;
+    this.violations.push({ kind, says });
+    this.log(`VIOLATION ${kind}: ${says}`);
+  }
+
+  /** One name, one content: told of each read, answer and version, and of each event. */
+  saw(name: string, text: string): void {
+    const known = this.#contents.get(name);
+    if (known !== undefined && known !== text) this.violation('fork', `${name} is ${known} and ${text}`);
+    else this.#contents.set(name, text);
+  }
+
+  /** A workflow has ended, by its deadline or by a client. */
+  ended(text: string): void {
+    for (const mark of marksIn(text)) this.over.add(mark);
+  }
+
+  /**
+   * The versions of one workflow, oldest first: each has seen all that came before it, and has each mark once. `conflicts`: marks that are kept
+   * as conflicts.
+   */
+  judge(id: string, versions: readonly Version[], conflicts: ReadonlySet<string>, nowMs: number): void {
+    const makers = new Set<string>();
+    const alive = new Set(conflicts);
+    let before: readonly string[] = [];
+    for (const { etag, text } of versions) {
+      this.saw(etag, text);
+      const { seen, by, blind } = JSON.parse(text) as State;
+      const unseen = blind ? [] : before.filter((mark) => !seen.includes(mark) && !conflicts.has(mark));
+      if (unseen.length > 0) this.violation('overwritten', `${etag} of ${id} by ${by} has not seen ${unseen.join()}`);
+      if (new Set(seen).size < seen.length || makers.has(by)) this.violation('twice', `${by} in ${etag} of ${id}`);
+      makers.add(by);
+      for (const mark of seen) alive.add(mark);
+      before = seen;
+    }
+    for (const write of this.writes.values()) if (write.id === id) this.#judgeWrite(write, alive, nowMs);
+  }
+
+  #judgeWrite(
+    { mark, id, what, seen, fate, deadlineMs }: MarkedWrite,
+    alive: ReadonlySet<string>,
+    nowMs: number,
+  ): void {
+    if (fate === 'refused' && alive.has(mark)) this.violation('refused', `${what} ${mark} of ${id} took effect`);
+    if (fate !== 'acknowledged' || alive.has(mark) || this.excused.has(mark) || this.over.has(mark)) return;
+    // A write whose time is over is not kept for itself: only if the workflow that it was made on goes on.
+    const isOver = deadlineMs !== null && deadlineMs <= nowMs;
+    if (isOver && !seen.some((one) => alive.has(one))) return;
+    this.violation('lost', `${what} ${mark} of ${id} is nowhere`);
+  }
+}
+
+export function marksIn(text: string): readonly string[] {
+  return text.match(/\bm\d+\b/g) ?? [];
+}

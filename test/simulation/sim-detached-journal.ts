@@ -1,0 +1,49 @@
+import type { DetachedEntry } from '../../src/engine/detached/detached-entry.js';
+import type { DetachedJournal, Fates, Journaled } from '../../src/engine/detached/detached-journal.js';
+import type { SimDisk } from './sim-disk.js';
+
+/** What a detached journal has on the disk. */
+export interface DetachedFile {
+  readonly entries: Map<number, DetachedEntry>;
+  readonly fates: Map<number, Fates>;
+  epoch: string | undefined;
+}
+
+export class SimDetachedJournal implements DetachedJournal {
+  readonly isVolatile = false;
+
+  constructor(
+    private readonly disk: SimDisk,
+    private readonly file: DetachedFile,
+  ) {}
+
+  read(): Journaled {
+    const { entries, fates, epoch } = this.file;
+    return { entries: [...entries.values()].toSorted((a, b) => a.n - b.n), fates: new Map(fates), epoch };
+  }
+
+  append(entries: readonly DetachedEntry[]): Promise<void> {
+    const copies = entries.map((entry) => structuredClone(entry));
+    return this.disk.write(() => copies.forEach((entry) => this.file.entries.set(entry.n, entry)));
+  }
+
+  remove(drained: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void> {
+    const all = [...drained];
+    return this.disk.write(() => {
+      for (const { n, fates } of all) {
+        this.file.entries.delete(n);
+        this.file.fates.set(n, fates);
+      }
+    });
+  }
+
+  clear(): Promise<void> {
+    return this.disk.write(() => this.file.fates.clear());
+  }
+
+  setEpoch(epoch: string): Promise<void> {
+    return this.disk.write(() => (this.file.epoch = epoch));
+  }
+
+  async close(): Promise<void> {}
+}

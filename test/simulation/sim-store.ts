@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { ReplyError } from 'ioredis';
+import type { SimDriver } from './sim-driver.js';
+import type { Argument, SimServer } from './sim-server.js';
+import type { VirtualTime } from './virtual-time.js';
+
+/** Marks of writes, and ids of tasks, in the arguments of a command. */
+const MARKS = /\b[mt]\d+\b/g;
+
+/** What the store tells the oracle. */
+export interface StoreWitness {
+  /** A key of the master has ended. */
+  expired(key: string, value: string): void;
+  /** These marks were written where a failover has lost them, or will. */
+  lost(marks: Iterable<string>): void;
+}
+
+/** A master and its replica: two databases of one server, each with a clock of its own. */
+export class SimStore {
+  master = 0;
+  readonly skewMs = [0, 0];
+  readonly drivers = new Set<SimDriver>();
+  readonly #scripts = new Map<string, string>();
+  /** Scripts that each server has; a restart empties them. */
+  readonly #cached = [new Set<string>(), new Set<string>()];
+  /** Marks of the commands since the last copy, and of all commands. */
+  #sinceCopy = new Set<string>();
+  readonly #ever = new Set<string>();
+
+  constructor(
+    readonly time: VirtualTime,
+    private readonly server: SimServer,
+    private readonly witness: StoreWitness,
+    /** Changes to sources of scripts, to plant a bug. */
+    private readonly changed: (source: string) => string,
+  ) {}
+
+  /** Time by the clock of the master. */
+  get nowMs(): number {
+    return this.time.trueMs + (this.skewMs[this.master] ?? 0);
+  }
+
+  async execute(db: number, command: readonly Argument[]): Promise<unknown> {
+    // Facts about the real server would make runs differ.
+    if (command[0] === 'INFO') return '';
+    if (command[0] === 'CONFIG') return new ReplyError('NOPERM this user has no permissions to run the command');
+    const known = this.#known(db, command);
+    if (known instanceof Error) return known;
+    this.#note(db, command);
+    const timeMs = this.time.trueMs + (this.skewMs[db] ?? 0);
+    const { reply, happened } = await this.server.execute(db, timeMs, known);
+    for (const [what, key, value = ''] of happened) {
+      if (what === 'published') for (const driver of this.drivers) driver.hear(db, key, value);
+      else if (what === 'expired' && db === this.master) this.witness.expired(key, value);
+    }
+    return reply;
+  }
+
+  /** The replica now has everything. A connection that still used it as a master is cut. */
+  async replicate(): Promise<void> {
+    const replica = 1 - this.master;
+    for (const driver of this.drivers) driver.cutAt(replica);
+    await this.server.copy(this.master, replica);
+    this.#sinceCopy.clear();
+  }
+
+  /** The replica is promoted. What came after the last copy is lost. `cuts`: which connections notice. */
+  failOver(cuts: (line: number) => boolean): void {
+    this.witness.lost(this.#sinceCopy);
+    this.#sinceCopy.clear();
+    this.master = 1 - this.master;
+    for (const driver of this.drivers) driver.cut(cuts);
+  }
+
+  /** The master starts again without its data. */
+  async wipe(): Promise<void> {
+    this.witness.lost(this.#ever);
+    await this.server.execute(this.master, this.nowMs, ['EVAL', "return redis.call('FLUSHDB')", 0]);
+    this.restart();
+  }
+
+  /** The master starts again with its data: connections are lost, and no script is cached. */
+  restart(): void {
+    this.#cached[this.master]?.clear();
+    for (const driver of this.drivers) driver.cut(() => true);
+  }
+
+  /** The command with the source of its script, or the error of a server that does not have the script. */
+  #known(db: number, command: readonly Argument[]): readonly Argument[] | Error {
+    const [name, text, ...rest] = command;
+    if (name === 'EVAL') {
+      const sha = createHash('sha1').update(String(text)).digest('hex');
+      if (!this.#scripts.has(sha)) this.#scripts.set(sha, this.changed(String(text)));
+      this.#cached[db]?.add(sha);
+      return ['EVAL', this.#scripts.get(sha) ?? '', ...rest];
+    }
+    if (name !== 'EVALSHA') return command;
+    if (this.#cached[db]?.has(String(text)) !== true) return new ReplyError('NOSCRIPT No matching script.');
+    return ['EVAL', this.#scripts.get(String(text)) ?? '', ...rest];
+  }
+
+  #note(db: number, command: readonly Argument[]): void {
+    const marks = new Set<string>();
+    for (const argument of command.slice(2)) {
+      if (typeof argument === 'string') for (const mark of argument.match(MARKS) ?? []) marks.add(mark);
+    }
+    if (marks.size === 0) return;
+    if (db !== this.master) return this.witness.lost(marks);
+    for (const mark of marks) {
+      this.#sinceCopy.add(mark);
+      this.#ever.add(mark);
+    }
+  }
+}

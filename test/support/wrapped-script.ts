@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+const FUNCTIONS = readFileSync(new URL('./wrapped-script.lua', import.meta.url), 'utf8');
+
+/** What a wrapped script did beside its reply. */
+export type Happening =
+  | readonly ['published', channel: string, message: string]
+  | readonly ['expired', key: string, value: string]
+  | readonly ['failed', command: string];
+
+export interface WrappedScript {
+  readonly source: string;
+  readonly sha: string;
+}
+
+/**
+ * A script that calls Redis through functions of the test: they give it another time, and make its n-th write fail.
+ * It takes one more argument, from `controlOf`, and replies with what happened and with the reply of the script, an error included.
+ */
+export function wrapScript(source: string): WrappedScript {
+  const wrapped = `local redis, sim_happened = (function()\n${FUNCTIONS}end)()
+local sim_done, sim_reply = pcall(function()\n${source}\nend)
+if not sim_done and type(sim_reply) ~= 'table' then sim_reply = { err = 'ERR ' .. tostring(sim_reply) } end
+if type(sim_reply) == 'table' and sim_reply.err then sim_reply = { err = sim_reply.err } end
+return { sim_happened, sim_reply }`;
+  return { source: wrapped, sha: createHash('sha1').update(wrapped).digest('hex') };
+}
+
+/** Last argument of a wrapped script. Without a time, the script has that of the server. */
+export function controlOf({ timeMs, failsAt = 0 }: { timeMs?: number; failsAt?: number }): string {
+  return `${timeMs === undefined ? '-' : Math.round(timeMs * 1000)} ${failsAt}`;
+}
