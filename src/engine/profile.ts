@@ -12,9 +12,16 @@ export function isHiddenTenant(tenant: string): boolean {
 /** Hidden tenant with the records of all tenants and the keys of operators. */
 export const ACCESS_TENANT = '.access';
 
+const OF_TENANT = '.of:';
+
 /** Hidden tenant with the records that belong to a tenant. */
 export function accessTenantOf(tenant: string): string {
-  return `.of:${tenant}`;
+  return OF_TENANT + tenant;
+}
+
+/** The tenant itself, or the one to which the records of a hidden tenant belong. */
+export function ownerOf(tenant: string): string {
+  return tenant.startsWith(OF_TENANT) ? tenant.slice(OF_TENANT.length) : tenant;
 }
 
 /** Hidden tenants that are erased together with a tenant. */

@@ -1,8 +1,10 @@
+import { ERASED_PREFIX } from '../engine/erasure.js';
 import { isWritten, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
 import { digestOf } from '../engine/moving/digest.js';
 import type { RecordKind, Moved } from '../engine/moving/moved.js';
-import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
+import { inReads, READ_AT_ONCE, type Moving, type Stamped } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
+import { ACCESS_TENANT, ownerOf } from '../engine/profile.js';
 import type { Ledger } from './ledger.js';
 import { taskPairs, workflowPairs, type Pair } from './pairs.js';
 
@@ -65,7 +67,7 @@ export class Sync {
   async round({ verify = false }: { verify?: boolean } = {}): Promise<Round> {
     const { from, to } = this.parts;
     const round = newRound();
-    for (const tenant of await from.listTenants()) {
+    for (const tenant of [...(await from.listTenants()), ...(await this.#erasedAtSource())]) {
       await this.#listed({ tenant, kind: 'queue', round }, (moving) => moving.listQueues(tenant));
       if (this.parts.withoutBoards !== true)
         await this.#listed({ tenant, kind: 'board', round }, (moving) => moving.listBoards(tenant));
@@ -73,6 +75,25 @@ export class Sync {
       await this.#pairs({ tenant, kind: 'workflow', round, verify }, workflowPairs(from, to, tenant));
     }
     return round;
+  }
+
+  /**
+   * Tenants of the target that were erased at the source, which does not list them any more. What was copied of them
+   * before is removed like other records that are gone.
+   */
+  async #erasedAtSource(): Promise<readonly string[]> {
+    const { from, to, ledger } = this.parts;
+    if (ledger.size === 0) return [];
+    const listed = new Set(await from.listTenants());
+    const others = (await to.listTenants()).filter((tenant) => !listed.has(tenant));
+    const erased: string[] = [];
+    for (let at = 0; at < others.length; at += READ_AT_ONCE) {
+      const some = others.slice(at, at + READ_AT_ONCE);
+      const ids = some.map((tenant) => ERASED_PREFIX + ownerOf(tenant));
+      const notes = await from.read(ACCESS_TENANT, 'workflow', ids);
+      erased.push(...some.filter((_, i) => notes[i] !== undefined));
+    }
+    return erased;
   }
 
   /** Copies these records as they are at the source now. */

@@ -2,11 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { accessTenantOf } from '../../src/engine/profile.js';
+import { Eraser } from '../../src/access/tenants/eraser.js';
+import { Tenants } from '../../src/access/tenants/tenants.js';
+import { MemoryEngine } from '../../src/engine/memory/memory-engine.js';
+import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { changesChannel, prefixOf } from '../../src/engine/redis/keys.js';
 import { TenantFeed } from '../../src/feed/tenant-feed.js';
 import { Semaphore } from '../../src/feed/semaphore.js';
+import { Ledger } from '../../src/migration/ledger.js';
+import { migrate } from '../../src/migration/migrate.js';
 import { TestClock } from '../support/clock.js';
 import { put, testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
@@ -17,6 +22,8 @@ import { testOptions } from './engine-under-test.js';
 import { configFor, openReplica } from './redis-under-test.js';
 
 Logger.overrideLogger(['error']);
+
+const HOUR = 3_600_000;
 
 describe('the erasure of a tenant in Redis', () => {
   let server: RedisProcess;
@@ -139,6 +146,54 @@ describe('the erasure of a tenant in Redis', () => {
     } finally {
       feed.end();
       await close();
+    }
+  });
+
+  it('is finished where the tenant was moved to before, by the service there', async () => {
+    const namespace = `ns-${randomUUID()}`;
+    const clock = new TestClock();
+    const source = new MemoryEngine({ options: testOptions, index: testIndex, clock: clock.read });
+    const { engine: target, close } = await open(namespace, clock);
+    const ledger = new Ledger(undefined);
+    const observer = { moved() {}, compared() {} };
+    const move = () =>
+      migrate({ from: source.moving, to: target.moving, ledger, onConflict: 'fail', observer, onPhase() {} });
+    const times = { cacheTtlMs: 1000 };
+    const erasers = [new Eraser(source, times, clock.read)];
+    const wake = async () => {
+      await erasers.at(-1)?.wake();
+      clock.advance(HOUR);
+      await erasers.at(-1)?.wake();
+    };
+    try {
+      const tenants = new Tenants(source);
+      for (const name of ['acme', 'kept']) {
+        await tenants.put(name, 'operator', undefined, { status: 'active' });
+        await new TestTenant(source, name).put('a', {}, { ttl: null });
+        await new TestTenant(source, accessTenantOf(name)).put('key:1', {}, { ttl: null });
+      }
+      expect(await move()).toMatchObject({ different: [] });
+      // Erased and gone at the source before the next run.
+      await tenants.erase('acme', 'operator', undefined);
+      await wake();
+      expect(await move()).toMatchObject({ different: [] });
+      const kept = await keysOf(namespace, 'kept');
+      expect(await keysOf(namespace, 'acme')).not.toEqual([]);
+      // A service starts there.
+      erasers.push(new Eraser(target, times, clock.read));
+      await wake();
+      expect(await keysOf(namespace, 'acme')).toEqual([]);
+      expect(await keysOf(namespace, 'kept')).toEqual(kept);
+      expect(await new TestTenant(target, ACCESS_TENANT).ids()).toEqual(['erased:acme', 'tenant:kept']);
+
+      // Erased at the target while the source still has it: the mark has moved too.
+      await tenants.erase('kept', 'operator', undefined);
+      await move();
+      await wake();
+      expect(await keysOf(namespace, 'kept')).toEqual([]);
+    } finally {
+      await Promise.all(erasers.map((eraser) => eraser.close()));
+      await Promise.all([source.close(), close()]);
     }
   });
 });

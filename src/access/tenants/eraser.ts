@@ -105,12 +105,12 @@ export class Eraser {
     this.#searched = storage;
   }
 
-  /** Leaves a tenant alone that has records: it was created again, or is being imported. */
+  /** Leaves a tenant alone that has workflows, keys or tasks: it was created again, or is being imported. */
   async #eraseRemains(tenant: string): Promise<void> {
     const { moving } = this.engine;
     for (const name of erasedWith(tenant)) {
-      const { items } = await moving.listWorkflows(name, undefined, 1);
-      if (items.length + (await moving.listQueues(name)).length + (await moving.listBoards(name)).length > 0) return;
+      if ((await moving.listWorkflows(name, undefined, 1)).items.length > 0) return;
+      for await (const tasks of moving.listTasks(name)) if (tasks.length > 0) return;
     }
     const value: TenantRecord = { status: 'erasing' };
     await this.#tenants
