@@ -131,8 +131,10 @@ class Judge {
 
   /** A task that was accepted, and that nobody has claimed, is there. */
   async #judgeTasks(): Promise<void> {
-    const { clients, oracle } = this.world;
+    const { clients, oracle, isTrimmed } = this.world;
     const { engine } = this;
+    // After a day, the conflict record that has the task may have ended.
+    if (isTrimmed) return;
     for (const [id, fate] of clients.enqueued) {
       if (fate !== 'acknowledged' || clients.started.has(id) || oracle.excused.has(id)) continue;
       const task = await this.#real(() => engine.tasks.find(TENANT, id));

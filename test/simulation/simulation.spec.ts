@@ -16,8 +16,6 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** Kinds of violations that open bugs cause, with the numbers of these in docs/testing.md. */
 const KNOWN: Readonly<Record<string, string>> = {
-  fork: 'C2, C9, H5',
-  overwritten: 'C1, C2',
   lease: 'C11',
   twice: 'C4, C5, C6',
 };
