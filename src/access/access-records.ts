@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { RETRY_WINDOW_MS, type Commit, type Expect, type IndexValues, type Put, type Ttl } from '../engine/commit.js';
+import { ownOnce, type Expect, type IndexValues, type Put, type Ttl } from '../engine/commit.js';
 import type { Engine, ListPosition } from '../engine/engine.js';
 import { VersionConflictError } from '../engine/errors.js';
 import { newIncarnation } from '../engine/new-incarnation.js';
@@ -99,7 +98,7 @@ export class AccessRecords<T extends object> {
       checkExpected(stored.meta, expect);
       const deletes = [{ id: this.prefix + name, expect: { etags: [etagOf(stored.meta)] } }];
       try {
-        await this.engine.commit(home, { once: newOnce(), deletes });
+        await this.engine.commit(home, { once: ownOnce(), deletes });
         return true;
       } catch (error) {
         if (!(error instanceof VersionConflictError) || attempt === MAX_ATTEMPTS) throw error;
@@ -114,7 +113,7 @@ export class AccessRecords<T extends object> {
   ): Promise<Stored<T>> {
     const { by, cause, expect, value, ttl, beside = [] } = given;
     const { workflows } = await this.engine.commit(home, {
-      once: newOnce(),
+      once: ownOnce(),
       puts: [
         {
           id: this.prefix + name,
@@ -130,10 +129,6 @@ export class AccessRecords<T extends object> {
     });
     return { meta: workflows[0] as WorkflowMeta, value };
   }
-}
-
-function newOnce(): Commit['once'] {
-  return { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
 }
 
 function storedOf<T>(found: WorkflowRecord): Stored<T> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { JsonNode } from '../json/document.js';
 import type { BoardChange } from './board.js';
 import type { About, Cause, WorkflowMeta } from './records/workflow-meta.js';
@@ -84,7 +85,8 @@ export interface Once {
   readonly key: string;
   /** Digest of the request body. A known key with another fingerprint is refused. */
   readonly fingerprint: string;
-  readonly keepMs: number;
+  /** Absent: a key of the service itself, kept for the retry window of the store. */
+  readonly keepMs?: number;
   /** Text of the caller, kept and returned with the outcome. */
   readonly memo?: string;
   /** Keep the states that patches produced, if small. States of puts are in the request. */
@@ -172,5 +174,10 @@ export interface Outcome {
   readonly memo?: string;
 }
 
-/** Retention of an outcome without a client's key: longer than any retry of the commit can take. */
-export const RETRY_WINDOW_MS = 30_000;
+/** A key of the service itself, for a commit that no client repeats. Draw it once, before the first attempt. */
+export function ownOnce(key: string = randomUUID()): Once {
+  return { key, fingerprint: '' };
+}
+
+/** Least retention of an outcome under such a key. A store whose retries take longer keeps it longer. */
+export const MIN_RETRY_WINDOW_MS = 30_000;

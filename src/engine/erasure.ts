@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { RETRY_WINDOW_MS } from './commit.js';
+import { ownOnce } from './commit.js';
 import type { Engine } from './engine.js';
 import { newIncarnation } from './new-incarnation.js';
 import { ACCESS_TENANT, hiddenTenantsOf, isHiddenTenant } from './profile.js';
@@ -36,8 +35,7 @@ export async function noteErasure(commit: Engine['commit'], tenant: string): Pro
     ttl: KEPT_MS,
     about: { by: 'service', cause: 'commit', changed: null },
   } as const;
-  const once = { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
-  await commit(ACCESS_TENANT, { once, puts: [put] });
+  await commit(ACCESS_TENANT, { once: ownOnce(), puts: [put] });
 }
 
 /** The last erasure of a tenant. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { RETRY_WINDOW_MS, type Once } from '../engine/commit.js';
+import { ownOnce, type Once } from '../engine/commit.js';
 import { shortDigest } from '../engine/short-digest.js';
 import { Durability, refuseDurability } from './durability.js';
 import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
@@ -31,31 +31,38 @@ export class Idempotency {
    * request while the first still runs on this replica. @throws IdempotencyInProgressError
    */
   async run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
-    if (!this.durability.isAskedFor(request)) return this.#run(request, tenant, work);
-    return this.durability.confirmed(tenant, (renamed) =>
-      this.#run(request, tenant, (given) => {
-        renamed(given.once.key);
-        return work({ ...given, renamed });
-      }),
-    );
+    const isDurable = this.durability.isAskedFor(request);
+    // One key for the request: work that runs again under it has no second effect.
+    const given = this.#onceOf(request, tenant);
+    if (!isDurable) return this.#run(given, work);
+    return this.durability.confirmed(tenant, (renamed) => {
+      renamed(given.once.key);
+      return this.#run({ ...given, renamed }, work);
+    });
   }
 
-  async #run<T>(request: FastifyRequest, tenant: string, work: (once: OnceRequest) => Promise<T>): Promise<T> {
-    const given = request.headers['idempotency-key'];
-    if (given === undefined) return work({ once: this.#unkeyed(), keyed: false });
-    const once = keyed(request, tenant, given);
-    if (this.#running.has(once.key)) throw new IdempotencyInProgressError();
-    this.#running.add(once.key);
+  async #run<T>(given: OnceRequest, work: (once: OnceRequest) => Promise<T>): Promise<T> {
+    if (!given.keyed) return work(given);
+    const { key } = given.once;
+    if (this.#running.has(key)) throw new IdempotencyInProgressError();
+    this.#running.add(key);
     try {
-      return await work({ once, keyed: true });
+      return await work(given);
     } finally {
-      this.#running.delete(once.key);
+      this.#running.delete(key);
     }
+  }
+
+  #onceOf(request: FastifyRequest, tenant: string): OnceRequest {
+    const given = request.headers['idempotency-key'];
+    return given === undefined
+      ? { once: this.#unkeyed(), keyed: false }
+      : { once: keyed(request, tenant, given), keyed: true };
   }
 
   /** Once key of a request without Idempotency-Key. Unique over replicas and restarts; cheaper than a UUID. */
   #unkeyed(): Once {
-    return { key: `${this.#process}.${(this.#count++).toString(36)}`, fingerprint: '', keepMs: RETRY_WINDOW_MS };
+    return ownOnce(`${this.#process}.${(this.#count++).toString(36)}`);
   }
 }
 

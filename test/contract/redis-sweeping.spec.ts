@@ -146,7 +146,7 @@ describe('sweeps of many tenants in Redis', () => {
     await connections.open();
     try {
       const profiles = new Profiles(testOptions, testIndex);
-      const context = { namespace, options: testOptions, profiles, now: () => String(clock.ms) };
+      const context = { namespace, options: testOptions, profiles, retryWindowMs: 30_000, now: () => String(clock.ms) };
       const schedule = new SweepSchedule(connections, context, clock.read);
       const dueMs = clock.ms + HOUR;
       const sweep = async (meanwhile: () => Promise<unknown>) => {

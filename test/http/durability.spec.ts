@@ -6,6 +6,7 @@ import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { startRest } from '../support/redis-kinds/rest.js';
 import { openService, type OpenService } from '../support/open-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { startProxy } from '../support/tcp-proxy.js';
 import { inStep } from '../support/in-step.js';
 import { until } from '../support/until.js';
 
@@ -152,5 +153,48 @@ describe('a write that asks for a replica where there can be none', () => {
     expect((await service.call('GET', '/v1/workflows/a')).status).toBe(404);
     await service.close();
     await store.stop();
+  });
+});
+
+describe('a write that asks for a replica after a failover behind one address', () => {
+  const closing: (() => Promise<unknown> | void)[] = [];
+  afterAll(async () => {
+    for (const close of closing.toReversed()) await close();
+  });
+
+  /** The service on `after`, while its connection for confirmations still reaches `before`. */
+  async function halfMoved(): Promise<OpenService> {
+    const [before, after, replica] = await Promise.all([startRedisProcess(), startRedisProcess(), startRedisProcess()]);
+    const toAfter = new Redis({ host: '127.0.0.1', port: after.port });
+    const toReplica = new Redis({ host: '127.0.0.1', port: replica.port });
+    const proxy = await startProxy(before.port);
+    closing.push(
+      ...[before, after, replica].map((server) => () => server.stop()),
+      () => toAfter.disconnect(),
+      () => toReplica.disconnect(),
+      () => proxy.close(),
+    );
+    await toAfter.call('REPLICAOF', '127.0.0.1', String(before.port));
+    await inStep(toAfter);
+    const env = { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, REDIS_FALLBACK: 'none' };
+    // Longer than a busy machine needs.
+    const service = await openService({ ...env, REDIS_CONFIRM_TIMEOUT: '20s', REDIS_SOCKET_TIMEOUT: '20s' });
+    closing.push(() => service.close());
+    const { open } = proxy;
+    const first = await service.call('PUT', '/v1/workflows/w', { state: { logs: [] } }, REPLICATED);
+    expect([first.status, proxy.open > open]).toEqual([201, true]);
+    await toAfter.call('REPLICAOF', 'NO', 'ONE');
+    await toReplica.call('REPLICAOF', '127.0.0.1', String(after.port));
+    await inStep(toReplica);
+    proxy.point(after.port, open);
+    await until(async () => (await service.call('GET', '/v1/workflows/w')).status === 200, 'the service is on it');
+    return service;
+  }
+
+  it('is applied once, and confirmed by the server that has it (invariant 11)', async () => {
+    const service = await halfMoved();
+    const { status } = await service.call('POST', '/v1/workflows/w/logs', { message: 'once' }, REPLICATED);
+    const { json } = await service.call('GET', '/v1/workflows/w');
+    expect([status, json.version, json.state.logs]).toEqual([200, 2, [expect.objectContaining({ message: 'once' })]]);
   });
 });

@@ -10,12 +10,14 @@ import { jsonPatchEdit } from '../../src/workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { setStatusEdit } from '../../src/workflows/edits/status-edit.js';
 import { etagOf, type WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
+import type { DetachedJournal } from '../../src/engine/detached/detached-journal.js';
 import type { NewTask } from '../../src/engine/task.js';
 import { DetachedReplica, type ReplicaOptions } from '../support/detached-replica.js';
 import { append as appendWithoutRecipe } from '../support/edits.js';
 import { put } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 Logger.overrideLogger(false);
 
@@ -496,6 +498,69 @@ describe('A write while Redis is unreachable', () => {
       c = new TestTenant(again.engine, TENANT);
       expect(((await c.state('w')) as { logs: unknown[] }).logs).toHaveLength(10);
       await rm(`${dataDir}-copy`, { recursive: true, force: true });
+    });
+
+    /** Removals of drained entries fail, as on a full disk, while the function says so. */
+    const failing = (isFull: () => boolean) => (journal: DetachedJournal) =>
+      Object.assign(journal, {
+        remove: (drained: Parameters<DetachedJournal['remove']>[0]) =>
+          isFull()
+            ? Promise.reject(new Error('the disk is full'))
+            : Object.getPrototypeOf(journal).remove.call(journal, drained),
+      });
+
+    it('is kept as a conflict when it was drained before and its once key is gone', async () => {
+      let own = await replica({ dataDir });
+      const c = new TestTenant(own.engine, TENANT);
+      await c.put('w', { logs: [] });
+      await own.leave();
+      await c.patch('w', appendLogEdit('{"m":1,"timestamp":"t"}'));
+      await c.commit({ puts: [{ ...put('made', { n: 1 }, { ttl: null }), isNewId: true }] });
+      await own.close();
+      own = await replica({ dataDir, withJournal: failing(() => true) });
+      expect(own.drained).toHaveLength(2);
+      await own.close();
+      await b.commit({ deletes: [{ id: 'made' }] });
+      // As a day later.
+      await direct.del(...(await direct.keys(`${namespace}*once:*`)));
+      const later = await replica({ dataDir, clock: () => Date.now() + 25 * HOUR });
+      expect(later.drained).toEqual(['conflict', 'conflict']);
+      expect(((await b.state('w')) as { logs: unknown[] }).logs).toHaveLength(1);
+      expect(await b.find('made')).toBeUndefined();
+      for (const id of ['w', 'made']) {
+        const { conflicts } = await later.engine.listConflicts(TENANT, id, { limit: 10 });
+        expect(conflicts).toEqual([expect.objectContaining({ id, reason: 'OUTCOME_UNKNOWN' })]);
+      }
+    });
+
+    it('is drained as ever when it waited for longer than that, and was never drained', async () => {
+      const own = await replica({ dataDir });
+      const c = new TestTenant(own.engine, TENANT);
+      await c.put('w', { logs: [] }, { ttl: null });
+      await own.leave();
+      await c.patch('w', appendLogEdit('{"m":1,"timestamp":"t"}'));
+      await own.close();
+      const later = await replica({ dataDir, clock: () => Date.now() + 25 * HOUR });
+      expect(later.drained).toEqual(['exact']);
+    });
+
+    it('is removed from the journal as soon as the disk has space again', async () => {
+      let own = await replica({ dataDir });
+      const c = new TestTenant(own.engine, TENANT);
+      await c.put('w', { n: 0 });
+      await own.leave();
+      await c.put('w', { n: 1 });
+      await own.close();
+      let isFull = true;
+      let kept: DetachedJournal | undefined;
+      own = await replica({
+        dataDir,
+        withJournal: (journal) => (kept = failing(() => isFull)(journal)),
+      });
+      expect([own.drained, kept?.read().entries.length]).toEqual([['exact'], 1]);
+      isFull = false;
+      await until(() => kept?.read().entries.length === 0, 'the journal is empty');
+      await until(() => kept?.read().drainingSinceMs === undefined, 'the drain has ended');
     });
   });
 });

@@ -1,4 +1,4 @@
-import { RETRY_WINDOW_MS, type Commit, type Once, type Outcome, type Ttl } from '../../src/engine/commit.js';
+import { MIN_RETRY_WINDOW_MS, type Commit, type Once, type Outcome, type Ttl } from '../../src/engine/commit.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { etagOf, type WorkflowMeta } from '../../src/engine/records/workflow-meta.js';
 import type { Claim, ClaimedTask, NewTask, TaskStep } from '../../src/engine/task.js';
@@ -397,7 +397,7 @@ export class Clients {
   }
 
   #keep(sent: Sent): void {
-    if (sent.commit.once.keepMs < CLIENT_KEY_MS) return;
+    if ((sent.commit.once.keepMs ?? 0) < CLIENT_KEY_MS) return;
     this.#sent.push(sent);
     if (this.#sent.length > KEPT_REQUESTS) this.#sent.shift();
   }
@@ -409,7 +409,7 @@ export class Clients {
 
   /** A key of the client, or one that the service makes. */
   #once(name: string, random: Random): Once {
-    const keepMs = random.chance(0.6) ? CLIENT_KEY_MS : RETRY_WINDOW_MS;
+    const keepMs = random.chance(0.6) ? CLIENT_KEY_MS : MIN_RETRY_WINDOW_MS;
     return { key: `key-${name}`, fingerprint: name, keepMs };
   }
 

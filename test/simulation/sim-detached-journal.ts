@@ -7,6 +7,7 @@ export interface DetachedFile {
   readonly entries: Map<number, DetachedEntry>;
   readonly fates: Map<number, Fates>;
   epoch: string | undefined;
+  drainingSinceMs?: number | undefined;
 }
 
 export class SimDetachedJournal implements DetachedJournal {
@@ -18,8 +19,9 @@ export class SimDetachedJournal implements DetachedJournal {
   ) {}
 
   read(): Journaled {
-    const { entries, fates, epoch } = this.file;
-    return { entries: [...entries.values()].toSorted((a, b) => a.n - b.n), fates: new Map(fates), epoch };
+    const { entries, fates, epoch, drainingSinceMs } = this.file;
+    const inOrder = [...entries.values()].toSorted((a, b) => a.n - b.n);
+    return { entries: inOrder, fates: new Map(fates), epoch, drainingSinceMs };
   }
 
   append(entries: readonly DetachedEntry[]): Promise<void> {
@@ -43,6 +45,10 @@ export class SimDetachedJournal implements DetachedJournal {
 
   setEpoch(epoch: string): Promise<void> {
     return this.disk.write(() => (this.file.epoch = epoch));
+  }
+
+  setDrainingSince(ms: number | undefined): Promise<void> {
+    return this.disk.write(() => (this.file.drainingSinceMs = ms));
   }
 
   async close(): Promise<void> {}

@@ -100,7 +100,7 @@ export class SimDriver implements RedisDriver {
   }
 
   async blocking(): Promise<BlockingConnection> {
-    return { call: (...command) => this.#blocking.send(command) };
+    return { call: (...command) => this.#blocking.send(command), renew: () => undefined };
   }
 
   subscriber(): RedisSubscriber {

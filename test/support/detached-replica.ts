@@ -1,6 +1,6 @@
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
-import { VolatileJournal } from '../../src/engine/detached/detached-journal.js';
+import { VolatileJournal, type DetachedJournal } from '../../src/engine/detached/detached-journal.js';
 import type { DrainedAs } from '../../src/engine/detached/drain.js';
 import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
 import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly commandMs?: number;
   /** Starts while Redis is unreachable. */
   readonly isAway?: boolean;
+  /** Wraps the journal, to make it fail. */
+  readonly withJournal?: (journal: DetachedJournal) => DetachedJournal;
 }
 
 /** One replica over a real Redis, with a proxy of its own that can be cut. */
@@ -55,12 +57,14 @@ export class DetachedReplica {
       options: { ...testOptions, historyLimit: 1000, historyMaxBytes: 8 * 1024 * 1024 },
       index: testIndex,
     };
+    const journal = dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir);
+    const { withJournal = (same) => same } = options;
     const drained: DrainedAs[] = [];
     const engine = new FallbackEngine({
       ...parts,
       store: new RedisEngine(connections, { ...parts, namespace }),
       link: connections,
-      journal: dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir),
+      journal: withJournal(journal),
       cacheBytes: 1024 * 1024,
       maxBytes,
       editOf,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fromValue } from '../../src/json/document.js';
 import type { Commit, Delete, Edit, Once, Patch, Put, Touch } from '../../src/engine/commit.js';
-import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
+import { MIN_RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import type { EngineOptions } from '../../src/engine/engine.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 
@@ -19,7 +19,7 @@ export const workflowIndex = new WorkflowIndex(['/status', '/user_id']);
 
 /** A commit with a random once key, as the service makes one for each request. */
 export function commitOf(parts: Omit<Commit, 'once'>, once: Partial<Once> = {}): Commit {
-  return { once: { key: randomUUID(), fingerprint: 'same', keepMs: RETRY_WINDOW_MS, ...once }, ...parts };
+  return { once: { key: randomUUID(), fingerprint: 'same', keepMs: MIN_RETRY_WINDOW_MS, ...once }, ...parts };
 }
 
 export function putOf(id: string, value: unknown, part: Partial<Put> = {}): Put {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Delete, Edit, Expect, Once, Patch, Put, Touch, Ttl } from '../../src/engine/commit.js';
 import type { About } from '../../src/engine/records/workflow-meta.js';
-import { RETRY_WINDOW_MS } from '../../src/engine/commit.js';
+import { MIN_RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 
 /** The default index fields of the service. */
@@ -11,7 +11,7 @@ const someone: About = { by: 'someone', cause: 'put', changed: null };
 
 /** A fresh key, unless the case gives one. */
 export function once(given: Partial<Once> = {}): Once {
-  return { key: randomUUID(), fingerprint: 'fingerprint', keepMs: RETRY_WINDOW_MS, ...given };
+  return { key: randomUUID(), fingerprint: 'fingerprint', keepMs: MIN_RETRY_WINDOW_MS, ...given };
 }
 
 export interface PutOptions {

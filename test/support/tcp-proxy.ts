@@ -18,12 +18,17 @@ export interface TcpProxy {
   delay(ms: number): void;
   /** Cuts all connections; new ones are let through. */
   cut(): void;
+  /** Number of open connections. */
+  readonly open: number;
   /** Passes on nothing more of what Redis tells its subscribers; they stay connected and do not notice. */
   muteSubscriptions(): void;
   /** Cuts connections of subscribers, present and new ones. */
   refuseSubscriptions(): void;
-  /** Cuts all connections; new ones go to the server on this port, as after a failover behind one address. */
-  point(port: number): void;
+  /**
+   * Cuts all connections, or the oldest so many. New ones go to the server on this port, as after a failover behind one
+   * address.
+   */
+  point(port: number, oldest?: number): void;
   /** Ends the fault; connections that were silent are cut. */
   up(): void;
   close(): Promise<void>;
@@ -51,9 +56,11 @@ export async function startProxy(first: number): Promise<TcpProxy> {
     client.destroy();
     server.destroy();
   };
-  const cut = () => {
-    lines.forEach(cutLine);
-    lines.clear();
+  const cut = (oldest = lines.size) => {
+    for (const line of [...lines].slice(0, oldest)) {
+      cutLine(line);
+      lines.delete(line);
+    }
   };
   const listener = createServer((client) => {
     if (isDown) return void client.destroy();
@@ -108,15 +115,18 @@ export async function startProxy(first: number): Promise<TcpProxy> {
     },
     silence: () => void (isSilent = true),
     delay: (ms) => void (delayMs = ms),
-    cut,
+    cut: () => cut(),
     muteSubscriptions: () => void (subscriptions = 'muted'),
     refuseSubscriptions() {
       subscriptions = 'refused';
       for (const line of lines) if (line.hasSubscribed) cutLine(line);
     },
-    point(port) {
+    point(port, oldest) {
       target = port;
-      cut();
+      cut(oldest);
+    },
+    get open() {
+      return lines.size;
     },
     up() {
       isDown = false;

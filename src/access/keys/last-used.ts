@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { RETRY_WINDOW_MS } from '../../engine/commit.js';
+import { ownOnce } from '../../engine/commit.js';
 import type { Engine } from '../../engine/engine.js';
 import { MAX_BOARD_NOTICES } from '../../engine/limits.js';
 import { ACCESS_TENANT, accessTenantOf } from '../../engine/profile.js';
@@ -52,10 +51,9 @@ export class LastUsed {
     this.#waiting = new Map();
     for (const [home, { tenant, keys }] of waiting) {
       const notices = [...keys].map(([name, atMs]) => ({ name, text: String(atMs), keepMs: KEPT_MS }));
-      const once = { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
       try {
         if (tenant !== undefined && !(await this.#isThere(tenant))) continue;
-        await this.engine.commit(home, { once, board: { board: BOARD, notices } });
+        await this.engine.commit(home, { once: ownOnce(), board: { board: BOARD, notices } });
       } catch {
         // The engine logs and counts the outage.
         for (const [id, atMs] of keys) this.#keep(home, tenant, id, atMs);

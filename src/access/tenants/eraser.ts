@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { RETRY_WINDOW_MS } from '../../engine/commit.js';
+import { ownOnce } from '../../engine/commit.js';
 import { systemClock, type Clock } from '../../engine/clock.js';
 import type { Engine, ListPosition } from '../../engine/engine.js';
 import { canBeErased, ERASED_PREFIX, erasedWith } from '../../engine/erasure.js';
@@ -181,8 +181,7 @@ export class Eraser {
       id: found.id,
       expect: { etags: [etagOf(found)] },
     }));
-    const once = { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
-    await this.engine.commit(ACCESS_TENANT, { once, deletes });
+    await this.engine.commit(ACCESS_TENANT, { once: ownOnce(), deletes });
     this.#logger.log(`tenant ${tenant} is erased`);
   }
 }

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { RETRY_WINDOW_MS, type Commit, type Expect } from '../../engine/commit.js';
+import { ownOnce, type Expect } from '../../engine/commit.js';
 import type { Engine } from '../../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../../engine/errors.js';
 import { newIncarnation } from '../../engine/new-incarnation.js';
@@ -51,7 +50,7 @@ export class TenantSettings {
   async #patch(tenant: string, by: string, patchText: string, expect: Expect | undefined): Promise<FoundSettings> {
     const patch = parseDocument(patchText);
     const { workflows } = await this.engine.commit(accessTenantOf(tenant), {
-      once: newOnce(),
+      once: ownOnce(),
       patches: [
         {
           id: ID,
@@ -76,7 +75,7 @@ export class TenantSettings {
     const { node, changed } = applyMergePatch(parseDocument('{}'), parseDocument(patchText));
     const text = node.text;
     const { workflows } = await this.engine.commit(accessTenantOf(tenant), {
-      once: newOnce(),
+      once: ownOnce(),
       puts: [
         {
           id: ID,
@@ -91,8 +90,4 @@ export class TenantSettings {
     });
     return { text, meta: workflows[0] };
   }
-}
-
-function newOnce(): Commit['once'] {
-  return { key: randomUUID(), fingerprint: '', keepMs: RETRY_WINDOW_MS };
 }

@@ -10,6 +10,8 @@ export interface Journaled {
   readonly fates: ReadonlyMap<number, Fates>;
   /** Epoch of the store when it was last reachable. */
   readonly epoch: string | undefined;
+  /** Time at which the oldest drain began that may have left drained entries here. */
+  readonly drainingSinceMs?: number | undefined;
 }
 
 /** Keeps acknowledged commits until the store has them. */
@@ -24,6 +26,8 @@ export interface DetachedJournal {
   /** Drops the fates; valid only if no entry waits. */
   clear(): Promise<void>;
   setEpoch(epoch: string): Promise<void>;
+  /** Undefined: no entry here can be in the store. */
+  setDrainingSince(ms: number | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,5 +42,6 @@ export class VolatileJournal implements DetachedJournal {
   async remove(): Promise<void> {}
   async clear(): Promise<void> {}
   async setEpoch(): Promise<void> {}
+  async setDrainingSince(): Promise<void> {}
   async close(): Promise<void> {}
 }

@@ -16,6 +16,8 @@ import type { HeldCopies } from './held-copies.js';
 const MAX_BATCH = 128;
 /** Drained entries per removal from the journal. After a crash they are drained again, without effect. */
 const REMOVED_AT_ONCE = 64;
+/** Pause before drained entries are removed again whose removal has failed. */
+const RETRY_MS = 1000;
 /** Entries examined to find those that can be drained in parallel. */
 const MAX_LOOKED_AT = 1000;
 
@@ -63,11 +65,19 @@ export class DetachedStore {
   #removing: Promise<void> = Promise.resolve();
   #bytes = 0;
   #lastN = 0;
+  /** By number of an entry that may be in the store already: the time of that attempt, or the earliest one possible. */
+  readonly #attempted = new Map<number, number>();
+  #drainingSinceMs: number | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #isClosed = false;
   #epoch: string | undefined;
 
   constructor(private readonly parts: DetachedStoreParts) {
-    const { entries, fates, epoch } = parts.journal.read();
+    const { entries, fates, epoch, drainingSinceMs } = parts.journal.read();
     this.#epoch = epoch;
+    this.#drainingSinceMs = drainingSinceMs;
+    if (drainingSinceMs !== undefined)
+      for (const { n, atMs } of entries) this.#attempted.set(n, Math.max(drainingSinceMs, atMs));
     this.#fates = new Map(fates);
     this.#lastN = Math.max(0, ...fates.keys(), ...entries.map(({ n }) => n));
     for (const entry of entries) this.#add(entry);
@@ -133,6 +143,31 @@ export class DetachedStore {
     return entries;
   }
 
+  /**
+   * Notes that entries are drained from now on: after a crash, those that are still in the journal may be in the store.
+   */
+  async beginDrain(): Promise<void> {
+    if (this.#drainingSinceMs !== undefined) return;
+    const now = this.parts.clock();
+    try {
+      await this.parts.journal.setDrainingSince(now);
+      this.#drainingSinceMs = now;
+    } catch (error) {
+      // A full disk must not keep the replica from its store.
+      this.#logger.warn(`the beginning of the drain could not be written to the journal: ${String(error)}`);
+    }
+  }
+
+  /** The answer of the store was lost, so the entry may be in it. */
+  noteAttempt({ n }: DetachedEntry): void {
+    if (!this.#attempted.has(n)) this.#attempted.set(n, this.parts.clock());
+  }
+
+  /** Time since which the entry may be in the store, also from before the start; undefined if it is not. */
+  attemptedAt({ n }: DetachedEntry): number | undefined {
+    return this.#attempted.get(n);
+  }
+
   /** Whether a later write of this outage builds on the entry. */
   hasFollower({ n, tenant, parts }: DetachedEntry): boolean {
     return parts.some((part) => {
@@ -152,6 +187,7 @@ export class DetachedStore {
     this.#drained.push({ n, fates });
     if (this.#drained.length >= REMOVED_AT_ONCE) await this.#removeAll();
     this.#entries.delete(n);
+    this.#attempted.delete(n);
     this.#bytes -= sizeOf(entry);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
@@ -168,10 +204,24 @@ export class DetachedStore {
   /** Drops outcomes and fates: the store answers now, so no entry builds on a drained one. */
   async forget(): Promise<void> {
     this.#outcomes.clear();
+    await this.settle();
+  }
+
+  /** Removes all drained entries from the journal. If that fails (full disk), it is tried again later. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#retry);
     await this.#removeAll();
-    if (this.#fates.size === 0 || this.#drained.length > 0) return;
-    this.#fates = new Map();
-    await this.parts.journal.clear();
+    if (this.#drained.length > 0) {
+      if (!this.#isClosed) this.#retry = setTimeout(() => void this.settle().catch(() => undefined), RETRY_MS).unref();
+      return;
+    }
+    if (this.#entries.size === 0 && this.#fates.size > 0) {
+      this.#fates = new Map();
+      await this.parts.journal.clear();
+    }
+    if (this.#attempted.size > 0 || this.#drainingSinceMs === undefined) return;
+    await this.parts.journal.setDrainingSince(undefined);
+    this.#drainingSinceMs = undefined;
   }
 
   async setEpoch(epoch: string): Promise<void> {
@@ -181,6 +231,8 @@ export class DetachedStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
     await this.#flushing;
     await this.#removeAll();
     await this.parts.journal.close();

@@ -12,7 +12,7 @@ import {
 } from '../records/workflow-meta.js';
 import type { ConflictBase, NewConflict } from '../conflicts.js';
 import { aboutPatch } from '../edit-result.js';
-import { KeptAsConflictError, VersionConflictError } from '../errors.js';
+import { KeptAsConflictError, OutcomeUnknownError, VersionConflictError } from '../errors.js';
 import { findErasure, isErased, type Erasure } from '../erasure.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
@@ -24,6 +24,8 @@ import { MAX_FOLLOWED } from './held-copies.js';
 const ERASURE_KNOWN_MS = 1000;
 /** Minimum retention of the outcome of a drained commit, for a crash in the middle of a drain. */
 const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
+/** After this time, the outcome of a first attempt may be forgotten soon. The rest is for clocks that differ. */
+const SURELY_KEPT_MS = MIN_KEPT_MS - 60 * 60 * 1000;
 
 /** Calls of the store that a drain needs. */
 export interface DrainTarget {
@@ -73,6 +75,11 @@ export class Drain {
       return 'erased';
     }
     if (await this.#isGone(entry)) return this.#expired(entry);
+    if (this.#isForgotten(entry)) {
+      await this.#keepApart(entry, new OutcomeUnknownError());
+      await store.remove(entry, conflictFates(entry), []);
+      return 'conflict';
+    }
     const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
       const { outcome, recovered } = await this.#apply(entry, bases, hasLostData);
@@ -82,12 +89,23 @@ export class Drain {
       if (recovered.size > 0) return 'recovered';
       return Object.values(fates).every((fate) => fate.is !== 'version' || fate.isExact) ? 'exact' : 'merged';
     } catch (error) {
+      if (error instanceof OutcomeUnknownError) store.noteAttempt(entry);
       if (isTransient(error)) throw error;
       if (await this.#isGone(entry)) return this.#expired(entry);
       if (!(error instanceof KeptAsConflictError)) await this.#keepApart(entry, error);
       await store.remove(entry, conflictFates(entry), []);
       return 'conflict';
     }
+  }
+
+  /**
+   * An earlier drain may have applied the entry so long ago that its once key is gone. Tasks and messages alone are sent
+   * again: they are delivered at least once.
+   */
+  #isForgotten(entry: DetachedEntry): boolean {
+    const attemptedAtMs = this.parts.store.attemptedAt(entry);
+    if (attemptedAtMs === undefined || entry.parts.length === 0) return false;
+    return this.parts.clock() - attemptedAtMs > SURELY_KEPT_MS;
   }
 
   #erasureOf(tenant: string): Promise<Erasure | undefined> {
@@ -263,7 +281,7 @@ export class Drain {
 
 /** Once key of an entry, kept long enough for a drain after a crash. */
 function onceOf({ once }: DetachedEntry): Once {
-  return { ...once, keepMs: Math.max(once.keepMs, MIN_KEPT_MS) };
+  return { ...once, keepMs: Math.max(once.keepMs ?? 0, MIN_KEPT_MS) };
 }
 
 /** Condition under which the part overwrites nothing but its base. */

@@ -348,6 +348,7 @@ export class FallbackEngine extends ForwardedEngine {
     try {
       return await this.#recover();
     } catch (error) {
+      await this.#detached.settle().catch(() => undefined);
       // Usually the store is unreachable again. Any other error is logged once and shown as a warning.
       const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
       if (message !== undefined && message !== this.#drainError) this.#logger.error(message);
@@ -376,6 +377,7 @@ export class FallbackEngine extends ForwardedEngine {
         this.#become('attached');
         return true;
       }
+      await this.#detached.beginDrain();
       const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
       for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
       this.#reportWaiting();

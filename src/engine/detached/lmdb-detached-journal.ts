@@ -102,10 +102,12 @@ export class LmdbDetachedJournal implements DetachedJournal {
 
   read(): Journaled {
     const epoch = this.#about.get('epoch');
+    const since = this.#about.get('drainingSince');
     return {
       entries: [...this.#entries.getRange()].map(({ value }) => value),
       fates: new Map([...this.#fates.getRange()].map(({ key, value }) => [key, value])),
       epoch: typeof epoch === 'string' ? epoch : undefined,
+      drainingSinceMs: typeof since === 'number' ? since : undefined,
     };
   }
 
@@ -131,6 +133,13 @@ export class LmdbDetachedJournal implements DetachedJournal {
 
   setEpoch(epoch: string): Promise<void> {
     return this.#write(OVERHEAD_BYTES, () => void this.#about.putSync('epoch', epoch));
+  }
+
+  setDrainingSince(ms: number | undefined): Promise<void> {
+    return this.#write(OVERHEAD_BYTES, () => {
+      if (ms === undefined) this.#about.removeSync('drainingSince');
+      else this.#about.putSync('drainingSince', ms);
+    });
   }
 
   async close(): Promise<void> {

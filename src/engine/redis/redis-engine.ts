@@ -11,6 +11,7 @@ import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { TaskQueues } from '../task-queues.js';
 import { takeTokens } from './buckets.js';
+import { assertRetryWindow, retryWindowOf } from './retry-window.js';
 import { RedisListeners } from './feed/listeners.js';
 import { Confirmer } from './connection/confirmer.js';
 import { Fences } from './connection/fences.js';
@@ -45,6 +46,8 @@ export interface RedisEngineParts {
   readonly observer?: EngineObserver;
   /** Poll interval of waiting requests while pub/sub is unavailable. */
   readonly hintPollMs?: number;
+  /** Retention of outcomes under keys of the service itself; by default derived from the timeouts. */
+  readonly retryWindowMs?: number;
 }
 
 /** Engine on Redis. A commit is atomic because Redis runs one script at a time. */
@@ -69,15 +72,23 @@ export class RedisEngine extends Engine {
 
   constructor(
     private readonly connections: RedisConnections,
-    { options, index, namespace, clock, observer = silentObserver, hintPollMs }: RedisEngineParts,
+    { options, index, namespace, clock, observer = silentObserver, ...parts }: RedisEngineParts,
   ) {
     super();
+    const { hintPollMs, retryWindowMs = retryWindowOf(connections.config) } = parts;
     this.#states = new ServerStates(connections);
     this.#confirmer = new Confirmer(connections);
     this.#clock = clock;
     this.#observer = observer;
     const profiles = new Profiles(options, index);
-    this.#context = { namespace, options, profiles, now: clock === undefined ? () => '' : () => String(clock()) };
+    assertRetryWindow(retryWindowMs, connections.config);
+    this.#context = {
+      namespace,
+      options,
+      profiles,
+      retryWindowMs,
+      now: clock === undefined ? () => '' : () => String(clock()),
+    };
     const schedule = new SweepSchedule(connections, this.#context, clock);
     this.#reader = new ScriptReader(connections, this.#context, observer, schedule);
     this.#workflows = new RedisWorkflows(this.#reader, profiles, observer);

@@ -1,4 +1,10 @@
-import { committedWorkflow, RETRY_WINDOW_MS, type CommittedWorkflow, type Once, type Outcome } from '../../commit.js';
+import {
+  committedWorkflow,
+  MIN_RETRY_WINDOW_MS,
+  type CommittedWorkflow,
+  type Once,
+  type Outcome,
+} from '../../commit.js';
 import type { Kept, Lent } from '../../kept.js';
 import type { TaskRecord } from '../../task.js';
 import { IdempotencyMismatchError } from '../../errors.js';
@@ -55,10 +61,10 @@ export class Outcomes {
 
 /** An outcome as it is kept. States of patches are kept only on request, and only up to a limit. */
 export function keptOutcome(
-  { fingerprint, keepMs, keepStates, isLease }: Once,
+  { fingerprint, keepMs = MIN_RETRY_WINDOW_MS, keepStates, isLease }: Once,
   outcome: Kept,
   now: number,
-  isLasting = isLease === true || keepMs > RETRY_WINDOW_MS,
+  isLasting = isLease === true || keepMs > MIN_RETRY_WINDOW_MS,
 ): KeptOutcome {
   const untilMs = now + keepMs;
   if (outcome.is !== 'commit') return { fingerprint, untilMs, isLasting, outcome };

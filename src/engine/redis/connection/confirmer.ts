@@ -1,3 +1,4 @@
+import type { RedisConfig } from '../../../config/config.js';
 import type { Confirmation } from '../../engine.js';
 import { confirmedKey, onceKey } from '../keys.js';
 import type { BlockingConnection } from './drivers/redis-driver.js';
@@ -17,6 +18,12 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('PEXPIRE', KEYS[2], ARGV[1]) == 0 then redis.call('SET', KEYS[2], '', 'PX', ARGV[1]) end
 return 1`;
 
+/** A confirmation ends by this time: it asks twice if the first connection reached another server. */
+export function longestConfirmMs({ commandTimeoutMs, connectTimeoutMs, confirmTimeoutMs }: RedisConfig): number {
+  const waitMs = commandTimeoutMs + (confirmTimeoutMs ?? DEFAULT_TIMEOUT_MS);
+  return 2 * (connectTimeoutMs + 2 * waitMs);
+}
+
 interface Waiting {
   readonly once: string;
   readonly mark: string;
@@ -29,7 +36,7 @@ interface Waiting {
  * There, a second write (the mark) goes before it. Replicas apply all writes in one order, so a replica that has the
  * mark has the write too.
  * After a failover the new master may lack the write. It then lacks the once key, which is written in the same atomic
- * step.
+ * step. A connection that still reaches the old master lacks the key too, so the servers are compared first.
  * Mark and WAIT are sent together, so both use the same connection.
  */
 export class Confirmer {
@@ -37,18 +44,46 @@ export class Confirmer {
 
   constructor(private readonly connections: RedisConnections) {}
 
-  /** Takes at most twice `confirmTimeoutMs`. */
+  /** Takes at most `longestConfirmMs`. */
   async confirm(prefix: string, key: string): Promise<Confirmation> {
     const once = onceKey(prefix, key);
-    const connection = await this.connections.blocking(once).catch(() => undefined);
-    if (connection === undefined) return 'unconfirmed';
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const connection = await this.connections.blocking(once).catch(() => undefined);
+      if (connection === undefined) break;
+      const answer = await this.#ask(connection, once, confirmedKey(prefix));
+      if (answer !== 'gone' || !(await this.#isElsewhere(connection))) return answer;
+      connection.renew();
+    }
+    return 'unconfirmed';
+  }
+
+  #ask(connection: BlockingConnection, once: string, mark: string): Promise<Confirmation> {
     let queue = this.#queues.get(connection);
     if (queue === undefined) {
       queue = new ConfirmQueue(connection, this.connections.config.confirmTimeoutMs ?? DEFAULT_TIMEOUT_MS);
       this.#queues.set(connection, queue);
     }
-    return queue.ask(once, confirmedKey(prefix));
+    return queue.ask(once, mark);
   }
+
+  /** Whether the connection reaches a server that writes are not sent to. False if the servers do not tell their names. */
+  async #isElsewhere(connection: BlockingConnection): Promise<boolean> {
+    try {
+      const nodes = await this.connections.nodes();
+      const [own, ...others] = await Promise.all([
+        runIdBy((...command) => connection.call(...command)),
+        ...nodes.map((node) => runIdBy((...command) => node.ask(...command))),
+      ]);
+      return own !== undefined && others.every((other) => other !== undefined && other !== own);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Name that a server draws at its start; undefined if it does not tell. */
+async function runIdBy(call: (command: string, section: string) => Promise<unknown>): Promise<string | undefined> {
+  return /^run_id:(\w+)/m.exec(String(await call('INFO', 'server')))?.[1];
 }
 
 /** Confirmations of one connection: those requested during a WAIT share the next one. */
@@ -73,22 +108,24 @@ class ConfirmQueue {
     while (this.#waiting.length > 0) {
       const round = this.#waiting;
       this.#waiting = [];
-      const answers = await this.#round(round);
-      round.forEach(({ resolve }, i) => resolve(answers[i] ?? 'unconfirmed'));
+      await this.#round(round);
     }
     this.#isRunning = false;
   }
 
-  async #round(round: readonly Waiting[]): Promise<readonly Confirmation[]> {
+  async #round(round: readonly Waiting[]): Promise<void> {
     const marks = round.map(({ once, mark }) => this.connection.call('EVAL', MARK, 2, once, mark, MARK_KEPT_MS));
-    const [count, ...marked] = await Promise.allSettled([
-      this.connection.call('WAIT', REPLICAS, this.timeoutMs),
-      ...marks,
-    ]);
-    return marked.map((one) => {
-      if (one.status === 'rejected' || count.status === 'rejected') return 'unconfirmed';
-      if (one.value !== 1) return 'gone';
-      return Number(count.value) >= REPLICAS ? 'confirmed' : 'unconfirmed';
-    });
+    const count = this.connection.call('WAIT', REPLICAS, this.timeoutMs);
+    await Promise.all(
+      round.map(async ({ resolve }, i) => {
+        try {
+          // Known before the WAIT ends.
+          if ((await marks[i]) !== 1) resolve('gone');
+          resolve(Number(await count) >= REPLICAS ? 'confirmed' : 'unconfirmed');
+        } catch {
+          resolve('unconfirmed');
+        }
+      }),
+    );
   }
 }

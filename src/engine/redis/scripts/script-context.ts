@@ -8,6 +8,8 @@ export interface ScriptContext {
   readonly namespace: string;
   readonly options: EngineOptions;
   readonly profiles: Profiles;
+  /** Retention of the outcome under a key of the service itself. */
+  readonly retryWindowMs: number;
   /** Time for the scripts as text; '' means that of the server. */
   readonly now: () => string;
 }

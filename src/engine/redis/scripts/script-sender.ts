@@ -1,3 +1,4 @@
+import type { RedisConfig } from '../../../config/config.js';
 import { withTimeout } from '../../with-timeout.js';
 import type { EngineObserver, TaskOptions } from '../../engine.js';
 import { OutcomeUnknownError, StoreFullError, StoreUnavailableError } from '../../errors.js';
@@ -29,6 +30,11 @@ const SCRIPTS = {
   ),
   dead: new RedisScript(TASKS, 'dead', 'requests'),
 };
+/** A request may reach the server this long after it was sent first: the timeout of the last attempt, on a Cluster twice. */
+export function longestSendMs({ commandTimeoutMs }: RedisConfig): number {
+  return 3 * commandTimeoutMs;
+}
+
 export type ScriptSet = keyof typeof SCRIPTS;
 
 /** One commit, claim or step. The plan is JSON; states and payloads travel beside it as plain text. */
@@ -144,7 +150,7 @@ export class ScriptSender {
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
     const { options, profiles } = this.context;
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
-    const call = { replica: this.fences.replica, epoch, requests, ...envelope };
+    const call = { replica: this.fences.replica, epoch, requests, keptMs: this.context.retryWindowMs, ...envelope };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
     return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
   }

@@ -94,9 +94,14 @@ export class ClusterDriver implements RedisDriver {
       socketTimeout: socketTimeout + (this.config.confirmTimeoutMs ?? 0),
     });
     client.on('error', () => undefined);
-    client.on('end', () => this.#blocking.delete(master));
+    client.on('end', () => {
+      if (this.#blocking.get(master)?.client === client) this.#blocking.delete(master);
+    });
     client.connect().catch(() => undefined);
-    const connection = blockingOf(client);
+    const connection = blockingOf(client, () => {
+      this.#blocking.delete(master);
+      client.disconnect();
+    });
     this.#blocking.set(master, { client, connection });
     return connection;
   }

@@ -64,5 +64,7 @@ export interface RedisDriver {
 }
 
 export interface BlockingConnection {
+  /** Closes the connection. The next command opens one anew. */
+  renew(): void;
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
 }

@@ -19,6 +19,8 @@ export class StandaloneDriver implements RedisDriver {
   readonly #commands: Redis[];
   #subscriber: Redis | undefined;
   #blocking: { readonly client: Redis; readonly connection: BlockingConnection } | undefined;
+  /** Closed for good by this driver. */
+  readonly #dropped = new WeakSet<Redis>();
   #turn = 0;
   #isClosed = false;
 
@@ -95,7 +97,12 @@ export class StandaloneDriver implements RedisDriver {
       const client = this.#client({ ...this.options, enableOfflineQueue: true, socketTimeout });
       client.on('error', () => undefined);
       client.connect().catch(() => undefined);
-      this.#blocking = { client, connection: blockingOf(client) };
+      const renew = () => {
+        this.#blocking = undefined;
+        this.#dropped.add(client);
+        client.disconnect();
+      };
+      this.#blocking = { client, connection: blockingOf(client, renew) };
     }
     return this.#blocking.connection;
   }
@@ -126,7 +133,7 @@ export class StandaloneDriver implements RedisDriver {
   #client(options: Omit<RedisOptions, 'replyMapping'>): Redis {
     const client = new Redis(options);
     client.on('end', () => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || this.#dropped.has(client)) return;
       setTimeout(() => {
         if (!this.#isClosed) client.connect().catch(() => undefined);
       }, pauseBefore(1)).unref();
@@ -158,8 +165,9 @@ export function subscriberOf(client: Redis | Cluster): RedisSubscriber {
   };
 }
 
-export function blockingOf(client: Redis): BlockingConnection {
+export function blockingOf(client: Redis, renew: () => void): BlockingConnection {
   return {
     call: (command, ...args) => client.call(command, ...args),
+    renew,
   };
 }

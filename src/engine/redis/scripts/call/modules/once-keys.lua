@@ -1,7 +1,7 @@
 --[[
   once-keys: outcomes of requests that happen once.
-  The call  replica, epoch (of the connection; refused unless it is the replica's latest), requests, each with
-            once [{key, fingerprint, keepMs, alias?}]
+  The call  replica, epoch (of the connection; refused unless it is the replica's latest), keptMs (for keys without keepMs), requests,
+            each with once [{key, fingerprint, keepMs?, alias?}]
 ]]
 local function once_key(key) return prefix .. key_names.once .. key end
 
@@ -38,7 +38,7 @@ local function happened(request)
 end
 
 local function keep(once, kept)
-  local ends = whole(now + once.keepMs)
+  local ends = whole(now + (once.keepMs or call.keptMs))
   local text = ends .. ' ' .. once.fingerprint .. '\n' .. cjson.encode(kept)
   redis.call('SET', once_key(once.key), text, 'PXAT', ends)
   if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
