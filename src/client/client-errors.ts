@@ -30,6 +30,13 @@ export class ProblemError extends Error {
 
 /** Another worker has the task, or the task has ended. Final: discard the result. */
 export class LeaseLostError extends ProblemError {}
+/**
+ * No renewal was answered for as long as the lease lasts, so another worker may have the task by now. Measured by the
+ * clock of this process.
+ */
+export class LeaseExpiredError extends Error {
+  override readonly name = 'LeaseExpiredError';
+}
 /** The task was cancelled, or its cancellation was requested. */
 export class TaskCancelledError extends ProblemError {}
 export class TaskNotFoundError extends ProblemError {}

@@ -4,10 +4,15 @@ import type { Commit, Committed } from './workflow-types.js';
 /** Given to the handler beside its task. */
 export interface TaskContext {
   /**
-   * Aborted when the lease is lost, the task is cancelled or the worker stops: a LeaseLostError, TaskCancelledError or
-   * WorkerStoppedError is the reason.
+   * Aborted when the lease is lost or has expired, the task is cancelled or the worker stops: a LeaseLostError,
+   * LeaseExpiredError, TaskCancelledError or WorkerStoppedError is the reason.
    */
   readonly signal: AbortSignal;
+  /**
+   * End of the lease as far as it is confirmed, by the clock of `performance.now()`. Later ones follow with each answer
+   * to a heartbeat. After it another worker may have the task.
+   */
+  readonly leaseUntil: number;
   /** Publishes a progress event to watchers of the task and renews the lease. */
   progress(event: unknown): Promise<void>;
   /** Completes the task together with other writes, in one step; the return value of the handler is then ignored. */

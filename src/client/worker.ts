@@ -14,6 +14,11 @@ export interface WorkerOptions {
   /** Tasks at the same time, 1 to 50; 1 when absent. */
   readonly concurrency?: number;
   readonly leaseMs?: number;
+  /**
+   * Aborts a handler whose lease has expired without an answer to a heartbeat; true when absent. False is for handlers
+   * that may run twice at the same time.
+   */
+  readonly abortsWhenExpired?: boolean;
   /** How long a claim waits for tasks. */
   readonly waitMs?: number;
   /** How long to wait for a handler after its signal was aborted. */
@@ -33,7 +38,14 @@ export interface WorkerEvent {
   readonly error?: unknown;
 }
 
-const DEFAULTS = { concurrency: 1, leaseMs: 30_000, waitMs: 20_000, graceMs: 5000, onEvent: () => undefined };
+const DEFAULTS = {
+  concurrency: 1,
+  leaseMs: 30_000,
+  abortsWhenExpired: true,
+  waitMs: 20_000,
+  graceMs: 5000,
+  onEvent: () => undefined,
+};
 
 /** Time to retry the report of a result, which may be the work of an hour. */
 const REPORT_RETRY_MS = 10 * 60_000;
@@ -148,14 +160,17 @@ export class Worker {
   }
 
   async #work(task: ClaimedTask): Promise<void> {
-    const { handler, leaseMs, graceMs, onEvent } = this.#options;
+    const { handler, leaseMs, abortsWhenExpired, graceMs, onEvent } = this.#options;
     const startedAt = performance.now();
-    const leased = new LeasedTask(this.client, task, leaseMs);
+    const leased = new LeasedTask(this.client, task, leaseMs, abortsWhenExpired);
     this.#leased.add(leased);
     if (this.#isAborting) leased.abort(STOPPING);
     let isCommitted = false;
     const context: TaskContext = {
       signal: leased.signal,
+      get leaseUntil() {
+        return leased.leaseUntil;
+      },
       progress: (event) => leased.progress(event),
       commit: async (parts, result) => {
         const ack = { taskId: task.id, leaseToken: task.leaseToken, result: result ?? null };

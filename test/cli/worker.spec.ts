@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  LeaseExpiredError,
   LeaseLostError,
   TaskCancelledError,
   TaskFailure,
@@ -172,10 +173,52 @@ describe('a worker', () => {
     expect(bench.ends).toEqual([['t-1', 'done']]);
   });
 
-  it('goes on working while heartbeats are not answered', async () => {
+  it('aborts a handler whose lease has passed without an answer, and gives the task back', async () => {
+    const reasons: unknown[] = [];
+    const ends: number[] = [];
+    let isAway = true;
+    const bench = await Bench.start(
+      1,
+      (task, context) => {
+        ends.push(context.leaseUntil);
+        context.signal.addEventListener('abort', () => {
+          ends.push(performance.now());
+          isAway = false;
+        });
+        return untilAborted(reasons)(task, context);
+      },
+      { leaseMs: 60, routes: { heartbeat: () => (isAway ? 'cut' : undefined) } },
+    );
+    await bench.ended(1);
+    expect(reasons).toEqual([expect.any(LeaseExpiredError)]);
+    const [leaseUntil = Infinity, abortedAt = 0] = ends;
+    expect(abortedAt).toBeGreaterThanOrEqual(leaseUntil);
+    expect(bench.ends).toEqual([['t-1', 'released']]);
+    expect(bench.service.askedFor('/release').map(({ body }) => body)).toEqual([{ leaseToken: 'token-1' }]);
+  });
+
+  it('tells its handler until when the lease is confirmed, counted from when the renewal was asked for', async () => {
+    const untils: number[] = [];
+    const bench = await Bench.start(
+      1,
+      async (_, context) => {
+        untils.push(context.leaseUntil);
+        await until(() => context.leaseUntil > (untils[0] as number), 'a heartbeat was answered');
+        untils.push(context.leaseUntil);
+      },
+      { leaseMs: LEASE_MS },
+    );
+    await bench.ended(1);
+    const [beat] = bench.service.askedFor('/heartbeat');
+    expect(untils[1]).toBeLessThanOrEqual((beat as Asked).at + LEASE_MS);
+    expect(bench.ends).toEqual([['t-1', 'done']]);
+  });
+
+  it('goes on working while heartbeats are not answered, if its handler may run twice', async () => {
     let isAway = true;
     const bench = await Bench.start(1, () => until(() => !isAway, 'the service is back'), {
       leaseMs: 60,
+      abortsWhenExpired: false,
       routes: { heartbeat: () => (isAway ? 'cut' : undefined) },
     });
     await until(() => bench.service.askedFor('/heartbeat').length >= 10, 'more heartbeats than a lease has');
