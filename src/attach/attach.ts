@@ -5,6 +5,7 @@ import { Config, type RedisConfig } from '../config/config.js';
 import { optionsOf } from '../engine/engine-options.js';
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import type { OnConflict } from '../engine/moving/arrival.js';
+import { skewBetween } from '../engine/moving/other-clock.js';
 import { openRedis, type OpenRedis } from '../engine/redis/connection/open-redis.js';
 import { EditMaker } from '../engine/edit-maker.js';
 import { storeEngine } from '../engine/store-engine.js';
@@ -57,6 +58,8 @@ export class Attach implements OnModuleDestroy {
   readonly #closing = new AbortController();
   /** For each Redis, the ledger of the records that earlier attempts have written there. */
   readonly #ledgers = new Map<string, Ledger>();
+  /** How far the clock of Redis is ahead. Leases and deadlines move with the time that they have left. */
+  #aheadMs = 0;
   #status = IDLE;
   #running: Promise<void> | undefined;
   /** The next engine, if it can serve detached. */
@@ -123,8 +126,10 @@ export class Attach implements OnModuleDestroy {
   async #move(memory: MemoryEngine, redis: OpenRedis, name: string, onConflict: OnConflict): Promise<void> {
     const changed = new ChangedRecords();
     memory.onTouched((tenant, kind, id) => changed.note(tenant, kind, id));
+    this.#aheadMs = await skewBetween(memory.moving, redis.engine.moving);
+    if (this.#aheadMs !== 0) this.#logger.warn(clocksDiffer(this.#aheadMs));
     const parts = {
-      from: memory.moving,
+      from: memory.moving.byClockAhead(this.#aheadMs),
       to: redis.engine.moving,
       ledger: this.#ledgerFor(name),
       onConflict,
@@ -274,7 +279,9 @@ export class Attach implements OnModuleDestroy {
     const outcomes = await memory.outcomes(tenant, keys);
     for (let at = 0; at < outcomes.length; at += MAX_LAST_CHANGES) {
       await Promise.all(
-        outcomes.slice(at, at + MAX_LAST_CHANGES).map((one) => redis.engine.moving.putOutcome(tenant, one)),
+        outcomes
+          .slice(at, at + MAX_LAST_CHANGES)
+          .map((one) => redis.engine.moving.putOutcome(tenant, { ...one, untilMs: one.untilMs + this.#aheadMs })),
       );
     }
   }
@@ -321,4 +328,9 @@ function refuseConflicts({ counts: { conflict } }: Round): void {
   throw new Error(
     `Redis has different records under ${conflict} ids of this service. Choose another Redis or REDIS_NAMESPACE, or set onConflict to skip or newer`,
   );
+}
+
+function clocksDiffer(aheadMs: number): string {
+  const skew = `the clock of Redis is ${Math.abs(aheadMs)} ms ${aheadMs > 0 ? 'ahead of' : 'behind'} the one here`;
+  return `${skew}: leases and deadlines keep the time that they have left. Synchronise both clocks (chrony, ntpd)`;
 }

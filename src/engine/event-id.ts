@@ -3,7 +3,9 @@ import { randomFillSync } from 'node:crypto';
 /**
  * Position of an event: its time, its number among the events of one millisecond, the epoch of its feed, and the run
  * that wrote it.
- * The number is padded, so that ids of one epoch sort as text in the order of the feed.
+ * The number is padded, so that ids of one epoch sort as text in the order of the feed. A longer number has a letter in
+ * front, the later the longer: letters sort after digits. Such numbers occur when the clock of the store stands still or
+ * was set back, and all events get the same millisecond.
  * Another epoch means another feed: the store was emptied or replaced. Another run at the same time and number means
  * another event: the store lost its newest events, and time and number were given out again.
  */
@@ -16,10 +18,13 @@ export interface EventPlace {
 }
 
 const COUNT_DIGITS = 6;
-const EVENT_ID = /^(\d{1,15})-(\d{1,15})-([A-Za-z0-9]{1,32})(?:_([A-Za-z0-9]{1,16}))?$/;
+const EVENT_ID = /^(\d{1,15})-([a-i]?)(\d{1,15})-([A-Za-z0-9]{1,32})(?:_([A-Za-z0-9]{1,16}))?$/;
+const LONGER = 'abcdefghi';
 
 export function eventIdOf({ ms, count, epoch, run }: EventPlace): string {
-  const place = `${ms}-${String(count).padStart(COUNT_DIGITS, '0')}-${epoch}`;
+  const digits = String(count).padStart(COUNT_DIGITS, '0');
+  const longer = LONGER[digits.length - COUNT_DIGITS - 1] ?? '';
+  const place = `${ms}-${longer}${digits}-${epoch}`;
   return run === '' ? place : `${place}_${run}`;
 }
 
@@ -27,7 +32,7 @@ export function eventIdOf({ ms, count, epoch, run }: EventPlace): string {
 export function placeOf(id: string): EventPlace | undefined {
   const found = EVENT_ID.exec(id);
   if (found === null) return undefined;
-  const [, ms, count, epoch = '', run = ''] = found;
+  const [, ms, , count, epoch = '', run = ''] = found;
   return { ms: Number(ms), count: Number(count), epoch, run };
 }
 

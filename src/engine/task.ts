@@ -139,7 +139,13 @@ export type TaskStep =
       /** Factor of the back-off, so that tasks that failed together are not retried together. */
       readonly jitter: number;
     }
-  | { readonly kind: 'release'; readonly id: string; readonly token: string }
+  | {
+      readonly kind: 'release';
+      readonly id: string;
+      readonly token: string;
+      /** Set by a service that could not deliver this lease: its release is refused if the lease was sent again since. */
+      readonly redeliveries?: number;
+    }
   /** Unless forced, a leased task is only asked to stop. */
   | { readonly kind: 'cancel'; readonly id: string; readonly reason: string | undefined; readonly isForced: boolean };
 

@@ -135,11 +135,14 @@ export class Tasks {
     return progress;
   }
 
-  /** Releases tasks whose answer was not delivered. If that fails, their leases expire. */
+  /**
+   * Releases tasks whose answer was not delivered, unless the claim was repeated since and answered again. If that
+   * fails, their leases expire.
+   */
   giveBack(tenant: string, tasks: readonly ClaimedTask[]): void {
-    for (const { id, token } of tasks) {
+    for (const { id, token, redeliveries } of tasks) {
       const once = { key: `undelivered:${token}`, fingerprint: '', keepMs: this.keepMs };
-      this.step(tenant, { kind: 'release', id, token }, once).catch(() => undefined);
+      this.step(tenant, { kind: 'release', id, token, redeliveries }, once).catch(() => undefined);
     }
   }
 }

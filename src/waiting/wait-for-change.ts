@@ -8,6 +8,9 @@ export interface WaitTarget<T> {
   readonly changesAtMs?: (value: T) => number | undefined;
 }
 
+/** Pause before a change that is overdue: it is made by the clock of the store, which is behind the one here. */
+const OVERDUE_PAUSE_MS = 1000;
+
 /**
  * Returns the value as soon as it is enough; otherwise the value at the end of `waitMs` or at an abort. Reads only
  * after changes.
@@ -19,6 +22,7 @@ export async function waitForChange<T>(
 ): Promise<T> {
   const until = performance.now() + waitMs;
   let changed = withResolver();
+  let awaited: number | undefined;
   // Listen before reading, or a change in between would be missed.
   const stop = listen(() => changed.resolve());
   try {
@@ -27,7 +31,10 @@ export async function waitForChange<T>(
       const value = await read();
       const left = until - performance.now();
       if (isEnough(value) || left <= 0 || signal.aborted) return value;
-      const changesInMs = Math.max(1, (changesAtMs?.(value) ?? Infinity) - Date.now());
+      const changesAt = changesAtMs?.(value) ?? Infinity;
+      const leastMs = changesAt === awaited ? OVERDUE_PAUSE_MS : 1;
+      awaited = changesAt;
+      const changesInMs = Math.max(leastMs, changesAt - Date.now());
       await waitAtMost(changed.promise, Math.min(left, changesInMs), signal);
     }
   } finally {

@@ -4,7 +4,7 @@ import { accessTenantOf } from '../../src/engine/profile.js';
 import { digestsOf } from '../support/moving.js';
 import { once, patch, put, remove, touch } from '../support/parts.js';
 import { increment, merge } from '../support/edits.js';
-import { claimOf, newTask, TestQueue } from '../support/tasks.js';
+import { claimOf, deliveredAgain, newTask, repeated, TestQueue } from '../support/tasks.js';
 import { dumpTasks, sweepAll } from '../support/task-dump.js';
 import { dump, TestTenant } from '../support/tenant.js';
 import { eraseAll, fillWithHidden } from './cases/erasing.js';
@@ -339,12 +339,9 @@ export function describeDurability(
       const commit = { ack, enqueue: [newTask('q', { dedupe })], claim: claimOf('q') };
       const first = await q().commit(commit, ended);
       await reopen();
-      expect((await q().claim(2, {}, 'claim')).tasks).toEqual([one]);
-      expect(await q().commit(commit, ended)).toEqual({ ...first, replayed: true });
-      expect(await q().commit(commit, { ...ended, key: 'other', fingerprint: 'other' })).toEqual({
-        ...first,
-        replayed: true,
-      });
+      expect((await q().claim(2, {}, 'claim')).tasks).toEqual([deliveredAgain(one)]);
+      expect(await q().commit(commit, ended)).toEqual(repeated(first));
+      expect(await q().commit(commit, { ...ended, key: 'other', fingerprint: 'other' })).toEqual(repeated(first, 2));
       const step = { kind: 'release', id: one.id, token: one.token } as const;
       const stepped = await q().step(step, released);
       await reopen();

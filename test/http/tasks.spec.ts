@@ -1,10 +1,13 @@
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { describeService, WORKFLOWS, type Answer, type Service } from '../support/describe-service.js';
 import { OPERATIONS } from '../support/operations.js';
 import { until } from '../support/until.js';
 
 const pointersOf = ({ json }: Answer) => json.errors.map(({ pointer }: { pointer: string }) => pointer);
+
+/** Tasks of 1 MB: more than all socket buffers hold. */
+const LARGE = 15;
 
 /** Short methods for frequent calls; each case has a queue of its own. */
 function queueOf(service: Service) {
@@ -22,6 +25,22 @@ function queueOf(service: Service) {
 
 describeService('tasks', (service) => {
   const task = (id: string, rest = '') => `/v1/tasks/${id}${rest}`;
+
+  /** Larger than all socket buffers, so the answer cannot be sent while its reader does not read. */
+  async function fill({ at }: ReturnType<typeof queueOf>): Promise<void> {
+    const tasks = Array.from({ length: LARGE }, () => ({ payload: 'x'.repeat(1_000_000) }));
+    await service.post(`${at}/tasks/batch`, { tasks });
+  }
+
+  /** Claims all of them and does not read the answer. */
+  function unread({ at }: ReturnType<typeof queueOf>, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const asking = request(`${service.url}${at}/claims`, { method: 'POST', agent: false, headers });
+      asking.setHeader('content-type', 'application/json');
+      asking.on('response', resolve).on('error', reject);
+      asking.end(JSON.stringify({ max: LARGE, leaseMs: 3_600_000 }));
+    });
+  }
 
   describe('enqueueing', () => {
     it('makes a task with an id, says where it is, and gives workers the payload exactly as it was sent', async () => {
@@ -192,23 +211,26 @@ describeService('tasks', (service) => {
 
     it('releases tasks at once when the answer could not be delivered (invariant 14)', async () => {
       const queue = queueOf(service);
-      // Larger than all socket buffers, so the answer cannot be sent while its reader does not read.
-      for (let n = 0; n < 2; n++) {
-        const tasks = Array.from({ length: 15 }, () => ({ payload: 'x'.repeat(1_000_000) }));
-        await service.post(`${queue.at}/tasks/batch`, { tasks });
-      }
-      await new Promise<void>((resolve, reject) => {
-        const asking = request(`${service.url}${queue.at}/claims`, { method: 'POST', agent: false });
-        asking.setHeader('content-type', 'application/json');
-        asking.on('response', (response) => {
-          response.on('close', resolve).destroy();
-        });
-        asking.on('error', reject);
-        asking.end('{"max":30,"leaseMs":3600000}');
-      });
-      await until(async () => (await queue.look()).depth.ready === 30, 'the tasks are ready again');
+      await fill(queue);
+      (await unread(queue)).destroy();
+      await until(async () => (await queue.look()).depth.ready === LARGE, 'the tasks are ready again');
       const again = await queue.take();
       expect([again.attempt, (await service.get(task(again.id))).json.releases]).toEqual([1, 1]);
+    });
+
+    it('keeps the leases of a repeated claim when the first connection is found dead (invariant 14)', async () => {
+      const [queue, other] = [queueOf(service), queueOf(service)];
+      for (const one of [queue, other]) await fill(one);
+      const first = await unread(queue, { 'claim-id': 'same' });
+      const repeat = await queue.claim({ max: LARGE, leaseMs: 3_600_000 }, { 'claim-id': 'same' });
+      expect(repeat.json.tasks).toHaveLength(LARGE);
+      first.destroy();
+      // Once this later one is noticed, so is the first.
+      (await unread(other)).destroy();
+      await until(async () => (await other.look()).depth.ready > 0, 'other tasks are ready again');
+      for (const { id, leaseToken } of repeat.json.tasks)
+        expect((await service.post(task(id, '/heartbeat'), { leaseToken })).status).toBe(200);
+      expect((await queue.look()).depth.ready).toBe(0);
     });
   });
 

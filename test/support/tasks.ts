@@ -32,6 +32,16 @@ export function claimOf(queue: string, count = 1, given: Partial<Claim> = {}): C
   return { queue, worker: 'worker', leaseMs: undefined, tokens, ...given };
 }
 
+/** A claimed task as it is delivered again, for the n-th time. */
+export function deliveredAgain(task: ClaimedTask, n = 1): ClaimedTask {
+  return { ...task, redeliveries: n };
+}
+
+/** An outcome as its n-th repeat gives it. */
+export function repeated({ next, ...outcome }: Outcome, n = 1): Outcome {
+  return { ...outcome, replayed: true, ...(next && { next: deliveredAgain(next, n) }) };
+}
+
 /** A step of the holder of a lease. */
 type Held<K extends TaskStep['kind']> = Omit<Extract<TaskStep, { kind: K }>, 'kind' | 'id' | 'token'>;
 
@@ -89,6 +99,11 @@ export class TestQueue {
 
   release({ id, token }: ClaimedTask): Promise<Stepped> {
     return this.step({ kind: 'release', id, token });
+  }
+
+  /** What the service does with a lease that it could not deliver. */
+  giveBack({ id, token, redeliveries }: ClaimedTask): Promise<Stepped> {
+    return this.step({ kind: 'release', id, token, redeliveries });
   }
 
   fail({ id, token }: ClaimedTask, given: Partial<Held<'fail'>> = {}): Promise<Stepped> {

@@ -1,7 +1,8 @@
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import type { Take, Taken } from '../bucket.js';
-import { systemClock, type Clock } from '../clock.js';
-import { committedWorkflow, type Commit, type Outcome } from '../commit.js';
+import type { Clock } from '../clock.js';
+import { eventTimeMs } from '../event-id.js';
+import { committedWorkflow, type Commit, type Once, type Outcome } from '../commit.js';
 import {
   Engine,
   silentObserver,
@@ -37,7 +38,8 @@ import { restoreFrom } from './journal/restore.js';
 import { SweepTimer } from './sweep-timer.js';
 import { MemoryTasks } from './tasks/memory-tasks.js';
 import { recordOf as taskRecordOf } from '../records/task-fields.js';
-import { claimedOf } from './tasks/task-entry.js';
+import { SteadyClock } from './steady-clock.js';
+import { isLeasedUnder } from './tasks/task-entry.js';
 import type { TenantData } from './tenant-data.js';
 import type { Touched, Transaction } from './commits/transaction.js';
 
@@ -47,6 +49,7 @@ const MAX_SWEPT = 500;
 export interface MemoryEngineParts {
   readonly options: EngineOptions;
   readonly index: WorkflowIndex;
+  /** For tests. By default the clock of the machine, which never goes back here; see steady-clock.ts. */
   readonly clock?: Clock;
   readonly observer?: EngineObserver;
   /** Without a journal, all data is lost when the process ends. */
@@ -66,18 +69,22 @@ export class MemoryEngine extends Engine {
   readonly #observer: EngineObserver;
   readonly #planner: CommitPlanner;
   readonly #sweepTimer: SweepTimer;
+  /** Undefined if the clock was given. */
+  readonly #steady: SteadyClock | undefined;
 
-  constructor({ options, index, clock = systemClock, observer = silentObserver, journal }: MemoryEngineParts) {
+  constructor({ options, index, clock, observer = silentObserver, journal }: MemoryEngineParts) {
     super();
+    this.#steady = clock === undefined ? new SteadyClock() : undefined;
+    const now = clock ?? (this.#steady as SteadyClock).read;
     this.#profiles = new Profiles(options, index);
-    this.#core = new MemoryCore(clock, journal, this.#profiles);
+    this.#core = new MemoryCore(now, journal, this.#profiles);
     this.#observer = observer;
     this.#planner = new CommitPlanner(options, this.#profiles, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
     this.moving = new MemoryMoving(this.#core, options, this.#profiles);
     this.#sweepTimer = new SweepTimer({
       sweep: async () => (await this.#sweep()).isMore,
-      dueInMs: () => this.#nextDueMs() - clock(),
+      dueInMs: () => this.#nextDueMs() - now(),
       failed: () => observer.command('sweep', 0, 'failed'),
     });
   }
@@ -91,7 +98,9 @@ export class MemoryEngine extends Engine {
   /** Restores from the journal without starting the sweep timer. */
   restore(): void {
     const { journal, tenants } = this.#core;
-    if (journal !== undefined) restoreFrom(journal, this.#profiles, tenants);
+    if (journal === undefined) return;
+    restoreFrom(journal, this.#profiles, tenants);
+    for (const [, { feed }] of tenants) this.#steady?.startAt(eventTimeMs(feed.lastId(Infinity)));
   }
 
   async close(): Promise<void> {
@@ -179,7 +188,7 @@ export class MemoryEngine extends Engine {
       const outcome = await observed(this.#observer, 'commit', () =>
         this.#core.change(
           tenant,
-          (transaction) => this.#make(tenant, transaction, commit),
+          (transaction) => this.#redelivered(transaction, once) ?? this.#make(tenant, transaction, commit),
           (data, now) => {
             const known = data.outcomes.findOnce(once, now);
             return known && this.#replayed(data, replayOf(known));
@@ -299,11 +308,19 @@ export class MemoryEngine extends Engine {
     return { replayed: false, workflows, ...parts };
   }
 
-  /** A replay returns the claimed task only while the caller still has its lease. */
-  #replayed(data: TenantData, { next, ...outcome }: Outcome): Outcome {
-    const entry = next && data.tasks.get(next.id);
-    const isHeld = entry?.status === 'leased' && entry.token === next?.token;
-    return isHeld ? { ...outcome, next: claimedOf(entry) } : outcome;
+  /** A replay that changes nothing. Undefined if the caller still has the lease of the claimed task. */
+  #replayed({ tasks }: TenantData, { next, ...outcome }: Outcome): Outcome | undefined {
+    return next !== undefined && isLeasedUnder(tasks.get(next.id), next.token) ? undefined : outcome;
+  }
+
+  /** A replay with the claimed task, which is delivered again. Undefined for a new commit. */
+  #redelivered(transaction: Transaction, once: Once): Outcome | undefined {
+    const { data, now } = transaction;
+    const known = data.outcomes.findOnce(once, now);
+    if (known?.is !== 'commit' || known.next === undefined) return undefined;
+    const { id, token } = known.next;
+    const [next] = this.tasks.work(transaction).redeliver([[id, token]]);
+    return next && { ...replayOf(known), next };
   }
 
   async #sweep(): Promise<{ swept: number; isMore: boolean }> {

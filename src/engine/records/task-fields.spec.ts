@@ -10,7 +10,7 @@ describe('the fields of a task', () => {
     expect(namesWith('row').join(' ')).toBe(
       'queue status priority attempt maxAttempts releases replays workflowId createdAtMs readyAtMs dueAtMs expiresAtMs leaseEndsAtMs ' +
         'worker cancelRequested reason endedAtMs headers failures backoffMs leaseMs limitMs place token startedAtMs progress ' +
-        'keptUntilMs dedupedUntilMs heldLeaseMs isTimed dedupeKey',
+        'keptUntilMs dedupedUntilMs heldLeaseMs isTimed dedupeKey redeliveries',
     );
   });
 
@@ -33,7 +33,7 @@ describe('the fields of a task', () => {
       'worker cancelRequested reason endedAtMs';
     expect(namesWith('shown').join(' ')).toBe(`id ${shown}`);
     expect(namesWith('stamp').join(' ')).toBe(
-      `${shown} token place startedAtMs progress keptUntilMs dedupedUntilMs heldLeaseMs`,
+      `${shown} token place startedAtMs progress keptUntilMs dedupedUntilMs heldLeaseMs redeliveries`,
     );
   });
 
@@ -49,6 +49,6 @@ describe('the fields of a task', () => {
     const more = { id: 'a', payload: '1', headers: '{}', start: { delayMs: 0 }, expires: { afterDueMs: 1 } };
     const task = begunTask({ ...given, ...more }, 1000);
     expect(taskOf('a', taskRow(task))).toEqual(task);
-    expect(taskOf('a', taskRow(task).slice(0, -2))).toEqual({ ...task, isTimed: false, dedupeKey: null });
+    expect(taskOf('a', taskRow(task).slice(0, -3))).toEqual({ ...task, isTimed: false, dedupeKey: null });
   });
 });

@@ -125,6 +125,8 @@ export const TASK_FIELDS = {
   /** The maker set `expiresAtMs`; otherwise the limit of the service counts. */
   isTimed: { kind: 'flag', redis: 'is_timed', terms: 7, row: 30 },
   dedupeKey: { kind: 'text', nullable: true, redis: 'dedupe', terms: 9, row: 31 },
+  /** How often the answer with the current lease was sent again: its claim was repeated. */
+  redeliveries: { kind: 'number', redis: 'redeliveries', rare: true, row: 32, stamp: 25, claimed: true },
 } as const satisfies Readonly<Record<string, TaskField>>;
 
 type Table = typeof TASK_FIELDS;

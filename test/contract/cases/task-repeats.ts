@@ -4,11 +4,12 @@ import { LeaseLostError } from '../../../src/engine/errors.js';
 import type { ClaimedTask } from '../../../src/engine/task.js';
 import { increment } from '../../support/edits.js';
 import { once, patch } from '../../support/parts.js';
-import { claimOf, newTask, TestQueue } from '../../support/tasks.js';
+import { claimOf, deliveredAgain, newTask, repeated, TestQueue } from '../../support/tasks.js';
 import { dumpTasks, sweepAll } from '../../support/task-dump.js';
 import type { Fixture } from '../engine-under-test.js';
 
 const HOUR = 3_600_000;
+const timesOf = (task: ClaimedTask | undefined) => task?.redeliveries ?? 0;
 
 export function describeTaskRepeats(fixture: Fixture): void {
   const queue = () => new TestQueue(fixture.engine, fixture.tenant().name);
@@ -57,7 +58,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
         const parts = { ack: { taskId: task.id, token: task.token, result: '1' }, claim: claimOf('q', 1) };
         const first = await q.commit(parts, underLease(task));
         expect(first.next).toBeDefined();
-        expect(await q.commit(parts, underLease(task))).toEqual({ ...first, replayed: true });
+        expect(await q.commit(parts, underLease(task))).toEqual(repeated(first));
         await q.release(first.next as ClaimedTask);
         const { next: _gone, ...rest } = first;
         expect(await q.commit(parts, underLease(task))).toEqual({ ...rest, replayed: true });
@@ -129,7 +130,9 @@ export function describeTaskRepeats(fixture: Fixture): void {
       const all = await Promise.all(
         Array.from({ length: 5 }, () => fixture.engine.tasks.claim(q.tenant, { ...claim, tokens: claim.tokens }, key)),
       );
-      for (const { tasks } of all) expect(tasks).toEqual(all[0]?.tasks);
+      const deliveries = all.map(({ tasks }) => tasks).toSorted(([a], [b]) => timesOf(a) - timesOf(b));
+      const [tasks = []] = deliveries;
+      expect(deliveries).toEqual([0, 1, 2, 3, 4].map((n) => tasks.map((task) => deliveredAgain(task, n))));
       expect(await q.depth()).toMatchObject({ ready: 4, leased: 2 });
       expect((await q.look()).totals.claimed).toBe(2);
     });
@@ -141,7 +144,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
       const [task] = (await q.claim(1, { leaseMs: 100 }, key)).tasks as [ClaimedTask];
       await q.extend(task, 5000);
       expect((await q.claim(1, { leaseMs: 100 }, key)).tasks).toEqual([
-        { ...task, leaseEndsAtMs: fixture.clock.ms + 5000 },
+        { ...deliveredAgain(task), leaseEndsAtMs: fixture.clock.ms + 5000 },
       ]);
     });
 
@@ -159,8 +162,8 @@ export function describeTaskRepeats(fixture: Fixture): void {
       const key = randomUUID();
       const [first] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
       fixture.clock.advance(10);
-      const [again] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
-      expect([again.id, again.attempt, again.token === first.token]).toEqual([first.id, 2, false]);
+      const [other] = (await q.claim(1, { leaseMs: 10 }, key)).tasks as [ClaimedTask];
+      expect([other.id, other.attempt, other.token === first.token]).toEqual([first.id, 2, false]);
     });
 
     it('a claim does not give out tasks that another claim has by now (invariants 3 and 11)', async () => {
@@ -173,6 +176,39 @@ export function describeTaskRepeats(fixture: Fixture): void {
       const other = await q.take();
       expect((await q.claim(1, {}, key)).tasks).toEqual([]);
       await q.complete(other);
+    });
+
+    it('a claim keeps its tasks from the release of an answer before that was not delivered (invariant 14)', async () => {
+      const q = queue();
+      await q.enqueueSome(2);
+      const key = randomUUID();
+      const { tasks: first } = await q.claim(2, {}, key);
+      const { tasks: second } = await q.claim(2, {}, key);
+      for (const task of first) await expect(q.giveBack(task)).rejects.toThrow(LeaseLostError);
+      for (const task of second) await q.extend(task);
+      expect(await q.depth()).toMatchObject({ ready: 0, leased: 2 });
+      for (const task of second) await q.giveBack(task);
+      expect(await q.depth()).toMatchObject({ ready: 2, leased: 0 });
+      // A new delivery counts from the start.
+      await q.giveBack(await q.take());
+      expect(await q.depth()).toMatchObject({ ready: 2, leased: 0 });
+    });
+
+    it.each([
+      ['an end', (task: ClaimedTask) => ({ key: `lease-${task.token}`, isLease: true as const, keepMs: HOUR })],
+      ['a commit', () => once({ keepMs: HOUR })],
+    ])('%s that claims keeps the task from the release of its first answer (invariant 14)', async (_name, nameOf) => {
+      const q = queue();
+      await q.enqueueSome(2);
+      const task = await q.take();
+      const parts = { ack: { taskId: task.id, token: task.token, result: '1' }, claim: claimOf('q') };
+      const name = nameOf(task);
+      const first = await q.commit(parts, name);
+      const second = await q.commit(parts, name);
+      await expect(q.giveBack(first.next as ClaimedTask)).rejects.toThrow(LeaseLostError);
+      await q.extend(second.next as ClaimedTask);
+      await q.giveBack(second.next as ClaimedTask);
+      expect(await q.depth()).toMatchObject({ ready: 1, leased: 0 });
     });
 
     const steps = ['extend', 'progress', 'release', 'fail', 'cancel'] as const;
@@ -266,7 +302,7 @@ export function describeTaskRepeats(fixture: Fixture): void {
       const name = once({ keepMs: HOUR });
       const parts = { claim: claimOf('q', 1, { leaseMs: 10 }) };
       const first = await q.commit(parts, name);
-      expect((await q.commit(parts, name)).next).toEqual(first.next);
+      expect(await q.commit(parts, name)).toEqual(repeated(first));
       const { next: _next, ...known } = first;
       expect(await q.engine.findOutcome(q.tenant, name.key, name.fingerprint)).toEqual({ ...known, replayed: true });
       fixture.clock.advance(10);

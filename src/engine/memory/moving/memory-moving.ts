@@ -19,6 +19,7 @@ import type {
   RemovableKind,
 } from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
+import { taskByClock, workflowByClock } from '../../moving/other-clock.js';
 import { coreOf, taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { isOpen, sequenceOf } from '../../task.js';
 import type { Profiles } from '../../profile.js';
@@ -40,8 +41,15 @@ export class MemoryMoving extends Moving {
     private readonly core: MemoryCore,
     private readonly options: EngineOptions,
     private readonly profiles: Profiles,
+    /** Records are read with the time that they have left, for a store whose clock is ahead by this. */
+    private readonly aheadMs = 0,
   ) {
     super();
+  }
+
+  /** The same records, for a store with another clock. Only for reading. */
+  byClockAhead(aheadMs: number): MemoryMoving {
+    return new MemoryMoving(this.core, this.options, this.profiles, aheadMs);
   }
 
   async listTenants(): Promise<readonly string[]> {
@@ -62,7 +70,7 @@ export class MemoryMoving extends Moving {
         if (examined++ === limit) return { items, next: last };
         last = id;
         const entry = workflows.find(id, now);
-        if (entry !== undefined) items.push(stampedWorkflow(entry));
+        if (entry !== undefined) items.push(stampedWorkflow(workflowByClock(entry, this.aheadMs)));
       }
       return { items, next: undefined };
     });
@@ -76,7 +84,7 @@ export class MemoryMoving extends Moving {
       yield await this.core.read(tenant, (data) =>
         some.flatMap((id) => {
           const entry = data.tasks.find(id, this.core.clock());
-          return entry === undefined ? [] : [stampedTask(entry, data)];
+          return entry === undefined ? [] : [stampedTask(taskByClock(entry, this.aheadMs), data)];
         }),
       );
     }
@@ -138,13 +146,13 @@ export class MemoryMoving extends Moving {
     switch (kind) {
       case 'workflow': {
         const entry = data.workflows.find(id, now);
-        return entry && movedWorkflow(entry);
+        return entry && movedWorkflow(workflowByClock(entry, this.aheadMs));
       }
       case 'task': {
         const entry = data.tasks.find(id, now);
         if (entry === undefined) return undefined;
         const isOver = entry.endedAtMs !== null && entry.endedAtMs + this.options.tasks.progressMs <= now;
-        return movedTask(entry, isOver ? [] : data.tasks.progressOf(id));
+        return movedTask(taskByClock(entry, this.aheadMs), isOver ? [] : data.tasks.progressOf(id));
       }
       case 'queue': {
         const queue = data.tasks.queues.get(id);

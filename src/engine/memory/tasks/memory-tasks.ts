@@ -17,7 +17,7 @@ import { observed, type MemoryCore } from '../memory-core.js';
 import type { Transaction } from '../commits/transaction.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
-import { claimedOf, detailOf, type TaskEntry } from './task-entry.js';
+import { detailOf, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
 import { headsOf, TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
@@ -34,31 +34,17 @@ export class MemoryTasks extends TaskQueues {
 
   async claim(tenant: string, claim: Claim, key: string): Promise<Claimed> {
     return observed(this.observer, 'claim', () =>
-      this.core.change<Claimed>(
-        tenant,
-        (transaction) => {
-          const tasks = this.work(transaction).claim(claim, this.core.buckets);
-          const { data, now } = transaction;
-          if (tasks.length > 0) {
-            const lent = tasks.map(({ id, token }): Lent => [id, token]);
-            const keepMs = Math.max(...tasks.map(({ leaseEndsAtMs }) => leaseEndsAtMs)) - now;
-            // Journaled, so that a worker may repeat the claim after a restart.
-            this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { is: 'claim', lent }, true);
-          }
-          return claimedFrom(data.tasks.queues.get(claim.queue), tasks, now, this.#pacedMs(tenant, claim, now));
-        },
-        ({ outcomes, tasks }, now) => {
-          const known = outcomes.find(key, '', now);
-          const again = known?.is === 'claim' ? stillLeased(tasks, known.lent) : [];
-          if (again.length === 0) return undefined;
-          return claimedFrom(
-            tasks.queues.get(claim.queue),
-            again.map(claimedOf),
-            now,
-            this.#pacedMs(tenant, claim, now),
-          );
-        },
-      ),
+      this.core.change<Claimed>(tenant, (transaction) => {
+        const { data, now } = transaction;
+        const work = this.work(transaction);
+        const known = data.outcomes.find(key, '', now);
+        let tasks = known?.is === 'claim' ? work.redeliver(known.lent) : [];
+        if (tasks.length === 0) {
+          tasks = work.claim(claim, this.core.buckets);
+          this.#keepClaim(transaction, key, tasks);
+        }
+        return claimedFrom(data.tasks.queues.get(claim.queue), tasks, now, this.#pacedMs(tenant, claim, now));
+      }),
     );
   }
 
@@ -184,6 +170,14 @@ export class MemoryTasks extends TaskQueues {
     return new TaskWork(transaction, this.options, this.core.tenants.texts);
   }
 
+  /** Journaled, so that a worker may repeat the claim after a restart. */
+  #keepClaim(transaction: Transaction, key: string, tasks: readonly ClaimedTask[]): void {
+    if (tasks.length === 0) return;
+    const lent = tasks.map(({ id, token }): Lent => [id, token]);
+    const keepMs = Math.max(...tasks.map(({ leaseEndsAtMs }) => leaseEndsAtMs)) - transaction.now;
+    this.core.keepOutcome(transaction, { key, fingerprint: '', keepMs }, { is: 'claim', lent }, true);
+  }
+
   /** Time until the limit of the queue allows the next ready task. */
   #pacedMs(tenant: string, { pace }: Claim, now: number): number {
     if (pace === undefined) return 0;
@@ -225,13 +219,6 @@ export class MemoryTasks extends TaskQueues {
 }
 
 type Done<Is> = Extract<Kept, { is: Is }> & { readonly replayed: boolean };
-
-function stillLeased(tasks: TaskCollection, lent: readonly Lent[]): TaskEntry[] {
-  return lent.flatMap(([id, token]) => {
-    const entry = tasks.get(id);
-    return entry?.status === 'leased' && entry.token === token ? [entry] : [];
-  });
-}
 
 function claimedFrom(queue: Queue | undefined, tasks: readonly ClaimedTask[], now: number, pacedMs: number): Claimed {
   if (queue === undefined) return { tasks, nextDueInMs: null, isPaused: false };

@@ -36,6 +36,10 @@ export function holdsWorkflow(entry: TaskEntry): boolean {
   return entry.workflowId !== null && isOpen(entry.status);
 }
 
+export function isLeasedUnder(entry: TaskEntry | undefined, token: string | undefined): entry is TaskEntry {
+  return entry?.status === 'leased' && entry.token === token;
+}
+
 export function detailOf(entry: TaskEntry): TaskDetail {
   const { failures, payload, result } = entry;
   const headers = payload === undefined ? '{}' : entry.headers;

@@ -10,13 +10,14 @@ import {
   type FailedPart,
 } from '../../errors.js';
 import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type Pace, type TaskStep } from '../../task.js';
+import type { Lent } from '../../kept.js';
 import type { QueueTotal } from '../../records/queue-fields.js';
 import type { DeadSelection, ReplayOptions } from '../../task-queues.js';
 import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
 import type { MemoryBuckets } from '../buckets.js';
-import { claimedOf, entryOf, type TaskEntry } from './task-entry.js';
+import { claimedOf, entryOf, isLeasedUnder, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
   MAX_FAILURES,
@@ -124,6 +125,17 @@ export class TaskWork {
     return claimed;
   }
 
+  /** The claimed tasks that are still leased under their token; see `again` in claim-tasks.lua. */
+  redeliver(lent: readonly Lent[]): ClaimedTask[] {
+    return lent.flatMap(([id, token]) => {
+      const entry = this.#tasks.get(id);
+      if (!isLeasedUnder(entry, token)) return [];
+      const next = { ...entry, redeliveries: entry.redeliveries + 1, commit: this.transaction.number };
+      this.transaction.replaceTask(id, next);
+      return [claimedOf(next)];
+    });
+  }
+
   /** Returns the tokens that are left. */
   #take(buckets: MemoryBuckets, pace: Pace, count: number): number {
     const { tenant, now } = this.transaction;
@@ -154,6 +166,8 @@ export class TaskWork {
       case 'progress':
         return this.#progress(entry, step.event);
       case 'release':
+        if (step.redeliveries !== undefined && step.redeliveries !== entry.redeliveries)
+          throw new LeaseLostError(step.id);
         return { entry: this.#release(entry) };
       case 'fail':
         return { entry: this.#fail(entry, step) };
@@ -316,6 +330,7 @@ export class TaskWork {
       startedAtMs: this.#now,
       readyAtMs: null,
       heldLeaseMs: leaseMs ?? entry.leaseMs,
+      redeliveries: 0,
       leaseEndsAtMs: this.#leaseEnd(this.#now, leaseMs ?? entry.leaseMs, entry.limitMs),
     });
   }

@@ -1,6 +1,6 @@
 --[[
   step: extends, releases, fails or cancels a task, or adds a progress event.
-  The request: see call.lua and tasks.lua; step {kind, id, token?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?}
+  The request: see call.lua and tasks.lua; step {kind, id, token?, redeliveries?, leaseMs?, code?, isRetryable?, retryAfterMs?, jitter?, reason?, isForced?}
   Its text   the event of a progress, the error of a fail
   Its reply  {'done', task, event id or ''}   {'replayed', kept}
              {'lost' | 'cancelled' | 'unknown'}   {'ended', status}   nothing written   {'mismatch'}
@@ -17,6 +17,7 @@ perform.step = function(request)
   else
     task, why = end_task.leased_task(step.id, step.token)
     if why then return { why } end
+    if step.redeliveries and step.redeliveries ~= task.redeliveries then return { 'lost' } end
   end
 
   writing.need_no_memory()

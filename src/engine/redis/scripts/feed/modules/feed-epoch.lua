@@ -27,7 +27,8 @@ end
 -- Id of an event of this run. Same format as in src/engine/event-id.ts.
 local function event_id(stream_id, epoch)
   local ms, count = string.match(stream_id, '^(%d+)-(%d+)$')
-  return string.format('%s-%06d-%s_%s', ms, tonumber(count), epoch, run_name)
+  local longer = #count > 6 and string.char(90 + #count) or ''
+  return string.format('%s-%s%06d-%s_%s', ms, longer, tonumber(count), epoch, run_name)
 end
 
 return { is_begun = is_begun, current = epoch_of_feed, event_id = event_id }

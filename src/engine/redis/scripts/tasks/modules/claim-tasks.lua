@@ -15,12 +15,17 @@ local function lent_of(claimed)
   return lent
 end
 
--- The claimed tasks that are still leased under their token.
+-- The claimed tasks that are still leased under their token. Counted, so that an earlier answer that was not delivered does not release them.
 local function again(lent)
   local claimed = {}
   for _, pair in ipairs(lent) do
     local task = task_store.load(pair[1])
-    if task and task.status == 'leased' and task.token == pair[2] then claimed[#claimed + 1] = claimed_of(task) end
+    if task and task.status == 'leased' and task.token == pair[2] then
+      writing.need_no_memory()
+      task.redeliveries = task.redeliveries + 1
+      task_store.save(task)
+      claimed[#claimed + 1] = claimed_of(task)
+    end
   end
   return claimed
 end
@@ -95,7 +100,7 @@ local function claim(request)
       local lease = request.leaseMs or task.lease
       local old_status = task.status
       task.status, task.attempt, task.worker, task.token = 'leased', task.attempt + 1, request.worker, request.tokens[#claimed + 1]
-      task.started, task.held_lease, task.lease_ends = now, lease, lease_end(now, lease, task.limit)
+      task.started, task.held_lease, task.lease_ends, task.redeliveries = now, lease, lease_end(now, lease, task.limit), 0
       task_places.changed(task, old_status, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
       ends = math.max(ends, task.lease_ends)
