@@ -4,6 +4,7 @@ export default {
   // Ends a case that hangs; a busy machine stays far below it.
   testTimeout: 180_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
+  testSequencer: '<rootDir>/scripts/longest-first.mjs',
   testMatch: ['**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { pino } from 'pino';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config/read-config.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
+import { serveBuilt } from '../support/built-service.js';
 import { findChromium } from '../support/find-program.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 
@@ -31,12 +29,7 @@ described.each(['memory', 'redis'] as const)('The live page in a real browser, o
   beforeAll(async () => {
     redis = engine === 'redis' ? await startRedisProcess() : undefined;
     const storage: Record<string, string> = redis === undefined ? {} : { REDIS_URL: `redis://127.0.0.1:${redis.port}` };
-    const start = async () => {
-      const config = readConfig({ ...storage, EXAMPLES: 'true', WEBSOCKET_PORT: '0' });
-      const app = await createApp(config, { logger: pino({ level: 'silent' }), docs: false });
-      await app.listen(0, '127.0.0.1');
-      return app;
-    };
+    const start = () => serveBuilt({ ...storage, EXAMPLES: 'true', WEBSOCKET_PORT: '0' });
     apps = [await start()];
     if (redis !== undefined) apps.push(await start());
     browser = await chromium.launch({ executablePath: executablePath as string, args: ['--no-sandbox'] });

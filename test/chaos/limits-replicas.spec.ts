@@ -35,8 +35,6 @@ describe('limits on three replicas', () => {
       Array.from({ length: REPLICAS }, (_, i) =>
         startService({
           REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-          REDIS_SOCKET_TIMEOUT: '1s',
-          REDIS_SOCKET_CONNECT_TIMEOUT: '1s',
           ADMIN_TOKEN: OPERATOR_TOKEN,
           DATA_DIR: join(directory, String(i)),
           TENANT_DEFAULTS: JSON.stringify({ limits: LIMITS }),
@@ -58,6 +56,7 @@ describe('limits on three replicas', () => {
       body: JSON.stringify({ name: 'limited', role: 'worker', ...(limit && { limit }) }),
     });
     const { key } = (await made.json()) as { key: string };
+    expect([made.status, key]).toEqual([201, expect.any(String)]);
     return { authorization: `Bearer ${key}` };
   }
 

@@ -8,30 +8,25 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseToken } from '../../src/access/token.js';
 import { AccessClient } from '../../src/client/index.js';
-import { describeService, WORKFLOWS } from '../support/describe-service.js';
+import { describeClient, WORKFLOWS } from '../support/describe-service.js';
 import { startCommand } from '../support/command-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
 import { FakeService, problem } from './fake-service.js';
 import { runHere } from './run-here.js';
-import { Waymark } from './waymark-process.js';
+import { waymark } from './waymark-process.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ADMIN_TOKEN = 'a-token-of-some-length';
 const LIMITS = JSON.stringify({ limits: { llm: { limit: 3, windowMs: 3_600_000, burst: 3 } } });
 
-let waymark: Waymark;
 let folder: string;
 beforeAll(async () => {
-  waymark = await Waymark.compile();
   folder = await mkdtemp(join(tmpdir(), 'waymark-access-'));
 });
-afterAll(async () => {
-  await waymark.remove();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describeService(
+describeClient(
   'the commands for access',
   (service) => {
     const run = (args: readonly string[], env: Record<string, string> = { ADMIN_TOKEN }) =>

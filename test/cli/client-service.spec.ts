@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { TaskCancelledError, WaymarkClient, Worker, type Handler } from '../../src/client/index.js';
-import { describeService } from '../support/describe-service.js';
+import { describeClient } from '../support/describe-service.js';
 import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
+
+/** A service may take long to start again on a busy machine. */
+const PATIENT = { giveUpAfterMs: 150_000 };
 
 /** Runs a worker while `during` runs. */
 async function withWorker(client: WaymarkClient, queue: string, handler: Handler, during: () => Promise<void>) {
@@ -19,7 +22,7 @@ async function withWorker(client: WaymarkClient, queue: string, handler: Handler
   }
 }
 
-describeService('the client', (service) => {
+describeClient('the client', (service) => {
   const connect = () => new WaymarkClient({ url: service.url });
 
   it('sees a task from its making to its result, with all it told on the way', async () => {
@@ -81,7 +84,7 @@ describe('a worker', () => {
     const folder = mkdtempSync(join(tmpdir(), 'waymark-worker-'));
     let service = await startService({ DATA_DIR: folder });
     try {
-      const client = new WaymarkClient({ url: service.url });
+      const client = new WaymarkClient({ url: service.url, retry: PATIENT });
       const { id } = await client.enqueue('q', { payload: null });
       let deliveries = 0;
       const handler: Handler = async () => {

@@ -2,22 +2,15 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { describeService } from '../support/describe-service.js';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { describeClient } from '../support/describe-service.js';
 import { until } from '../support/until.js';
-import { Waymark, type Running } from './waymark-process.js';
+import { runHere } from './run-here.js';
+import { waymark, type Running } from './waymark-process.js';
 
-let waymark: Waymark;
 const folder = mkdtempSync(join(tmpdir(), 'waymark-cli-'));
 
-beforeAll(async () => {
-  waymark = await Waymark.compile();
-});
-
-afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  await waymark.remove();
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const linesOf = (text: string) =>
   text
@@ -25,13 +18,13 @@ const linesOf = (text: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
-describeService('the commands', (service) => {
+describeClient('the commands', (service) => {
   const run = (args: readonly string[], input?: string) => waymark.run(service.url, args, input);
   const start = (...args: readonly string[]) => waymark.start(service.url, args);
   const queueAt = async (queue: string) => (await service.get(`/v1/queues/${queue}`)).json;
   const taskAt = async (id: string) => (await service.get(`/v1/tasks/${id}`)).json;
   const produce = async (queue: string, ...args: readonly string[]) =>
-    linesOf((await run(['produce', '--topic', queue, ...args])).stdout);
+    linesOf((await runHere(['produce', '--topic', queue, ...args], { WAYMARK_URL: service.url })).stdout);
 
   /** Sends SIGTERM to a worker. */
   const stop = async (running: Running, signal: NodeJS.Signals = 'SIGTERM') => {

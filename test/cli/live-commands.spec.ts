@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { describeService, WORKFLOWS } from '../support/describe-service.js';
+import { describe, expect, it } from '@jest/globals';
+import { describeClient, WORKFLOWS } from '../support/describe-service.js';
 import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
-import { Waymark } from './waymark-process.js';
+import { waymark } from './waymark-process.js';
 
-let waymark: Waymark;
-beforeAll(async () => {
-  waymark = await Waymark.compile();
-});
-afterAll(() => waymark.remove());
-
-describeService('publish and watch', (service) => {
+describeClient('publish and watch', (service) => {
   const run = (...args: string[]) => waymark.run(service.url, args);
 
   it('publish tells it, and watch shows it', async () => {

@@ -3,44 +3,63 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { startCommand, type CommandEnd } from '../support/command-process.js';
+import { startCommand } from '../support/command-process.js';
 import { keyringWith, newEncryptionKey } from '../support/keyrings.js';
 import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
+import { openService } from '../support/open-service.js';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { startService, type ServiceProcess } from '../support/service-process.js';
+import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
+import { runHere } from './run-here.js';
 
 const WORKFLOWS = 60;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+}
 
 describe('The commands that move state', () => {
   let directory: string;
   let redis: RedisProcess;
-  const services: ServiceProcess[] = [];
+  const home = process.cwd();
+  const stops: (() => Promise<unknown>)[] = [];
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'waymark-moving-'));
+    // A move keeps its ledger in the working directory.
+    process.chdir(directory);
     redis = await startRedisProcess();
   });
   afterEach(async () => {
-    for (const service of services.splice(0)) await service.stop();
+    process.chdir(home);
+    for (const stop of stops.splice(0)) await stop();
     await redis.stop();
     await rm(directory, { recursive: true, force: true });
   });
 
   const path = (name: string) => join(directory, name);
   const url = () => `redis://127.0.0.1:${redis.port}`;
-  const waymark = (args: readonly string[], env = {}, input = ''): Promise<CommandEnd> =>
-    startCommand(args, { cwd: directory, env: { ...WITH_OPERATOR, ...env }, input }).ended;
+  const waymark = (args: readonly string[], env = {}) => runHere(args, { ...WITH_OPERATOR, ...env });
+  /** In a process of its own. */
+  const waymarkBeside = (args: readonly string[], input = '') =>
+    startCommand(args, { cwd: directory, env: WITH_OPERATOR, input }).ended;
   const serve = async (env: Record<string, string>) => {
-    const service = await startService({ ...WITH_OPERATOR, ...env });
-    services.push(service);
+    const service = await openService({ ...WITH_OPERATOR, ...env });
+    stops.push(service.close);
     return service;
   };
-  const expectGood = ({ code, stderr }: CommandEnd) =>
+  /** A directory belongs to one process: this service is one of its own. */
+  const serveBeside = async (env: Record<string, string>) => {
+    const service = await startService({ ...WITH_OPERATOR, ...env });
+    stops.push(service.stop);
+    return service;
+  };
+  const expectGood = ({ code, stderr }: Ended) =>
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
 
   it('move a directory in use to Redis, on to a file, and back to a directory, and all stays the same', async () => {
-    const source = await serve({ DATA_DIR: path('a') });
+    const source = await serveBeside({ DATA_DIR: path('a') });
     await fill(source.url, WORKFLOWS);
     await call(source.url, 'POST', '/v1/queues/q-0/pause');
     const before = await digests(source.url);
@@ -73,7 +92,7 @@ describe('The commands that move state', () => {
     expect(last).toMatchObject({ kind: 'end', workflows: WORKFLOWS, queues: 5 });
     expectGood(await waymark(['migrate', '--from', path('copy.ndjson'), '--to', path('b')]));
     const onRedis = await serve({ REDIS_URL: url() });
-    const onDisk = await serve({ DATA_DIR: path('b') });
+    const onDisk = await serveBeside({ DATA_DIR: path('b') });
     expect(await digests(onRedis.url)).toEqual(before);
     expect(await digests(onDisk.url)).toEqual(before);
 
@@ -200,9 +219,9 @@ describe('The commands that move state', () => {
     await fill(source.url, WORKFLOWS);
     const refused = await waymark(['export', '--from', source.url], { ADMIN_TOKEN: '' });
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('UNAUTHENTICATED')]);
-    const exported = await waymark(['export', '--from', source.url]);
+    const exported = await waymarkBeside(['export', '--from', source.url]);
     expectGood(exported);
-    const taken = await waymark(['import', '--to', target.url], {}, exported.stdout);
+    const taken = await waymarkBeside(['import', '--to', target.url], exported.stdout);
     expectGood(taken);
     expect(JSON.parse(taken.stdout)).toMatchObject({ created: WORKFLOWS + 5 + 6, problems: 0 });
 

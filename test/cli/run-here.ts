@@ -1,10 +1,12 @@
 import { Readable, Writable } from 'node:stream';
 import type { Terminal } from '../../src/cli/command-line/command.js';
-import { Output } from '../../src/cli/command-line/output.js';
-import { runCommand } from '../../src/cli/command-line/run-command.js';
+import { built } from '../support/built-service.js';
 
-/** Runs a command line in this process and gives its output. */
+/** Runs a command line of the build in this process and gives its output. */
 export async function runHere(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = '') {
+  type CommandLine = typeof import('../../src/cli/command-line/run-command.js');
+  const { runCommand } = await built<CommandLine>('cli/command-line/run-command.js');
+  const { Output } = await built<typeof import('../../src/cli/command-line/output.js')>('cli/command-line/output.js');
   let stdout = '';
   const notes: string[] = [];
   const stream = new Writable({
@@ -18,7 +20,7 @@ export async function runHere(args: readonly string[], env: NodeJS.ProcessEnv = 
     note: (line) => notes.push(line),
     readInput: async () => input,
     onStop: () => undefined,
-    input: Readable.from([]),
+    input: Readable.from(input === '' ? [] : [Buffer.from(input)]),
     isScreen: false,
   };
   const code = await runCommand(args, env, terminal);

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
+import { resolve } from 'node:path';
 
 export interface Ended {
   readonly code: number | null;
@@ -23,21 +22,13 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Commands, each in a process of its own. */
-export class Waymark {
-  private constructor(private readonly sources: CompiledSources) {}
+const main = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
-  static async compile(): Promise<Waymark> {
-    return new Waymark(await compileSources());
-  }
-
-  remove(): Promise<void> {
-    return this.sources.remove();
-  }
-
+/** Commands of the build, each in a process of its own. */
+export const waymark = {
   start(url: string, args: readonly string[], { input, env, ...options }: RunOptions = {}): Running {
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(process.execPath, [fileURLToPath(`${this.sources.url}cli/main.js`), ...args], {
+    const child = spawn(process.execPath, [main, ...args], {
       env: { PATH, HOME, WAYMARK_URL: url, ENV_FILE: '/nothing', ...env },
       stdio: 'pipe',
       ...options,
@@ -49,9 +40,9 @@ export class Waymark {
     child.stdin.end(input);
     const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
     return { child, stdout: () => stdout, stderr: () => stderr, ended };
-  }
+  },
 
   run(url: string, args: readonly string[], input?: string, env?: Readonly<Record<string, string>>): Promise<Ended> {
-    return this.start(url, args, { input, ...(env && { env }) }).ended;
-  }
-}
+    return waymark.start(url, args, { input, ...(env && { env }) }).ended;
+  },
+};

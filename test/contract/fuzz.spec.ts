@@ -9,18 +9,19 @@ import { explain, findDifference, type Difference, type FuzzedEngine } from './f
 import { fuzzOptions } from './fuzz/choose.js';
 import { openJournalEngine } from './journal-engine.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { scaled } from '../support/scale.js';
 import { openReplica, type Replica } from './redis-under-test.js';
 
 /** Fixed, so that a failure comes from the change under test; `WAYMARK_FUZZ_SEED=random` searches for new differences. */
 const DEFAULT_SEED = 20_261_121;
 const given = process.env['WAYMARK_FUZZ_SEED'];
 const seed = given === 'random' ? randomInt(2 ** 31) : Number(given ?? DEFAULT_SEED);
-const operations = Number(process.env['WAYMARK_FUZZ_OPERATIONS'] ?? 20_000);
+const operations = Number(process.env['WAYMARK_FUZZ_OPERATIONS'] ?? scaled({ short: 8000, long: 20_000 }));
 const A_MINUTE_MS = 60_000;
 /** Fixed, so that finding the planted faults does not depend on luck. */
 const FAULT_SEED = 7;
 /** Ends a run that hangs; the real time is printed. */
-const TIMEOUT_MS = Math.max(5 * A_MINUTE_MS, operations * 15);
+const TIMEOUT_MS = Math.max(10 * A_MINUTE_MS, operations * 60);
 
 /** Not started: the engine would sweep at moments that no seed repeats. */
 function memoryEngine(clock: TestClock): Engine {

@@ -7,17 +7,34 @@ import { OpenApiChecker } from '../support/openapi-checker.js';
 import { OPERATIONS } from '../support/operations.js';
 import { bearer, call, digests, fill, idOf, tenantWithKey } from '../support/migration-load.js';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
+import { openService } from '../support/open-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { startService, type ServiceProcess } from '../support/service-process.js';
+import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
 
 const WORKFLOWS = 1000;
 
+interface Running {
+  readonly url: string;
+  stop(): Promise<unknown>;
+}
+
+/** In this process, unless a case is about the process. */
+async function open(env: Readonly<Record<string, string>>): Promise<Running> {
+  const { url, close } = await openService(env);
+  return { url, stop: close };
+}
+
 describe('A service in memory moves to Redis while it serves', () => {
   let directory: string;
   let redis: RedisProcess;
-  let service: ServiceProcess;
-  const environment = () => ({ DATA_DIR: join(directory, 'data'), ENV_FILE: join(directory, 'env'), ...WITH_OPERATOR });
+  let service: Running;
+  const environment = () => ({
+    DATA_DIR: join(directory, 'data'),
+    ENV_FILE: join(directory, 'env'),
+    REDIS_SOCKET_TIMEOUT: '2s',
+    ...WITH_OPERATOR,
+  });
   const redisUrl = () => `redis://127.0.0.1:${redis.port}`;
   const attach = (more = {}) =>
     call(service.url, 'POST', '/v1/admin/attach', { redisUrl: redisUrl(), ...more }, AS_OPERATOR);
@@ -29,7 +46,7 @@ describe('A service in memory moves to Redis while it serves', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'waymark-attach-'));
     redis = await startRedisProcess();
-    service = await startService(environment());
+    service = await open(environment());
   });
   afterEach(async () => {
     await service.stop();
@@ -62,7 +79,7 @@ describe('A service in memory moves to Redis while it serves', () => {
         else counter.failures.push(answer);
       }
     });
-    const waitingClaim = call(url, 'POST', '/v1/queues/later/claims', { worker: 'w', waitMs: 30_000 });
+    const waitingClaim = call(url, 'POST', '/v1/queues/later/claims', { worker: 'w', waitMs: 60_000 });
     const waitingRead = fetch(`${url}/v1/workflows/${idOf(3)}`, {
       headers: {
         prefer: 'wait=60',
@@ -121,8 +138,8 @@ describe('A service in memory moves to Redis while it serves', () => {
 
     expect((await attach()).json.code).toBe('ATTACH_REFUSED');
     await service.stop();
-    await expect(startService(environment())).rejects.toThrow(/was moved to Redis at 127\.0\.0\.1/);
-    service = await startService({ REDIS_URL: redisUrl() });
+    await expect(open(environment())).rejects.toThrow(/was moved to Redis at 127\.0\.0\.1/);
+    service = await open({ REDIS_URL: redisUrl() });
     expect((await call(service.url, 'GET', `/v1/workflows/counter-0`)).json.state.count).toBe(counters[0]?.count);
   });
 
@@ -162,7 +179,7 @@ describe('A service in memory moves to Redis while it serves', () => {
     expect(work.failures).toEqual([]);
 
     await service.stop();
-    service = await startService({ REDIS_URL: redisUrl(), ...WITH_OPERATOR });
+    service = await open({ REDIS_URL: redisUrl(), ...WITH_OPERATOR });
     const after = await digests(service.url);
     for (const [name, digest] of before) expect([name, after.get(name)]).toEqual([name, digest]);
     for (const [i, token] of tokens.entries()) {
@@ -211,7 +228,7 @@ describe('A service in memory moves to Redis while it serves', () => {
   it('or stays as it is when Redis has something else, is not there, or goes away', async () => {
     const { url } = service;
     await fill(url, 200);
-    const other = await startService({ REDIS_URL: redisUrl() });
+    const other = await open({ REDIS_URL: redisUrl() });
     await call(other.url, 'PUT', `/v1/workflows/${idOf(5)}`, { state: 'theirs' });
     await other.stop();
     expect((await attach()).status).toBe(202);
@@ -247,14 +264,17 @@ describe('A service in memory moves to Redis while it serves', () => {
   });
 
   it('on SIGHUP, when the environment file names a Redis', async () => {
+    await service.stop();
+    const process = await startService(environment());
+    service = process;
     await fill(service.url, 100);
-    service.child.kill('SIGHUP');
-    await until(() => service.log().includes('SIGHUP'), 'it says that the file is not there');
+    process.child.kill('SIGHUP');
+    await until(() => process.log().includes('SIGHUP'), 'it says that the file is not there');
     await writeFile(join(directory, 'env'), 'LOG_LEVEL=info\n');
-    service.child.kill('SIGHUP');
-    await until(() => service.log().includes('names no Redis'), 'it says so');
+    process.child.kill('SIGHUP');
+    await until(() => process.log().includes('names no Redis'), 'it says so');
     await writeFile(join(directory, 'env'), `REDIS_URL=${redisUrl()}\n`);
-    service.child.kill('SIGHUP');
+    process.child.kill('SIGHUP');
     await until(async () => (await storage()) === 'redis', 'it serves from Redis');
     expect((await call(service.url, 'GET', '/v1/workflows/count')).json.count).toBe(100);
     // The replica has held copies even if Redis goes down right after the move.

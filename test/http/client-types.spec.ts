@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
-import { describeService } from '../support/describe-service.js';
+import { describeClient } from '../support/describe-service.js';
 
 /** @throws Error with what the program printed */
 const run = (file: string, args: readonly string[]) =>
@@ -14,6 +14,7 @@ const run = (file: string, args: readonly string[]) =>
 /** Typed by the generated paths: a request that the document does not take does not compile. */
 const CLIENT = `
 import type { paths } from './api.js';
+declare const console: { log(text: string): void };
 type Body<P extends keyof paths, M extends keyof paths[P]> =
   paths[P][M] extends { requestBody?: infer B } ? NonNullable<B> extends { content: infer C } ? C[keyof C] : never : never;
 const of = <P extends keyof paths, M extends keyof paths[P] & string>(path: P, method: M, body: Body<P, M>) => ({ path, method, body });
@@ -29,9 +30,11 @@ of('/v1/queues/{queue}/tasks', 'post', { payload: 1, priority: 'high' });
 console.log(JSON.stringify(requests));
 `;
 
-describeService('types generated from the document', (service) => {
+describeClient('types generated from the document', (service) => {
   it('compile, know every body, and make requests that work', async () => {
-    const folder = await mkdtemp(join(process.cwd(), '.cache-types-'));
+    // In the project, so that packages resolve, and where no check of it looks.
+    await mkdir('.cache', { recursive: true });
+    const folder = await mkdtemp(join(process.cwd(), '.cache/types-'));
     try {
       await writeFile(join(folder, 'openapi.json'), (await service.get('/openapi.json')).text);
       await run(process.execPath, [
@@ -50,7 +53,7 @@ describeService('types generated from the document', (service) => {
       expect(bodies.filter((body) => /^\s+"[^"]+": unknown;$/m.test(body))).toEqual([]);
       await writeFile(join(folder, 'package.json'), '{"type":"module"}');
       await writeFile(join(folder, 'client.ts'), CLIENT);
-      const flags = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--ignoreConfig'];
+      const flags = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023', '--ignoreConfig'];
       await run(process.execPath, ['node_modules/typescript/bin/tsc', ...flags, join(folder, 'client.ts')]);
       const { stdout } = await run(process.execPath, [join(folder, 'client.js')]);
       for (const { path, method, body } of JSON.parse(stdout) as { path: string; method: string; body: unknown }[]) {

@@ -1,9 +1,13 @@
-import { expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, expect, it } from '@jest/globals';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Boundaries, type Parameter } from '../support/boundary-cases.js';
 import { describeService, type Service } from '../support/describe-service.js';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
+import { scaled } from '../support/scale.js';
 
 type Json = Record<string, unknown>;
 
@@ -56,6 +60,9 @@ const UNSAYABLE: Readonly<Record<string, (one: Difference) => boolean>> = {
 };
 
 const PARALLEL = 16;
+afterAll(() => agent.destroy());
+/** Shapes are read before an engine is asked, so on a second engine every eighth request will do. */
+const EVERY_ON_REDIS = scaled({ short: 8, long: 1 });
 
 describeService(
   'the document and the service accept the same',
@@ -71,6 +78,8 @@ describeService(
       const boundaries = new Boundaries(document.components.schemas);
       const differences: string[] = [];
       const faults: string[] = [];
+      const every = service.engine === 'redis' ? EVERY_ON_REDIS : 1;
+      let held = 0;
       let count = 0;
 
       for (const [path, methods] of Object.entries(document.paths)) {
@@ -80,10 +89,11 @@ describeService(
           const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
           const ask = { service, method: method.toUpperCase(), path, parameters };
           const cases: (() => Promise<void>)[] = [];
-          const hold = (about: string, isAccepted: boolean, request: Request) =>
+          const hold = (about: string, isAccepted: boolean, asked: Request) => {
+            if (held++ % every !== 0) return;
             cases.push(async () => {
               count++;
-              const { status, code } = await send(request);
+              const { status, code } = await send(asked);
               const where = `${operation.operationId} ${ask.method} ${about}`;
               if (status >= 500 && status !== 501 && status !== 503) faults.push(`${where}: ${status} ${code}`);
               const isTaken = !REFUSALS.includes(code);
@@ -91,6 +101,7 @@ describeService(
               if (isTaken === isAccepted || Object.values(UNSAYABLE).some((isIt) => isIt(difference))) return;
               differences.push(`${where}: document ${isAccepted}, service ${isTaken} (${status} ${code})`);
             });
+          };
 
           for (const [type, { schema, example }] of Object.entries(requestBody?.content ?? {})) {
             if (!type.includes('json') || type.includes('ndjson')) continue;
@@ -101,10 +112,14 @@ describeService(
           }
           for (const parameter of parameters.filter((one) => one.in === 'query' || one.in === 'path')) {
             const validate = ajv.compile(resolved(parameter.schema));
-            for (const text of new Set(boundaries.texts(parameter.schema))) {
-              if (parameter.in === 'path' && text === '') continue;
-              const about = `${parameter.in} ${parameter.name} is ${text.length > 30 ? `${text.length} characters` : text}`;
-              hold(about, accepts(validate, text), requestOf(ask, { [parameter.name]: text }, type, content?.example));
+            for (const given of new Set(boundaries.texts(parameter.schema))) {
+              if (parameter.in === 'path' && given === '') continue;
+              const about = `${parameter.in} ${parameter.name} is ${given.length > 30 ? `${given.length} characters` : given}`;
+              hold(
+                about,
+                accepts(validate, given),
+                requestOf(ask, { [parameter.name]: given }, type, content?.example),
+              );
             }
           }
           if (parameters.some((one) => one.in === 'query'))
@@ -116,7 +131,7 @@ describeService(
       }
       expect(faults).toEqual([]);
       expect(differences).toEqual([]);
-      expect(count).toBeGreaterThan(2000);
+      expect(count).toBeGreaterThan(2000 / every);
     }, 300_000);
   },
   WITH_OPERATOR,
@@ -144,7 +159,7 @@ interface Ask {
 
 interface Request {
   readonly url: string;
-  readonly init: RequestInit;
+  readonly init: { readonly method: string; readonly headers?: Record<string, string>; readonly body?: string };
 }
 
 /** The request of the examples, with other texts for some parameters. */
@@ -173,16 +188,23 @@ function requestOf(
   };
 }
 
+/** Thousands of requests: `fetch` takes longer for one than the service does. */
+const agent = new Agent({ keepAlive: true, maxSockets: 2 * PARALLEL });
+
 async function send({ url, init }: Request): Promise<{ status: number; code: string }> {
-  const abort = new AbortController();
-  const headers = { ...AS_OPERATOR, ...(init.headers as Record<string, string> | undefined) };
-  const response = await fetch(url, { ...init, headers, signal: abort.signal });
-  if ((response.headers.get('content-type') ?? '').includes('problem+json')) {
-    return { status: response.status, code: ((await response.json()) as { code: string }).code };
+  const { method, headers, body } = init;
+  const length = body !== undefined && { 'content-length': Buffer.byteLength(body) };
+  const asked = request(url, { agent, method, headers: { ...AS_OPERATOR, ...headers, ...length } }).end(body);
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  const { statusCode: status = 0 } = answer;
+  const type = answer.headers['content-type'] ?? '';
+  if (type.includes('problem+json')) {
+    return { status, code: (JSON.parse(await text(answer)) as { code: string }).code };
   }
   // Streams would go on.
-  abort.abort();
-  return { status: response.status, code: '' };
+  if (type.includes('event-stream')) answer.destroy();
+  else answer.resume();
+  return { status, code: '' };
 }
 
 /** Writes the workflow and fills the queue of the examples until all is answered, so that no request waits for long. */

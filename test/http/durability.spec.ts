@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { Engine } from '../../src/engine/engine.js';
@@ -14,7 +14,9 @@ Logger.overrideLogger(false);
 
 const REPLICATED = { 'waymark-durability': 'replicated' };
 
-const serve = (env: Record<string, string>) => openService({ ...env, REDIS_CONFIRM_TIMEOUT: '2s' });
+/** Longer than a busy machine takes for some writes, which must not wait for it. */
+const CONFIRM_TIMEOUT = '5s';
+const serve = (env: Record<string, string>) => openService({ ...env, REDIS_CONFIRM_TIMEOUT: CONFIRM_TIMEOUT });
 
 describe('a write that asks for a replica', () => {
   let [master, replica]: RedisProcess[] = [];
@@ -41,6 +43,8 @@ describe('a write that asks for a replica', () => {
     await replica?.stop();
     await master?.stop();
   });
+
+  afterEach(() => replica?.resume());
 
   const at = (id: string) => `/v1/workflows/${id}`;
 

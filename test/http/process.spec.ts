@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openService, type OpenService } from '../support/open-service.js';
 import { startRedisProcess } from '../support/redis-process.js';
-import { startService, type ServiceProcess } from '../support/service-process.js';
+import { startService } from '../support/service-process.js';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'waymark-process-'));
@@ -103,7 +104,7 @@ describe('the process', () => {
   });
 
   it('has pages that document it', async () => {
-    const service = await startService({});
+    const service = await openService({}, { docs: true });
     const page = await fetch(`${service.url}/docs`);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
     expect(await page.text()).toContain('<title>Waymark API</title>');
@@ -114,7 +115,7 @@ describe('the process', () => {
     expect(script).toMatch(/"tryItOutEnabled": true/);
     const { paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(paths)).toContain('/v1/workflows/{id}/versions/{from}/diff/{to}');
-    await service.stop();
+    await service.close();
   });
 });
 
@@ -130,16 +131,14 @@ describe.each([
   ['README.md', 5],
   ['docs/routing.md', 3],
 ])('%s', (page, least) => {
-  let service: ServiceProcess;
+  let service: OpenService;
   const requests = requestsOf(page);
 
   beforeAll(async () => {
-    service = await startService({});
+    service = await openService({});
   });
 
-  afterAll(async () => {
-    await service.stop();
-  });
+  afterAll(() => service.close());
 
   it(`shows at least ${least} requests`, () => {
     expect(requests.length).toBeGreaterThanOrEqual(least);

@@ -14,6 +14,7 @@ describe('a workflow in Redis, as older programs and operators see it', () => {
     process = await startRedisProcess();
     redis = new Redis({ host: '127.0.0.1', port: process.port });
     service = await startService({
+      REDIS_SOCKET_TIMEOUT: '2s',
       REDIS_URL: `redis://127.0.0.1:${process.port}`,
       REDIS_FALLBACK: 'none',
       ...WITH_OPERATOR,

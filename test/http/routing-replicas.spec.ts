@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { pino } from 'pino';
-import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config/read-config.js';
 import { Engine } from '../../src/engine/engine.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
+import { serveBuilt } from '../support/built-service.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestSocket } from '../support/socket-client.js';
 import { until } from '../support/until.js';
@@ -20,8 +18,7 @@ interface Replica {
 
 async function startReplica(port: number): Promise<Replica> {
   const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_SOCKET_TIMEOUT: `${COMMAND_MS}ms`, WEBSOCKET_PORT: '0' };
-  const app = await createApp(readConfig(env), { logger: pino({ level: 'silent' }), docs: false });
-  await app.listen(0, '127.0.0.1');
+  const app = await serveBuilt(env);
   return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
 }
 

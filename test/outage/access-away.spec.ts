@@ -33,7 +33,9 @@ describe.each(['memory', 'none'])('Keys while Redis is unreachable, with the fal
   });
 
   const make = async (body: object = {}) => {
-    const { json } = await service.call('POST', '/v1/keys', { name: 'x', role: 'reader', ...body }, AS_OPERATOR);
+    const asked = { name: 'x', role: 'reader', ...body };
+    const { status, json } = await service.call('POST', '/v1/keys', asked, AS_OPERATOR);
+    expect([status, json]).toEqual([201, expect.anything()]);
     return json as { id: string; key: string };
   };
   const ask = (token: string) => service.call('GET', '/v1/whoami', undefined, { authorization: `Bearer ${token}` });

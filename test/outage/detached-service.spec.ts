@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { pino } from 'pino';
-import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config/read-config.js';
+import { serveBuilt } from '../support/built-service.js';
 import { describeService, Service, WORKFLOWS } from '../support/describe-service.js';
 import { OpenApiChecker } from '../support/openapi-checker.js';
 import { OPERATIONS } from '../support/operations.js';
@@ -17,9 +15,7 @@ async function startOver(port: number): Promise<Service> {
   const service = new Service('redis');
   // Long timeouts: on a busy machine only the proxy may take Redis away.
   const times = { REDIS_SOCKET_TIMEOUT: '10s', REDIS_SOCKET_CONNECT_TIMEOUT: '10s' };
-  const config = readConfig({ REDIS_URL: `redis://127.0.0.1:${port}`, ...times });
-  service.app = await createApp(config, { logger: pino({ level: 'silent' }), docs: false });
-  await service.app.listen(0, '127.0.0.1');
+  service.app = await serveBuilt({ REDIS_URL: `redis://127.0.0.1:${port}`, ...times });
   service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
   service.checker = new OpenApiChecker((await (await fetch(`${service.url}/openapi.json`)).json()) as never);
   return service;

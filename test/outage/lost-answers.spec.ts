@@ -14,7 +14,7 @@ import { until } from '../support/until.js';
 Logger.overrideLogger(false);
 
 const TENANT = 'default';
-const COMMAND_MS = 500;
+const COMMAND_MS = 3000;
 /** Time that a busy machine may add to a timeout. */
 const BUSY_MS = 5000;
 

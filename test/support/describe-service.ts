@@ -1,9 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { pino } from 'pino';
-import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config/read-config.js';
+import { serveBuilt } from './built-service.js';
 import { fastDirectory } from './fast-directory.js';
 import { OpenApiChecker } from './openapi-checker.js';
 import { chosenKinds, REDIS_KINDS, type RedisKind } from './redis-kinds/kinds.js';
@@ -82,23 +80,42 @@ export class Service {
     });
 }
 
-/** The embedded engine and one Redis server, or the kinds of Redis that WAYMARK_REDIS_KINDS names. */
-function storages(): readonly ('memory' | RedisKind)[] {
-  const kinds = chosenKinds([]);
-  return kinds.length === 0 ? ['memory', 'standalone'] : kinds;
-}
+type Storage = 'memory' | RedisKind;
 
 /** Cases send more requests at once than a user may. */
 const UNLIMITED = { RATE_LIMIT_ENABLED: 'false' };
 
-/** Runs the cases over real HTTP on each engine, each with a directory or a Redis of its own. */
+/**
+ * Runs the cases over real HTTP on each engine, each with a directory or a Redis of its own: the embedded engine and one Redis
+ * server, or the kinds of Redis that WAYMARK_REDIS_KINDS names.
+ */
 export function describeService(
   name: string,
   cases: (service: Service) => void,
   env: Record<string, string> = {},
   docs = false,
 ): void {
-  describe.each(storages())(`${name}, on %s`, (storage) => {
+  describeOn(['memory', 'standalone'], name, cases, env, docs);
+}
+
+/** Like `describeService`, for clients and commands: they see no engine, so one is enough unless WAYMARK_REDIS_KINDS names kinds. */
+export function describeClient(
+  name: string,
+  cases: (service: Service) => void,
+  env: Record<string, string> = {},
+): void {
+  describeOn(['memory'], name, cases, env, false);
+}
+
+function describeOn(
+  byDefault: readonly Storage[],
+  name: string,
+  cases: (service: Service) => void,
+  env: Record<string, string>,
+  docs: boolean,
+): void {
+  const kinds = chosenKinds([]);
+  describe.each(kinds.length === 0 ? byDefault : kinds)(`${name}, on %s`, (storage) => {
     const service = new Service(storage === 'memory' ? 'memory' : 'redis');
     let directory: string;
     let redis: RunningRedis | undefined;
@@ -106,11 +123,7 @@ export function describeService(
     beforeAll(async () => {
       directory = await fastDirectory('waymark-http-');
       if (storage !== 'memory') redis = await REDIS_KINDS[storage]();
-      service.app = await createApp(readConfig({ ...(redis?.env ?? { DATA_DIR: directory }), ...UNLIMITED, ...env }), {
-        logger: pino({ level: 'silent' }),
-        docs,
-      });
-      await service.app.listen(0, '127.0.0.1');
+      service.app = await serveBuilt({ ...(redis?.env ?? { DATA_DIR: directory }), ...UNLIMITED, ...env }, docs);
       service.url = (await service.app.getUrl()).replace('[::1]', '127.0.0.1');
       service.token = env['ADMIN_TOKEN'];
       const headers = { authorization: `Bearer ${service.token}` };

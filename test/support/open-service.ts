@@ -1,9 +1,8 @@
-import { pino } from 'pino';
-import { createApp } from '../../src/app.js';
-import { readConfig } from '../../src/config/read-config.js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { serveBuilt } from './built-service.js';
 
 export interface OpenService {
+  readonly url: string;
   readonly app: NestFastifyApplication;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Called>;
   close(): Promise<void>;
@@ -20,10 +19,10 @@ export async function openService(
   env: Readonly<Record<string, string>>,
   { docs = false }: { readonly docs?: boolean } = {},
 ): Promise<OpenService> {
-  const app = await createApp(readConfig({ ...env }), { logger: pino({ level: 'silent' }), docs });
-  await app.listen(0, '127.0.0.1');
+  const app = await serveBuilt(env, docs);
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {
+    url,
     app,
     async call(method, path, body, headers = {}) {
       const answer = await fetch(url + path, {

@@ -4,6 +4,9 @@ import { resolve } from 'node:path';
 
 const main = resolve(import.meta.dirname, '../../dist/main.js');
 
+/** Only a case takes Redis away from a service: a busy machine answers late, but it answers. */
+export const PATIENCE = { REDIS_SOCKET_TIMEOUT: '30s', REDIS_SOCKET_CONNECT_TIMEOUT: '30s' };
+
 /** The built service in a process of its own. */
 export interface ServiceProcess {
   readonly url: string;
@@ -19,7 +22,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [main], {
     // Without the developer's own .env.
-    env: { PATH, HOME, PORT: '0', LOG_FORMAT: 'json', ENV_FILE: '/nothing', ...env },
+    env: { PATH, HOME, PORT: '0', LOG_FORMAT: 'json', ENV_FILE: '/nothing', ...PATIENCE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
