@@ -1,4 +1,4 @@
-import { MIN_RETRY_WINDOW_MS, type Commit, type Once, type Outcome, type Ttl } from '../../src/engine/commit.js';
+import { ownOnce, type Commit, type Once, type Outcome, type Ttl } from '../../src/engine/commit.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { etagOf, type WorkflowMeta } from '../../src/engine/records/workflow-meta.js';
 import type { Claim, ClaimedTask, NewTask, TaskStep } from '../../src/engine/task.js';
@@ -409,8 +409,8 @@ export class Clients {
 
   /** A key of the client, or one that the service makes. */
   #once(name: string, random: Random): Once {
-    const keepMs = random.chance(0.6) ? CLIENT_KEY_MS : MIN_RETRY_WINDOW_MS;
-    return { key: `key-${name}`, fingerprint: name, keepMs };
+    const key = `key-${name}`;
+    return random.chance(0.6) ? { key, fingerprint: name, keepMs: CLIENT_KEY_MS } : ownOnce(key);
   }
 
   #ttl(random: Random): Ttl {

@@ -116,6 +116,8 @@ class ConfirmQueue {
   async #round(round: readonly Waiting[]): Promise<void> {
     const marks = round.map(({ once, mark }) => this.connection.call('EVAL', MARK, 2, once, mark, MARK_KEPT_MS));
     const count = this.connection.call('WAIT', REPLICAS, this.timeoutMs);
+    // Not awaited where a mark fails first; a rejection that nobody handles would end the process.
+    count.catch(() => undefined);
     await Promise.all(
       round.map(async ({ resolve }, i) => {
         try {
