@@ -55,6 +55,8 @@ export interface RedisConfig {
   };
   /** Serve although Redis may evict live state. */
   readonly allowEviction: boolean;
+  /** Upgrade data of an earlier schema at the start. */
+  readonly upgrades?: boolean;
 }
 
 /** Issuer whose tokens are accepted, and how its tokens are read. */

@@ -391,6 +391,9 @@ export class Environment {
   @Setting({ is: flag, meaning: 'Serve even if Redis may evict live state' })
   ALLOW_EVICTION = false;
 
+  @Setting({ is: flag, meaning: 'Upgrade data of an earlier schema at the start; see docs/upgrade.md' })
+  REDIS_UPGRADE = true;
+
   @Setting({
     section: 'While Redis is unreachable',
     is: oneOf(['memory', 'none']),

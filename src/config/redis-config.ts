@@ -31,6 +31,7 @@ export function redisConfig(read: Environment, problems: EnvironmentProblem[]): 
       timeoutMs: read.CIRCUIT_BREAKER_TIMEOUT,
     },
     allowEviction: read.ALLOW_EVICTION,
+    upgrades: read.REDIS_UPGRADE,
   };
 }
 

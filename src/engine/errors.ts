@@ -91,6 +91,21 @@ export class StoreUnavailableError extends ServiceError {
   }
 }
 
+/** Another program has a key under a name of ours. Nothing was applied; the key is unchanged. */
+export class KeyTakenError extends ServiceError {
+  readonly code = 'STORE_KEY_TAKEN';
+  override readonly retryAfterSeconds = 30;
+
+  constructor(
+    readonly key: string,
+    readonly type: string,
+  ) {
+    super(`The key ${key} in Redis is not ours: another program keeps a ${type} there; nothing was changed`, {
+      extensions: { key },
+    });
+  }
+}
+
 /** No connection to the store answers. No write was sent. */
 export class StoreAwayError extends StoreUnavailableError {}
 

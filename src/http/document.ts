@@ -199,6 +199,7 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
     ...ADMISSION_CODES,
     'BAD_REQUEST',
     'INTERNAL_ERROR',
+    'STORE_KEY_TAKEN',
     'STORE_UNAVAILABLE',
     ...(reads('path') ? (['INVALID_ID'] as const) : []),
     ...(ignores.includes('query') ? [] : (['INVALID_QUERY'] as const)),

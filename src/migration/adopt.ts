@@ -26,8 +26,10 @@ export async function adoptAll({ engine, connections }: OpenRedis, isDryRun: boo
           done.adopted++;
           await observer.adopted(id);
         } catch (error) {
-          if (!(error instanceof ServiceError) || error.code !== 'STATE_NOT_JSON') throw error;
-          fail(id, 'its value is not JSON');
+          if (!(error instanceof ServiceError)) throw error;
+          if (error.code === 'STATE_NOT_JSON') fail(id, 'its value is not JSON');
+          else if (error.code === 'STORE_KEY_TAKEN') fail(id, 'its key is not text');
+          else throw error;
         }
       }
     }

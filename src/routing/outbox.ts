@@ -145,7 +145,7 @@ export class Outbox {
         return this.#finish(upTo);
       } catch (error) {
         const code = error instanceof ServiceError ? error.code : undefined;
-        const isAway = code === 'STORE_UNAVAILABLE' || code === 'STORE_FULL' || code === 'OUTCOME_UNKNOWN';
+        const isAway = code === 'OUTCOME_UNKNOWN' || code?.startsWith('STORE_') === true;
         if (!isAway) {
           this.observer.refused(error);
           this.observer.lost(postings.length, 'refused');

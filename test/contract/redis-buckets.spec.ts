@@ -101,16 +101,16 @@ describe('buckets of rate limits in Redis', () => {
     await takeAll(1_000_000, 500);
     const before = await usedBytes();
     await takeAll(0, BUCKETS);
-    expect(await redis.call('MEMORY', 'USAGE', `limit:${bucket(1)}`)).toBeLessThanOrEqual(MAX_BYTES);
+    expect(await redis.call('MEMORY', 'USAGE', `waymark:limit:${bucket(1)}`)).toBeLessThanOrEqual(MAX_BYTES);
     // With its share of the tables of keys and of expiries, which may be half empty.
     const bytes = ((await usedBytes()) - before) / BUCKETS;
     expect(bytes).toBeLessThanOrEqual(MAX_BYTES_WITH_TABLES);
     expect(bytes).toBeGreaterThan(40);
-    const left = await redis.pttl(`limit:${bucket(1)}`);
+    const left = await redis.pttl(`waymark:limit:${bucket(1)}`);
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThanOrEqual(5000);
     await takeAll(0, BUCKETS, { want: 0, least: 0, back: 5 });
-    expect(await redis.exists(...Array.from({ length: 100 }, (_, n) => `limit:${bucket(n)}`))).toBe(0);
+    expect(await redis.exists(...Array.from({ length: 100 }, (_, n) => `waymark:limit:${bucket(n)}`))).toBe(0);
   });
 
   it('are not written by a take that is refused', async () => {

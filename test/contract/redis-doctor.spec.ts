@@ -79,10 +79,19 @@ describe('a Redis that is examined', () => {
   });
 
   it('reports keys of other programs, and data of another schema', async () => {
-    await direct.mset('session:1', 'x', 'document_workflow:old', '{}', 'schema', '99');
+    await direct.mset('session:1', 'x', 'document_workflow:old', '{}', 'waymark:schema', '99 waymark 9.9.9');
     const { of } = await examined({ REDIS_URL: url() });
-    expect(of('keys')).toMatchObject({ status: 'warn', says: '3 keys: 1 are of other programs' });
-    expect(of('schema')).toMatchObject({ status: 'fail', says: '99, and this version reads 3 only' });
+    expect(of('keys')).toMatchObject({
+      status: 'fail',
+      says: '3 keys: 2 are of other programs, 1 of them under names of Waymark: waymark:schema (string)',
+    });
+    expect(of('schema')).toMatchObject({
+      status: 'fail',
+      says: expect.stringMatching(/schema 99, written by Waymark 9\.9\.9: use that version or a later one/),
+    });
+    await direct.del('waymark:schema');
+    const { of: shared } = await examined({ REDIS_URL: url() });
+    expect(shared('keys')).toMatchObject({ status: 'warn', says: '2 keys: 1 are of other programs' });
     expect((await examined({ REDIS_URL: url(), REDIS_NAMESPACE: 'own' })).of('keys').status).toBe('ok');
     await direct.flushall();
   });

@@ -66,7 +66,7 @@ describe('the erasure of a tenant in Redis', () => {
       await fillWithHidden({ clock }, other);
       // Values of other programs, and keys that no index names.
       await redis.set(`${prefixOf(namespace, 'acme')}document_workflow:theirs`, '{"status":"x"}');
-      await redis.set(`${prefixOf(namespace, 'acme')}limit:tenant:x`, '1', 'PX', 100_000);
+      await redis.set(`${prefixOf(namespace, 'acme')}waymark:limit:tenant:x`, '1', 'PX', 100_000);
       const before = (await keysOf(namespace, 'acme')).length;
       const others = (await keysOf(namespace, 'xacme')).length;
       expect(before).toBeGreaterThan(40);
@@ -113,7 +113,7 @@ describe('the erasure of a tenant in Redis', () => {
       clock.advance(3_600_000);
       await third.engine.sweep();
       expect(await keysOf(namespace, 'acme')).toEqual([]);
-      expect(await redis.zscore(`${namespace}:tenants`, 'acme')).toBeNull();
+      expect(await redis.zscore(`${namespace}:waymark:tenants`, 'acme')).toBeNull();
     } finally {
       await Promise.all([second.close(), third.close()]);
     }

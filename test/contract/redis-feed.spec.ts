@@ -29,7 +29,7 @@ describe('the feed in Redis', () => {
 
   it('is another one when the store was restored from an older copy, also when it has gone on since', async () => {
     const { engine, name } = tenant();
-    const key = `{${name}}:events`;
+    const key = `{${name}}:waymark:events`;
     const write = (id: string) => new TestTenant(engine, name).put(id);
     await write('a');
     const known = await engine.lastEventId(name);
@@ -62,7 +62,7 @@ describe('the feed in Redis', () => {
     const one = tenant();
     await one.put('a');
     const place = await one.engine.lastEventId(one.name);
-    await client.del(`{${one.name}}:events`);
+    await client.del(`{${one.name}}:waymark:events`);
     expect(await refusalOf(one.engine.readFeed(one.name, place, 10))).toMatchObject({ code: 'FEED_RESET' });
     const next = await one.engine.lastEventId(one.name);
     await one.put('a');

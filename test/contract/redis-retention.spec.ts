@@ -19,12 +19,12 @@ const TASKS = 1000;
 const BATCH = 50;
 
 /** Keys of a tenant that stay for ever: the feed, and the names, settings and counters of its queues. The others belong to all tenants. */
-const STAYS = /^(events|queues|queue:settings:(q|r)|tenants|tenants:active|schema)$/;
+const STAYS = /^waymark:(events|queues|queue:settings:(q|r)|tenants|tenants:active|schema)$/;
 /** Keys that expire later than a test can wait, and their latest expiry. */
 const LATER: readonly [RegExp, number][] = [
-  [/^fence:/, 7 * DAY],
-  [/^queue:rate:/, 3 * MINUTE],
-  [/^queue:workers:/, 10 * MINUTE],
+  [/^waymark:fence:/, 7 * DAY],
+  [/^waymark:queue:rate:/, 3 * MINUTE],
+  [/^waymark:queue:workers:/, 10 * MINUTE],
   // Ended tasks, listed for as long as one of them may be kept for its dedupe key.
   [/^document_workflow_tasks:/, DAY],
 ];
@@ -126,7 +126,7 @@ describe('what the Redis engine leaves behind', () => {
   /** Memory of Redis without the feed, which has its own limit. */
   async function usedBytes(): Promise<number> {
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
-    return used - Number(await redis.call('MEMORY', 'USAGE', 'events', 'SAMPLES', '0'));
+    return used - Number(await redis.call('MEMORY', 'USAGE', 'waymark:events', 'SAMPLES', '0'));
   }
 
   it('is nothing but settings and feed after a full drain, and the memory is free again (invariant 18)', async () => {
@@ -144,6 +144,6 @@ describe('what the Redis engine leaves behind', () => {
     expect(keys.filter((key) => !STAYS.test(key))).toEqual([]);
     expect(most).toBeGreaterThan(before * 1.1);
     // The settings hold counters; their number does not grow with the number of tasks.
-    for (const name of ['q', 'r']) expect(await redis.hlen(`queue:settings:${name}`)).toBeLessThan(20);
+    for (const name of ['q', 'r']) expect(await redis.hlen(`waymark:queue:settings:${name}`)).toBeLessThan(20);
   });
 });

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { accessTenantOf, Profiles } from '../../src/engine/profile.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { SweepSchedule } from '../../src/engine/redis/sweep-schedule.js';
+import { TakenKeys } from '../../src/engine/redis/taken-keys.js';
 import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
@@ -58,7 +59,7 @@ describe('sweeps of many tenants in Redis', () => {
       0,
     );
   };
-  const dueOf = async (tenant: string) => Number(await redis.zscore(`${namespace}:tenants`, tenant));
+  const dueOf = async (tenant: string) => Number(await redis.zscore(`${namespace}:waymark:tenants`, tenant));
   /** Sweeps as often as a replica does, for `ms` of its clock. Returns the calls. */
   const passing = async (engine: { sweep(): Promise<number> }, ms: number, stepMs: number) => {
     const before = await calls();
@@ -79,7 +80,7 @@ describe('sweeps of many tenants in Redis', () => {
       });
       await Promise.all(writes);
     }
-    expect(await redis.zcard(`${namespace}:tenants`)).toBe(TENANTS);
+    expect(await redis.zcard(`${namespace}:waymark:tenants`)).toBe(TENANTS);
     // Every tenant is swept until none may have unannounced writes.
     await passing(engine, 5 * MINUTE, 30 * SECOND);
 
@@ -146,7 +147,14 @@ describe('sweeps of many tenants in Redis', () => {
     await connections.open();
     try {
       const profiles = new Profiles(testOptions, testIndex);
-      const context = { namespace, options: testOptions, profiles, retryWindowMs: 30_000, now: () => String(clock.ms) };
+      const context = {
+        namespace,
+        options: testOptions,
+        profiles,
+        retryWindowMs: 30_000,
+        now: () => String(clock.ms),
+        taken: new TakenKeys(),
+      };
       const schedule = new SweepSchedule(connections, context, clock.read);
       const dueMs = clock.ms + HOUR;
       const sweep = async (meanwhile: () => Promise<unknown>) => {
@@ -204,7 +212,7 @@ describe('sweeps of many tenants in Redis', () => {
     await passing(one, 5 * MINUTE, 30 * SECOND);
     clock.advance(HOUR);
     // As `takeDue` leaves it when the process ends right behind it.
-    await redis.zadd(`${namespace}:tenants`, clock.ms + 30 * SECOND, 'acme');
+    await redis.zadd(`${namespace}:waymark:tenants`, clock.ms + 30 * SECOND, 'acme');
     expect(await two.sweep()).toBe(0);
     clock.advance(30 * SECOND);
     expect(await two.sweep()).toBe(1);
@@ -214,8 +222,8 @@ describe('sweeps of many tenants in Redis', () => {
     const engine = await replica();
     await new TestTenant(engine, 'acme').put('a', {}, { ttl: MINUTE });
     // Earlier versions stored the time of the registration, and no announcements.
-    await redis.del(`${namespace}:tenants:active`);
-    await redis.zadd(`${namespace}:tenants`, Date.now(), 'acme');
+    await redis.del(`${namespace}:waymark:tenants:active`);
+    await redis.zadd(`${namespace}:waymark:tenants`, Date.now(), 'acme');
     clock.advance(MINUTE);
     expect(await (await replica()).sweep()).toBe(1);
   });
@@ -224,7 +232,7 @@ describe('sweeps of many tenants in Redis', () => {
     const engine = await replica({ feed: { maxEvents: 1000, maxAgeMs: 500 } });
     const tenant = new TestTenant(engine, 'acme');
     for (let i = 0; i < 20; i++) await tenant.put('a', { i }, { ttl: null });
-    const length = () => redis.xlen(`${namespace}:{acme}:events`);
+    const length = () => redis.xlen(`${namespace}:{acme}:waymark:events`);
     expect(await length()).toBe(20);
     await until(async () => {
       clock.advance(MINUTE);

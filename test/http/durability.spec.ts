@@ -71,7 +71,7 @@ describe('a write that asks for a replica', () => {
       leaseToken: task?.leaseToken,
     });
     expect(done.status).toBe(200);
-    expect(await toReplica.get(`task:${task?.id}`)).toContain('done');
+    expect(await toReplica.get(`waymark:task:${task?.id}`)).toContain('done');
     expect((await call('DELETE', at('b'), REPLICATED)).status).toBe(204);
     expect(await toReplica.exists('document_workflow:b')).toBe(0);
   });
@@ -124,7 +124,11 @@ describe('a write that asks for a replica', () => {
     const commit = engine.commit.bind(engine);
     const failover = jest.spyOn(engine, 'commit').mockImplementationOnce(async (tenant, parts) => {
       const outcome = await commit(tenant, parts);
-      await direct.del('document_workflow:gone', 'document_workflow_meta:gone', ...(await direct.keys('once:*')));
+      await direct.del(
+        'document_workflow:gone',
+        'document_workflow_meta:gone',
+        ...(await direct.keys('waymark:once:*')),
+      );
       return outcome;
     });
     const again = await call('PUT', at('gone'), REPLICATED, { state: 1 });

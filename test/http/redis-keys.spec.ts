@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it, describe } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { AS_OPERATOR, WITH_OPERATOR } from '../support/operator.js';
+import { contentsOf, FOREIGN_TYPES, plant } from '../support/neighbours.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { until } from '../support/until.js';
@@ -131,22 +132,47 @@ describe('a workflow in Redis, as older programs and operators see it', () => {
     const exported = await (await fetch(`${service.url}/v1/export`, { headers: AS_OPERATOR })).text();
     expect(exported).toMatch(/"id":"good"[^]*"kind":"end"/);
     for (const id of ['bad', 'list']) {
-      expect((await call('GET', `/${id}`)).json.code).toBe('STATE_NOT_JSON');
-      expect((await call('PUT', `/${id}`, '{"state":1}')).status).toBe(200);
-      expect((await call('GET', `/${id}`)).json.state).toBe(1);
+      const code = id === 'bad' ? 'STATE_NOT_JSON' : 'STORE_KEY_TAKEN';
+      expect((await call('GET', `/${id}`)).json.code).toBe(code);
     }
-    await redis.del('document_workflow:list');
-    await redis.rpush('document_workflow:list', 'again');
-    expect((await call('DELETE', '/list')).status).toBe(204);
-    expect(await redis.exists('document_workflow:list')).toBe(0);
+    expect((await call('PUT', '/bad', '{"state":1}')).status).toBe(200);
+    expect((await call('GET', '/bad')).json.state).toBe(1);
   });
 
-  it('is never scanned, flushed or reconfigured', async () => {
+  it.each(Object.keys(FOREIGN_TYPES).filter((type) => type !== 'string'))(
+    'may be a %s of another program, which is named and never changed',
+    async (type) => {
+      const id = `taken-${type}`;
+      const key = `document_workflow:${id}`;
+      await plant(redis, key, type);
+      const before = await contentsOf(redis, [key]);
+      const answers = [
+        await call('GET', `/${id}`),
+        await call('PUT', `/${id}`, '{"state":1}'),
+        await call('PUT', `/${id}`, '{"state":1}', { 'if-none-match': '*' }),
+        await call('DELETE', `/${id}`),
+        await call('POST', `/${id}/touch`, '{"ttlSeconds":5}'),
+      ];
+      for (const { status, json } of answers) {
+        expect([status, json.code, json.key]).toEqual([503, 'STORE_KEY_TAKEN', key]);
+        expect(json.detail).toContain(key);
+      }
+      expect(await contentsOf(redis, [key])).toEqual(before);
+      const health = await (await fetch(`${service.url}/health`)).text();
+      expect(health).toContain(`under the key ${key}`);
+    },
+  );
+
+  it('is never flushed or reconfigured, and scanned only by the first start', async () => {
     await call('GET', '?limit=1000&include=state');
     const stats = await redis.info('commandstats');
     const used = [...stats.matchAll(/cmdstat_([^:]+):/g)].map(([, name]) => name);
-    expect(used.filter((name) => /^(keys|scan|flush.*|config\|set|config)$/.test(name ?? ''))).toEqual([]);
+    expect(used.filter((name) => /^(keys|flush.*|config\|set|config)$/.test(name ?? ''))).toEqual([]);
     expect(used).toContain('evalsha');
+    await redis.config('RESETSTAT');
+    const again = await startService({ REDIS_URL: `redis://127.0.0.1:${process.port}` });
+    await again.stop();
+    expect(await redis.info('commandstats')).not.toMatch(/cmdstat_scan/);
   });
 
   it('is neither invented nor lost while Redis is unreachable', async () => {

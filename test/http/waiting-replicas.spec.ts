@@ -95,10 +95,10 @@ describe('waiting requests on two replicas over one Redis', () => {
 
   it('are not served from a Redis of another schema: the start is refused (invariant 25)', async () => {
     const url = `redis://127.0.0.1:${redis.port}`;
-    await watcher.set('later:schema', '99');
+    await watcher.set('later:waymark:schema', '99 waymark 9.9.9');
     await expect(startService({ REDIS_URL: url, REDIS_NAMESPACE: 'later' })).rejects.toThrow(
-      /schema 99[^]*schema 3 only/,
+      /schema 99, written by Waymark 9.9.9[^]*schema 4/,
     );
-    expect(await watcher.get('schema')).toBe('3');
+    expect(await watcher.get('waymark:schema')).toMatch(/^4 waymark /);
   });
 });

@@ -112,7 +112,7 @@ describe('the Redis engine on a bad network', () => {
     await connections.ready(10_000);
     await engine.commit(TENANT, commit);
     // Forget the outcome, as Redis does after a while: only the fence is left to know.
-    await direct.del(...(await direct.keys('once:*')));
+    await direct.del(...(await direct.keys('waymark:once:*')));
     await proxy.deliver();
     const { version } = (await engine.find(TENANT, 'd')) ?? {};
     expect([version, (await state('d')).items]).toEqual([2, [1]]);

@@ -133,7 +133,7 @@ describe('a Redis without memory (invariant 19)', () => {
   });
 
   it('can be freed by a service that has just started', async () => {
-    await direct.del('epoch');
+    await direct.del('waymark:epoch');
     for (const fallback of ['none', 'memory']) {
       const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, REDIS_FALLBACK: fallback };
       const fresh = await openService(env);

@@ -12,6 +12,7 @@ import { produceCommand } from './produce.command.js';
 import { publishCommand } from './publish.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { tenantsCommand } from './tenants.command.js';
+import { upgradeCommand } from './upgrade.command.js';
 import { watchCommand } from './watch.command.js';
 import { whoamiCommand } from './whoami.command.js';
 import { workerCommand } from './worker.command.js';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   importCommand,
   adoptCommand,
+  upgradeCommand,
 ];
 
 const URL_HELP = '  --url <url>            address of the service; default: WAYMARK_URL, else http://127.0.0.1:3000\n';

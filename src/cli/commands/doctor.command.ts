@@ -1,8 +1,7 @@
-import type { RedisConfig } from '../../config/config.js';
-import { InvalidEnvironmentError } from '../../config/invalid-environment.error.js';
 import type { Check } from '../../engine/redis/doctor/doctor.js';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.js';
-import { type Given, UsageError } from '../command-line/given.js';
+import { UsageError } from '../command-line/given.js';
+import { redisConfigOf } from '../command-line/redis-config-of.js';
 
 const WORDS: Readonly<Record<Check['status'], string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL', unknown: '?' };
 
@@ -27,7 +26,7 @@ run, subscriptions, namespace, schema, keys of other programs; and what to fix. 
     if (given.text('url') !== undefined)
       throw new UsageError('--url: doctor examines Redis, not the service; pass --redis <url>');
     const failOn = given.oneOf('fail-on', ['warn']);
-    const config = await configOf(given);
+    const config = await redisConfigOf(given);
     // Loaded lazily: the other commands need no Redis client.
     const { examine } = await import('../../engine/redis/doctor/doctor.js');
     const { target, isReachable, checks } = await examine(config);
@@ -36,21 +35,6 @@ run, subscriptions, namespace, schema, keys of other programs; and what to fix. 
     return isReachable ? exitOf(checks, failOn === 'warn') : EXIT.unreachable;
   },
 };
-
-/** @throws UsageError */
-async function configOf(given: Given): Promise<RedisConfig> {
-  const { readConfig } = await import('../../config/read-config.js');
-  const { configWith } = await import('../../config/config-with.js');
-  const url = given.text('redis');
-  try {
-    const { redis } = url === undefined ? readConfig(given.env) : configWith(given.env, { REDIS_URL: url });
-    if (redis !== undefined) return redis;
-  } catch (error) {
-    if (error instanceof InvalidEnvironmentError) throw new UsageError(error.message, { cause: error });
-    throw error;
-  }
-  throw new UsageError('No Redis configured: set REDIS_URL or pass --redis <url>');
-}
 
 function lineOf({ name, status, says, advice }: Check): string {
   const line = `${WORDS[status].padEnd(5)}${name.padEnd(14)}${says}\n`;

@@ -335,7 +335,7 @@ function resolutionOf(
 /** True for errors of the store that say nothing about the entry. */
 function isTransient(error: unknown): boolean {
   const code = error instanceof ServiceError ? error.code : undefined;
-  return code === 'STORE_UNAVAILABLE' || code === 'STORE_FULL' || code === 'OUTCOME_UNKNOWN';
+  return code === 'OUTCOME_UNKNOWN' || code?.startsWith('STORE_') === true;
 }
 
 function fatesOf(

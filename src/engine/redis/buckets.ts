@@ -5,7 +5,7 @@ import { RedisScript } from './scripts/redis-script.js';
 import { listOf, numberOf, textOf } from './scripts/reply.js';
 import type { ScriptReader } from './scripts/script-reader.js';
 
-const takeScript = new RedisScript(['bucket'], 'take');
+const takeScript = new RedisScript(['own-keys', 'bucket'], 'take');
 
 /**
  * Takes from buckets in one call. A call that gives tokens back is not repeated after a lost answer: they would count

@@ -21,7 +21,6 @@ import { RedisConflicts } from './workflows/redis-conflicts.js';
 import { countMatching, listPage, type Listed } from './workflows/listing.js';
 import { ScriptReader } from './scripts/script-reader.js';
 import type { RedisConnections } from './connection/redis-connections.js';
-import { unlessFull } from './connection/redis-errors.js';
 import { RedisMoving } from './moving/redis-moving.js';
 import { RedisCommits } from './commits/redis-commits.js';
 import { RedisWorkflows } from './workflows/redis-workflows.js';
@@ -36,6 +35,11 @@ import { ServerStates } from './connection/server-state.js';
 import { Eraser } from './eraser.js';
 import { Sweeper } from './sweeper.js';
 import { SweepSchedule } from './sweep-schedule.js';
+import { TakenKeys } from './taken-keys.js';
+import { RedisScript } from './scripts/redis-script.js';
+import { textOf } from './scripts/reply.js';
+
+const epochScript = new RedisScript(['own-keys'], 'store-epoch');
 
 export interface RedisEngineParts {
   readonly options: EngineOptions;
@@ -88,6 +92,7 @@ export class RedisEngine extends Engine {
       profiles,
       retryWindowMs,
       now: clock === undefined ? () => '' : () => String(clock()),
+      taken: new TakenKeys(),
     };
     const schedule = new SweepSchedule(connections, this.#context, clock);
     this.#reader = new ScriptReader(connections, this.#context, observer, schedule);
@@ -169,9 +174,11 @@ export class RedisEngine extends Engine {
   }
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
-    const kept = await this.#reader.get(onceKey(prefixOf(this.#context.namespace, tenant), key));
+    const stored = onceKey(prefixOf(this.#context.namespace, tenant), key);
+    const kept = await this.#reader.get(stored);
     if (kept === undefined) return undefined;
     const known = keptOf(kept);
+    if (known === undefined) throw this.#reader.taken(stored, 'string');
     // Redis expires the key by its own clock; a clock of a test may be later.
     if (this.#clock !== undefined && known.untilMs <= this.#clock()) return undefined;
     if (known.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
@@ -212,18 +219,12 @@ export class RedisEngine extends Engine {
     return this.#conflicts.keep(tenant, once, conflicts);
   }
 
-  /**
-   * Random name of the data in this Redis: another name means that the data was lost. Undefined if a full Redis cannot
-   * store one.
-   */
-  storeEpoch(): Promise<string | undefined> {
-    const key = epochKey(this.#context.namespace);
-    return this.#reader.commands('epoch', async (client) => {
-      const known = await client.get(key);
-      if (known !== null) return known;
-      await client.set(key, randomUUID(), 'NX').catch(unlessFull);
-      return (await client.get(key)) ?? undefined;
-    });
+  /** Random name of the data in this Redis: another name means that the data was lost. */
+  async storeEpoch(): Promise<string> {
+    const { namespace } = this.#context;
+    const args = [prefixOf(namespace, 'default'), randomUUID()];
+    const key = epochKey(namespace);
+    return textOf(await this.#reader.commands('epoch', key, (client) => epochScript.run(client, [key], args)));
   }
 
   onChange(tenant: string, topic: Topic, listener: Listener): () => void {
@@ -264,7 +265,7 @@ export class RedisEngine extends Engine {
         reachable: true,
         latencyMs,
         durability: durabilityOf(states),
-        warnings: findingsOf(states).map(({ says }) => says),
+        warnings: [...findingsOf(states).map(({ says }) => says), ...this.#context.taken.warnings()],
         details: { circuitBreaker: this.connections.breaker.state, ...factsOf(states) },
       };
     } catch {

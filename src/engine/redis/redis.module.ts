@@ -39,7 +39,7 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
   /** Checks the server once. @throws UnfitRedisError */
   async check(): Promise<void> {
     if (this.#isChecked || this.connections === undefined) return;
-    await checkServer(this.connections);
+    await checkServer(this.connections, undefined, this.connections.config.upgrades);
     this.#isChecked = true;
   }
 

@@ -5,9 +5,9 @@ import { RedisScript } from './scripts/redis-script.js';
 import { listOf, textOf } from './scripts/reply.js';
 import { leadingArguments, type ScriptContext } from './scripts/script-context.js';
 
-const activateScript = new RedisScript(['base'], 'activate-tenants');
-const dueScript = new RedisScript(['base'], 'due-tenants');
-const settleScript = new RedisScript(['base'], 'settle-tenants');
+const activateScript = new RedisScript(['base', 'own-keys'], 'activate-tenants');
+const dueScript = new RedisScript(['base', 'own-keys'], 'due-tenants');
+const settleScript = new RedisScript(['base', 'own-keys'], 'settle-tenants');
 
 /** Time for which an announcement of writes lasts, in addition to the time that a write may be under way. */
 const ACTIVE_MS = 60_000;
@@ -127,11 +127,11 @@ export class SweepSchedule {
   async #run(script: RedisScript, args: readonly string[]): Promise<unknown> {
     const { namespace } = this.context;
     const keys = [tenantsKey(namespace), activeTenantsKey(namespace)];
+    const all = [...leadingArguments(this.context, 'default'), ...args];
     try {
-      const leading = leadingArguments(this.context, 'default');
-      return await script.run(this.connections.command(), keys, [...leading, ...args]);
+      return await script.run(this.connections.command(), keys, all);
     } catch (error) {
-      throw awayIfLost(error);
+      throw this.context.taken.noted(awayIfLost(error));
     }
   }
 }

@@ -6,13 +6,12 @@ import { keptListOf, numberOf, textOf } from '../scripts/reply.js';
 import { enqueuedOf, textsOf } from '../tasks/task-replies.js';
 import { committedOf } from '../workflows/workflow-replies.js';
 
-/** Value of a once key: "<until> <fingerprint>\n<outcome>". */
-export function keptOf(text: string): {
-  readonly untilMs: number;
-  readonly fingerprint: string;
-  readonly outcome: string;
-} {
+/** Value of a once key: "<until> <fingerprint>\n<outcome>". Undefined for any other text. */
+export function keptOf(
+  text: string,
+): { readonly untilMs: number; readonly fingerprint: string; readonly outcome: string } | undefined {
   const [, until, fingerprint = '', outcome = ''] = /^(\d+) ([^\n]*)\n(.*)$/s.exec(text) ?? [];
+  if (until === undefined) return undefined;
   return { untilMs: numberOf(until), fingerprint, outcome };
 }
 

@@ -15,6 +15,8 @@ const MARK_KEPT_MS = 86_400_000;
  */
 const MARK = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local found = redis.call('TYPE', KEYS[2]).ok
+if found ~= 'none' and found ~= 'string' then return redis.error_reply('KEY_TAKEN ' .. found .. ' ' .. KEYS[2] .. ' END_OF_KEY') end
 if redis.call('PEXPIRE', KEYS[2], ARGV[1]) == 0 then redis.call('SET', KEYS[2], '', 'PX', ARGV[1]) end
 return 1`;
 

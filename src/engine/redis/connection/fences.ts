@@ -3,7 +3,7 @@ import { fenceKey, prefixOf } from '../keys.js';
 import type { RedisConnections } from './redis-connections.js';
 import { RedisScript } from '../scripts/redis-script.js';
 
-const beginScript = new RedisScript([], 'begin-epoch');
+const beginScript = new RedisScript(['own-keys'], 'begin-epoch');
 /** Retention of a fence: longer than any network can delay a packet. */
 const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 

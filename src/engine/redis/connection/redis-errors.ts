@@ -1,5 +1,6 @@
 import { ReplyError } from 'ioredis';
-import { StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import { KeyTakenError, StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import { OtherSchemaError } from './other-schema-error.js';
 import { ServiceError } from '../../../service-error.js';
 
 /** The command may have been carried out. */
@@ -27,10 +28,25 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   const message = error instanceof Error ? error.message : String(error);
   const cause = new Error(message.slice(0, 200));
   if (error instanceof ReplyError) {
-    if (/\bOOM\b/.test(message)) return new StoreFullError({ cause });
+    const refused = refusalIn(message);
+    if (refused !== undefined) return refused;
     return NOT_SERVING.test(message) ? new StoreAwayError({ cause }) : new StoreUnavailableError({ cause });
   }
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
+}
+
+/** The error that a script raised, or a full server; see own-keys.lua. Undefined for any other text. */
+export function refusalIn(message: string): ServiceError | undefined {
+  const [, type, key] = /KEY_TAKEN (\S+) (.*) END_OF_KEY/.exec(message) ?? [];
+  if (type !== undefined && key !== undefined) return new KeyTakenError(key, type);
+  const [, mark] = /OTHER_SCHEMA (.*) END_OF_MARK/.exec(message) ?? [];
+  if (mark !== undefined) return new OtherSchemaError(mark);
+  return /\bOOM\b/.test(message) ? new StoreFullError({ cause: new Error(message.slice(0, 200)) }) : undefined;
+}
+
+/** Whether a key had another type than a command expected. Nothing says which; see RedisScript.trace. */
+export function isOfWrongType(error: unknown): boolean {
+  return error instanceof Error && /\bWRONGTYPE\b/.test(error.message);
 }
 
 /** Like `classified`, for calls that change nothing: without an answer the store counts as unreachable. */

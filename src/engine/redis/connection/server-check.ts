@@ -1,19 +1,21 @@
 import { Logger } from '@nestjs/common';
 import { hashTagOf } from './drivers/key-slot.js';
-import { schemaKey } from '../keys.js';
+import { KeyTakenError } from '../../errors.js';
+import { checkKeys } from './key-check.js';
+import { OtherSchemaError } from './other-schema-error.js';
 import type { RedisConnections } from './redis-connections.js';
-import { unlessFull } from './redis-errors.js';
 import { durabilityOf, factsOf, findingsOf } from './server-judgement.js';
 import { ServerStates, type ServerState } from './server-state.js';
 
 /** Redis is reachable, but its configuration or data must not be used. */
 export class UnfitRedisError extends Error {}
 
-/** Raised when keys or their fields change meaning. Data of another schema is refused. */
-export const SCHEMA = '3';
-
-/** Logs the facts about the server. @throws UnfitRedisError with a text for the operator. */
-export async function checkServer(connections: RedisConnections, logger = new Logger('Redis')): Promise<void> {
+/** Logs the facts about the server. `mayUpgrade`: data of an earlier schema is upgraded. @throws UnfitRedisError with a text for the operator. */
+export async function checkServer(
+  connections: RedisConnections,
+  logger = new Logger('Redis'),
+  mayUpgrade = false,
+): Promise<void> {
   const serverStates = new ServerStates(connections);
   const states = await serverStates.read();
   checkCluster(connections, states, logger);
@@ -21,7 +23,7 @@ export async function checkServer(connections: RedisConnections, logger = new Lo
   const eviction = findings.find(({ about }) => about === 'eviction');
   if (eviction !== undefined && !connections.config.allowEviction)
     throw new UnfitRedisError(`${eviction.says}, or set ALLOW_EVICTION=true to serve anyway`);
-  await checkSchema(connections);
+  await checkKeys(connections, logger, mayUpgrade).catch(asUnfit);
   if (serverStates.refused.size > 0)
     logger.warn(
       `this user of Redis may not run ${[...serverStates.refused].join(' and ')}, so the service cannot check everything`,
@@ -51,17 +53,12 @@ function checkCluster(connections: RedisConnections, states: readonly ServerStat
     logger.warn('This Redis is a node of a Cluster: name its nodes in REDIS_CLUSTER_NODES, or other slots are refused');
 }
 
-/** @throws UnfitRedisError */
-async function checkSchema(connections: RedisConnections): Promise<void> {
-  const key = schemaKey(connections.config.namespace);
-  const client = connections.command();
-  const known = await client.get(key);
-  if (known === null) {
-    // A full server must not stop the start; writes report it.
-    await client.set(key, SCHEMA, 'NX').catch(unlessFull);
-  } else if (known !== SCHEMA) {
-    throw new UnfitRedisError(
-      `The data in this Redis is of schema ${known}; this version of the service reads schema ${SCHEMA} only`,
-    );
-  }
+/** @throws UnfitRedisError for data that is not ours to use @throws the error, if it is another one */
+function asUnfit(error: unknown): never {
+  if (error instanceof OtherSchemaError) throw new UnfitRedisError((error.cause as Error).message);
+  if (!(error instanceof KeyTakenError)) throw error;
+  throw new UnfitRedisError(
+    `The key ${error.key} in this Redis is not ours: another program keeps a ${error.type} there. ` +
+      'Rename it, or give Waymark a REDIS_NAMESPACE or a database of its own',
+  );
 }

@@ -3,27 +3,21 @@ import type { RedisConfig } from '../../../config/config.js';
 import { withTimeout } from '../../with-timeout.js';
 import { hashTagOf } from '../connection/drivers/key-slot.js';
 import type { ServerNode } from '../connection/drivers/redis-driver.js';
-import { changesChannel, isOwnName, prefixOf, schemaKey, stateKey } from '../keys.js';
+import { changesChannel, prefixOf, schemaKey, stateKey } from '../keys.js';
+import { otherSchema } from '../connection/other-schema-error.js';
+import { readMark, SCHEMA } from '../schema.js';
+import { fail, ok, warn, type Answer } from './answer.js';
+import { examineKeys } from './examine-keys.js';
 import { RedisConnections } from '../connection/redis-connections.js';
 import { RedisScript } from '../scripts/redis-script.js';
-import { SCHEMA } from '../connection/server-check.js';
 import { durabilityOf, factsOf, findingsOf, fullnessOf, type Finding } from '../connection/server-judgement.js';
 import { ServerStates, type ServerState } from '../connection/server-state.js';
 
 const probeScript = new RedisScript([], 'probe');
 
-export interface Check {
+export interface Check extends Answer {
   readonly name: string;
-  /** 'unknown': could not be checked, which is no failure. */
-  readonly status: 'ok' | 'warn' | 'fail' | 'unknown';
-  readonly says: string;
-  readonly advice?: string;
 }
-
-type Answer = Omit<Check, 'name'>;
-const ok = (says: string): Answer => ({ status: 'ok', says });
-const warn = (says: string, advice: string): Answer => ({ status: 'warn', says, advice });
-const fail = (says: string, advice: string): Answer => ({ status: 'fail', says, advice });
 
 export interface Examination {
   readonly target: string;
@@ -34,9 +28,6 @@ export interface Examination {
 const PINGS = 20;
 const SLOW_MS = 10;
 const SKEW_MS = 2000;
-/** Keys that are examined. */
-const SAMPLED = 5000;
-const SCAN_AT_ONCE = 500;
 const SUBSCRIBED_WITHIN_MS = 3000;
 
 /** Read-only checks of a Redis; the few probe keys are removed again. */
@@ -84,7 +75,7 @@ async function checksOf(connections: RedisConnections): Promise<readonly Check[]
     await guarded('subscriptions', () => subscriptions(connections)),
     { name: 'namespace', ...namespace(config, states) },
     await guarded('schema', () => schema(connections)),
-    await guarded('keys', () => keys(config, nodes)),
+    await guarded('keys', () => examineKeys(connections, nodes)),
   ];
 }
 
@@ -205,58 +196,8 @@ function namespace({ namespace: name }: RedisConfig, states: readonly ServerStat
 }
 
 async function schema(connections: RedisConnections): Promise<Answer> {
-  const known = await connections.command().get(schemaKey(connections.config.namespace));
-  if (known === SCHEMA) return ok(`${SCHEMA}, as this version writes it`);
-  if (known === null) return ok('none yet: no service has used this Redis');
-  return fail(
-    `${known}, and this version reads ${SCHEMA} only`,
-    'use the version of the service that wrote it, or another REDIS_NAMESPACE',
-  );
-}
-
-async function keys({ namespace: name }: RedisConfig, nodes: readonly ServerNode[]): Promise<Answer> {
-  const nameOf = nameIn(name);
-  let [seen, foreign, unfinished] = [0, 0, false];
-  for (const node of nodes) {
-    let cursor = '0';
-    do {
-      const args = [cursor, 'MATCH', patternOf(name), 'COUNT', String(SCAN_AT_ONCE)];
-      const [next, found] = (await node.ask('SCAN', ...args)) as [string | number, string[]];
-      cursor = String(next);
-      const names = found.map(nameOf).filter((one) => one !== undefined);
-      seen += names.length;
-      foreign += names.filter((one) => !isOwnName(one)).length;
-    } while (cursor !== '0' && seen < SAMPLED);
-    unfinished ||= cursor !== '0';
-  }
-  const where = `${unfinished ? 'of the first ' : ''}${seen} keys${name === '' ? '' : ` of ${name}`}`;
-  if (foreign === 0) return ok(`${where}: all are Waymark's`);
-  return warn(
-    `${where}: ${foreign} are of other programs`,
-    'give Waymark a REDIS_NAMESPACE or a database of its own, so that no program deletes keys of another',
-  );
-}
-
-/**
- * Pattern of the keys of all tenants of the namespace. Tenants are named within the hash tag, so the pattern ends
- * before its closing brace.
- */
-function patternOf(namespace: string): string {
-  const start =
-    hashTagOf(namespace) === undefined ? prefixOf(namespace, 'default') : namespace.slice(0, namespace.indexOf('}'));
-  return `${start.replace(/[*?[\]\\]/g, '\\$&')}*`;
-}
-
-/**
- * Returns a function that removes the prefix of any tenant from a key; its result is undefined for a key outside of the
- * namespace.
- */
-function nameIn(namespace: string): (key: string) => string | undefined {
-  const own = prefixOf(namespace, 'default');
-  const tag = hashTagOf(namespace);
-  const otherTenants = tag === undefined ? `${own}{` : namespace.replace(`{${tag}}`, () => `{${tag}:`);
-  return (key) => {
-    if (key.startsWith(otherTenants)) return key.slice(key.indexOf('}:', otherTenants.length - 1) + 2);
-    return key.startsWith(own) ? key.slice(own.length) : undefined;
-  };
+  const mark = await connections.command().get(schemaKey(prefixOf(connections.config.namespace, 'default')));
+  if (mark === null) return ok('none yet: no service has used this Redis');
+  if (readMark(mark)?.schema === SCHEMA) return ok(`${SCHEMA}, as this version writes it`);
+  return fail(otherSchema(mark), 'use the version of the service that wrote it, or another REDIS_NAMESPACE');
 }

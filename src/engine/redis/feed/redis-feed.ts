@@ -7,7 +7,7 @@ import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { listOf, numberOf, textOf } from '../scripts/reply.js';
 
-const feedScript = new RedisScript(['base', 'feed-epoch'], 'feed');
+const feedScript = new RedisScript(['base', 'own-keys', 'feed-epoch'], 'feed');
 /** Type of the first entry in the stream of a new epoch. It marks a position and is not shown as an event. */
 const STARTED = 'feed.started';
 

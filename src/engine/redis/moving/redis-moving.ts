@@ -18,7 +18,7 @@ import type { MovedOutcome } from '../../kept.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import { readBoard } from '../feed/redis-board.js';
-import { boardsKey, prefixOf, tenantsKey } from '../keys.js';
+import { boardsKey, KEY_NAMES, prefixOf, tenantsKey } from '../keys.js';
 import { movedBoardOf } from '../../moving/moved-board.js';
 import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
 import { namesWith } from '../../records/task-fields.js';
@@ -37,11 +37,11 @@ const listScript = new RedisScript(MOVING, 'move-list');
 const readScript = new RedisScript(MOVING, 'move-read');
 const membersScript = new RedisScript(RECORDS, 'move-members');
 const workflowScript = new RedisScript([...WRITING, 'moving'], 'move-workflow');
-const queueScript = new RedisScript(['base'], 'move-queue');
+const queueScript = new RedisScript(['base', 'own-keys'], 'move-queue');
 const boardScript = new RedisScript([...WRITING, 'board'], 'move-board');
 const tasksScript = new RedisScript(TASKS, 'move-tasks');
 const taskScript = new RedisScript(TASKS, 'move-task');
-const outcomeScript = new RedisScript(['base'], 'move-outcome');
+const outcomeScript = new RedisScript(['base', 'own-keys'], 'move-outcome');
 const nowScript = new RedisScript(['base'], 'move-now');
 const MEMBERS_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
@@ -65,7 +65,8 @@ export class RedisMoving extends Moving {
 
   async listTenants(): Promise<readonly string[]> {
     const { reader, context } = this.parts;
-    const known = await reader.commands('tenants', (client) => client.zrange(tenantsKey(context.namespace), '0', '-1'));
+    const key = tenantsKey(context.namespace);
+    const known = await reader.commands('tenants', key, (client) => client.zrange(key, '0', '-1'));
     return [...new Set(['default', ...known])].toSorted();
   }
 
@@ -124,7 +125,7 @@ export class RedisMoving extends Moving {
   async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
     const { reader, context } = this.parts;
     const key = boardsKey(prefixOf(context.namespace, tenant));
-    const names = await reader.commands('boards', (client) => client.zrange(key, '0', '-1'));
+    const names = await reader.commands('boards', key, (client) => client.zrange(key, '0', '-1'));
     const boards = (await this.read(tenant, 'board', names)) as (MovedBoard | undefined)[];
     return boards.filter((board) => board !== undefined);
   }
@@ -184,7 +185,7 @@ export class RedisMoving extends Moving {
   async *#listSets(tenant: string): AsyncGenerator<readonly Stamped[]> {
     for (const queue of await this.parts.tasks.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
-        yield* this.#walk(tenant, ['queue', `queue:${status}:${queue}`], '-inf');
+        yield* this.#walk(tenant, ['queue', `${KEY_NAMES.queue}${status}:${queue}`], '-inf');
       }
     }
     yield* this.#walk(tenant, ['workflows', ''], '');

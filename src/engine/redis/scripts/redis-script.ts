@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { CHANGES, KEY_NAMES } from '../keys.js';
+import { CHANGES, FIXED_KEYS, KEY_NAMES } from '../keys.js';
+import { MARK, MARK_START, UPGRADING } from '../schema.js';
+import { FORMER } from '../upgrade/former-keys.js';
+import { isOfWrongType } from '../connection/redis-errors.js';
 import * as limits from '../../limits.js';
 import { QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS } from '../../records/queue-fields.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
 /** Modules of scripts. A module stands after those that it uses. */
 export const RECORDS = ['base', 'workflows'];
-export const WRITING = [...RECORDS, 'writing'];
+export const WRITING = ['base', 'own-keys', 'workflows', 'writing'];
 /** Modules of scripts that take a call as JSON. */
 export const CALLS = [...WRITING, 'call', 'once-keys'];
 export const TASKS = [
@@ -39,14 +42,36 @@ export interface ScriptClient {
 export class RedisScript {
   readonly #alone: ReturnType<typeof programOf>;
   readonly #inCluster: ReturnType<typeof programOf>;
+  readonly #traced: (isCluster: boolean) => ReturnType<typeof programOf>;
 
   constructor(modules: readonly string[], ...files: string[]) {
     this.#alone = programOf(['one-server', ...modules], files);
     this.#inCluster = programOf(['whole-slot', ...modules], files);
+    this.#traced = (isCluster) => programOf(['traced', isCluster ? 'whole-slot' : 'one-server', ...modules], files);
   }
 
+  /** An error about a key of another type names the key; see own-keys.lua. */
   async run(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    const { source, sha } = client.isCluster ? this.#inCluster : this.#alone;
+    try {
+      return await this.#send(client.isCluster ? this.#inCluster : this.#alone, client, keys, args);
+    } catch (error) {
+      if (!isOfWrongType(error)) throw error;
+      // A read has failed, since scripts check types before they write. So the script may run again.
+      return this.trace(client, keys, args);
+    }
+  }
+
+  /** Like `run`, but slower: finds out which key has another type. For a script in which a request has failed so. */
+  trace(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#send(this.#traced(client.isCluster), client, keys, args);
+  }
+
+  async #send(
+    { source, sha }: ReturnType<typeof programOf>,
+    client: ScriptClient,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     try {
       return await client.evalsha(sha, keys.length, ...keys, ...args);
     } catch (error) {
@@ -95,15 +120,21 @@ function textOf(name: string): string {
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>> = {
   limits,
   key_names: { ...KEY_NAMES, changes: CHANGES },
+  fixed_keys: { NAMES_AND_TYPES: FIXED_KEYS },
+  schema: { MARK, MARK_START, UPGRADING },
+  former: FORMER,
   queue_fields: { TOTALS: QUEUE_TOTALS, RATES: QUEUE_RATES, REPLY: QUEUE_REPLY },
 };
 
-/** Writes the value in place of `limits.NAME`, `key_names.NAME` and `queue_fields.NAME`: constants of TypeScript cost no lookup at run time. */
+/** Writes the value in place of `limits.NAME`, `key_names.NAME` and so on: constants of TypeScript cost no lookup at run time. */
 function withConstants(text: string): string {
-  return text.replace(/(?<![\w.])(limits|key_names|queue_fields)\.(\w+)/g, (use, table: string, name: string) => {
-    const value = CONSTANTS[table]?.[name];
-    if (value === undefined) throw new Error(`There is no ${use}`);
-    if (typeof value === 'number') return String(value);
-    return typeof value === 'string' ? `'${value}'` : `{ '${value.join("', '")}' }`;
-  });
+  return text.replace(
+    /(?<![\w.])(limits|key_names|fixed_keys|schema|former|queue_fields)\.(\w+)/g,
+    (use, table: string, name: string) => {
+      const value = CONSTANTS[table]?.[name];
+      if (value === undefined) throw new Error(`There is no ${use}`);
+      if (typeof value === 'number') return String(value);
+      return typeof value === 'string' ? `'${value}'` : `{ '${value.join("', '")}' }`;
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { newRun } from '../../event-id.js';
 import type { EngineOptions } from '../../engine.js';
 import type { Profiles } from '../../profile.js';
+import type { TakenKeys } from '../taken-keys.js';
 import { prefixOf } from '../keys.js';
 
 /** Shared by all scripts of an engine. */
@@ -10,6 +11,7 @@ export interface ScriptContext {
   readonly profiles: Profiles;
   /** Retention of the outcome under a key of the service itself. */
   readonly retryWindowMs: number;
+  readonly taken: TakenKeys;
   /** Time for the scripts as text; '' means that of the server. */
   readonly now: () => string;
 }

@@ -1,7 +1,8 @@
 import type { EngineObserver } from '../../engine.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import { KeyTakenError } from '../../errors.js';
+import { awayIfLost, classified, isOfWrongType, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
 import { withTimeout } from '../../with-timeout.js';
 import { prefixOf, stateKey } from '../keys.js';
 import type { RedisScript } from './redis-script.js';
@@ -58,13 +59,26 @@ export class ScriptReader {
     return this.schedule.announce(tenant);
   }
 
-  async get(key: string): Promise<string | undefined> {
-    return (await this.#twice('get', () => this.connections.command().get(key))) ?? undefined;
+  prefixOf(tenant: string): string {
+    return prefixOf(this.context.namespace, tenant);
   }
 
-  /** For idempotent commands. */
-  commands<T>(name: string, ask: (client: RedisCommands) => Promise<T>): Promise<T> {
-    return this.#twice(name, () => ask(this.connections.command()));
+  /** Error for a key that holds something of another program. */
+  taken(key: string, type = 'value of another type'): KeyTakenError {
+    return this.context.taken.noted(new KeyTakenError(key, type));
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return (await this.commands('get', key, (client) => client.get(key))) ?? undefined;
+  }
+
+  /** For idempotent commands on one key. */
+  commands<T>(name: string, key: string, ask: (client: RedisCommands) => Promise<T>): Promise<T> {
+    const once = () =>
+      ask(this.connections.command()).catch((error: unknown) => {
+        throw isOfWrongType(error) ? new KeyTakenError(key, 'value of another type') : error;
+      });
+    return this.#twice(name, once);
   }
 
   async #twice<T>(name: string, ask: () => Promise<T>, isRepeatable = true): Promise<T> {
@@ -80,7 +94,7 @@ export class ScriptReader {
         return await this.#again(ask, started, error);
       } catch (failure) {
         outcome = 'failed';
-        throw awayIfLost(failure);
+        throw this.context.taken.noted(awayIfLost(failure));
       }
     } finally {
       this.observer.command(name, (performance.now() - started) / 1000, outcome);

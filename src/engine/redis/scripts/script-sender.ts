@@ -2,10 +2,18 @@ import type { RedisConfig } from '../../../config/config.js';
 import { withTimeout } from '../../with-timeout.js';
 import type { EngineObserver, TaskOptions } from '../../engine.js';
 import { OutcomeUnknownError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import { ServiceError } from '../../../service-error.js';
 import type { Profile } from '../../profile.js';
 import type { Fences } from '../connection/fences.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { awayIfLost, classified, lostAnswer, LostAnswerError } from '../connection/redis-errors.js';
+import {
+  awayIfLost,
+  classified,
+  isOfWrongType,
+  lostAnswer,
+  LostAnswerError,
+  refusalIn,
+} from '../connection/redis-errors.js';
 import { prefixOf, stateKey } from '../keys.js';
 import { CALLS, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './reply.js';
@@ -97,15 +105,21 @@ export class ScriptSender {
   async #call(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<void> {
     try {
       const replies = await this.#untilKnown(tenant, scripts, gathered);
-      gathered.forEach(({ resolve, reject }, i) => {
-        try {
-          resolve(replyOf(replies[i]));
-        } catch (error) {
-          reject(error);
-        }
-      });
+      gathered.forEach((one, i) => void this.#settle(tenant, scripts, one, replies[i]));
     } catch (error) {
-      for (const { reject } of gathered) reject(error);
+      const failure = this.context.taken.noted(error);
+      for (const { reject } of gathered) reject(failure);
+    }
+  }
+
+  async #settle(tenant: string, scripts: ScriptSet, one: Waiting, reply: unknown): Promise<void> {
+    try {
+      const isNameless = hasFailed(reply) && isOfWrongType(failureOf(reply)) && !hasBegun(reply);
+      // The request has changed nothing, so it may run again: this names the key.
+      const named = isNameless ? (await this.#attempt(tenant, scripts, [one], 'trace'))[0] : reply;
+      one.resolve(replyOf(named));
+    } catch (error) {
+      one.reject(this.context.taken.noted(error instanceof ServiceError ? error : awayIfLost(error)));
     }
   }
 
@@ -134,7 +148,12 @@ export class ScriptSender {
     throw isUnknown ? new OutcomeUnknownError() : new StoreUnavailableError();
   }
 
-  async #attempt(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
+  async #attempt(
+    tenant: string,
+    scripts: ScriptSet,
+    gathered: readonly Waiting[],
+    how: 'run' | 'trace' = 'run',
+  ): Promise<readonly unknown[]> {
     const epoch = await this.#epoch(tenant);
     const prefix = prefixOf(this.context.namespace, tenant);
     const keys: string[] = [];
@@ -152,7 +171,7 @@ export class ScriptSender {
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
     const call = { replica: this.fences.replica, epoch, requests, keptMs: this.context.retryWindowMs, ...envelope };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
-    return listOf(await SCRIPTS[scripts].run(this.connections.command(true), keys, args));
+    return listOf(await SCRIPTS[scripts][how](this.connections.command(true), keys, args));
   }
 
   /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
@@ -190,10 +209,18 @@ function isLarge(gathered: readonly Waiting[]): boolean {
   return characters > MAX_CHARACTERS || claimed > MAX_CLAIMS;
 }
 
-/** @throws StoreFullError, StoreUnavailableError */
+const hasFailed = (reply: unknown): boolean => listOf(reply)[0] === 'failed';
+const hasBegun = (reply: unknown): boolean => listOf(reply)[2] === 'begun';
+const failureOf = (reply: unknown): Error => new Error(textOf(listOf(reply)[1]));
+
+/** @throws StoreFullError, KeyTakenError, StoreUnavailableError: not applied. @throws OutcomeUnknownError */
 function replyOf(reply: unknown): readonly unknown[] {
-  const list = listOf(reply);
-  if (list[0] !== 'failed') return list;
-  const cause = new Error(textOf(list[1]).slice(0, 200));
-  throw /\bOOM\b/.test(cause.message) ? new StoreFullError({ cause }) : new StoreUnavailableError({ cause });
+  if (!hasFailed(reply)) return listOf(reply);
+  const { message } = failureOf(reply);
+  const refused = refusalIn(message);
+  // A full server refuses only the first write of a script, so nothing was written.
+  if (refused instanceof StoreFullError) throw refused;
+  const cause = new Error(message.slice(0, 200));
+  if (hasBegun(reply)) throw new OutcomeUnknownError({ cause });
+  throw refused ?? new StoreUnavailableError({ cause });
 }

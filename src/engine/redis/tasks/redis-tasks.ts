@@ -23,7 +23,7 @@ import {
   type QueueRecord,
   type Stepped,
 } from '../../task-queues.js';
-import { changesChannel, prefixOf, queueSettingsKey, queuesKey } from '../keys.js';
+import { prefixOf, queuesKey } from '../keys.js';
 import { plannedClaim } from '../buckets.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
@@ -35,6 +35,7 @@ import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const taskScript = new RedisScript(TASKS, 'task');
 const queueScript = new RedisScript(TASKS, 'queue');
+const pauseScript = new RedisScript(['base', 'own-keys'], 'pause-queue');
 const progressScript = new RedisScript(TASKS, 'progress');
 
 /** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
@@ -108,18 +109,12 @@ export class RedisTasks extends TaskQueues {
   }
 
   async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
-    const prefix = prefixOf(this.context.namespace, tenant);
-    await this.reader.announce(tenant);
-    await this.reader.commands('pause', async (client) => {
-      await client.zadd(queuesKey(prefix), 0, queue);
-      await client.hset(queueSettingsKey(prefix, queue), 'paused', isPaused ? '1' : '0');
-      await client.publish(changesChannel(prefix), `queue ${queue}`);
-    });
+    await this.reader.write(pauseScript, 'pause', tenant, [queue, isPaused ? '1' : '0']);
   }
 
   async listQueues(tenant: string): Promise<readonly string[]> {
     const key = queuesKey(prefixOf(this.context.namespace, tenant));
-    return this.reader.commands('queues', (client) => client.zrange(key, '0', '-1'));
+    return this.reader.commands('queues', key, (client) => client.zrange(key, '0', '-1'));
   }
 
   async findQueue(tenant: string, name: string): Promise<QueueRecord> {

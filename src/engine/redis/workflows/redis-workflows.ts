@@ -1,6 +1,7 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
 import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
-import { StateNotJsonError, StoreUnavailableError } from '../../errors.js';
+import { KeyTakenError, StateNotJsonError, StoreUnavailableError } from '../../errors.js';
+import { stateKey } from '../keys.js';
 import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
@@ -29,6 +30,7 @@ export class RedisWorkflows {
       const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, [id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
       const found = foundWith(id, line, state);
+      if (found.kind === 'taken') throw this.#taken(tenant, id);
       const index = found.kind === 'ours' ? [] : this.#indexOf(tenant, id, state);
       if (found.kind !== 'foreign') {
         this.observer.read(1);
@@ -39,12 +41,16 @@ export class RedisWorkflows {
     throw keepsChanging();
   }
 
+  #taken(tenant: string, id: string): KeyTakenError {
+    return this.reader.taken(stateKey(this.reader.prefixOf(tenant), id));
+  }
+
   /** As findMany, but leaves out values that are not JSON. */
   async findReadable(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     try {
       return await this.findMany(tenant, ids);
     } catch (error) {
-      if (!(error instanceof StateNotJsonError)) throw error;
+      unlessUnreadable(error);
       return Promise.all(ids.map((id) => this.find(tenant, id).catch(unlessUnreadable)));
     }
   }
@@ -115,7 +121,7 @@ export class RedisWorkflows {
       if (reply === null || reply === undefined) return undefined;
       const [line, oldest, ...entries] = listOf(reply);
       const found = foundOf(id, line);
-      if (found.kind === 'foreign') {
+      if (found.kind !== 'ours' && found.kind !== 'legacy') {
         await this.find(tenant, id);
         continue;
       }
@@ -132,6 +138,6 @@ export function keepsChanging(): StoreUnavailableError {
 
 /** @throws the error, if it is another one */
 export function unlessUnreadable(error: unknown): undefined {
-  if (!(error instanceof StateNotJsonError)) throw error;
+  if (!(error instanceof StateNotJsonError || error instanceof KeyTakenError)) throw error;
   return undefined;
 }

@@ -10,7 +10,7 @@ import {
 import { listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
 /** Origin of a value; see load in workflows.lua. */
-export type Kind = 'ours' | 'legacy' | 'foreign';
+export type Kind = 'ours' | 'legacy' | 'foreign' | 'taken';
 
 export interface Found extends WorkflowMeta {
   readonly kind: Kind;

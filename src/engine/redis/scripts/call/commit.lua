@@ -39,6 +39,7 @@ local function refusal(name, part, current, wants_state)
   -- A condition and the history need the state that is really there.
   local record = workflows.load(part.id, part.expect or (part.abouts and call.historyLimit > 0))
   current[part.id] = record
+  if record and record.kind == 'taken' then own_keys.taken(workflows.state_key(part.id)) end
   if part.expect and not holds(part.expect, record) then
     if not record then return { 'conflict', part.id, name, part.at } end
     local state = wants_state and record.text or nil
@@ -82,6 +83,24 @@ local function refusal_of_tasks(request, acked)
   end
   local full = request.enqueue and not request.drained and create_task.first_over_limit(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].task.queue, call.limits.maxOpen, full - 1 } or nil
+end
+
+-- Checks the types of the keys that the request changes: an error after the first write would leave half a commit.
+local function expect_types(request, current, acked)
+  for _, part in ipairs(request.puts or {}) do
+    local old = current[part.id]
+    writing.expect_workflow(part.id, part.index, not old or old.kind == 'legacy')
+  end
+  for _, part in ipairs(request.touches or {}) do writing.expect_life(part.id) end
+  for _, part in ipairs(request.deletes or {}) do writing.expect_workflow(part.id, {}, true) end
+  for _, conflict in ipairs(request.resolves or {}) do own_keys.expect('string', conflict_records.state_key(conflict.id, conflict.n)) end
+  if request.board then board.expect(request.board.board) end
+  if #(request.publish or {}) > 0 then own_keys.expect('string', prefix .. key_names.eventsEpoch) end
+  if not call.limits then return end
+  if acked then create_task.expect_changeable(acked) end
+  for _, spec in ipairs(request.enqueue or {}) do create_task.expect_creatable(spec.id, spec.task) end
+  for _, id in ipairs(request.cancelTasksOf or {}) do create_task.expect_cancellable(id) end
+  if request.claim then claim_tasks.expect_claim(request.claim) end
 end
 
 -- New deadline and time to live.
@@ -205,6 +224,7 @@ perform.commit = function(request)
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
+  expect_types(request, current, acked)
 
   -- 3. Only writes from here on. A full server refuses a commit that stores something, and accepts one that only deletes or acknowledges. Tasks are
   -- written at the end of the call, which is too late for a refusal, so memory is checked here.

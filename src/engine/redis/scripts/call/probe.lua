@@ -6,10 +6,10 @@
   Returns  for each command that failed {command, error}
 ]]
 local own = ARGV[1] .. key_names.probe .. ARGV[2] .. ':'
-local text, hash, list, set, stream, number = own .. 'text', own .. 'hash', own .. 'list', own .. 'set', own .. 'stream', own .. 'number'
+local text, hash, list, set, stream, number, other = own .. 'text', own .. 'hash', own .. 'list', own .. 'set', own .. 'stream', own .. 'number', own .. 'other'
 local later = '99999999999999'
 local tried = {
-  { 'TIME' }, { 'EXISTS', text, hash }, { 'SET', text, 'x', 'PX', '60000' }, { 'GET', text }, { 'MGET', text, number }, { 'MSET', text, 'x' },
+  { 'TIME' }, { 'TYPE', text }, { 'EXISTS', text, hash }, { 'SET', text, 'x', 'PX', '60000' }, { 'GET', text }, { 'MGET', text, number }, { 'MSET', text, 'x' },
   { 'STRLEN', text }, { 'SETRANGE', text, '0', '' },
   { 'PTTL', text }, { 'PERSIST', text }, { 'PEXPIREAT', text, later }, { 'PEXPIRE', text, '60000' }, { 'INCRBY', number, '2' },
   { 'HSET', hash, 'a', '1' }, { 'HGET', hash, 'a' }, { 'HMGET', hash, 'a' }, { 'HGETALL', hash },
@@ -19,9 +19,9 @@ local tried = {
   { 'ZRANGE', set, '0', '0' }, { 'ZRANGEBYLEX', set, '-', '+' }, { 'ZRANGEBYSCORE', set, '0', '1' }, { 'ZREVRANGE', set, '0', '0' },
   { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set },
   { 'ZREMRANGEBYSCORE', set, '0', '1' }, { 'ZREMRANGEBYRANK', set, '0', '0' },
-  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
+  { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XDEL', stream, '0-0' }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
   { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. key_names.changes, 'probe' },
-  { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number },
+  { 'GETRANGE', text, '0', '0' }, { 'RENAMENX', number, other }, { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number, other },
 }
 local failed = {}
 for _, command in ipairs(tried) do

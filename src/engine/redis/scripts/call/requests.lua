@@ -3,14 +3,17 @@
   KEYS     keys of the tenant, for routing
   ARGV[4]  the call: see call.lua; requests [{kind, texts (how many), …}]
   ARGV[5+] texts of all requests in turn
-  Returns  {'fenced'} or the error READONLY: nothing was written. Else for each request its reply, or {'failed', why}
+  Returns  {'fenced'} or the error READONLY: nothing was written. Else for each request its reply, or
+           {'failed', why, 'begun'?}: 'begun' if it may have written something
 ]]
 if once_keys.is_fenced() then return { 'fenced' } end
+own_keys.expect('stream', prefix .. key_names.events)
 task_store.read_ahead()
 local replies, at = {}, 5
 for i, request in ipairs(call.requests) do
   request.first = at
   at = at + request.texts
+  writing.begin(false)
   local is_done, reply = pcall(perform[request.kind], request)
   if is_done then replies[i] = reply
   else
@@ -19,8 +22,12 @@ for i, request in ipairs(call.requests) do
     -- master.
     local not_master = string.match(why, 'READONLY.*')
     if not_master then return redis.error_reply(not_master) end
-    replies[i] = { 'failed', why }
+    replies[i] = { 'failed', why, writing.has_begun() and 'begun' or nil }
   end
 end
-finish_call.finish()
+local is_finished, why = pcall(finish_call.finish)
+if not is_finished then
+  -- Some of the writes of every request may be missing.
+  for i in ipairs(replies) do replies[i] = { 'failed', type(why) == 'table' and why.err or tostring(why), 'begun' } end
+end
 return replies

@@ -15,6 +15,7 @@ if wanted ~= 'end' and not feed_epoch.is_begun() then
   local is_position = wanted ~= 'oldest' and wanted ~= 'end-if-any'
   return { is_position and 'reset' or 'none' }
 end
+own_keys.ensure_mark()
 local epoch = feed_epoch.current(ARGV[4])
 local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if wanted == 'end' or wanted == 'end-if-any' then return { 'end', epoch, last or { '0-0', {} } } end

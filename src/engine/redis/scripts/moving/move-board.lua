@@ -42,6 +42,8 @@ elseif stamp == plan.stamp then arrived = 'same'
 elseif stamp == plan.replaces then arrived = 'updated' end
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
+own_keys.ensure_mark()
+board.expect(plan.id)
 redis.call('ZADD', prefix .. key_names.boards, 0, plan.id)
 redis.call('DEL', counts, notices, ends, entries)
 for _, count in ipairs(plan.counts) do redis.call('HSET', counts, count[1], whole(count[2])) end

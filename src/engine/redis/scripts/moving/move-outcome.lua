@@ -7,4 +7,5 @@
   Returns  'kept' or 'known'
 ]]
 if tonumber(ARGV[5]) <= now then return 'known' end
+own_keys.ensure_mark()
 return redis.call('SET', prefix .. key_names.once .. ARGV[4], ARGV[6], 'PXAT', ARGV[5], 'NX') and 'kept' or 'known'

@@ -17,6 +17,8 @@ end
 
 local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
+own_keys.ensure_mark()
+own_keys.expect('hash', settings)
 redis.call('ZADD', prefix .. key_names.queues, 0, plan.id)
 redis.call('HSET', settings, 'paused', plan.isPaused and '1' or '0')
 redis.call('PUBLISH', prefix .. key_names.changes, 'queue ' .. plan.id)

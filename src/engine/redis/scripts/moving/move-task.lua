@@ -16,6 +16,12 @@ local function take_out(task)
   create_task.remove(id)
 end
 
+if not call.isDryRun then
+  own_keys.ensure_mark()
+  own_keys.expect('stream', prefix .. key_names.events)
+  if current then create_task.expect_changeable(current) end
+end
+
 if call.remove then
   if stamp ~= call.remove then return 'absent' end
   take_out(current)
@@ -41,6 +47,7 @@ end
 local arrived = arrival()
 if call.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
+create_task.expect_creatable(id, task)
 local before = task_store.stored(id)
 if before then take_out(before) end
 local texts = 4

@@ -12,6 +12,13 @@ local plan = cjson.decode(ARGV[4])
 local id = plan.id
 local current = workflows.load(id, true)
 
+if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
+if not plan.isDryRun then
+  own_keys.ensure_mark()
+  own_keys.expect('stream', prefix .. key_names.events)
+  writing.expect_workflow(id, plan.index or {}, true)
+end
+
 if plan.remove then
   if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
   writing.remove(id)

@@ -9,8 +9,11 @@
   ARGV[7+] a name and the time at which something is due, in turn; '' instead of the time for a tenant without data
   Returns  {time of the scripts, time of the next sweep or ''}
 ]]
--- UNLINK comes first, so that a full server accepts the script: it checks memory only at the first write.
-redis.call('UNLINK', prefix .. key_names.nothing)
+if not own_keys.is_marked() then return { whole(now), '' } end
+own_keys.expect('zset', KEYS[1])
+own_keys.expect('zset', KEYS[2])
+-- XDEL comes first, so that a full server accepts the script: it checks memory only at the first write.
+redis.call('XDEL', prefix .. key_names.nothing, '0-0')
 for i = 7, #ARGV, 2 do
   local name, due = ARGV[i], tonumber(ARGV[i + 1])
   local is_active = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0) >= tonumber(ARGV[4])

@@ -19,6 +19,12 @@ perform.dead = function(asked)
     end
   end
 
+  task_keys.expect_queue(request.queue)
+  for _, id in ipairs(ids) do
+    local task = task_store.load(id)
+    if task then create_task.expect_changeable(task) end
+    if request.action == 'replay' then own_keys.expect('stream', task_keys.progress(id)) end
+  end
   writing.need_no_memory()
   -- Tasks past retention are left to the sweep.
   local kept = {}

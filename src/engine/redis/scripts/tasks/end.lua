@@ -13,6 +13,8 @@ perform['end'] = function(request)
     local once = { { key = request.key, fingerprint = request.fingerprint or '' } }
     return claim_tasks.ended_by(id, token) or claim_tasks.replay_of({ once = once }) or { why, id }
   end
+  create_task.expect_changeable(task)
+  if request.claim then claim_tasks.expect_claim(request.claim) end
   writing.need_no_memory()
   end_task.finish(task, request.texts > 0 and ARGV[request.first] or end_task.NO_RESULT, true)
   local claimed = request.claim and claim_tasks.claim(request.claim) or {}

@@ -20,6 +20,9 @@ perform.step = function(request)
     if step.redeliveries and step.redeliveries ~= task.redeliveries then return { 'lost' } end
   end
 
+  create_task.expect_changeable(task)
+  if step.kind == 'fail' then own_keys.expect('list', task_keys.failures(step.id)) end
+  if step.kind == 'progress' then own_keys.expect('stream', task_keys.progress(step.id)) end
   writing.need_no_memory()
   local event = ''
   if step.kind == 'extend' then step_task.extend(task, step.leaseMs)

@@ -14,6 +14,9 @@ local function remove(id)
   if not task or end_task.belongs(task, 'dead', queue) then create_task.remove(id) end
 end
 
+if not own_keys.is_marked() then return { '0', '' } end
+task_keys.expect_queue(queue)
+own_keys.expect('stream', prefix .. key_names.events)
 local function sweep()
   writing.need_no_memory()
   end_task.tidy(queue)

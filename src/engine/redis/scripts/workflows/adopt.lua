@@ -10,6 +10,10 @@ local id = ARGV[4]
 local record = workflows.load(id, true)
 if not record or record.text ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
+if record.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
+own_keys.ensure_mark()
+own_keys.expect('stream', prefix .. key_names.events)
+writing.expect_workflow(id, cjson.decode(ARGV[6]), true)
 local is_new = record.kind == 'legacy'
 if is_new then
   writing.announce_end(id)

@@ -7,20 +7,29 @@
   Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}, '1' if the tenant has no
            workflows, queues, boards and events, else '0'}
 ]]
+-- Without a mark, the keys are not ours, or there are none.
+if not own_keys.is_marked() then return { 0, '', {}, own_keys.first_fixed(function() return true end) and '0' or '1' } end
+own_keys.expect('stream', prefix .. key_names.events)
 local expired = 0
 local function remove(id)
   writing.announce_end(id)
   writing.remove(id)
 end
 
+local failure
 local function clear(id)
+  local is_fine, why = pcall(writing.expect_workflow, id, {}, true)
+  if not is_fine then
+    failure = why
+    return false
+  end
   local record = workflows.load(id)
   if not record then
     remove(id)
     return true
   end
   -- Another program has written a new value, which ends the workflow; or it has given the key a longer time to live.
-  if record.kind == 'legacy' then
+  if record.kind == 'legacy' or record.kind == 'taken' then
     writing.announce_end(id)
     writing.unindex(id)
   else
@@ -36,7 +45,7 @@ for _, id in ipairs(due) do
   if clear(id) then expired = expired + 1 end
 end
 for i = 6, #ARGV do
-  if not workflows.load(ARGV[i]) then remove(ARGV[i]) end
+  if not workflows.load(ARGV[i]) then clear(ARGV[i]) end
 end
 writing.tell()
 local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
@@ -62,6 +71,7 @@ if newest then
     next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - server_now))
   end
 end
+if failure then error(failure, 0) end
 local queues = redis.call('ZRANGE', prefix .. key_names.queues, 0, -1)
 local is_empty = not newest and #queues == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
 return { expired, next_due < math.huge and whole(next_due) or '', queues, is_empty and '1' or '0' }

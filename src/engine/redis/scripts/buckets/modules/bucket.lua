@@ -4,7 +4,9 @@
 ]]
 -- Times in microseconds. Returns granted, left, milliseconds to the next.
 local function take(key, now, interval, burst, want, least, back, back_by)
-  local stored = tonumber(redis.call('GET', key))
+  local text = redis.call('GET', key)
+  local stored = tonumber(text)
+  if text and not stored then own_keys.taken(key, 'string') end
   local full = math.min(math.max(stored or now, now), now + burst * interval)
   if back > 0 and now <= back_by then full = math.max(now, full - back * interval) end
   local available = burst - (full - now) / interval

@@ -5,15 +5,17 @@
 ]]
 local function once_key(key) return prefix .. key_names.once .. key end
 
+-- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys.
 local function is_fenced()
-  local epoch = redis.call('GET', prefix .. key_names.fence .. call.replica)
-  return epoch and epoch ~= call.epoch
+  local known = redis.call('MGET', prefix .. key_names.fence .. call.replica, prefix .. key_names.schema)
+  return (known[1] and known[1] ~= call.epoch) or not own_keys.is_mark(known[2])
 end
 
 -- Fingerprint and outcome in the value of a once key; nil if expired.
-local function kept_under(value)
+local function kept_under(value, key)
   if not value then return nil end
   local ends, fingerprint, kept = string.match(value, '^(%d+) ([^\n]*)\n(.*)$')
+  if not ends then own_keys.taken(once_key(key), 'string') end
   if tonumber(ends) > now then return fingerprint, kept end
   return nil
 end
@@ -22,9 +24,9 @@ end
 local function happened(request)
   if #request.once == 1 then
     local once = request.once[1]
-    local fingerprint, kept = kept_under(redis.call('GET', once_key(once.key)))
+    local fingerprint, kept = kept_under(redis.call('GET', once_key(once.key)), once.key)
     if kept and fingerprint ~= once.fingerprint then return { 'mismatch' } end
-    if not kept and once.alias then fingerprint, kept = kept_under(redis.call('GET', once_key(once.alias))) end
+    if not kept and once.alias then fingerprint, kept = kept_under(redis.call('GET', once_key(once.alias)), once.alias) end
     return kept and { 'replayed', kept }
   end
   local keys = {}
@@ -32,7 +34,9 @@ local function happened(request)
   local found = redis.call('MGET', unpack(keys))
   local reply = { 'known' }
   for i, once in ipairs(request.once) do
-    if kept_under(found[i]) then reply[#reply + 1] = once.key end
+    -- MGET hides a value of another type.
+    if not found[i] then own_keys.expect('string', keys[i]) end
+    if kept_under(found[i], once.key) then reply[#reply + 1] = once.key end
   end
   return #reply > 1 and reply or nil
 end

@@ -4,25 +4,35 @@
   A full server checks memory only at the first write of a script. So a request that needs no memory calls need_no_memory() first, and is accepted.
   A request that stores something calls need_memory(), since an earlier request of the call may have made the first write already.
 ]]
-local has_written, no_memory = false, nil
+local has_written, no_memory, begun = false, nil, false
 local function need_no_memory()
+  begun = true
   if has_written then return end
-  -- This write stores nothing, but a full server refuses it.
+  -- Neither write stores or removes anything, but a full server refuses the first.
   local said = redis.pcall('SETRANGE', prefix .. key_names.nothing, 0, '')
   no_memory = type(said) == 'table' and said.err or nil
-  redis.call('UNLINK', prefix .. key_names.nothing)
+  if no_memory and string.find(no_memory, 'WRONGTYPE', 1, true) then
+    begun = false
+    own_keys.taken(prefix .. key_names.nothing)
+  end
+  redis.pcall('XDEL', prefix .. key_names.nothing, '0-0')
   has_written = true
 end
 local function need_memory()
   if no_memory then error({ err = no_memory }) end
+  begun = true
 end
+
+-- Whether the current request may have written something.
+local function has_begun() return begun end
+local function begin(value) begun = value end
 
 -- Adds an event, given as names and values, its type first. Returns its id in the stream. After a failover that lost events, another event may get
 -- the id of a lost one; the name of its run tells them apart.
 local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
-  return redis.call('XADD', stream, '*', 'run', run_name, ...)
+  return redis.call('XADD', stream, 'MAXLEN', '~', events_kept, '*', 'run', run_name, ...)
 end
 
 -- Hints are published together when everything is written: one message, one line for each topic.
@@ -33,7 +43,6 @@ local function hint(topic)
   hints[#hints + 1] = topic
 end
 local function tell()
-  if is_fed then redis.call('XTRIM', stream, 'MAXLEN', '~', events_kept) end
   -- Every hint wakes the readers of the feed, so 'feed' is needed only without another hint.
   if is_fed and #hints == 0 then hint('feed') end
   if #hints > 0 then redis.call('PUBLISH', prefix .. key_names.changes, table.concat(hints, '\n')) end
@@ -55,9 +64,40 @@ local function announce_end(id)
 end
 
 -- The entries "field=value" of a workflow in the index. The JSON is our own, so cjson reads it without loss.
+local entries_of = {}
 local function indexed_under(id)
-  local stored = redis.call('HGET', workflows.index_key('values'), id)
-  return stored and cjson.decode(stored) or {}
+  if not entries_of[id] then
+    local stored = redis.call('HGET', workflows.index_key('values'), id)
+    entries_of[id] = stored and cjson.decode(stored) or {}
+  end
+  return entries_of[id]
+end
+
+-- Checks the types of the keys that a new deadline of the workflow changes.
+local function expect_life(id)
+  own_keys.expect('list', workflows.history_key(id))
+  own_keys.expect('zset', workflows.tasks_key(id))
+  own_keys.expect('zset', workflows.index_key('deadline'))
+end
+
+-- Checks the types of the keys that a write of the workflow changes, besides its state. `is_whole`: the workflow is created or removed.
+local function expect_workflow(id, entries, is_whole)
+  expect_life(id)
+  own_keys.expect('zset', workflows.index_key('updated'))
+  if is_whole then
+    own_keys.expect('hash', workflows.meta_key(id))
+    own_keys.expect('zset', workflows.index_key('created'))
+    own_keys.expect('zset', workflows.index_key('ids'))
+  end
+  local had, wanted = {}, {}
+  for _, entry in ipairs(indexed_under(id)) do had[entry] = true end
+  for _, entry in ipairs(entries) do wanted[entry] = true end
+  for _, list in ipairs({ indexed_under(id), entries }) do
+    for _, entry in ipairs(list) do
+      own_keys.expect('zset', workflows.index_key('by:' .. entry))
+      if is_whole or not (had[entry] and wanted[entry]) then own_keys.expect('zset', workflows.index_key('created-by:' .. entry)) end
+    end
+  end
 end
 
 local function unindex(id)
@@ -66,6 +106,7 @@ local function unindex(id)
     redis.call('ZREM', workflows.index_key('created-by:' .. entry), id)
   end
   redis.call('HDEL', workflows.index_key('values'), id)
+  entries_of[id] = {}
   for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
 end
 
@@ -97,6 +138,7 @@ local function index(id, record, entries, is_new)
     had[entry] = nil
   end
   if changed or next(had) then redis.call('HSET', workflows.index_key('values'), id, cjson.encode(entries)) end
+  entries_of[id] = entries
   redis.call('ZADD', workflows.index_key('updated'), whole(record.updated), id)
   if is_new then
     redis.call('ZADD', workflows.index_key('created'), whole(record.created), id)
@@ -126,6 +168,6 @@ local function remove(id)
   unindex(id)
 end
 
-return { need_no_memory = need_no_memory, need_memory = need_memory, feed = feed, hint = hint, tell = tell, announce = announce,
+return { need_no_memory = need_no_memory, need_memory = need_memory, has_begun = has_begun, begin = begin, expect_life = expect_life, expect_workflow = expect_workflow, feed = feed, hint = hint, tell = tell, announce = announce,
   announce_end = announce_end, unindex = unindex, index_deadline = index_deadline, index = index, set_deadline = set_deadline,
   write_meta = write_meta, remove = remove }

@@ -4,6 +4,11 @@
 ]]
 local function board_key(kind, board) return prefix .. key_names.board .. kind .. ':' .. board end
 
+local function expect_board(board)
+  own_keys.expect('zset', prefix .. key_names.boards)
+  for kind, type in pairs({ counts = 'hash', notices = 'hash', ends = 'zset', entries = 'list' }) do own_keys.expect(type, board_key(kind, board)) end
+end
+
 local function change_board(change, next_text)
   local board = change.board
   redis.call('ZADD', prefix .. key_names.boards, 0, board)
@@ -26,4 +31,4 @@ local function change_board(change, next_text)
   if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, limits.MAX_BOARD_ENTRIES - 1) end
 end
 
-return { key = board_key, change = change_board }
+return { key = board_key, expect = expect_board, change = change_board }

@@ -78,6 +78,11 @@ local function take_from(pace, count)
   return left, next
 end
 
+local function expect_claim(request)
+  task_keys.expect_queue(request.queue)
+  if request.pace then own_keys.expect('string', prefix .. key_names.limit .. request.pace[1]) end
+end
+
 -- `request`: {queue, worker, leaseMs?, tokens, pace?}. Returns the claimed tasks, and the end of their last lease.
 local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
@@ -128,4 +133,4 @@ local function next_due_in(queue, pace)
 end
 
 return { lease_end = lease_end, lent_of = lent_of, again = again, ended_by = ended_by, replay_of = replay_of, is_paused = is_paused,
-  known_queues = known_queues, is_known = is_known, claim = claim, next_due_in = next_due_in }
+  known_queues = known_queues, is_known = is_known, expect_claim = expect_claim, claim = claim, next_due_in = next_due_in }

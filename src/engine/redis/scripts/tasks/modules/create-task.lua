@@ -10,18 +10,55 @@ local function cancel_all_of(id)
   end
 end
 
+-- Names and types of the keys of a task.
+local PARTS = { task = 'string', payload = 'string', result = 'string', failures = 'list', progress = 'stream' }
+
 local function remove_task(id)
   local task = task_store.stored(id)
   if task and task.workflow then redis.call('ZREM', workflows.tasks_key(task.workflow), id) end
   task_store.forget(id)
-  redis.call('UNLINK', task_keys.task(id), task_keys.payload(id), task_keys.result(id), task_keys.failures(id), task_keys.progress(id))
+  local keys = {}
+  for part, type in pairs(PARTS) do
+    if own_keys.fits(type, task_keys[part](id)) then keys[#keys + 1] = task_keys[part](id) end
+  end
+  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
+end
+
+-- Check the types of the keys that a change of the task writes.
+local function expect_changeable(task)
+  task_keys.expect_queue(task.queue)
+  own_keys.expect('string', task_keys.payload(task.id))
+  own_keys.expect('string', task_keys.result(task.id))
+  if task.has_failed then own_keys.expect('list', task_keys.failures(task.id)) end
+  if task.progress > 0 then own_keys.expect('stream', task_keys.progress(task.id)) end
+  if task.workflow then writing.expect_life(task.workflow) end
+end
+
+local function expect_cancellable(workflow)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(workflow), '-inf', '(0')) do
+    local task = task_store.load(id)
+    if task then expect_changeable(task) end
+  end
+end
+
+-- The same for a new task. A value that is no task must not be replaced by one.
+local function expect_creatable(id, task)
+  task_keys.expect_queue(task.queue)
+  if task.workflow then writing.expect_life(task.workflow) end
+  local stored = task_store.stored(id)
+  if redis.call('EXISTS', task_keys.task(id), task_keys.payload(id), task_keys.result(id), task_keys.failures(id), task_keys.progress(id)) == 0 then return end
+  for part, type in pairs(PARTS) do own_keys.expect(type, task_keys[part](id)) end
+  if not stored and redis.call('EXISTS', task_keys.task(id)) == 1 then own_keys.taken(task_keys.task(id)) end
 end
 
 -- The task with the same id or dedupe key.
 local function existing_task(spec)
   local task = task_store.load(spec.id)
   if task or not spec.dedupe then return task end
-  local ends, id = string.match(redis.call('GET', prefix .. key_names.dedupe .. spec.dedupe.key) or '', '^(%d+) (.+)$')
+  local key = prefix .. key_names.dedupe .. spec.dedupe.key
+  local text = redis.call('GET', key)
+  local ends, id = string.match(text or '', '^(%d+) (.+)$')
+  if text and not id then own_keys.taken(key, 'string') end
   return id and tonumber(ends) > now and task_store.load(id) or nil
 end
 
@@ -80,4 +117,5 @@ local function create_task(spec, payload)
   return { '0', task_fields.shown(task) }
 end
 
-return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, first_over_limit = first_over_limit, create = create_task }
+return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, first_over_limit = first_over_limit,
+  expect_changeable = expect_changeable, expect_cancellable = expect_cancellable, expect_creatable = expect_creatable, create = create_task }

@@ -15,4 +15,11 @@ local function result_key(id) return prefix .. key_names.result .. id end
 local function failures_key(id) return prefix .. key_names.failures .. id end
 local function progress_key(id) return prefix .. key_names.progress .. id end
 
-return { queue = queue_key, task = task_key, payload = payload_key, result = result_key, failures = failures_key, progress = progress_key }
+-- Checks the types of the keys of a queue.
+local function expect_queue(queue)
+  own_keys.expect('zset', prefix .. key_names.queues)
+  own_keys.expect('hash', queue_key('settings', queue))
+  for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring', 'workers' }) do own_keys.expect('zset', queue_key(kind, queue)) end
+end
+
+return { expect_queue = expect_queue, queue = queue_key, task = task_key, payload = payload_key, result = result_key, failures = failures_key, progress = progress_key }

@@ -38,7 +38,8 @@ local NOT_TEXT = -1
 --[[
   The record of a workflow; nil when absent or expired. `kind` is
   'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
-  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest.
+  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest;
+  'taken': the value is not text; it is not changed.
   `with_text`: the record has the state as `text`, and a value of the same length and deadline is recognised as foreign by its digest. Without it the
   state is not read. A record that was written before there were checks has neither check nor digest.
 ]]
@@ -54,7 +55,7 @@ local function load(id, with_text)
     local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
     local text = text_under(key)
     local inc = 'legacy-' .. string.sub(redis.sha1hex(text), 1, 12)
-    return { kind = 'legacy', inc = inc, version = 1, check = '', digest = digest_of(text), created = written, updated = written,
+    return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = inc, version = 1, check = '', digest = digest_of(text), created = written, updated = written,
       deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
@@ -65,7 +66,7 @@ local function load(id, with_text)
     digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = with_text and text_under(key) }
   local is_changed = with_text and record.digest and digest_of(record.text) ~= record.digest
   if is_changed or real ~= deadline or bytes ~= tonumber(meta[6]) then
-    record.kind = 'foreign'
+    record.kind = bytes == NOT_TEXT and 'taken' or 'foreign'
     record.version = record.version + 1
     record.digest = digest_of(record.text or text_under(key))
     record.check = record.digest

@@ -1,0 +1,14 @@
+--[[
+  store-epoch: the random name of the data in this Redis, made by the first replica that asks.
+  KEYS[1]  the key of the name
+  ARGV[1]  prefix of the keys of the default tenant
+  ARGV[2]  the name, if there is none
+  Returns  the name
+]]
+own_keys.ensure_mark()
+local known = redis.call('GET', KEYS[1])
+if known then return known end
+-- XDEL comes first, so that a full server accepts the name: it checks memory only at the first write of a script.
+redis.call('XDEL', ARGV[1] .. key_names.nothing, '0-0')
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]

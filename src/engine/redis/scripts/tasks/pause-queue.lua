@@ -1,0 +1,15 @@
+--[[
+  pause-queue: pauses or resumes a queue. Idempotent.
+  KEYS[1]  any key of the tenant, for routing
+  ARGV[4]  name of the queue
+  ARGV[5]  '1' to pause it, '0' to resume it
+  Returns  OK
+]]
+local queues, settings = prefix .. key_names.queues, prefix .. key_names.queueSettings .. ARGV[4]
+own_keys.ensure_mark()
+own_keys.expect('zset', queues)
+own_keys.expect('hash', settings)
+redis.call('ZADD', queues, 0, ARGV[4])
+redis.call('HSET', settings, 'paused', ARGV[5])
+redis.call('PUBLISH', prefix .. key_names.changes, 'queue ' .. ARGV[4])
+return 'OK'
