@@ -75,7 +75,7 @@ type WithAccess = { [ACCESS]?: RouteAccess };
 
 /**
  * Decides about every request, before its body is read: host, origin, credential (401), scope (403), limits (429).
- * It uses the route that the server matched, so no spelling of a path gets around it.
+ * The decision uses the route that the server matched, so no spelling of a path gets around it.
  */
 export class Admission {
   /** Names of the registered routes, as in the table. */

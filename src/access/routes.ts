@@ -4,7 +4,7 @@ import { maskOf, type Scope } from './scopes.js';
 export const OPERATIONS = ['read', 'write', 'enqueue', 'claim', 'publish'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** What a route asks of its caller: one scope, none (`any`), or no credential at all (`public`). */
+/** Requirement of a route: one scope, a credential with any scopes (`any`), or no credential (`public`). */
 type Row = readonly [Scope | 'any' | 'public', Operation];
 
 /**

@@ -4,7 +4,7 @@ import { BASE_32 } from './base32.js';
 
 /**
  * Tokens: `wmk_<tenant>_<id>_<secret><sum>` of a key, `wmo_<id>_<secret><sum>` of an operator.
- * They are read from the right, by fixed lengths, since names of tenants may contain underscores.
+ * A token is read from the right, by fixed lengths, since names of tenants may contain underscores.
  * The sum is a CRC-32: a mistyped token costs no look-up, and scanners of code find tokens without false alarms.
  */
 export type TokenName =

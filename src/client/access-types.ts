@@ -1,6 +1,6 @@
 export type RoleName = 'reader' | 'worker' | 'writer' | 'admin' | 'operator';
 
-/** Who the caller is, and what it may do. */
+/** Identity and rights of the caller. */
 export interface WhoAmI {
   readonly tenant: string;
   readonly kind: 'open' | 'operator' | 'key' | 'user';

@@ -129,7 +129,7 @@ export class IdempotencyInProgressError extends ServiceError {
 export class IdempotencyNotSupportedError extends ServiceError {
   readonly code = 'IDEMPOTENCY_NOT_SUPPORTED';
 
-  constructor(why = 'This route does not take an Idempotency-Key, since it only reads') {
-    super(`${why}; leave it out`);
+  constructor(why = 'This route only reads, so it needs no Idempotency-Key') {
+    super(`${why}. Send the request without Idempotency-Key`);
   }
 }

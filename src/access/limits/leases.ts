@@ -38,7 +38,7 @@ export class Lease {
   /** Time of the store until which the tokens may be given back. */
   backByMs = 0;
   /** Tokens at the last update of the demand. Tokens that are missing since then were spent. */
-  settled = 0;
+  tokensAtUpdate = 0;
   /** Approximate number of tokens that are spent in the time of one lease, and the time of its last update. */
   demand = 0;
   demandAt = 0;
@@ -200,21 +200,21 @@ export class Leases {
   /** Takes the unspent tokens out of the lease. Undefined if there are none, or if it is too late to give them back. */
   #unspent(lease: Lease): Take | undefined {
     const now = this.#now();
-    this.#settle(lease, now);
+    this.#updateDemand(lease, now);
     const back = lease.tokens;
-    lease.tokens = lease.settled = 0;
+    lease.tokens = lease.tokensAtUpdate = 0;
     if (back === 0 || now - lease.until > GIVE_BACK_WITHIN_MS) return undefined;
     return { bucket: lease.bucket, rate: lease.rate, want: 0, least: 0, back, backByMs: lease.backByMs };
   }
 
   /** Updates the demand, as if the tokens since the last update had been spent evenly. */
-  #settle(lease: Lease, now: number): void {
+  #updateDemand(lease: Lease, now: number): void {
     const share = (now - lease.demandAt) / lease.lastsMs;
     const decay = Math.exp(-share);
     const weight = share > 1e-6 ? (1 - decay) / share : 1;
-    lease.demand = lease.demand * decay + (lease.settled - lease.tokens) * weight;
+    lease.demand = lease.demand * decay + (lease.tokensAtUpdate - lease.tokens) * weight;
     lease.demandAt = now;
-    lease.settled = lease.tokens;
+    lease.tokensAtUpdate = lease.tokens;
   }
 
   #ask(lease: Lease): void {
@@ -293,7 +293,7 @@ export class Leases {
       lease.tokens -= cost;
       answer(true);
     }
-    lease.settled = lease.tokens;
+    lease.tokensAtUpdate = lease.tokens;
     if (lease.tokens > 0) this.#endsAt(lease);
     const refused = granted < want ? waiting.filter(({ cost }) => cost >= lease.deniedCost) : [];
     for (const one of refused) {

@@ -122,13 +122,13 @@ export class RateLimiter implements Limiter {
       if (first === true) continue;
       // Rare case: a limit refuses, or must ask the store.
       const rest = limits.slice(i + 1).map(({ lease }) => leases.spend(lease, cost, now));
-      return this.#settle(limits, [...limits.slice(0, i).map(() => true), first, ...rest], cost, reply);
+      return this.#decideWhenKnown(limits, [...limits.slice(0, i).map(() => true), first, ...rest], cost, reply);
     }
     for (const { counts } of limits) counts.taken.count++;
     setLimitHeaders(reply, limits, config.headers);
   }
 
-  #settle(
+  #decideWhenKnown(
     limits: readonly Limit[],
     spent: readonly (boolean | Promise<boolean>)[],
     cost: number,

@@ -38,7 +38,7 @@ export class OwnTenantController {
   @Route({
     id: 'changeSettings',
     summary: 'Change the settings of the tenant: a JSON object for its programs, which the service does not read',
-    notOnce: 'A repeat of this request has the same effect, so it needs no key',
+    notOnce: 'A repeat of this request has the same effect, so it needs no Idempotency-Key',
     headers: ['If-Match'],
     body: { types: Object.fromEntries(TYPES.map((type) => [type, { schema: SETTINGS, example: { region: 'eu' } }])) },
     answers: { 200: { says: 'The settings after the change', raw: { type: 'object' }, headers: ['ETag'] } },

@@ -14,7 +14,7 @@ import { NewTenant, Tenant, TenantChange, TenantListQuery, TenantPage, TenantPat
 import { Tenants, type FoundTenant } from './tenants.js';
 
 const LIST = 'tenants';
-const NOT_ONCE = 'A repeat of this request has the same effect, so it needs no key';
+const NOT_ONCE = 'A repeat of this request has the same effect, so it needs no Idempotency-Key';
 const EXAMPLE = { status: 'active', limits: { write: { limit: 6000, windowMs: 60_000, burst: 500 } } };
 
 /** Tenants: each sees its own workflows, tasks and events only. */

@@ -53,8 +53,8 @@ export class AllowedHosts {
     if (this.#acceptsAll || isLoopback(name) || name.endsWith('.localhost') || this.#names.has(name)) return true;
     if (this.#suffixes.some((suffix) => name.endsWith(suffix))) return true;
     if (this.given.isLoopback) return false;
-    // An address is not a name that can be pointed elsewhere: its page was served from this address. Probes use
-    // addresses.
+    // Names can be pointed to another address, but addresses cannot: only this service serves pages of its address.
+    // Probes use addresses.
     if (isIP(name) !== 0) return true;
     // A name without a dot cannot be registered. Containers call each other by such names.
     return this.given.listed.length === 0 && !name.includes('.');

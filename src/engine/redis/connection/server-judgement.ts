@@ -84,7 +84,7 @@ const UNKNOWN_FSYNC = {
   says: 'append-only file: depends on its appendfsync (everysec: at most about 1 s, always: nothing)',
 };
 
-/** What a crash of Redis can lose, by the least durable server. */
+/** Possible loss by a crash of Redis; of several servers, that of the least durable one. */
 export function durabilityOf(states: readonly ServerState[]): string {
   return states.map(durabilityOfOne).toSorted((a, b) => a.rank - b.rank)[0]?.says ?? 'unknown';
 }

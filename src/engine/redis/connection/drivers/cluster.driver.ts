@@ -139,7 +139,7 @@ export class ClusterDriver implements RedisDriver {
   }
 }
 
-/** A Cluster has one database. Nodes are known by address, so a TLS name does not apply. */
+/** A Cluster has one database. Without REDIS_TLS_SERVERNAME, the certificate of each node must match its address. */
 function nodeOptions(config: RedisConfig) {
   const {
     db: _one,
