@@ -14,7 +14,7 @@ import { Keys, type FoundKey } from './keys.js';
 
 const OPERATOR = maskOf(['operator']);
 const NOT_ONCE =
-  'The service does not store tokens, so it cannot give the answer again; a request with `id` (or `sha256`) is safe to repeat';
+  'The service does not store the secret, so it cannot give the answer again; a request with `id` (or `sha256`) is safe to repeat';
 const CHANGED = { says: 'The key', body: Key, headers: ['ETag'] } as const;
 
 /** Keys: the credentials of programs. */
