@@ -35,6 +35,9 @@ describe('limits on three replicas', () => {
       Array.from({ length: REPLICAS }, (_, i) =>
         startService({
           REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+          // Longer than a busy machine takes: a server that was killed refuses at once.
+          REDIS_SOCKET_TIMEOUT: '60s',
+          REDIS_SOCKET_CONNECT_TIMEOUT: '60s',
           ADMIN_TOKEN: OPERATOR_TOKEN,
           DATA_DIR: join(directory, String(i)),
           TENANT_DEFAULTS: JSON.stringify({ limits: LIMITS }),

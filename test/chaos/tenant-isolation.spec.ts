@@ -29,7 +29,7 @@ for (const storage of ['memory', 'redis'] as const) {
     beforeAll(async () => {
       redis = storage === 'redis' ? await startRedisProcess() : undefined;
       const store = redis
-        ? { REDIS_URL: `redis://127.0.0.1:${redis.port}` }
+        ? { REDIS_URL: `redis://127.0.0.1:${redis.port}`, REDIS_SOCKET_TIMEOUT: '60s' }
         : { DATA_DIR: await fastDirectory('iso-') };
       service = await openService({ ...store, ADMIN_TOKEN });
       ({ url } = service);

@@ -174,12 +174,15 @@ export async function send(
   token: string,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const ended = new AbortController();
-  const answer = await fetch(url + path, {
-    method,
-    headers: { ...headers, authorization: `Bearer ${token}` },
-    ...(body !== undefined && { body }),
-    signal: ended.signal,
-  });
+  const ask = () =>
+    fetch(url + path, {
+      method,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      ...(body !== undefined && { body }),
+      signal: ended.signal,
+    });
+  // On a busy machine a kept connection may end while a request is on its way.
+  const answer = await ask().catch(ask);
   const head = JSON.stringify([...answer.headers]);
   const isStream = (answer.headers.get('content-type') ?? '').startsWith('text/event-stream');
   if (isStream) setTimeout(() => ended.abort(), LISTEN_MS);
