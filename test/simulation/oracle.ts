@@ -86,7 +86,7 @@ export class Oracle {
    */
   judge(id: string, versions: readonly Version[], conflicts: ReadonlySet<string>, nowMs: number): void {
     const makers = new Set<string>();
-    const alive = new Set(conflicts);
+    const present = new Set<string>();
     let before: readonly string[] = [];
     for (const { etag, text } of versions) {
       this.saw(etag, text);
@@ -95,22 +95,24 @@ export class Oracle {
       if (unseen.length > 0) this.violation('overwritten', `${etag} of ${id} by ${by} has not seen ${unseen.join()}`);
       if (new Set(seen).size < seen.length || makers.has(by)) this.violation('twice', `${by} in ${etag} of ${id}`);
       makers.add(by);
-      for (const mark of seen) alive.add(mark);
+      for (const mark of seen) present.add(mark);
       before = seen;
     }
-    for (const write of this.writes.values()) if (write.id === id) this.#judgeWrite(write, alive, nowMs);
+    for (const write of this.writes.values()) if (write.id === id) this.#judgeWrite(write, present, conflicts, nowMs);
   }
 
   #judgeWrite(
     { mark, id, what, seen, fate, deadlineMs }: MarkedWrite,
-    alive: ReadonlySet<string>,
+    present: ReadonlySet<string>,
+    conflicts: ReadonlySet<string>,
     nowMs: number,
   ): void {
-    if (fate === 'refused' && alive.has(mark)) this.violation('refused', `${what} ${mark} of ${id} took effect`);
-    if (fate !== 'acknowledged' || alive.has(mark) || this.excused.has(mark) || this.over.has(mark)) return;
+    const isKept = present.has(mark) || conflicts.has(mark);
+    if (fate === 'refused' && isKept) this.violation('refused', `${what} ${mark} of ${id} took effect`);
+    if (fate !== 'acknowledged' || isKept || this.excused.has(mark) || this.over.has(mark)) return;
     // A write whose time is over is not kept for itself: only if the workflow that it was made on goes on.
     const isOver = deadlineMs !== null && deadlineMs <= nowMs;
-    if (isOver && !seen.some((one) => alive.has(one))) return;
+    if (isOver && !seen.some((one) => present.has(one))) return;
     this.violation('lost', `${what} ${mark} of ${id} is nowhere`);
   }
 }
