@@ -81,6 +81,14 @@ export class StateNotJsonError extends ServiceError {
   }
 }
 
+/**
+ * Whether an error is about the store and says nothing about the request: the store is unreachable or full, another
+ * program has a key, or the outcome is unknown. The request may be sent again later.
+ */
+export function isOfStore(error: unknown): boolean {
+  return error instanceof ServiceError && (error.code === 'OUTCOME_UNKNOWN' || error.code.startsWith('STORE_'));
+}
+
 /** Nothing was applied or read. */
 export class StoreUnavailableError extends ServiceError {
   readonly code = 'STORE_UNAVAILABLE';

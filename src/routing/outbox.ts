@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
 import { findErasure, isErased } from '../engine/erasure.js';
-import { ServiceError } from '../service-error.js';
+import { isOfStore, OutcomeUnknownError } from '../engine/errors.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { MAX_BOARD_ENTRIES } from '../engine/limits.js';
 import { BOARD, type Posting } from './decision.js';
@@ -57,7 +57,7 @@ export class Outbox {
   readonly #waiting: Posting[] = [];
   readonly #closed = new AbortController();
   #counts = new Map<string, number>();
-  /** Time of the oldest posting since the last batch that left none behind. */
+  /** Time of the oldest waiting posting, or an earlier time. */
   #sinceMs = 0;
   #added = 0;
   #flushed = 0;
@@ -144,15 +144,13 @@ export class Outbox {
         await this.engine.commit(this.tenant, commit);
         return this.#finish(upTo);
       } catch (error) {
-        const code = error instanceof ServiceError ? error.code : undefined;
-        const isAway = code === 'OUTCOME_UNKNOWN' || code?.startsWith('STORE_') === true;
-        if (!isAway) {
+        if (!isOfStore(error)) {
           this.observer.refused(error);
           this.observer.lost(postings.length, 'refused');
           return this.#finish(upTo);
         }
         this.#rejectWaiters(error);
-        if (code === 'OUTCOME_UNKNOWN') doubtfulSince ??= performance.now();
+        if (error instanceof OutcomeUnknownError) doubtfulSince ??= performance.now();
         if (doubtfulSince !== undefined && performance.now() - doubtfulSince > doubtMs) {
           this.observer.lost(postings.length, 'in-doubt');
           return this.#finish(upTo);
@@ -162,7 +160,10 @@ export class Outbox {
     }
   }
 
-  /** The erasure of a tenant does not wait for a replica without its store, so that replica must not write it again. */
+  /**
+   * Whether the batch has waited so long that its tenant may have been erased, and was. An erasure does not wait for a
+   * replica that cannot reach the store.
+   */
   async #isOfErased({ sinceMs }: Batch): Promise<boolean> {
     if (Date.now() - sinceMs < this.limits.lateMs) return false;
     const erasure = await findErasure(this.engine, this.tenant);

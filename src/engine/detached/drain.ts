@@ -12,7 +12,7 @@ import {
 } from '../records/workflow-meta.js';
 import type { ConflictBase, NewConflict } from '../conflicts.js';
 import { aboutPatch } from '../edit-result.js';
-import { KeptAsConflictError, OutcomeUnknownError, VersionConflictError } from '../errors.js';
+import { isOfStore, KeptAsConflictError, OutcomeUnknownError, VersionConflictError } from '../errors.js';
 import { findErasure, isErased, type Erasure } from '../erasure.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
@@ -90,7 +90,7 @@ export class Drain {
       return Object.values(fates).every((fate) => fate.is !== 'version' || fate.isExact) ? 'exact' : 'merged';
     } catch (error) {
       if (error instanceof OutcomeUnknownError) store.noteAttempt(entry);
-      if (isTransient(error)) throw error;
+      if (isOfStore(error)) throw error;
       if (await this.#isGone(entry)) return this.#expired(entry);
       if (!(error instanceof KeptAsConflictError)) await this.#keepApart(entry, error);
       await store.remove(entry, conflictFates(entry), []);
@@ -118,8 +118,9 @@ export class Drain {
   }
 
   /**
-   * The entry has expired, and so have its workflows in the store. While the store has one of them, only its script knows whether the
-   * entry still counts: an open task may hold the workflow, or a later touch may have prolonged it.
+   * Whether the entry has expired, and the store has none of its workflows. While the store has one of them, only its
+   * script knows whether the entry still counts: an open task may hold the workflow, or a later touch may have
+   * prolonged it.
    */
   async #isGone(entry: DetachedEntry): Promise<boolean> {
     const { target, store } = this.parts;
@@ -128,7 +129,7 @@ export class Drain {
     return found.every((record) => record === undefined);
   }
 
-  /** The deadline of a write does not undo the cancellation of tasks in its commit. */
+  /** Drops an expired entry, but still cancels the tasks that its commit cancelled. */
   async #expired(entry: DetachedEntry): Promise<DrainedAs> {
     const { tenant, cancelTasksOf } = entry;
     const { target, store } = this.parts;
@@ -330,12 +331,6 @@ function resolutionOf(
   if (current.incarnation !== base.incarnation) return undefined;
   if (base.follows?.includes(versionNameOf(current)) === true) return { id, resolution: { is: 'restore', current } };
   return isOperation(part) ? { id, resolution: { is: 'rerun' } } : undefined;
-}
-
-/** True for errors of the store that say nothing about the entry. */
-function isTransient(error: unknown): boolean {
-  const code = error instanceof ServiceError ? error.code : undefined;
-  return code === 'OUTCOME_UNKNOWN' || code?.startsWith('STORE_') === true;
 }
 
 function fatesOf(

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
 import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic } from '../engine.js';
-import { IdempotencyMismatchError } from '../errors.js';
+import { IdempotencyMismatchError, isOfStore } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
@@ -199,7 +199,7 @@ export class RedisEngine extends Engine {
       return outcome;
     } catch (error) {
       const code = error instanceof ServiceError ? error.code : undefined;
-      const isRefusal = code !== undefined && !code.startsWith('STORE_') && code !== 'OUTCOME_UNKNOWN';
+      const isRefusal = code !== undefined && !isOfStore(error);
       this.#observer.command('commit', (performance.now() - started) / 1000, isRefusal ? 'refused' : 'failed');
       if (code === 'VERSION_CONFLICT') this.#observer.conflict();
       throw error;

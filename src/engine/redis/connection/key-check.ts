@@ -7,7 +7,8 @@ import { listOf, textOf } from '../scripts/reply.js';
 import { needsUpgrade, upgrade } from '../upgrade/upgrade.js';
 import { OtherSchemaError } from './other-schema-error.js';
 import type { RedisConnections } from './redis-connections.js';
-import { classified, isOfWrongType } from './redis-errors.js';
+import { classified } from './redis-errors.js';
+import { isOfThisSchema, markOf } from './tenant-mark.js';
 
 const contactScript = new RedisScript(['own-keys'], 'first-contact');
 const KEYS_AT_ONCE = '1000';
@@ -19,23 +20,16 @@ const KEYS_AT_ONCE = '1000';
  */
 export async function checkKeys(connections: RedisConnections, logger: Logger, mayUpgrade: boolean): Promise<void> {
   const { namespace } = connections.config;
-  const key = schemaKey(prefixOf(namespace, 'default'));
-  const client = connections.command();
-  const args = [prefixOf(namespace, 'default')];
+  const prefix = prefixOf(namespace, 'default');
   try {
-    // The script below names a mark of another type.
-    const mark = await client.get(key).catch(unlessOfWrongType);
+    // A mark of another type is refused by the script below, which names the key.
+    const mark = await markOf(connections, prefix);
     if (mark === null || mark === UPGRADING) await upgradeFormer(connections, logger, mayUpgrade);
     if (mark === null) await refuseOthers(connections, logger);
-    await contactScript.run(client, [key], args);
+    await contactScript.run(connections.command(), [schemaKey(prefix)], [prefix]);
   } catch (error) {
     throw classified(error);
   }
-}
-
-/** Undefined for a value of another type. @throws any other error */
-function unlessOfWrongType(error: unknown): undefined {
-  if (!isOfWrongType(error)) throw error;
 }
 
 /** A service of schema 3 announces its writes for about a minute. */
@@ -77,9 +71,9 @@ async function refuseOthers(connections: RedisConnections, logger: Logger): Prom
   const isOurs = async (prefix: string): Promise<boolean> => {
     const known = marks.get(prefix);
     if (known !== undefined) return known;
-    const mark = (await connections.command().get(schemaKey(prefix)).catch(unlessOfWrongType)) ?? null;
-    const isMarked = mark !== null && readMark(mark)?.schema === SCHEMA;
-    if (mark !== null && !isMarked && readMark(mark) !== undefined) throw new OtherSchemaError(mark);
+    const mark = await markOf(connections, prefix);
+    const isMarked = isOfThisSchema(mark);
+    if (typeof mark === 'string' && !isMarked && readMark(mark) !== undefined) throw new OtherSchemaError(mark);
     marks.set(prefix, isMarked);
     return isMarked;
   };

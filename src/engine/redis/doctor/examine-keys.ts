@@ -1,10 +1,10 @@
 import type { ServerNode } from '../connection/drivers/redis-driver.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import { KEY_NAMES, patternOf, schemaKey, splitterOf, typeOfKey } from '../keys.js';
-import { readMark, SCHEMA } from '../schema.js';
+import { isOfThisSchema, markOf } from '../connection/tenant-mark.js';
+import { KEY_NAMES, patternOf, splitterOf, typeOfKey } from '../keys.js';
 import { fail, ok, warn, type Answer } from './answer.js';
 
-/** Keys that are examined. */
+/** Maximum number of keys that are examined. */
 const SAMPLED = 5000;
 const SCAN_AT_ONCE = 500;
 const MAX_NAMED = 3;
@@ -20,7 +20,7 @@ export async function examineKeys(connections: RedisConnections, nodes: readonly
   const split = splitterOf(namespace);
   const marks = new Map<string, Promise<boolean>>();
   const isMarked = (prefix: string): Promise<boolean> => {
-    const known = marks.get(prefix) ?? readsMark(connections, prefix);
+    const known = marks.get(prefix) ?? markOf(connections, prefix).then(isOfThisSchema);
     marks.set(prefix, known);
     return known;
   };
@@ -63,13 +63,4 @@ export async function examineKeys(connections: RedisConnections, nodes: readonly
     says,
     'give Waymark a REDIS_NAMESPACE or a database of its own, so that no program deletes keys of another',
   );
-}
-
-async function readsMark(connections: RedisConnections, prefix: string): Promise<boolean> {
-  // The mark itself may be of another type.
-  const mark = await connections
-    .command()
-    .get(schemaKey(prefix))
-    .catch(() => null);
-  return mark !== null && readMark(mark)?.schema === SCHEMA;
 }
