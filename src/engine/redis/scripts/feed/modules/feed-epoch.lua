@@ -6,7 +6,11 @@
 local events_key = prefix .. key_names.events
 local epoch_key = prefix .. key_names.eventsEpoch
 
-local function is_begun() return redis.call('EXISTS', events_key) == 1 end
+local begun
+local function is_begun()
+  begun = begun or redis.call('EXISTS', events_key) == 1
+  return begun
+end
 
 -- Current epoch. `name`: name of a new epoch, used if there is none.
 local known_epoch

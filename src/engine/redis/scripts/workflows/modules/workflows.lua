@@ -54,9 +54,9 @@ local function load(id, with_text)
     local deadline = real_deadline(key, false)
     local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
     local text = text_under(key)
-    local inc = 'legacy-' .. string.sub(redis.sha1hex(text), 1, 12)
-    return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = inc, version = 1, check = '', digest = digest_of(text), created = written, updated = written,
-      deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
+    local sha = redis.sha1hex(text)
+    return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = '',
+      digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
@@ -64,11 +64,11 @@ local function load(id, with_text)
     deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7],
     history_bytes = tonumber(meta[9]), check = meta[10] and string.sub(meta[10], DIGEST_LENGTH + 1) or '',
     digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = with_text and text_under(key) }
-  local is_changed = with_text and record.digest and digest_of(record.text) ~= record.digest
-  if is_changed or real ~= deadline or bytes ~= tonumber(meta[6]) then
+  local real_digest = with_text and record.digest and digest_of(record.text)
+  if (real_digest and real_digest ~= record.digest) or real ~= deadline or bytes ~= tonumber(meta[6]) then
     record.kind = bytes == NOT_TEXT and 'taken' or 'foreign'
     record.version = record.version + 1
-    record.digest = digest_of(record.text or text_under(key))
+    record.digest = real_digest or digest_of(record.text or text_under(key))
     record.check = record.digest
     record.updated = math.max(now, record.updated)
     record.deadline = real
