@@ -30,7 +30,8 @@ export async function waitForChange<T>(
       changed = withResolver();
       const value = await read();
       const left = until - performance.now();
-      if (isEnough(value) || left <= 0 || signal.aborted) return value;
+      // A timer may fire up to a millisecond early.
+      if (isEnough(value) || left < 1 || signal.aborted) return value;
       const changesAt = changesAtMs?.(value) ?? Infinity;
       const leastMs = changesAt === awaited ? OVERDUE_PAUSE_MS : 1;
       awaited = changesAt;

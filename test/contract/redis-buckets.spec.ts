@@ -11,7 +11,7 @@ import { openReplica, type Replica } from './redis-under-test.js';
 const TAKES = 10_000;
 const BUCKETS = 20_000;
 const MAX_BYTES = 120;
-const MAX_BYTES_WITH_TABLES = 176;
+const MAX_BYTES_WITH_TABLES = 168;
 
 describe('buckets of rate limits in Redis', () => {
   const clock = new TestClock();
