@@ -154,7 +154,8 @@ export interface FeedEvent {
   readonly id: string;
   readonly type: string;
   /**
-   * Of a workflow: `id`, `version`, `inc` and `check`, if there is one; an expiry has `id` alone. Of a task: `id`, `queue`, perhaps `workflow`.
+   * Of a workflow: `id`, `version`, `inc` and `check`, if there is one; an expiry has `id` alone.
+   * Of a task: `id`, `queue`, perhaps `workflow`.
    * Of a message: `channel` and `payload`, which is JSON text.
    */
   readonly fields: Readonly<Record<string, string>>;

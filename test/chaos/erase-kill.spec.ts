@@ -37,7 +37,7 @@ const ENV = {
 };
 const NAMES = ['gone', 'kept'] as const;
 
-/** What the neighbour has: all its records, and those of its hidden tenant. */
+/** Digests of all records of the neighbour and of its hidden tenant. */
 async function digestsOfKept(url: string): Promise<unknown> {
   const all = [...(await digests(url))].filter(([name]) => / (\.of:)?kept\//.test(name));
   return Object.fromEntries(all.filter(([name]) => !name.startsWith('board ')));

@@ -149,7 +149,7 @@ for (const storage of ['memory', 'redis'] as const) {
         expect([...statuses.keys()].sort()).toEqual([...attack.operationIds].sort());
         expect(statuses.get('getWorkflow')).toContain(200);
         expect(await dumpOf('blue')).toEqual(before);
-        // What the socket was to hear of its own tenant has arrived, so what it was not to hear would have as well.
+        // A message of the tenant itself comes last. When it has arrived, every earlier message of another tenant would have too.
         await service.call(
           'POST',
           '/v1/channels/blue/messages',

@@ -112,7 +112,7 @@ describe('the upgrade of schema 3', () => {
     expect(await connected(upgrade)).toMatchObject({ is: 'alive' });
     expect(await everything()).toEqual(before);
     expect(await connected((one) => upgrade(one, { isForced: true }))).toMatchObject({ is: 'upgraded' });
-    // What such a service reads at its start, and what it writes before anything else.
+    // A service of schema 3 reads the first key at its start, and writes the second one before anything else.
     expect(await direct.get(FORMER.SCHEMA_KEY)).toBe('4');
     await expect(direct.zadd(FORMER.ACTIVE_KEY, 'GT', 1, 'default')).rejects.toThrow('WRONGTYPE');
   });

@@ -46,7 +46,7 @@ describe(`A replica with ${TENANTS} idle tenants`, () => {
       const prefix = prefixOf('', hidden ? accessTenantOf(tenant) : tenant);
       for (const key of (await redis.keys('*')).filter((one) => one.startsWith(prefix))) {
         const [value, ttl] = await Promise.all([redis.dumpBuffer(key), redis.pttl(key)]);
-        // What expires is gone in an idle tenant.
+        // Keys that expire do not exist in an idle tenant.
         if (ttl < 0) template.push({ hidden, name: key.slice(prefix.length), value });
       }
     }

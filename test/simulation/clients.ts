@@ -49,7 +49,7 @@ export interface ClientParts {
   readonly leaseMs: () => number;
 }
 
-/** What a client does in one step. */
+/** One step of a client. */
 export interface Turn {
   readonly n: number;
   readonly replica: Replica;

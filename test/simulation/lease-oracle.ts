@@ -5,7 +5,7 @@ interface Held {
   endsAtMs: number;
 }
 
-/** Who holds which task, by what the clients were told. */
+/** Holders of tasks, as the answers to clients show them. */
 export class LeaseOracle {
   readonly #held = new Map<string, Held>();
 

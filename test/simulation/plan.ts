@@ -1,6 +1,6 @@
 import { Random } from '../contract/fuzz/random.js';
 
-/** What serves: replicas on Redis with their fallback, the embedded engine, or the embedded engine that moves to Redis. */
+/** Engine of a run: replicas on Redis with their fallback, the embedded engine, or the embedded engine that moves to Redis. */
 export type EngineKind = 'redis' | 'embedded' | 'attach';
 
 export interface Settings {
@@ -14,7 +14,7 @@ export interface Settings {
   readonly delayMs: number;
 }
 
-/** What clients do. */
+/** Kinds of steps of clients, by weight. */
 const TRAFFIC = {
   write: 14,
   append: 12,
@@ -36,7 +36,7 @@ const TRAFFIC = {
   pass: 10,
 };
 
-/** What goes wrong. Each seed has some of these kinds. */
+/** Kinds of faults, by weight. A seed has some of them. */
 const FAULTS = {
   away: 5,
   slow: 3,

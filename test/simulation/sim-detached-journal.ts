@@ -2,7 +2,7 @@ import type { DetachedEntry } from '../../src/engine/detached/detached-entry.js'
 import type { DetachedJournal, Fates, Journaled } from '../../src/engine/detached/detached-journal.js';
 import type { SimDisk } from './sim-disk.js';
 
-/** What a detached journal has on the disk. */
+/** Content of a detached journal on the disk. */
 export interface DetachedFile {
   readonly entries: Map<number, DetachedEntry>;
   readonly fates: Map<number, Fates>;

@@ -10,7 +10,7 @@ export interface JournalWitness {
   expired(state: string): void;
 }
 
-/** What the embedded engine has on the disk: the last change of each record. */
+/** Content of the journal of the embedded engine on the disk: the last change of each record. */
 export class JournalFile {
   readonly epoch = 'simulated';
   readonly #records = new Map<string, JournalChange>();

@@ -10,7 +10,7 @@ import { ReplyReader } from './reply-reader.js';
 
 export type Argument = string | number;
 
-/** What a command did: its reply, which may be an error, and what happened beside it. */
+/** Result of a command: its reply, which may be an error, and its other effects. */
 export interface Executed {
   readonly reply: unknown;
   readonly happened: readonly Happening[];

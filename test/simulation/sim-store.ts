@@ -7,7 +7,7 @@ import type { VirtualTime } from './virtual-time.js';
 /** Marks of writes, and ids of tasks, in the arguments of a command. */
 const MARKS = /\b[mt]\d+\b/g;
 
-/** What the store tells the oracle. */
+/** Reports of the store to the oracle. */
 export interface StoreWitness {
   /** A key of the master has ended. */
   expired(key: string, value: string): void;

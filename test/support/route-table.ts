@@ -24,7 +24,7 @@ const WRITER = [
   /^(GET|POST) \/(v1\/routing|api\/routing\/test|v1\/agents)$/,
 ];
 const OPERATOR_ONLY = /^\w+ \/v1\/(export|import|admin\/|tenants)/;
-/** Who may ask what, written down a second time. */
+/** Routes that each role may use, written down independently of src/access/routes.ts. */
 export const MAY: Readonly<Record<string, (route: string) => boolean>> = {
   reader: (route) => READER.some((one) => one.test(route)),
   worker: (route) => WORKER.some((one) => one.test(route)),

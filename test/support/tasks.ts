@@ -101,7 +101,7 @@ export class TestQueue {
     return this.step({ kind: 'release', id, token });
   }
 
-  /** What the service does with a lease that it could not deliver. */
+  /** Releases a lease, as the service does when it could not deliver the answer to a claim. */
   giveBack({ id, token, redeliveries }: ClaimedTask): Promise<Stepped> {
     return this.step({ kind: 'release', id, token, redeliveries });
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const FUNCTIONS = readFileSync(new URL('./wrapped-script.lua', import.meta.url), 'utf8');
 
-/** What a wrapped script did beside its reply. */
+/** An effect of a wrapped script besides its reply. */
 export type Happening =
   | readonly ['published', channel: string, message: string]
   | readonly ['expired', key: string, value: string]
@@ -16,7 +16,8 @@ export interface WrappedScript {
 
 /**
  * A script that calls Redis through functions of the test: they give it another time, and make its n-th write fail.
- * It takes one more argument, from `controlOf`, and replies with what happened and with the reply of the script, an error included.
+ * The wrapped script takes one more argument, made by `controlOf`. Its reply has the effects of the script, and the reply or the
+ * error of the script.
  */
 export function wrapScript(source: string): WrappedScript {
   const wrapped = `local redis, sim_happened = (function()\n${FUNCTIONS}end)()

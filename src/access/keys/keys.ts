@@ -93,7 +93,7 @@ export class Keys {
     };
     checkGrant(caller, value);
     const home = homeOfName(tokenName);
-    // Operators name keys by their id alone, so no key of a tenant may stand in front of one of theirs.
+    // An operator names a key by its id alone. So a key of a tenant must not get the id of a key of an operator.
     if (home !== ACCESS_TENANT && given.id !== undefined && (await this.#records.find(ACCESS_TENANT, id)) !== undefined)
       throw new KeyExistsError(id);
     try {

@@ -150,7 +150,7 @@ function isTakenByService(name: string): boolean {
   return name.startsWith('queue:') || OF_REQUESTS.includes(name);
 }
 
-/** Nobody may give back what limits his own requests. @throws InsufficientScopeError */
+/** A caller must not refill the limits of its own requests. @throws InsufficientScopeError */
 function demandManager({ scopes }: Caller): void {
   if ((scopes & MANAGE) === 0) throw new InsufficientScopeError(MANAGE);
 }

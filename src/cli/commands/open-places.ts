@@ -13,7 +13,7 @@ export async function places(): Promise<typeof import('../../migration/places.js
   return import('../../migration/places.js');
 }
 
-/** Token of an operator for a place that is a service. FROM_ADMIN_TOKEN is for the source, TO_ADMIN_TOKEN for the target. */
+/** Token of an operator for a place that is a service: FROM_ADMIN_TOKEN for the source, TO_ADMIN_TOKEN for the target. */
 export function tokenFor({ env }: Given, { kind, text }: Place, side?: 'from' | 'to'): string | undefined {
   if (kind !== 'service') return undefined;
   const own = side && secretOf(env, `${side.toUpperCase()}_ADMIN_TOKEN`);

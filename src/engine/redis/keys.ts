@@ -13,7 +13,7 @@ export function prefixOf(namespace: string, tenant: string): string {
   return tag === undefined ? `${own}{${tenant}}:` : own.replace(`{${tag}}`, () => `{${tag}:${tenant}}`);
 }
 
-/** Begins every name that no older program knows, so that a database may be shared with other programs. */
+/** Prefix of every name that no older program knows, so that a database can be shared with other programs. */
 export const OWN = 'waymark:';
 const own = <Name extends string>(name: Name): `${typeof OWN}${Name}` => `${OWN}${name}`;
 
@@ -144,7 +144,7 @@ export function isOwnName(rest: string): boolean {
   return rest.startsWith(OWN) && typeOfKey(rest) !== undefined;
 }
 
-/** Pattern of SCAN for the names of keys that begin with `waymark:`, of all tenants of a namespace; it may match others too. */
+/** Pattern of SCAN for the keys that begin with `waymark:`, of all tenants of a namespace. It may match other keys too. */
 export function ownPatternOf(namespace: string): string {
   return `${patternOf(namespace).slice(0, -1)}*${OWN}*`;
 }

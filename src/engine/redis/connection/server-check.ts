@@ -10,7 +10,10 @@ import { ServerStates, type ServerState } from './server-state.js';
 /** Redis is reachable, but its configuration or data must not be used. */
 export class UnfitRedisError extends Error {}
 
-/** Logs the facts about the server. `mayUpgrade`: data of an earlier schema is upgraded. @throws UnfitRedisError with a text for the operator. */
+/**
+ * Logs the facts about the server. `mayUpgrade`: data of an earlier schema is upgraded.
+ * @throws UnfitRedisError with a text for the operator
+ */
 export async function checkServer(
   connections: RedisConnections,
   logger = new Logger('Redis'),
@@ -53,7 +56,7 @@ function checkCluster(connections: RedisConnections, states: readonly ServerStat
     logger.warn('This Redis is a node of a Cluster: name its nodes in REDIS_CLUSTER_NODES, or other slots are refused');
 }
 
-/** @throws UnfitRedisError for data that is not ours to use @throws the error, if it is another one */
+/** @throws UnfitRedisError in place of a KeyTakenError or an OtherSchemaError; any other error unchanged */
 function asUnfit(error: unknown): never {
   if (error instanceof OtherSchemaError) throw new UnfitRedisError((error.cause as Error).message);
   if (!(error instanceof KeyTakenError)) throw error;

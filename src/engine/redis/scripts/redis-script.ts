@@ -126,7 +126,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number
   queue_fields: { TOTALS: QUEUE_TOTALS, RATES: QUEUE_RATES, REPLY: QUEUE_REPLY },
 };
 
-/** Writes the value in place of `limits.NAME`, `key_names.NAME` and so on: constants of TypeScript cost no lookup at run time. */
+/** Writes the value in place of `limits.NAME`, `key_names.NAME` and so on, so that a constant costs no lookup at run time. */
 function withConstants(text: string): string {
   return text.replace(
     /(?<![\w.])(limits|key_names|fixed_keys|schema|former|queue_fields)\.(\w+)/g,

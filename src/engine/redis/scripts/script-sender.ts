@@ -38,7 +38,11 @@ const SCRIPTS = {
   ),
   dead: new RedisScript(TASKS, 'dead', 'requests'),
 };
-/** A request may reach the server this long after it was sent first: the timeout of the last attempt, on a Cluster twice. */
+
+/**
+ * Longest time after the first sending at which a request may still reach the server. All attempts begin within one
+ * timeout; the last one takes at most one more, and two on a Cluster, which may redirect it.
+ */
 export function longestSendMs({ commandTimeoutMs }: RedisConfig): number {
   return 3 * commandTimeoutMs;
 }
