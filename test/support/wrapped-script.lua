@@ -112,4 +112,5 @@ local function call_redis(...)
   return reply
 end
 
-return { call = call_redis, pcall = pcall_redis, error_reply = real.error_reply, status_reply = real.status_reply, sha1hex = real.sha1hex }, happened
+return { call = call_redis, pcall = pcall_redis, error_reply = real.error_reply, status_reply = real.status_reply, sha1hex = real.sha1hex,
+  REDIS_VERSION_NUM = real.REDIS_VERSION_NUM }, happened

@@ -37,7 +37,7 @@ end
 -- The refusal of one part, if its expectation does not hold. Puts the current record into `current`.
 local function refusal(name, part, current, wants_state)
   -- A condition and the history need the state that is really there.
-  local record = workflows.load(part.id, part.expect or (part.abouts and call.historyLimit > 0))
+  local record = workflows.load(part.id, (part.expect or (part.abouts and call.historyLimit > 0)) and 'digest')
   current[part.id] = record
   if record and record.kind == 'taken' then own_keys.taken(workflows.state_key(part.id)) end
   if part.expect and not holds(part.expect, record) then

@@ -23,6 +23,8 @@ local tried = {
   { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. key_names.changes, 'probe' },
   { 'GETRANGE', text, '0', '0' }, { 'RENAMENX', number, other }, { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number, other },
 }
+-- Redis 6.2 does not have it, and the scripts do without it there.
+if (redis.REDIS_VERSION_NUM or 0) >= 0x070000 then tried[#tried + 1] = { 'PEXPIRETIME', text } end
 local failed = {}
 for _, command in ipairs(tried) do
   local reply = redis.pcall(unpack(command))

@@ -7,7 +7,7 @@
 local found = {}
 for i = 4, #ARGV do
   local id = ARGV[i]
-  local record = workflows.load(id, true)
+  local record = workflows.load(id, 'digest')
   found[#found + 1] = record and { workflows.line_of(record), deadline_text(record.ttl), record.about, record.text,
     redis.call('LRANGE', workflows.history_key(id), 0, -1) } or false
 end

@@ -10,7 +10,7 @@
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
-local current = workflows.load(id, true)
+local current = workflows.load(id, 'digest')
 
 if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
 if not plan.isDryRun then

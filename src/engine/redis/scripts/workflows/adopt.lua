@@ -7,7 +7,7 @@
   Returns  'adopted', 'ours' or 'changed'
 ]]
 local id = ARGV[4]
-local record = workflows.load(id, true)
+local record = workflows.load(id, 'digest')
 if not record or record.text ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
 if record.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end

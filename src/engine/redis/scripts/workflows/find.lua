@@ -8,8 +8,8 @@
 ]]
 local found = {}
 for i = 4, #ARGV do
-  local record = workflows.load(ARGV[i])
+  local record = workflows.load(ARGV[i], 'text')
   found[#found + 1] = record and workflows.line_of(record) or false
-  found[#found + 1] = record and workflows.text_under(workflows.state_key(ARGV[i])) or false
+  found[#found + 1] = record and record.text or false
 end
 return found

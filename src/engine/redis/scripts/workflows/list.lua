@@ -37,16 +37,15 @@ end
 -- Adds the workflow to the page if it matches.
 local function take(id, score)
   if not matches(id) then return end
-  local record = workflows.load(id)
+  local record = workflows.load(id, query.states and 'text')
   if not record then
     if redis.call('EXISTS', workflows.state_key(id)) == 0 then stale[#stale + 1] = id end
     return
   end
   if query.after and record.updated <= query.after then return end
   if query.before and record.updated >= query.before then return end
-  local state = query.states and workflows.text_under(workflows.state_key(id)) or nil
   bytes = bytes + (query.states and record.bytes or 0)
-  items[#items + 1] = { score, id, workflows.line_of(record), state }
+  items[#items + 1] = { score, id, workflows.line_of(record), record.text }
 end
 
 local function reply(status, score, id)

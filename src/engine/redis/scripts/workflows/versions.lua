@@ -9,7 +9,7 @@
            a header is "<version name> <updated> <deadline> <about>", see version_header
 ]]
 local id, before, limit = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local record = workflows.load(id, ARGV[7] == '1')
+local record = workflows.load(id, ARGV[7] == '1' and 'digest')
 if not record then return nil end
 local oldest = redis.call('LINDEX', workflows.history_key(id), -1)
 local reply = { workflows.line_of(record), oldest and string.match(oldest, '^%d+') or whole(record.version) }

@@ -7,9 +7,17 @@ local function meta_key(id) return prefix .. key_names.meta .. id end
 local function history_key(id) return prefix .. key_names.history .. id end
 local function index_key(name) return prefix .. key_names.index .. name end
 
--- The time at which Redis expires a key. The server may stall between PTTL and TIME, so the expiry is known only to lie between two times. If
--- `expected` lies between them (within EXPIRY_SLACK_MS), it is the result.
+-- PEXPIRETIME came with Redis 7, and this number too.
+local HAS_EXPIRY_TIMES = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
+
+-- The time at which Redis expires a key; false for never. If `expected` differs by at most EXPIRY_SLACK_MS, it is the result.
 local function real_deadline(key, expected)
+  if HAS_EXPIRY_TIMES then
+    local at = redis.call('PEXPIRETIME', key)
+    if at < 0 then return false end
+    return expected and at >= expected - 1 and at <= expected + EXPIRY_SLACK_MS and expected or at
+  end
+  -- The server may stall between PTTL and TIME, so the expiry is known only to lie between two times.
   local before = server_time()
   local left = redis.call('PTTL', key)
   if left < 0 then return false end
@@ -40,20 +48,25 @@ local NOT_TEXT = -1
   'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
   with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest;
   'taken': the value is not text; it is not changed.
-  `with_text`: the record has the state as `text`, and a value of the same length and deadline is recognised as foreign by its digest. Without it the
-  state is not read. A record that was written before there were checks has neither check nor digest.
+  `with`: 'text' for a record that has the state as `text`; 'digest' if also a value of the same length and deadline is to be recognised as foreign, by
+  its digest. Without it the state is not read. A record that was written before there were checks has neither check nor digest.
 ]]
-local function load(id, with_text)
-  local key = state_key(id)
-  local bytes = redis.pcall('STRLEN', key)
+local function load(id, with)
+  local key, text, bytes = state_key(id), nil, nil
+  if with then
+    text = redis.pcall('GET', key)
+    if type(text) == 'table' then text, bytes = '', NOT_TEXT else bytes = text and #text or 0 end
+  else
+    bytes = redis.pcall('STRLEN', key)
+    if type(bytes) == 'table' then bytes = NOT_TEXT end
+  end
   if bytes == 0 then return nil end
-  if type(bytes) == 'table' then bytes = NOT_TEXT end
   local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes',
     'check')
   if not meta[1] then
     local deadline = real_deadline(key, false)
     local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
-    local text = text_under(key)
+    text = text or text_under(key)
     local sha = redis.sha1hex(text)
     return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = '',
       digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
@@ -63,12 +76,12 @@ local function load(id, with_text)
   local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
     deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7],
     history_bytes = tonumber(meta[9]), check = meta[10] and string.sub(meta[10], DIGEST_LENGTH + 1) or '',
-    digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = with_text and text_under(key) }
-  local real_digest = with_text and record.digest and digest_of(record.text)
+    digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = text }
+  local real_digest = with == 'digest' and record.digest and digest_of(text)
   if (real_digest and real_digest ~= record.digest) or real ~= deadline or bytes ~= tonumber(meta[6]) then
     record.kind = bytes == NOT_TEXT and 'taken' or 'foreign'
     record.version = record.version + 1
-    record.digest = real_digest or digest_of(record.text or text_under(key))
+    record.digest = real_digest or digest_of(text or text_under(key))
     record.check = record.digest
     record.updated = math.max(now, record.updated)
     record.deadline = real
@@ -107,6 +120,6 @@ local function version_header(record)
   return version_name(record) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
 end
 
-return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, text_under = text_under, load = load,
+return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, load = load,
   tasks_key = workflow_tasks_key, is_held = is_held, held_deadline = held_deadline, version_name = version_name, tag_of = tag_of, line_of = line_of,
   version_header = version_header }

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { testIndex } from '../support/parts.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { TestTenant } from '../support/tenant.js';
+import { testOptions } from './engine-under-test.js';
+import { openReplica, type Replica } from './redis-under-test.js';
+
+Logger.overrideLogger(false);
+
+/** On Redis 7 or later; a put has four indexed fields. */
+const COMMANDS = { put: 31, create: 49, get: 4 };
+
+/** Most of the time of a script goes into its commands, so their number stands for what a request costs Redis. */
+describe('The commands that Redis carries out for a request', () => {
+  let server: RedisProcess;
+  let redis: Redis;
+  let replica: Replica;
+  let tenant: TestTenant;
+
+  beforeAll(async () => {
+    server = await startRedisProcess();
+    redis = new Redis(server.port, '127.0.0.1');
+    replica = await openReplica(server.port, { options: testOptions, index: testIndex, namespace: '' });
+    tenant = new TestTenant(replica.engine, 'default');
+  });
+  afterAll(async () => {
+    await replica.close();
+    redis.disconnect();
+    await server.stop();
+  });
+  // A first request announces the tenant and begins an epoch.
+  beforeEach(async () => void (await tenant.put('first', stateOf(0))));
+
+  const stateOf = (n: number) => ({ status: 'open', document_type: 'letter', user_id: 'u', case_id: 'c', n });
+
+  async function commandsOf(run: () => Promise<unknown>): Promise<Record<string, number>> {
+    await redis.config('RESETSTAT');
+    await run();
+    const stats = [...(await redis.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)];
+    const own = /^(config\|resetstat|info|eval|evalsha)$/;
+    return Object.fromEntries(
+      stats.flatMap(([, name = '', calls]) => (own.test(name) ? [] : [[name, Number(calls)] as const])),
+    );
+  }
+  const total = (commands: Record<string, number>) => Object.values(commands).reduce((sum, calls) => sum + calls, 0);
+
+  it('are few for a put that makes the next version', async () => {
+    const id = randomUUID();
+    for (let n = 0; n < 5; n++) await tenant.put(id, stateOf(n));
+    const commands = await commandsOf(() => tenant.put(id, stateOf(5)));
+    expect([total(commands), commands]).toEqual([COMMANDS.put, commands]);
+  });
+
+  it('are few for a put that creates a workflow', async () => {
+    const commands = await commandsOf(() => tenant.put(randomUUID(), stateOf(1)));
+    expect([total(commands), commands]).toEqual([COMMANDS.create, commands]);
+  });
+
+  it('are few for a read', async () => {
+    const commands = await commandsOf(() => tenant.get('first'));
+    expect([total(commands), commands]).toEqual([COMMANDS.get, commands]);
+  });
+});
