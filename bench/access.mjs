@@ -1,5 +1,5 @@
 // What a key and a limit cost: requests with a key under a policy of its tenant, beside the same requests in open mode.
-import { alternate } from './measure.mjs';
+import { alternate, median, ratioOf } from './measure.mjs';
 import { load, startRedis, startService, temporaryFolder } from './processes.mjs';
 import { stateOf } from './states.mjs';
 
@@ -11,6 +11,8 @@ const LIMITS = {
   read: { limit: 6_000_000, windowMs: 60_000, burst: 1_000_000 },
   write: { limit: 6_000_000, windowMs: 60_000, burst: 1_000_000 },
 };
+
+const KEYED = { ADMIN_TOKEN, TENANT_DEFAULTS: JSON.stringify({ limits: LIMITS }) };
 
 async function keyOf({ url }) {
   const made = await fetch(`${url}/v1/keys`, {
@@ -31,37 +33,51 @@ export async function benchAccess({ rounds, requests, engines }) {
   const rows = [];
   for (const [engine, store] of Object.entries(stores)) {
     if (!engines.includes(engine)) continue;
-    const open = await startService(store());
-    const keyed = await startService({ ...store(), ADMIN_TOKEN, TENANT_DEFAULTS: JSON.stringify({ limits: LIMITS }) });
-    const authorization = `Bearer ${await keyOf(keyed)}`;
+    // Two processes of each kind, because two processes of the same kind differ by some percent.
+    const subjects = [];
+    for (const kind of ['open', 'keyed', 'keyed', 'open']) {
+      const service = await startService(kind === 'open' ? store() : { ...store(), ...KEYED });
+      const authorization = kind === 'open' ? {} : { authorization: `Bearer ${await keyOf(service)}` };
+      subjects.push({ kind, service, authorization });
+    }
     const body = JSON.stringify({ state: stateOf(1024) });
     const all = { requests, connections: 32, paths: ['/v1/workflows/bench'] };
     const plans = {
       PUT: { ...all, method: 'PUT', headers: JSON_TYPE, body },
       GET: { ...all, method: 'GET', headers: {} },
     };
-    for (const { url, headers } of [
-      { url: open.url, headers: JSON_TYPE },
-      { url: keyed.url, headers: { ...JSON_TYPE, authorization } },
-    ])
-      await load({ ...plans.PUT, url, headers, requests: 1, connections: 1 });
+    const planFor = (plan, { service: { url }, authorization }) => ({
+      ...plan,
+      url,
+      headers: { ...plan.headers, ...authorization },
+    });
+    for (const subject of subjects) await load({ ...planFor(plans.PUT, subject), requests: 1, connections: 1 });
     for (const [name, plan] of Object.entries(plans)) {
-      const [base, own] = await alternate(
-        [
-          { plan: { ...plan, url: open.url }, pids: [open.pid] },
-          { plan: { ...plan, url: keyed.url, headers: { ...plan.headers, authorization } }, pids: [keyed.pid] },
-        ],
+      const results = await alternate(
+        subjects.map((subject) => ({ plan: planFor(plan, subject), pids: [subject.service.pid] })),
         rounds,
       );
-      const row = { engine, name, base, own, ratio: own.cpu[0] / base.cpu[0], target: TARGETS[name] };
+      const of = (kind) => both(results.filter((_, i) => subjects[i].kind === kind));
+      const [base, own] = [of('open'), of('keyed')];
+      const row = { engine, name, base, own, ratio: ratioOf(own, base), target: TARGETS[name] };
       rows.push(row);
       print(row);
     }
-    await open.stop();
-    await keyed.stop();
+    for (const { service } of subjects) await service.stop();
   }
   await redis.stop();
   return rows;
+}
+
+/** The mean of two processes of one kind, in each round. */
+function both([one, other]) {
+  const rounds = one.rounds.map(({ cpu: [micros] }, i) => ({ cpu: [(micros + other.rounds[i].cpu[0]) / 2] }));
+  return {
+    cpu: [median(rounds.map(({ cpu }) => cpu[0]))],
+    least: Math.min(one.least, other.least),
+    most: Math.max(one.most, other.most),
+    rounds,
+  };
 }
 
 function print({ engine, name, base, own, ratio, target }) {

@@ -19,7 +19,7 @@ const TARGET = 1.3;
 /** After it has loaded a million workflows, a process collects garbage for a while, so more rounds warm up. */
 const WARM_UPS = 5;
 
-const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
+const built = (file) => import(pathToFileURL(join(root, 'build/engine', file)).href);
 
 /** Writes directly to the engine, fifty workflows per commit. */
 async function fill(engine, index, from, to) {

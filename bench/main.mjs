@@ -65,8 +65,8 @@ try {
       access || all
         ? await benchAccess({
             engines,
-            rounds: values.rounds === undefined && !values.quick ? 25 : rounds,
-            requests: values.quick ? 300 : 4000,
+            rounds: values.rounds === undefined && !values.quick ? 41 : rounds,
+            requests: values.quick ? 300 : 1000,
           })
         : [],
   };

@@ -11,11 +11,15 @@ export async function round(plan, pids) {
   return { cpu: used, perSecond: (plan.requests / ms) * 1000 };
 }
 
-/** Alternates between the subjects, so that changes of the machine's speed affect all. The first rounds only warm up. */
+/**
+ * Alternates between the subjects, so that changes of the machine's speed affect all: every other round in the opposite
+ * order. The first rounds only warm up.
+ */
 export async function alternate(subjects, rounds, warmUps = 1) {
   const results = subjects.map(() => []);
   for (let i = 0; i < warmUps + rounds; i++) {
-    for (const [n, { plan, pids }] of subjects.entries()) {
+    const order = [...subjects.entries()];
+    for (const [n, { plan, pids }] of i % 2 === 0 ? order : order.toReversed()) {
       const result = await round(plan, pids);
       if (i >= warmUps) results[n].push(result);
     }
@@ -28,3 +32,6 @@ export async function alternate(subjects, rounds, warmUps = 1) {
     rounds: taken,
   }));
 }
+
+/** How much more CPU `own` takes than `base`: the median of the ratios within a round. */
+export const ratioOf = (own, base) => median(own.rounds.map(({ cpu }, i) => cpu[0] / base.rounds[i].cpu[0]));

@@ -1,5 +1,5 @@
 // CPU per request of the service compared with the baseline, on the same Redis, with the same bodies.
-import { alternate } from './measure.mjs';
+import { alternate, ratioOf } from './measure.mjs';
 import { load, startBaseline, startRedis, startService, temporaryFolder } from './processes.mjs';
 import { stateOf } from './states.mjs';
 
@@ -89,7 +89,7 @@ export async function benchRequests({ rounds, requests, only, engines }) {
           name: scenario.name,
           base,
           own,
-          ratio: own.cpu[0] / base.cpu[0],
+          ratio: ratioOf(own, base),
           target: engine === 'redis' ? TARGETS[scenario.name] : undefined,
         };
         rows.push(row);

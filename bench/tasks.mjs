@@ -20,7 +20,7 @@ const OPTIONS = {
   tasks: LIMITS,
 };
 
-const built = (file) => import(pathToFileURL(join(root, 'dist/engine', file)).href);
+const built = (file) => import(pathToFileURL(join(root, 'build/engine', file)).href);
 let made = 0;
 
 /** Runs `atOnce` loops that take work until `count` is done. */

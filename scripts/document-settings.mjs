@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 install();
 build();
 const { environmentExample, settingsPage } = await import(
-  pathToFileURL(join(root, 'dist/config/describe-settings.js')).href
+  pathToFileURL(join(root, 'build/config/describe-settings.js')).href
 );
 writeFileSync(join(root, 'docs/settings.md'), settingsPage());
 writeFileSync(join(root, '.env.production.example'), environmentExample());

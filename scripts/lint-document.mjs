@@ -1,8 +1,8 @@
 // Lints the OpenAPI document of the built service by the recommended rules of redocly. Ends with 1 when there is an error.
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { pino } from 'pino';
-import { createApp } from '../dist/app.js';
-import { readConfig } from '../dist/config/read-config.js';
+import { createApp } from '../build/app.js';
+import { readConfig } from '../build/config/read-config.js';
 
 // Without a connection nobody is local, so the document is asked for with a token.
 const token = 'only-for-this-process';

@@ -26,7 +26,10 @@ export function install() {
   if (!ok) die('npm ci failed, see above');
 }
 
-/** Builds into a new folder and then replaces dist, so that no process runs half a build. */
+/**
+ * Compiles src to build, and joins its modules and their packages to the files of dist, which run. Both are written to
+ * new folders that replace the old ones, so that no process runs half a build.
+ */
 export function build() {
   const source = join(root, 'src');
   const sources = [
@@ -34,24 +37,35 @@ export function build() {
     'package.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'scripts/bundle.mjs',
   ];
   const newest = Math.max(...sources.map((file) => writtenAt(join(root, file))));
   if (writtenAt(join(root, 'dist/main.js')) > newest) return;
   say('building');
-  const fresh = join(root, `.cache/dist-${process.pid}`);
-  const stale = `${fresh}-old`;
-  mkdirSync(fresh, { recursive: true });
+  const fresh = (folder) => join(root, `.cache/${folder}-${process.pid}`);
+  const [compiled, bundled] = [fresh('build'), fresh('dist')];
+  mkdirSync(compiled, { recursive: true });
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  if (!run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh, '--incremental', 'false'])) {
-    rmSync(fresh, { recursive: true });
+  const built =
+    run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', compiled, '--incremental', 'false']) &&
+    run(process.execPath, [join(root, 'scripts/bundle.mjs'), compiled, bundled]);
+  if (!built) {
+    for (const folder of [compiled, bundled]) rmSync(folder, { recursive: true, force: true });
     die('the build failed, see above');
   }
   for (const file of filesIn(source).filter((name) => name.endsWith('.lua'))) {
-    mkdirSync(dirname(join(fresh, file)), { recursive: true });
-    copyFileSync(join(source, file), join(fresh, file));
+    for (const folder of [compiled, bundled]) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      copyFileSync(join(source, file), join(folder, file));
+    }
   }
-  const dist = join(root, 'dist');
-  if (existsSync(dist)) renameSync(dist, stale);
-  renameSync(fresh, dist);
+  replace(join(root, 'build'), compiled);
+  replace(join(root, 'dist'), bundled);
+}
+
+function replace(folder, fresh) {
+  const stale = `${fresh}-old`;
+  if (existsSync(folder)) renameSync(folder, stale);
+  renameSync(fresh, folder);
   rmSync(stale, { recursive: true, force: true });
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { PACKAGE } from './folders.js';
 
-/** package.json lies beside both src and dist. */
-export const VERSION = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
+export const VERSION = (JSON.parse(readFileSync(new URL('package.json', PACKAGE), 'utf8')) as { version: string })
+  .version;

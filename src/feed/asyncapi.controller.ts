@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { PACKAGE } from '../folders.js';
 import { Route } from '../http/route.js';
 
-const document = new URL('../../docs/asyncapi.yaml', import.meta.url);
+const document = new URL('docs/asyncapi.yaml', PACKAGE);
 
 /** Serves the description of the WebSocket messages; tests check every frame against it. */
 @ApiTags('feed')

@@ -3,9 +3,10 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Config } from '../config/config.js';
+import { PACKAGE } from '../folders.js';
 import { RouteNotFoundError } from '../http/http-errors.js';
 
-const page = new URL('../../examples/live.html', import.meta.url);
+const page = new URL('examples/live.html', PACKAGE);
 
 /** Example pages, served only with EXAMPLES=true. */
 @ApiExcludeController()

@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { PATIENCE } from './service-process.js';
 
-const dist = resolve(import.meta.dirname, '../../dist');
+const build = resolve(import.meta.dirname, '../../build');
 
 /** Imports as Node itself does: a module is loaded once for all specs of a worker of jest, and not once for each. */
 const importOutside = runInThisContext('(url) => import(url)', {
@@ -14,7 +14,7 @@ const importOutside = runInThisContext('(url) => import(url)', {
 
 /** A module of the build, by its path in `src`. Its classes are not those that a spec imports. Needs `npm run build`. */
 export function built<Module>(path: string): Promise<Module> {
-  return importOutside(pathToFileURL(resolve(dist, path)).href) as Promise<Module>;
+  return importOutside(pathToFileURL(resolve(build, path)).href) as Promise<Module>;
 }
 
 /** The built service in this process with these settings, on a free port. `get` takes the classes that a spec imports. */

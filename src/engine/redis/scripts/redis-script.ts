@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { CODE } from '../../../folders.js';
 import { CHANGES, FIXED_KEYS, KEY_NAMES } from '../keys.js';
 import { MARK, MARK_START, UPGRADING } from '../schema.js';
 import { FORMER } from '../upgrade/former-keys.js';
@@ -40,20 +41,21 @@ export interface ScriptClient {
 
 /** A Lua script, put together from modules and files. With several files the last one runs and calls the others. */
 export class RedisScript {
-  readonly #alone: ReturnType<typeof programOf>;
-  readonly #inCluster: ReturnType<typeof programOf>;
-  readonly #traced: (isCluster: boolean) => ReturnType<typeof programOf>;
+  readonly #files: readonly string[];
+  /** Programs that were put together at their first run, by whether they run on a Cluster. */
+  readonly #programs = new Map<boolean, Program>();
 
-  constructor(modules: readonly string[], ...files: string[]) {
-    this.#alone = programOf(['one-server', ...modules], files);
-    this.#inCluster = programOf(['whole-slot', ...modules], files);
-    this.#traced = (isCluster) => programOf(['traced', isCluster ? 'whole-slot' : 'one-server', ...modules], files);
+  constructor(
+    private readonly modules: readonly string[],
+    ...files: string[]
+  ) {
+    this.#files = files;
   }
 
   /** An error about a key of another type names the key; see own-keys.lua. */
   async run(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     try {
-      return await this.#send(client.isCluster ? this.#inCluster : this.#alone, client, keys, args);
+      return await this.#send(this.#programOn(client.isCluster), client, keys, args);
     } catch (error) {
       if (!isOfWrongType(error)) throw error;
       // A read has failed, since scripts check types before they write. So the script may run again.
@@ -63,11 +65,21 @@ export class RedisScript {
 
   /** Like `run`, but slower: finds out which key has another type. For a script in which a request has failed so. */
   trace(client: ScriptClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return this.#send(this.#traced(client.isCluster), client, keys, args);
+    const program = programOf(['traced', serverModule(client.isCluster), ...this.modules], this.#files);
+    return this.#send(program, client, keys, args);
+  }
+
+  #programOn(isCluster: boolean): Program {
+    let program = this.#programs.get(isCluster);
+    if (program === undefined) {
+      program = programOf([serverModule(isCluster), ...this.modules], this.#files);
+      this.#programs.set(isCluster, program);
+    }
+    return program;
   }
 
   async #send(
-    { source, sha }: ReturnType<typeof programOf>,
+    { source, sha }: Program,
     client: ScriptClient,
     keys: readonly string[],
     args: readonly (string | number)[],
@@ -83,7 +95,14 @@ export class RedisScript {
   }
 }
 
-function programOf(modules: readonly string[], files: readonly string[]) {
+interface Program {
+  readonly source: string;
+  readonly sha: string;
+}
+
+const serverModule = (isCluster: boolean) => (isCluster ? 'whole-slot' : 'one-server');
+
+function programOf(modules: readonly string[], files: readonly string[]): Program {
   const texts = modules.map((name) => (name === 'task-fields' ? '' : textOf(name)));
   const parts = files.map((file) => textOf(file));
   const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(/\btask_fields\.(\w+)/g)]);
@@ -104,17 +123,22 @@ function moduleOf(name: string, text: string): string {
   return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;
 }
 
-/** Path of each Lua file in the rooms of this folder, by its name. Names are unique across rooms. */
-const FILES = new Map(
-  readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
+const folder = new URL('engine/redis/scripts/', CODE);
+
+/**
+ * Text of each Lua file in the rooms of this folder, by its name. Names are unique across rooms. All are read at the
+ * start, since another build may replace the files while this process runs.
+ */
+const TEXTS = new Map(
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.lua'))
-    .map((file) => [basename(file, '.lua'), file.replaceAll('\\', '/')]),
+    .map((file) => [basename(file, '.lua'), readFileSync(new URL(file.replaceAll('\\', '/'), folder), 'utf8')]),
 );
 
 function textOf(name: string): string {
-  const file = FILES.get(name);
-  if (file === undefined) throw new Error(`There is no Lua file "${name}.lua"`);
-  return withConstants(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'));
+  const text = TEXTS.get(name);
+  if (text === undefined) throw new Error(`There is no Lua file "${name}.lua"`);
+  return withConstants(text);
 }
 
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>> = {
