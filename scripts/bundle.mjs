@@ -22,6 +22,13 @@ const bundle = await rolldown({
     throw new Error(message);
   },
 });
-// Names of classes are kept: errors and tokens of the framework carry them.
-await bundle.write({ dir: folder, format: 'esm', chunkFileNames: '[name].js', keepNames: true });
+await bundle.write({
+  dir: folder,
+  format: 'esm',
+  chunkFileNames: '[name].js',
+  // Errors and tokens of the framework carry the names of classes.
+  keepNames: true,
+  // Without it, decorators of one module run before the module that they need.
+  strictExecutionOrder: true,
+});
 await bundle.close();
