@@ -16,6 +16,7 @@ import { RedisListeners } from './feed/listeners.js';
 import { Confirmer } from './connection/confirmer.js';
 import { Fences } from './connection/fences.js';
 import { epochKey, onceKey, prefixOf } from './keys.js';
+import { LostData } from './lost-data.js';
 import { changedBy, NotifyingTasks } from './feed/local-changes.js';
 import { RedisConflicts } from './workflows/redis-conflicts.js';
 import { countMatching, listPage, type Listed } from './workflows/listing.js';
@@ -40,6 +41,8 @@ import { RedisScript } from './scripts/redis-script.js';
 import { textOf } from './scripts/reply.js';
 
 const epochScript = new RedisScript(['own-keys'], 'store-epoch');
+/** Interval at which a replica looks whether Redis still has its data. */
+const LOOK_INTERVAL_MS = 10_000;
 
 export interface RedisEngineParts {
   readonly options: EngineOptions;
@@ -73,6 +76,8 @@ export class RedisEngine extends Engine {
   readonly #listeners: RedisListeners;
   readonly #sweeper: Sweeper;
   readonly #eraser: Eraser;
+  readonly #lostData = new LostData();
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly connections: RedisConnections,
@@ -135,9 +140,14 @@ export class RedisEngine extends Engine {
 
   start(): void {
     this.#sweeper.start();
+    // While Redis is away there is nothing to see; the connection logs that.
+    const look = () => void this.storeEpoch().catch(() => undefined);
+    this.#looking = setInterval(look, LOOK_INTERVAL_MS).unref();
+    look();
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     await this.#sweeper.stop();
     this.#listeners.close();
   }
@@ -224,7 +234,9 @@ export class RedisEngine extends Engine {
     const { namespace } = this.#context;
     const args = [prefixOf(namespace, 'default'), randomUUID()];
     const key = epochKey(namespace);
-    return textOf(await this.#reader.commands('epoch', key, (client) => epochScript.run(client, [key], args)));
+    const name = textOf(await this.#reader.commands('epoch', key, (client) => epochScript.run(client, [key], args)));
+    this.#lostData.saw(name);
+    return name;
   }
 
   onChange(tenant: string, topic: Topic, listener: Listener): () => void {
@@ -261,11 +273,17 @@ export class RedisEngine extends Engine {
       await this.connections.command().ping();
       const latencyMs = Math.round((performance.now() - started) * 100) / 100;
       const states = await this.#states.read();
+      // A report without the name is still a report.
+      await this.storeEpoch().catch(() => undefined);
       return {
         reachable: true,
         latencyMs,
         durability: durabilityOf(states),
-        warnings: [...findingsOf(states).map(({ says }) => says), ...this.#context.taken.warnings()],
+        warnings: [
+          ...findingsOf(states).map(({ says }) => says),
+          ...this.#lostData.warnings(),
+          ...this.#context.taken.warnings(),
+        ],
         details: { circuitBreaker: this.connections.breaker.state, ...factsOf(states) },
       };
     } catch {
