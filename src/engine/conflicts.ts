@@ -14,9 +14,9 @@ export interface ConflictRecord {
   readonly id: string;
   /** Number of the record, from 1 per workflow. */
   readonly n: number;
-  /** The acknowledged write: a state or a delete. */
-  readonly is: 'state' | 'delete';
-  /** The acknowledged tag; null for a delete. */
+  /** The acknowledged write: a state, a delete, or tasks and messages without a workflow. */
+  readonly is: 'state' | 'delete' | 'tasks';
+  /** The acknowledged tag; null if it is no state. */
   readonly etag: string | null;
   readonly base: ConflictBase;
   readonly about: About;
@@ -31,10 +31,12 @@ export interface ConflictRecord {
   /** Tasks and messages of the same commit, on the record of its first workflow. */
   readonly enqueue: readonly NewTask[];
   readonly publish: readonly Message[];
+  /** Workflows whose open tasks the commit cancelled, on the same record; absent if there are none. */
+  readonly cancelTasksOf?: readonly string[];
 }
 
 export interface ConflictDetail extends ConflictRecord {
-  /** Undefined for a delete. */
+  /** Undefined if the write is no state. */
   readonly state: string | undefined;
 }
 

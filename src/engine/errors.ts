@@ -94,8 +94,15 @@ export class StoreUnavailableError extends ServiceError {
   readonly code = 'STORE_UNAVAILABLE';
   override readonly retryAfterSeconds = 1;
 
+  constructor(options?: ErrorOptions, message = 'The store is unreachable; nothing was changed') {
+    super(message, options);
+  }
+}
+
+/** The store serves others, but refuses this request. `cause` has its answer. */
+export class StoreRefusedError extends StoreUnavailableError {
   constructor(options?: ErrorOptions) {
-    super('The store is unreachable; nothing was changed', options);
+    super(options, 'The store refuses this request; nothing was changed');
   }
 }
 
@@ -124,6 +131,19 @@ export class NotHeldError extends ServiceError {
 
   constructor(because: string, failed?: FailedPart) {
     super(`The store is unreachable, and ${because}; nothing was changed`, { failed });
+  }
+}
+
+/** An earlier write to the workflow waits, since the store refuses it. */
+export class EarlierWriteWaitsError extends ServiceError {
+  readonly code = 'STORE_UNAVAILABLE';
+  override readonly retryAfterSeconds = 30;
+
+  constructor(id: string, options?: { readonly failed?: ServiceError['failed'] }) {
+    super(
+      `The store refuses an earlier write to workflow ${id}, so this request has to wait for it; nothing was changed`,
+      options,
+    );
   }
 }
 

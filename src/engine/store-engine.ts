@@ -36,19 +36,23 @@ export async function storeEngine(
     if (dataDir !== undefined) await warnOfWaiting(dataDir);
     return store;
   }
-  const journal = dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir);
   const editOf = (recipe: EditRecipe) => edits.editOf(recipe);
-  return new FallbackEngine({ store, link: connections, journal, ...parts, ...detached, editOf, check });
+  const journals = dataDir === undefined ? { journal: new VolatileJournal() } : await journalsIn(dataDir);
+  return new FallbackEngine({ store, link: connections, ...journals, ...parts, ...detached, editOf, check });
 }
 
-/** Logs a warning if entries still wait from a time when the fallback was on. */
-async function warnOfWaiting(dataDir: string): Promise<void> {
-  if (!LmdbDetachedJournal.isIn(dataDir)) return;
+async function journalsIn(dataDir: string) {
   const journal = await LmdbDetachedJournal.open(dataDir);
-  const { length } = journal.read().entries;
-  await journal.close();
-  if (length === 0) return;
-  new Logger('Detached').error(
-    `${length} writes from an outage of Redis wait in ${dataDir}: start with REDIS_FALLBACK=memory to drain them`,
-  );
+  return { journal, findLeft: (signal: AbortSignal) => LmdbDetachedJournal.leftIn(dataDir, signal) };
+}
+
+/** Logs an error for each journal with entries, from a time when the fallback was on. */
+async function warnOfWaiting(dataDir: string): Promise<void> {
+  for await (const { file, journal, error } of LmdbDetachedJournal.leftIn(dataDir)) {
+    const waiting = journal === undefined ? String(error) : `${journal.read().entries.length} writes wait`;
+    await journal?.close();
+    new Logger('Detached').error(
+      `${waiting} in ${file} of ${dataDir}, from an outage of Redis: start with REDIS_FALLBACK=memory to drain them`,
+    );
+  }
 }

@@ -12,5 +12,7 @@ export abstract class StoreObserver implements EngineObserver, DetachedObserver 
   abstract readonly mode: DetachedObserver['mode'];
   abstract readonly waiting: DetachedObserver['waiting'];
   abstract readonly drained: DetachedObserver['drained'];
+  abstract readonly heldBack: DetachedObserver['heldBack'];
+  abstract readonly left: DetachedObserver['left'];
   abstract readonly breaker: (state: 'closed' | 'open' | 'half-open') => void;
 }

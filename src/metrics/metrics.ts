@@ -54,6 +54,18 @@ export class Metrics implements StoreObserver {
     'waymark_detached_bytes',
     'Approximate bytes of the acknowledged commits that Redis does not have yet',
   );
+  readonly #heldBack = this.gauge(
+    'waymark_detached_held_back_entries',
+    'Acknowledged commits that Redis refuses, or that wait behind such a commit of their workflow',
+  );
+  readonly #leftJournals = this.gauge(
+    'waymark_detached_left_journals',
+    'Journals in the data directory of replicas that have ended, with acknowledged commits that Redis does not have',
+  );
+  readonly #leftEntries = this.gauge(
+    'waymark_detached_left_entries',
+    'Acknowledged commits in the journals of replicas that have ended',
+  );
   readonly #drained = this.counter('waymark_detached_drained_total', 'Drained commits, by result', ['as']);
   #detachedSince: number | undefined;
   readonly #retries = this.counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
@@ -124,6 +136,15 @@ export class Metrics implements StoreObserver {
   waiting(entries: number, bytes: number): void {
     this.#waitingEntries.set(entries);
     this.#waitingBytes.set(bytes);
+  }
+
+  heldBack(entries: number): void {
+    this.#heldBack.set(entries);
+  }
+
+  left(journals: number, entries: number): void {
+    this.#leftJournals.set(journals);
+    this.#leftEntries.set(entries);
   }
 
   drained(as: DrainedAs): void {

@@ -20,8 +20,11 @@ export class ConflictTask {
 
 export class ConflictRecord extends Origin {
   @Integer({ min: 1 }) n!: number;
-  @OneOf(['state', 'delete'], { about: 'Kind of write that was acknowledged' }) is!: 'state' | 'delete';
-  @Text({ nullable: true, about: 'ETag that the client got; null for a delete' }) etag!: string | null;
+  @OneOf(['state', 'delete', 'tasks'], {
+    about: 'Kind of write that was acknowledged; `tasks`: tasks and messages without a workflow',
+  })
+  is!: 'state' | 'delete' | 'tasks';
+  @Text({ nullable: true, about: 'ETag that the client got; null unless it was a state' }) etag!: string | null;
   @Nested(() => ConflictBase, { about: 'The version that the write was based on' }) base!: ConflictBase;
   @Text({ about: 'Code of the error that kept it from becoming current' }) reason!: string;
   @Time({ about: 'Time of the acknowledgement' }) writtenAtMs!: number;
@@ -37,7 +40,7 @@ export class ConflictRecord extends Origin {
 }
 
 export class Conflict extends ConflictRecord {
-  @RawJson({ optional: true, about: 'Absent for a delete' }) state?: string | undefined;
+  @RawJson({ optional: true, about: 'Absent unless the write was a state' }) state?: string | undefined;
 }
 
 export class ConflictPage {

@@ -54,11 +54,13 @@ export class WorkflowConflicts {
   }
 
   #partsOf(conflict: ConflictDetail, use: Resolution, ttl: Ttl | undefined, write: Write): Partial<Commit> {
-    const { id, enqueue, publish } = conflict;
+    const { id, enqueue, publish, cancelTasksOf = [] } = conflict;
     const expect = write.expect && { expect: write.expect };
     // Nothing is written, but a precondition must still hold: a touch checks it.
-    if (use === 'current') return expect === undefined ? {} : { touches: [{ id, ttl: 'keep', ...expect }] };
-    const also = use === 'detached' ? { enqueue, publish } : {};
+    const checked = expect === undefined ? {} : { touches: [{ id, ttl: 'keep' as const, ...expect }] };
+    if (use === 'current') return checked;
+    const also = use === 'detached' ? { enqueue, publish, cancelTasksOf } : {};
+    if (use === 'detached' && conflict.is === 'tasks') return { ...checked, ...also };
     const state = use === 'detached' ? conflict.state : use.state;
     if (state === undefined) return { deletes: [{ id, ...expect }], ...also };
     const about: About = {

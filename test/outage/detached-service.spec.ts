@@ -200,6 +200,26 @@ describe('the service while Redis is unreachable, and afterwards', () => {
       expect((await other.get(at(id, '/conflicts/1'))).status).toBe(404);
     });
 
+    it('may be tasks without a workflow, which follow when it is resolved so', async () => {
+      const headers = { 'idempotency-key': randomUUID() };
+      const task = { id, payload: { of: 'the second request' } };
+      await leave();
+      expect((await other.post('/v1/queues/refused/tasks', { payload: 'of the first' }, { headers })).status).toBe(201);
+      expect((await service.post('/v1/queues/refused/tasks', task, { headers })).status).toBe(201);
+      await comeBack();
+      expect((await other.get(`/v1/tasks/${id}`)).status).toBe(404);
+      const one = await other.get(at(id, '/conflicts/1'));
+      expect(one.json).toMatchObject({
+        is: 'tasks',
+        reason: 'IDEMPOTENCY_MISMATCH',
+        tasks: [{ id, queue: 'refused' }],
+      });
+      expect([one.status, 'state' in one.json]).toEqual([200, false]);
+      expect((await resolve({ use: 'detached' })).status).toBe(204);
+      expect((await other.get(`/v1/tasks/${id}`)).json).toMatchObject({ status: 'ready', payload: task.payload });
+      expect((await other.get(at(id, '/conflicts'))).json.items).toEqual([]);
+    });
+
     it('exercised all routes of conflicts', () => {
       expect([...other.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.conflicts]));
     });

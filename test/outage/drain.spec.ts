@@ -263,6 +263,40 @@ describe('A write while Redis is unreachable', () => {
     expect(await two.engine.tasks.find(TENANT, 'fine')).toMatchObject({ status: 'ready' });
   });
 
+  it('leaves a conflict record also if it has no workflow: tasks and messages that are refused', async () => {
+    const [first, second] = [randomUUID(), randomUUID()].map((key) => ({ key, keepMs: 24 * HOUR }));
+    await b.commit({ enqueue: [newTask('theirs')] }, { ...first, fingerprint: 'of another request' });
+    await b.commit({ enqueue: [newTask('theirs too')] }, { ...second, fingerprint: 'of another request' });
+    await one.leave();
+    await a.commit({ enqueue: [{ ...newTask('mine'), workflowId: 'w' }], cancelTasksOf: ['w'] }, first);
+    const message = { channel: 'c', type: 't', payload: '{"m":1}' };
+    await a.commit({ enqueue: [newTask('without-workflow')], publish: [message] }, second);
+    await one.comeBack();
+    expect(one.drained).toEqual(['conflict', 'conflict']);
+    expect(await two.engine.tasks.find(TENANT, 'mine')).toBeUndefined();
+    expect(await conflictsOf('w')).toMatchObject([
+      { is: 'tasks', etag: null, reason: 'IDEMPOTENCY_MISMATCH', enqueue: [{ id: 'mine' }], cancelTasksOf: ['w'] },
+    ]);
+    expect(await conflictsOf('without-workflow')).toMatchObject([
+      { is: 'tasks', reason: 'IDEMPOTENCY_MISMATCH', enqueue: [{ id: 'without-workflow' }], publish: [message] },
+    ]);
+    const events = await two.engine.readFeed(TENANT, undefined, 1000);
+    const conflicts = events.filter(({ type }) => type === 'workflow.conflict').map(({ fields }) => fields['id']);
+    expect(conflicts.toSorted()).toEqual(['w', 'without-workflow']);
+  });
+
+  it('leaves a conflict record for each of two replicas that used one key for different requests', async () => {
+    const once = { key: randomUUID(), keepMs: 24 * HOUR };
+    await b.commit({ enqueue: [newTask('theirs')] }, { ...once, fingerprint: 'first' });
+    await Promise.all([one.leave(), two.leave()]);
+    await a.commit({ enqueue: [newTask('of-a')] }, { ...once, fingerprint: 'second' });
+    await b.commit({ enqueue: [newTask('of-b')] }, { ...once, fingerprint: 'third' });
+    await one.comeBack();
+    await two.comeBack();
+    expect([one.drained, two.drained]).toEqual([['conflict'], ['conflict']]);
+    expect([await conflictsOf('of-a'), await conflictsOf('of-b')].map(({ length }) => length)).toEqual([1, 1]);
+  });
+
   it('gives drained tasks room in a queue that is full by now', async () => {
     await one.leave();
     await a.commit({ enqueue: [newTask('late')] });
@@ -467,7 +501,7 @@ describe('A write while Redis is unreachable', () => {
       expect(await b.get('w')).toMatchObject({ version: 3 });
     });
 
-    it('has a file for each replica that shares the directory, and what one left behind is brought in by another', async () => {
+    it('has a file for each replica that shares the directory, and what all left behind is brought in by another', async () => {
       const [first, second] = [await replica({ dataDir }), await replica({ dataDir })];
       for (const [i, own] of [first, second].entries()) {
         await own.leave();
@@ -475,8 +509,10 @@ describe('A write while Redis is unreachable', () => {
         await own.close();
       }
       expect(await b.count()).toBe(0);
-      const [third, fourth] = [await replica({ dataDir }), await replica({ dataDir })];
-      expect([third.drained, fourth.drained]).toEqual([['exact'], ['exact']]);
+      const third = await replica({ dataDir });
+      await until(() => third.drained.length === 2, 'both are drained');
+      const fourth = await replica({ dataDir });
+      expect([third.drained, fourth.drained]).toEqual([['exact', 'exact'], []]);
       expect(await b.ids()).toEqual(['of-0', 'of-1']);
     });
 

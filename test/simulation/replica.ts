@@ -207,5 +207,7 @@ const SILENT: StoreObserver = {
   mode: silent,
   waiting: silent,
   drained: silent,
+  heldBack: silent,
+  left: silent,
   breaker: silent,
 };

@@ -4,6 +4,7 @@ import { VolatileJournal, type DetachedJournal } from '../../src/engine/detached
 import type { DrainedAs } from '../../src/engine/detached/drain.js';
 import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
 import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
+import { silentDetachedObserver } from '../../src/engine/detached/detached-observer.js';
 import type { Clock } from '../../src/engine/clock.js';
 import { editOf } from '../../src/workflows/edits/edit-of.js';
 import { testOptions } from '../contract/engine-under-test.js';
@@ -20,6 +21,8 @@ export interface ReplicaOptions {
   readonly commandMs?: number;
   /** Starts while Redis is unreachable. */
   readonly isAway?: boolean;
+  /** Interval of looks for journals of replicas that have ended. */
+  readonly leftIntervalMs?: number;
   /** Wraps the journal, to make it fail. */
   readonly withJournal?: (journal: DetachedJournal) => DetachedJournal;
 }
@@ -32,7 +35,18 @@ export class DetachedReplica {
     /** Outcome of each drained entry, in order. */
     readonly drained: readonly DrainedAs[],
     private readonly connections: RedisConnections,
+    private readonly found: readonly { readonly journals: number; readonly entries: number }[],
   ) {}
+
+  /** Journals of replicas that have ended, as of the last look. */
+  get left() {
+    return this.found.at(-1);
+  }
+
+  /** Number of looks for such journals. */
+  get looks(): number {
+    return this.found.length;
+  }
 
   static async open(options: ReplicaOptions): Promise<DetachedReplica> {
     const { redisPort, namespace, dataDir, clock, maxBytes = 16 * 1024 * 1024, commandMs = 5000 } = options;
@@ -57,22 +71,30 @@ export class DetachedReplica {
       options: { ...testOptions, historyLimit: 1000, historyMaxBytes: 8 * 1024 * 1024 },
       index: testIndex,
     };
-    const journal = dataDir === undefined ? new VolatileJournal() : await LmdbDetachedJournal.open(dataDir);
-    const { withJournal = (same) => same } = options;
+    const { withJournal = (same) => same, leftIntervalMs } = options;
+    const own = dataDir === undefined ? undefined : await LmdbDetachedJournal.open(dataDir);
     const drained: DrainedAs[] = [];
+    const found: { journals: number; entries: number }[] = [];
+    const left = (journals: number, entries: number) => void found.push({ journals, entries });
     const engine = new FallbackEngine({
       ...parts,
       store: new RedisEngine(connections, { ...parts, namespace }),
       link: connections,
-      journal: withJournal(journal),
+      journal: withJournal(own ?? new VolatileJournal()),
+      ...(dataDir !== undefined && { findLeft: (signal: AbortSignal) => LmdbDetachedJournal.leftIn(dataDir, signal) }),
+      ...(leftIntervalMs !== undefined && { leftIntervalMs }),
       cacheBytes: 1024 * 1024,
       maxBytes,
       editOf,
       ...(clock && { clock }),
-      observer: { mode() {}, waiting() {}, drained: (as) => drained.push(as) },
+      observer: {
+        ...silentDetachedObserver,
+        drained: (as) => drained.push(as),
+        left,
+      },
     });
     await engine.start();
-    return new DetachedReplica(engine, proxy, drained, connections);
+    return new DetachedReplica(engine, proxy, drained, connections, found);
   }
 
   async leave(): Promise<void> {

@@ -11,6 +11,16 @@ export interface DetachedObserver {
   mode(mode: Mode): void;
   waiting(entries: number, bytes: number): void;
   drained(as: DrainedAs): void;
+  /** Entries that the store refuses, or that wait behind such entries. */
+  heldBack(entries: number): void;
+  /** Journals of replicas that have ended, with the number of their entries. */
+  left(journals: number, entries: number): void;
 }
 
-export const silentDetachedObserver: DetachedObserver = { mode() {}, waiting() {}, drained() {} };
+export const silentDetachedObserver: DetachedObserver = {
+  mode() {},
+  waiting() {},
+  drained() {},
+  heldBack() {},
+  left() {},
+};

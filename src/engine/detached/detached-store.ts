@@ -10,7 +10,9 @@ import type { WorkflowIndex } from '../workflow-index.js';
 import { acceptCommit, baseEtagOf, type Held } from './accept-commit.js';
 import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates } from './detached-journal.js';
+import type { DetachedObserver } from './detached-observer.js';
 import type { HeldCopies } from './held-copies.js';
+import { WaitingEntries, workflowIdsOf, type Refusal } from './waiting-entries.js';
 
 /** Commits per flush. */
 const MAX_BATCH = 128;
@@ -18,8 +20,9 @@ const MAX_BATCH = 128;
 const REMOVED_AT_ONCE = 64;
 /** Pause before drained entries are removed again whose removal has failed. */
 const RETRY_MS = 1000;
-/** Entries examined to find those that can be drained in parallel. */
-const MAX_LOOKED_AT = 1000;
+
+/** Refused entries that the log names. */
+const MAX_LOGGED = 10;
 
 /** Last write to a workflow during this outage, and the record after it. */
 interface Own {
@@ -57,20 +60,23 @@ export class DetachedStore {
   readonly #logger = new Logger('Detached');
   readonly #own = new Map<string, Own>();
   readonly #outcomes = new Map<string, { readonly fingerprint: string; readonly outcome: Outcome }>();
-  readonly #entries = new Map<number, DetachedEntry>();
+  readonly #entries = new WaitingEntries();
   #fates = new Map<number, Fates>();
   #drained: { readonly n: number; readonly fates: Fates }[] = [];
   #arrived: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #removing: Promise<void> = Promise.resolve();
-  #bytes = 0;
   #lastN = 0;
   /** By number of an entry that may be in the store already: the time of that attempt, or the earliest one possible. */
   readonly #attempted = new Map<number, number>();
+  /** Answers of the store that were lost, by number of the entry. */
+  readonly #lostAnswers = new Map<number, number>();
   #drainingSinceMs: number | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
   #epoch: string | undefined;
+  /** Number of the last entry that was accepted before a loss of data in the store. */
+  #lastBeforeLoss = 0;
 
   constructor(private readonly parts: DetachedStoreParts) {
     const { entries, fates, epoch, drainingSinceMs } = parts.journal.read();
@@ -87,19 +93,50 @@ export class DetachedStore {
     return this.parts.journal.isVolatile;
   }
 
-  /** Acknowledged commits that are not in the store yet; `bytes` is an estimate. */
-  get waiting(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.#entries.size, bytes: this.#bytes };
+  /** Acknowledged commits that are not in the store yet; `bytes` is an estimate. `heldBack`: refused, or behind such. */
+  get waiting(): { readonly entries: number; readonly bytes: number; readonly heldBack: number } {
+    const { size, bytes, openSize } = this.#entries;
+    return { entries: size, bytes, heldBack: size - openSize };
   }
 
-  /** No entry waits, and no flush is pending or in progress. */
-  get isEmpty(): boolean {
-    return this.#entries.size === 0 && this.#arrived.length === 0 && this.#flushing === undefined;
+  /** No entry waits that can be drained now, and no flush is pending or in progress. */
+  get isDrained(): boolean {
+    return this.#entries.openSize === 0 && this.#arrived.length === 0 && this.#flushing === undefined;
+  }
+
+  /** Entries that the store refuses, although it serves others. */
+  get refusals(): readonly Refusal[] {
+    return this.#entries.refusals;
+  }
+
+  /** Time of performance.now() at which the next refused entry is due. */
+  get retryAt(): number | undefined {
+    return this.#entries.retryAt;
+  }
+
+  get hasEntries(): boolean {
+    return this.#entries.size > 0;
+  }
+
+  /** Whether a write of this replica to the workflow still waits. */
+  isWaiting(tenant: string, id: string): boolean {
+    return this.#own.size > 0 && this.#own.has(tenantKey(tenant, id));
+  }
+
+  /** Whether a commit with this once key still waits. */
+  isWaitingOnce(tenant: string, key: string): boolean {
+    return this.#outcomes.size > 0 && this.#outcomes.has(tenantKey(tenant, key));
   }
 
   /** Epoch of the store when it was last reachable. */
   get epoch(): string | undefined {
     return this.#epoch;
+  }
+
+  report(observer: DetachedObserver): void {
+    const { entries, bytes, heldBack } = this.waiting;
+    observer.waiting(entries, bytes);
+    observer.heldBack(heldBack);
   }
 
   /** Resolves when no flush is in progress. */
@@ -116,6 +153,13 @@ export class DetachedStore {
     return record !== undefined && own === undefined ? { ...record, isHeldCopy: true } : record;
   }
 
+  /** The workflow after the last write of this replica that waits; undefined if none does, or if it has expired. */
+  async findOwn(tenant: string, id: string): Promise<{ readonly record: WorkflowRecord | undefined } | undefined> {
+    await this.#flushing;
+    const { own, record } = this.#held(tenant, id);
+    return own && { record };
+  }
+
   /** @throws IdempotencyMismatchError */
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     await this.#flushing;
@@ -129,18 +173,25 @@ export class DetachedStore {
     });
   }
 
-  /** Oldest entries that can be drained in parallel: none shares a workflow, queue or channel with an earlier entry. */
+  /** Oldest entries that can be drained in parallel. */
   next(max: number): DetachedEntry[] {
-    const entries: DetachedEntry[] = [];
-    const taken = new Set<string>();
-    let looked = 0;
-    for (const entry of this.#entries.values()) {
-      if (entries.length === max || ++looked > MAX_LOOKED_AT) break;
-      const subjects = subjectsOf(entry);
-      if (!subjects.some((subject) => taken.has(subject))) entries.push(entry);
-      for (const subject of subjects) taken.add(subject);
-    }
-    return entries;
+    return this.#entries.next(max);
+  }
+
+  /** Sets an entry aside that the store refuses, and the later ones about its workflows. */
+  setAside(entry: DetachedEntry, reason: string): void {
+    const { times } = this.#entries.refuse(entry, reason, this.parts.clock());
+    if (times > 1 || this.#entries.refusedSize > MAX_LOGGED) return;
+    const workflows = workflowIdsOf(entry).join(', ');
+    const about = workflows === '' ? 'without a workflow' : `to ${workflows}`;
+    this.#logger.error(
+      `Redis refuses the write ${about} of tenant ${entry.tenant}: ${reason}. It is kept and tried again; later writes to the same workflows wait behind it`,
+    );
+  }
+
+  /** Refused entries that are due at this time of performance.now(), by default now, are drained again. */
+  takeBack(now?: number): void {
+    this.#entries.takeBack(now);
   }
 
   /**
@@ -161,6 +212,26 @@ export class DetachedStore {
   /** The answer of the store was lost, so the entry may be in it. */
   noteAttempt({ n }: DetachedEntry): void {
     if (!this.#attempted.has(n)) this.#attempted.set(n, this.parts.clock());
+    this.#lostAnswers.set(n, this.lostAnswersTo({ n }) + 1);
+  }
+
+  /** Answers of the store to the entry that were lost since the start. */
+  lostAnswersTo({ n }: Pick<DetachedEntry, 'n'>): number {
+    return this.#lostAnswers.get(n) ?? 0;
+  }
+
+  /** The store, which has this epoch now, has lost data since it was reachable last. */
+  hasLostData(epoch: string | undefined): boolean {
+    return this.#epoch !== undefined && epoch !== undefined && epoch !== this.#epoch;
+  }
+
+  /** The entries so far were accepted before a loss of data. */
+  noteLoss(): void {
+    this.#lastBeforeLoss = this.#lastN;
+  }
+
+  isFromBeforeLoss({ n }: DetachedEntry): boolean {
+    return n <= this.#lastBeforeLoss;
   }
 
   /** Time since which the entry may be in the store, also from before the start; undefined if it is not. */
@@ -186,9 +257,9 @@ export class DetachedStore {
     this.#fates.set(n, fates);
     this.#drained.push({ n, fates });
     if (this.#drained.length >= REMOVED_AT_ONCE) await this.#removeAll();
-    this.#entries.delete(n);
+    this.#entries.delete(entry);
     this.#attempted.delete(n);
-    this.#bytes -= sizeOf(entry);
+    this.#lostAnswers.delete(n);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
       // A later write to the workflow still waits to be drained.
@@ -201,9 +272,10 @@ export class DetachedStore {
     }
   }
 
-  /** Drops outcomes and fates: the store answers now, so no entry builds on a drained one. */
+  /** Drops outcomes and fates of what the store has: it answers now, so no new entry builds on a drained one. */
   async forget(): Promise<void> {
     this.#outcomes.clear();
+    for (const entry of this.#entries.values()) this.#rememberOutcome(entry);
     await this.settle();
   }
 
@@ -327,29 +399,26 @@ export class DetachedStore {
       index,
       newIncarnation: () => randomBytes(9).toString('base64url'),
     });
-    if (this.#bytes + sizeOf(entry) > maxBytes) throw new DetachedFullError(maxBytes);
+    if (this.#entries.bytes + sizeOf(entry) > maxBytes) throw new DetachedFullError(maxBytes);
     return { outcome: { ...entry.outcome, replayed: false }, entry };
   }
 
   /** Adds an entry. Returns a function that undoes this. */
   #add(entry: DetachedEntry): () => void {
-    const { n, tenant, parts, once, outcome } = entry;
+    const { n, tenant, parts } = entry;
     const before: [key: string, own: Own | undefined][] = [];
     const lastN = this.#lastN;
     this.#lastN = Math.max(lastN, n);
-    this.#entries.set(n, entry);
-    this.#bytes += sizeOf(entry);
+    this.#entries.add(entry);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
       const own = this.#own.get(key);
       before.unshift([key, own]);
       this.#own.set(key, { n, baseEtag: own?.baseEtag ?? baseEtagOf(part.base), record: recordAfter(part) });
     }
-    const outcomeKey = tenantKey(tenant, once.key);
-    this.#outcomes.set(outcomeKey, { fingerprint: once.fingerprint, outcome: { ...outcome, replayed: true } });
+    const outcomeKey = this.#rememberOutcome(entry);
     return () => {
-      this.#entries.delete(n);
-      this.#bytes -= sizeOf(entry);
+      this.#entries.delete(entry);
       this.#lastN = lastN;
       this.#outcomes.delete(outcomeKey);
       for (const [key, own] of before) {
@@ -359,18 +428,11 @@ export class DetachedStore {
       }
     };
   }
-}
 
-/** Workflows, queues and channels of an entry. Entries about the same one are drained in order. */
-function subjectsOf({ tenant, parts, enqueue, publish, cancelTasksOf }: DetachedEntry): string[] {
-  const workflows = [
-    ...parts.map(idOf),
-    ...cancelTasksOf,
-    ...enqueue.flatMap(({ workflowId }) => (workflowId === undefined ? [] : [workflowId])),
-  ];
-  return [
-    ...workflows.map((id) => tenantKey(tenant, `workflow ${id}`)),
-    ...enqueue.map(({ queue }) => tenantKey(tenant, `queue ${queue}`)),
-    ...publish.map(({ channel }) => tenantKey(tenant, `channel ${channel}`)),
-  ];
+  /** Returns the key of the outcome. */
+  #rememberOutcome({ tenant, once, outcome }: DetachedEntry): string {
+    const key = tenantKey(tenant, once.key);
+    this.#outcomes.set(key, { fingerprint: once.fingerprint, outcome: { ...outcome, replayed: true } });
+    return key;
+  }
 }

@@ -3,27 +3,25 @@ import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
 import {
-  type About,
   type WorkflowMeta,
   type WorkflowRecord,
   type VersionName,
   etagOf,
   versionNameOf,
 } from '../records/workflow-meta.js';
-import type { ConflictBase, NewConflict } from '../conflicts.js';
-import { aboutPatch } from '../edit-result.js';
+import type { NewConflict } from '../conflicts.js';
 import { isOfStore, KeptAsConflictError, OutcomeUnknownError, VersionConflictError } from '../errors.js';
 import { findErasure, isErased, type Erasure } from '../erasure.js';
+import { shortDigest } from '../short-digest.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import { idOf, recordAfter, type Base, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
+import { idOf, recordAfter, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
 import type { DetachedStore } from './detached-store.js';
 import { MAX_FOLLOWED } from './held-copies.js';
+import { aboutOf, conflictsOf, MIN_KEPT_MS } from './kept-apart.js';
 
 /** Time for which the answer about an erasure of a tenant is used again. */
 const ERASURE_KNOWN_MS = 1000;
-/** Minimum retention of the outcome of a drained commit, for a crash in the middle of a drain. */
-const MIN_KEPT_MS = 24 * 60 * 60 * 1000;
 /** After this time, the outcome of a first attempt may be forgotten soon. The rest is for clocks that differ. */
 const SURELY_KEPT_MS = MIN_KEPT_MS - 60 * 60 * 1000;
 
@@ -238,32 +236,13 @@ export class Drain {
     const reason = error instanceof ServiceError ? error.code : 'INTERNAL_ERROR';
     if (!(error instanceof ServiceError))
       this.#logger.error(`entry ${entry.n} cannot be drained and is kept as a conflict: ${String(error)}`);
-    if (entry.parts.length === 0) {
-      this.#logger.error(`tasks and messages of ${entry.once.key} are refused: ${reason}`);
-      return;
-    }
     const now = this.parts.clock();
-    const conflicts = entry.parts.map((part, i) => {
-      const deadlineMs = part.is === 'delete' ? now : part.after.deadlineMs;
-      const state = recordAfter(part)?.state;
-      const record = {
-        id: idOf(part),
-        is: part.is === 'delete' ? ('delete' as const) : ('state' as const),
-        etag: part.is === 'delete' ? null : etagOf(part.after),
-        base: conflictBase(part.base),
-        about: aboutOf(part),
-        writtenAtMs: entry.atMs,
-        deadlineMs: part.is === 'delete' ? null : deadlineMs,
-        reason,
-        enqueue: i === 0 ? entry.enqueue : [],
-        publish: i === 0 ? entry.publish : [],
-      };
-      return { record, keepMs: deadlineMs === null ? null : Math.max(deadlineMs - now, MIN_KEPT_MS), state };
-    });
     const once = onceOf(entry);
     // The key belongs to another request; its outcome must stay.
-    const own = reason === 'IDEMPOTENCY_MISMATCH' ? { ...once, key: `${once.key}:conflict` } : once;
-    await this.parts.target.keepConflicts(entry.tenant, own, conflicts).catch((failure: unknown) => {
+    const isOfAnother = reason === 'IDEMPOTENCY_MISMATCH';
+    const own = isOfAnother ? { ...once, key: `${once.key}:conflict:${shortDigest(once.fingerprint)}` } : once;
+    const kept = this.parts.target.keepConflicts(entry.tenant, own, conflictsOf(entry, reason, now));
+    await kept.catch((failure: unknown) => {
       if (!(failure instanceof KeptAsConflictError)) throw failure;
     });
   }
@@ -373,22 +352,4 @@ function isSuccessor(landed: WorkflowMeta, base: Fate | undefined, part: Detache
 
 function conflictFates({ parts }: DetachedEntry): Fates {
   return Object.fromEntries(parts.map((part) => [idOf(part), { is: 'conflict' as const }]));
-}
-
-function conflictBase(base: Base): ConflictBase {
-  switch (base.on) {
-    case 'version':
-      return { kind: 'version', etag: etagOf(base) };
-    case 'commit':
-      return base.etag === null ? { kind: 'absent' } : { kind: 'detached', etag: base.etag };
-    case 'absent':
-    case 'unknown':
-      return { kind: base.on };
-  }
-}
-
-function aboutOf(part: DetachedPart): About {
-  if (part.is === 'put') return part.put.about;
-  if (part.is !== 'patch') return { by: 'unknown', cause: 'commit', changed: null };
-  return aboutPatch({ ...part.patch, edit: part.patch }, part.changed);
 }

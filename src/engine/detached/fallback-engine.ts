@@ -3,7 +3,13 @@ import { withTimeout } from '../with-timeout.js';
 import { systemClock, type Clock } from '../clock.js';
 import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
 import type { Confirmation, Engine, Erased, EngineOptions, Listener, StorageReport, Topic } from '../engine.js';
-import { NotHeldError, OutcomeUnknownError, StoreAwayError, StoreUnavailableError } from '../errors.js';
+import {
+  EarlierWriteWaitsError,
+  NotHeldError,
+  OutcomeUnknownError,
+  StoreAwayError,
+  StoreUnavailableError,
+} from '../errors.js';
 import { ForwardedEngine } from '../forwarded-engine.js';
 import { ForwardedTasks } from '../forwarded-tasks.js';
 import { Listeners } from '../memory/feed/listeners.js';
@@ -16,7 +22,11 @@ import type { DetachedJournal } from './detached-journal.js';
 import { silentDetachedObserver, type DetachedObserver, type Mode } from './detached-observer.js';
 import { DetachedStore } from './detached-store.js';
 import { Drain, type DrainTarget } from './drain.js';
+import { drainAll } from './drain-all.js';
 import { HeldCopies } from './held-copies.js';
+import { LeftJournals, type FindLeft } from './left-journals.js';
+import { Recovery } from './recovery.js';
+import { idsBeside } from './waiting-entries.js';
 import type { StoreLink } from './store-link.js';
 
 /** Interval of pings to an unreachable store; each new connection pings too. */
@@ -26,8 +36,8 @@ const PING_INTERVAL_MS = 500;
  * drain.
  */
 const DRAIN_WAIT_MS = 1000;
-/** Entries that are drained in parallel. */
-const DRAINED_AT_ONCE = 64;
+/** Refused entries, and journals, that a report names. */
+const MAX_NAMED = 10;
 /** Health probes must answer within a second, even if the store hangs. */
 const INSPECT_TIMEOUT_MS = 700;
 
@@ -47,6 +57,10 @@ export interface FallbackParts {
   readonly editOf: (recipe: EditRecipe) => Edit;
   /** Rejects if the store must not be used: this replica stays detached. */
   readonly check?: () => Promise<void>;
+  /** Finds the journals of replicas that have ended. */
+  readonly findLeft?: FindLeft;
+  /** Interval of looks for such journals. */
+  readonly leftIntervalMs?: number;
   readonly clock?: Clock;
   readonly observer?: DetachedObserver;
 }
@@ -61,7 +75,8 @@ export class FallbackEngine extends ForwardedEngine {
   readonly #parts: FallbackParts;
   readonly #copies: HeldCopies;
   readonly #detached: DetachedStore;
-  readonly #drain: Drain;
+  readonly #recovery: Recovery;
+  readonly #left: LeftJournals | undefined;
   readonly #observer: DetachedObserver;
   readonly #listeners = new Listeners();
   readonly #waiting = new Set<() => void>();
@@ -74,6 +89,7 @@ export class FallbackEngine extends ForwardedEngine {
   /** Times of performance.now(). */
   #leftAt = performance.now();
   #attachedAt = Infinity;
+  #answeredAt = -Infinity;
   #drainError: string | undefined;
 
   constructor(parts: FallbackParts) {
@@ -82,16 +98,31 @@ export class FallbackEngine extends ForwardedEngine {
     this.#parts = parts;
     this.#observer = parts.observer ?? silentDetachedObserver;
     this.#copies = new HeldCopies(cacheBytes);
+    const storeParts = { copies: this.#copies, options, index, clock, maxBytes };
     this.#detached = new DetachedStore({
+      ...storeParts,
       journal,
-      copies: this.#copies,
-      options,
-      index,
-      clock,
-      maxBytes,
       onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
-    this.#drain = new Drain({ target: store, store: this.#detached, index, clock, editOf });
+    const drainOf = (detached: DetachedStore) => new Drain({ target: store, store: detached, index, clock, editOf });
+    const isAttached = () => this.#mode === 'attached';
+    this.#recovery = new Recovery({
+      store: this.#detached,
+      drain: drainOf(this.#detached),
+      observer: this.#observer,
+      isAttached,
+      isClosed: () => this.#isClosed,
+      failed: (error) => this.#leaveIfAway(error),
+    });
+    this.#left =
+      parts.findLeft &&
+      new LeftJournals({
+        find: parts.findLeft,
+        ...(parts.leftIntervalMs !== undefined && { intervalMs: parts.leftIntervalMs }),
+        storeParts,
+        drain: () => (isAttached() ? (left) => this.#drainLeft(left, drainOf(left)) : undefined),
+        found: (left) => this.#observer.left(left.length, sumOf(left.map(({ entries }) => entries))),
+      });
     this.tasks = new ForwardedTasks((run) => this.#onlyAttached(() => run(store.tasks), onlyStoreHasQueues));
     link.onLost(() => {
       if (!link.isUsable) this.#leave();
@@ -107,9 +138,10 @@ export class FallbackEngine extends ForwardedEngine {
     return this.#mode === 'attached' ? this.#parts.store.storage : 'detached';
   }
 
-  /** The store may have come back after this replica answered. */
+  /** The store may have come back after this replica answered, and a workflow may wait for a refused write. */
   override storageSince(startedAt: number): string {
-    if (this.#mode === 'attached' && startedAt >= this.#attachedAt) return this.#parts.store.storage;
+    const isOfStore = startedAt >= this.#attachedAt && startedAt > this.#answeredAt;
+    if (this.#mode === 'attached' && isOfStore) return this.#parts.store.storage;
     return this.#detached.isVolatile ? 'detached; volatile' : 'detached';
   }
 
@@ -127,10 +159,11 @@ export class FallbackEngine extends ForwardedEngine {
       // No request has been answered in detached mode.
       this.#attachedAt = -Infinity;
       if (entries > 0) this.#tellAttached();
-      return;
+    } else {
+      this.#become('detached');
+      this.#watch();
     }
-    this.#become('detached');
-    this.#watch();
+    this.#left?.start();
   }
 
   /** Takes over copies of the previous engine, most recently seen last. */
@@ -148,6 +181,8 @@ export class FallbackEngine extends ForwardedEngine {
     this.#isClosed = true;
     this.#wake?.();
     await this.#watching;
+    await this.#left?.close();
+    await this.#recovery.close();
     const { entries } = this.#detached.waiting;
     if (entries > 0) {
       const fate = this.#detached.isVolatile ? 'are lost with this process' : 'wait on the disk for the next start';
@@ -159,6 +194,10 @@ export class FallbackEngine extends ForwardedEngine {
 
   override async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.find(tenant, id));
+    if (this.#isHeldBack(tenant, id)) {
+      const own = await this.#answered(this.#detached.findOwn(tenant, id));
+      if (own !== undefined) return own.record;
+    }
     return this.#either(
       async () => {
         const record = await this.#parts.store.find(tenant, id);
@@ -172,6 +211,7 @@ export class FallbackEngine extends ForwardedEngine {
 
   override async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findMany(tenant, ids));
+    if (ids.some((id) => this.#isHeldBack(tenant, id))) return Promise.all(ids.map((id) => this.find(tenant, id)));
     return this.#either(
       async () => {
         const records = await this.#parts.store.findMany(tenant, ids);
@@ -189,6 +229,7 @@ export class FallbackEngine extends ForwardedEngine {
     if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.commit(tenant, commit));
     // Wait for the end of the drain. After the timeout, the write is journaled.
     if (this.#mode === 'recovering') await this.#drainEnded();
+    if (this.#mode === 'attached' && this.#isBehind(tenant, commit)) return this.#commitBehind(tenant, commit);
     return this.#either(
       async () => {
         const outcome = await this.#parts.store.commit(tenant, commit);
@@ -205,6 +246,8 @@ export class FallbackEngine extends ForwardedEngine {
 
   override async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
     if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findOutcome(tenant, key, fingerprint));
+    if (this.#mode === 'attached' && this.#detached.isWaitingOnce(tenant, key))
+      return this.#answered(this.#detached.findOutcome(tenant, key, fingerprint));
     return this.#either(
       () => this.#parts.store.findOutcome(tenant, key, fingerprint),
       () => this.#detached.findOutcome(tenant, key, fingerprint),
@@ -227,7 +270,10 @@ export class FallbackEngine extends ForwardedEngine {
 
   override async erase(tenant: string, limit: number): Promise<Erased> {
     this.#copies.forgetTenant(tenant);
-    return super.erase(tenant, limit);
+    const erased = await super.erase(tenant, limit);
+    // Writes of the tenant that the store has refused are dropped now.
+    this.#recovery.retryNow();
+    return erased;
   }
 
   override async sweep(): Promise<number> {
@@ -235,11 +281,18 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   async inspect(): Promise<StorageReport> {
-    const { entries, bytes } = this.#detached.waiting;
-    const details = { mode: this.#mode, waitingEntries: entries, waitingBytes: bytes };
+    const { entries, bytes, heldBack } = this.#detached.waiting;
+    const details = {
+      mode: this.#mode,
+      waitingEntries: entries,
+      waitingBytes: bytes,
+      heldBackEntries: heldBack,
+      leftJournals: this.#left?.left.length ?? 0,
+    };
     const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
     if (this.#mode === 'attached' && report?.reachable === true) {
-      return { ...report, details: { ...report.details, ...details } };
+      const warnings = [...report.warnings, ...this.#whatWaits()];
+      return { ...report, warnings, details: { ...report.details, ...details } };
     }
     const kept = this.#detached.isVolatile
       ? 'writes are lost with this process'
@@ -254,9 +307,75 @@ export class FallbackEngine extends ForwardedEngine {
           ? 'Redis is back; writes of the outage are being drained'
           : 'Redis is unreachable; this replica serves what it holds',
         ...(this.#drainError === undefined ? [] : [this.#drainError]),
+        ...this.#whatWaits(),
       ],
       details: { ...report?.details, ...details },
     };
+  }
+
+  /** A line for each write that Redis refuses, and for each journal of a replica that has ended. */
+  #whatWaits(): string[] {
+    const refused = this.#detached.refusals.map(
+      ({ entry, reason, sinceMs, times }) =>
+        `Redis refuses write ${entry.n} of tenant ${entry.tenant} since ${new Date(sinceMs).toISOString()} (${times} times): ${reason}`,
+    );
+    const left = (this.#left?.left ?? []).map(
+      ({ file, entries, because }) => `${file} has ${entries} writes of a replica that has ended: ${because}`,
+    );
+    return [...refused.slice(0, MAX_NAMED), ...left.slice(0, MAX_NAMED)];
+  }
+
+  /** Whether this replica is attached, but a write of it to the workflow still waits. */
+  #isHeldBack(tenant: string, id: string): boolean {
+    return this.#mode === 'attached' && this.#detached.isWaiting(tenant, id);
+  }
+
+  /** Whether a commit names a workflow with a write that waits, or repeats such a write. */
+  #isBehind(tenant: string, commit: Commit): boolean {
+    if (!this.#detached.hasEntries) return false;
+    if (this.#detached.isWaitingOnce(tenant, commit.once.key)) return true;
+    return idsOf(commit).some((id) => this.#detached.isWaiting(tenant, id));
+  }
+
+  /**
+   * Accepts a commit behind writes that wait. A commit with other workflows is refused: those would have to wait too.
+   * @throws EarlierWriteWaitsError
+   */
+  async #commitBehind(tenant: string, commit: Commit): Promise<Outcome> {
+    const ids = idsOf(commit);
+    const [waits = ''] = ids.filter((id) => this.#detached.isWaiting(tenant, id));
+    const isRepeat = this.#detached.isWaitingOnce(tenant, commit.once.key);
+    if (!isRepeat && !ids.every((id) => this.#detached.isWaiting(tenant, id))) throw new EarlierWriteWaitsError(waits);
+    try {
+      return await this.#answered(this.#detached.commit(tenant, commit));
+    } catch (error) {
+      if (!(error instanceof NotHeldError)) throw error;
+      throw new EarlierWriteWaitsError(waits, { failed: error.failed });
+    } finally {
+      this.#detached.report(this.#observer);
+      this.#recovery.drainArrived();
+    }
+  }
+
+  /** Marks an answer that does not come from the store, although this replica is attached. */
+  async #answered<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } finally {
+      this.#answeredAt = performance.now();
+    }
+  }
+
+  async #drainLeft(store: DetachedStore, drain: Drain): Promise<void> {
+    const hasLostData = store.hasLostData(this.#detached.epoch);
+    const isStopped = () => this.#isClosed || this.#mode !== 'attached';
+    const drained: DetachedObserver['drained'] = (as) => this.#observer.drained(as);
+    try {
+      await drainAll({ store, drain, hasLostData, drained, isStopped });
+    } catch (error) {
+      this.#leaveIfAway(error);
+      throw error;
+    }
   }
 
   /** Calls the store while attached. Calls `detached` if the store is unreachable and nothing was sent. */
@@ -357,32 +476,26 @@ export class FallbackEngine extends ForwardedEngine {
     }
   }
 
-  /** Drains until no entry waits. Attaches in the same turn. */
+  /** Drains until no entry waits but those that the store refuses. Attaches in the same turn. */
   async #recover(): Promise<boolean> {
     const { store, check } = this.#parts;
     await check?.();
     this.#isStoreFit = true;
     const epoch = await store.storeEpoch();
-    const { epoch: before } = this.#detached;
-    const hasLostData = before !== undefined && epoch !== undefined && before !== epoch;
+    const hasLostData = this.#detached.hasLostData(epoch);
+    this.#detached.takeBack();
     for (;;) {
+      await this.#recovery.drain(hasLostData);
       if (this.#isClosed) return false;
-      const entries = this.#detached.next(DRAINED_AT_ONCE);
-      if (entries.length === 0) {
-        if (epoch !== undefined) await this.#detached.setEpoch(epoch);
-        await this.#detached.forget();
-        await this.#detached.flushed();
-        if (!this.#detached.isEmpty) continue;
-        this.#copies.beginPeriod();
-        this.#become('attached');
-        return true;
-      }
-      await this.#detached.beginDrain();
-      const ends = await Promise.allSettled(entries.map((entry) => this.#drain.one(entry, hasLostData)));
-      for (const end of ends) if (end.status === 'fulfilled') this.#observer.drained(end.value);
-      this.#reportWaiting();
-      const failed = ends.find((end) => end.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
+      if (epoch !== undefined) await this.#detached.setEpoch(epoch);
+      await this.#detached.forget();
+      await this.#detached.flushed();
+      if (!this.#detached.isDrained) continue;
+      if (hasLostData) this.#detached.noteLoss();
+      this.#copies.beginPeriod();
+      this.#become('attached');
+      this.#recovery.retryWhenDue();
+      return true;
     }
   }
 
@@ -412,8 +525,7 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   #reportWaiting(): void {
-    const { entries, bytes } = this.#detached.waiting;
-    this.#observer.waiting(entries, bytes);
+    this.#detached.report(this.#observer);
   }
 
   #tellAttached(): void {
@@ -421,6 +533,13 @@ export class FallbackEngine extends ForwardedEngine {
     this.#logger.log(`Redis answers again and has all writes of the outage (${seconds} s)`);
   }
 }
+
+/** Workflows that a commit names. */
+function idsOf({ puts = [], patches = [], deletes = [], touches = [], ...rest }: Commit): string[] {
+  return [...[...puts, ...patches, ...deletes, ...touches].map(({ id }) => id), ...idsBeside(rest)];
+}
+
+const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
 
 const onlyStoreHasAll = () => new NotHeldError('lists and history are only in the store');
 /**

@@ -1,5 +1,7 @@
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { StoreFullError } from '../errors.js';
 import { checkJournalFile } from '../memory/directory/check-journal-file.js';
@@ -9,12 +11,20 @@ import { inTransaction } from '../memory/journal/lmdb-transaction.js';
 import { isDiskFull } from '../memory/directory/disk-space.js';
 import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
+import type { LeftJournal } from './left-journals.js';
 
 /** Incremented when entries change shape. A file of another format is refused. */
 const FORMAT = 1;
 /** Files per directory: one for each replica that shares it. */
 const MAX_FILES = 16;
 const fileOf = (slot: number) => (slot === 1 ? 'waymark-detached.mdb' : `waymark-detached-${slot}.mdb`);
+/** A live replica writes its heartbeat into its file more often than this. */
+const QUIET_MS = 3500;
+/**
+ * Files that this process has open. LMDB must not open one twice: its locks belong to the process, and a transaction of
+ * one would wait for the other without end.
+ */
+const openHere = new Set<string>();
 /** Pages that LMDB rewrites for a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
@@ -36,24 +46,21 @@ export class LmdbDetachedJournal implements DetachedJournal {
     this.#about = about;
   }
 
-  /** Whether any replica has kept a journal in this directory. */
-  static isIn(directory: string): boolean {
-    return existsSync(join(directory, fileOf(1)));
-  }
-
   /**
-   * Opens a file that no other replica uses, preferably one with entries: those of a lost replica are drained too.
-   * @throws DirectoryInUseError if all files are in use.
+   * Opens a file that no other replica uses, preferably one with entries. Passes over a damaged file, which `leftIn`
+   * reports.
+   * @throws Error if no file can be opened, such as DirectoryInUseError
    */
   static async open(directory: string): Promise<LmdbDetachedJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     let empty: LmdbDetachedJournal | undefined;
-    let taken: unknown;
+    let failure: unknown;
     for (let slot = 1; slot <= MAX_FILES; slot++) {
       const path = join(directory, fileOf(slot));
       if (empty !== undefined && !existsSync(path)) continue;
       try {
         const journal = await LmdbDetachedJournal.#openFile(directory, path);
+        if (journal === undefined) continue;
         if (journal.#entries.getCount() > 0) {
           await empty?.close();
           return journal;
@@ -61,28 +68,60 @@ export class LmdbDetachedJournal implements DetachedJournal {
         if (empty === undefined) empty = journal;
         else await journal.close();
       } catch (error) {
-        if (!(error instanceof DirectoryInUseError)) throw error;
-        taken = error;
+        failure = error;
       }
     }
-    if (empty === undefined) throw taken;
+    if (empty === undefined) throw failure;
     return empty;
   }
 
-  static async #openFile(directory: string, path: string): Promise<LmdbDetachedJournal> {
+  /**
+   * The journals in a directory that have entries and no replica, one after another. The caller closes each before it
+   * asks for the next. Files of live replicas are not even opened: two replicas that open each other's files could wait
+   * for each other.
+   */
+  static async *leftIn(directory: string, signal?: AbortSignal): AsyncGenerator<LeftJournal> {
+    const paths = Array.from({ length: MAX_FILES }, (_, i) => join(directory, fileOf(i + 1)));
+    const others = paths.filter((path) => existsSync(path) && !openHere.has(resolve(path)));
+    const seen = new Map(others.map((path) => [path, statSync(path).mtimeMs]));
+    if (others.length > 0) await sleep(QUIET_MS, undefined, { ref: false, ...(signal && { signal }) });
+    for (const path of others) {
+      if (statSync(path).mtimeMs !== seen.get(path)) continue;
+      const file = basename(path);
+      let journal: LmdbDetachedJournal | undefined;
+      try {
+        journal = await LmdbDetachedJournal.#openFile(directory, path, true);
+      } catch (error) {
+        if (!(error instanceof DirectoryInUseError)) yield { file, error };
+      }
+      if (journal !== undefined) yield { file, journal };
+    }
+  }
+
+  /** Undefined for a file without entries, if they are `demanded`; such a file is not locked meanwhile. */
+  static async #openFile(directory: string, path: string, demanded = false): Promise<LmdbDetachedJournal | undefined> {
     // Mode 0600, since the file contains states; LMDB keeps the mode of an existing file.
-    for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-    checkJournalFile(path);
-    const root = open<unknown, never>({
-      path,
-      noSubdir: true,
-      maxDbs: 4,
-      // A failed flush must leave nothing behind, not even a rejected promise (as in the embedded engine).
-      overlappingSync: false,
-      eventTurnBatching: false,
-    });
+    const key = resolve(path);
+    if (openHere.has(key)) throw new DirectoryInUseError(directory, { pid: process.pid, host: hostname() });
+    openHere.add(key);
+    let root: RootDatabase<unknown, never> | undefined;
     let lock: DirectoryLock | undefined;
     try {
+      for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
+      checkJournalFile(path);
+      root = open<unknown, never>({
+        path,
+        noSubdir: true,
+        maxDbs: 4,
+        // A failed flush must leave nothing behind, not even a rejected promise (as in the embedded engine).
+        overlappingSync: false,
+        eventTurnBatching: false,
+      });
+      if (demanded && (await countIn(root)) === 0) {
+        await root.close();
+        openHere.delete(key);
+        return undefined;
+      }
       const about = root.openDB<unknown, string>({ name: 'about' });
       lock = await DirectoryLock.take(about, directory);
       const format = about.get('format');
@@ -95,7 +134,8 @@ export class LmdbDetachedJournal implements DetachedJournal {
       return new LmdbDetachedJournal(path, root, lock, about);
     } catch (error) {
       await lock?.release();
-      await root.close();
+      await root?.close();
+      openHere.delete(key);
       throw error;
     }
   }
@@ -147,6 +187,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
       await this.lock.release();
     } finally {
       await this.root.close();
+      openHere.delete(resolve(this.path));
     }
   }
 
@@ -160,4 +201,10 @@ export class LmdbDetachedJournal implements DetachedJournal {
       throw (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : journalError(error);
     }
   }
+}
+
+/** In a write transaction, since a read could wait for a process of another container (see DirectoryLock). */
+function countIn(root: RootDatabase<unknown, never>): Promise<number> {
+  const entries = root.openDB<DetachedEntry, number>({ name: 'entries' });
+  return inTransaction(root, () => entries.getCount());
 }

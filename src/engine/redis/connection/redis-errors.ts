@@ -1,5 +1,11 @@
 import { ReplyError } from 'ioredis';
-import { KeyTakenError, StoreAwayError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import {
+  KeyTakenError,
+  StoreAwayError,
+  StoreFullError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../errors.js';
 import { OtherSchemaError } from './other-schema-error.js';
 import { ServiceError } from '../../../service-error.js';
 
@@ -18,6 +24,9 @@ const NOT_SENT =
 /** Replies of a server that is up but not serving; treated like a lost connection. */
 const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
 
+/** Replies of a server that refuses every write; a script has them in its message. */
+const REFUSES_ALL = /\b(MISCONF|NOREPLICAS|BUSY|NOAUTH)\b/;
+
 /**
  * Meaning of a failed command. An error reply: nothing was applied, because scripts check before they write. No
  * connection: nothing was sent. Anything else: unknown.
@@ -28,11 +37,17 @@ export function classified(error: unknown): ServiceError | LostAnswerError {
   const message = error instanceof Error ? error.message : String(error);
   const cause = new Error(message.slice(0, 200));
   if (error instanceof ReplyError) {
-    const refused = refusalIn(message);
-    if (refused !== undefined) return refused;
-    return NOT_SERVING.test(message) ? new StoreAwayError({ cause }) : new StoreUnavailableError({ cause });
+    const known = refusalIn(message);
+    if (known !== undefined) return known;
+    return NOT_SERVING.test(message) ? new StoreAwayError({ cause }) : refused(message);
   }
   return NOT_SENT.test(message) ? new StoreAwayError({ cause }) : new LostAnswerError(cause.message);
+}
+
+/** Error for a reply that refuses a request. The server changed nothing. */
+export function refused(message: string): StoreUnavailableError {
+  const cause = new Error(message.slice(0, 200));
+  return REFUSES_ALL.test(message) ? new StoreUnavailableError({ cause }) : new StoreRefusedError({ cause });
 }
 
 /** The error that a script raised, or a full server; see own-keys.lua. Undefined for any other text. */

@@ -13,6 +13,7 @@ import {
   lostAnswer,
   LostAnswerError,
   refusalIn,
+  refused,
 } from '../connection/redis-errors.js';
 import { prefixOf, stateKey } from '../keys.js';
 import { CALLS, RedisScript, TASKS } from './redis-script.js';
@@ -221,10 +222,9 @@ const failureOf = (reply: unknown): Error => new Error(textOf(listOf(reply)[1]))
 function replyOf(reply: unknown): readonly unknown[] {
   if (!hasFailed(reply)) return listOf(reply);
   const { message } = failureOf(reply);
-  const refused = refusalIn(message);
+  const known = refusalIn(message);
   // A full server refuses only the first write of a script, so nothing was written.
-  if (refused instanceof StoreFullError) throw refused;
-  const cause = new Error(message.slice(0, 200));
-  if (hasBegun(reply)) throw new OutcomeUnknownError({ cause });
-  throw refused ?? new StoreUnavailableError({ cause });
+  if (known instanceof StoreFullError) throw known;
+  if (hasBegun(reply)) throw new OutcomeUnknownError({ cause: new Error(message.slice(0, 200)) });
+  throw known ?? refused(message);
 }
