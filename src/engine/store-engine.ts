@@ -28,6 +28,7 @@ export async function storeEngine(
   const { breaker } = connections;
   observer.breaker(breaker.state);
   breaker.onChange((state) => observer.breaker(state));
+  connections.onTimeout((as) => observer.timeout(as));
   const { fallback, namespace } = connections.config;
   const parts = { options: optionsOf(config), index, observer };
   const store = new RedisEngine(connections, { ...parts, namespace });

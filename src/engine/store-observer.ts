@@ -14,5 +14,7 @@ export abstract class StoreObserver implements EngineObserver, DetachedObserver 
   abstract readonly drained: DetachedObserver['drained'];
   abstract readonly heldBack: DetachedObserver['heldBack'];
   abstract readonly left: DetachedObserver['left'];
+  /** The timer of an answer of Redis was due: the event loop was held, or the connection is lost. */
+  abstract readonly timeout: (as: 'late' | 'lost') => void;
   abstract readonly breaker: (state: 'closed' | 'open' | 'half-open') => void;
 }

@@ -67,6 +67,11 @@ export class Metrics implements StoreObserver {
     'Acknowledged commits in the journals of replicas that have ended',
   );
   readonly #drained = this.counter('waymark_detached_drained_total', 'Drained commits, by result', ['as']);
+  readonly #timeouts = this.counter(
+    'waymark_redis_timeouts_total',
+    'Timers of answers of Redis that were due. late: the event loop was held, and the connection stayed; lost: it was given up',
+    ['as'],
+  );
   #detachedSince: number | undefined;
   readonly #retries = this.counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
   /** By method, route and class of status. Nested maps, since joining a key costs more than two look-ups. */
@@ -156,6 +161,10 @@ export class Metrics implements StoreObserver {
     const now = performance.now();
     this.#detachedSeconds.inc((now - this.#detachedSince) / 1000);
     this.#detachedSince = now;
+  }
+
+  timeout(as: 'late' | 'lost'): void {
+    this.#timeouts.labels(as).inc();
   }
 
   breaker(state: BreakerState): void {

@@ -210,4 +210,5 @@ const SILENT: StoreObserver = {
   heldBack: silent,
   left: silent,
   breaker: silent,
+  timeout: silent,
 };

@@ -4,7 +4,7 @@ import { VolatileJournal, type DetachedJournal } from '../../src/engine/detached
 import type { DrainedAs } from '../../src/engine/detached/drain.js';
 import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
 import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
-import { silentDetachedObserver } from '../../src/engine/detached/detached-observer.js';
+import { silentDetachedObserver, type Mode } from '../../src/engine/detached/detached-observer.js';
 import type { Clock } from '../../src/engine/clock.js';
 import { editOf } from '../../src/workflows/edits/edit-of.js';
 import { testOptions } from '../contract/engine-under-test.js';
@@ -35,6 +35,10 @@ export class DetachedReplica {
     /** Outcome of each drained entry, in order. */
     readonly drained: readonly DrainedAs[],
     private readonly connections: RedisConnections,
+    /** Timers of answers that were due, in order. */
+    readonly timeouts: readonly ('late' | 'lost')[],
+    /** Modes, in order. */
+    readonly modes: readonly Mode[],
     private readonly found: readonly { readonly journals: number; readonly entries: number }[],
   ) {}
 
@@ -66,6 +70,8 @@ export class DetachedReplica {
       fallback: 'memory',
       allowEviction: false,
     });
+    const timeouts: ('late' | 'lost')[] = [];
+    connections.onTimeout((as) => timeouts.push(as));
     await connections.open();
     const parts = {
       options: { ...testOptions, historyLimit: 1000, historyMaxBytes: 8 * 1024 * 1024 },
@@ -74,6 +80,7 @@ export class DetachedReplica {
     const { withJournal = (same) => same, leftIntervalMs } = options;
     const own = dataDir === undefined ? undefined : await LmdbDetachedJournal.open(dataDir);
     const drained: DrainedAs[] = [];
+    const modes: Mode[] = [];
     const found: { journals: number; entries: number }[] = [];
     const left = (journals: number, entries: number) => void found.push({ journals, entries });
     const engine = new FallbackEngine({
@@ -89,12 +96,13 @@ export class DetachedReplica {
       ...(clock && { clock }),
       observer: {
         ...silentDetachedObserver,
+        mode: (mode) => modes.push(mode),
         drained: (as) => drained.push(as),
         left,
       },
     });
     await engine.start();
-    return new DetachedReplica(engine, proxy, drained, connections, found);
+    return new DetachedReplica(engine, proxy, drained, connections, timeouts, modes, found);
   }
 
   async leave(): Promise<void> {

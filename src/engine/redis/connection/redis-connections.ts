@@ -7,6 +7,7 @@ import { driverFor } from './drivers/driver-for.js';
 import { explain } from './drivers/explain-failure.js';
 import type {
   BlockingConnection,
+  DriverEvents,
   RedisCommands,
   RedisDriver,
   RedisSubscriber,
@@ -22,6 +23,7 @@ export class RedisConnections {
   readonly #driver: RedisDriver;
   readonly breaker: CircuitBreaker;
   readonly #lostListeners: (() => void)[] = [];
+  readonly #timeoutListeners: DriverEvents['timeout'][] = [];
   readonly #readyListeners = new Set<() => void>();
   #isClosing = false;
   #wasReady: boolean | undefined;
@@ -47,6 +49,9 @@ export class RedisConnections {
       lost: () => {
         if (!this.#isClosing) this.breaker.failed();
         for (const listener of this.#lostListeners) listener();
+      },
+      timeout: (as) => {
+        for (const listener of this.#timeoutListeners) listener(as);
       },
       failed: (error) => (this.#failure = error),
     });
@@ -140,6 +145,11 @@ export class RedisConnections {
   /** Calls back when a command connection is lost. Its commands under way may still arrive. */
   onLost(listener: () => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /** Calls back when the timer of an answer was due; see DriverEvents. */
+  onTimeout(listener: DriverEvents['timeout']): void {
+    this.#timeoutListeners.push(listener);
   }
 
   get canSubscribe(): boolean {

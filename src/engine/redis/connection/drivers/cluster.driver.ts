@@ -13,6 +13,7 @@ import type {
 } from './redis-driver.js';
 import { blockingOf, subscriberOf } from './standalone.driver.js';
 import { keySlot } from './key-slot.js';
+import { tolerateStalls } from './tolerate-stalls.js';
 
 const PAUSE_MS = 50;
 
@@ -93,6 +94,7 @@ export class ClusterDriver implements RedisDriver {
       retryStrategy: null,
       socketTimeout: socketTimeout + (this.config.confirmTimeoutMs ?? 0),
     });
+    tolerateStalls(client, (as) => this.events.timeout(as));
     client.on('error', () => undefined);
     client.on('end', () => {
       if (this.#blocking.get(master)?.client === client) this.#blocking.delete(master);
@@ -134,7 +136,10 @@ export class ClusterDriver implements RedisDriver {
     for (const event of ['ready', 'close', 'end']) cluster.on(event, () => this.events.changed());
     cluster.on('error', (error: Error) => this.events.failed(error));
     cluster.on('node error', (error: Error) => this.events.failed(error));
-    cluster.on('+node', (node: Redis) => node.on('close', () => this.events.lost()));
+    cluster.on('+node', (node: Redis) => {
+      tolerateStalls(node, (as) => this.events.timeout(as));
+      node.on('close', () => this.events.lost());
+    });
     return retrying(cluster, this.config.commandTimeoutMs);
   }
 }

@@ -34,6 +34,11 @@ export interface DriverEvents {
   changed(): void;
   /** A connection was lost. Its commands under way may still arrive. */
   lost(): void;
+  /**
+   * The timer of an answer was due. 'late': only because the event loop was held; the answer may still come. 'lost': the
+   * connection is given up.
+   */
+  timeout(as: 'late' | 'lost'): void;
   /** A connection failed; for the log. */
   failed(error: Error): void;
 }

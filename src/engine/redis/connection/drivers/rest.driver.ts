@@ -3,6 +3,7 @@ import { Redis as RestClient } from '@upstash/redis';
 import { ReplyError } from 'ioredis';
 import type { RedisConfig, RedisTopology } from '../../../../config/config.js';
 import { StoreAwayError, StoreUnavailableError } from '../../../errors.js';
+import { startPatientTimer } from '../../../patient-timer.js';
 import { LostAnswerError } from '../redis-errors.js';
 import type { DriverEvents, RedisCommands, RedisDriver, ServerNode } from './redis-driver.js';
 
@@ -42,7 +43,7 @@ export class RestDriver implements RedisDriver {
       enableAutoPipelining: false,
       retry: { retries: 0 },
       // A function, because after an abort a shared signal would answer later requests with null.
-      signal: () => AbortSignal.timeout(config.commandTimeoutMs),
+      signal: () => deadline(config.commandTimeoutMs),
     });
     this.#commands = commandsOver((...command) => this.#ask(command));
   }
@@ -117,6 +118,13 @@ export class RestDriver implements RedisDriver {
       this.events.changed();
     }
   }
+}
+
+function deadline(ms: number): AbortSignal {
+  const controller = new AbortController();
+  const expired = () => controller.abort(new DOMException('no answer in time', 'TimeoutError'));
+  startPatientTimer(ms, expired, { keepsAlive: false });
+  return controller.signal;
 }
 
 function failureOf(error: unknown): Error {

@@ -2,6 +2,7 @@ import { Redis, type Cluster, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
 import { StoreAwayError } from '../../../errors.js';
 import { connectionOptions, pauseBefore } from './ioredis-options.js';
+import { tolerateStalls } from './tolerate-stalls.js';
 import type {
   BlockingConnection,
   DriverEvents,
@@ -132,6 +133,7 @@ export class StandaloneDriver implements RedisDriver {
    */
   #client(options: Omit<RedisOptions, 'replyMapping'>): Redis {
     const client = new Redis(options);
+    tolerateStalls(client, (as) => this.events.timeout(as));
     client.on('end', () => {
       if (this.#isClosed || this.#dropped.has(client)) return;
       setTimeout(() => {
