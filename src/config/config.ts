@@ -90,6 +90,8 @@ export abstract class Config {
     readonly cacheBytes: number;
     /** Bytes of accepted writes that wait for Redis. */
     readonly maxBytes: number;
+    /** Ready also before the first contact with Redis. */
+    readonly isReadyWithoutRedis: boolean;
   };
   /** Directory of the journal of the embedded engine; undefined: in memory only. */
   abstract readonly dataDir: string | undefined;

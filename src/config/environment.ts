@@ -414,6 +414,13 @@ export class Environment {
   })
   DETACHED_MAX_BYTES = 256 * MIB;
 
+  @Setting({
+    is: flag,
+    meaning:
+      '`/health/ready` is 200 also while this replica has never connected to Redis. Otherwise it is 503 then, so that a roll-out with a wrong address stops',
+  })
+  READY_WITHOUT_REDIS = false;
+
   @Setting({ is: flag, meaning: 'Circuit breaker: sends nothing to Redis after repeated failures' })
   CIRCUIT_BREAKER_ENABLED = true;
 

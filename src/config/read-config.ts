@@ -52,7 +52,11 @@ export function readConfig(
     port: read.PORT,
     storage: useRedis ? 'redis' : 'memory',
     redis,
-    detached: { cacheBytes: read.DETACHED_CACHE_BYTES, maxBytes: read.DETACHED_MAX_BYTES },
+    detached: {
+      cacheBytes: read.DETACHED_CACHE_BYTES,
+      maxBytes: read.DETACHED_MAX_BYTES,
+      isReadyWithoutRedis: read.READY_WITHOUT_REDIS,
+    },
     dataDir: read.DATA_DIR === undefined || read.DATA_DIR === '' ? undefined : resolve(read.DATA_DIR),
     workflowTtlMs: read.WORKFLOW_STATE_TTL,
     workflowIndex: itemsOf(read.WORKFLOW_INDEX),

@@ -67,6 +67,8 @@ export interface StorageReport {
   readonly latencyMs: number | null;
   /** Loss after a crash of the store: 'none', 'at most 1 s', 'everything', … */
   readonly durability: string;
+  /** The store was never reached, neither by this process nor by the one before it with this journal. */
+  readonly wasNeverReached?: boolean;
   /** Sentences for the operator; empty when all is well. */
   readonly warnings: readonly string[];
   readonly details: Readonly<Record<string, string | number | boolean | null>>;

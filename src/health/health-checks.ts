@@ -35,7 +35,12 @@ export class HealthChecks implements OnModuleDestroy {
     return this.draining.hasBegun ? check.down({ message: 'shutting down' }) : check.up();
   }
 
-  async storage() {
+  /** Down before the first contact with Redis: a roll-out with a wrong address must not replace good replicas. */
+  async readyStorage() {
+    return this.storage(!this.config.detached.isReadyWithoutRedis);
+  }
+
+  async storage(mustHaveBeenReached = false) {
     const check = this.indicators.check('storage');
     const engine = this.engine.storage;
     // The engine logs why it cannot be inspected.
@@ -44,7 +49,8 @@ export class HealthChecks implements OnModuleDestroy {
     if (report === undefined || !report.reachable) return check.down({ engine, reachable: false, ...report?.details });
     const { latencyMs, durability, warnings, details } = report;
     const condition = warnings.length === 0 ? 'ok' : 'degraded';
-    return check.up({ engine, condition, latencyMs, durability, warnings, ...details });
+    const facts = { engine, condition, latencyMs, durability, warnings, ...details };
+    return mustHaveBeenReached && report.wasNeverReached === true ? check.down(facts) : check.up(facts);
   }
 
   /** Reports whether requests need a credential, with warnings for the operator. */

@@ -36,7 +36,7 @@ export class HealthController {
     ignores: ['query'],
   })
   ready() {
-    return this.#report([() => this.checks.serving(), () => this.checks.storage()]);
+    return this.#report([() => this.checks.serving(), () => this.checks.readyStorage()]);
   }
 
   @Get('health')
@@ -70,7 +70,8 @@ export class HealthController {
       return error.response;
     });
     // Detached: the service still serves, so load balancers get 200 and monitoring sees "degraded".
-    const isDegraded = report.details['storage'] !== undefined && this.engine.storage === 'detached';
+    const isAboutStorage = report.details['storage'] !== undefined && report.status === 'ok';
+    const isDegraded = isAboutStorage && this.engine.storage === 'detached';
     const body = isDegraded ? { ...report, status: 'degraded' } : report;
     return report.status === 'ok' ? answer(200, body) : answer(503, body, { headers: { 'retry-after': '1' } });
   }

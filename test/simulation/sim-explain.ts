@@ -1,4 +1,8 @@
-/** Stands for the function of the same name in the product, which would open real connections to find the cause. */
+/** Stand for the functions of the same names in the product, which would open real connections to find the cause. */
 export async function explain(): Promise<string> {
   return 'simulated';
+}
+
+export async function mistakeBehind(): Promise<undefined> {
+  return undefined;
 }

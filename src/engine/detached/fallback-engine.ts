@@ -83,6 +83,8 @@ export class FallbackEngine extends ForwardedEngine {
   #mode: Mode = 'detached';
   /** The store has passed its check since the last outage, so it may be used while entries are still drained. */
   #isStoreFit = false;
+  /** This process, or the one before it with this journal, has been attached. */
+  #wasReached: boolean;
   #isClosed = false;
   #watching: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -104,6 +106,7 @@ export class FallbackEngine extends ForwardedEngine {
       journal,
       onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
+    this.#wasReached = this.#detached.epoch !== undefined;
     const drainOf = (detached: DetachedStore) => new Drain({ target: store, store: detached, index, clock, editOf });
     const isAttached = () => this.#mode === 'attached';
     this.#recovery = new Recovery({
@@ -300,12 +303,14 @@ export class FallbackEngine extends ForwardedEngine {
     return {
       // The replica serves requests; the health probe needs no more.
       reachable: true,
+      wasNeverReached: !this.#wasReached,
       latencyMs: null,
       durability: `${kept}, and are drained when Redis is back`,
       warnings: [
         this.#mode === 'recovering'
           ? 'Redis is back; writes of the outage are being drained'
           : 'Redis is unreachable; this replica serves what it holds',
+        ...(this.#wasReached ? [] : ['this replica has never connected to Redis: is its address right?']),
         ...(this.#drainError === undefined ? [] : [this.#drainError]),
         ...this.#whatWaits(),
       ],
@@ -514,12 +519,17 @@ export class FallbackEngine extends ForwardedEngine {
     this.#observer.mode(mode);
     if (mode !== 'recovering') for (const go of this.#waiting) go();
     if (mode === 'attached') {
+      this.#wasReached = true;
       this.#attachedAt = performance.now();
       this.#drainError = undefined;
     } else {
       this.#attachedAt = Infinity;
       if (mode === 'detached' && before !== 'recovering') {
-        this.#logger.error('Redis is unreachable: serving what this replica holds; writes wait until it is back');
+        this.#logger.error(
+          this.#wasReached
+            ? 'Redis is unreachable: serving what this replica holds; writes wait until it is back'
+            : 'never connected to Redis: serving from memory; writes wait until it is reached. /health/ready is 503 until then, unless READY_WITHOUT_REDIS=true',
+        );
       }
     }
   }

@@ -1,7 +1,21 @@
 import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../../config/config.js';
+import { StoreRefusedError, StoreUnavailableError } from '../errors.js';
+import { OtherSchemaError } from './connection/other-schema-error.js';
 import { RedisConnections } from './connection/redis-connections.js';
 import { checkServer } from './connection/server-check.js';
+
+/** Redis answers, but will not serve a replica with these settings. */
+export class RedisSettingsError extends Error {
+  constructor(address: string, why: string) {
+    super(`Redis at ${address} cannot be used with these settings: ${why}`);
+  }
+}
+
+function whatRefuses({ cause }: StoreRefusedError): string {
+  const says = cause instanceof Error ? cause.message : 'it refuses a command';
+  return /\bNOPERM\b/.test(says) ? `its user lacks a right that docs/redis.md lists (${says})` : says;
+}
 
 /** Owns the connections of the process. Without Redis in the configuration there are none. */
 @Injectable()
@@ -31,9 +45,34 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
 
   async #open(): Promise<void> {
     if (this.connections === undefined) return;
-    await this.connections.open();
-    // An unfit server is refused at the start; an unreachable one is checked when it comes back.
-    if (this.connections.isReady) await this.check();
+    try {
+      await this.connections.open();
+      await this.#refuseMistakes();
+    } catch (error) {
+      await this.connections.close();
+      throw error;
+    }
+  }
+
+  /**
+   * An unfit server, refused credentials and wrong TLS end the start. An unreachable server does not: it is checked when
+   * it comes back.
+   * @throws UnfitRedisError, RedisSettingsError
+   */
+  async #refuseMistakes(): Promise<void> {
+    const connections = this.connections as RedisConnections;
+    if (!connections.isReady) {
+      const mistake = await connections.mistake();
+      if (mistake !== undefined && !connections.isReady) throw new RedisSettingsError(connections.address, mistake);
+      return;
+    }
+    try {
+      await this.check();
+    } catch (error) {
+      if (error instanceof StoreRefusedError) throw new RedisSettingsError(connections.address, whatRefuses(error));
+      const isAway = error instanceof StoreUnavailableError && !(error instanceof OtherSchemaError);
+      if (connections.isReady && !isAway) throw error;
+    }
   }
 
   /** Checks the server once. @throws UnfitRedisError */

@@ -4,7 +4,7 @@ import { StoreAwayError } from '../../errors.js';
 import { withTimeout } from '../../with-timeout.js';
 import { CircuitBreaker, defaultBreaker } from './circuit-breaker.js';
 import { driverFor } from './drivers/driver-for.js';
-import { explain } from './drivers/explain-failure.js';
+import { explain, mistakeBehind } from './drivers/explain-failure.js';
 import type {
   BlockingConnection,
   DriverEvents,
@@ -174,6 +174,11 @@ export class RedisConnections {
   /** Known cause of the outage, for the operator. */
   async whyAway(): Promise<string> {
     return explain(this.config, this.#failure);
+  }
+
+  /** The mistake in the settings that keeps this replica from Redis, if it is one. */
+  async mistake(): Promise<string | undefined> {
+    return mistakeBehind(this.config, this.#failure);
   }
 
   #noteState(): void {

@@ -5,7 +5,10 @@ import type { Address, RedisConfig } from '../../../../config/config.js';
 /** Long enough for a handshake on a busy machine. A server of the other protocol hangs up at once. */
 const HANDSHAKE_TIMEOUT_MS = 3000;
 
-const KNOWN: readonly (readonly [RegExp, string])[] = [
+type Causes = readonly (readonly [RegExp, string])[];
+
+/** Causes that last until a setting is changed. */
+const MISTAKES: Causes = [
   [
     /self.signed certificate|unable to verify|unable to get (local )?issuer/i,
     'the authority of its certificate is not trusted here; set REDIS_TLS_CA to the certificate of the authority',
@@ -14,18 +17,31 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
     /altnames|Hostname\/IP does not match/i,
     'its certificate has another name than the host; set REDIS_TLS_SERVERNAME to that name',
   ],
-  [/certificate has expired/i, 'its certificate has expired'],
   [/WRONGPASS|invalid password|invalid username-password/i, 'it refuses the user or password'],
   [/NOAUTH/, 'it requires a password'],
   [/Unauthorized/i, 'it refuses the token'],
 ];
 
+const OUTAGES: Causes = [[/certificate has expired/i, 'its certificate has expired']];
+
+/** No server answers at this address, so none refuses anything. */
+const NO_SERVER = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
+
 /** Why Redis is unreachable, for the operator; '' if unknown. */
 export async function explain(config: RedisConfig, failure: Error | undefined): Promise<string> {
   const text = failure === undefined ? '' : textOf(failure);
-  const known = KNOWN.find(([pattern]) => pattern.test(text))?.[1];
-  if (known !== undefined) return known;
-  return (await wrongProtocol(config)) ?? text;
+  return (await mistakeBehind(config, failure)) ?? causeIn(OUTAGES, text) ?? text;
+}
+
+/** The mistake in the settings that makes Redis unreachable; undefined for any other cause. */
+export async function mistakeBehind(config: RedisConfig, failure: Error | undefined): Promise<string | undefined> {
+  const text = failure === undefined ? '' : textOf(failure);
+  if (NO_SERVER.test(text) || causeIn(OUTAGES, text) !== undefined) return undefined;
+  return causeIn(MISTAKES, text) ?? (await wrongProtocol(config));
+}
+
+function causeIn(causes: Causes, text: string): string | undefined {
+  return causes.find(([pattern]) => pattern.test(text))?.[1];
 }
 
 function textOf(error: Error): string {
