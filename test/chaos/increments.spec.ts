@@ -7,7 +7,7 @@ const CLIENTS = 64;
 const REPLICAS = 3;
 
 const { increments, appends, timeoutMs } = scaled({
-  short: { increments: 128, appends: 600, timeoutMs: 360_000 },
+  short: { increments: 64, appends: 300, timeoutMs: 360_000 },
   long: { increments: 10_000, appends: 10_000, timeoutMs: 1_200_000 },
 });
 

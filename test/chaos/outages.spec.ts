@@ -33,11 +33,11 @@ const DEADLINE_MS = 2 * COMMAND_MS + 3000;
 
 const OUTAGES = scaled<readonly Outages[]>({
   short: [
-    { fallback: 'none', faults: ['kill redis'], count: 4, clients: 6, timeoutMs: 360_000, tenants: [] },
+    { fallback: 'none', faults: ['kill redis'], count: 2, clients: 6, timeoutMs: 360_000, tenants: [] },
     {
       fallback: 'memory',
       faults: ['kill redis', 'kill replica', 'silence', 'cut'],
-      count: 6,
+      count: 4,
       clients: 6,
       timeoutMs: 360_000,
       tenants: [],
@@ -46,7 +46,7 @@ const OUTAGES = scaled<readonly Outages[]>({
       fallback: 'memory',
       faults: ['kill redis', 'kill replica', 'cut'],
       count: 3,
-      clients: 6,
+      clients: 4,
       timeoutMs: 360_000,
       tenants: ['red', 'blue'],
     },

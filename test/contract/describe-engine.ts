@@ -44,8 +44,59 @@ import { describeTtl } from './cases/ttl.js';
 import { describeWriting } from './cases/writing.js';
 import { fixtureOf, type EngineUnderTest, type OpenEngine } from './engine-under-test.js';
 
+/** Cases that depend on how keys are spread over servers, and on messages between them. */
+export const SPREAD = [
+  describeRaces,
+  describeOnce,
+  describeTenants,
+  describeHiddenTenants,
+  describeErasing,
+  describeSweeping,
+  describeBoards,
+  describeBuckets,
+  describeFeed,
+  describeTaskCommits,
+  describeTaskRaces,
+  describeTaskRepeats,
+  describeTaskRoom,
+  describeTaskHints,
+  describeMoving,
+] as const;
+
+const ALL = [
+  ...SPREAD,
+  describeWriting,
+  describeStates,
+  describeExpectations,
+  describeTags,
+  describeRefusals,
+  describePatches,
+  describeTtl,
+  describeDeletes,
+  describeHistory,
+  describeListing,
+  describeFilters,
+  describeChanges,
+  describeTaskQueueing,
+  describeTaskLeases,
+  describeTaskRetention,
+  describeTaskWalks,
+  describeTaskFencing,
+  describeTaskOrder,
+  describeTaskPace,
+  describeTaskAtomicity,
+  describeTaskDedupe,
+  describeTaskCancelling,
+  describeTaskPayloads,
+  describeTaskDeadlines,
+  describeTaskDead,
+  describeTaskProgress,
+  describeTaskFigures,
+  describeTaskLists,
+] as const;
+
 /** The contract of every engine. A bug in one of them becomes a case for all. */
-export function describeEngine(name: string, open: OpenEngine): void {
+export function describeEngine(name: string, open: OpenEngine, cases: readonly (typeof ALL)[number][] = ALL): void {
   describe(`Engine on ${name}`, () => {
     let opened: EngineUnderTest;
     beforeAll(async () => {
@@ -56,48 +107,6 @@ export function describeEngine(name: string, open: OpenEngine): void {
     });
     const fixture = fixtureOf(open, () => opened);
 
-    describeWriting(fixture);
-    describeStates(fixture);
-    describeExpectations(fixture);
-    describeTags(fixture);
-    describeRefusals(fixture);
-    describeRaces(fixture);
-    describePatches(fixture);
-    describeTtl(fixture);
-    describeDeletes(fixture);
-    describeOnce(fixture);
-    describeHistory(fixture);
-    describeListing(fixture);
-    describeFilters(fixture);
-    describeTenants(fixture);
-    describeHiddenTenants(fixture);
-    describeErasing(fixture);
-    describeChanges(fixture);
-    describeSweeping(fixture);
-    describeBoards(fixture);
-    describeBuckets(fixture);
-    describeFeed(fixture);
-    describeTaskQueueing(fixture);
-    describeTaskLeases(fixture);
-    describeTaskCommits(fixture);
-    describeTaskRetention(fixture);
-    describeTaskWalks(fixture);
-    describeTaskFencing(fixture);
-    describeTaskOrder(fixture);
-    describeTaskPace(fixture);
-    describeTaskAtomicity(fixture);
-    describeTaskRaces(fixture);
-    describeTaskRepeats(fixture);
-    describeTaskDedupe(fixture);
-    describeTaskCancelling(fixture);
-    describeTaskPayloads(fixture);
-    describeTaskRoom(fixture);
-    describeTaskDeadlines(fixture);
-    describeTaskDead(fixture);
-    describeTaskProgress(fixture);
-    describeTaskHints(fixture);
-    describeTaskFigures(fixture);
-    describeTaskLists(fixture);
-    describeMoving(fixture);
+    for (const describeCases of cases) describeCases(fixture);
   });
 }

@@ -16,7 +16,7 @@ import { openReplica, type Replica } from './redis-under-test.js';
 const DEFAULT_SEED = 20_261_121;
 const given = process.env['WAYMARK_FUZZ_SEED'];
 const seed = given === 'random' ? randomInt(2 ** 31) : Number(given ?? DEFAULT_SEED);
-const operations = Number(process.env['WAYMARK_FUZZ_OPERATIONS'] ?? scaled({ short: 8000, long: 20_000 }));
+const operations = Number(process.env['WAYMARK_FUZZ_OPERATIONS'] ?? scaled({ short: 4000, long: 20_000 }));
 const A_MINUTE_MS = 60_000;
 /** Fixed, so that finding the planted faults does not depend on luck. */
 const FAULT_SEED = 7;

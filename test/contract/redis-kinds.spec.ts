@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { scaled } from '../support/scale.js';
 import { chosenKinds, REDIS_KINDS } from '../support/redis-kinds/kinds.js';
 import type { RunningRedis } from '../support/redis-kinds/redis-kind.js';
 import { describeDurability } from './describe-durability.js';
-import { describeEngine } from './describe-engine.js';
+import { describeEngine, SPREAD } from './describe-engine.js';
 import { describeReplicas } from './describe-replicas.js';
 import { openRedisEngine } from './redis-under-test.js';
 
-/** The kind that differs most from one server; `npm run redis-kinds` runs all kinds. */
+/** The kind that differs most from one server. `npm run redis-kinds` runs all kinds, and all cases on each. */
 const DEFAULT_KINDS = ['cluster'] as const;
 /** Over HTTP, hints of other replicas are polled: never for a single replica, often for several. */
 const NEVER_MS = 3_600_000;
@@ -22,7 +23,8 @@ describe.each(chosenKinds(DEFAULT_KINDS))('Redis as %s', (kind) => {
   });
 
   const [alone, together] = kind === 'rest' ? [{ hintPollMs: NEVER_MS }, { hintPollMs: SOON_MS }] : [{}, {}];
-  describeEngine(`Redis (${kind})`, (given) => openRedisEngine(redis.env, given, alone));
+  const cases = scaled({ short: SPREAD, long: undefined });
+  describeEngine(`Redis (${kind})`, (given) => openRedisEngine(redis.env, given, alone), cases);
   describeDurability(`Redis (${kind})`, (given) => openRedisEngine(redis.env, given, alone));
   describeReplicas(() => redis.env, together);
 });
