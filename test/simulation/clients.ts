@@ -45,8 +45,11 @@ export interface ClientParts {
   readonly log: (line: string) => void;
   /** Time without any skew. */
   readonly trueMs: () => number;
-  /** Time by the clock of the leases. */
-  readonly leaseMs: () => number;
+  /**
+   * Time by the clock of the store, which ends leases. Undefined for the embedded engine, which goes by the monotonic
+   * clock: there, leases last for their true time.
+   */
+  readonly storeMs: (() => number) | undefined;
 }
 
 /** One step of a client. */
@@ -100,7 +103,11 @@ export class Clients {
     const options = { ttl, incarnation: `i${n}`, ...(!isBlind && { expect }) };
     const put = putText(id, JSON.stringify(state), options);
     if (task !== undefined) this.enqueued.set(task.id, 'sent');
-    await this.#commit(turn, { mark, id, what: 'put', seen }, { once, puts: [put], ...(task && { enqueue: [task] }) });
+    await this.#commit(
+      turn,
+      { mark, id, what: 'put', seen, isBlind },
+      { once, puts: [put], ...(task && { enqueue: [task] }) },
+    );
   }
 
   /** A new workflow, under an id of the service. */
@@ -137,7 +144,10 @@ export class Clients {
     const id = random.pick([...this.ids]);
     const record = await this.#find(turn, id);
     if (record === 'unread' || record === undefined) return;
-    const gone: { readonly seen: readonly string[]; fate: Fate } = { seen: seenIn(record.state), fate: 'sent' };
+    const gone: { readonly seen: readonly string[]; fate: Fate } = {
+      seen: this.parts.oracle.withReplaced(seenIn(record.state)),
+      fate: 'sent',
+    };
     this.#deletes.push(gone);
     const commit = { once: this.#once(`d${n}`, random), deletes: [remove(id, { etags: [etagOf(record)] })] };
     const { fate } = await this.#call(turn, 'delete', id, (engine) => engine.commit(TENANT, commit));
@@ -267,7 +277,11 @@ export class Clients {
     const call = await this.#call(turn, kind, id, (engine) => engine.tasks.step(TENANT, step, once));
     if (kind !== 'extend' || call.answer === undefined) return;
     const { task } = call.answer;
-    if (task.leaseEndsAtMs !== null) this.leases.extended(id, token, task.leaseEndsAtMs);
+    const { storeMs, trueMs } = this.parts;
+    if (storeMs !== undefined && task.leaseEndsAtMs !== null) this.leases.extended(id, token, task.leaseEndsAtMs);
+    // A renewal for the time of the claim only makes the lease longer.
+    if (storeMs === undefined && step.kind === 'extend' && step.leaseMs !== undefined)
+      this.leases.extended(id, token, trueMs() + step.leaseMs);
   }
 
   async pause(turn: Turn): Promise<void> {
@@ -352,7 +366,9 @@ export class Clients {
     }
     for (const task of tasks) {
       this.parts.log(`delivered ${task.id} ${task.token}`);
-      this.leases.delivered(task, this.parts.leaseMs());
+      const { storeMs, trueMs } = this.parts;
+      const leaseEndsAtMs = storeMs === undefined ? sent.sentMs + (claim.leaseMs ?? 0) : task.leaseEndsAtMs;
+      this.leases.delivered({ ...task, leaseEndsAtMs }, (storeMs ?? trueMs)());
       this.#held.push({ id: task.id, token: task.token });
     }
   }

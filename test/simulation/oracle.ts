@@ -33,6 +33,7 @@ export interface MarkedWrite {
   readonly what: string;
   /** Marks of the state that it was made on. */
   readonly seen: readonly string[];
+  readonly isBlind?: boolean;
   fate: Fate;
   /** Deadline that the client was told; null is never. */
   deadlineMs: number | null;
@@ -77,7 +78,18 @@ export class Oracle {
 
   /** A workflow has ended, by its deadline or by a client. */
   ended(text: string): void {
-    for (const mark of marksIn(text)) this.over.add(mark);
+    for (const mark of this.withReplaced(marksIn(text))) this.over.add(mark);
+  }
+
+  /**
+   * Marks of a state, and those that it may have replaced without showing them: with a blind write among them, the marks
+   * of all writes to its workflow until now.
+   */
+  withReplaced(marks: readonly string[]): readonly string[] {
+    const blind = marks.map((mark) => this.writes.get(mark)).find((write) => write?.isBlind === true);
+    if (blind === undefined) return marks;
+    const known = [...this.writes.values()].filter(({ id, fate }) => id === blind.id && fate !== 'sent');
+    return [...marks, ...known.map(({ mark }) => mark)];
   }
 
   /**

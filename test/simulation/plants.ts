@@ -24,6 +24,32 @@ export const PLANTS: Readonly<Record<string, readonly Change[]>> = {
       to: 'return found.length > 0;',
     },
   ],
+  // The outcome of a write is kept for 30 s, whatever the timeouts.
+  C5: [
+    {
+      file: 'src/engine/redis/retry-window.ts',
+      from: 'return Math.max(MIN_RETRY_WINDOW_MS, longestRetryMs(config));',
+      to: 'return MIN_RETRY_WINDOW_MS;',
+    },
+    {
+      file: 'src/engine/redis/retry-window.ts',
+      from: 'if (windowMs >= needed) return;',
+      to: 'if (windowMs <= needed) return;',
+    },
+  ],
+  // A claim that was not delivered is released, also after its repeat.
+  C11: [
+    {
+      file: 'src/engine/redis/scripts/tasks/step.lua',
+      from: 'step.redeliveries ~= task.redeliveries',
+      to: 'step.redeliveries == -1',
+    },
+    {
+      file: 'src/engine/memory/tasks/task-work.ts',
+      from: 'step.redeliveries !== undefined && step.redeliveries !== entry.redeliveries',
+      to: 'step.redeliveries === -1',
+    },
+  ],
 };
 
 /** @throws Error for a plant that does not exist */

@@ -61,6 +61,7 @@ export class Replica {
   #switch: EngineSwitch | undefined;
   readonly #detached: DetachedFile = { entries: new Map(), fates: new Map(), epoch: undefined };
   readonly #file: JournalFile;
+  #highestSkewMs = 0;
 
   constructor(private readonly parts: ReplicaParts) {
     const { name, time, settings } = parts;
@@ -77,7 +78,8 @@ export class Replica {
         return context();
       },
     };
-    this.#file = new JournalFile(parts.witness, () => time.in(this.#context, () => time.wallMs));
+    // The embedded engine goes on from the highest time that it has seen, when the clock of its machine is set back.
+    this.#file = new JournalFile(parts.witness, () => time.trueMs + this.#highestSkewMs);
     useDrivers(name, (config, events) => {
       const options = { lines: config.maxConnections - 1, timeoutMs: config.commandTimeoutMs };
       const driver = new SimDriver(parts.store, this.network, events, options);
@@ -96,6 +98,7 @@ export class Replica {
 
   set skewMs(ms: number) {
     this.#context.skewMs = ms;
+    this.#highestSkewMs = Math.max(this.#highestSkewMs, ms);
   }
 
   /** Attached to its store, or without any. */

@@ -35,6 +35,11 @@ export class SimConnection {
   #replyAt = 0;
   /** Grows with each loss. Bytes of an earlier life reach nobody. */
   #life = 0;
+  /**
+   * The life in which bytes were dropped. TCP skips none: nothing that was sent later arrives before them, so nothing
+   * arrives at all until silence ends the connection.
+   */
+  #deafLife = -1;
   #isClosed = false;
   #silence: Event<Context> | undefined;
 
@@ -59,7 +64,7 @@ export class SimConnection {
       if (isCut && isLate) {
         this.#onTheWay(time.now + network.lateMs, async () => void (await store.execute(db, command)));
       }
-      if (isCut || network.isDown) return;
+      if (isCut || this.#isDeaf(life)) return;
       const reply = command[0] === 'WAIT' ? await this.#waited(db) : await store.execute(db, command);
       this.#replyAt = Math.max(this.#replyAt, time.now + network.replyMs + time.random.below(2000) / 1000);
       this.#onTheWay(this.#replyAt, () => this.#answered(life, reply));
@@ -107,11 +112,16 @@ export class SimConnection {
   }
 
   #answered(life: number, reply: unknown): void {
-    if (this.#life !== life || this.network.isDown) return;
+    if (this.#life !== life || this.#isDeaf(life)) return;
     const pending = this.#pending.shift();
     this.#listen();
     if (reply instanceof Error) pending?.reject(reply);
     else pending?.resolve(reply);
+  }
+
+  #isDeaf(life: number): boolean {
+    if (this.network.isDown) this.#deafLife = life;
+    return this.#deafLife === life;
   }
 
   #onTheWay(atMs: number, run: () => void | Promise<void>): void {

@@ -85,6 +85,12 @@ export class SimStore {
     for (const driver of this.drivers) driver.cut(() => true);
   }
 
+  /** Ends the keys of the master whose time is over, also those that nothing touches any more. */
+  async endOverdue(): Promise<void> {
+    const source = "for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('EXISTS', key) end";
+    await this.execute(this.master, ['EVAL', source, 0]);
+  }
+
   /** The command with the source of its script, or the error of a server that does not have the script. */
   #known(db: number, command: readonly Argument[]): readonly Argument[] | Error {
     const [name, text, ...rest] = command;

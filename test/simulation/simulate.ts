@@ -74,12 +74,13 @@ class Judge {
     const { replicas, oracle } = world;
     // Faults that were to end later, and all calls under way.
     await time.pass(2 * this.timeoutMs + 60_000);
-    world.heal();
+    await world.heal();
     await time.pass(RECOVERY_MS, () => replicas.every(({ isHealthy }) => isHealthy));
     for (const { name, isHealthy, mode } of replicas) if (!isHealthy) oracle.violation('stuck', `${name} is ${mode}`);
     if (!replicas.every(({ isHealthy }) => isHealthy)) return;
     await time.pass(5000);
     for (const replica of replicas) replica.noteOverdue();
+    await world.store.endOverdue();
     for (const mark of world.clients.deletedMarks()) oracle.over.add(mark);
     try {
       await this.#judgeWorkflows();

@@ -45,7 +45,7 @@ export class World {
       oracle: this.oracle,
       log,
       trueMs: () => time.trueMs,
-      leaseMs: () => this.#leaseMs(),
+      storeMs: settings.engine === 'redis' ? () => this.store.nowMs : undefined,
     });
   }
 
@@ -63,12 +63,13 @@ export class World {
     await this.time.pass(random.chance(0.3) ? 0 : random.below(120));
   }
 
-  /** Ends all faults. */
-  heal(): void {
+  /** Ends all faults. The former master becomes a replica, so connections to it end. */
+  async heal(): Promise<void> {
     for (const { network, disk } of this.replicas) {
       Object.assign(network, { isDown: false, lateChance: 0, requestMs: 0, replyMs: 0 });
       disk.isFull = false;
     }
+    await this.store.replicate();
     for (const replica of this.replicas) if (replica.engine === undefined) replica.start();
   }
 
@@ -185,12 +186,6 @@ export class World {
     await this.time.pass(20_000);
     this.time.jump(DAY_MS);
     await this.time.pass(20_000);
-  }
-
-  #leaseMs(): number {
-    const [replica] = this.replicas;
-    if (this.settings.engine === 'redis' || replica === undefined) return this.store.nowMs;
-    return replica.in(() => this.time.wallMs);
   }
 }
 

@@ -176,7 +176,10 @@ export class ScriptSender {
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
     const call = { replica: this.fences.replica, epoch, requests, keptMs: this.context.retryWindowMs, ...envelope };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
-    return listOf(await SCRIPTS[scripts][how](this.connections.command(true), keys, args));
+    const reply = await SCRIPTS[scripts][how](this.connections.command(true), keys, args);
+    // The script has run, whatever this is.
+    if (!Array.isArray(reply)) throw new OutcomeUnknownError({ cause: new Error('a reply of Redis is no list') });
+    return listOf(reply);
   }
 
   /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
