@@ -74,6 +74,8 @@ export class Clients {
   readonly #sent: Sent[] = [];
   readonly #claims: SentClaim[] = [];
   readonly #held: Lease[] = [];
+  /** Tokens that a worker has had. A repeat of the claim brings them again, but the worker ends its task once. */
+  readonly #tokens = new Set<string>();
 
   constructor(private readonly parts: ClientParts) {
     this.leases = new LeaseOracle(parts.oracle);
@@ -328,8 +330,8 @@ export class Clients {
     return answer;
   }
 
-  async #commit(turn: Turn, made: Omit<MarkedWrite, 'fate' | 'deadlineMs'>, commit: Commit): Promise<void> {
-    const write: MarkedWrite = { ...made, fate: 'sent', deadlineMs: null };
+  async #commit(turn: Turn, made: Omit<MarkedWrite, 'fate' | 'deadlineMs' | 'open'>, commit: Commit): Promise<void> {
+    const write: MarkedWrite = { ...made, fate: 'sent', deadlineMs: null, open: 0 };
     this.parts.oracle.writes.set(write.mark, write);
     this.#keep({ mark: write.mark, what: write.what, commit, sentMs: this.parts.trueMs() });
     await this.#commitAgain(turn, write, commit);
@@ -339,8 +341,12 @@ export class Clients {
     const { mark, id, what } = write;
     const wasRefused = write.fate === 'refused';
     if (wasRefused) write.fate = 'sent';
+    write.open++;
     const { fate, answer } = await this.#call(turn, what, `${id} ${mark}`, (engine) => engine.commit(TENANT, commit));
-    if (write.fate !== 'acknowledged' && (fate !== 'refused' || write.fate === 'sent')) write.fate = fate;
+    write.open--;
+    // While another request of this write has no answer, a refusal says nothing about the write.
+    const isDecided = fate !== 'refused' || (write.fate === 'sent' && write.open === 0);
+    if (write.fate !== 'acknowledged' && isDecided) write.fate = fate;
     for (const task of commit.enqueue ?? []) this.#setFate(this.enqueued, task.id, fate);
     if (answer === undefined) return;
     for (const meta of answer.workflows) this.#acknowledged(write, commit, meta, answer);
@@ -369,7 +375,8 @@ export class Clients {
       const { storeMs, trueMs } = this.parts;
       const leaseEndsAtMs = storeMs === undefined ? sent.sentMs + (claim.leaseMs ?? 0) : task.leaseEndsAtMs;
       this.leases.delivered({ ...task, leaseEndsAtMs }, (storeMs ?? trueMs)());
-      this.#held.push({ id: task.id, token: task.token });
+      if (!this.#tokens.has(task.token)) this.#held.push({ id: task.id, token: task.token });
+      this.#tokens.add(task.token);
     }
   }
 

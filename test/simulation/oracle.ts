@@ -34,6 +34,8 @@ export interface MarkedWrite {
   /** Marks of the state that it was made on. */
   readonly seen: readonly string[];
   readonly isBlind?: boolean;
+  /** Requests without an answer: under way, or of a replica that has died. */
+  open: number;
   fate: Fate;
   /** Deadline that the client was told; null is never. */
   deadlineMs: number | null;
