@@ -66,6 +66,8 @@ export class Clients {
   readonly readers: readonly FeedReader[];
   /** Published messages, and tasks that were enqueued, by what the client was told. */
   readonly published = new Map<string, Fate>();
+  /** Messages in the feed of the embedded engine, which does not move. */
+  readonly inEmbeddedFeed = new Set<string>();
   readonly enqueued = new Map<string, Fate>();
   /** Tasks that a client has claimed, cancelled or left to expire. */
   readonly started = new Set<string>();
@@ -177,7 +179,7 @@ export class Clients {
     const write = this.parts.oracle.writes.get(mark);
     if (write !== undefined) return this.#commitAgain(turn, write, commit);
     const { fate } = await this.#call(turn, `again ${what}`, mark, (engine) => engine.commit(TENANT, commit));
-    this.#setFate(this.published, mark, fate);
+    this.#setPublished(turn, mark, fate);
   }
 
   async publish(turn: Turn): Promise<void> {
@@ -188,7 +190,7 @@ export class Clients {
     this.published.set(mark, 'sent');
     this.#keep({ mark, what: 'publish', commit, sentMs: this.parts.trueMs() });
     const { fate } = await this.#call(turn, 'publish', mark, (engine) => engine.commit(TENANT, commit));
-    this.#setFate(this.published, mark, fate);
+    this.#setPublished(turn, mark, fate);
   }
 
   async enqueue(turn: Turn): Promise<void> {
@@ -299,7 +301,7 @@ export class Clients {
     const commit = { once: this.#once(mark, random), publish: [message] };
     this.published.set(mark, 'sent');
     const { fate, answer } = await this.#call(turn, 'publish', mark, (engine) => engine.commit(TENANT, commit));
-    this.#setFate(this.published, mark, fate);
+    this.#setPublished(turn, mark, fate);
     if (answer === undefined || turn.replica.engine?.unconfirmable !== undefined) return;
     await this.#call(turn, 'confirm', mark, (engine) => engine.confirm(TENANT, commit.once.key));
   }
@@ -411,6 +413,11 @@ export class Clients {
     const { code } = error;
     // KEPT_AS_CONFLICT tells that the first request was acknowledged.
     return { fate: code === 'OUTCOME_UNKNOWN' || code === 'KEPT_AS_CONFLICT' ? 'unknown' : 'refused', code };
+  }
+
+  #setPublished({ replica }: Turn, mark: string, fate: Fate): void {
+    this.#setFate(this.published, mark, fate);
+    if (fate === 'acknowledged' && replica.mode === 'memory') this.inEmbeddedFeed.add(mark);
   }
 
   #setFate(of: Map<string, Fate>, mark: string, fate: Fate): void {

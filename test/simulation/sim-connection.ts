@@ -56,7 +56,7 @@ export class SimConnection {
     const { time } = store;
     const [life, db, isLate] = [this.#life, this.db, time.random.chance(network.lateChance)];
     const answer = new Promise((resolve, reject) => void this.#pending.push({ resolve, reject }));
-    this.#listen();
+    if (this.#silence === undefined) this.#listen();
     this.#requestAt = Math.max(this.#requestAt, time.now + network.requestMs + time.random.below(2000) / 1000);
     // Bytes on the way belong to nobody: their sender may die.
     this.#onTheWay(this.#requestAt, async () => {
@@ -134,7 +134,10 @@ export class SimConnection {
     if (!this.#isClosed) time.after(50 + time.random.below(450), () => this.connect(), this.network.context);
   }
 
-  /** Silence while an answer is awaited ends the connection, as the socket timeout of the real client does. */
+  /**
+   * Silence while an answer is awaited ends the connection, as the socket timeout of the real client does. What is sent
+   * meanwhile does not prolong it.
+   */
   #listen(): void {
     if (this.#silence !== undefined) this.#silence.run = undefined;
     this.#silence = undefined;

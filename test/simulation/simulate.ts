@@ -75,7 +75,7 @@ class Judge {
     // Faults that were to end later, and all calls under way.
     await time.pass(2 * this.timeoutMs + 60_000);
     await world.heal();
-    await time.pass(RECOVERY_MS, () => replicas.every(({ isHealthy }) => isHealthy));
+    await time.pass(2 * this.timeoutMs + RECOVERY_MS, () => replicas.every(({ isHealthy }) => isHealthy));
     for (const { name, isHealthy, mode } of replicas) if (!isHealthy) oracle.violation('stuck', `${name} is ${mode}`);
     if (!replicas.every(({ isHealthy }) => isHealthy)) return;
     await time.pass(5000);
@@ -157,7 +157,9 @@ class Judge {
       oracle.saw(`event ${id}`, JSON.stringify([type, fields]));
       for (const mark of marksIn(fields['payload'] ?? '')) times.set(mark, (times.get(mark) ?? 0) + 1);
     }
+    const isMoved = replicas[0]?.mode !== 'memory';
     for (const [mark, fate] of clients.published) {
+      if (isMoved && clients.inEmbeddedFeed.has(mark)) continue;
       const found = times.get(mark) ?? 0;
       if (found > 1) oracle.violation('twice', `message ${mark} is ${found} times in the feed`);
       if (found === 1 && fate === 'refused') oracle.violation('refused', `message ${mark} is in the feed`);
@@ -197,7 +199,8 @@ class Judge {
       (value) => (end = { value }),
       (error: unknown) => (end = { error }),
     );
-    await this.time.pass(200_000, () => end !== undefined);
+    // A silent connection ends after one timeout, and the answer may need another one.
+    await this.time.pass(2 * this.timeoutMs + 200_000, () => end !== undefined);
     if (end === undefined) throw new Error('no answer');
     if ('error' in end) throw end.error;
     return end.value;
