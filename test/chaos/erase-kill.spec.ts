@@ -19,7 +19,7 @@ import { until } from '../support/until.js';
 const SEED = 20_261_129;
 const REPLICAS = 3;
 const { workflows, kills, timeoutMs } = scaled({
-  short: { workflows: 2000, kills: 2, timeoutMs: 600_000 },
+  short: { workflows: 1000, kills: 2, timeoutMs: 600_000 },
   long: { workflows: 20_000, kills: 8, timeoutMs: 3_600_000 },
 });
 /** Delay of each answer of Redis while the tenant is erased, so that a kill falls between two steps. */

@@ -20,7 +20,7 @@ const WRITERS = 2;
 const PHASES = ['"copy"', '"copy"', '"catch-up"', '"verify"'];
 
 const { workflows, kills, timeoutMs } = scaled({
-  short: { workflows: 1000, kills: 4, timeoutMs: 360_000 },
+  short: { workflows: 500, kills: 3, timeoutMs: 360_000 },
   long: { workflows: 100_000, kills: 8, timeoutMs: 1_800_000 },
 });
 

@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 
 const ADMIN_TOKEN = 'an-operator-of-this-test';
 const { requests: REQUESTS, timeoutMs } = scaled({
-  short: { requests: 2_000, timeoutMs: 360_000 },
+  short: { requests: 1_000, timeoutMs: 360_000 },
   long: { requests: 20_000, timeoutMs: 1_200_000 },
 });
 const AT_ONCE = 8;

@@ -10,6 +10,7 @@ import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
+import { scaled } from '../support/scale.js';
 import { until } from '../support/until.js';
 import { testOptions } from './engine-under-test.js';
 import { configFor, openReplica, type Replica } from './redis-under-test.js';
@@ -19,7 +20,7 @@ Logger.overrideLogger(['error']);
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-const TENANTS = 10_000;
+const TENANTS = scaled({ short: 2000, long: 10_000 });
 
 describe('sweeps of many tenants in Redis', () => {
   let server: RedisProcess;

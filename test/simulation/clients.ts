@@ -283,7 +283,7 @@ export class Clients {
     const { task } = call.answer;
     const { storeMs, trueMs } = this.parts;
     if (storeMs !== undefined && task.leaseEndsAtMs !== null) this.leases.extended(id, token, task.leaseEndsAtMs);
-    // A renewal for the time of the claim only makes the lease longer.
+    // A renewal for the time of the lease only makes it longer.
     if (storeMs === undefined && step.kind === 'extend' && step.leaseMs !== undefined)
       this.leases.extended(id, token, trueMs() + step.leaseMs);
   }
@@ -376,7 +376,9 @@ export class Clients {
       this.parts.log(`delivered ${task.id} ${task.token}`);
       const { storeMs, trueMs } = this.parts;
       const leaseEndsAtMs = storeMs === undefined ? sent.sentMs + (claim.leaseMs ?? 0) : task.leaseEndsAtMs;
-      this.leases.delivered({ ...task, leaseEndsAtMs }, (storeMs ?? trueMs)());
+      // The end of a lease that is delivered again is known from the first time.
+      const isKnown = storeMs === undefined && this.#tokens.has(task.token);
+      if (!isKnown) this.leases.delivered({ ...task, leaseEndsAtMs }, (storeMs ?? trueMs)());
       if (!this.#tokens.has(task.token)) this.#held.push({ id: task.id, token: task.token });
       this.#tokens.add(task.token);
     }

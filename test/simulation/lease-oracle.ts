@@ -22,9 +22,7 @@ export class LeaseOracle {
     if (other !== undefined && other.token !== token && other.endsAtMs > nowMs) {
       this.oracle.violation('lease', `${id} is in two hands: ${other.token} until ${other.endsAtMs}, and ${token}`);
     }
-    // A renewal may have made the lease of a repeated claim shorter.
-    const endsAtMs = other?.token === token ? Math.min(other.endsAtMs, leaseEndsAtMs) : leaseEndsAtMs;
-    this.#held.set(id, { token, endsAtMs });
+    this.#held.set(id, { token, endsAtMs: leaseEndsAtMs });
   }
 
   extended(id: string, token: string, endsAtMs: number): void {

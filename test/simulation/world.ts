@@ -185,6 +185,7 @@ export class World {
     this.isTrimmed = true;
     await this.time.pass(20_000);
     this.time.jump(DAY_MS);
+    for (const mark of this.oracle.writes.keys()) this.oracle.keyless.add(mark);
     await this.time.pass(20_000);
   }
 }
