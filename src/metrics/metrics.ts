@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { Mode } from '../engine/detached/detached-observer.js';
-import type { DrainedAs } from '../engine/detached/drain.js';
+import type { DrainedAs, Mode } from '../engine/detached/detached-observer.js';
 import type { StoreObserver } from '../engine/store-observer.js';
 import { VERSION } from '../version.js';
 import { Tallies, Tally, Timings, type Timing } from './timings.js';

@@ -1,10 +1,11 @@
-import type { DrainedAs } from './drain.js';
-
 /**
  * Attached: the store answers. Suspect: a call got no answer; the store is pinged. Detached: the store is unreachable. Recovering:
  * the store answers again; entries are drained. This replica answers itself in all modes but attached.
  */
 export type Mode = 'attached' | 'suspect' | 'detached' | 'recovering';
+
+/** Result of a drained entry; see docs/detached.md. */
+export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired' | 'erased';
 
 /** Metrics of the fallback. */
 export interface DetachedObserver {

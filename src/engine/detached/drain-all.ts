@@ -1,8 +1,9 @@
 import { OutcomeUnknownError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../errors.js';
 import { ServiceError } from '../../service-error.js';
 import type { DetachedEntry } from './detached-entry.js';
+import type { DrainedAs } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
-import type { Drain, DrainedAs } from './drain.js';
+import type { Drain } from './drain.js';
 
 /** Entries that are drained in parallel. */
 const DRAINED_AT_ONCE = 64;

@@ -16,6 +16,7 @@ import { shortDigest } from '../short-digest.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { idOf, recordAfter, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
+import type { DrainedAs } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
 import { MAX_FOLLOWED } from './held-copies.js';
 import { aboutOf, conflictsOf, MIN_KEPT_MS } from './kept-apart.js';
@@ -31,9 +32,6 @@ export interface DrainTarget {
   keepConflicts(tenant: string, once: Once, conflicts: readonly NewConflict[]): Promise<void>;
   findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]>;
 }
-
-/** Result of a drained entry; see docs/detached.md. */
-export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflict' | 'expired' | 'erased';
 
 export interface DrainParts {
   readonly target: DrainTarget;
