@@ -1,10 +1,9 @@
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { VolatileJournal, type DetachedJournal } from '../../src/engine/detached/detached-journal.js';
-import type { DrainedAs } from '../../src/engine/detached/drain.js';
 import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
 import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
-import { silentDetachedObserver, type Mode } from '../../src/engine/detached/detached-observer.js';
+import { silentDetachedObserver, type DrainedAs, type Mode } from '../../src/engine/detached/detached-observer.js';
 import type { Clock } from '../../src/engine/clock.js';
 import { editOf } from '../../src/workflows/edits/edit-of.js';
 import { testOptions } from '../contract/engine-under-test.js';
