@@ -11,7 +11,7 @@ import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { DetachedReplica } from '../support/detached-replica.js';
 import { put } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { newTask } from '../support/tasks.js';
+import { claimOf, newTask } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
 
@@ -55,6 +55,7 @@ describe('An entry that Redis refuses while it serves others', () => {
   });
   afterEach(async () => {
     await direct.call('ACL', 'SETUSER', 'default', 'resetkeys', '~*', '&*', '+@all');
+    await direct.config('SET', 'maxmemory', '0');
     await Promise.all(open.map((opened) => opened.close()));
     await rm(dataDir, { recursive: true, force: true });
   });
@@ -173,6 +174,38 @@ describe('An entry that Redis refuses while it serves others', () => {
     expect(again.drained).toEqual(['exact', 'exact']);
   });
 
+  it('waits for a Redis that is full, and does not keep the replica from what a full Redis can do', async () => {
+    await poisoned.put('w', { n: 1 }, { ttl: HOUR });
+    await poisoned.put('gone', { n: 1 }, { ttl: HOUR });
+    await poisoned.commit({ enqueue: [newTask('q')] });
+    await one.leave();
+    await poisoned.put('w', { n: 2 }, { ttl: HOUR });
+    await poisoned.delete('gone');
+    await direct.config('SET', 'maxmemory', '1mb');
+    await one.comeBack();
+    expect(one.drained).toEqual(['exact']);
+    expect((await report(one)).details).toMatchObject({ mode: 'attached', heldBackEntries: 1 });
+    const { tasks } = await one.engine.tasks.claim('poisoned', claimOf('q'), randomUUID());
+    expect(tasks).toHaveLength(1);
+    await expect(poisoned.put('new', {})).rejects.toMatchObject({ code: 'STORE_FULL' });
+    await direct.config('SET', 'maxmemory', '0');
+    await drainedAll(one);
+    expect(await seenBy(other, 'poisoned').state('w')).toEqual({ n: 2 });
+  });
+
+  it('is tried again with growing pauses', async () => {
+    await poisoned.put('w', { n: 1 }, { ttl: HOUR });
+    await one.leave();
+    await poisoned.put('w', { n: 2 }, { ttl: HOUR });
+    await take('w');
+    const startedAt = performance.now();
+    await one.comeBack();
+    const times = async () => Number(/\((\d+) times\)/.exec((await report(one)).warnings.join())?.[1] ?? 0);
+    await until(async () => (await times()) === 3, 'it was refused three times');
+    // After one second and after two more.
+    expect(performance.now() - startedAt).toBeGreaterThan(3000);
+  });
+
   it('is a conflict if others have written meanwhile', async () => {
     await poisoned.put('w', { n: 1 }, { ttl: HOUR });
     await one.leave();
@@ -191,7 +224,7 @@ describe('An entry that Redis refuses while it serves others', () => {
   it('does not hide entries behind it, however many wait', async () => {
     await poisoned.put('w', { n: 0 }, { ttl: HOUR });
     await one.leave();
-    for (let n = 1; n <= 1100; n++) await poisoned.put('w', { n }, { ttl: HOUR });
+    await Promise.all(Array.from({ length: 1100 }, (_, n) => poisoned.put('w', { n: n + 1 }, { ttl: HOUR })));
     await fine.put('f', { n: 1 });
     await take('w');
     await one.comeBack();

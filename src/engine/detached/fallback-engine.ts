@@ -289,7 +289,8 @@ export class FallbackEngine extends ForwardedEngine {
       mode: this.#mode,
       waitingEntries: entries,
       waitingBytes: bytes,
-      heldBackEntries: heldBack,
+      // Refused entries that are tried again just now are held back too.
+      heldBackEntries: this.#mode === 'attached' ? entries : heldBack,
       leftJournals: this.#left?.left.length ?? 0,
     };
     const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
