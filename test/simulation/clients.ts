@@ -38,6 +38,8 @@ interface SentClaim {
   readonly sentMs: number;
   /** Tasks of the answers that were lost on the way to the client. */
   undelivered: readonly ClaimedTask[];
+  /** The claim was sent again. */
+  isRepeated: boolean;
 }
 
 export interface ClientParts {
@@ -203,15 +205,15 @@ export class Clients {
     this.#setFate(this.enqueued, task.id, fate);
   }
 
-  async claim(turn: Turn): Promise<void> {
+  async claim(turn: Turn, queue = turn.random.pick(QUEUES)): Promise<void> {
     const { n, random } = turn;
     const claim: Claim = {
-      queue: random.pick(QUEUES),
+      queue,
       worker: `w${n}`,
       leaseMs: random.pick([1000, 10_000, 60_000, 600_000]),
       tokens: Array.from({ length: 1 + random.below(2) }, (_, i) => `token-${n}-${i}`),
     };
-    const sent = { claim, key: `claim-${n}`, sentMs: this.parts.trueMs(), undelivered: [] };
+    const sent = { claim, key: `claim-${n}`, sentMs: this.parts.trueMs(), undelivered: [], isRepeated: false };
     this.#claims.push(sent);
     await this.#claim(turn, sent, random.chance(0.3));
   }
@@ -222,20 +224,27 @@ export class Clients {
     const now = this.parts.trueMs();
     const recent = this.#claims.filter(({ claim, sentMs }) => now - sentMs < (claim.leaseMs ?? 0));
     if (recent.length === 0) return;
-    const sent = random.pick(recent);
+    const lost = recent.filter(({ undelivered }) => undelivered.length > 0);
+    const sent = random.pick(lost.length > 0 && random.chance(0.7) ? lost : recent);
+    sent.isRepeated = true;
     const tokens = sent.claim.tokens.map((_, i) => `token-${n}-${i}`);
     await this.#claim(turn, { ...sent, claim: { ...sent.claim, tokens } }, false);
   }
 
-  /** The service notices that the socket of a claim was closed before its answer was out. */
+  /**
+   * The service notices that the socket of a claim was closed before its answer was out. Another worker often waits for
+   * the tasks.
+   */
   async giveBack(turn: Turn): Promise<void> {
     const waiting = this.#claims.filter(({ undelivered }) => undelivered.length > 0);
     if (waiting.length === 0) return;
-    const sent = turn.random.pick(waiting);
-    const { undelivered } = sent;
+    const repeated = waiting.filter(({ isRepeated }) => isRepeated);
+    const sent = turn.random.pick(repeated.length > 0 ? repeated : waiting);
+    const { undelivered, claim } = sent;
     sent.undelivered = [];
     this.parts.log(`#${turn.n} ${turn.replica.name} gives back ${undelivered.map(({ id }) => id).join()}`);
     turn.replica.in(() => turn.replica.tasks?.giveBack(TENANT, undelivered));
+    if (turn.random.chance(0.6)) await this.claim(turn, claim.queue);
   }
 
   /** The end of a task, perhaps with a write. */
