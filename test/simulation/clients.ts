@@ -372,6 +372,8 @@ export class Clients {
 
   async #claim(turn: Turn, sent: SentClaim, isLost: boolean): Promise<void> {
     const { claim, key } = sent;
+    const { replica } = turn;
+    const usedFormer = replica.usesFormer;
     const call = await this.#call(turn, 'claim', `${claim.queue} ${key}`, (engine) =>
       engine.tasks.claim(TENANT, claim, key),
     );
@@ -381,6 +383,8 @@ export class Clients {
       sent.undelivered = tasks;
       return;
     }
+    // A claim on the former master is lost with it.
+    if (usedFormer || replica.usesFormer) return;
     for (const task of tasks) {
       this.parts.log(`delivered ${task.id} ${task.token}`);
       const { storeMs, trueMs } = this.parts;

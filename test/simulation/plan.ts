@@ -41,7 +41,7 @@ const FAULTS = {
   away: 5,
   slow: 3,
   late: 3,
-  withhold: 1,
+  withhold: 3,
   replicate: 8,
   failover: 4,
   'half-failover': 2,

@@ -112,6 +112,10 @@ export class Replica {
     return engine === undefined ? 'down' : engine instanceof FallbackEngine ? engine.mode : engine.storage;
   }
 
+  get usesFormer(): boolean {
+    return this.#drivers.some((driver) => driver.usesFormer);
+  }
+
   in<T>(run: () => T): T {
     return this.parts.time.in(this.#context, run);
   }

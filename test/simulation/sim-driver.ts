@@ -67,6 +67,11 @@ export class SimDriver implements RedisDriver {
     for (const line of [...this.#lines, this.#blocking]) line.close();
   }
 
+  /** A connection still uses the former master, whose writes will be lost. */
+  get usesFormer(): boolean {
+    return this.#lines.some((line) => line.isReady && line.db !== this.store.master);
+  }
+
   /** The process of this driver has died: nobody hears of anything any more. */
   kill(): void {
     this.store.drivers.delete(this);
