@@ -177,8 +177,8 @@ export abstract class Engine {
   /** Moves records unchanged to and from other stores. */
   abstract readonly moving: Moving;
 
-  /** Store that served a request that started at `startedAt` (performance.now()). */
-  storageSince(_startedAt: number): string {
+  /** Store that served a request of the tenant, or of none, that started at `startedAt` (performance.now()). */
+  storageSince(_startedAt: number, _tenant?: string): string {
     return this.storage;
   }
 

@@ -25,9 +25,9 @@ export async function storeEngine(
   connections: RedisConnections,
   { config, index, observer, edits, check }: StoreEngineParts,
 ): Promise<RedisEngine | FallbackEngine> {
-  const { breaker } = connections;
-  observer.breaker(breaker.state);
-  breaker.onChange((state) => observer.breaker(state));
+  const { breakers } = connections;
+  observer.breaker(breakers.state, breakers.states);
+  breakers.onChange((_server, state) => observer.breaker(state, breakers.states));
   connections.onTimeout((as) => observer.timeout(as));
   const { fallback, namespace } = connections.config;
   const parts = { options: optionsOf(config), index, observer };

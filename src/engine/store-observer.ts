@@ -1,5 +1,6 @@
 import type { DetachedObserver } from './detached/detached-observer.js';
 import type { EngineObserver } from './engine.js';
+import type { BreakerState } from './redis/connection/circuit-breaker.js';
 
 /** Metrics of the engine, the detached mode and the circuit breaker. Also the injection token. */
 export abstract class StoreObserver implements EngineObserver, DetachedObserver {
@@ -16,5 +17,6 @@ export abstract class StoreObserver implements EngineObserver, DetachedObserver 
   abstract readonly left: DetachedObserver['left'];
   /** The timer of an answer of Redis was due: the event loop was held, or the connection is lost. */
   abstract readonly timeout: (as: 'late' | 'lost') => void;
-  abstract readonly breaker: (state: 'closed' | 'open' | 'half-open') => void;
+  /** `state`: what a breaker has become. `all`: the breaker of each server. */
+  abstract readonly breaker: (state: BreakerState, all: ReadonlyMap<string, BreakerState>) => void;
 }

@@ -36,6 +36,11 @@ export function callerOf(request: FastifyRequest): Caller {
   return caller;
 }
 
+/** Undefined for a request to a public route, and for one that was not admitted. */
+export function tenantOf(request: FastifyRequest): string | undefined {
+  return (request as Admitted)[CALLER]?.tenant;
+}
+
 /** Must run before keys are built from an id. */
 export function checkedId(id: string): string {
   if (isWorkflowId(id)) return id;

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { tenantOf } from './caller.js';
 import { ProblemFilter } from './problem.filter.js';
 
 /** Called for every answer before it is sent. */
@@ -38,7 +39,7 @@ export function setCommonHeaders(request: FastifyRequest, reply: FastifyReply, s
  */
 export function hookRequests(
   fastify: FastifyInstance,
-  storage: { now(): string; since(startedAt: number): string },
+  storage: { now(): string; since(startedAt: number, tenant: string | undefined): string },
   admit: Admit,
   listeners: readonly AnswerListener[],
 ): void {
@@ -66,7 +67,7 @@ export function hookRequests(
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
     // The store may have become unreachable meanwhile.
-    reply.header('x-waymark-storage', storage.since(startedAt));
+    reply.header('x-waymark-storage', storage.since(startedAt, tenantOf(request)));
     for (const listener of listeners) listener(request, reply, ms);
     done();
   });

@@ -26,7 +26,10 @@ export function useHttp(app: NestFastifyApplication, admit: Admit, listeners: re
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
   keepBodiesRaw(fastify);
-  const storage = { now: () => engine.storage, since: (startedAt: number) => engine.storageSince(startedAt) };
+  const storage = {
+    now: () => engine.storage,
+    since: (startedAt: number, tenant: string | undefined) => engine.storageSince(startedAt, tenant),
+  };
   hookRequests(fastify, storage, admit, listeners);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { DrainedAs, Mode } from '../engine/detached/detached-observer.js';
+import type { BreakerState } from '../engine/redis/connection/circuit-breaker.js';
+import { worstOf } from '../engine/redis/connection/server-breakers.js';
 import type { StoreObserver } from '../engine/store-observer.js';
 import { VERSION } from '../version.js';
 import { Tallies, Tally, Timings, type Timing } from './timings.js';
 
 const MODES = ['attached', 'suspect', 'detached', 'recovering'] as const;
-const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
-type BreakerState = (typeof BREAKER_STATES)[number];
+const BREAKER_STATES = ['closed', 'open', 'half-open'] as const satisfies readonly BreakerState[];
 
 /** Metrics of one app. Its own registry, since tests run several apps in one process. */
 @Injectable()
@@ -41,6 +42,16 @@ export class Metrics implements StoreObserver {
     ['state'],
   );
   readonly #modes = this.gauge('waymark_store_mode', 'Mode of this replica: 1 for the current mode', ['mode']);
+  readonly #mastersAway = this.gauge(
+    'waymark_master_away',
+    'Masters of a Cluster: 1 while this replica serves their tenants without them',
+    ['master'],
+  );
+  readonly #mastersRefused = this.gauge(
+    'waymark_master_circuit_breaker_open',
+    'Masters of a Cluster: 1 while the circuit breaker lets no command through',
+    ['master'],
+  );
   readonly #detachedSeconds = this.counter(
     'waymark_detached_seconds_total',
     'Seconds in which this replica served without Redis',
@@ -131,8 +142,9 @@ export class Metrics implements StoreObserver {
     this.#retries.labels(why).inc();
   }
 
-  mode(mode: Mode): void {
+  mode(mode: Mode, all: ReadonlyMap<string, Mode>): void {
     this.#countDetachedSeconds();
+    setByMaster(this.#mastersAway, all, (one) => one !== 'attached');
     this.#detachedSince = mode === 'attached' ? undefined : performance.now();
     for (const one of MODES) this.#modes.labels(one).set(one === mode ? 1 : 0);
   }
@@ -166,9 +178,11 @@ export class Metrics implements StoreObserver {
     this.#timeouts.labels(as).inc();
   }
 
-  breaker(state: BreakerState): void {
-    for (const one of BREAKER_STATES) this.#breaker.labels(one).set(one === state ? 1 : 0);
+  breaker(state: BreakerState, all: ReadonlyMap<string, BreakerState>): void {
+    const worst = worstOf(all.values());
+    for (const one of BREAKER_STATES) this.#breaker.labels(one).set(one === worst ? 1 : 0);
     this.#breakerChanges.labels(state).inc();
+    setByMaster(this.#mastersRefused, all, (one) => one === 'open');
   }
 
   /** Counter for the hot path. */
@@ -185,4 +199,10 @@ export class Metrics implements StoreObserver {
   counter<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
+}
+
+/** A single server has no name, and is told by other metrics. */
+function setByMaster<S>(gauge: Gauge<'master'>, all: ReadonlyMap<string, S>, isTrue: (state: S) => boolean): void {
+  gauge.reset();
+  for (const [master, state] of all) if (master !== '') gauge.labels(master).set(isTrue(state) ? 1 : 0);
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config/read-config.js';
 import { examine, type Check } from '../../src/engine/redis/doctor/doctor.js';
+import { startCluster } from '../support/redis-kinds/cluster.js';
 import { REDIS_KINDS, type RedisKind } from '../support/redis-kinds/kinds.js';
 import { rightsOf, startAcl } from '../support/redis-kinds/acl.js';
 import { startTls } from '../support/redis-kinds/tls.js';
@@ -135,6 +136,30 @@ describe('a Redis that is examined', () => {
       'keys',
     ])
       expect(of(name)).toMatchObject({ name, status: 'ok' });
+  });
+
+  it('is not a fit Cluster when one master that is away would stop all of them', async () => {
+    const cluster = await startCluster();
+    const second = cluster.admin(cluster.masters[1]?.port as number);
+    const name = 'cluster-require-full-coverage';
+    expect((await examined(cluster.env)).of('coverage')).toMatchObject({
+      status: 'fail',
+      says: expect.stringContaining(`${cluster.masters[0]?.port}: ${name} is yes: while one master is away`),
+    });
+    for (const { port } of cluster.masters) await cluster.admin(port).config('SET', name, 'no');
+    expect((await examined(cluster.env)).of('coverage')).toMatchObject({ name: 'coverage', status: 'ok' });
+    await second.config('SET', name, 'yes');
+    expect((await examined(cluster.env)).of('coverage')).toMatchObject({
+      status: 'fail',
+      says: `127.0.0.1:${cluster.masters[1]?.port}: ${name} is yes: while one master is away, all masters refuse everything; set it to no`,
+    });
+    await second.config('SET', name, 'no');
+    await cluster.masters[2]?.kill();
+    expect((await examined(cluster.env)).of('connection')).toMatchObject({
+      status: 'fail',
+      says: expect.stringMatching(new RegExp(`^127.0.0.1:${cluster.masters[2]?.port} of the Cluster .* do not answer`)),
+    });
+    await cluster.stop();
   });
 
   it('knows every command that the scripts send', () => {

@@ -27,7 +27,7 @@ describe('A write that a detached replica accepts', () => {
 
   beforeEach(() => {
     journal = new FullJournal();
-    copies = new HeldCopies(1_000_000);
+    copies = new HeldCopies(1_000_000, () => '');
     store = new DetachedStore({
       journal,
       copies,
@@ -53,7 +53,7 @@ describe('A write that a detached replica accepts', () => {
     journal.isFull = true;
     const refused = write('w', { n: 2 }).catch(() => 'refused');
     await until(() => journal.fail !== undefined, 'the flush is under way');
-    const [entry] = store.next(64) as [DetachedEntry];
+    const [entry] = store.next(64, () => true) as [DetachedEntry];
     await store.remove(entry, { w: { is: 'version', incarnation: 'real', version: 1, isExact: true } }, []);
     journal.fail?.();
     expect(await refused).toBe('refused');

@@ -55,7 +55,7 @@ describe('the Redis engine on a bad network', () => {
   beforeEach(async () => {
     retries = [];
     await direct.flushall();
-    await connections.ready(10_000);
+    await connections.ready('', 10_000);
   });
 
   afterAll(async () => {
@@ -109,7 +109,7 @@ describe('the Redis engine on a bad network', () => {
     const commit = { once: once(), puts: [put('d', { items: [1] })] };
     await expect(engine.commit(TENANT, commit)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     // The repeat goes through a new connection, and with it the new epoch.
-    await connections.ready(10_000);
+    await connections.ready('', 10_000);
     await engine.commit(TENANT, commit);
     // Forget the outcome, as Redis does after a while: only the fence is left to know.
     await direct.del(...(await direct.keys('waymark:once:*')));

@@ -41,7 +41,7 @@ describe('the circuit breaker around a real Redis', () => {
     await connections.open();
     engine = new RedisEngine(connections, { options: testOptions, index: testIndex, namespace: '' });
     states = [];
-    connections.breaker.onChange((state) => states.push(state));
+    connections.breakers.onChange((_server, state) => states.push(state));
   });
   afterAll(async () => {
     await engine.close();
@@ -61,7 +61,7 @@ describe('the circuit breaker around a real Redis', () => {
       const refused = engine.commit(TENANT, { once: once(), puts: [put('a', {}, { expect: { exists: false } })] });
       expect(await codeOf(refused)).toBe('VERSION_CONFLICT');
     }
-    expect(connections.breaker.state).toBe('closed');
+    expect(connections.breakers.state).toBe('closed');
   });
 
   it('opens when Redis hangs, after one timeout of the caller, and closes as soon as Redis answers', async () => {
@@ -76,7 +76,7 @@ describe('the circuit breaker around a real Redis', () => {
     for (let i = 0; i < 100; i++) expect(await codeOf(engine.find(TENANT, 'a'))).toBe('STORE_UNAVAILABLE');
     expect(performance.now() - refusing).toBeLessThan(COMMAND_MS);
     redis.resume();
-    await until(() => connections.isUsable, 'the breaker lets commands through');
+    await until(() => connections.isUsable(''), 'the breaker lets commands through');
     await engine.find(TENANT, 'a');
     await engine.find(TENANT, 'a');
     expect(states).toEqual(['open', 'half-open', 'closed']);

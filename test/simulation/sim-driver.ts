@@ -1,10 +1,11 @@
-import type {
-  BlockingConnection,
-  DriverEvents,
-  RedisCommands,
-  RedisDriver,
-  RedisSubscriber,
-  ServerNode,
+import {
+  ONLY_SERVER,
+  type BlockingConnection,
+  type DriverEvents,
+  type RedisCommands,
+  type RedisDriver,
+  type RedisSubscriber,
+  type ServerNode,
 } from '../../src/engine/redis/connection/drivers/redis-driver.js';
 import { StoreAwayError } from '../../src/engine/errors.js';
 import { SimConnection, type Network } from './sim-connection.js';
@@ -23,6 +24,7 @@ export interface SimDriverOptions {
 export class SimDriver implements RedisDriver {
   readonly address = 'simulated';
   readonly canSubscribe = true;
+  readonly servers = [ONLY_SERVER];
   readonly #lines: SimConnection[];
   readonly #blocking: SimConnection;
   readonly #channels = new Set<string>();
@@ -45,7 +47,7 @@ export class SimDriver implements RedisDriver {
         lost: () => {
           if (!isCommand) return;
           events.changed();
-          events.lost();
+          events.lost(ONLY_SERVER);
         },
       });
     this.#lines = Array.from({ length: lines }, () => make(true));
@@ -55,6 +57,18 @@ export class SimDriver implements RedisDriver {
 
   get isReady(): boolean {
     return this.#lines.some(({ isReady }) => isReady);
+  }
+
+  serverOf(): string {
+    return ONLY_SERVER;
+  }
+
+  isReadyFor(): boolean {
+    return this.isReady;
+  }
+
+  async ping(): Promise<unknown> {
+    return this.commands().ping();
   }
 
   async open(): Promise<void> {

@@ -23,11 +23,12 @@ first: while one may still write, the command refuses.
     const config = await redisConfigOf(given);
     // Loaded lazily: the other commands need no Redis client.
     const { RedisConnections } = await import('../../engine/redis/connection/redis-connections.js');
+    const { prefixOf } = await import('../../engine/redis/keys.js');
     const { upgrade } = await import('../../engine/redis/upgrade/upgrade.js');
     const connections = new RedisConnections(config, false);
     try {
       await connections.open();
-      await connections.ready(config.connectTimeoutMs);
+      await connections.ready(prefixOf(config.namespace, 'default'), config.connectTimeoutMs);
       if (!connections.isReady) {
         terminal.note(`waymark: Redis at ${connections.address} is unreachable`);
         return EXIT.unreachable;

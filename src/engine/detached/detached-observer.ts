@@ -9,7 +9,8 @@ export type DrainedAs = 'exact' | 'merged' | 'replayed' | 'recovered' | 'conflic
 
 /** Metrics of the fallback. */
 export interface DetachedObserver {
-  mode(mode: Mode): void;
+  /** `mode`: that of the server with the most trouble. `all`: that of each server. */
+  mode(mode: Mode, all: ReadonlyMap<string, Mode>): void;
   waiting(entries: number, bytes: number): void;
   drained(as: DrainedAs): void;
   /** Entries that the store refuses, or that wait behind such entries. */

@@ -12,7 +12,7 @@ import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.
 import type { DetachedJournal, Fates } from './detached-journal.js';
 import type { DetachedObserver } from './detached-observer.js';
 import type { HeldCopies } from './held-copies.js';
-import { WaitingEntries, workflowIdsOf, type Refusal } from './waiting-entries.js';
+import { WaitingEntries, workflowIdsOf, type Holds, type Refusal } from './waiting-entries.js';
 
 /** Commits per flush. */
 const MAX_BATCH = 128;
@@ -65,6 +65,7 @@ export class DetachedStore {
   #drained: { readonly n: number; readonly fates: Fates }[] = [];
   #arrived: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  #appending: Promise<void> | undefined;
   #removing: Promise<void> = Promise.resolve();
   #lastN = 0;
   /** By number of an entry that may be in the store already: the time of that attempt, or the earliest one possible. */
@@ -75,8 +76,8 @@ export class DetachedStore {
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
   #epoch: string | undefined;
-  /** Number of the last entry that was accepted before a loss of data in the store. */
-  #lastBeforeLoss = 0;
+  /** Entries that were accepted before a loss of data in the store. */
+  readonly #beforeLoss = new Set<number>();
 
   constructor(private readonly parts: DetachedStoreParts) {
     const { entries, fates, epoch, drainingSinceMs } = parts.journal.read();
@@ -99,9 +100,14 @@ export class DetachedStore {
     return { entries: size, bytes, heldBack: size - openSize };
   }
 
-  /** No entry waits that can be drained now, and no flush is pending or in progress. */
-  get isDrained(): boolean {
-    return this.#entries.openSize === 0 && this.#arrived.length === 0 && this.#flushing === undefined;
+  /** No entry of these tenants waits that can be drained now, and no commit of them is about to become one. */
+  isDrained(holds: Holds): boolean {
+    return !this.#entries.hasOpen(holds) && !this.#arrived.some(({ tenant }) => holds(tenant));
+  }
+
+  /** Whether an entry of the tenant waits. */
+  hasEntriesOf(tenant: string): boolean {
+    return this.#entries.countOf(tenant) > 0;
   }
 
   /** Entries that the store refuses, although it serves others. */
@@ -139,9 +145,9 @@ export class DetachedStore {
     observer.heldBack(heldBack);
   }
 
-  /** Resolves when no flush is in progress. */
+  /** Resolves when the entries that are being written now are on disk or undone. Others may be written after them. */
   async flushed(): Promise<void> {
-    await this.#flushing;
+    await this.#appending?.catch(() => undefined);
   }
 
   /** Undefined if deleted here. @throws NotHeldError */
@@ -173,9 +179,9 @@ export class DetachedStore {
     });
   }
 
-  /** Oldest entries that can be drained in parallel. */
-  next(max: number): DetachedEntry[] {
-    return this.#entries.next(max);
+  /** Oldest entries of these tenants that can be drained in parallel. */
+  next(max: number, holds: Holds): DetachedEntry[] {
+    return this.#entries.next(max, holds);
   }
 
   /** Sets an entry aside that the store refuses, and the later ones about its workflows. */
@@ -225,13 +231,13 @@ export class DetachedStore {
     return this.#epoch !== undefined && epoch !== undefined && epoch !== this.#epoch;
   }
 
-  /** The entries so far were accepted before a loss of data. */
-  noteLoss(): void {
-    this.#lastBeforeLoss = this.#lastN;
+  /** The entries of these tenants so far were accepted before a loss of data. */
+  noteLoss(holds: Holds): void {
+    for (const { n, tenant } of this.#entries.values()) if (holds(tenant)) this.#beforeLoss.add(n);
   }
 
   isFromBeforeLoss({ n }: DetachedEntry): boolean {
-    return n <= this.#lastBeforeLoss;
+    return this.#beforeLoss.has(n);
   }
 
   /** Time since which the entry may be in the store, also from before the start; undefined if it is not. */
@@ -260,6 +266,7 @@ export class DetachedStore {
     this.#entries.delete(entry);
     this.#attempted.delete(n);
     this.#lostAnswers.delete(n);
+    this.#beforeLoss.delete(n);
     for (const part of parts) {
       const key = tenantKey(tenant, idOf(part));
       // A later write to the workflow still waits to be drained.
@@ -372,7 +379,7 @@ export class DetachedStore {
         }
       }
       try {
-        if (made.length > 0) await this.parts.journal.append(made);
+        if (made.length > 0) await (this.#appending = this.parts.journal.append(made));
         for (const { tenant, parts } of made) for (const part of parts) this.parts.onChange(tenant, idOf(part));
         for (const answer of answers) answer();
       } catch (error) {

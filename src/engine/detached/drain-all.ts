@@ -4,6 +4,7 @@ import type { DetachedEntry } from './detached-entry.js';
 import type { DrainedAs } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
 import type { Drain } from './drain.js';
+import type { Holds } from './waiting-entries.js';
 
 /** Entries that are drained in parallel. */
 const DRAINED_AT_ONCE = 64;
@@ -15,6 +16,8 @@ export interface DrainRun {
   readonly drain: Drain;
   /** The store has lost data since it was reachable last. */
   readonly hasLostData: boolean;
+  /** Tenants whose entries are drained. */
+  readonly holds: Holds;
   readonly drained: (as: DrainedAs) => void;
   readonly isStopped: () => boolean;
 }
@@ -24,10 +27,11 @@ export interface DrainRun {
  * @throws Error that concerns all entries, such as StoreAwayError
  */
 export async function drainAll(run: DrainRun): Promise<void> {
-  const { store, drain, hasLostData, drained, isStopped } = run;
+  const { store, drain, hasLostData, holds, drained, isStopped } = run;
+  const next = () => store.next(DRAINED_AT_ONCE, holds);
   const one = async (entry: DetachedEntry) =>
     drained(await drain.one(entry, hasLostData || store.isFromBeforeLoss(entry)));
-  for (let entries = store.next(DRAINED_AT_ONCE); entries.length > 0; entries = store.next(DRAINED_AT_ONCE)) {
+  for (let entries = next(); entries.length > 0; entries = next()) {
     if (isStopped()) return;
     await store.beginDrain();
     const ends = await Promise.allSettled(entries.map(one));

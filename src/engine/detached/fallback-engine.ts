@@ -19,6 +19,7 @@ import type { WorkflowRecord } from '../records/workflow-meta.js';
 import type { TaskQueues } from '../task-queues.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { DetachedJournal } from './detached-journal.js';
+import { Attachment, capital, type AttachmentParts } from './attachment.js';
 import { silentDetachedObserver, type DetachedObserver, type Mode } from './detached-observer.js';
 import { DetachedStore } from './detached-store.js';
 import { Drain, type DrainTarget } from './drain.js';
@@ -26,20 +27,16 @@ import { drainAll } from './drain-all.js';
 import { HeldCopies } from './held-copies.js';
 import { LeftJournals, type FindLeft } from './left-journals.js';
 import { Recovery } from './recovery.js';
-import { idsBeside } from './waiting-entries.js';
+import { idsBeside, type Holds } from './waiting-entries.js';
 import type { StoreLink } from './store-link.js';
 
-/** Interval of pings to an unreachable store; each new connection pings too. */
-const PING_INTERVAL_MS = 500;
-/**
- * Maximum time that a write waits for the end of a drain before it is journaled. Writes that do not wait prolong the
- * drain.
- */
-const DRAIN_WAIT_MS = 1000;
 /** Refused entries, and journals, that a report names. */
 const MAX_NAMED = 10;
 /** Health probes must answer within a second, even if the store hangs. */
 const INSPECT_TIMEOUT_MS = 700;
+
+/** Modes, that with the most trouble first. */
+const BY_TROUBLE = ['detached', 'suspect', 'recovering', 'attached'] as const satisfies readonly Mode[];
 
 /** Engine of the store. */
 export type StoreEngine = Engine &
@@ -67,7 +64,8 @@ export interface FallbackParts {
 
 /**
  * Uses the store while it is reachable, else the held workflows. Detaches when a call finds no connection or gets no answer. Attaches
- * when the store answers and all entries are drained. Hidden tenants are never served detached. See docs/detached.md.
+ * when the store answers and all entries are drained. On a Cluster each master is attached or not by itself: a call of a tenant depends
+ * on the one that holds its data. Hidden tenants are never served detached. See docs/detached.md.
  */
 export class FallbackEngine extends ForwardedEngine {
   readonly tasks: TaskQueues;
@@ -79,27 +77,22 @@ export class FallbackEngine extends ForwardedEngine {
   readonly #left: LeftJournals | undefined;
   readonly #observer: DetachedObserver;
   readonly #listeners = new Listeners();
-  readonly #waiting = new Set<() => void>();
-  #mode: Mode = 'detached';
-  /** The store has passed its check since the last outage, so it may be used while entries are still drained. */
-  #isStoreFit = false;
+  /** By server. */
+  readonly #attachments = new Map<string, Attachment>();
+  readonly #attachmentParts: AttachmentParts;
   /** This process, or the one before it with this journal, has been attached. */
   #wasReached: boolean;
+  #isStarted = false;
   #isClosed = false;
-  #watching: Promise<void> | undefined;
-  #wake: (() => void) | undefined;
-  /** Times of performance.now(). */
-  #leftAt = performance.now();
-  #attachedAt = Infinity;
+  /** Time of performance.now(). */
   #answeredAt = -Infinity;
-  #drainError: string | undefined;
 
   constructor(parts: FallbackParts) {
     super();
     const { store, link, journal, options, index, cacheBytes, maxBytes, editOf, clock = systemClock } = parts;
     this.#parts = parts;
     this.#observer = parts.observer ?? silentDetachedObserver;
-    this.#copies = new HeldCopies(cacheBytes);
+    this.#copies = new HeldCopies(cacheBytes, (tenant) => link.serverOf(tenant));
     const storeParts = { copies: this.#copies, options, index, clock, maxBytes };
     this.#detached = new DetachedStore({
       ...storeParts,
@@ -108,29 +101,46 @@ export class FallbackEngine extends ForwardedEngine {
     });
     this.#wasReached = this.#detached.epoch !== undefined;
     const drainOf = (detached: DetachedStore) => new Drain({ target: store, store: detached, index, clock, editOf });
-    const isAttached = () => this.#mode === 'attached';
+    const isAttached = (tenant: string) => this.#attachmentOf(tenant).mode === 'attached';
+    const isAnyAttached = () => [...this.#attachments.values()].some(({ mode }) => mode === 'attached');
     this.#recovery = new Recovery({
       store: this.#detached,
       drain: drainOf(this.#detached),
       observer: this.#observer,
       isAttached,
+      isAnyAttached,
       isClosed: () => this.#isClosed,
-      failed: (error) => this.#leaveIfAway(error),
+      failed: (error) => this.#leaveUnusable(error),
     });
+    this.#attachmentParts = {
+      link,
+      detached: this.#detached,
+      recovery: this.#recovery,
+      copies: this.#copies,
+      check: parts.check,
+      storeEpoch: () => store.storeEpoch(),
+      wasReached: () => this.#wasReached,
+      changed: () => this.#noteModes(),
+      looked: () => this.#findServers(),
+    };
     this.#left =
       parts.findLeft &&
       new LeftJournals({
         find: parts.findLeft,
         ...(parts.leftIntervalMs !== undefined && { intervalMs: parts.leftIntervalMs }),
         storeParts,
-        drain: () => (isAttached() ? (left) => this.#drainLeft(left, drainOf(left)) : undefined),
+        drain: () => (isAnyAttached() ? (left) => this.#drainLeft(left, drainOf(left), isAttached) : undefined),
         found: (left) => this.#observer.left(left.length, sumOf(left.map(({ entries }) => entries))),
       });
-    this.tasks = new ForwardedTasks((run) => this.#onlyAttached(() => run(store.tasks), onlyStoreHasQueues));
-    link.onLost(() => {
-      if (!link.isUsable) this.#leave();
+    this.tasks = new ForwardedTasks((run, tenant) =>
+      this.#onlyAttached(tenant, () => run(store.tasks), onlyStoreHasQueues),
+    );
+    link.onLost((server) => {
+      if (!link.isUsable(server)) this.#attachments.get(server)?.leave();
     });
-    link.onReady(() => this.#wake?.());
+    link.onReady(() => {
+      for (const attachment of this.#attachments.values()) attachment.wake();
+    });
   }
 
   get moving(): Moving {
@@ -138,18 +148,25 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   get storage(): 'redis' | 'memory' | 'detached' {
-    return this.#mode === 'attached' ? this.#parts.store.storage : 'detached';
+    return this.mode === 'attached' ? this.#parts.store.storage : 'detached';
   }
 
   /** The store may have come back after this replica answered, and a workflow may wait for a refused write. */
-  override storageSince(startedAt: number): string {
-    const isOfStore = startedAt >= this.#attachedAt && startedAt > this.#answeredAt;
-    if (this.#mode === 'attached' && isOfStore) return this.#parts.store.storage;
+  override storageSince(startedAt: number, tenant?: string): string {
+    const asked = tenant === undefined ? [...this.#attachments.values()] : [this.#attachmentOf(tenant)];
+    const isAttached = asked.length > 0 && asked.every(({ attachedAt }) => startedAt >= attachedAt);
+    if (isAttached && startedAt > this.#answeredAt) return this.#parts.store.storage;
     return this.#detached.isVolatile ? 'detached; volatile' : 'detached';
   }
 
+  /** That of the server with the most trouble. */
   get mode(): Mode {
-    return this.#mode;
+    const modes = new Set(this.#modes.values());
+    return BY_TROUBLE.find((mode) => modes.has(mode)) ?? 'detached';
+  }
+
+  get #modes(): ReadonlyMap<string, Mode> {
+    return new Map([...this.#attachments].map(([server, { mode }]) => [server, mode]));
   }
 
   /** Resolves when attached, or when the store is unreachable: this replica then serves detached and keeps pinging. */
@@ -158,14 +175,12 @@ export class FallbackEngine extends ForwardedEngine {
     const { entries } = this.#detached.waiting;
     if (entries > 0) this.#logger.warn(`${entries} writes from an outage of Redis wait to be drained`);
     this.#reportWaiting();
-    if (await this.#tryToAttach()) {
-      // No request has been answered in detached mode.
-      this.#attachedAt = -Infinity;
-      if (entries > 0) this.#tellAttached();
-    } else {
-      this.#become('detached');
-      this.#watch();
-    }
+    const { servers } = this.#parts.link;
+    const attachments = servers.map((server) => this.#attachments.get(server) ?? this.#add(server, Infinity));
+    this.#isStarted = true;
+    await Promise.all(attachments.map((attachment) => attachment.start()));
+    const attached = attachments.filter(({ mode }) => mode === 'attached');
+    if (entries > 0) for (const attachment of attached) attachment.tellAttached();
     this.#left?.start();
   }
 
@@ -182,8 +197,7 @@ export class FallbackEngine extends ForwardedEngine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#wake?.();
-    await this.#watching;
+    await Promise.all([...this.#attachments.values()].map((attachment) => attachment.close()));
     await this.#left?.close();
     await this.#recovery.close();
     const { entries } = this.#detached.waiting;
@@ -196,12 +210,13 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
-    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.find(tenant, id));
+    if (isHiddenTenant(tenant)) return this.#onlyStore(tenant, (store) => store.find(tenant, id));
     if (this.#isHeldBack(tenant, id)) {
       const own = await this.#answered(this.#detached.findOwn(tenant, id));
       if (own !== undefined) return own.record;
     }
     return this.#either(
+      tenant,
       async () => {
         const record = await this.#parts.store.find(tenant, id);
         if (record === undefined) this.drop(tenant, id);
@@ -213,9 +228,10 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findMany(tenant, ids));
+    if (isHiddenTenant(tenant)) return this.#onlyStore(tenant, (store) => store.findMany(tenant, ids));
     if (ids.some((id) => this.#isHeldBack(tenant, id))) return Promise.all(ids.map((id) => this.find(tenant, id)));
     return this.#either(
+      tenant,
       async () => {
         const records = await this.#parts.store.findMany(tenant, ids);
         this.hold(
@@ -229,11 +245,13 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   override async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.commit(tenant, commit));
+    if (isHiddenTenant(tenant)) return this.#onlyStore(tenant, (store) => store.commit(tenant, commit));
+    const attachment = this.#attachmentOf(tenant);
     // Wait for the end of the drain. After the timeout, the write is journaled.
-    if (this.#mode === 'recovering') await this.#drainEnded();
-    if (this.#mode === 'attached' && this.#isBehind(tenant, commit)) return this.#commitBehind(tenant, commit);
+    if (attachment.mode === 'recovering') await attachment.drainEnded();
+    if (this.#isAttached(tenant) && this.#isBehind(tenant, commit)) return this.#commitBehind(tenant, commit);
     return this.#either(
+      tenant,
       async () => {
         const outcome = await this.#parts.store.commit(tenant, commit);
         if (!outcome.replayed) this.#remember(tenant, commit, outcome);
@@ -242,16 +260,19 @@ export class FallbackEngine extends ForwardedEngine {
       async () => {
         const outcome = await this.#detached.commit(tenant, commit);
         this.#reportWaiting();
+        // The tenant's server may have been attached meanwhile, or another one may hold the tenant.
+        if (this.#isAttached(tenant)) this.#recovery.drainArrived();
         return outcome;
       },
     );
   }
 
   override async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {
-    if (isHiddenTenant(tenant)) return this.#onlyStore((store) => store.findOutcome(tenant, key, fingerprint));
-    if (this.#mode === 'attached' && this.#detached.isWaitingOnce(tenant, key))
+    if (isHiddenTenant(tenant)) return this.#onlyStore(tenant, (store) => store.findOutcome(tenant, key, fingerprint));
+    if (this.#isAttached(tenant) && this.#detached.isWaitingOnce(tenant, key))
       return this.#answered(this.#detached.findOutcome(tenant, key, fingerprint));
     return this.#either(
+      tenant,
       () => this.#parts.store.findOutcome(tenant, key, fingerprint),
       () => this.#detached.findOutcome(tenant, key, fingerprint),
     );
@@ -268,25 +289,28 @@ export class FallbackEngine extends ForwardedEngine {
 
   /** A detached write is on no replica of the store until it is drained. */
   override async confirm(tenant: string, onceKey: string): Promise<Confirmation> {
-    return this.#mode === 'attached' ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
+    return this.#isAttached(tenant) ? this.#parts.store.confirm(tenant, onceKey) : 'unconfirmed';
   }
 
+  /** Needs all servers. An error does not tell which of them is away, so none is left for it. */
   override async erase(tenant: string, limit: number): Promise<Erased> {
     this.#copies.forgetTenant(tenant);
-    const erased = await super.erase(tenant, limit);
+    if (this.mode !== 'attached') throw onlyStoreHasAll();
+    const erased = await this.#parts.store.erase(tenant, limit);
     // Writes of the tenant that the store has refused are dropped now.
     this.#recovery.retryNow();
     return erased;
   }
 
+  /** A tenant that cannot be swept does not keep the others from it. */
   override async sweep(): Promise<number> {
-    return this.#mode === 'attached' ? this.#parts.store.sweep() : 0;
+    return this.#isAttached('default') ? this.#parts.store.sweep() : 0;
   }
 
   async inspect(): Promise<StorageReport> {
     const { entries, bytes, heldBack } = this.#detached.waiting;
     const details = {
-      mode: this.#mode,
+      mode: this.mode,
       waitingEntries: entries,
       waitingBytes: bytes,
       // Refused entries that are tried again just now are held back too.
@@ -294,9 +318,17 @@ export class FallbackEngine extends ForwardedEngine {
       leftJournals: this.#left?.left.length ?? 0,
     };
     const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
-    if (this.#mode === 'attached' && report?.reachable === true) {
-      const warnings = [...report.warnings, ...this.#whatWaits()];
-      return { ...report, warnings, details: { ...report.details, ...details } };
+    const attachments = [...this.#attachments.values()];
+    const away = attachments.filter(({ mode }) => mode !== 'attached');
+    if (away.length < attachments.length && report?.reachable === true) {
+      const told = new Set(away.map(({ title }) => `${title} is unreachable`));
+      const others = report.warnings.filter((one) => !told.has(one));
+      const mastersAway = away.map(({ server }) => server).join(', ');
+      return {
+        ...report,
+        warnings: [...away.flatMap(warningsOf), ...others, ...this.#whatWaits()],
+        details: { ...report.details, ...details, ...(away.length > 0 && { mastersAway }) },
+      };
     }
     const kept = this.#detached.isVolatile
       ? 'writes are lost with this process'
@@ -308,11 +340,8 @@ export class FallbackEngine extends ForwardedEngine {
       latencyMs: null,
       durability: `${kept}, and are drained when Redis is back`,
       warnings: [
-        this.#mode === 'recovering'
-          ? 'Redis is back; writes of the outage are being drained'
-          : 'Redis is unreachable; this replica serves what it holds',
+        ...attachments.flatMap(warningsOf),
         ...(this.#wasReached ? [] : ['this replica has never connected to Redis: is its address right?']),
-        ...(this.#drainError === undefined ? [] : [this.#drainError]),
         ...this.#whatWaits(),
       ],
       details: { ...report?.details, ...details },
@@ -333,7 +362,7 @@ export class FallbackEngine extends ForwardedEngine {
 
   /** Whether this replica is attached, but a write of it to the workflow still waits. */
   #isHeldBack(tenant: string, id: string): boolean {
-    return this.#mode === 'attached' && this.#detached.isWaiting(tenant, id);
+    return this.#detached.isWaiting(tenant, id) && this.#isAttached(tenant);
   }
 
   /** Whether a commit names a workflow with a write that waits, or repeats such a write. */
@@ -372,36 +401,37 @@ export class FallbackEngine extends ForwardedEngine {
     }
   }
 
-  async #drainLeft(store: DetachedStore, drain: Drain): Promise<void> {
+  async #drainLeft(store: DetachedStore, drain: Drain, holds: Holds): Promise<void> {
     const hasLostData = store.hasLostData(this.#detached.epoch);
-    const isStopped = () => this.#isClosed || this.#mode !== 'attached';
+    const isStopped = () => this.#isClosed;
     const drained: DetachedObserver['drained'] = (as) => this.#observer.drained(as);
     try {
-      await drainAll({ store, drain, hasLostData, drained, isStopped });
+      await drainAll({ store, drain, hasLostData, holds, drained, isStopped });
     } catch (error) {
-      this.#leaveIfAway(error);
+      this.#leaveUnusable(error);
       throw error;
     }
   }
 
-  /** Calls the store while attached. Calls `detached` if the store is unreachable and nothing was sent. */
-  async #either<T>(attached: () => Promise<T>, detached: () => Promise<T>): Promise<T> {
-    if (this.#mode !== 'attached') return detached();
+  /** Calls the store while the tenant's server is attached. Calls `detached` if it is unreachable and nothing was sent. */
+  async #either<T>(tenant: string, attached: () => Promise<T>, detached: () => Promise<T>): Promise<T> {
+    const attachment = this.#attachmentOf(tenant);
+    if (attachment.mode !== 'attached') return detached();
     try {
       return await attached();
     } catch (error) {
-      this.#leaveIfAway(error);
+      if (isAway(error)) attachment.leave();
       if (!(error instanceof StoreAwayError)) throw error;
       return detached();
     }
   }
 
-  protected forward<T>(run: (engine: Engine) => Promise<T>): Promise<T> {
-    return this.#onlyAttached(() => run(this.#parts.store), onlyStoreHasAll);
+  protected forward<T>(run: (engine: Engine) => Promise<T>, tenant = 'default'): Promise<T> {
+    return this.#onlyAttached(tenant, () => run(this.#parts.store), onlyStoreHasAll);
   }
 
-  #onlyAttached<T>(call: () => Promise<T>, refusal: () => Error): Promise<T> {
-    return this.#either(call, async () => {
+  #onlyAttached<T>(tenant: string, call: () => Promise<T>, refusal: () => Error): Promise<T> {
+    return this.#either(tenant, call, async () => {
       throw refusal();
     });
   }
@@ -411,12 +441,13 @@ export class FallbackEngine extends ForwardedEngine {
    * write would be decided only by the drain.
    * @throws StoreUnavailableError
    */
-  async #onlyStore<T>(run: (store: StoreEngine) => Promise<T>): Promise<T> {
-    if (!this.#isStoreFit) throw new StoreUnavailableError();
+  async #onlyStore<T>(tenant: string, run: (store: StoreEngine) => Promise<T>): Promise<T> {
+    const attachment = this.#attachmentOf(tenant);
+    if (!attachment.isFit) throw new StoreUnavailableError();
     try {
       return await run(this.#parts.store);
     } catch (error) {
-      this.#leaveIfAway(error);
+      if (isAway(error)) attachment.leave();
       throw error;
     }
   }
@@ -431,118 +462,84 @@ export class FallbackEngine extends ForwardedEngine {
     for (const { id } of deletes) this.#copies.forget(tenant, id);
   }
 
-  #leaveIfAway(error: unknown): void {
-    if (error instanceof OutcomeUnknownError || error instanceof StoreAwayError) this.#leave();
+  #isAttached(tenant: string): boolean {
+    return this.#attachmentOf(tenant).mode === 'attached';
   }
 
-  #leave(): void {
-    if (this.#mode !== 'attached' || this.#isClosed) return;
-    this.#leftAt = performance.now();
-    this.#become('suspect');
-    this.#watch();
+  /** The attachment to the server that holds the tenant's data now. */
+  #attachmentOf(tenant: string): Attachment {
+    const server = this.#parts.link.serverOf(tenant);
+    return this.#attachments.get(server) ?? this.#discover(server);
   }
 
-  #watch(): void {
-    this.#watching ??= this.#attachAgain();
+  /**
+   * A server that holds data since a failover, or since slots moved there. It counts as attached, unless the store was
+   * never reached, or entries of its tenants wait.
+   */
+  #discover(server: string): Attachment {
+    const others = [...this.#attachments.values()];
+    const isKnownStore = others.some(({ isFit }) => isFit);
+    const waits = !this.#detached.isDrained((tenant) => this.#parts.link.serverOf(tenant) === server);
+    // While there is trouble, a request that is being answered may have been answered detached.
+    const attachedAt = others.some(({ mode }) => mode !== 'attached') ? performance.now() : -Infinity;
+    const attachment = this.#add(server, isKnownStore && !waits ? attachedAt : Infinity);
+    if (attachment.mode !== 'attached' && this.#isStarted) attachment.watch();
+    this.#noteModes();
+    return attachment;
   }
 
-  async #attachAgain(): Promise<void> {
-    while (!this.#isClosed) {
-      if ((await this.#tryToAttach()) && this.#mode === 'attached') {
-        // In the same turn as the check, so that the next outage starts a new watch.
-        this.#watching = undefined;
-        this.#tellAttached();
-        return;
-      }
-      if (this.#mode !== 'detached') this.#become('detached');
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, PING_INTERVAL_MS);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+  #add(server: string, attachedAt: number): Attachment {
+    const attachment = new Attachment(server, attachedAt, this.#attachmentParts);
+    this.#attachments.set(server, attachment);
+    return attachment;
+  }
+
+  /** Forgets servers that hold no data any more, and drains entries of tenants whose data is on another server now. */
+  #findServers(): void {
+    if (this.#isClosed) return;
+    const { servers } = this.#parts.link;
+    for (const server of servers) if (!this.#attachments.has(server)) this.#discover(server);
+    const gone = [...this.#attachments.values()].filter(({ server }) => !servers.includes(server));
+    for (const attachment of gone) {
+      this.#attachments.delete(attachment.server);
+      attachment.retire();
+      this.#logger.log(`${capital(attachment.title)} holds no data any more`);
     }
+    if (gone.length > 0) this.#noteModes();
+    if (!this.#detached.isDrained((tenant) => this.#isAttached(tenant))) this.#recovery.drainArrived();
   }
 
-  async #tryToAttach(): Promise<boolean> {
-    const { link } = this.#parts;
-    if (!link.isUsable || !(await link.ping()) || this.#isClosed) return false;
-    this.#become('recovering');
-    try {
-      return await this.#recover();
-    } catch (error) {
-      await this.#detached.settle().catch(() => undefined);
-      // Usually the store is unreachable again. Any other error is logged once and shown as a warning.
-      const message = link.isUsable ? `draining stopped: ${String(error)}` : undefined;
-      if (message !== undefined && message !== this.#drainError) this.#logger.error(message);
-      this.#drainError = message;
-      return false;
-    }
+  /** For an error that does not tell which server is away. */
+  #leaveUnusable(error: unknown): void {
+    if (!isAway(error)) return;
+    const attachments = [...this.#attachments.values()];
+    for (const attachment of attachments)
+      if (attachments.length === 1 || !this.#parts.link.isUsable(attachment.server)) attachment.leave();
   }
 
-  /** Drains until no entry waits but those that the store refuses. Attaches in the same turn. */
-  async #recover(): Promise<boolean> {
-    const { store, check } = this.#parts;
-    await check?.();
-    this.#isStoreFit = true;
-    const epoch = await store.storeEpoch();
-    const hasLostData = this.#detached.hasLostData(epoch);
-    this.#detached.takeBack();
-    for (;;) {
-      await this.#recovery.drain(hasLostData);
-      if (this.#isClosed) return false;
-      if (epoch !== undefined) await this.#detached.setEpoch(epoch);
-      await this.#detached.forget();
-      await this.#detached.flushed();
-      if (!this.#detached.isDrained) continue;
-      if (hasLostData) this.#detached.noteLoss();
-      this.#copies.beginPeriod();
-      this.#become('attached');
-      this.#recovery.retryWhenDue();
-      return true;
-    }
-  }
-
-  async #drainEnded(): Promise<void> {
-    let done = (): void => undefined;
-    const ended = new Promise<void>((resolve) => (done = resolve));
-    this.#waiting.add(done);
-    await withTimeout(ended, DRAIN_WAIT_MS, () => undefined);
-    this.#waiting.delete(done);
-  }
-
-  #become(mode: Mode): void {
-    const before = this.#mode;
-    this.#mode = mode;
-    if (mode !== 'attached') this.#isStoreFit = false;
-    this.#observer.mode(mode);
-    if (mode !== 'recovering') for (const go of this.#waiting) go();
-    if (mode === 'attached') {
-      this.#wasReached = true;
-      this.#attachedAt = performance.now();
-      this.#drainError = undefined;
-    } else {
-      this.#attachedAt = Infinity;
-      if (mode === 'detached' && before !== 'recovering') {
-        this.#logger.error(
-          this.#wasReached
-            ? 'Redis is unreachable: serving what this replica holds; writes wait until it is back'
-            : 'never connected to Redis: serving from memory; writes wait until it is reached. /health/ready is 503 until then, unless READY_WITHOUT_REDIS=true',
-        );
-      }
-    }
+  #noteModes(): void {
+    const all = this.#modes;
+    this.#wasReached ||= [...all.values()].includes('attached');
+    this.#observer.mode(this.mode, all);
   }
 
   #reportWaiting(): void {
     this.#detached.report(this.#observer);
   }
+}
 
-  #tellAttached(): void {
-    const seconds = Math.round((performance.now() - this.#leftAt) / 100) / 10;
-    this.#logger.log(`Redis answers again and has all writes of the outage (${seconds} s)`);
-  }
+function isAway(error: unknown): boolean {
+  return error instanceof OutcomeUnknownError || error instanceof StoreAwayError;
+}
+
+function warningsOf({ server, mode, title, drainError }: Attachment): string[] {
+  const whose = server === '' ? '' : ' of its tenants';
+  return [
+    mode === 'recovering'
+      ? `${capital(title)} is back; writes of the outage are being drained`
+      : `${capital(title)} is unreachable; this replica serves what it holds${whose}`,
+    ...(drainError === undefined ? [] : [drainError]),
+  ];
 }
 
 /** Workflows that a commit names. */

@@ -10,16 +10,20 @@ export const MAX_FOLLOWED = 8;
 interface Copy {
   readonly record: WorkflowRecord;
   readonly follows: readonly string[];
-  readonly period: number;
+  readonly period: string;
 }
 
 /** Held copies: workflows as last seen by this replica, for an outage of the store. The least recently seen are evicted. */
 export class HeldCopies {
   readonly #copies = new Map<string, Copy>();
   #bytes = 0;
-  #period = 0;
+  readonly #periods = new Map<string, number>();
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(
+    private readonly maxBytes: number,
+    /** Server of the store that holds the data of a tenant now. */
+    private readonly serverOf: (tenant: string) => string,
+  ) {}
 
   get(tenant: string, id: string): WorkflowRecord | undefined {
     return this.#copies.get(tenantKey(tenant, id))?.record;
@@ -28,15 +32,21 @@ export class HeldCopies {
   /** Names of versions before the held one, newest first, as far as this replica has seen them. */
   followedBy(tenant: string, id: string): readonly string[] {
     const held = this.#copies.get(tenantKey(tenant, id));
-    return held?.period === this.#period ? held.follows : [];
+    return held?.period === this.#periodOf(tenant) ? held.follows : [];
   }
 
   /**
-   * The store was unreachable: another server may answer now, which never had some versions that were seen before. So
-   * they no longer count as versions before those that are seen from now on.
+   * A server was unreachable: another one may answer now in its place, which never had some versions that were seen
+   * before. So they no longer count as versions before those that are seen from now on.
    */
-  beginPeriod(): void {
-    this.#period++;
+  beginPeriod(server: string): void {
+    this.#periods.set(server, (this.#periods.get(server) ?? 0) + 1);
+  }
+
+  /** Versions that were seen on another server, or before its last outage, belong to another period. */
+  #periodOf(tenant: string): string {
+    const server = this.serverOf(tenant);
+    return `${server} ${this.#periods.get(server) ?? 0}`;
   }
 
   keep(tenant: string, record: WorkflowRecord): void {
@@ -50,7 +60,8 @@ export class HeldCopies {
     const copy = recordOf(record, record.state);
     const bytes = bytesOf(copy);
     if (bytes > this.maxBytes) return;
-    this.#copies.set(key, { record: copy, follows: this.#follows(held, copy), period: this.#period });
+    const period = this.#periodOf(tenant);
+    this.#copies.set(key, { record: copy, follows: this.#follows(held, copy, period), period });
     this.#bytes += bytes;
     for (const [oldest, old] of this.#copies) {
       if (this.#bytes <= this.maxBytes) break;
@@ -82,8 +93,8 @@ export class HeldCopies {
     this.#bytes -= bytesOf(held.record);
   }
 
-  #follows(held: Copy | undefined, record: WorkflowRecord): readonly string[] {
-    if (held === undefined || held.period !== this.#period) return [];
+  #follows(held: Copy | undefined, record: WorkflowRecord, period: string): readonly string[] {
+    if (held === undefined || held.period !== period) return [];
     if (isSameVersion(held.record, record)) return held.follows;
     const isNext = held.record.incarnation === record.incarnation && held.record.version < record.version;
     return isNext ? [versionNameOf(held.record), ...held.follows].slice(0, MAX_FOLLOWED) : [];

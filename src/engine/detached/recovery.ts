@@ -2,12 +2,16 @@ import type { DetachedObserver } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
 import { drainAll } from './drain-all.js';
 import type { Drain } from './drain.js';
+import type { Holds } from './waiting-entries.js';
 
 export interface RecoveryParts {
   readonly store: DetachedStore;
   readonly drain: Drain;
   readonly observer: DetachedObserver;
-  readonly isAttached: () => boolean;
+  /** The tenant's server is attached. */
+  readonly isAttached: Holds;
+  /** Some server is attached. */
+  readonly isAnyAttached: () => boolean;
   readonly isClosed: () => boolean;
   /** A drain beside the service has failed. */
   readonly failed: (error: unknown) => void;
@@ -26,10 +30,18 @@ export class Recovery {
 
   constructor(private readonly parts: RecoveryParts) {}
 
-  /** Drains all entries that the store accepts. @throws Error that concerns all entries */
-  async drain(hasLostData: boolean): Promise<void> {
-    const { isClosed } = this.parts;
-    await this.#inLine(() => this.#drainAll(hasLostData, isClosed));
+  /** Drains all entries of these tenants that the store accepts. @throws Error that concerns all entries */
+  async drain(hasLostData: boolean, holds: Holds, isStopped: () => boolean): Promise<void> {
+    const { store } = this.parts;
+    await this.#inLine(async () => {
+      try {
+        await this.#drainAll(hasLostData, holds, isStopped);
+        if (!isStopped()) await store.forget();
+      } catch (error) {
+        await store.settle().catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   /** Drains what arrived while this replica is attached, behind refused entries. */
@@ -39,10 +51,11 @@ export class Recovery {
 
   /** Drains refused entries when they are due. */
   retryWhenDue(): void {
-    const { store, isAttached, isClosed } = this.parts;
+    const { store, isAttached, isAnyAttached, isClosed } = this.parts;
     clearTimeout(this.#timer);
-    if (!isAttached() || isClosed()) return;
-    const { retryAt, isDrained } = store;
+    if (!isAnyAttached() || isClosed()) return;
+    const { retryAt } = store;
+    const isDrained = store.isDrained(isAttached);
     if (isDrained && retryAt === undefined) return;
     const pauseMs = isDrained && retryAt !== undefined ? Math.max(0, retryAt - performance.now()) : PAUSE_MS;
     this.#timer = setTimeout(() => void this.#beside(() => store.takeBack()), pauseMs).unref();
@@ -59,13 +72,13 @@ export class Recovery {
   }
 
   async #beside(prepare: () => void): Promise<void> {
-    const { store, isAttached, isClosed, failed } = this.parts;
-    const isStopped = () => isClosed() || !isAttached();
+    const { store, isAttached, isAnyAttached, isClosed, failed } = this.parts;
+    const isStopped = () => isClosed() || !isAnyAttached();
     try {
       await this.#inLine(async () => {
         if (isStopped()) return;
         prepare();
-        await this.#drainAll(false, isStopped);
+        await this.#drainAll(false, isAttached, isStopped);
         if (!isStopped()) await store.forget();
       });
     } catch (error) {
@@ -74,10 +87,10 @@ export class Recovery {
     this.retryWhenDue();
   }
 
-  async #drainAll(hasLostData: boolean, isStopped: () => boolean): Promise<void> {
+  async #drainAll(hasLostData: boolean, holds: Holds, isStopped: () => boolean): Promise<void> {
     const { store, drain, observer } = this.parts;
     try {
-      await drainAll({ store, drain, hasLostData, drained: (as) => observer.drained(as), isStopped });
+      await drainAll({ store, drain, hasLostData, holds, drained: (as) => observer.drained(as), isStopped });
     } finally {
       store.report(observer);
     }

@@ -8,6 +8,9 @@ const MAX_LOOKED_AT = 1000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
+/** Whether a call is about a tenant; used for those whose data is on one server of the store. */
+export type Holds = (tenant: string) => boolean;
+
 /** Refusal of an entry by a store that serves other entries. */
 export interface Refusal {
   readonly entry: DetachedEntry;
@@ -27,6 +30,8 @@ export class WaitingEntries {
   readonly #all = new Map<number, DetachedEntry>();
   /** Entries that are not set aside. */
   #open = new Map<number, DetachedEntry>();
+  /** Number of entries by tenant. */
+  readonly #counts = new Map<string, number>();
   readonly #refusals = new Map<number, Refusal>();
   /** Workflows of the entries that are set aside. */
   readonly #blocked = new Set<string>();
@@ -53,6 +58,22 @@ export class WaitingEntries {
     return this.#refusals.size;
   }
 
+  countOf(tenant: string): number {
+    return this.#counts.get(tenant) ?? 0;
+  }
+
+  /** Whether an entry of these tenants can be drained now, or behind another one. */
+  hasOpen(holds: Holds): boolean {
+    const tenants = this.#tenantsIn(holds);
+    if (tenants.size === 0) return false;
+    for (const { tenant } of this.#open.values()) if (tenants.has(tenant)) return true;
+    return false;
+  }
+
+  #tenantsIn(holds: Holds): ReadonlySet<string> {
+    return new Set([...this.#counts.keys()].filter(holds));
+  }
+
   has(n: number): boolean {
     return this.#all.has(n);
   }
@@ -65,6 +86,7 @@ export class WaitingEntries {
   add(entry: DetachedEntry): void {
     this.#all.set(entry.n, entry);
     this.#open.set(entry.n, entry);
+    this.#counts.set(entry.tenant, this.countOf(entry.tenant) + 1);
     this.#bytes += sizeOf(entry);
   }
 
@@ -73,14 +95,22 @@ export class WaitingEntries {
     this.#open.delete(entry.n);
     this.#refusals.delete(entry.n);
     this.#bytes -= sizeOf(entry);
+    const left = this.countOf(entry.tenant) - 1;
+    if (left > 0) this.#counts.set(entry.tenant, left);
+    else this.#counts.delete(entry.tenant);
   }
 
-  /** Oldest entries that can be drained in parallel: none shares a workflow, queue or channel with an earlier entry. */
-  next(max: number): DetachedEntry[] {
+  /**
+   * Oldest entries of these tenants that can be drained in parallel: none shares a workflow, queue or channel with an
+   * earlier entry.
+   */
+  next(max: number, holds: Holds): DetachedEntry[] {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
+    const tenants = this.#tenantsIn(holds);
     let looked = 0;
     for (const entry of this.#open.values()) {
+      if (!tenants.has(entry.tenant)) continue;
       if (entries.length === max || looked >= MAX_LOOKED_AT) break;
       const workflows = workflowsOf(entry);
       if (workflows.some((workflow) => this.#blocked.has(workflow))) {

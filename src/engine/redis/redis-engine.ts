@@ -40,6 +40,9 @@ import { TakenKeys } from './taken-keys.js';
 import { RedisScript } from './scripts/redis-script.js';
 import { textOf } from './scripts/reply.js';
 
+/** Time that each server of a Cluster has to answer a health check; less than that of the check. */
+const INSPECT_TIMEOUT_MS = 500;
+
 const epochScript = new RedisScript(['own-keys'], 'store-epoch');
 /** Interval at which a replica looks whether Redis still has its data. */
 const LOOK_INTERVAL_MS = 10_000;
@@ -269,22 +272,25 @@ export class RedisEngine extends Engine {
 
   async inspect(): Promise<StorageReport> {
     try {
-      const started = performance.now();
-      await this.connections.command().ping();
-      const latencyMs = Math.round((performance.now() - started) * 100) / 100;
-      const states = await this.#states.read();
+      const { states, away } = await this.#states.read(INSPECT_TIMEOUT_MS);
+      const latencyMs = await this.#latencyMs(away);
       // A report without the name is still a report.
-      await this.storeEpoch().catch(() => undefined);
+      if (away.length === 0) await this.storeEpoch().catch(() => undefined);
       return {
         reachable: true,
         latencyMs,
         durability: durabilityOf(states),
         warnings: [
+          ...away.map((address) => `the master ${address} is unreachable`),
           ...findingsOf(states).map(({ says }) => says),
           ...this.#lostData.warnings(),
           ...this.#context.taken.warnings(),
         ],
-        details: { circuitBreaker: this.connections.breaker.state, ...factsOf(states) },
+        details: {
+          circuitBreaker: this.connections.breakers.state,
+          ...factsOf(states),
+          ...(away.length > 0 && { mastersAway: away.join(', ') }),
+        },
       };
     } catch {
       // The connection has logged the reason.
@@ -293,9 +299,17 @@ export class RedisEngine extends Engine {
         latencyMs: null,
         durability: 'unknown',
         warnings: ['Redis is unreachable'],
-        details: { circuitBreaker: this.connections.breaker.state },
+        details: { circuitBreaker: this.connections.breakers.state },
       };
     }
+  }
+
+  /** Time of the slowest PING. */
+  async #latencyMs(away: readonly string[]): Promise<number> {
+    const nodes = (await this.connections.nodes()).filter(({ address }) => !away.includes(address));
+    const started = performance.now();
+    await Promise.all(nodes.map(({ ask }) => ask('PING')));
+    return Math.round((performance.now() - started) * 100) / 100;
   }
 
   override get unconfirmable(): string | undefined {

@@ -1,5 +1,6 @@
 import { activeTenantsKey, tenantsKey } from './keys.js';
 import type { RedisConnections } from './connection/redis-connections.js';
+import { StoreAwayError } from '../errors.js';
 import { awayIfLost } from './connection/redis-errors.js';
 import { RedisScript } from './scripts/redis-script.js';
 import { listOf, textOf } from './scripts/reply.js';
@@ -40,10 +41,15 @@ export interface DueTenants {
  * A write cannot set the time of its tenant in the same step, because on a Cluster each tenant has its own slot. So
  * writes are announced before they are sent; one announcement is valid for a while. A tenant with announced writes is
  * swept again soon. A tenant without is swept when its first record is due.
+ *
+ * While the master that holds the schedule is away, writes to tenants of other masters are not announced. This replica
+ * owes the announcements, and makes them when that master is back.
  */
 export class SweepSchedule {
   /** End of the announcement of a tenant, by the clock of this replica. */
   readonly #activeUntil = new Map<string, number>();
+  /** Tenants that were written without an announcement. */
+  readonly #owed = new Set<string>();
   /** Tenants to announce in the next call. */
   readonly #gathered = new Set<string>();
   #sending: Promise<void> | undefined;
@@ -57,8 +63,16 @@ export class SweepSchedule {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#underWayMs = 2 * connections.config.commandTimeoutMs;
-    // Announcements that were sent on a lost connection may not have arrived.
-    connections.onLost(() => this.#activeUntil.clear());
+    connections.onLost((server) => {
+      // Announcements that were sent on a lost connection may not have arrived.
+      if (server === this.#server) this.#activeUntil.clear();
+    });
+    connections.onReady(() => this.#payOwed());
+  }
+
+  /** Server that holds the schedule. */
+  get #server(): string {
+    return this.connections.serverOfKey(tenantsKey(this.context.namespace));
   }
 
   /**
@@ -68,7 +82,15 @@ export class SweepSchedule {
   announce(tenant: string): Promise<void> | undefined {
     const left = (this.#activeUntil.get(tenant) ?? 0) - this.now() - this.#underWayMs;
     if (left > RENEWED_MS) return undefined;
-    const sent = this.#gather(tenant);
+    const isElsewhere = this.connections.serverOf(tenant) !== this.#server;
+    if (isElsewhere && !this.connections.isUsable(this.#server)) {
+      this.#owed.add(tenant);
+      return undefined;
+    }
+    const sent = this.#gather(tenant).catch((error: unknown) => {
+      if (!isElsewhere || !(error instanceof StoreAwayError)) throw error;
+      this.#owed.add(tenant);
+    });
     if (left < MIN_LEFT_MS) return sent;
     // The next write tries again.
     sent.catch(() => undefined);
@@ -101,6 +123,15 @@ export class SweepSchedule {
     return pauseOf(Number(textOf(at)), next);
   }
 
+  #payOwed(): void {
+    if (this.#owed.size === 0 || !this.connections.isUsable(this.#server)) return;
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    this.#send(owed).catch(() => {
+      for (const tenant of owed) this.#owed.add(tenant);
+    });
+  }
+
   /** Writes of one turn of the event loop share a call. */
   #gather(tenant: string): Promise<void> {
     this.#gathered.add(tenant);
@@ -129,7 +160,7 @@ export class SweepSchedule {
     const keys = [tenantsKey(namespace), activeTenantsKey(namespace)];
     const all = [...leadingArguments(this.context, 'default'), ...args];
     try {
-      return await script.run(this.connections.command(), keys, all);
+      return await script.run(this.connections.command(keys[0] as string), keys, all);
     } catch (error) {
       throw this.context.taken.noted(awayIfLost(error));
     }

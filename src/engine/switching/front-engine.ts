@@ -28,8 +28,8 @@ export class FrontEngine extends ForwardedEngine {
     return this.current().storage;
   }
 
-  override storageSince(startedAt: number): string {
-    return this.current().storageSince(startedAt);
+  override storageSince(startedAt: number, tenant?: string): string {
+    return this.current().storageSince(startedAt, tenant);
   }
 
   /** A health probe must not wait for a switch. */

@@ -15,23 +15,27 @@ const REMEMBERED_MS = 7 * 24 * 60 * 60 * 1000;
 export class Fences {
   /** Name of this process. A new process needs no fence against itself: it has sent no commits. */
   readonly replica = randomUUID().slice(0, 13);
-  readonly #epochs = new Map<string, Promise<string>>();
+  readonly #epochs = new Map<string, { readonly server: string; readonly name: Promise<string> }>();
 
   constructor(
     private readonly connections: RedisConnections,
     private readonly namespace: string,
   ) {
-    connections.onLost(() => this.#epochs.clear());
+    connections.onLost((server) => {
+      for (const [tenant, epoch] of this.#epochs) if (epoch.server === server) this.#epochs.delete(tenant);
+    });
   }
 
   epochOf(tenant: string): Promise<string> {
+    const server = this.connections.serverOf(tenant);
     let epoch = this.#epochs.get(tenant);
-    if (epoch === undefined) {
-      epoch = this.#begin(tenant);
+    // Where the keys have moved, a new epoch ties it to the connections of the other server.
+    if (epoch?.server !== server) {
+      epoch = { server, name: this.#begin(tenant) };
       this.#epochs.set(tenant, epoch);
-      epoch.catch(() => this.forget(tenant));
+      epoch.name.catch(() => this.forget(tenant));
     }
-    return epoch;
+    return epoch.name;
   }
 
   /** The next commit of the tenant begins a new epoch. */
@@ -40,11 +44,12 @@ export class Fences {
   }
 
   async #begin(tenant: string): Promise<string> {
-    const client = this.connections.command();
     const prefix = prefixOf(this.namespace, tenant);
+    const key = fenceKey(prefix, this.replica);
+    const client = this.connections.command(key);
     // A random name, not a number: a server that lost its data would give out the same numbers again.
     const epoch = randomUUID().slice(0, 13);
-    await beginScript.run(client, [fenceKey(prefix, this.replica)], [prefix, epoch, REMEMBERED_MS]);
+    await beginScript.run(client, [key], [prefix, epoch, REMEMBERED_MS]);
     return epoch;
   }
 }

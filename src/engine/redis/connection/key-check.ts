@@ -26,7 +26,7 @@ export async function checkKeys(connections: RedisConnections, logger: Logger, m
     const mark = await markOf(connections, prefix);
     if (mark === null || mark === UPGRADING) await upgradeFormer(connections, logger, mayUpgrade);
     if (mark === null) await refuseOthers(connections, logger);
-    await contactScript.run(connections.command(), [schemaKey(prefix)], [prefix]);
+    await contactScript.run(connections.command(schemaKey(prefix)), [schemaKey(prefix)], [prefix]);
   } catch (error) {
     throw classified(error);
   }

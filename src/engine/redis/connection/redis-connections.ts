@@ -2,53 +2,63 @@ import { Logger } from '@nestjs/common';
 import type { RedisConfig } from '../../../config/config.js';
 import { StoreAwayError } from '../../errors.js';
 import { withTimeout } from '../../with-timeout.js';
-import { CircuitBreaker, defaultBreaker } from './circuit-breaker.js';
+import { prefixOf, schemaKey } from '../keys.js';
+import { defaultBreaker } from './circuit-breaker.js';
 import { driverFor } from './drivers/driver-for.js';
 import { explain, mistakeBehind } from './drivers/explain-failure.js';
-import type {
-  BlockingConnection,
-  DriverEvents,
-  RedisCommands,
-  RedisDriver,
-  RedisSubscriber,
-  ServerNode,
+import {
+  ONLY_SERVER,
+  type BlockingConnection,
+  type DriverEvents,
+  type RedisCommands,
+  type RedisDriver,
+  type RedisSubscriber,
+  type ServerNode,
 } from './drivers/redis-driver.js';
+import { ServerBreakers } from './server-breakers.js';
 
-/** Interval of pings while the breaker is open; each new connection pings too. */
+/** Interval of pings while a breaker is open; each new connection pings too. */
 const PING_INTERVAL_MS = 500;
+/** Keys that are tried to find one on a given server: even a master with one slot has one of them. */
+const MAX_TRIED = 200_000;
 
-/** Connections of this replica to a Redis of any kind, with the circuit breaker in front. */
+/** Connections of this replica to a Redis of any kind, with a circuit breaker in front of each server. */
 export class RedisConnections {
   readonly #logger = new Logger('Redis');
   readonly #driver: RedisDriver;
-  readonly breaker: CircuitBreaker;
-  readonly #lostListeners: (() => void)[] = [];
+  readonly breakers: ServerBreakers;
+  readonly #lostListeners: ((server: string) => void)[] = [];
   readonly #timeoutListeners: DriverEvents['timeout'][] = [];
   readonly #readyListeners = new Set<() => void>();
   #isClosing = false;
   #wasReady: boolean | undefined;
   #failure: Error | undefined;
-  #pingTimer: NodeJS.Timeout | undefined;
+  readonly #pingTimers = new Map<string, NodeJS.Timeout>();
+  /** Keys that pings are about, by the server that holds them. */
+  readonly #pinged = new Map<string, string>();
 
   /** `logsState`: false if the caller reports the state. */
   constructor(
     readonly config: RedisConfig,
     private readonly logsState = true,
   ) {
-    this.breaker = new CircuitBreaker(config.breaker ?? defaultBreaker);
-    this.breaker.onChange((state, before) => {
-      if (this.logsState) this.#logger.warn(`circuit breaker: ${before} -> ${state}`);
-      if (state === 'open') this.#pingLater();
+    this.breakers = new ServerBreakers(config.breaker ?? defaultBreaker);
+    this.breakers.onChange((server, state, before) => {
+      const where = server === ONLY_SERVER ? '' : ` of ${server}`;
+      if (this.logsState) this.#logger.warn(`circuit breaker${where}: ${before} -> ${state}`);
+      if (state === 'open') this.#pingLater(server);
       else if (state === 'half-open') this.#notifyReady();
     });
     this.#driver = driverFor(config, {
       changed: () => {
         this.#noteState();
-        if (this.isReady) void this.#pingBreaker();
+        if (!this.isReady) return;
+        for (const [server, state] of this.breakers.states) if (state === 'open') void this.#pingBreaker(server);
+        this.#notifyReady();
       },
-      lost: () => {
-        if (!this.#isClosing) this.breaker.failed();
-        for (const listener of this.#lostListeners) listener();
+      lost: (server) => {
+        if (!this.#isClosing) this.breakers.of(server).failed();
+        for (const listener of this.#lostListeners) listener(server);
       },
       timeout: (as) => {
         for (const listener of this.#timeoutListeners) listener(as);
@@ -64,23 +74,30 @@ export class RedisConnections {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearTimeout(this.#pingTimer);
+    for (const timer of this.#pingTimers.values()) clearTimeout(timer);
     await this.#driver.close();
   }
 
   /**
-   * A ready connection, in rotation. `atOnce`: for a batch, which is written without waiting for other commands of this turn.
+   * A ready connection to the server that holds `key`, in rotation. `atOnce`: for a batch, which is written without waiting for other
+   * commands of this turn.
    * @throws StoreAwayError if there is none.
    */
-  command(atOnce = false): RedisCommands {
-    if (this.breaker.state === 'open') throw new StoreAwayError();
+  command(key: string, atOnce = false): RedisCommands {
+    const breaker = this.breakers.of(this.#driver.serverOf(key));
+    if (breaker.state === 'open') throw new StoreAwayError();
     try {
-      return this.#driver.commands(atOnce);
+      return this.#driver.commands(key, atOnce);
     } catch (error) {
       // A driver throws only if no connection is ready.
-      this.breaker.failed();
+      breaker.failed();
       throw error;
     }
+  }
+
+  /** Reports that a call about a key was answered. */
+  answered(key: string): void {
+    this.breakers.of(this.#driver.serverOf(key)).succeeded();
   }
 
   /** Address for logs and reports. */
@@ -88,62 +105,99 @@ export class RedisConnections {
     return this.#driver.address;
   }
 
+  /** There is a connection to some server. */
   get isReady(): boolean {
     return this.#driver.isReady;
   }
 
-  /** Commands may be sent: there is a connection, and the breaker lets them through. */
-  get isUsable(): boolean {
-    return this.isReady && this.breaker.state !== 'open';
+  /** Names of the servers that hold keys. */
+  get servers(): readonly string[] {
+    return this.#driver.servers;
   }
 
-  /** Resolves when commands may be sent, or after `withinMs`. */
-  async ready(withinMs: number): Promise<void> {
-    if (this.isUsable) return;
+  /** Server that holds the keys of a tenant now. */
+  serverOf(tenant: string): string {
+    return this.serverOfKey(prefixOf(this.config.namespace, tenant));
+  }
+
+  /** Server that holds a key now. On a Cluster the prefix of a tenant counts as one of its keys. */
+  serverOfKey(key: string): string {
+    return this.#driver.serverOf(key);
+  }
+
+  /** Commands may be sent to the server: there is a connection, and the breaker lets them through. */
+  isUsable(server: string): boolean {
+    return this.#driver.isReadyFor(server) && this.breakers.of(server).state !== 'open';
+  }
+
+  /** Resolves when commands about a key may be sent, or after `withinMs`. */
+  async ready(key: string, withinMs: number): Promise<void> {
+    const isUsable = () => this.isUsable(this.serverOfKey(key));
+    if (isUsable()) return;
     let stop = (): void => undefined;
-    const ready = new Promise<void>((resolve) => (stop = this.onReady(resolve)));
+    const ready = new Promise<void>((resolve) => {
+      stop = this.onReady(() => {
+        if (isUsable()) resolve();
+      });
+    });
     await withTimeout(ready, withinMs, () => undefined);
     stop();
   }
 
-  /** Calls back when commands may be sent again. Returns a function that stops it. */
+  /** Calls back when commands may be sent again to a server that was away. Returns a function that stops it. */
   onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** Whether Redis answers, even while the breaker is open. Ends by the timeout of a command. */
-  async ping(): Promise<boolean> {
+  /** Whether the server answers and holds keys, even while its breaker is open. Ends by the timeout of a command. */
+  async ping(server: string): Promise<boolean> {
     try {
-      await this.#driver.commands().ping();
-      return true;
+      const key = this.#keyOn(server);
+      await this.#driver.ping(key);
+      return this.serverOfKey(key) === server;
     } catch {
       // The driver itself reports a lost connection to the breaker.
       return false;
     }
   }
 
+  /** A key that the server holds, of a tenant that nobody has. @throws StoreAwayError if it holds none. */
+  #keyOn(server: string): string {
+    const known = this.#pinged.get(server);
+    if (known !== undefined && this.serverOfKey(known) === server) return known;
+    for (let n = 0; n < MAX_TRIED; n++) {
+      const key = schemaKey(prefixOf(this.config.namespace, `.ping-${n}`));
+      if (this.serverOfKey(key) !== server) continue;
+      this.#pinged.set(server, key);
+      return key;
+    }
+    throw new StoreAwayError();
+  }
+
   #notifyReady(): void {
-    for (const listener of this.#readyListeners) if (this.isUsable) listener();
+    for (const listener of this.#readyListeners) listener();
   }
 
   /** Pings for an open breaker: on each new connection, and after its pause. */
-  async #pingBreaker(): Promise<void> {
-    if (this.breaker.state !== 'open') return this.#notifyReady();
-    if (this.breaker.pausesForMs > 0) return this.#pingLater();
-    if (await this.ping()) this.breaker.answered();
-    else this.#pingLater();
+  async #pingBreaker(server: string): Promise<void> {
+    if (!this.servers.includes(server)) return this.breakers.forget(server);
+    const breaker = this.breakers.of(server);
+    if (breaker.state !== 'open') return this.#notifyReady();
+    if (breaker.pausesForMs > 0) return this.#pingLater(server);
+    if (await this.ping(server)) breaker.answered();
+    else this.#pingLater(server);
   }
 
-  #pingLater(): void {
-    clearTimeout(this.#pingTimer);
+  #pingLater(server: string): void {
+    clearTimeout(this.#pingTimers.get(server));
     if (this.#isClosing) return;
-    const soon = Math.max(this.breaker.pausesForMs, PING_INTERVAL_MS);
-    this.#pingTimer = setTimeout(() => void this.#pingBreaker(), soon).unref();
+    const soon = Math.max(this.breakers.of(server).pausesForMs, PING_INTERVAL_MS);
+    this.#pingTimers.set(server, setTimeout(() => void this.#pingBreaker(server), soon).unref());
   }
 
-  /** Calls back when a command connection is lost. Its commands under way may still arrive. */
-  onLost(listener: () => void): void {
+  /** Calls back when a command connection to a server is lost. Its commands under way may still arrive. */
+  onLost(listener: (server: string) => void): void {
     this.#lostListeners.push(listener);
   }
 
@@ -161,7 +215,7 @@ export class RedisConnections {
     return this.#driver.subscriber();
   }
 
-  /** The servers that hold keys. @throws StoreUnavailableError */
+  /** The servers that hold keys, also those that are away. @throws StoreUnavailableError */
   nodes(): Promise<readonly ServerNode[]> {
     return this.#driver.nodes();
   }

@@ -20,7 +20,7 @@ export async function checkServer(
   mayUpgrade = false,
 ): Promise<void> {
   const serverStates = new ServerStates(connections);
-  const states = await serverStates.read();
+  const { states, away } = await serverStates.read();
   checkCluster(connections, states, logger);
   const findings = findingsOf(states);
   const eviction = findings.find(({ about }) => about === 'eviction');
@@ -32,6 +32,7 @@ export async function checkServer(
       `this user of Redis may not run ${[...serverStates.refused].join(' and ')}, so the service cannot check everything`,
     );
   for (const { level, says } of findings) logger[level](says);
+  if (away.length > 0) logger.error(`these servers do not answer: ${away.join(', ')}`);
   const { redisVersion, evictionPolicy, replicas, usedMemoryBytes, maxMemoryBytes } = factsOf(states);
   const used = usedMemoryBytes === null ? 'unknown' : mebibytes(Number(usedMemoryBytes));
   const maxMemory = maxMemoryBytes === null ? 'no limit' : mebibytes(Number(maxMemoryBytes));

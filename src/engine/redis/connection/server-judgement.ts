@@ -6,7 +6,7 @@ const NEARLY_FULL = 0.9;
 /** A problem of a server and its remedy, for the operator. */
 export interface Finding {
   readonly level: 'warn' | 'error';
-  readonly about: 'eviction' | 'persistence' | 'memory' | 'role' | 'version' | 'replication';
+  readonly about: 'eviction' | 'persistence' | 'memory' | 'role' | 'version' | 'replication' | 'coverage';
   readonly says: string;
 }
 
@@ -48,6 +48,11 @@ function findingsOfOne(state: ServerState): Finding[] {
     error('memory', `memory is ${Math.round(fullness * 100)} % full; ${effect}. Raise maxmemory`);
   }
   if (info['role'] === 'slave') error('role', 'it is a replica, which takes no writes; connect to its master');
+  if (config['cluster-require-full-coverage'] === 'yes') {
+    const effect = 'while one master is away, all masters refuse everything';
+    if (info['cluster_enabled'] === '1')
+      error('coverage', `cluster-require-full-coverage is yes: ${effect}; set it to no`);
+  }
   const version = info['redis_version'];
   if (isTooOld(version))
     error('version', `version ${version} is older than ${MIN_VERSION.join('.')}, the oldest that the scripts run on`);

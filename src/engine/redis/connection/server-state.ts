@@ -1,4 +1,6 @@
+import { StoreAwayError } from '../../errors.js';
 import type { ServerNode } from './drivers/redis-driver.js';
+import { withTimeout } from '../../with-timeout.js';
 import { groupsOf } from '../scripts/reply.js';
 import type { RedisConnections } from './redis-connections.js';
 
@@ -13,7 +15,13 @@ export interface ServerState {
   readonly config: Words;
 }
 
-const ASKED = ['save', 'appendfsync', 'maxmemory-policy', 'min-replicas-to-write'];
+/** States of the servers that answer, and the addresses of those that do not. */
+export interface StatesRead {
+  readonly states: readonly ServerState[];
+  readonly away: readonly string[];
+}
+
+const ASKED = ['save', 'appendfsync', 'maxmemory-policy', 'min-replicas-to-write', 'cluster-require-full-coverage'];
 /** Replies to a user without the permission, and of a service without the command. */
 const REFUSED = /^NOPERM|unknown command|not (available|allowed|supported)|^ERR Command .*not/i;
 
@@ -28,16 +36,26 @@ export class ServerStates {
     return this.#refused;
   }
 
-  /** @throws StoreUnavailableError */
-  async read(): Promise<readonly ServerState[]> {
+  /** Of several servers, each has this time. @throws Error if none answers */
+  async read(withinMs = this.connections.config.commandTimeoutMs): Promise<StatesRead> {
     const nodes = await this.connections.nodes();
-    return Promise.all(
-      nodes.map(async (node) => ({
-        address: node.address,
-        info: infoOf(await this.#ask(node, 'INFO')),
-        config: await this.#config(node),
-      })),
-    );
+    const [only] = nodes;
+    if (only !== undefined && nodes.length === 1) return { states: [await this.#readOne(only)], away: [] };
+    const late = () => {
+      throw new StoreAwayError();
+    };
+    const read = await Promise.allSettled(nodes.map((node) => withTimeout(this.#readOne(node), withinMs, late)));
+    const states = read.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+    if (states.length === 0) throw new StoreAwayError();
+    return { states, away: nodes.flatMap(({ address }, i) => (read[i]?.status === 'rejected' ? address : [])) };
+  }
+
+  async #readOne(node: ServerNode): Promise<ServerState> {
+    return {
+      address: node.address,
+      info: infoOf(await this.#ask(node, 'INFO')),
+      config: await this.#config(node),
+    };
   }
 
   async #config(node: ServerNode): Promise<Words> {

@@ -5,7 +5,7 @@ import { isOfWrongType } from './redis-errors.js';
 
 /** The mark of a tenant; null if there is none, undefined if the key holds a value of another type. */
 export function markOf(connections: RedisConnections, prefix: string): Promise<string | null | undefined> {
-  const mark: Promise<string | null | undefined> = connections.command().get(schemaKey(prefix));
+  const mark: Promise<string | null | undefined> = connections.command(schemaKey(prefix)).get(schemaKey(prefix));
   return mark.catch((error: unknown) => {
     if (!isOfWrongType(error)) throw error;
     return undefined;

@@ -29,13 +29,14 @@ const PINGS = 20;
 const SLOW_MS = 10;
 const SKEW_MS = 2000;
 const SUBSCRIBED_WITHIN_MS = 3000;
+const FULL_COVERAGE = 'cluster-require-full-coverage';
 
 /** Read-only checks of a Redis; the few probe keys are removed again. */
 export async function examine(config: RedisConfig): Promise<Examination> {
   const connections = new RedisConnections(config, false);
   try {
     await connections.open();
-    await connections.ready(config.connectTimeoutMs);
+    await connections.ready(prefixOf(config.namespace, 'default'), config.connectTimeoutMs);
     const target = connections.address;
     if (!connections.isReady) {
       const why = await connections.whyAway();
@@ -52,8 +53,8 @@ export async function examine(config: RedisConfig): Promise<Examination> {
 async function checksOf(connections: RedisConnections): Promise<readonly Check[]> {
   const { config } = connections;
   const serverStates = new ServerStates(connections);
-  const states = await serverStates.read();
-  const nodes = await connections.nodes();
+  const { states, away } = await serverStates.read();
+  const nodes = (await connections.nodes()).filter(({ address }) => !away.includes(address));
   const findings = findingsOf(states);
   const facts = factsOf(states);
   const byInfo = (name: Finding['about'], otherwise: Answer): Check => {
@@ -62,21 +63,38 @@ async function checksOf(connections: RedisConnections): Promise<readonly Check[]
     return { name, status: 'unknown', says: 'this user may not run INFO', advice: 'grant +info for this check' };
   };
   return [
-    { name: 'connection', ...ok(`${connections.address}, ${kindOf(config)}`) },
+    { name: 'connection', ...connection(connections, away) },
     byInfo('version', ok(`Redis ${facts['redisVersion'] ?? 'of unknown version'}`)),
     byInfo('role', ok('it accepts writes')),
     byInfo('eviction', ok(`maxmemory-policy is ${facts['evictionPolicy'] ?? 'unknown'}`)),
     byInfo('persistence', ok(`a crash loses: ${durabilityOf(states)}`)),
     byInfo('replication', replication(config, facts['replicas'] as number | null)),
     byInfo('memory', memory(states)),
+    ...coverage(states, findings),
     await guarded('clock', () => clock(nodes)),
-    await guarded('latency', () => latency(connections)),
+    await guarded('latency', () => latency(connections, nodes)),
     await guarded('commands', () => commands(connections)),
     await guarded('subscriptions', () => subscriptions(connections)),
     { name: 'namespace', ...namespace(config, states) },
     await guarded('schema', () => schema(connections)),
     await guarded('keys', () => examineKeys(connections, nodes)),
   ];
+}
+
+function connection({ address, config }: RedisConnections, away: readonly string[]): Answer {
+  if (away.length === 0) return ok(`${address}, ${kindOf(config)}`);
+  return fail(`${away.join(', ')} of ${address} do not answer`, 'start them, or fail over to their replicas');
+}
+
+function coverage(states: readonly ServerState[], findings: readonly Finding[]): Check[] {
+  if (!states.some(({ info }) => info['cluster_enabled'] === '1')) return [];
+  const name = 'coverage';
+  const found = judgement(name, findings);
+  if (found !== undefined) return [{ name, ...found }];
+  const isKnown = states.every(({ config }) => config[FULL_COVERAGE] !== undefined);
+  if (isKnown) return [{ name, ...ok(`${FULL_COVERAGE} is no: a master that is away stops its own tenants only`) }];
+  const says = `${FULL_COVERAGE} is unknown: this user may not run CONFIG`;
+  return [{ name, status: 'unknown', says, advice: `check on each server that ${FULL_COVERAGE} is no` }];
 }
 
 function kindOf({ topology, tls }: RedisConfig): string {
@@ -139,25 +157,26 @@ async function clock(nodes: readonly ServerNode[]): Promise<Answer> {
   return warn(says, 'deadlines follow the clock of Redis: synchronise both clocks (chrony, ntpd)');
 }
 
-async function latency(connections: RedisConnections): Promise<Answer> {
+async function latency({ canSubscribe }: RedisConnections, nodes: readonly ServerNode[]): Promise<Answer> {
   const times: number[] = [];
   for (let i = 0; i < PINGS; i++) {
     const started = performance.now();
-    await connections.command().ping();
+    await nodes[i % nodes.length]?.ask('PING');
     times.push(performance.now() - started);
   }
   times.sort((a, b) => a - b);
   const median = times[PINGS / 2] ?? 0;
   const worst = times.at(-1) ?? 0;
   const says = `a PING takes ${median.toFixed(1)} ms, at worst ${worst.toFixed(1)} ms`;
-  if (median <= SLOW_MS || !connections.canSubscribe) return ok(says);
+  if (median <= SLOW_MS || !canSubscribe) return ok(says);
   return warn(says, 'every write takes at least one round trip: bring service and Redis nearer together');
 }
 
 /** Runs with the permissions of this user, on the server that holds its keys. */
 async function commands(connections: RedisConnections): Promise<Answer> {
   const prefix = prefixOf(connections.config.namespace, 'default');
-  const reply = await probeScript.run(connections.command(), [stateKey(prefix)], [prefix, randomUUID()]);
+  const key = stateKey(prefix);
+  const reply = await probeScript.run(connections.command(key), [key], [prefix, randomUUID()]);
   const failed = reply as [command: string, why: string][];
   if (failed.length === 0) return ok('all commands of the scripts may be run');
   if (failed.every(([, why]) => why.includes('OOM')))
@@ -196,7 +215,8 @@ function namespace({ namespace: name }: RedisConfig, states: readonly ServerStat
 }
 
 async function schema(connections: RedisConnections): Promise<Answer> {
-  const mark = await connections.command().get(schemaKey(prefixOf(connections.config.namespace, 'default')));
+  const key = schemaKey(prefixOf(connections.config.namespace, 'default'));
+  const mark = await connections.command(key).get(key);
   if (mark === null) return ok('none yet: no service has used this Redis');
   if (readMark(mark)?.schema === SCHEMA) return ok(`${SCHEMA}, as this version writes it`);
   return fail(otherSchema(mark), 'use the version of the service that wrote it, or another REDIS_NAMESPACE');

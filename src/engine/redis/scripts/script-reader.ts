@@ -37,9 +37,10 @@ export class ScriptReader {
   ): Promise<unknown> {
     const prefix = prefixOf(this.context.namespace, tenant);
     const keys = ids.map((id) => keyOf(prefix, id));
+    const route = keys[0] ?? stateKey(prefix);
     const ask = () =>
-      script.run(this.connections.command(), keys, [...leadingArguments(this.context, tenant), ...args]);
-    return this.#twice(name, ask, isRepeatable);
+      script.run(this.connections.command(route), keys, [...leadingArguments(this.context, tenant), ...args]);
+    return this.#twice(name, route, ask, isRepeatable);
   }
 
   /** Runs a script that may store something that expires or becomes due. @throws StoreUnavailableError */
@@ -75,23 +76,23 @@ export class ScriptReader {
   /** For idempotent commands on one key. */
   commands<T>(name: string, key: string, ask: (client: RedisCommands) => Promise<T>): Promise<T> {
     const once = () =>
-      ask(this.connections.command()).catch((error: unknown) => {
+      ask(this.connections.command(key)).catch((error: unknown) => {
         throw isOfWrongType(error) ? new KeyTakenError(key, 'value of another type') : error;
       });
-    return this.#twice(name, once);
+    return this.#twice(name, key, once);
   }
 
-  async #twice<T>(name: string, ask: () => Promise<T>, isRepeatable = true): Promise<T> {
+  async #twice<T>(name: string, key: string, ask: () => Promise<T>, isRepeatable = true): Promise<T> {
     const started = performance.now();
     let outcome: 'ok' | 'failed' = 'ok';
     try {
       const answer = await ask();
-      this.connections.breaker.succeeded();
+      this.connections.answered(key);
       return answer;
     } catch (error) {
       try {
         if (!isRepeatable) throw error;
-        return await this.#again(ask, started, error);
+        return await this.#again(key, ask, started, error);
       } catch (failure) {
         outcome = 'failed';
         throw this.context.taken.noted(awayIfLost(failure));
@@ -102,10 +103,10 @@ export class ScriptReader {
   }
 
   /** @throws the error, if there was an answer */
-  async #again<T>(ask: () => Promise<T>, started: number, error: unknown): Promise<T> {
+  async #again<T>(key: string, ask: () => Promise<T>, started: number, error: unknown): Promise<T> {
     if (!(classified(error) instanceof LostAnswerError)) throw error;
     const left = this.connections.config.commandTimeoutMs - (performance.now() - started);
-    await this.connections.ready(left);
+    await this.connections.ready(key, left);
     return withTimeout(ask(), left, lostAnswer);
   }
 }

@@ -129,6 +129,7 @@ export class ScriptSender {
   }
 
   async #untilKnown(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
+    const route = stateKey(prefixOf(this.context.namespace, tenant));
     // All attempts share one deadline: the timeout of a command.
     const deadline = performance.now() + this.connections.config.commandTimeoutMs;
     let isUnknown = false;
@@ -137,7 +138,7 @@ export class ScriptSender {
         const sent = this.#attempt(tenant, scripts, gathered);
         // The socket timeout ends the first attempt.
         const reply = await (attempt === 0 ? sent : withTimeout(sent, deadline - performance.now(), lostAnswer));
-        this.connections.breaker.succeeded();
+        this.connections.answered(route);
         if (reply[0] !== 'fenced') return reply;
         // Another connection of this replica was lost meanwhile and began a new epoch. This attempt has done nothing.
         this.fences.forget(tenant);
@@ -148,7 +149,7 @@ export class ScriptSender {
         this.observer.retried('lost-answer');
       }
       if (attempt >= MAX_RETRIES || performance.now() >= deadline) break;
-      await this.connections.ready(deadline - performance.now());
+      await this.connections.ready(route, deadline - performance.now());
     }
     throw isUnknown ? new OutcomeUnknownError() : new StoreUnavailableError();
   }
@@ -176,7 +177,7 @@ export class ScriptSender {
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
     const call = { replica: this.fences.replica, epoch, requests, keptMs: this.context.retryWindowMs, ...envelope };
     const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
-    const reply = await SCRIPTS[scripts][how](this.connections.command(true), keys, args);
+    const reply = await SCRIPTS[scripts][how](this.connections.command(keys[0] as string, true), keys, args);
     // The script has run, whatever this is.
     if (!Array.isArray(reply)) throw new OutcomeUnknownError({ cause: new Error('a reply of Redis is no list') });
     return listOf(reply);

@@ -57,7 +57,8 @@ export async function upgrade(connections: RedisConnections, options: UpgradeOpt
     }
     if (!isDryRun) {
       const prefix = prefixOf(connections.config.namespace, 'default');
-      await endScript.run(connections.command(), [schemaKey(prefix)], [prefix]);
+      const key = schemaKey(prefix);
+      await endScript.run(connections.command(key), [key], [prefix]);
     }
     return { is: 'upgraded', renamed, tenants: pass.tenants.size, left: [...pass.left].toSorted() };
   } catch (error) {
@@ -74,7 +75,8 @@ export async function needsUpgrade(connections: RedisConnections): Promise<boole
 async function begin(connections: RedisConnections, isDryRun: boolean, isForced: boolean): Promise<readonly unknown[]> {
   const prefix = prefixOf(connections.config.namespace, 'default');
   const args = [prefix, ...BASE, isDryRun ? '1' : '0', isForced ? '1' : '0'];
-  return listOf(await beginScript.run(connections.command(), [schemaKey(prefix)], args));
+  const key = schemaKey(prefix);
+  return listOf(await beginScript.run(connections.command(key), [key], args));
 }
 
 /** Scans all keys of all servers. */
@@ -132,7 +134,8 @@ class Pass {
       const some = names.slice(at, at + RENAMED_AT_ONCE);
       const pairs = some.flatMap((name) => [name, formerTypeOf(name) as string]);
       const args = [prefix, ...BASE, this.options.isDryRun === true ? '1' : '0', isDefault ? '0' : '1', ...pairs];
-      const reply = listOf(await renameScript.run(this.connections.command(), [schemaKey(prefix)], args));
+      const key = schemaKey(prefix);
+      const reply = listOf(await renameScript.run(this.connections.command(key), [key], args));
       renamed += Number(reply[0]);
       for (const name of reply.slice(1)) this.left.add(`${prefix}${textOf(name)}`);
     }

@@ -1,30 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Cluster, Redis, type ClusterOptions } from 'ioredis';
+import { Redis, type ClusterOptions } from 'ioredis';
 import type { Address, RedisConfig } from '../../../../config/config.js';
 import { StoreAwayError } from '../../../errors.js';
+import { ClusterClient, nameOf } from './cluster-client.js';
 import { connectionOptions, pauseBefore, tlsOptions } from './ioredis-options.js';
-import type {
-  BlockingConnection,
-  DriverEvents,
-  RedisCommands,
-  RedisDriver,
-  RedisSubscriber,
-  ServerNode,
+import {
+  ONLY_SERVER,
+  type BlockingConnection,
+  type DriverEvents,
+  type RedisCommands,
+  type RedisDriver,
+  type RedisSubscriber,
+  type ServerNode,
 } from './redis-driver.js';
 import { blockingOf, subscriberOf } from './standalone.driver.js';
-import { keySlot } from './key-slot.js';
 import { tolerateStalls } from './tolerate-stalls.js';
 
-const PAUSE_MS = 50;
-
-/** Replies that mean "not run yet": this node or another one will soon run the script. */
-const MOVING = /non local key|^CLUSTERDOWN|^TRYAGAIN|^MASTERDOWN/;
+const TRY_AGAIN_MS = 50;
 
 /** All masters of a Cluster. The keys of a tenant share a slot, so one master has all keys of a script. */
 export class ClusterDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = true;
-  readonly #clusters: Cluster[];
+  readonly #clients: ClusterClient[];
   readonly #blocking = new Map<string, { readonly client: Redis; readonly connection: BlockingConnection }>();
   #subscriber: RedisSubscriber | undefined;
   #turn = 0;
@@ -35,52 +32,81 @@ export class ClusterDriver implements RedisDriver {
     private readonly events: DriverEvents,
   ) {
     this.address = `the Cluster of ${nodes.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
-    this.#clusters = Array.from({ length: config.maxConnections - 1 }, () => this.#cluster(nodes));
+    this.#clients = Array.from(
+      { length: config.maxConnections - 1 },
+      () => new ClusterClient(nodes, optionsOf(config), config.commandTimeoutMs, events),
+    );
   }
 
   get isReady(): boolean {
-    return this.#clusters.some(({ status }) => status === 'ready');
+    return this.#clients.some(({ isReady }) => isReady);
+  }
+
+  get servers(): readonly string[] {
+    const { masters } = this.#best();
+    return masters.length === 0 ? [ONLY_SERVER] : masters;
+  }
+
+  serverOf(key: string): string {
+    return this.#best().masterOf(key) ?? ONLY_SERVER;
+  }
+
+  isReadyFor(server: string): boolean {
+    return this.#clients.some((client) => client.isReadyFor(server));
   }
 
   async open(): Promise<void> {
-    await Promise.allSettled(this.#clusters.map((cluster) => cluster.connect()));
+    await Promise.allSettled(this.#clients.map(({ cluster }) => cluster.connect()));
   }
 
   async close(): Promise<void> {
-    for (const cluster of this.#clusters) {
+    for (const { cluster } of this.#clients) {
       if (cluster.status === 'ready') await cluster.quit().catch(() => undefined);
       cluster.disconnect();
     }
     for (const { client } of this.#blocking.values()) client.disconnect();
   }
 
-  commands(): RedisCommands {
-    const { length } = this.#clusters;
+  commands(key: string): RedisCommands {
+    const { length } = this.#clients;
     for (let i = 0; i < length; i++) {
-      const cluster = this.#clusters[(this.#turn = (this.#turn + 1) % length)] as Cluster;
-      if (cluster.status === 'ready') return cluster;
+      const client = this.#clients[(this.#turn = (this.#turn + 1) % length)] as ClusterClient;
+      const master = client.masterOf(key);
+      // Without a master, the Cluster says that nobody serves the slot.
+      if (master === undefined ? client.isReady : client.isReadyFor(master)) return client.cluster;
     }
     throw new StoreAwayError();
   }
 
+  /** A read of the key: a master that does not serve its slots refuses it, but answers PING. */
+  async ping(key: string): Promise<unknown> {
+    const ready = this.#clients.filter(({ isReady }) => isReady);
+    await Promise.all(ready.map((client) => client.refresh()));
+    return (this.commands(key) as ClusterClient['cluster']).exists(key);
+  }
+
   async nodes(): Promise<readonly ServerNode[]> {
-    const nodes = this.#ready().nodes('master');
-    return nodes.map((node) => ({
-      address: `${node.options.host}:${node.options.port}`,
-      ask: (command, ...args) => node.call(command, ...args),
+    const client = this.#ready();
+    return client.masters.map((name) => ({
+      address: name,
+      ask: async (command, ...args) => {
+        const node = client.node(name);
+        if (node === undefined) throw new StoreAwayError();
+        return node.call(command, ...args);
+      },
     }));
   }
 
   /** Any node: a Cluster forwards published messages to all nodes. */
   subscriber(): RedisSubscriber {
-    return (this.#subscriber ??= subscriberOfCluster(this.#clusters[0] as Cluster));
+    return (this.#subscriber ??= subscriberOfCluster((this.#clients[0] as ClusterClient).cluster));
   }
 
   /** To the current master of the key's slot. */
   async blocking(key: string): Promise<BlockingConnection> {
-    const cluster = this.#ready();
-    const master = cluster.slots[keySlot(key)]?.[0];
-    const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master);
+    const ready = this.#ready();
+    const master = ready.masterOf(key);
+    const node = master === undefined ? undefined : ready.node(master);
     if (master === undefined || node === undefined) throw new StoreAwayError();
     const known = this.#blocking.get(master);
     if (known !== undefined) return known.connection;
@@ -108,40 +134,36 @@ export class ClusterDriver implements RedisDriver {
     return connection;
   }
 
-  #ready(): Cluster {
-    const cluster = this.#clusters.find(({ status }) => status === 'ready');
-    if (cluster === undefined) throw new StoreAwayError();
-    return cluster;
+  /** The client whose table of slots is used. */
+  #best(): ClusterClient {
+    return this.#clients.find(({ isReady }) => isReady) ?? (this.#clients[0] as ClusterClient);
   }
 
-  #cluster(nodes: readonly Address[]): Cluster {
-    const cluster = new Cluster(
-      nodes.map(({ host, port }) => ({ host, port })),
-      {
-        redisOptions: nodeOptions(this.config),
-        lazyConnect: true,
-        // Commands for a node wait while a connection to it is made, and fail with it.
-        enableOfflineQueue: true,
-        scaleReads: 'master',
-        // With a delay, the client would resend commands that a lost node may have carried out.
-        retryDelayOnFailover: 0,
-        retryDelayOnClusterDown: 0,
-        retryDelayOnTryAgain: PAUSE_MS,
-        slotsRefreshTimeout: this.config.connectTimeoutMs,
-        slotsRefreshInterval: 5000,
-        clusterRetryStrategy: pauseBefore,
-        maxRedirections: 16,
-      } satisfies ClusterOptions,
-    );
-    for (const event of ['ready', 'close', 'end']) cluster.on(event, () => this.events.changed());
-    cluster.on('error', (error: Error) => this.events.failed(error));
-    cluster.on('node error', (error: Error) => this.events.failed(error));
-    cluster.on('+node', (node: Redis) => {
-      tolerateStalls(node, (as) => this.events.timeout(as));
-      node.on('close', () => this.events.lost());
-    });
-    return retrying(cluster, this.config.commandTimeoutMs);
+  #ready(): ClusterClient {
+    const client = this.#best();
+    if (!client.isReady) throw new StoreAwayError();
+    return client;
   }
+}
+
+function optionsOf(config: RedisConfig) {
+  return {
+    redisOptions: nodeOptions(config),
+    lazyConnect: true,
+    // Commands for a node wait while a connection to it is made, and fail with it.
+    enableOfflineQueue: true,
+    // The check asks any master, so one that is away would keep the client from the others.
+    enableReadyCheck: false,
+    scaleReads: 'master',
+    // With a delay, the client would resend commands that a lost node may have carried out.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnTryAgain: TRY_AGAIN_MS,
+    slotsRefreshTimeout: config.connectTimeoutMs,
+    slotsRefreshInterval: 5000,
+    clusterRetryStrategy: pauseBefore,
+    maxRedirections: 16,
+  } satisfies ClusterOptions;
 }
 
 /** A Cluster has one database. Without REDIS_TLS_SERVERNAME, the certificate of each node must match its address. */
@@ -156,35 +178,26 @@ function nodeOptions(config: RedisConfig) {
   return { ...options, ...(config.tls && { tls: tlsOptions(config.tls) }) };
 }
 
-/** Nodes refuse scripts while a slot moves or a replica takes over. Retries until the timeout of a command. */
-function retrying(cluster: Cluster, timeoutMs: number): Cluster {
-  const again = async (send: () => Promise<unknown>): Promise<unknown> => {
-    const until = performance.now() + timeoutMs;
-    for (;;) {
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof Error && MOVING.test(error.message)) || performance.now() > until) throw error;
-        await sleep(PAUSE_MS);
-      }
-    }
-  };
-  const [evalsha, evaluate] = [cluster.evalsha.bind(cluster), cluster.eval.bind(cluster)];
-  return Object.assign(cluster, {
-    evalsha: (...call: Parameters<RedisCommands['evalsha']>) => again(() => evalsha(...call)),
-    eval: (...call: Parameters<RedisCommands['eval']>) => again(() => evaluate(...call)),
-  });
-}
-
 /**
- * When a node leaves, the client may move its subscription to another node without an event. So every change of nodes
- * counts as a loss of the subscription.
+ * When a node leaves, the client may move its subscription to another node without an event. So the loss of a node
+ * counts as a loss of the subscription: once, since a node that stays away is tried again and again.
  */
-function subscriberOfCluster(cluster: Cluster): RedisSubscriber {
-  const subscriber = subscriberOf(cluster);
-  return Object.assign(subscriber, {
+function subscriberOfCluster(cluster: ClusterClient['cluster']): RedisSubscriber {
+  const lost = new Set<string>();
+  return Object.assign(subscriberOf(cluster), {
     onReady: (listener: () => void) => {
-      for (const event of ['ready', '-node', '+node']) cluster.on(event, listener);
+      cluster.on('ready', listener);
+      cluster.on('-node', (node: Redis) => {
+        if (lost.has(nameOf(node))) return;
+        lost.add(nameOf(node));
+        listener();
+      });
+      cluster.on('+node', (node: Redis) => {
+        if (!lost.has(nameOf(node))) return listener();
+        node.once('ready', () => {
+          if (lost.delete(nameOf(node))) listener();
+        });
+      });
     },
   });
 }

@@ -28,12 +28,15 @@ export interface ServerNode {
   ask(command: string, ...args: string[]): Promise<unknown>;
 }
 
+/** Name of the server that holds all keys, where there is only one. */
+export const ONLY_SERVER = '';
+
 /** Events of a driver. */
 export interface DriverEvents {
   /** The readiness may have changed. */
   changed(): void;
-  /** A connection was lost. Its commands under way may still arrive. */
-  lost(): void;
+  /** A connection to this server was lost, or was refused. Its commands under way may still arrive. */
+  lost(server: string): void;
   /**
    * The timer of an answer was due. 'late': only because the event loop was held; the answer may still come. 'lost': the
    * connection is given up.
@@ -51,12 +54,24 @@ export interface DriverEvents {
 export interface RedisDriver {
   /** For the log, without secrets. */
   readonly address: string;
+  /** Commands may be sent to some server. */
   readonly isReady: boolean;
+  /** Names of the servers that hold keys: the masters of a Cluster, else ONLY_SERVER. */
+  readonly servers: readonly string[];
+  /** Name of the server that holds a key now. */
+  serverOf(key: string): string;
+  /** Commands may be sent to this server. */
+  isReadyFor(server: string): boolean;
   /** Resolves when the first attempt to connect has succeeded or failed. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** `atOnce`: write without waiting for other commands of this turn. @throws StoreAwayError if no connection is ready. */
-  commands(atOnce?: boolean): RedisCommands;
+  /**
+   * For commands about keys on the server that holds `key`. `atOnce`: write without waiting for other commands of this turn.
+   * @throws StoreAwayError if there is no connection to that server.
+   */
+  commands(key: string, atOnce?: boolean): RedisCommands;
+  /** Resolves if the server that holds `key` answers. Looks for that server anew, and connects, if need be. */
+  ping(key: string): Promise<unknown>;
   /** False if there is no pub/sub; then waiting requests poll. */
   readonly canSubscribe: boolean;
   subscriber(): RedisSubscriber | undefined;

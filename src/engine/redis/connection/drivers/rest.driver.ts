@@ -5,7 +5,13 @@ import type { RedisConfig, RedisTopology } from '../../../../config/config.js';
 import { StoreAwayError, StoreUnavailableError } from '../../../errors.js';
 import { startPatientTimer } from '../../../patient-timer.js';
 import { LostAnswerError } from '../redis-errors.js';
-import type { DriverEvents, RedisCommands, RedisDriver, ServerNode } from './redis-driver.js';
+import {
+  ONLY_SERVER,
+  type DriverEvents,
+  type RedisCommands,
+  type RedisDriver,
+  type ServerNode,
+} from './redis-driver.js';
 
 const PAUSE_MS = 500;
 
@@ -22,6 +28,7 @@ const COMMAND_FOLLOWS = /, command was: [^]*$/;
 export class RestDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = false;
+  readonly servers = [ONLY_SERVER];
   readonly #client: RestClient;
   readonly #commands: RedisCommands;
   #isReady = false;
@@ -52,6 +59,14 @@ export class RestDriver implements RedisDriver {
     return this.#isReady;
   }
 
+  serverOf(): string {
+    return ONLY_SERVER;
+  }
+
+  isReadyFor(): boolean {
+    return this.#isReady;
+  }
+
   async open(): Promise<void> {
     await this.#try();
     if (!this.#isReady) void this.#tryOn();
@@ -65,6 +80,10 @@ export class RestDriver implements RedisDriver {
   commands(): RedisCommands {
     if (!this.#isReady) throw new StoreAwayError();
     return this.#commands;
+  }
+
+  async ping(): Promise<unknown> {
+    return this.commands().ping();
   }
 
   subscriber(): undefined {
@@ -93,7 +112,7 @@ export class RestDriver implements RedisDriver {
 
   #lose(failure: Error): void {
     this.events.failed(failure);
-    this.events.lost();
+    this.events.lost(ONLY_SERVER);
     if (!this.#isReady) return;
     this.#isReady = false;
     this.events.changed();

@@ -3,19 +3,21 @@ import type { RedisConfig } from '../../../../config/config.js';
 import { StoreAwayError } from '../../../errors.js';
 import { connectionOptions, pauseBefore } from './ioredis-options.js';
 import { tolerateStalls } from './tolerate-stalls.js';
-import type {
-  BlockingConnection,
-  DriverEvents,
-  RedisCommands,
-  RedisDriver,
-  RedisSubscriber,
-  ServerNode,
+import {
+  ONLY_SERVER,
+  type BlockingConnection,
+  type DriverEvents,
+  type RedisCommands,
+  type RedisDriver,
+  type RedisSubscriber,
+  type ServerNode,
 } from './redis-driver.js';
 
 /** A few connections to one server, or to the current master of a group, used in rotation. */
 export class StandaloneDriver implements RedisDriver {
   readonly address: string;
   readonly canSubscribe = true;
+  readonly servers = [ONLY_SERVER];
   private readonly longestBlockMs: number;
   readonly #commands: Redis[];
   #subscriber: Redis | undefined;
@@ -44,6 +46,14 @@ export class StandaloneDriver implements RedisDriver {
     return this.#commands.some(({ status }) => status === 'ready');
   }
 
+  serverOf(): string {
+    return ONLY_SERVER;
+  }
+
+  isReadyFor(): boolean {
+    return this.isReady;
+  }
+
   async open(): Promise<void> {
     await Promise.allSettled(this.#commands.map((client) => client.connect()));
   }
@@ -59,10 +69,14 @@ export class StandaloneDriver implements RedisDriver {
     }
   }
 
-  commands(atOnce = false): RedisCommands {
+  commands(_key: string, atOnce = false): RedisCommands {
     const client = this.#ready();
     if (!atOnce) this.#gatherWrites(client);
     return client;
+  }
+
+  async ping(): Promise<unknown> {
+    return this.#ready().ping();
   }
 
   async nodes(): Promise<readonly ServerNode[]> {
@@ -149,7 +163,7 @@ export class StandaloneDriver implements RedisDriver {
     client.on('ready', () => this.events.changed());
     client.on('close', () => {
       this.events.changed();
-      this.events.lost();
+      this.events.lost(ONLY_SERVER);
     });
     return client;
   }
