@@ -314,7 +314,7 @@ export class FallbackEngine extends ForwardedEngine {
       waitingEntries: entries,
       waitingBytes: bytes,
       // Refused entries that are tried again just now are held back too.
-      heldBackEntries: this.#mode === 'attached' ? entries : heldBack,
+      heldBackEntries: this.mode === 'attached' ? entries : heldBack,
       leftJournals: this.#left?.left.length ?? 0,
     };
     const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
