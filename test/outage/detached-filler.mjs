@@ -42,7 +42,7 @@ async function fill(prefix, groups) {
 const first = await fill('first', 200);
 const settled = [];
 while (settled.length < 128) {
-  const [entry] = store.next(1);
+  const [entry] = store.next(1, () => true);
   const id = entry.parts[0].put.id;
   await store.remove(entry, { [id]: { is: 'conflict' } }, []);
   settled.push(id);

@@ -102,6 +102,7 @@ describe('After a failover that lost acknowledged writes', () => {
     await a.patch('w', mergePatchEdit('{"count":4}'));
     await a.put('w', { count: 5 }, on(await a.get('w')));
     redis.failOver(two.proxy);
+    await until(() => isThere(two), 'the other replica is attached');
     one.proxy.point(redis.port);
     await one.comeBack();
     expect(one.drained).toEqual(['recovered', 'exact']);

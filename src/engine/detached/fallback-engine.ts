@@ -308,8 +308,9 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   async inspect(): Promise<StorageReport> {
+    const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
     const { entries, bytes, heldBack } = this.#detached.waiting;
-    const details = {
+    const waiting = {
       mode: this.mode,
       waitingEntries: entries,
       waitingBytes: bytes,
@@ -317,17 +318,17 @@ export class FallbackEngine extends ForwardedEngine {
       heldBackEntries: this.mode === 'attached' ? entries : heldBack,
       leftJournals: this.#left?.left.length ?? 0,
     };
-    const report = await withTimeout(this.#parts.store.inspect(), INSPECT_TIMEOUT_MS, () => undefined);
     const attachments = [...this.#attachments.values()];
     const away = attachments.filter(({ mode }) => mode !== 'attached');
+    const mastersAway = away.map(({ server }) => server).join(', ');
+    const details = { ...waiting, ...(mastersAway !== '' && { mastersAway }) };
     if (away.length < attachments.length && report?.reachable === true) {
       const told = new Set(away.map(({ title }) => `${title} is unreachable`));
       const others = report.warnings.filter((one) => !told.has(one));
-      const mastersAway = away.map(({ server }) => server).join(', ');
       return {
         ...report,
         warnings: [...away.flatMap(warningsOf), ...others, ...this.#whatWaits()],
-        details: { ...report.details, ...details, ...(away.length > 0 && { mastersAway }) },
+        details: { ...report.details, ...details },
       };
     }
     const kept = this.#detached.isVolatile
