@@ -172,7 +172,7 @@ describe('one of three masters is killed', () => {
       expect(report.warnings.join('\n')).toContain(`${away} is unreachable`);
       expect(report).toMatchObject({ reachable: true, details: { mastersAway: away } });
       if (fallback === 'memory') expect(report.details['mode']).toBe('detached');
-      // What the tenants of the killed master were promised is there, and nothing else was detached.
+      // Every acknowledged write to tenants of the killed master is there, and no other tenant was served detached.
       await there.expectAll(replica.engine);
       expect(replica.drained).not.toContain('conflict');
       expect(replica.drained.length > 0).toBe(fallback === 'memory');

@@ -51,7 +51,7 @@ function tasksConflict(entry: DetachedEntry, reason: string, now: number): NewCo
   return { record, keepMs: Math.max(MIN_KEPT_MS, ...waitsMs), state: undefined };
 }
 
-/** What a commit does besides its workflows, as conflict records have it. */
+/** Tasks, messages and cancellations of a commit, as a conflict record has them. */
 function besideOf({ enqueue, publish, cancelTasksOf }: Pick<DetachedEntry, 'enqueue' | 'publish' | 'cancelTasksOf'>) {
   return { enqueue, publish, ...(cancelTasksOf.length > 0 && { cancelTasksOf }) };
 }

@@ -49,7 +49,7 @@ export class LeftJournals {
 
   constructor(private readonly parts: LeftJournalsParts) {}
 
-  /** What still lies in the directory, as of the last look. */
+  /** Journals with writes that still wait, as the last search of the directory found them. */
   get left(): readonly LeftWrites[] {
     return this.#left;
   }
@@ -90,7 +90,7 @@ export class LeftJournals {
     this.parts.found(left);
   }
 
-  /** What is still in the journal afterwards; undefined if nothing is. */
+  /** Drains a journal. Returns the writes that still wait in it, or undefined if there are none. */
   async #drained({ file, journal, error }: LeftJournal): Promise<LeftWrites | undefined> {
     if (journal === undefined) return { file, entries: 0, because: String(error) };
     let store: DetachedStore;

@@ -180,7 +180,7 @@ export class ScriptSender {
     const reply = await SCRIPTS[scripts][how](this.connections.command(keys[0] as string, true), keys, args);
     // The script has run, whatever this is.
     if (!Array.isArray(reply)) throw new OutcomeUnknownError({ cause: new Error('a reply of Redis is no list') });
-    return listOf(reply);
+    return reply;
   }
 
   /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
