@@ -1,6 +1,7 @@
 import type { Keyring } from '../access/seal/keyring.js';
 import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
+import { isOfStore } from '../engine/errors.js';
 import { isTenant } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
 import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
@@ -143,13 +144,13 @@ export class Importer {
 
   /** Puts each record by itself, to find the refused one. @throws the error when the store is unreachable or full */
   async #putOneByOne(arrivals: readonly Arrival[], first: unknown): Promise<(Arrived | ServiceError)[]> {
-    if (!(first instanceof ServiceError) || first.code.startsWith('STORE_')) throw first;
+    if (!(first instanceof ServiceError) || isOfStore(first)) throw first;
     const arrived: (Arrived | ServiceError)[] = [];
     for (const { record, ...options } of arrivals) {
       try {
         arrived.push(await this.moving.put(this.#tenant, record, options));
       } catch (error) {
-        if (!(error instanceof ServiceError) || error.code.startsWith('STORE_')) throw error;
+        if (!(error instanceof ServiceError) || isOfStore(error)) throw error;
         arrived.push(error);
       }
     }

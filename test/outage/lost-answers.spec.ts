@@ -103,7 +103,7 @@ describe('the Redis engine on a bad network', () => {
     expect((await engine.find(TENANT, 'c'))?.version).toBe(1);
   });
 
-  it('refuses a write that a closed connection delivers late', async () => {
+  it('refuses a write that a closed connection delivers late (invariant 38)', async () => {
     await engine.commit(TENANT, { once: once(), puts: [put('d', { items: [0] })] });
     proxy.holdBack();
     const commit = { once: once(), puts: [put('d', { items: [1] })] };

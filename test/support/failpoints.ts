@@ -85,7 +85,7 @@ export class Failpoints {
 }
 
 /** Name of the last file of a script, from its first comment. */
-function nameOf(source: string): string {
+export function nameOf(source: string): string {
   return [...source.matchAll(/^--\[\[\n {2}([\w-]+):/gm)].at(-1)?.[1] ?? '';
 }
 

@@ -29,7 +29,9 @@ import { readBoard } from './feed/redis-board.js';
 import { RedisFeed } from './feed/redis-feed.js';
 import { RedisTasks } from './tasks/redis-tasks.js';
 import { keptOf, replayOf } from './commits/outcomes.js';
+import { FencedCalls } from './scripts/fenced-calls.js';
 import { ScriptSender } from './scripts/script-sender.js';
+import { ScriptWriter } from './scripts/script-writer.js';
 import { type ScriptContext } from './scripts/script-context.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';
 import { ServerStates } from './connection/server-state.js';
@@ -117,13 +119,16 @@ export class RedisEngine extends Engine {
       },
     });
     this.#listed = { reader: this.#reader, sweeper: this.#sweeper, workflows: this.#workflows };
-    const sender = new ScriptSender(connections, new Fences(connections, namespace), schedule, this.#context, observer);
+    const calls = new FencedCalls(connections, new Fences(connections, namespace), schedule, observer);
+    const sender = new ScriptSender(connections, calls, this.#context);
+    const writer = new ScriptWriter(connections, calls, this.#context, observer);
     this.#listeners = new RedisListeners(connections, namespace, hintPollMs);
-    const tasks = new RedisTasks(sender, this.#reader, this.#context, observer);
+    const tasks = new RedisTasks({ sender, reader: this.#reader, writer }, this.#context, observer);
     this.tasks = connections.canSubscribe ? tasks : new NotifyingTasks(tasks, this.#listeners);
     this.#conflicts = new RedisConflicts(sender, this.#reader);
     this.moving = new RedisMoving({
       reader: this.#reader,
+      writer,
       context: this.#context,
       workflows: this.#workflows,
       feed: this.#feed,

@@ -20,6 +20,8 @@ const MIN_LEFT_MS = 20_000;
 const SOON_MS = 30_000;
 /** Time after which another replica sweeps the tenants that this one has taken. */
 const TAKEN_MS = 30_000;
+/** Longest time of a sweep. An announcement is kept for this long after its end; a later end of a sweep is ignored. */
+const MAX_SWEEP_MS = 600_000;
 const MIN_PAUSE_MS = 1000;
 /** Maximum time until the sweep of a tenant without due records, in case a very late write was missed. */
 const MAX_PAUSE_MS = 12 * 60 * 60 * 1000;
@@ -101,7 +103,7 @@ export class SweepSchedule {
   async takeDue(limit: number, andActive = false): Promise<DueTenants> {
     const now = this.now();
     for (const [tenant, until] of this.#activeUntil) if (until <= now) this.#activeUntil.delete(tenant);
-    const args = [String(limit), String(TAKEN_MS), andActive ? '1' : '0'];
+    const args = [String(limit), String(TAKEN_MS), andActive ? '1' : '0', String(MAX_SWEEP_MS)];
     const [at, next, names] = listOf(await this.#run(dueScript, args));
     const sinceMs = Number(textOf(at));
     return { tenants: [...new Set(listOf(names).map(textOf))], sinceMs, nextInMs: pauseOf(sinceMs, next) };
@@ -118,7 +120,7 @@ export class SweepSchedule {
       const latestMs = groupOf(sinceMs + MAX_PAUSE_MS * (0.5 + Math.random() / 2));
       return [tenant, String(Math.round(Math.min(dueMs, latestMs)))];
     });
-    const args = [String(sinceMs), String(MIN_PAUSE_MS), String(SOON_MS), ...pairs];
+    const args = [String(sinceMs), String(MIN_PAUSE_MS), String(SOON_MS), String(MAX_SWEEP_MS), ...pairs];
     const [at, next] = listOf(await this.#run(settleScript, args));
     return pauseOf(Number(textOf(at)), next);
   }

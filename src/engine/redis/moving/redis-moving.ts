@@ -26,7 +26,8 @@ import type { RedisFeed } from '../feed/redis-feed.js';
 import type { RedisTasks } from '../tasks/redis-tasks.js';
 import { scriptFields } from '../tasks/task-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
+import type { ScriptWriter } from '../scripts/script-writer.js';
+import { FENCED, RECORDS, RedisScript, TASKS, WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { keepsChanging, unlessUnreadable, type RedisWorkflows } from '../workflows/redis-workflows.js';
@@ -36,12 +37,12 @@ const MOVING = [...RECORDS, 'moving'];
 const listScript = new RedisScript(MOVING, 'move-list');
 const readScript = new RedisScript(MOVING, 'move-read');
 const membersScript = new RedisScript(RECORDS, 'move-members');
-const workflowScript = new RedisScript([...WRITING, 'moving'], 'move-workflow');
-const queueScript = new RedisScript(['base', 'own-keys'], 'move-queue');
-const boardScript = new RedisScript([...WRITING, 'board'], 'move-board');
+const workflowScript = new RedisScript([...WRITING, 'fence', 'moving'], 'move-workflow');
+const queueScript = new RedisScript(FENCED, 'move-queue');
+const boardScript = new RedisScript([...WRITING, 'fence', 'board'], 'move-board');
 const tasksScript = new RedisScript(TASKS, 'move-tasks');
 const taskScript = new RedisScript(TASKS, 'move-task');
-const outcomeScript = new RedisScript(['base', 'own-keys'], 'move-outcome');
+const outcomeScript = new RedisScript(FENCED, 'move-outcome');
 const nowScript = new RedisScript(['base'], 'move-now');
 const MEMBERS_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
@@ -49,6 +50,7 @@ const MAX_ROUNDS = 50;
 
 export interface RedisMovingParts {
   readonly reader: ScriptReader;
+  readonly writer: ScriptWriter;
   readonly context: ScriptContext;
   readonly workflows: RedisWorkflows;
   readonly feed: RedisFeed;
@@ -159,7 +161,7 @@ export class RedisMoving extends Moving {
         return this.#putTask(tenant, record, options);
       case 'queue': {
         const { kind: _kind, ...plan } = record;
-        return this.#arrived(queueScript, tenant, '', [JSON.stringify({ ...plan, ...options })]);
+        return this.#arrived(queueScript, tenant, options, [JSON.stringify({ ...plan, ...options })]);
       }
       case 'board':
         return this.#putBoard(tenant, record, options);
@@ -170,15 +172,15 @@ export class RedisMoving extends Moving {
     const plan = { id, remove: stamp };
     const reply =
       kind === 'workflow'
-        ? await this.parts.reader.run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], [id])
-        : await this.parts.reader.run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
+        ? await this.parts.writer.run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], id)
+        : await this.parts.writer.run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
     return reply === 'removed';
   }
 
   /** Stores the outcome of a commit made elsewhere, so that a repeat is a replay. */
   async putOutcome(tenant: string, moved: MovedOutcome): Promise<void> {
     const args = [moved.key, String(moved.untilMs), keptText(moved)];
-    await this.parts.reader.run(outcomeScript, 'move-outcome', tenant, args);
+    await this.parts.writer.run(outcomeScript, 'move-outcome', tenant, args);
   }
 
   /** Lists the tasks of all sets. A task that moves to another set meanwhile may be missing or come twice. */
@@ -262,7 +264,13 @@ export class RedisMoving extends Moving {
       stamp: stampOf(record),
       ...options,
     };
-    return this.#arrived(workflowScript, tenant, id, [JSON.stringify(plan), state, ...history.map(versionText)]);
+    return this.#arrived(
+      workflowScript,
+      tenant,
+      options,
+      [JSON.stringify(plan), state, ...history.map(versionText)],
+      id,
+    );
   }
 
   #putBoard(tenant: string, record: MovedBoard, options: ArrivalOptions): Promise<Arrived> {
@@ -276,7 +284,7 @@ export class RedisMoving extends Moving {
       ...options,
     };
     const texts = [...notices.map(({ text }) => text), ...entries];
-    return this.#arrived(boardScript, tenant, '', [JSON.stringify(plan), ...texts]);
+    return this.#arrived(boardScript, tenant, options, [JSON.stringify(plan), ...texts]);
   }
 
   #putTask(tenant: string, record: MovedTask, options: ArrivalOptions): Promise<Arrived> {
@@ -290,7 +298,7 @@ export class RedisMoving extends Moving {
       hasResult: result !== null,
       ...options,
     });
-    return this.#arrived(taskScript, tenant, '', [plan, ...taskTexts(record)]);
+    return this.#arrived(taskScript, tenant, options, [plan, ...taskTexts(record)]);
   }
 
   #taskPlan(plan: object): string {
@@ -301,8 +309,19 @@ export class RedisMoving extends Moving {
     return this.parts.reader.run(tasksScript, 'move-tasks', tenant, [this.#taskPlan(plan)]);
   }
 
-  async #arrived(script: RedisScript, tenant: string, id: string, args: readonly string[]): Promise<Arrived> {
-    return textOf(await this.parts.reader.write(script, 'move-put', tenant, args, [id])) as Arrived;
+  async #arrived(
+    script: RedisScript,
+    tenant: string,
+    { isDryRun = false }: ArrivalOptions,
+    args: readonly string[],
+    id?: string,
+  ): Promise<Arrived> {
+    const { reader, writer } = this.parts;
+    // A dry run begins no epoch, since that is a write.
+    const reply = isDryRun
+      ? await reader.run(script, 'move-put', tenant, args, id === undefined ? undefined : [id])
+      : await writer.run(script, 'move-put', tenant, args, id);
+    return textOf(reply) as Arrived;
   }
 }
 

@@ -13,8 +13,10 @@ import { taskFieldsModule } from './task-fields-lua.js';
 /** Modules of scripts. A module stands after those that it uses. */
 export const RECORDS = ['base', 'workflows'];
 export const WRITING = ['base', 'own-keys', 'workflows', 'writing'];
+/** Modules of scripts behind a fence. */
+export const FENCED = ['base', 'own-keys', 'fence'];
 /** Modules of scripts that take a call as JSON. */
-export const CALLS = [...WRITING, 'call', 'once-keys'];
+export const CALLS = [...WRITING, 'fence', 'call', 'once-keys'];
 export const TASKS = [
   ...CALLS,
   'tasks',

@@ -16,14 +16,22 @@ export interface ScriptContext {
   readonly now: () => string;
 }
 
+/** Epoch of a replica; see fences.ts. */
+export interface Fence {
+  readonly replica: string;
+  readonly epoch: string;
+}
+
 /**
  * First arguments of a run of any script, see base.lua: prefix of the keys, time, default time to live, size of the feed
- * and name of the run. A run that is sent again gets another name, since it may reach another server.
+ * and name of the run; behind a fence also the replica and its epoch. A run that is sent again gets another name, since it may reach another server.
  */
 export function leadingArguments(
   { namespace, profiles, now }: ScriptContext,
   tenant: string,
+  fence?: Fence,
 ): [string, string, string] {
   const { defaultTtlMs, feed } = profiles.of(tenant);
-  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs ?? '-'} ${feed.maxEvents} ${newRun()}`];
+  const behind = fence === undefined ? '' : ` ${fence.replica} ${fence.epoch}`;
+  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs ?? '-'} ${feed.maxEvents} ${newRun()}${behind}`];
 }

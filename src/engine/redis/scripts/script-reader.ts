@@ -43,7 +43,10 @@ export class ScriptReader {
     return this.#twice(name, route, ask, isRepeatable);
   }
 
-  /** Runs a script that may store something that expires or becomes due. @throws StoreUnavailableError */
+  /**
+   * Runs a script that may store something that expires or becomes due, and that does no harm if it comes late. Others
+   * need a fence: ScriptWriter. @throws StoreUnavailableError
+   */
   async write(
     script: RedisScript,
     name: string,
@@ -51,13 +54,8 @@ export class ScriptReader {
     args: readonly string[],
     ids?: readonly string[],
   ): Promise<unknown> {
-    await this.announce(tenant);
+    await this.schedule.announce(tenant);
     return this.run(script, name, tenant, args, ids);
-  }
-
-  /** Announces a write; await this before commands that write. */
-  announce(tenant: string): Promise<void> | undefined {
-    return this.schedule.announce(tenant);
   }
 
   prefixOf(tenant: string): string {

@@ -1,31 +1,20 @@
 import type { RedisConfig } from '../../../config/config.js';
-import { withTimeout } from '../../with-timeout.js';
-import type { EngineObserver, TaskOptions } from '../../engine.js';
-import { OutcomeUnknownError, StoreFullError, StoreUnavailableError } from '../../errors.js';
+import type { TaskOptions } from '../../engine.js';
+import { OutcomeUnknownError, StoreFullError } from '../../errors.js';
 import { ServiceError } from '../../../service-error.js';
 import type { Profile } from '../../profile.js';
-import type { Fences } from '../connection/fences.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
-import {
-  awayIfLost,
-  classified,
-  isOfWrongType,
-  lostAnswer,
-  LostAnswerError,
-  refusalIn,
-  refused,
-} from '../connection/redis-errors.js';
+import { awayIfLost, isOfWrongType, refusalIn, refused } from '../connection/redis-errors.js';
 import { prefixOf, stateKey } from '../keys.js';
+import type { FencedCalls } from './fenced-calls.js';
 import { CALLS, RedisScript, TASKS } from './redis-script.js';
 import { listOf, textOf } from './reply.js';
-import { leadingArguments, type ScriptContext } from './script-context.js';
-import type { SweepSchedule } from '../sweep-schedule.js';
+import { leadingArguments, type Fence, type ScriptContext } from './script-context.js';
 
 /** Limits of one call. While a script runs, Redis does nothing else. */
 const MAX_REQUESTS = 16;
 const MAX_CHARACTERS = 64 * 1024;
 const MAX_CLAIMS = 64;
-const MAX_RETRIES = 2;
 
 const SCRIPTS = {
   workflows: new RedisScript([...CALLS, 'conflict-records', 'without-tasks'], 'commit', 'conflict', 'requests'),
@@ -79,10 +68,8 @@ export class ScriptSender {
 
   constructor(
     private readonly connections: RedisConnections,
-    private readonly fences: Fences,
-    private readonly schedule: SweepSchedule,
+    private readonly calls: FencedCalls,
     private readonly context: ScriptContext,
-    private readonly observer: EngineObserver,
   ) {}
 
   /** @throws StoreUnavailableError, StoreFullError: not applied. @throws OutcomeUnknownError */
@@ -109,7 +96,10 @@ export class ScriptSender {
 
   async #call(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#untilKnown(tenant, scripts, gathered);
+      const route = stateKey(prefixOf(this.context.namespace, tenant));
+      const attempt = (fence: Fence) => this.#attempt(tenant, scripts, gathered, fence);
+      const isFenced = (reply: readonly unknown[]) => reply[0] === 'fenced';
+      const replies = await this.calls.untilKnown({ tenant, route, attempt, isFenced });
       gathered.forEach((one, i) => void this.#settle(tenant, scripts, one, replies[i]));
     } catch (error) {
       const failure = this.context.taken.noted(error);
@@ -121,46 +111,21 @@ export class ScriptSender {
     try {
       const isNameless = hasFailed(reply) && isOfWrongType(failureOf(reply)) && !hasBegun(reply);
       // The request has changed nothing, so it may run again: this names the key.
-      const named = isNameless ? (await this.#attempt(tenant, scripts, [one], 'trace'))[0] : reply;
+      const trace = (fence: Fence) => this.#attempt(tenant, scripts, [one], fence, 'trace');
+      const named = isNameless ? (await this.calls.once(tenant, trace))[0] : reply;
       one.resolve(replyOf(named));
     } catch (error) {
       one.reject(this.context.taken.noted(error instanceof ServiceError ? error : awayIfLost(error)));
     }
   }
 
-  async #untilKnown(tenant: string, scripts: ScriptSet, gathered: readonly Waiting[]): Promise<readonly unknown[]> {
-    const route = stateKey(prefixOf(this.context.namespace, tenant));
-    // All attempts share one deadline: the timeout of a command.
-    const deadline = performance.now() + this.connections.config.commandTimeoutMs;
-    let isUnknown = false;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const sent = this.#attempt(tenant, scripts, gathered);
-        // The socket timeout ends the first attempt.
-        const reply = await (attempt === 0 ? sent : withTimeout(sent, deadline - performance.now(), lostAnswer));
-        this.connections.answered(route);
-        if (reply[0] !== 'fenced') return reply;
-        // Another connection of this replica was lost meanwhile and began a new epoch. This attempt has done nothing.
-        this.fences.forget(tenant);
-      } catch (error) {
-        const failure = classified(error);
-        isUnknown ||= failure instanceof LostAnswerError;
-        if (!isUnknown) throw failure;
-        this.observer.retried('lost-answer');
-      }
-      if (attempt >= MAX_RETRIES || performance.now() >= deadline) break;
-      await this.connections.ready(route, deadline - performance.now());
-    }
-    throw isUnknown ? new OutcomeUnknownError() : new StoreUnavailableError();
-  }
-
   async #attempt(
     tenant: string,
     scripts: ScriptSet,
     gathered: readonly Waiting[],
+    fence: Fence,
     how: 'run' | 'trace' = 'run',
   ): Promise<readonly unknown[]> {
-    const epoch = await this.#epoch(tenant);
     const prefix = prefixOf(this.context.namespace, tenant);
     const keys: string[] = [];
     const texts: string[] = [];
@@ -175,24 +140,12 @@ export class ScriptSender {
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
     const { options, profiles } = this.context;
     const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
-    const call = { replica: this.fences.replica, epoch, requests, keptMs: this.context.retryWindowMs, ...envelope };
-    const args = [...leadingArguments(this.context, tenant), JSON.stringify(call), ...texts];
+    const call = { requests, keptMs: this.context.retryWindowMs, ...envelope };
+    const args = [...leadingArguments(this.context, tenant, fence), JSON.stringify(call), ...texts];
     const reply = await SCRIPTS[scripts][how](this.connections.command(keys[0] as string, true), keys, args);
     // The script has run, whatever this is.
     if (!Array.isArray(reply)) throw new OutcomeUnknownError({ cause: new Error('a reply of Redis is no list') });
     return reply;
-  }
-
-  /** A failure to begin an epoch is not a lost answer, since the call was not sent. */
-  async #epoch(tenant: string): Promise<string> {
-    try {
-      const announced = this.schedule.announce(tenant);
-      if (announced === undefined) return await this.fences.epochOf(tenant);
-      const [epoch] = await Promise.all([this.fences.epochOf(tenant), announced]);
-      return epoch;
-    } catch (error) {
-      throw awayIfLost(error);
-    }
   }
 }
 

@@ -27,22 +27,28 @@ import { prefixOf, queuesKey } from '../keys.js';
 import { plannedClaim } from '../buckets.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { RedisScript, TASKS } from '../scripts/redis-script.js';
+import { FENCED, RedisScript, TASKS } from '../scripts/redis-script.js';
 import { groupsOf, keptListOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
+import type { ScriptWriter } from '../scripts/script-writer.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const taskScript = new RedisScript(TASKS, 'task');
 const queueScript = new RedisScript(TASKS, 'queue');
-const pauseScript = new RedisScript(['base', 'own-keys'], 'pause-queue');
+const pauseScript = new RedisScript(FENCED, 'pause-queue');
 const progressScript = new RedisScript(TASKS, 'progress');
+
+interface RedisTaskScripts {
+  readonly sender: ScriptSender;
+  readonly reader: ScriptReader;
+  readonly writer: ScriptWriter;
+}
 
 /** Tasks in Redis. Each step is atomic because Redis runs a script alone. */
 export class RedisTasks extends TaskQueues {
   constructor(
-    private readonly sender: ScriptSender,
-    private readonly reader: ScriptReader,
+    private readonly scripts: RedisTaskScripts,
     private readonly context: ScriptContext,
     private readonly observer: EngineObserver,
   ) {
@@ -109,12 +115,12 @@ export class RedisTasks extends TaskQueues {
   }
 
   async pause(tenant: string, queue: string, isPaused: boolean): Promise<void> {
-    await this.reader.write(pauseScript, 'pause', tenant, [queue, isPaused ? '1' : '0']);
+    await this.scripts.writer.run(pauseScript, 'pause', tenant, [queue, isPaused ? '1' : '0']);
   }
 
   async listQueues(tenant: string): Promise<readonly string[]> {
     const key = queuesKey(prefixOf(this.context.namespace, tenant));
-    return this.reader.commands('queues', key, (client) => client.zrange(key, '0', '-1'));
+    return this.scripts.reader.commands('queues', key, (client) => client.zrange(key, '0', '-1'));
   }
 
   async findQueue(tenant: string, name: string): Promise<QueueRecord> {
@@ -137,7 +143,9 @@ export class RedisTasks extends TaskQueues {
   }
 
   #read(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {
-    return this.reader.run(from, name, tenant, [JSON.stringify({ limits: this.context.options.tasks, ...call })]);
+    return this.scripts.reader.run(from, name, tenant, [
+      JSON.stringify({ limits: this.context.options.tasks, ...call }),
+    ]);
   }
 
   /** @throws IdempotencyMismatchError */
@@ -154,7 +162,7 @@ export class RedisTasks extends TaskQueues {
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
       const request = { scripts, plan: { texts: texts.length, once: [once], ...plan }, texts, claims };
-      const reply = await this.sender.send(tenant, request);
+      const reply = await this.scripts.sender.send(tenant, request);
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();
       tell(reply[0] === 'done' || reply[0] === 'replayed' ? 'ok' : 'refused');

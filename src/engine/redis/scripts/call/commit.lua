@@ -266,7 +266,7 @@ perform.commit = function(request)
   for _, conflict in ipairs(request.resolves or {}) do conflict_records.drop(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
     local place = writing.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
-    events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(call.epoch, 1, 8)))
+    events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(epoch, 1, 8)))
     writing.hint('feed')
   end
   if request.board then board.change(request.board, next_text) end

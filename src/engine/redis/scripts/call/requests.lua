@@ -6,7 +6,7 @@
   Returns  {'fenced'} or the error READONLY: nothing was written. Else for each request its reply, or
            {'failed', why, 'begun'?}: 'begun' if it may have written something
 ]]
-if once_keys.is_fenced() then return { 'fenced' } end
+if fence.refuses() then return { 'fenced' } end
 own_keys.expect('stream', prefix .. key_names.events)
 task_store.read_ahead()
 local replies, at = {}, 5

@@ -4,7 +4,7 @@
   ARGV[4]  the plan, JSON made by the service: id, counts and notices as lists of name and number, entries (how many), stamp, replaces?, isDryRun
            see decideBoard in src/engine/moving/arrival.ts
   ARGV[5+] texts of the notices, then of the entries, newest first
-  Returns  see Arrived in arrival.ts
+  Returns  see Arrived in arrival.ts; or 'fenced': nothing was written
 ]]
 local plan = cjson.decode(ARGV[4])
 local counts, notices, ends, entries =
@@ -42,7 +42,7 @@ elseif stamp == plan.stamp then arrived = 'same'
 elseif stamp == plan.replaces then arrived = 'updated' end
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
-own_keys.ensure_mark()
+if fence.refuses() then return 'fenced' end
 board.expect(plan.id)
 redis.call('ZADD', prefix .. key_names.boards, 0, plan.id)
 redis.call('DEL', counts, notices, ends, entries)

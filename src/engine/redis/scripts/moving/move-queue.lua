@@ -2,7 +2,7 @@
   move-queue: pauses or resumes a queue as in another store. Idempotent.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the plan, JSON made by the service: id, isPaused, onConflict, replaces?, isDryRun   see decideQueue in src/engine/moving/arrival.ts
-  Returns  see Arrived in arrival.ts
+  Returns  see Arrived in arrival.ts; or 'fenced': nothing was written
 ]]
 local plan = cjson.decode(ARGV[4])
 local settings = prefix .. key_names.queueSettings .. plan.id
@@ -17,7 +17,7 @@ end
 
 local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
-own_keys.ensure_mark()
+if fence.refuses() then return 'fenced' end
 own_keys.expect('hash', settings)
 redis.call('ZADD', prefix .. key_names.queues, 0, plan.id)
 redis.call('HSET', settings, 'paused', plan.isPaused and '1' or '0')

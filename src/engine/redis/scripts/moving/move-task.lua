@@ -5,7 +5,7 @@
              fields {name: value}, by their names in the scripts; failures, how many; events, a list of number and time; hasPayload, hasResult
              onConflict, replaces?, isDryRun   see decideTask in src/engine/moving/arrival.ts
   ARGV[5+] headers and payload if hasPayload, result if hasResult, the failures, the progress events
-  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'
+  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'; or 'fenced': nothing was written
 ]]
 local id = call.id
 local current = task_store.load(id)
@@ -17,7 +17,7 @@ local function take_out(task)
 end
 
 if not call.isDryRun then
-  own_keys.ensure_mark()
+  if fence.refuses() then return 'fenced' end
   own_keys.expect('stream', prefix .. key_names.events)
   if current then create_task.expect_changeable(current) end
 end

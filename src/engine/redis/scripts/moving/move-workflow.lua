@@ -6,7 +6,7 @@
              onConflict, replaces?, isDryRun   see decideWorkflow in src/engine/moving/arrival.ts
   ARGV[5]  the state
   ARGV[6+] earlier versions, newest first: "<version name> <updated> <deadline> <about>\n<state>"
-  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'
+  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'; or 'fenced': nothing was written
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
@@ -14,7 +14,7 @@ local current = workflows.load(id, 'digest')
 
 if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
 if not plan.isDryRun then
-  own_keys.ensure_mark()
+  if fence.refuses() then return 'fenced' end
   own_keys.expect('stream', prefix .. key_names.events)
   writing.expect_workflow(id, plan.index or {}, true)
 end

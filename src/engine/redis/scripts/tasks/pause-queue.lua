@@ -3,10 +3,10 @@
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  name of the queue
   ARGV[5]  '1' to pause it, '0' to resume it
-  Returns  OK
+  Returns  OK, or 'fenced': nothing was written
 ]]
 local queues, settings = prefix .. key_names.queues, prefix .. key_names.queueSettings .. ARGV[4]
-own_keys.ensure_mark()
+if fence.refuses() then return 'fenced' end
 own_keys.expect('zset', queues)
 own_keys.expect('hash', settings)
 redis.call('ZADD', queues, 0, ARGV[4])

@@ -2,10 +2,11 @@
   base: time and number formats. First module of every script that needs the time.
   ARGV[1]  prefix of the tenant's keys
   ARGV[2]  time in milliseconds, or '' for the time of the server (tests give a time of their own, later than the real one)
-  ARGV[3]  default time to live in milliseconds or '-' for never, maximum number of events in the feed, and the name of this run of the script
+  ARGV[3]  default time to live in milliseconds or '-' for never, maximum number of events in the feed, and the name of this run of the script;
+           in a call behind a fence also the name of the replica and its epoch
 ]]
 local prefix = ARGV[1]
-local default_ttl, events_kept, run_name = string.match(ARGV[3], '^(%S+) (%d+) (%w+)$')
+local default_ttl, events_kept, run_name, replica, epoch = string.match(ARGV[3], '^(%S+) (%d+) (%w+) ?(%S*) ?(%S*)$')
 default_ttl = tonumber(default_ttl) or false
 
 local function server_time()

@@ -1,15 +1,8 @@
 --[[
   once-keys: outcomes of requests that happen once.
-  The call  replica, epoch (of the connection; refused unless it is the replica's latest), keptMs (for keys without keepMs), requests,
-            each with once [{key, fingerprint, keepMs?, alias?}]
+  The call  keptMs (for keys without keepMs), requests, each with once [{key, fingerprint, keepMs?, alias?}]
 ]]
 local function once_key(key) return prefix .. key_names.once .. key end
-
--- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys.
-local function is_fenced()
-  local known = redis.call('MGET', prefix .. key_names.fence .. call.replica, prefix .. key_names.schema)
-  return (known[1] and known[1] ~= call.epoch) or not own_keys.is_mark(known[2])
-end
 
 -- Fingerprint and outcome in the value of a once key; nil if expired.
 local function kept_under(value, key)
@@ -48,4 +41,4 @@ local function keep(once, kept)
   if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
 end
 
-return { is_fenced = is_fenced, happened = happened, keep = keep }
+return { happened = happened, keep = keep }

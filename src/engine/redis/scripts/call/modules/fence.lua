@@ -1,0 +1,10 @@
+--[[
+  fence: refuses a call that a lost connection delivers late. After a loss, the replica begins a new epoch before it sends anything else.
+]]
+-- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys.
+local function refuses()
+  local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema)
+  return (known[1] and known[1] ~= epoch) or not own_keys.is_mark(known[2])
+end
+
+return { refuses = refuses }
