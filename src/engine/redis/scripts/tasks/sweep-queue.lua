@@ -10,8 +10,9 @@ local too_many, overdue, next_due = 0, 0, math.huge
 -- Removes a dead task with everything that belongs to it.
 local function remove(id)
   local task = task_store.stored(id)
+  if task and not end_task.belongs(task, 'dead', queue) then end_task.put_right(task) else create_task.remove(id) end
+  -- Last, so that the next sweep finds a task that is only removed in part.
   redis.call('ZREM', task_keys.queue('dead', queue), id)
-  if not task or end_task.belongs(task, 'dead', queue) then create_task.remove(id) end
 end
 
 if not own_keys.is_marked() then return { '0', '' } end

@@ -22,9 +22,10 @@ if is_new then
 end
 local before = record.deadline
 record.deadline = workflows.held_deadline(id, before, record.ttl)
-writing.write_meta(id, record, record.history_bytes)
-writing.set_deadline(id, record.deadline, record.deadline ~= before)
 writing.index(id, record, cjson.decode(ARGV[6]), is_new)
 writing.announce('workflow.adopted', id, record)
+-- The meta makes the value ours, so it comes last: after a failure, the next adoption starts again.
+writing.write_meta(id, record, record.history_bytes)
+writing.set_deadline(id, record.deadline, record.deadline ~= before)
 writing.tell()
 return 'adopted'

@@ -97,7 +97,10 @@ local function claim(request)
     local id = task_heads.take_first(queue, most - #claimed)
     if not id then break end
     local task = task_store.load(id)
-    if task and not end_task.belongs(task, 'ready', queue) then task = nil end
+    if task and not end_task.belongs(task, 'ready', queue) then
+      end_task.put_right(task)
+      task = nil
+    end
     if task and task.expires <= now then
       end_task.die(task, 'EXPIRED', true)
     elseif task then

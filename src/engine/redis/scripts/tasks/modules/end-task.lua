@@ -83,10 +83,14 @@ local function belongs(task, kind, queue)
   return task.queue == queue and (task.status == kind or kind == 'expiring' and (task.status == 'ready' or task.status == 'delayed'))
 end
 
+-- A task was found in a set where it does not belong: a script that failed has moved it without saving it. Puts it into the set of its status.
+local function put_right(task) task_places.put(task, nil) end
+
 -- The task of an id in a set. An id that does not belong there is removed.
 local function member(kind, queue, id)
   local task = task_store.stored(id)
   if task and belongs(task, kind, queue) then return task end
+  if task then put_right(task) end
   redis.call('ZREM', task_places.set_key(kind, queue), id)
   return nil
 end
@@ -129,4 +133,4 @@ local function end_overdue_heads(queue, limit)
 end
 
 return { NO_RESULT = NO_RESULT, leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
-  make_ready = make_ready, due_in = due_in, belongs = belongs, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }
+  make_ready = make_ready, due_in = due_in, belongs = belongs, put_right = put_right, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }

@@ -60,8 +60,9 @@ end
 
 -- Saves a task whose status or place has changed, and updates sets, hold and feed.
 local function task_changed(task, old_status, event, is_out)
-  task_store.save(task)
+  -- A task that is saved but in no set of its status would be lost.
   place_in_sets(task, old_status, is_out)
+  task_store.save(task)
   if tasks.OPEN[old_status] ~= tasks.OPEN[task.status] then hold_workflow(task) end
   if event then tasks.announce(event, task) end
   return task
