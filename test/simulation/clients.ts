@@ -391,7 +391,10 @@ export class Clients {
       const leaseEndsAtMs = storeMs === undefined ? sent.sentMs + (claim.leaseMs ?? 0) : task.leaseEndsAtMs;
       // The end of a lease that is delivered again is known from the first time.
       const isKnown = storeMs === undefined && this.#tokens.has(task.token);
-      if (!isKnown) this.leases.delivered({ ...task, leaseEndsAtMs }, (storeMs ?? trueMs)());
+      // Scripts are ahead of a clock of the server that is behind.
+      const isNew = storeMs !== undefined && !this.#tokens.has(task.token);
+      const claimedAtMs = isNew ? task.leaseEndsAtMs - (claim.leaseMs ?? 0) : 0;
+      if (!isKnown) this.leases.delivered({ ...task, leaseEndsAtMs }, Math.max((storeMs ?? trueMs)(), claimedAtMs));
       if (!this.#tokens.has(task.token)) this.#held.push({ id: task.id, token: task.token });
       this.#tokens.add(task.token);
     }

@@ -97,12 +97,15 @@ export class SimServer {
     if (reply instanceof Error) throw reply;
   }
 
-  /** Runs a command, or a script by its source, in a database at a time. */
-  async execute(db: number, timeMs: number, command: readonly Argument[]): Promise<Executed> {
+  /**
+   * Runs a command, or a script by its source, in a database at a time. A state that it removes counts as expired if its
+   * deadline is before `endsByMs`.
+   */
+  async execute(db: number, timeMs: number, command: readonly Argument[], endsByMs = 0): Promise<Executed> {
     const [name, source, count = 0, ...rest] = command;
     await this.#select(db);
-    if (name === 'EVAL') return this.#run(this.#script(String(source)), timeMs, Number(count), rest);
-    return this.#run(this.#command, timeMs, 0, command);
+    if (name === 'EVAL') return this.#run(this.#script(String(source)), { timeMs, endsByMs }, Number(count), rest);
+    return this.#run(this.#command, { timeMs, endsByMs }, 0, command);
   }
 
   #script(source: string): WrappedScript {
@@ -114,13 +117,18 @@ export class SimServer {
     return script;
   }
 
-  async #run(script: WrappedScript, timeMs: number, count: number, rest: readonly Argument[]): Promise<Executed> {
+  async #run(
+    script: WrappedScript,
+    control: { readonly timeMs: number; readonly endsByMs: number },
+    count: number,
+    rest: readonly Argument[],
+  ): Promise<Executed> {
     if (!this.#loaded.has(script.sha)) {
       const loaded = await this.#ask('SCRIPT', 'LOAD', script.source);
       if (loaded instanceof Error) throw loaded;
       this.#loaded.add(script.sha);
     }
-    const answer = await this.#ask('EVALSHA', script.sha, count, ...rest, controlOf({ timeMs }));
+    const answer = await this.#ask('EVALSHA', script.sha, count, ...rest, controlOf(control));
     if (answer instanceof Error) throw answer;
     const [happened, reply = null] = answer as [Happening[], unknown];
     return { reply, happened };

@@ -7,6 +7,9 @@ import type { VirtualTime } from './virtual-time.js';
 /** Marks of writes, and ids of tasks, in the arguments of a command. */
 const MARKS = /\b[mt]\d+\b/g;
 
+/** Scripts may be ahead by so much more; see clock.lua. */
+const MAX_PASSED_MS = 60_000;
+
 /** Reports of the store to the oracle. */
 export interface StoreWitness {
   /** A key of the master has ended. */
@@ -19,6 +22,8 @@ export interface StoreWitness {
 export class SimStore {
   master = 0;
   readonly skewMs = [0, 0];
+  /** How far a server was ahead at most. Scripts do not go back with the clock of a server. */
+  #mostAheadMs = 0;
   readonly drivers = new Set<SimDriver>();
   readonly #scripts = new Map<string, string>();
   /** Scripts that each server has; a restart empties them. */
@@ -47,8 +52,11 @@ export class SimStore {
     const known = this.#known(db, command);
     if (known instanceof Error) return known;
     this.#note(db, command);
-    const timeMs = this.time.trueMs + (this.skewMs[db] ?? 0);
-    const { reply, happened } = await this.server.execute(db, timeMs, known);
+    const aheadMs = this.skewMs[db] ?? 0;
+    this.#mostAheadMs = Math.max(this.#mostAheadMs, aheadMs);
+    const timeMs = this.time.trueMs + aheadMs;
+    const endsByMs = aheadMs < this.#mostAheadMs ? this.time.trueMs + this.#mostAheadMs + MAX_PASSED_MS : 0;
+    const { reply, happened } = await this.server.execute(db, timeMs, known, endsByMs);
     for (const [what, key, value = ''] of happened) {
       if (what === 'published') for (const driver of this.drivers) driver.hear(db, key, value);
       else if (what === 'expired' && db === this.master) this.witness.expired(key, value);

@@ -16,8 +16,9 @@ export class ForkingRedis {
     private replica: Server,
   ) {}
 
-  static async start(): Promise<ForkingRedis> {
-    const [master, replica] = await Promise.all([startServer(), startServer()]);
+  /** Two servers; other ones than usual are started by these functions. */
+  static async start(startMaster = startRedisProcess, startReplica = startRedisProcess): Promise<ForkingRedis> {
+    const [master, replica] = await Promise.all([serverOf(startMaster), serverOf(startReplica)]);
     const forking = new ForkingRedis(master, replica);
     await forking.join();
     return forking;
@@ -59,9 +60,9 @@ export class ForkingRedis {
   }
 }
 
-async function startServer(): Promise<Server> {
+async function serverOf(start: typeof startRedisProcess): Promise<Server> {
   // Replication starts at once, without waiting for further replicas.
-  const process = await startRedisProcess('--repl-diskless-sync-delay', '0');
+  const process = await start('--repl-diskless-sync-delay', '0');
   return { process, admin: new Redis({ host: '127.0.0.1', port: process.port }) };
 }
 

@@ -21,31 +21,37 @@ export interface RedisProcess {
 export const ALWAYS_ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 /** A redis-server on a free port of the loopback, in a directory of its own, without persistence unless `more` says so. */
-export async function startRedisProcess(...more: string[]): Promise<RedisProcess> {
+export function startRedisProcess(...more: string[]): Promise<RedisProcess> {
+  return startRedisWith({}, ...more);
+}
+
+/** The same with more variables of the environment. */
+export async function startRedisWith(env: NodeJS.ProcessEnv, ...more: string[]): Promise<RedisProcess> {
   const port = await freePort();
   const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no' };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  return startServer(port, [...args, ...more], 'Ready to accept connections');
+  return startServer(port, [...args, ...more], 'Ready to accept connections', { env });
 }
 
 /** A sentinel. Its configuration is a file, since sentinels write their findings into it. */
 export async function startSentinelProcess(...lines: string[]): Promise<RedisProcess> {
   const port = await freePort();
-  return startServer(port, [], '+monitor master', ['bind 127.0.0.1', `port ${port}`, ...lines].join('\n'));
+  const sentinel = ['bind 127.0.0.1', `port ${port}`, ...lines].join('\n');
+  return startServer(port, [], '+monitor master', { sentinel });
 }
 
 async function startServer(
   port: number,
   args: readonly string[],
   ready: string,
-  sentinel?: string,
+  { sentinel, env = {} }: { readonly sentinel?: string; readonly env?: NodeJS.ProcessEnv },
 ): Promise<RedisProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'waymark-redis-'));
   const file = join(directory, 'sentinel.conf');
   if (sentinel !== undefined) await writeFile(file, `${sentinel}\n`);
   const first = sentinel === undefined ? [] : [file, '--sentinel'];
   const all = [...first, ...args, '--dir', directory];
-  let child = await launch(all, ready);
+  let child = await launch(all, ready, env);
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
@@ -57,7 +63,7 @@ async function startServer(
     resume: () => void child.kill('SIGCONT'),
     kill,
     async restart() {
-      child = await launch(all, ready);
+      child = await launch(all, ready, env);
     },
     async stop() {
       await kill();
@@ -66,8 +72,11 @@ async function startServer(
   };
 }
 
-async function launch(args: readonly string[], ready: string): Promise<ChildProcess> {
-  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function launch(args: readonly string[], ready: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  const child = spawn(process.env['REDIS_SERVER_BIN'] ?? 'redis-server', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer) => {

@@ -1,16 +1,17 @@
 --[[
   Goes before a script of a test, which then calls Redis through the functions here.
-  The last argument, which the script does not see, is "<time> <number>".
+  The last argument, which the script does not see, is "<time> <number> <end>".
   time    microseconds; '-' for the time of the server. With a time, keys expire by it and not by the clock of the server: a key past its time is
           removed when it is used, as a server does it.
   number  this write of the script fails; 0 for none
+  end     milliseconds; a state that is removed or replaced counts as expired, if its key expires before: scripts can be ahead of the time
   Returns the functions in place of `redis`, and the list of what happened: {'published', channel, message}, {'expired', key, value} and {'failed'}.
 ]]
 local real, control = redis, table.remove(ARGV)
-local time, fails_at = string.match(control, '^(%S+) (%d+)$')
+local time, fails_at, ends_by = string.match(control, '^(%S+) (%d+) (%d+)$')
 local time_us = tonumber(time)
 local now = time_us and math.floor(time_us / 1000)
-fails_at = tonumber(fails_at)
+fails_at, ends_by = tonumber(fails_at), tonumber(ends_by)
 
 local WRITES = {}
 for name in string.gmatch([[SET MSET SETRANGE INCRBY DEL UNLINK PEXPIRE PEXPIREAT PERSIST HSET HINCRBY HDEL LPUSH RPUSH LTRIM RPOP ZADD ZREM ZPOPMIN
@@ -28,6 +29,14 @@ local function expire(key)
   local value = real.pcall('GET', key)
   happened[#happened + 1] = { 'expired', key, type(value) == 'string' and value or '' }
   real.call('DEL', key)
+end
+
+local REMOVING = { DEL = true, UNLINK = true, SET = true }
+local function note_ended(name, args)
+  for i = 1, name == 'SET' and 1 or #args do
+    local ends = string.find(args[i], 'document_workflow:', 1, true) and real.call('PEXPIRETIME', args[i]) or -1
+    if ends >= 0 and ends <= ends_by then happened[#happened + 1] = { 'expired', args[i], real.call('GET', args[i]) } end
+  end
 end
 
 local function expire_keys_of(name, args)
@@ -50,7 +59,7 @@ end
 -- An id by the given time. Ids only count up.
 local function add_event(args)
   local at = place_of_id(args)
-  if args[at] ~= '*' then return real.call('XADD', unpack(args)) end
+  if args[at] ~= '*' then return real.pcall('XADD', unpack(args)) end
   args[at] = string.format('%.0f', now) .. '-*'
   local added = real.pcall('XADD', unpack(args))
   if type(added) == 'string' or not string.find(added.err, 'equal or smaller', 1, true) then return added end
@@ -78,6 +87,7 @@ end
 local function in_time(name, args)
   if name == 'TIME' then return { string.format('%.0f', math.floor(time_us / 1000000)), string.format('%.0f', time_us % 1000000) } end
   expire_keys_of(name, args)
+  if ends_by > 0 and REMOVING[name] then note_ended(name, args) end
   if name == 'PUBLISH' then
     happened[#happened + 1] = { 'published', args[1], args[2] }
     return 0

@@ -28,7 +28,15 @@ return { sim_happened, sim_reply }`;
   return { source: wrapped, sha: createHash('sha1').update(wrapped).digest('hex') };
 }
 
-/** Last argument of a wrapped script. Without a time, the script has that of the server. */
-export function controlOf({ timeMs, failsAt = 0 }: { timeMs?: number; failsAt?: number }): string {
-  return `${timeMs === undefined ? '-' : Math.round(timeMs * 1000)} ${failsAt}`;
+interface Control {
+  /** Without a time, the script has that of the server. */
+  readonly timeMs?: number;
+  readonly failsAt?: number;
+  /** A state that the script removes has ended, if its key expires before. */
+  readonly endsByMs?: number;
+}
+
+/** Last argument of a wrapped script. */
+export function controlOf({ timeMs, failsAt = 0, endsByMs = 0 }: Control): string {
+  return `${timeMs === undefined ? '-' : Math.round(timeMs * 1000)} ${failsAt} ${Math.round(endsByMs)}`;
 }

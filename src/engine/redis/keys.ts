@@ -47,6 +47,8 @@ export const KEY_NAMES = {
   events: own('events'),
   /** Name of the epoch of the feed; see scripts/feed/modules/feed-epoch.lua. */
   eventsEpoch: own('events:epoch'),
+  /** Highest time that scripts have had; see scripts/call/modules/clock.lua. */
+  clock: own('clock'),
   board: own('board:'),
   /** Names of the boards, all with score 0. */
   boards: own('boards'),
@@ -100,6 +102,7 @@ export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   [KEY_NAMES.dedupe]: 'string',
   [KEY_NAMES.events]: 'stream',
   [KEY_NAMES.eventsEpoch]: 'string',
+  [KEY_NAMES.clock]: 'string',
   [`${KEY_NAMES.board}counts:`]: 'hash',
   [`${KEY_NAMES.board}notices:`]: 'hash',
   [`${KEY_NAMES.board}ends:`]: 'zset',
@@ -172,6 +175,15 @@ export function splitterOf(namespace: string): (key: string) => { prefix: string
     if (end > 1) return { prefix: key.slice(0, end), rest: key.slice(end) };
     return key.startsWith(own) ? { prefix: own, rest: key.slice(own.length) } : undefined;
   };
+}
+
+/**
+ * Key of the clock of a tenant. All tenants share one clock, unless each has a slot of its own, which may be on a server
+ * with another clock.
+ */
+export function clockKeyOf(namespace: string, tenant: string): string {
+  const isApart = hashTagOf(namespace) !== undefined;
+  return `${prefixOf(namespace, isApart ? tenant : 'default')}${KEY_NAMES.clock}`;
 }
 
 const shared = (name: keyof typeof SHARED_NAMES) => (namespace: string) =>

@@ -2,13 +2,13 @@ import { activeTenantsKey, tenantsKey } from './keys.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { StoreAwayError } from '../errors.js';
 import { awayIfLost } from './connection/redis-errors.js';
-import { RedisScript } from './scripts/redis-script.js';
+import { RedisScript, TIMED } from './scripts/redis-script.js';
 import { listOf, textOf } from './scripts/reply.js';
 import { leadingArguments, type ScriptContext } from './scripts/script-context.js';
 
-const activateScript = new RedisScript(['base', 'own-keys'], 'activate-tenants');
-const dueScript = new RedisScript(['base', 'own-keys'], 'due-tenants');
-const settleScript = new RedisScript(['base', 'own-keys'], 'settle-tenants');
+const activateScript = new RedisScript(TIMED, 'activate-tenants');
+const dueScript = new RedisScript(TIMED, 'due-tenants');
+const settleScript = new RedisScript(TIMED, 'settle-tenants');
 
 /** Time for which an announcement of writes lasts, in addition to the time that a write may be under way. */
 const ACTIVE_MS = 60_000;

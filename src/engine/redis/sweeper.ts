@@ -2,13 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { EngineObserver } from '../engine.js';
 import type { ScriptReader } from './scripts/script-reader.js';
 import type { RedisConnections } from './connection/redis-connections.js';
-import { RedisScript, TASKS, WRITING } from './scripts/redis-script.js';
+import { RedisScript, TIMED_TASKS, TIMED_WRITING } from './scripts/redis-script.js';
 import { listOf, textOf } from './scripts/reply.js';
 import type { ScriptContext } from './scripts/script-context.js';
 import type { SweepSchedule } from './sweep-schedule.js';
 
-const sweepScript = new RedisScript(WRITING, 'sweep');
-const queueScript = new RedisScript(TASKS, 'sweep-queue');
+const sweepScript = new RedisScript(TIMED_WRITING, 'sweep');
+const queueScript = new RedisScript(TIMED_TASKS, 'sweep-queue');
 const SWEPT_AT_ONCE = 100;
 const TENANTS_AT_ONCE = 100;
 const MAX_PARALLEL_TENANTS = 8;

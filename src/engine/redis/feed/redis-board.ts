@@ -1,9 +1,9 @@
 import { shownBoard, type Board } from '../../board.js';
-import { RedisScript, WRITING } from '../scripts/redis-script.js';
+import { RedisScript, TIMED_WRITING } from '../scripts/redis-script.js';
 import { groupsOf, listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 
-const readScript = new RedisScript([...WRITING, 'board'], 'read-board');
+const readScript = new RedisScript([...TIMED_WRITING, 'board'], 'read-board');
 
 export async function readBoard(reader: ScriptReader, tenant: string, board: string): Promise<Board> {
   const reply = listOf(await reader.run(readScript, 'board', tenant, [board]));

@@ -12,13 +12,17 @@ import { taskFieldsModule } from './task-fields-lua.js';
 
 /** Modules of scripts. A module stands after those that it uses. */
 export const RECORDS = ['base', 'workflows'];
-export const WRITING = ['base', 'own-keys', 'workflows', 'writing'];
-/** Modules of scripts behind a fence. */
-export const FENCED = ['base', 'own-keys', 'fence'];
+export const WRITING = ['base', 'own-keys', 'clock', 'workflows', 'writing'];
+/** Modules of scripts that read the clock first; see clock.lua. */
+export const TIMED = ['base', 'own-keys', 'clock', 'read-clock'];
+export const TIMED_RECORDS = [...TIMED, 'workflows'];
+export const TIMED_WRITING = [...TIMED_RECORDS, 'writing'];
+/** Modules of scripts behind a fence, which reads the clock too. */
+export const FENCED = ['base', 'own-keys', 'clock', 'fence'];
+const CALL = ['fence', 'call', 'once-keys'];
 /** Modules of scripts that take a call as JSON. */
-export const CALLS = [...WRITING, 'fence', 'call', 'once-keys'];
-export const TASKS = [
-  ...CALLS,
+export const CALLS = [...WRITING, ...CALL];
+const OF_TASKS = [
   'tasks',
   'task-keys',
   'task-fields',
@@ -32,6 +36,8 @@ export const TASKS = [
   'step-task',
   'create-task',
 ];
+export const TASKS = [...CALLS, ...OF_TASKS];
+export const TIMED_TASKS = [...TIMED_WRITING, ...CALL, ...OF_TASKS];
 
 /** Commands of a client that run scripts. */
 export interface ScriptClient {

@@ -2,7 +2,7 @@ import { newRun } from '../../event-id.js';
 import type { EngineOptions } from '../../engine.js';
 import type { Profiles } from '../../profile.js';
 import type { TakenKeys } from '../taken-keys.js';
-import { prefixOf } from '../keys.js';
+import { clockKeyOf, prefixOf } from '../keys.js';
 
 /** Shared by all scripts of an engine. */
 export interface ScriptContext {
@@ -23,7 +23,7 @@ export interface Fence {
 }
 
 /**
- * First arguments of a run of any script, see base.lua: prefix of the keys, time, default time to live, size of the feed
+ * First arguments of a run of any script, see base.lua: prefix of the keys, clock, default time to live, size of the feed
  * and name of the run; behind a fence also the replica and its epoch. A run that is sent again gets another name, since it may reach another server.
  */
 export function leadingArguments(
@@ -32,6 +32,7 @@ export function leadingArguments(
   fence?: Fence,
 ): [string, string, string] {
   const { defaultTtlMs, feed } = profiles.of(tenant);
+  const clock = now() || clockKeyOf(namespace, tenant);
   const behind = fence === undefined ? '' : ` ${fence.replica} ${fence.epoch}`;
-  return [prefixOf(namespace, tenant), now(), `${defaultTtlMs ?? '-'} ${feed.maxEvents} ${newRun()}${behind}`];
+  return [prefixOf(namespace, tenant), clock, `${defaultTtlMs ?? '-'} ${feed.maxEvents} ${newRun()}${behind}`];
 }

@@ -27,17 +27,17 @@ import { prefixOf, queuesKey } from '../keys.js';
 import { plannedClaim } from '../buckets.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { FENCED, RedisScript, TASKS } from '../scripts/redis-script.js';
+import { FENCED, RedisScript, TIMED_TASKS } from '../scripts/redis-script.js';
 import { groupsOf, keptListOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
 import type { ScriptWriter } from '../scripts/script-writer.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
-const taskScript = new RedisScript(TASKS, 'task');
-const queueScript = new RedisScript(TASKS, 'queue');
+const taskScript = new RedisScript(TIMED_TASKS, 'task');
+const queueScript = new RedisScript(TIMED_TASKS, 'queue');
 const pauseScript = new RedisScript(FENCED, 'pause-queue');
-const progressScript = new RedisScript(TASKS, 'progress');
+const progressScript = new RedisScript(TIMED_TASKS, 'progress');
 
 interface RedisTaskScripts {
   readonly sender: ScriptSender;

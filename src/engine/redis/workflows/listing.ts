@@ -2,14 +2,14 @@ import type { Filter, ListPage, ListQuery } from '../../engine.js';
 import { MAX_SORTED_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { RECORDS, RedisScript } from '../scripts/redis-script.js';
+import { RedisScript, TIMED_RECORDS } from '../scripts/redis-script.js';
 import { foundOf, foundWith } from './workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { unlessUnreadable, type RedisWorkflows } from './redis-workflows.js';
 import type { Sweeper } from '../sweeper.js';
 
-const listScript = new RedisScript(RECORDS, 'list');
-const countScript = new RedisScript(RECORDS, 'count');
+const listScript = new RedisScript(TIMED_RECORDS, 'list');
+const countScript = new RedisScript(TIMED_RECORDS, 'count');
 
 /** An item and its score in the index, where the next page begins. */
 interface Placed {

@@ -2,12 +2,12 @@ import type { ConflictDetail, ConflictPage, ConflictRecord, NewConflict } from '
 import type { Once } from '../../commit.js';
 import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { RedisScript } from '../scripts/redis-script.js';
+import { RedisScript, TIMED } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/outcomes.js';
 import { groupsOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender } from '../scripts/script-sender.js';
 
-const readScript = new RedisScript(['base', 'conflict-records'], 'conflicts');
+const readScript = new RedisScript([...TIMED, 'conflict-records'], 'conflicts');
 
 /** A record as it is stored, without its number. */
 type Stored = Omit<ConflictRecord, 'n'>;

@@ -6,13 +6,13 @@ import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records
 import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
-import { RECORDS, RedisScript, WRITING } from '../scripts/redis-script.js';
+import { RECORDS, RedisScript, TIMED_RECORDS, TIMED_WRITING } from '../scripts/redis-script.js';
 import { foundOf, foundWith, versionOf } from './workflow-replies.js';
 import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
-const adoptScript = new RedisScript(WRITING, 'adopt');
-const versionsScript = new RedisScript(RECORDS, 'versions');
+const adoptScript = new RedisScript(TIMED_WRITING, 'adopt');
+const versionsScript = new RedisScript(TIMED_RECORDS, 'versions');
 /** States of one reply; a hundred large ones would block Redis. */
 const FOUND_AT_ONCE = 10;
 const MAX_ROUNDS = 50;

@@ -8,6 +8,7 @@
 ]]
 if fence.refuses() then return { 'fenced' } end
 own_keys.expect('stream', prefix .. key_names.events)
+clock.keep()
 task_store.read_ahead()
 local replies, at = {}, 5
 for i, request in ipairs(call.requests) do

@@ -13,6 +13,7 @@ own_keys.expect('zset', KEYS[1])
 own_keys.expect('zset', KEYS[2])
 -- XDEL comes first, so that a full server accepts the script: it checks memory only at the first write. Deletes need a registered tenant too.
 redis.call('XDEL', prefix .. key_names.nothing, '0-0')
+clock.keep()
 for i = 6, #ARGV do
   redis.call('ZADD', KEYS[2], 'GT', whole(now + tonumber(ARGV[4])), ARGV[i])
   redis.call('ZADD', KEYS[1], 'LT', whole(now + tonumber(ARGV[5])), ARGV[i])

@@ -13,7 +13,8 @@ if not own_keys.is_marked() then return { whole(now), '', {} } end
 own_keys.expect('zset', KEYS[2])
 local names = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
 -- XDEL comes first, so that a full server accepts the script: it checks memory only at the first write.
-if #names > 0 then redis.call('XDEL', prefix .. key_names.nothing, '0-0') end
+redis.call('XDEL', prefix .. key_names.nothing, '0-0')
+clock.keep()
 for _, name in ipairs(names) do redis.call('ZADD', KEYS[1], whole(now + tonumber(ARGV[5])), name) end
 if ARGV[6] == '1' then
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], whole(now), '+inf')) do names[#names + 1] = name end

@@ -20,12 +20,11 @@ if is_new then
   writing.unindex(id)
   redis.call('DEL', workflows.history_key(id))
 end
-local before = record.deadline
-record.deadline = workflows.held_deadline(id, before, record.ttl)
+record.deadline = workflows.held_deadline(id, record.deadline, record.ttl)
 writing.index(id, record, cjson.decode(ARGV[6]), is_new)
 writing.announce('workflow.adopted', id, record)
 -- The meta makes the value ours, so it comes last: after a failure, the next adoption starts again.
 writing.write_meta(id, record, record.history_bytes)
-writing.set_deadline(id, record.deadline, record.deadline ~= before)
+writing.set_deadline(id, record.deadline, record.deadline ~= record.real)
 writing.tell()
 return 'adopted'

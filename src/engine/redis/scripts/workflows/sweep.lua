@@ -10,6 +10,7 @@
 -- Without a mark, the keys are not ours, or there are none.
 if not own_keys.is_marked() then return { 0, '', {}, own_keys.first_fixed(function() return true end) and '0' or '1' } end
 own_keys.expect('stream', prefix .. key_names.events)
+clock.keep()
 local expired = 0
 local function remove(id)
   writing.announce_end(id)
@@ -60,15 +61,15 @@ local function oldest_time() return time_of(redis.call('XRANGE', events, '-', '+
 local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if newest then
   -- Ids of events have the time of the server, also in tests with a time of their own.
-  local server_now = server_time()
-  local bound = math.max(server_now - retention, 0)
+  local event_now = given_time and server_time() or now
+  local bound = math.max(event_now - retention, 0)
   -- The newest event always stays: readers continue from it.
   local first_kept = time_of(newest) < bound and newest[1] or whole(bound)
   redis.call('XTRIM', events, 'MINID', '~', first_kept)
   -- Approximate trimming may leave a few old events, which would be due again and again, so they are trimmed exactly.
   if oldest_time() < bound - slack then redis.call('XTRIM', events, 'MINID', first_kept) end
   if redis.call('XLEN', events) > 1 then
-    next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - server_now))
+    next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - event_now))
   end
 end
 if failure then error(failure, 0) end

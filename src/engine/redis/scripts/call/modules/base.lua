@@ -1,7 +1,7 @@
 --[[
   base: time and number formats. First module of every script that needs the time.
   ARGV[1]  prefix of the tenant's keys
-  ARGV[2]  time in milliseconds, or '' for the time of the server (tests give a time of their own, later than the real one)
+  ARGV[2]  key of the clock, see clock.lua; or, in tests, the time in milliseconds, later than the real one
   ARGV[3]  default time to live in milliseconds or '-' for never, maximum number of events in the feed, and the name of this run of the script;
            in a call behind a fence also the name of the replica and its epoch
 ]]
@@ -14,7 +14,9 @@ local function server_time()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local now = ARGV[2] == '' and server_time() or tonumber(ARGV[2])
+-- Time of the script. The module `clock` adds to it what the clock of the server is behind: `ahead`.
+local given_time = tonumber(ARGV[2])
+local now, ahead = given_time or server_time(), 0
 
 -- Formats an integer; tostring would use scientific notation. Cached, since a call formats the same few numbers often.
 local texts_of_numbers = {}

@@ -1,9 +1,10 @@
 --[[
   fence: refuses a call that a lost connection delivers late. After a loss, the replica begins a new epoch before it sends anything else.
 ]]
--- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys.
+-- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys. Also reads the clock.
 local function refuses()
-  local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema)
+  local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema, ARGV[2])
+  clock.set(known[3])
   return (known[1] and known[1] ~= epoch) or not own_keys.is_mark(known[2])
 end
 

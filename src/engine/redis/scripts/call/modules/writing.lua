@@ -32,6 +32,11 @@ local function begin(value) begun = value end
 local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
+  if ahead > 0 then
+    -- Ids have the time of the script. Redis refuses this one if there is a later one; its own ids only count up then.
+    local id = redis.pcall('XADD', stream, 'MAXLEN', '~', events_kept, whole(now) .. '-0', 'run', run_name, ...)
+    if type(id) == 'string' then return id end
+  end
   return redis.call('XADD', stream, 'MAXLEN', '~', events_kept, '*', 'run', run_name, ...)
 end
 

@@ -48,6 +48,7 @@ local NOT_TEXT = -1
   'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
   with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest;
   'taken': the value is not text; it is not changed.
+  `real`: expiry of the key by the clock of the server, unless the record is 'ours'; other programs set it by that clock.
   `with`: 'text' for a record that has the state as `text`; 'digest' if also a value of the same length and deadline is to be recognised as foreign, by
   its digest. Without it the state is not read. A record that was written before there were checks has neither check nor digest.
 ]]
@@ -64,12 +65,13 @@ local function load(id, with)
   local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes',
     'check')
   if not meta[1] then
-    local deadline = real_deadline(key, false)
+    local real = real_deadline(key, false)
+    local deadline = real and real + ahead
     local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
     text = text or text_under(key)
     local sha = redis.sha1hex(text)
     return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = '',
-      digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
+      digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, real = real, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
   end
   local deadline = meta[5] ~= '-' and tonumber(meta[5])
   local real = real_deadline(key, deadline)
@@ -84,8 +86,8 @@ local function load(id, with)
     record.digest = real_digest or digest_of(text or text_under(key))
     record.check = record.digest
     record.updated = math.max(now, record.updated)
-    record.deadline = real
-    record.ttl = real and (default_ttl or real - now)
+    record.deadline, record.real = real and real + ahead, real
+    record.ttl = real and (default_ttl or record.deadline - now)
     record.about = ADOPTED
     return record
   end

@@ -1,0 +1,39 @@
+--[[
+  clock: keeps the time of the scripts from going back when the clock of the server does: after a failover to a server whose clock is behind, leases and
+  deadlines end in time. See docs/decisions/clocks.md.
+  ARGV[2]  key of the clock: "<highest time of a script> <time of the server then>". All who read it have the same time.
+]]
+-- Time of the server that is believed to have passed since the key was written. A longer one may be a step of its clock.
+local MAX_PASSED_MS = 60000
+-- From here on a difference is taken for a mistake of the earlier clock, and is not followed.
+local MAX_AHEAD_MS = 86400000
+-- A clock that is behind makes up for one percent of the time that passes.
+local PACE = 0.99
+local WRITTEN_EVERY_MS = 20000
+
+local time_of_server, stored, highest, at = now, nil, nil, nil
+
+-- Sets `now`. `text`: value under the key of the clock.
+local function set(text)
+  if given_time then return end
+  stored = text
+  local highest_text, at_text = string.match(text or '', '^(%d+) (%d+)$')
+  highest, at = tonumber(highest_text), tonumber(at_text)
+  if not highest or highest > time_of_server + MAX_AHEAD_MS then return end
+  local passed = math.min(math.max(time_of_server - at, 0), MAX_PASSED_MS)
+  now = math.max(time_of_server, highest + math.floor(passed * PACE))
+  ahead = now - time_of_server
+end
+
+-- Writes the key if it is old, or shows a step of the clock.
+local function keep()
+  if given_time or (highest and time_of_server >= at and now >= highest and now < highest + WRITTEN_EVERY_MS) then return end
+  -- Only a script of the tenant that has the key may create it, since its mark must be there.
+  if not stored and ARGV[2] ~= prefix .. key_names.clock then return end
+  if stored and not highest then own_keys.taken(ARGV[2], 'string') end
+  own_keys.expect('string', ARGV[2])
+  -- A full server refuses it, and accepts it of the sweep.
+  redis.pcall('SET', ARGV[2], whole(now) .. ' ' .. whole(time_of_server))
+end
+
+return { set = set, keep = keep }
