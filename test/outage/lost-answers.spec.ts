@@ -4,6 +4,8 @@ import { Redis } from 'ioredis';
 import { silentObserver } from '../../src/engine/engine.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
+import type { Expect } from '../../src/engine/commit.js';
+import type { ServiceError } from '../../src/service-error.js';
 import { testOptions } from '../contract/engine-under-test.js';
 import { append } from '../support/edits.js';
 import { once, patch, put, testIndex } from '../support/parts.js';
@@ -17,6 +19,8 @@ const TENANT = 'default';
 const COMMAND_MS = 3000;
 /** Time that a busy machine may add to a timeout. */
 const BUSY_MS = 5000;
+
+const codeOf = [() => 'ok', (error: ServiceError) => error.code] as const;
 
 describe('the Redis engine on a bad network', () => {
   let redis: RedisProcess;
@@ -128,6 +132,28 @@ describe('the Redis engine on a bad network', () => {
     expect(versions.toSorted((a = 0, b = 0) => a - b)).toEqual(Array.from({ length: 64 }, (_, i) => i + 2));
     const calls = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1]);
     expect(calls).toBeLessThanOrEqual(6);
+  });
+
+  it('says of edits that were never sent that nothing was changed', async () => {
+    // Four versions of this size fill a batch.
+    const large = 'x'.repeat(1_000_000);
+    await engine.commit(TENANT, { once: once(), puts: [put('g', { items: [], large })] });
+    const edit = (i: number, expect?: Expect) =>
+      engine.commit(TENANT, { once: once(), patches: [patch('g', append('items', i), expect && { expect })] });
+    const first = edit(0);
+    const others = [...[1, 2, 3].map((i) => edit(i)), edit(4, { version: 77 }), ...[5, 6, 7, 8].map((i) => edit(i))];
+    const codes = Promise.all(others.map((other) => other.then(...codeOf)));
+    await first;
+    proxy.silence();
+    try {
+      const unknown = 'OUTCOME_UNKNOWN';
+      const unsent = 'STORE_UNAVAILABLE';
+      expect(await codes).toEqual([unknown, unknown, unknown, unsent, unknown, unknown, unsent, unsent]);
+    } finally {
+      proxy.up();
+      await until(() => connections.isReady, 'the engine is connected again');
+    }
+    expect((await state('g')).items).toEqual([0]);
   });
 
   it('sends its scripts again to a server that has forgotten them', async () => {

@@ -123,7 +123,10 @@ export class EditQueue {
         base = await this.#read(tenant, id);
         continue;
       }
-      const verdict = await this.parts.send(tenant, planOf(attempt.applied, base.record));
+      const verdict = await this.#send(tenant, attempt.applied, base.record, (sent) => {
+        queue.unshift(...edits.filter((edit) => !sent.has(edit)));
+      });
+      if (verdict === undefined) return undefined;
       if (verdict.is === 'done') return this.#end(tenant, attempt, base, verdict.done.workflows, queue);
       if (verdict.is === 'refused' && verdict.error instanceof VersionConflictError) {
         this.parts.observer.retried('conflict');
@@ -136,6 +139,26 @@ export class EditQueue {
       if (edits.length === 0) return undefined;
     }
     throw tooManyWriters();
+  }
+
+  /**
+   * Undefined after a failure, which is the answer to the edits that were sent. The outcome of the others is known: they
+   * have changed nothing, and wait for the next batch.
+   */
+  async #send(
+    tenant: string,
+    applied: readonly Applied[],
+    base: WorkflowRecord,
+    failed: (sent: ReadonlySet<Waiting>) => void,
+  ): Promise<Verdict | undefined> {
+    try {
+      return await this.parts.send(tenant, planOf(applied, base));
+    } catch (error) {
+      const sent = new Set(applied.map(({ edit }) => edit));
+      for (const { reject } of sent) reject(error);
+      failed(sent);
+      return undefined;
+    }
   }
 
   async #read(tenant: string, id: string): Promise<Base | undefined> {
