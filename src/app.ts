@@ -10,6 +10,7 @@ import { ServerTls } from './access/web/server-tls.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
+import { maxCommitBytes } from './engine/commit-size.js';
 import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
 import { OpenConnections } from './lifecycle/open-connections.js';
@@ -23,7 +24,6 @@ import { withIndexedFields } from './workflows/list.dto.js';
 const ENVELOPE_BYTES = 64 * 1024;
 /** Routes that take several states or payloads at once. */
 const SEVERAL = ['/v1/commits', '/v1/queues/:queue/tasks/batch', '/v1/tasks/batch-complete'];
-const SEVERAL_BYTES = 16 * 1024 * 1024;
 
 export interface AppOptions {
   readonly logger?: Logger;
@@ -55,7 +55,7 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  allowLargeBodies(app, SEVERAL, Math.max(SEVERAL_BYTES, config.maxStateBytes + ENVELOPE_BYTES));
+  allowLargeBodies(app, SEVERAL, maxCommitBytes(config.maxStateBytes) + ENVELOPE_BYTES);
   const admission = app.get(Admission);
   admission.watchRoutes(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
   useHttp(app, (request, reply) => admission.admit(request, reply), [

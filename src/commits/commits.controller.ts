@@ -48,6 +48,7 @@ export class CommitsController {
     headers: ['X-Waymark-Note'],
     answers: { 200: { says: 'Done', body: Committed, headers: ['Idempotency-Replayed'] } },
     problems: [
+      'COMMIT_TOO_LARGE',
       'LEASE_LOST',
       'PATCH_INVALID',
       'PATCH_TEST_FAILED',

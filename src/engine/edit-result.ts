@@ -1,7 +1,8 @@
 import type { JsonNode } from '../json/document.js';
+import { MAX_DEPTH, MAX_NAMES } from '../json/limits.js';
 import type { Edit, IndexValues, Patch, Put } from './commit.js';
 import type { About } from './records/workflow-meta.js';
-import { StateTooLargeError, type FailedPart } from './errors.js';
+import { StateRefusedError, StateTooLargeError, type FailedPart } from './errors.js';
 import type { WorkflowIndex } from './workflow-index.js';
 
 /** @throws StateTooLargeError */
@@ -19,15 +20,23 @@ export function checkSizes(puts: readonly Put[], limit: number): void {
   }
 }
 
-/** State and index values of an edited document. @throws StateTooLargeError, InvalidJsonError */
+/**
+ * State and index values of an edited document. Its parts are valid, so only what their sum may exceed is checked.
+ * @throws StateTooLargeError, StateRefusedError
+ */
 export function resultOf(
   document: JsonNode,
   index: WorkflowIndex,
   maxStateBytes: number,
 ): { state: string; index: IndexValues } {
+  // A character takes at least one byte. The text of a far too long document is not made.
+  if (document.length > 2 * maxStateBytes) throw new StateTooLargeError(maxStateBytes, null);
+  const { levels, names } = document;
+  if (levels > MAX_DEPTH) throw new StateRefusedError(`${levels} levels; at most ${MAX_DEPTH} are possible`);
+  if (names > MAX_NAMES) throw new StateRefusedError(`${names} names of members; at most ${MAX_NAMES} are possible`);
   const state = document.text;
   checkSize(state, maxStateBytes);
-  return { state, index: index.ofState(state) };
+  return { state, index: index.ofDocument(document) };
 }
 
 /** History entry of a patch. */

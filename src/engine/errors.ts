@@ -63,6 +63,25 @@ export class StateTooLargeError extends ServiceError {
   }
 }
 
+export class CommitTooLargeError extends ServiceError {
+  readonly code = 'COMMIT_TOO_LARGE';
+
+  constructor(limit: number) {
+    super(`The states of this part and of those before it have more than ${limit} bytes; write fewer in one commit`, {
+      extensions: { limit },
+    });
+  }
+}
+
+/** An edit would make a state that a write may not have either. */
+export class StateRefusedError extends ServiceError {
+  readonly code = 'JSON_REFUSED';
+
+  constructor(what: string) {
+    super(`The state would have ${what}`);
+  }
+}
+
 /** The key was used for another request before. */
 export class IdempotencyMismatchError extends ServiceError {
   readonly code = 'IDEMPOTENCY_MISMATCH';

@@ -1,5 +1,7 @@
 import { compilePointers, type PointerSet } from '../json/pointer-set.js';
 import { parsePointer } from '../json/pointer.js';
+import type { JsonKind } from '../json/characters.js';
+import type { JsonNode } from '../json/document.js';
 import { findValues } from '../json/find-values.js';
 import { scanJson, type JsonSlice } from '../json/scan.js';
 import type { IndexValues } from './commit.js';
@@ -28,7 +30,7 @@ export class WorkflowIndex {
     const values: Record<string, string> = {};
     for (let i = 0; i < this.fields.length; i++) {
       const slice = found[i];
-      const value = slice && indexText(text, slice);
+      const value = slice && indexText(text.slice(slice.start, slice.end), slice.kind);
       if (value !== undefined) values[this.fields[i] as string] = value;
     }
     return values;
@@ -39,6 +41,17 @@ export class WorkflowIndex {
     return this.ofSlices(text, findValues(text, this.#pointers));
   }
 
+  ofDocument(document: JsonNode): IndexValues {
+    const values: Record<string, string> = {};
+    for (const [i, tokens] of this.#tokens.entries()) {
+      const node = document.at(tokens);
+      // A container is not indexed, and its text may be long.
+      const value = node === undefined || node.levels > 0 ? undefined : indexText(node.text, node.kind);
+      if (value !== undefined) values[this.fields[i] as string] = value;
+    }
+    return values;
+  }
+
   /** Also validates the text. @throws InvalidJsonError */
   ofState(text: string): IndexValues {
     return this.ofSlices(text, scanJson(text, { find: this.#pointers }).found);
@@ -46,8 +59,7 @@ export class WorkflowIndex {
 }
 
 /** Only strings, numbers and booleans are indexed: as text, so that a query string can name them. */
-function indexText(text: string, { start, end, kind }: JsonSlice): string | undefined {
-  const raw = text.slice(start, end);
+function indexText(raw: string, kind: JsonKind): string | undefined {
   switch (kind) {
     case 'string': {
       const value = JSON.parse(raw) as string;

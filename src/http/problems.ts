@@ -7,6 +7,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   ALREADY_EXISTS: { status: 409, title: 'Exists already' },
   ATTACH_REFUSED: { status: 409, title: 'Cannot be moved to that Redis' },
   BAD_REQUEST: { status: 400, title: 'Request not understood' },
+  COMMIT_TOO_LARGE: { status: 422, title: 'Commit too large' },
   CONFLICT_NOT_FOUND: { status: 404, title: 'Conflict not found' },
   CREDENTIAL_EXPIRED: { status: 401, title: 'Credential expired' },
   CREDENTIAL_IN_URL: { status: 400, title: 'Credential in a URL' },

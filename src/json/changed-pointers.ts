@@ -6,9 +6,11 @@ const MAX_POINTERS = 20;
 export class ChangedPointers {
   readonly #pointers = new Set<string>();
 
-  add(tokens: readonly string[]): void {
-    if (tokens.length === 0) this.#pointers.clear();
-    if (this.#pointers.size < MAX_POINTERS && !this.#pointers.has('')) this.#pointers.add(formatPointer(tokens));
+  /** `name`: a last token. */
+  add(tokens: readonly string[], name?: string): void {
+    if (tokens.length === 0 && name === undefined) this.#pointers.clear();
+    if (this.#pointers.size >= MAX_POINTERS || this.#pointers.has('')) return;
+    this.#pointers.add(formatPointer(name === undefined ? tokens : [...tokens, name]));
   }
 
   list(): string[] {

@@ -3,7 +3,6 @@ import { hasSameText, jsonEqual } from './json-equal.js';
 import { matchItems } from './match-items.js';
 import { escapeToken } from './pointer.js';
 import { rearrange } from './rearrange.js';
-import { countParts } from './visit-parts.js';
 
 export interface DiffLimits {
   readonly maxOperations?: number;
@@ -23,21 +22,41 @@ const ALWAYS_DETAILED = 1024;
 
 /** Measured costs, as the number of characters that can be read in the same time. */
 const WORK_PER_CONTAINER = 200;
-const WORK_PER_PART = 100;
+const WORK_PER_MEMBER = 100;
+const WORK_PER_ITEM = 150;
+const WORK_PER_SAME_ITEM = 30;
 const WORK_PER_OPERATION = 400;
-
-/** Containers longer than this are counted before they are split, because parts take memory. */
-const LARGE_LENGTH = 256 * 1024;
+/** Work between two pauses of `diffInTurns`. */
+const WORK_PER_TURN = 1_000_000;
 
 /**
  * The changes from `a` to `b`. Values equal by `jsonEqual` count as unchanged, however they are written. Values in the patch have
  * the exact text of `b`. A part is replaced where the list of its changes would be longer than the part itself.
  */
 export function diffDocuments(a: JsonNode, b: JsonNode, limits: DiffLimits = {}): Diff {
-  const { maxOperations = 10_000, maxWork = 24_000_000 } = limits;
-  const differences = new Differences(maxWork);
+  const steps = diffInSteps(a, b, limits);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** As `diffDocuments`, but awaits `pause` after every few milliseconds of work. */
+export async function diffInTurns(a: JsonNode, b: JsonNode, pause: () => Promise<unknown>): Promise<Diff> {
+  const steps = diffInSteps(a, b, {});
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await pause();
+  }
+}
+
+function* diffInSteps(a: JsonNode, b: JsonNode, limits: DiffLimits): Generator<void, Diff> {
+  const { maxOperations = 10_000, maxWork = 16_000_000 } = limits;
+  // Both texts are read once, whatever is found.
+  const differences = new Differences(maxWork, a.length + b.length);
   try {
-    differences.between(a, b, '');
+    yield* differences.between(a, b, '');
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;
     return replacement(b);
@@ -58,18 +77,25 @@ class Differences {
   readonly operations: string[] = [];
   replacesRootForBrevity = false;
   #length = 0;
-  #work = 0;
+  #work: number;
+  #workAtPause = 0;
 
-  constructor(private readonly maxWork: number) {}
+  constructor(
+    private readonly maxWork: number,
+    work: number,
+  ) {
+    this.#work = work;
+  }
 
-  between(a: JsonNode, b: JsonNode, path: string): void {
+  /** Yields now and then, so that the caller can pause. */
+  *between(a: JsonNode, b: JsonNode, path: string): Generator<void, void> {
     if (hasSameText(a, b)) return;
     const count = this.operations.length;
     const length = this.#length;
     if (a.kind === 'object' && b.kind === 'object') {
-      this.#betweenObjects(a, b, path);
+      yield* this.#betweenObjects(a, b, path);
     } else if (a.kind === 'array' && b.kind === 'array') {
-      this.#betweenArrays(a, b, path);
+      yield* this.#betweenArrays(a, b, path);
     } else {
       if (!jsonEqual(a, b)) this.#emit('replace', path, b);
       return;
@@ -83,34 +109,56 @@ class Differences {
     }
   }
 
-  #betweenObjects(a: JsonNode, b: JsonNode, path: string): void {
-    this.#open(a, b);
+  *#betweenObjects(a: JsonNode, b: JsonNode, path: string): Generator<void, void> {
+    this.#open(WORK_PER_MEMBER, a, b);
+    if (this.#isPauseDue()) yield;
     for (const [name] of a.members()) {
       if (b.get(name) === undefined) this.#emit('remove', `${path}/${escapeToken(name)}`);
     }
     for (const [name, value] of b.members()) {
       const old = a.get(name);
       if (old === undefined) this.#emit('add', `${path}/${escapeToken(name)}`, value);
-      else if (!hasSameText(old, value)) this.between(old, value, `${path}/${escapeToken(name)}`);
+      else if (!hasSameText(old, value)) yield* this.between(old, value, `${path}/${escapeToken(name)}`);
     }
   }
 
   /** Rearranges first, so that changes inside items use their final indexes. */
-  #betweenArrays(a: JsonNode, b: JsonNode, path: string): void {
-    this.#open(a, b);
-    const before = a.items();
-    const after = b.items();
+  *#betweenArrays(a: JsonNode, b: JsonNode, path: string): Generator<void, void> {
+    const { start, end } = yield* this.#sameEnds(a, b);
+    this.#spend((a.size + b.size - 2 * (start + end)) * WORK_PER_ITEM);
+    if (this.#isPauseDue()) yield;
+    const before = a.items(start, a.size - end);
+    const after = b.items(start, b.size - end);
     const matches = matchItems(before, after);
     rearrange(before.length, matches, {
-      remove: (index) => this.#emit('remove', `${path}/${index}`),
-      move: (from, to) => this.#emit('move', `${path}/${to}`, undefined, `${path}/${from}`),
-      add: (index, item) => this.#emit('add', `${path}/${index}`, after[item]),
+      remove: (index) => this.#emit('remove', `${path}/${start + index}`),
+      move: (from, to) => this.#emit('move', `${path}/${start + to}`, undefined, `${path}/${start + from}`),
+      add: (index, item) => this.#emit('add', `${path}/${start + index}`, after[item]),
     });
-    matches.forEach((i, j) => {
+    if (this.#isPauseDue()) yield;
+    for (const [j, i] of matches.entries()) {
       const old = before[i];
       const item = after[j] as JsonNode;
-      if (old !== undefined && !hasSameText(old, item)) this.between(old, item, `${path}/${j}`);
-    });
+      if (old !== undefined && !hasSameText(old, item)) yield* this.between(old, item, `${path}/${start + j}`);
+    }
+  }
+
+  /** Number of items at the start and at the end that have the same text. Most changes of a long array are few. */
+  *#sameEnds(a: JsonNode, b: JsonNode): Generator<void, { start: number; end: number }> {
+    this.#spend(2 * WORK_PER_CONTAINER);
+    const shorter = Math.min(a.size, b.size);
+    let start = 0;
+    for (; start < shorter && hasSameText(a.itemAt(start), b.itemAt(start)); start++) {
+      this.#spend(WORK_PER_SAME_ITEM);
+      if (this.#isPauseDue()) yield;
+    }
+    let end = 0;
+    for (; end < shorter - start; end++) {
+      if (!hasSameText(a.itemAt(a.size - 1 - end), b.itemAt(b.size - 1 - end))) break;
+      this.#spend(WORK_PER_SAME_ITEM);
+      if (this.#isPauseDue()) yield;
+    }
+    return { start, end };
   }
 
   #emit(op: string, path: string, value?: JsonNode, from?: string): void {
@@ -123,13 +171,15 @@ class Differences {
     this.operations.push(operation);
   }
 
-  /** Spends the cost of splitting containers. */
-  #open(...containers: readonly JsonNode[]): void {
-    for (const container of containers) {
-      const isLarge = container.length > LARGE_LENGTH;
-      this.#spend(container.length * (isLarge ? 2 : 1) + WORK_PER_CONTAINER);
-      this.#spend((isLarge ? countParts(container.text) : container.size) * WORK_PER_PART);
-    }
+  /** Spends the cost of splitting containers. What is inside of their parts is not read. */
+  #open(perPart: number, ...containers: readonly JsonNode[]): void {
+    for (const container of containers) this.#spend(WORK_PER_CONTAINER + container.size * perPart);
+  }
+
+  #isPauseDue(): boolean {
+    if (this.#work - this.#workAtPause < WORK_PER_TURN) return false;
+    this.#workAtPause = this.#work;
+    return true;
   }
 
   #spend(work: number): void {

@@ -2,7 +2,7 @@ import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, kindOf, OPEN_BRACE, OPEN_BRACKET } f
 import type { PointerSet, PointerStep } from './pointer-set.js';
 import type { JsonSlice } from './scan.js';
 import { unescape } from './string-token.js';
-import { Cursor } from './visit-parts.js';
+import { Cursor } from './cursor.js';
 
 /** Finds values in a text known to be valid, without checking it again; one for each pointer, in their order. */
 export function findValues(text: string, { size, root }: PointerSet): (JsonSlice | undefined)[] {

@@ -42,6 +42,10 @@ function hasEqualMembers(a: JsonNode, b: JsonNode): boolean {
 }
 
 function hasEqualItems(a: JsonNode, b: JsonNode): boolean {
-  const others = b.items();
-  return a.items().every((item, i) => jsonEqual(item, others[i] as JsonNode));
+  const items = a.itemReader();
+  const others = b.itemReader();
+  for (let item = items.next(); item !== undefined; item = items.next()) {
+    if (!jsonEqual(item, others.next() as JsonNode)) return false;
+  }
+  return true;
 }

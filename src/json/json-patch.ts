@@ -1,5 +1,7 @@
 import { ChangedPointers } from './changed-pointers.js';
 import type { JsonNode } from './document.js';
+import { MAX_DEPTH } from './limits.js';
+import type { Owner } from './member-list.js';
 import { jsonEqual } from './json-equal.js';
 import type { PatchResult } from './merge-patch.js';
 import { PatchInvalidError, PatchTestFailedError } from './patch-errors.js';
@@ -23,14 +25,17 @@ type Tokens = readonly string[];
  * @throws PatchTestFailedError or PatchInvalidError
  */
 export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchLimits = {}): PatchResult {
-  const { maxOperations = 1000, maxLength = 16 * 1024 * 1024, maxDepth = 100 } = limits;
+  const { maxOperations = 1000, maxLength = 16 * 1024 * 1024, maxDepth = MAX_DEPTH } = limits;
   if (patch.kind !== 'array') throw new PatchInvalidError(null, 'a JSON Patch must be an array of operations');
   if (patch.size > maxOperations) throw new PatchInvalidError(null, `more than ${maxOperations} operations`);
   const changed = new ChangedPointers();
   let node = target;
+  let owner: Owner = {};
   patch.items().forEach((item, index) => {
     const operation = readOperation(item, index);
-    node = new Step(node, index, maxDepth, changed).apply(operation);
+    // Nodes that are copied are in two places from now on, so they are not changed in place.
+    if (operation.op === 'copy') owner = {};
+    node = new Step(node, index, { maxDepth, changed, owner }).apply(operation);
     if (node.length > maxLength) {
       throw new PatchInvalidError(index, `the document would be longer than ${maxLength} characters`);
     }
@@ -38,13 +43,18 @@ export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchL
   return { node, changed: changed.list() };
 }
 
+interface Context {
+  readonly maxDepth: number;
+  readonly changed: ChangedPointers;
+  readonly owner: Owner;
+}
+
 /** Applies one operation to the result of the earlier ones. */
 class Step {
   constructor(
     private readonly document: JsonNode,
     private readonly index: number,
-    private readonly maxDepth: number,
-    private readonly changed: ChangedPointers,
+    private readonly context: Context,
   ) {}
 
   apply(operation: PatchOperation): JsonNode {
@@ -59,7 +69,7 @@ class Step {
         this.#requireValue(path);
         this.#checkDepth(path, operation.value);
         return this.#edit(document, path, operation.value, (container, token) =>
-          withPart(container, token, operation.value),
+          this.#withPart(container, token, operation.value),
         );
       case 'copy':
         return this.#add(document, path, this.#requireValue(operation.from));
@@ -76,7 +86,7 @@ class Step {
   #add(document: JsonNode, path: Tokens, value: JsonNode): JsonNode {
     this.#checkDepth(path, value);
     return this.#edit(document, path, value, (container, token) => {
-      if (container.kind === 'object') return container.withMember(token, value);
+      if (container.kind === 'object') return container.withMember(token, value, this.context.owner);
       return container.withInserted(token === '-' ? container.size : this.#indexIn(container, token, path), value);
     });
   }
@@ -85,7 +95,9 @@ class Step {
     if (path.length === 0) this.#fail('the whole document cannot be removed', path);
     this.#requireValue(path);
     return this.#edit(this.document, path, undefined, (container, token) =>
-      container.kind === 'object' ? container.withoutMember(token) : container.withoutItem(Number(token)),
+      container.kind === 'object'
+        ? container.withoutMember(token, this.context.owner)
+        : container.withoutItem(Number(token)),
     );
   }
 
@@ -107,7 +119,7 @@ class Step {
   ): JsonNode {
     const token = path.at(-1);
     if (token === undefined) {
-      this.changed.add(path);
+      this.context.changed.add(path);
       return whole ?? document;
     }
     const containers = [document];
@@ -122,9 +134,9 @@ class Step {
     }
     // Report an appended item by its index, not as "-".
     const index = token === '-' && container.kind === 'array' ? String(container.size) : token;
-    this.changed.add([...path.slice(0, -1), index]);
+    this.context.changed.add([...path.slice(0, -1), index]);
     return containers.reduceRight(
-      (node, parent, level) => withPart(parent, path[level] as string, node),
+      (node, parent, level) => this.#withPart(parent, path[level] as string, node),
       change(container, token),
     );
   }
@@ -154,9 +166,8 @@ class Step {
 
   /** Bounds the stack of recursive readers of the result. */
   #checkDepth(path: Tokens, value: JsonNode): void {
-    const { maxDepth } = this;
-    // `levels` may be too high after changes, so check the exact depth before failing.
-    if (path.length + value.levels > maxDepth && path.length + value.exactLevels() > maxDepth) {
+    const { maxDepth } = this.context;
+    if (path.length + value.levels > maxDepth) {
       this.#fail(`the document would be more than ${maxDepth} levels deep`, path);
     }
   }
@@ -164,9 +175,11 @@ class Step {
   #fail(message: string, path: Tokens): never {
     throw new PatchInvalidError(this.index, message, formatPointer(path));
   }
-}
 
-/** `token` names an existing part. */
-function withPart(container: JsonNode, token: string, node: JsonNode): JsonNode {
-  return container.kind === 'object' ? container.withMember(token, node) : container.withItem(Number(token), node);
+  /** `token` names an existing part. */
+  #withPart(container: JsonNode, token: string, node: JsonNode): JsonNode {
+    return container.kind === 'object'
+      ? container.withMember(token, node, this.context.owner)
+      : container.withItem(Number(token), node);
+  }
 }

@@ -1,5 +1,4 @@
 import type { JsonNode } from './document.js';
-import { hasSameText } from './json-equal.js';
 import { longestIncreasing } from './longest-increasing.js';
 import { canonicalNumber } from './canonical-number.js';
 
@@ -16,18 +15,13 @@ const MAX_HASHED_ITEMS = 20_000;
  * items are matched by their text, and the rest between two matches by position.
  */
 export function matchItems(before: Items, after: Items): Matches {
-  const matches: Matches = Array.from(after, () => -1);
-  const shorter = Math.min(before.length, after.length);
-  const isSame = (i: number, j: number) => hasSameText(before[i] as JsonNode, after[j] as JsonNode);
-  let start = 0;
-  for (; start < shorter && isSame(start, start); start++) matches[start] = start;
-  let tail = 0;
-  for (; tail < shorter - start && isSame(before.length - 1 - tail, after.length - 1 - tail); tail++) {
-    matches[after.length - 1 - tail] = before.length - 1 - tail;
-  }
-  matchMiddle(before.slice(start, before.length - tail), after.slice(start, after.length - tail)).forEach((i, j) => {
-    if (i !== -1) matches[start + j] = start + i;
-  });
+  if (before.length === 0 || after.length === 0) return Array.from(after, () => -1);
+  if (before.length + after.length > MAX_HASHED_ITEMS) return Array.from(after, (_, j) => (j < before.length ? j : -1));
+  const idsBefore = uniqueIds(before);
+  const idsAfter = idsBefore && uniqueIds(after);
+  if (idsBefore !== undefined && idsAfter !== undefined) return matchKeys(idsBefore, idsAfter);
+  const matches = matchKeys(occurrenceKeys(before), occurrenceKeys(after));
+  pairByPlace(before.length, matches);
   return matches;
 }
 
@@ -38,17 +32,6 @@ export function orderedMatches(matches: Matches): number[] {
     if (i !== -1) places.push(j);
   });
   return longestIncreasing(places.map((j) => matches[j] as number)).map((at) => places[at] as number);
-}
-
-function matchMiddle(before: Items, after: Items): Matches {
-  if (before.length === 0 || after.length === 0) return Array.from(after, () => -1);
-  if (before.length + after.length > MAX_HASHED_ITEMS) return Array.from(after, (_, j) => (j < before.length ? j : -1));
-  const idsBefore = uniqueIds(before);
-  const idsAfter = idsBefore && uniqueIds(after);
-  if (idsBefore !== undefined && idsAfter !== undefined) return matchKeys(idsBefore, idsAfter);
-  const matches = matchKeys(occurrenceKeys(before), occurrenceKeys(after));
-  pairByPlace(before.length, matches);
-  return matches;
 }
 
 function matchKeys(before: readonly string[], after: readonly string[]): Matches {

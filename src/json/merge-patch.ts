@@ -20,21 +20,25 @@ function merge(target: JsonNode, patch: JsonNode, place: readonly string[], chan
     if (!hasSameText(node, target)) changed.add(place);
     return node;
   }
-  const changes = new Map<string, JsonNode | undefined>();
+  const changes: [string, JsonNode | undefined][] = [];
   for (const [name, value] of patch.members()) {
     const old = target.get(name);
-    const memberPlace = [...place, name];
     if (value.kind === 'null') {
-      if (old !== undefined) changed.add(memberPlace);
-      changes.set(name, undefined);
+      if (old === undefined) continue;
+      changed.add(place, name);
+      changes.push([name, undefined]);
     } else if (old === undefined) {
-      changed.add(memberPlace);
-      changes.set(name, withoutNulls(value));
+      changed.add(place, name);
+      changes.push([name, withoutNulls(value)]);
+    } else if (value.kind === 'object') {
+      changes.push([name, merge(old, value, [...place, name], changed)]);
     } else {
-      changes.set(name, merge(old, value, memberPlace, changed));
+      if (hasSameText(value, old)) continue;
+      changed.add(place, name);
+      changes.push([name, value]);
     }
   }
-  return changes.size === 0 ? target : target.withMembers(changes);
+  return changes.length === 0 ? target : target.withMembers(changes);
 }
 
 /** The result of a patch on a missing target: its members without nulls. Arrays are kept unchanged. */

@@ -13,6 +13,7 @@ import {
 import { InvalidJsonError, type JsonRefusal } from './invalid-json-error.js';
 import { pointerAt } from './pointer-at.js';
 import { escapeToken } from './pointer.js';
+import { MAX_DEPTH, MAX_NAMES } from './limits.js';
 import { compilePointers, type PointerSet, type PointerStep } from './pointer-set.js';
 
 /** A value inside a text: `text.slice(start, end)`, without the whitespace around it. */
@@ -43,7 +44,10 @@ export interface ScanOptions {
  * numbers beyond a double, lone surrogates and deep nesting, which cannot be kept exactly or handled safely.
  * @throws InvalidJsonError
  */
-export function scanJson(text: string, { maxDepth = 100, maxKeys = 50_000, find }: ScanOptions = {}): JsonScan {
+export function scanJson(
+  text: string,
+  { maxDepth = MAX_DEPTH, maxKeys = MAX_NAMES, find }: ScanOptions = {},
+): JsonScan {
   const pointers = find === undefined ? NO_POINTERS : 'root' in find ? find : compilePointers(find);
   return new Scanner(text, maxDepth, maxKeys, pointers).scan();
 }
@@ -207,10 +211,13 @@ class Scanner {
   }
 
   #hex(offset: number): number {
-    const digits = this.text.slice(offset, offset + 4);
-    const wrong = digits.search(/[^0-9a-fA-F]/);
-    if (wrong !== -1 || digits.length < 4) this.#failSyntax(offset + (wrong === -1 ? digits.length : wrong));
-    return Number.parseInt(digits, 16);
+    let unit = 0;
+    for (let i = offset; i < offset + 4; i++) {
+      const digit = hexDigit(this.text.charCodeAt(i));
+      if (digit === -1) this.#failSyntax(i);
+      unit = unit * 16 + digit;
+    }
+    return unit;
   }
 
   #number(): void {
@@ -291,6 +298,13 @@ function memberStep(step: PointerStep, name: string): PointerStep | undefined {
 function itemStep(step: PointerStep, index: number): PointerStep | undefined {
   for (const next of step.next) if (next.index === index) return next;
   return undefined;
+}
+
+/** Value of a hexadecimal digit; -1 for any other character. */
+function hexDigit(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  const letter = character | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 function isLowSurrogate(unit: number): boolean {

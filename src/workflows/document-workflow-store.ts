@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import {
@@ -20,7 +21,7 @@ import {
 import { Engine, type Filter, type ListPage, type ListQuery, type VersionPage } from '../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
-import { diffDocuments } from '../json/diff.js';
+import { diffInTurns } from '../json/diff.js';
 import { parseDocument } from '../json/document.js';
 import { waitForChange } from '../waiting/wait-for-change.js';
 import { newIncarnation } from '../engine/new-incarnation.js';
@@ -210,7 +211,7 @@ export class DocumentWorkflowStore {
     to: number,
   ): Promise<{ operations: string; truncated: boolean }> {
     const [a, b] = await Promise.all([this.getVersion(tenant, id, from), this.getVersion(tenant, id, to)]);
-    return diffDocuments(parseDocument(a.state), parseDocument(b.state));
+    return diffInTurns(parseDocument(a.state), parseDocument(b.state), setImmediate);
   }
 
   /** Writes the state of an earlier version as the newest one. */

@@ -96,8 +96,10 @@ function isLeftOpen(operation: Operation, one: Reply, other: Reply): boolean {
   return isMixed && isOfEdit(one.error) !== isOfEdit(other.error);
 }
 
+const EDIT_CODES = ['STATE_TOO_LARGE', 'JSON_REFUSED', 'COMMIT_TOO_LARGE'];
+
 function isOfEdit(error: object): boolean {
-  return !('code' in error) || error.code === 'STATE_TOO_LARGE';
+  return !('code' in error) || EDIT_CODES.includes(error.code as string);
 }
 
 export function explain({ seed, step, operation, replies }: Difference): string {

@@ -228,7 +228,13 @@ describeService(
       it('takes more than one large state', async () => {
         const id = service.id();
         const puts = Array.from({ length: 5 }, (_, n) => ({ id: `${id}-${n}`, state: 'x'.repeat(1_000_000) }));
-        expect((await commit({ puts })).status).toBe(200);
+        expect((await commit({ puts: puts.slice(1) })).status).toBe(200);
+        const more = await commit({ puts });
+        expect([more.status, more.json.code, more.json.limit]).toEqual([
+          413,
+          'STATE_TOO_LARGE',
+          4 * 1024 * 1024 + 64 * 1024,
+        ]);
       });
 
       it('answers as documented', () => {

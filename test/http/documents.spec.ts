@@ -59,6 +59,30 @@ describeService(
         expect(appended.json.state.exhibits).toEqual([{ name: 'A', uploaded_at: expect.stringMatching(/Z$/) }]);
       });
 
+      it('refuse to make a state too deep or too wide', async () => {
+        const id = service.id();
+        const names = Object.fromEntries(Array.from({ length: 49_990 }, (_, i) => [`k${i}`, 0]));
+        const deep = `${'['.repeat(99)}${']'.repeat(99)}`;
+        const entry = `{"state":${deep}}`;
+        expect((await service.put(at(id), { state: { sections: [{ id: 'one' }] } })).status).toBe(201);
+        const tries: [string, string, string, string][] = [
+          ['POST', '/logs', 'application/json', entry],
+          ['POST', '/exhibits', 'application/json', entry],
+          ['PATCH', '/sections/one', 'application/json', entry],
+          ['PATCH', '/state', 'application/merge-patch+json', `{"a":{"b":${entry}}}`],
+        ];
+        for (const [method, path, type, body] of tries) {
+          const refused = await service.call(method, at(id, path), { body, headers: { 'content-type': type } });
+          expect([method, path, refused.status, refused.json.code]).toEqual([method, path, 422, 'JSON_REFUSED']);
+        }
+        expect((await service.patch(at(id, '/state'), 'merge', names)).status).toBe(200);
+        const wide = await service.patch(at(id, '/state'), 'merge', {
+          more: Object.fromEntries(Object.entries(names).slice(0, 100)),
+        });
+        expect([wide.status, wide.json.code]).toEqual([422, 'JSON_REFUSED']);
+        expect((await service.get(at(id))).json.version).toBe(2);
+      });
+
       it('refuse a state they do not fit, and a workflow that is not there', async () => {
         const id = service.id();
         await service.put(at(id), { state: { logs: 'text', sections: {} } });

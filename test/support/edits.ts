@@ -1,5 +1,5 @@
 import type { Edit } from '../../src/engine/commit.js';
-import { fromValue, parseDocument } from '../../src/json/document.js';
+import { arrayNode, fromValue, parseDocument } from '../../src/json/document.js';
 import { applyJsonPatch } from '../../src/json/json-patch.js';
 import { applyMergePatch } from '../../src/json/merge-patch.js';
 
@@ -31,7 +31,7 @@ export function append(list: string, item: unknown): Edit {
     cause: 'log',
     apply(document) {
       const items = [...(document.get(list)?.items() ?? []), fromValue(item)];
-      const kept = fromValue([]).withItems(items);
+      const kept = arrayNode(items);
       return { document: document.withMember(list, kept), changed: [`/${list}/${items.length - 1}`] };
     },
   };

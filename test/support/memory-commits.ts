@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { fromValue } from '../../src/json/document.js';
+import { arrayNode, fromValue } from '../../src/json/document.js';
 import type { Commit, Delete, Edit, Once, Patch, Put, Touch } from '../../src/engine/commit.js';
 import { MIN_RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import type { EngineOptions } from '../../src/engine/engine.js';
@@ -59,7 +59,7 @@ export function appending(value: unknown): Edit {
     cause: 'log',
     apply: (document) => {
       const items = document.get('log')?.items() ?? [];
-      const list = fromValue([]).withItems([...items, fromValue(value)]);
+      const list = arrayNode([...items, fromValue(value)]);
       return { document: document.withMember('log', list), changed: ['/log/-'] };
     },
   };

@@ -1,4 +1,5 @@
 import { parseDocument } from '../../json/document.js';
+import { CommitSize } from '../commit-size.js';
 import type { Commit, CommittedWorkflow, Expect, Once, Part, Patch, Put, Touch, Ttl } from '../commit.js';
 import { checkSizes, resultOf } from '../edit-result.js';
 import type { EngineOptions } from '../engine.js';
@@ -59,9 +60,17 @@ export function acceptCommit(commit: Commit, context: AcceptContext): DetachedEn
   for (const [part, list] of Object.entries({ puts, patches, deletes, touches }) as [Part, readonly Named[]][])
     list.forEach((one, i) => demandHeld(part, i, one, heldOf(one)));
 
+  const size = new CommitSize(context.options.maxStateBytes);
+  puts.forEach(({ state }, i) => asPart('puts', i, () => size.add(state)));
   const made = [
     ...puts.map((put) => acceptPut(put, heldOf(put), once, context)),
-    ...patches.map((patch, i) => asPart('patches', i, () => acceptPatch(patch, heldOf(patch), once, context))),
+    ...patches.map((patch, i) =>
+      asPart('patches', i, () => {
+        const part = acceptPatch(patch, heldOf(patch), once, context);
+        size.add(part.after.state);
+        return part;
+      }),
+    ),
     ...touches.map((touch) => acceptTouch(touch, heldOf(touch), context)),
   ];
   const gone = deletes.map((part): DetachedPart => {
@@ -127,7 +136,12 @@ function acceptPut({ expect, ...put }: Put, held: Held, once: Once, context: Acc
   return { is: 'put', put, base, isConditional: expect !== undefined, after };
 }
 
-function acceptPatch({ edit, expect, ...patch }: Patch, held: There, once: Once, context: AcceptContext): WrittenPart {
+function acceptPatch(
+  { edit, expect, ...patch }: Patch,
+  held: There,
+  once: Once,
+  context: AcceptContext,
+): Extract<WrittenPart, { is: 'patch' }> {
   const { options, index, now } = context;
   const { document, changed } = edit.apply(parseDocument(held.record.state), new Date(now));
   const { state } = resultOf(document, index, options.maxStateBytes);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { appliedInTurns } from '../applied-in-turns.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Outcome } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
@@ -172,7 +173,8 @@ export class DetachedStore {
     return this.#known(tenant, key, fingerprint);
   }
 
-  commit(tenant: string, commit: Commit): Promise<Outcome> {
+  async commit(tenant: string, given: Commit): Promise<Outcome> {
+    const commit = await this.#inTurns(tenant, given);
     return new Promise((resolve, reject) => {
       this.#arrived.push({ tenant, commit, resolve, reject });
       this.#flushing ??= this.#flushAll();
@@ -349,6 +351,14 @@ export class DetachedStore {
     const { incarnation, version, check } = record;
     const follows = this.parts.copies.followedBy(tenant, id);
     return { base: { on: 'version', incarnation, version, check, follows }, record, own: undefined };
+  }
+
+  /** A commit with several patches, which were applied before its own turn. */
+  async #inTurns(tenant: string, commit: Commit): Promise<Commit> {
+    const { patches = [] } = commit;
+    if (patches.length < 2) return commit;
+    const stateOf = (id: string) => this.#held(tenant, id).record?.state;
+    return { ...commit, patches: await appliedInTurns(patches, stateOf, new Date(this.parts.clock())) };
   }
 
   #known(tenant: string, key: string, fingerprint: string): Outcome | undefined {

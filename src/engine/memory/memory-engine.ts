@@ -1,3 +1,4 @@
+import { appliedInTurns } from '../applied-in-turns.js';
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import type { Take, Taken } from '../bucket.js';
 import type { Clock } from '../clock.js';
@@ -130,6 +131,16 @@ export class MemoryEngine extends Engine {
     await this.#core.journal?.markMoved(to);
   }
 
+  /** A commit with several patches, which were applied before the turn that writes. */
+  async #inTurns(tenant: string, commit: Commit): Promise<Commit> {
+    const { patches = [] } = commit;
+    if (patches.length < 2) return commit;
+    const now = this.#core.clock();
+    const { workflows } = this.#core.tenant(tenant);
+    const stateOf = (id: string) => workflows.find(id, now)?.state.toString();
+    return { ...commit, patches: await appliedInTurns(patches, stateOf, new Date(now)) };
+  }
+
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     return this.#recordOf(await this.#current(tenant, id));
   }
@@ -182,7 +193,8 @@ export class MemoryEngine extends Engine {
     });
   }
 
-  async commit(tenant: string, commit: Commit): Promise<Outcome> {
+  async commit(tenant: string, given: Commit): Promise<Outcome> {
+    const commit = await this.#inTurns(tenant, given);
     const { once, puts = [], patches = [], deletes = [] } = commit;
     try {
       const outcome = await observed(this.#observer, 'commit', () =>

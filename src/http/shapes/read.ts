@@ -2,7 +2,7 @@ import { OPEN_BRACE, OPEN_BRACKET, CLOSE_BRACE, CLOSE_BRACKET, COMMA, QUOTE } fr
 import { compilePointers, type PointerSet } from '../../json/pointer-set.js';
 import { formatPointer, parsePointer } from '../../json/pointer.js';
 import type { JsonSlice } from '../../json/scan.js';
-import { Cursor } from '../../json/visit-parts.js';
+import { Cursor } from '../../json/cursor.js';
 import { unescape } from '../../json/string-token.js';
 import { scanBody } from '../body.js';
 import { InvalidBodyError, type Issue } from '../http-errors.js';

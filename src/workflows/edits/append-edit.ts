@@ -1,7 +1,7 @@
 import type { Edit } from '../../engine/commit.js';
 import type { Cause } from '../../engine/records/workflow-meta.js';
 import { arrayNode, fromValue, parseDocument, type JsonNode } from '../../json/document.js';
-import { itemsOf, objectOf } from './shape.js';
+import { listOf, objectOf } from './shape.js';
 
 const MAX_LOGS = 100;
 
@@ -33,9 +33,12 @@ function appendEdit(
     recipe: { kind: cause, args: [text] },
     apply(document, at) {
       const state = objectOf(document, 'The state');
-      const items = [...itemsOf(state, list), entryAt(at)];
-      const kept = items.length > newest ? items.slice(items.length - newest) : items;
-      return { document: state.withMember(list, arrayNode(kept)), changed: [`/${list}/${kept.length - 1}`] };
+      const items = listOf(state, list);
+      const entry = entryAt(at);
+      const { size } = items;
+      const kept =
+        size < newest ? items.withInserted(size, entry) : arrayNode([...items.items().slice(size + 1 - newest), entry]);
+      return { document: state.withMember(list, kept), changed: [`/${list}/${kept.size - 1}`] };
     },
   };
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { StateTooLargeError, WorkflowNotFoundError } from '../../../src/engine/errors.js';
-import { InvalidJsonError } from '../../../src/json/invalid-json-error.js';
 import { PatchTestFailedError } from '../../../src/json/json-patch.js';
 import { patch, put } from '../../support/parts.js';
 import { append, failing, increment, jsonPatch, merge, replaceBy, stamp } from '../../support/edits.js';
@@ -103,9 +102,25 @@ export function describePatches(fixture: Fixture): void {
       const tenant = fixture.tenant();
       await tenant.put('a', {});
       const error = await refusalOf(tenant.patch('a', replaceBy(`${'['.repeat(101)}${']'.repeat(101)}`)));
-      expect(error).toBeInstanceOf(InvalidJsonError);
-      expect(error).toMatchObject({ reason: 'depth' });
+      expect(error).toMatchObject({
+        code: 'JSON_REFUSED',
+        message: 'The state would have 101 levels; at most 100 are possible',
+      });
       expect((await tenant.get('a')).version).toBe(1);
+    });
+
+    it('that would give the state too many names are refused', async () => {
+      const tenant = fixture.tenant();
+      const names = (first: number, count: number) =>
+        Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${first + i}`, 0]));
+      await tenant.put('a', { in: names(0, 30_000) });
+      expect((await tenant.patch('a', merge({ in: names(30_000, 19_999) }))).version).toBe(2);
+      const error = await refusalOf(tenant.patch('a', merge({ one: [{ more: 1 }] })));
+      expect(error).toMatchObject({
+        code: 'JSON_REFUSED',
+        message: 'The state would have 50002 names of members; at most 50000 are possible',
+      });
+      expect((await tenant.get('a')).version).toBe(2);
     });
 
     it('move the workflow in the index', async () => {
@@ -124,6 +139,35 @@ export function describePatches(fixture: Fixture): void {
         { id: 'b', version: 1 },
         { id: 'a', version: 2, state: '{"count":1}' },
       ]);
+    });
+
+    it('of one commit apply to the newest states, also when those change while the patches are applied', async () => {
+      const tenant = fixture.tenant();
+      const text = 'x'.repeat(300_000);
+      for (const id of ['a', 'b', 'c']) await tenant.put(id, { text, count: 0 });
+      const together = tenant.commit({ patches: ['a', 'b', 'c'].map((id) => patch(id, increment)) });
+      const others = ['c', 'b', 'a', 'c'].map((id) => tenant.patch(id, increment));
+      await Promise.all([together, ...others]);
+      const counts = await Promise.all(['a', 'b', 'c'].map(async (id) => (await tenant.state(id)) as object));
+      expect(counts.map((state) => (state as { count: number }).count)).toEqual([2, 2, 3]);
+    });
+
+    it('of one commit that would write more than a commit may are refused, and name the first that does not fit', async () => {
+      const tenant = fixture.tenant();
+      const ids = ['a', 'b', 'c', 'd', 'e'];
+      for (const id of ids) await tenant.put(id, { text: 'ü'.repeat(450_000), count: 0 });
+      const limit = 4 * 1024 * 1024;
+      const error = await refusalOf(tenant.commit({ patches: ids.map((id) => patch(id, increment)) }));
+      expect(error).toMatchObject({
+        code: 'COMMIT_TOO_LARGE',
+        failed: { part: 'patches', index: 4 },
+        extensions: { limit },
+      });
+      expect((await Promise.all(ids.map((id) => tenant.get(id)))).map(({ version }) => version)).toEqual([
+        1, 1, 1, 1, 1,
+      ]);
+      const { workflows } = await tenant.commit({ patches: ids.slice(0, 4).map((id) => patch(id, increment)) });
+      expect(workflows.map(({ version }) => version)).toEqual([2, 2, 2, 2]);
     });
 
     it('leave a put without a state in its answer', async () => {

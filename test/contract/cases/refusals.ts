@@ -5,7 +5,6 @@ import {
   VersionConflictError,
   WorkflowNotFoundError,
 } from '../../../src/engine/errors.js';
-import { InvalidJsonError } from '../../../src/json/invalid-json-error.js';
 import { once, patch, put, putText, remove, touch } from '../../support/parts.js';
 import { EditFailedError, failing, merge, replaceBy } from '../../support/edits.js';
 import { refusalOf } from '../../support/refusal.js';
@@ -139,8 +138,7 @@ export function describeRefusals(fixture: Fixture): void {
           tenant,
           spoilt(part, index, () => ({ edit: replaceBy(TOO_DEEP) })),
         );
-        expect(error).toBeInstanceOf(InvalidJsonError);
-        expect(error).toMatchObject({ reason: 'depth' });
+        expect(error).toMatchObject({ code: 'JSON_REFUSED', failed: { part, index } });
       },
     );
 

@@ -1,4 +1,5 @@
 import type { Commit, Patch, Put, Touch, Ttl } from '../../commit.js';
+import { CommitSize } from '../../commit-size.js';
 import { aboutPatch, checkSizes, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
 import { asPart } from '../../errors.js';
@@ -69,9 +70,14 @@ export class CommitPlanner {
       changes.push({ id, old: workflows.get(id), next });
       if (next !== undefined) written.push({ id, isCreated: live(id) === undefined, ...result });
     };
-    for (const put of puts) change(put.id, this.#put(put, live(put.id), moment));
+    const size = new CommitSize(this.options.maxStateBytes);
+    puts.forEach((put, i) => {
+      asPart('puts', i, () => size.add(put.state));
+      change(put.id, this.#put(put, live(put.id), moment));
+    });
     patches.forEach((patch, i) => {
       const { next, state } = asPart('patches', i, () => this.#patch(patch, live(patch.id) as Entry, moment));
+      asPart('patches', i, () => size.add(state));
       change(patch.id, next, { state });
     });
     for (const { id } of deletes) change(id, undefined);

@@ -1,4 +1,5 @@
 import { parseDocument, type JsonNode } from '../../../json/document.js';
+import { CharacterTurns } from '../../character-turns.js';
 import type { Clock } from '../../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../../commit.js';
 import type { EngineObserver, EngineOptions } from '../../engine.js';
@@ -117,7 +118,7 @@ export class EditQueue {
         for (const edit of edits) await this.#refuse(tenant, edit, refusalWithout(edit));
         return undefined;
       }
-      const attempt = this.#apply(tenant, edits, base);
+      const attempt = await this.#apply(tenant, edits, base);
       if (attempt.applied.length === 0) {
         if (base.isCertain) return this.#end(tenant, attempt, base, [], queue);
         base = await this.#read(tenant, id);
@@ -130,7 +131,7 @@ export class EditQueue {
       if (verdict.is === 'done') return this.#end(tenant, attempt, base, verdict.done.workflows, queue);
       if (verdict.is === 'refused' && verdict.error instanceof VersionConflictError) {
         this.parts.observer.retried('conflict');
-        base = verdict.current && baseOf(verdict.current);
+        base = verdict.current === undefined ? await this.#read(tenant, id) : baseOf(verdict.current);
         await jitter(round);
         continue;
       }
@@ -167,7 +168,7 @@ export class EditQueue {
   }
 
   /** Applies the edits in order, each to the result of the previous one. No side effects. */
-  #apply(tenant: string, edits: readonly Waiting[], base: Base): Attempt {
+  async #apply(tenant: string, edits: readonly Waiting[], base: Base): Promise<Attempt> {
     const { profiles, options } = this.parts;
     const limits = { index: profiles.of(tenant).index, options };
     const at = new Date(this.parts.clock());
@@ -176,6 +177,7 @@ export class EditQueue {
     let document = base.document;
     let characters = 0;
     let taken = 0;
+    const turns = new CharacterTurns();
     const keys = new Set<string>();
     for (const edit of edits) {
       // A duplicate commit waits for a later batch, which finds its once key.
@@ -193,6 +195,7 @@ export class EditQueue {
       } catch (error) {
         refused.push({ edit, error, appliedBefore: applied.length });
       }
+      await turns.spend(document.length);
     }
     return { applied, refused, left: edits.slice(taken), document };
   }

@@ -1,6 +1,8 @@
 import { parseDocument } from '../../../json/document.js';
 import { systemClock, type Clock } from '../../clock.js';
 import type { Commit, Once, Outcome, Patch } from '../../commit.js';
+import { CharacterTurns } from '../../character-turns.js';
+import { CommitSize } from '../../commit-size.js';
 import { checkSizes } from '../../edit-result.js';
 import { asPart, StoreUnavailableError } from '../../errors.js';
 import { demand } from '../../expectation.js';
@@ -38,7 +40,7 @@ export class RedisCommits {
   }
 
   async commit(tenant: string, commit: Commit): Promise<Outcome> {
-    const { puts = [], patches = [], once } = commit;
+    const { puts = [], once } = commit;
     const edit = onlyPatchOf(commit);
     if (edit !== undefined) return this.#edits.run(tenant, { once, patch: edit });
     try {
@@ -49,7 +51,7 @@ export class RedisCommits {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let edited: readonly PlannedPut[];
       try {
-        edited = await this.#applyPatches(tenant, patches, once);
+        edited = await this.#applyPatches(tenant, commit);
       } catch (error) {
         return this.#refuse(tenant, commit, error);
       }
@@ -84,16 +86,25 @@ export class RedisCommits {
   }
 
   /** Patches of a commit with several parts, as puts on exactly the current versions. */
-  async #applyPatches(tenant: string, patches: readonly Patch[], once: Once): Promise<readonly PlannedPut[]> {
+  async #applyPatches(tenant: string, { puts = [], patches = [], once }: Commit): Promise<readonly PlannedPut[]> {
+    const size = new CommitSize(this.parts.options.maxStateBytes);
+    puts.forEach(({ state }, i) => asPart('puts', i, () => size.add(state)));
     if (patches.length === 0) return [];
-    const at = new Date(this.#clock());
+    const time = new Date(this.#clock());
     const records = await this.parts.workflows.findMany(
       tenant,
       patches.map(({ id }) => id),
     );
-    return patches.map((patch, i) =>
-      asPart('patches', i, () => this.#applyPatch(tenant, patch, { once, at: i, time: at }, records[i])),
-    );
+    const edited: PlannedPut[] = [];
+    const turns = new CharacterTurns();
+    for (const [at, patch] of patches.entries()) {
+      const put = asPart('patches', at, () => this.#applyPatch(tenant, patch, { once, at, time }, records[at]));
+      const [state = ''] = put.states;
+      asPart('patches', at, () => size.add(state));
+      edited.push(put);
+      await turns.spend(state.length);
+    }
+    return edited;
   }
 
   #applyPatch(

@@ -26,6 +26,7 @@ export type Verdict =
   | { readonly is: 'replayed'; readonly outcome: Outcome }
   /** Several once keys, of which `keys` are known; nothing was written. */
   | { readonly is: 'known'; readonly keys: readonly string[] }
+  /** `current`: the workflow of a conflict, if it was asked for and no other program has written it. */
   | { readonly is: 'refused'; readonly error: ServiceError; readonly current?: WorkflowRecord | undefined }
   /** Answer to a plan that only checks. */
   | { readonly is: 'fine' }
@@ -82,9 +83,12 @@ function refusalOf([word, ...rest]: readonly unknown[]): Verdict {
       return refused(new IdempotencyMismatchError());
     case 'conflict': {
       const [, part, index, line, state] = rest;
-      const current = typeof line === 'string' ? pickMeta(foundOf(id(), line)) : undefined;
+      const found = typeof line === 'string' ? foundOf(id(), line) : undefined;
+      const current = found && pickMeta(found);
       const error = new VersionConflictError(partOf(part, index), id(), current);
-      return refused(error, current && { ...current, state: typeof state === 'string' ? state : '' });
+      // The state of another program may be no JSON.
+      const isReadable = found?.kind === 'ours' && typeof state === 'string';
+      return refused(error, current && isReadable ? { ...current, state } : undefined);
     }
     case 'missing':
       return refused(new WorkflowNotFoundError(id(), partOf(rest[1], rest[2])));

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parseDocument } from './document.js';
+import { applyJsonPatch } from './json-patch.js';
+import { applyMergePatch } from './merge-patch.js';
+import { StepCounter } from '../../test/support/step-counter.js';
+
+const MEGABYTE = 1_000_000;
+const zeros = (length: number) => `[${'0,'.repeat(length / 2 - 1)}0]`;
+const below = (levels: number, inner: string) => '{"a":'.repeat(levels) + inner + '}'.repeat(levels);
+const wide = `{${Array.from({ length: 49_000 }, (_, i) => `"k${i}":${i}`).join(',')}}`;
+const times = (count: number, operations: (i: number) => readonly object[]) =>
+  Array.from({ length: count }, (_, i) => operations(i)).flat();
+
+/** In a file of its own: earlier cases would compile the code before the counter starts. */
+describe('A patch of a large document takes few steps', () => {
+  const steps = new StepCounter('json');
+  beforeAll(() => steps.start());
+  afterAll(() => steps.stop());
+
+  const copied = `{"a":{"n":0,"big":${zeros(MEGABYTE - 2000)}},"c":{},"deep":${below(95, '0')}}`;
+  const copies = [
+    ...times(6, (i) => [{ op: 'copy', from: '/a/big', path: `/a/g${i}` }]),
+    ...times(245, () => [
+      { op: 'copy', from: '/deep', path: '/a/deep' },
+      { op: 'remove', path: '/a/deep' },
+      { op: 'copy', from: '/a', path: '/c/d' },
+      { op: 'remove', path: '/c/d' },
+    ]),
+  ];
+  const deep = below(97, `{"x":${zeros(MEGABYTE - 2000)}}`);
+  const deepest = '/a'.repeat(97);
+  const list = `{"a":${zeros(MEGABYTE)}}`;
+  // The limits, in millions, are less than twice the usual steps. Steps for each operation and each character, or for
+  // each level and each character, would be hundreds of millions.
+  it.each([
+    ['copies of large parts beside deep ones', copied, copies, 9],
+    ['one change below 97 levels', deep, [{ op: 'add', path: `${deepest}/y`, value: 1 }], 8],
+    [
+      '1,000 changes below 97 levels',
+      deep,
+      times(1000, (i) => [{ op: 'add', path: `${deepest}/y${i}`, value: 1 }]),
+      18,
+    ],
+    [
+      '1,000 insertions all over a long list',
+      list,
+      times(1000, (i) => [{ op: 'add', path: `/a/${i * 499}`, value: 1 }]),
+      18,
+    ],
+    ['1,000 insertions in front of a long list', list, times(1000, () => [{ op: 'add', path: '/a/0', value: 1 }]), 16],
+    ['1,000 new members of a wide object', wide, times(1000, (i) => [{ op: 'add', path: `/n${i}`, value: 1 }]), 7],
+    [
+      'members of a wide object removed and added again',
+      wide,
+      times(500, (i) => [
+        { op: 'remove', path: `/k${i}` },
+        { op: 'add', path: `/k${i}`, value: 1 },
+      ]),
+      7,
+    ],
+    ['a test of a long list that is written in another way', list, [{ op: 'test', path: '/a', value: 0 }], 8],
+  ])('%s', async (_, before, operations, maxMillions) => {
+    const patch = parseDocument(JSON.stringify(operations));
+    let length = 0;
+    const started = process.cpuUsage();
+    const millions =
+      (await steps.count(() => {
+        try {
+          length = applyJsonPatch(parseDocument(before), patch).node.text.length;
+        } catch (error) {
+          length = (error as Error).message.length;
+        }
+      })) / 1e6;
+    const { user, system } = process.cpuUsage(started);
+    expect(length).toBeGreaterThan(0);
+    expect(millions).toBeLessThan(maxMillions);
+    // Far fewer steps mean that the counter has missed some.
+    expect(millions).toBeGreaterThan(maxMillions / 6);
+    // Built-in functions take no steps. The limit is ten times the usual time, for busy machines.
+    expect((user + system) / 1000).toBeLessThan(5000);
+  });
+
+  it('a merge of 49,000 members', async () => {
+    const patch = wide.replaceAll(':', ':1');
+    let text = '';
+    const millions =
+      (await steps.count(() => {
+        text = applyMergePatch(parseDocument(wide), parseDocument(patch)).node.text;
+      })) / 1e6;
+    expect(text).toBe(patch);
+    expect(millions).toBeLessThan(17);
+    expect(millions).toBeGreaterThan(2);
+  });
+});
