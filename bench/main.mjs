@@ -1,4 +1,4 @@
-// npm run bench [-- get put … | growth | tasks | feed | access] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | tasks | feed | access | stalls] [--engine redis] [--quick] [--json file]
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -7,6 +7,7 @@ import { benchFeed } from './feed.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
+import { benchStalls } from './stalls.mjs';
 import { benchTasks } from './tasks.mjs';
 
 const { values, positionals } = parseArgs({
@@ -21,12 +22,13 @@ const { values, positionals } = parseArgs({
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const only = positionals
-  .filter((word) => !['growth', 'tasks', 'feed', 'access'].includes(word))
+  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls'].includes(word))
   .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
 const tasks = positionals.includes('tasks');
 const feed = positionals.includes('feed');
 const access = positionals.includes('access');
+const stalls = positionals.includes('stalls');
 const all = positionals.length === 0;
 
 process.on('SIGINT', () => {
@@ -37,7 +39,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      (growth || tasks || feed || access) && only.length === 0
+      (growth || tasks || feed || access || stalls) && only.length === 0
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -69,6 +71,8 @@ try {
             requests: values.quick ? 300 : 1000,
           })
         : [],
+    stalls:
+      stalls || all ? await benchStalls({ engines, rounds: values.quick ? 1 : 3, random: values.quick ? 0 : 100 }) : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
 } finally {

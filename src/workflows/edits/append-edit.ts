@@ -37,7 +37,7 @@ function appendEdit(
       const entry = entryAt(at);
       const { size } = items;
       const kept =
-        size < newest ? items.withInserted(size, entry) : arrayNode([...items.items().slice(size + 1 - newest), entry]);
+        size < newest ? items.withInserted(size, entry) : arrayNode([...items.items(size + 1 - newest, size), entry]);
       return { document: state.withMember(list, kept), changed: [`/${list}/${kept.size - 1}`] };
     },
   };
