@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { open } from 'lmdb';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { until } from '../support/until.js';
 import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
 
 const HOLDER = new URL('./directory-holder.mjs', import.meta.url).pathname;
@@ -13,6 +15,13 @@ interface Holder {
   readonly child: ChildProcess;
   /** First line of the output: 'open' or the refusal. */
   readonly said: string;
+  /** Sends a command, and returns the answer. */
+  ask(command: string): Promise<string>;
+}
+
+interface Owner {
+  readonly world: string;
+  readonly beat: number;
 }
 
 async function end(child: ChildProcess, signal?: 'SIGKILL'): Promise<void> {
@@ -44,8 +53,15 @@ describe('A data directory', () => {
 
   async function hold(): Promise<Holder> {
     const child = spawn(process.execPath, [HOLDER, sources.url, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const [said] = (await once(createInterface(child.stdout), 'line')) as [string];
-    const holder = { child, said };
+    const lines = createInterface(child.stdout);
+    const nextLine = async () => ((await once(lines, 'line')) as [string])[0];
+    const said = await nextLine();
+    const ask = (command: string) => {
+      const answer = nextLine();
+      child.stdin.write(`${command}\n`);
+      return answer;
+    };
+    const holder = { child, said, ask };
     holders.push(holder);
     return holder;
   }
@@ -64,6 +80,30 @@ describe('A data directory', () => {
       const { child, said } = await hold();
       expect(said).toBe('open');
       await end(child, 'SIGKILL');
+    }
+  });
+
+  it('answers no read from a process that slept, and was replaced meanwhile', async () => {
+    const [first, root] = [await hold(), open({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 })];
+    const service = root.openDB<Owner, string>({ name: 'service' });
+    const owner = () => service.transactionSync(() => service.get('owner') as Owner);
+    try {
+      expect(await first.ask('put 1')).toBe('done');
+      // Just after a heartbeat, the process has no transaction open.
+      const { beat } = owner();
+      await until(() => owner().beat > beat, 'the heart beats');
+      first.child.kill('SIGSTOP');
+      // An owner of another container, whose process cannot be looked up.
+      service.transactionSync(() => service.putSync('owner', { ...owner(), world: 'another' }));
+      const second = await hold();
+      expect(second.said).toBe('open');
+      expect(await second.ask('put 2')).toBe('done');
+      const asked = first.ask('get');
+      first.child.kill('SIGCONT');
+      expect(await asked).toBe('STORE_UNAVAILABLE');
+      expect(await second.ask('get')).toBe('{"n":2}');
+    } finally {
+      await root.close();
     }
   });
 

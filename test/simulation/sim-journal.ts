@@ -69,6 +69,8 @@ export class SimJournal implements Journal {
     this.epoch = file.epoch;
   }
 
+  proven(): undefined {}
+
   read(): Iterable<JournalChange> {
     return this.file.read();
   }

@@ -14,6 +14,13 @@ export class ManualJournal implements Journal {
   readonly flushes: Flush[] = [];
   readonly #arrivals: (() => void)[] = [];
 
+  /** What `proven` returns. */
+  proof: Promise<void> | undefined;
+
+  proven(): Promise<void> | undefined {
+    return this.proof;
+  }
+
   *read(): Iterable<JournalChange> {}
 
   write(changes: readonly JournalChange[]): Promise<void> {

@@ -58,9 +58,8 @@ export class MemoryCore {
   }
 
   /** For reading. @throws StoreUnavailableError when another service has taken the directory over */
-  tenant(name: string): TenantData {
-    this.#demandJournal();
-    return this.tenants.peek(name);
+  tenant(name: string): TenantData | Promise<TenantData> {
+    return this.#asOwner(() => this.tenants.peek(name));
   }
 
   /**
@@ -68,7 +67,7 @@ export class MemoryCore {
    * meanwhile, because what was read may have been undone.
    */
   async read<T>(tenant: string, read: (data: TenantData) => T | Promise<T>): Promise<T> {
-    return whenDone(await this.#onceOnDisk(async () => ({ found: await read(this.tenant(tenant)) })));
+    return whenDone(await this.#onceOnDisk(async () => ({ found: await read(await this.tenant(tenant)) })));
   }
 
   /**
@@ -80,8 +79,7 @@ export class MemoryCore {
     work: (transaction: Transaction) => T,
     known?: (data: TenantData, now: number) => T | undefined,
   ): Promise<T> {
-    const answer = await this.#onceOnDisk((): Answer<T> => {
-      this.#demandJournal();
+    const make = (): Answer<T> => {
       const data = this.tenants.get(tenant);
       const now = this.clock();
       const before = known?.(data, now);
@@ -97,8 +95,8 @@ export class MemoryCore {
         transaction.undo();
         throw error;
       }
-    });
-    return whenDone(answer);
+    };
+    return whenDone(await this.#onceOnDisk(() => this.#asOwner(make)));
   }
 
   /** Keeps the outcome of a commit under its once key. See `keptOutcome` for `isLasting`. */
@@ -111,8 +109,14 @@ export class MemoryCore {
     if (once.alias !== undefined) transaction.setOutcome(once.alias, kept);
   }
 
-  #demandJournal(): void {
-    if (this.journal?.isLost === true) throw new StoreUnavailableError();
+  /** Runs `ask` when it is certain that no other service has taken the journal over. @throws StoreUnavailableError */
+  #asOwner<T>(ask: () => T): T | Promise<T> {
+    const run = () => {
+      if (this.journal?.isLost === true) throw new StoreUnavailableError();
+      return ask();
+    };
+    const proven = this.journal?.proven();
+    return proven === undefined ? run() : proven.then(run);
   }
 
   async #flush(tenant: string, transaction: Transaction): Promise<void> {

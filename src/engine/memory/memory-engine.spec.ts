@@ -265,6 +265,25 @@ describe('MemoryEngine with a journal', () => {
     expect((await engine.inspect()).reachable).toBe(false);
   });
 
+  it('answers only when it is certain that no other service has taken the journal over', async () => {
+    const { engine, journal, write } = journaledEngine();
+    await write(put('a', {}));
+    let resolve = (): void => undefined;
+    journal.proof = new Promise((done) => (resolve = done));
+    const asked = [
+      engine.find(TENANT, 'a'),
+      engine.count(TENANT, {}),
+      engine.lastEventId(TENANT),
+      engine.readFeed(TENANT, undefined, 10),
+      engine.findOutcome(TENANT, 'known', ''),
+      engine.commit(TENANT, put('a', {})),
+    ];
+    for (const one of asked) expect(await isPending(one)).toBe(true);
+    journal.isLost = true;
+    resolve();
+    for (const one of asked) await expect(one).rejects.toBeInstanceOf(StoreUnavailableError);
+  });
+
   it('closes the journal only when pending commits are on the disk', async () => {
     const { engine, journal } = journaledEngine();
     const done = engine.commit(TENANT, put('a', {}));

@@ -230,11 +230,13 @@ export class MemoryEngine extends Engine {
 
   async readFeed(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
     // Only events on the disk are shown, so there is no flush to wait for.
-    return this.#core.tenant(tenant).feed.after(after, limit, this.#core.lastFinished);
+    const { feed } = await this.#core.tenant(tenant);
+    return feed.after(after, limit, this.#core.lastFinished);
   }
 
   async lastEventId(tenant: string): Promise<string> {
-    return this.#core.tenant(tenant).feed.lastId(this.#core.lastFinished);
+    const { feed } = await this.#core.tenant(tenant);
+    return feed.lastId(this.#core.lastFinished);
   }
 
   async readBoard(tenant: string, board: string): Promise<Board> {
@@ -380,7 +382,7 @@ export class MemoryEngine extends Engine {
 
   /** The workflow as it is on the disk. */
   async #current(tenant: string, id: string): Promise<Entry | undefined> {
-    const { workflows } = this.#core.tenant(tenant);
+    const { workflows } = await this.#core.tenant(tenant);
     const entry = workflows.find(id, this.#core.clock());
     // The common case, without a turn of the event loop: no unflushed write to this workflow.
     if (entry !== undefined && entry.commit <= this.#core.lastFinished) return entry;

@@ -83,6 +83,38 @@ describe('DirectoryLock', () => {
     }
   });
 
+  describe('after a time without a heartbeat', () => {
+    /** No heartbeat by itself, and clocks that move when the case says so. */
+    const still = { beatMs: 60_000, silenceMs: 150_000 };
+    const times = { monotonic: 0, wall: 0 };
+    const clocks = { monotonic: () => times.monotonic, wall: () => times.wall };
+    const takeStill = async () => {
+      const lock = await DirectoryLock.take(service, directory, still, clocks);
+      locks.push(lock);
+      return lock;
+    };
+
+    it('asks for the owner, by the clock that shows more of it', async () => {
+      const lock = await takeStill();
+      for (const clock of ['monotonic', 'wall'] as const) {
+        expect(lock.proven()).toBeUndefined();
+        times[clock] += still.silenceMs;
+        await lock.proven();
+        expect(lock.isLost).toBe(false);
+      }
+      expect(lock.proven()).toBeUndefined();
+      expect(service.get('owner')).toMatchObject({ beat: 2 });
+    });
+
+    it('finds that another service has taken over', async () => {
+      const lock = await takeStill();
+      service.putSync('owner', owner({}));
+      times.wall += still.silenceMs;
+      await Promise.all([lock.proven(), lock.proven()]);
+      expect(lock.isLost).toBe(true);
+    });
+  });
+
   it('notices a takeover, and leaves the record of the new owner alone', async () => {
     const lock = await take();
     service.putSync('owner', owner({}));

@@ -7,6 +7,12 @@ import { pidNamespace, processStartTime } from './process-identity.js';
 
 const KEY = 'owner';
 
+/** Times of this process. A machine that sleeps may stop the first clock; the second one may be set. */
+export interface Clocks {
+  readonly monotonic: () => number;
+  readonly wall: () => number;
+}
+
 interface Timing {
   readonly beatMs: number;
   /** An owner without a heartbeat for this long is gone. */
@@ -14,6 +20,7 @@ interface Timing {
 }
 
 const DEFAULT_TIMING: Timing = { beatMs: 1000, silenceMs: 3500 };
+const REAL_CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() };
 
 /** Record of the service that owns the directory. */
 interface Owner {
@@ -30,6 +37,11 @@ interface Owner {
 
 type Service = Database<unknown, string>;
 
+interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
 export class DirectoryInUseError extends Error {
   constructor(directory: string, { pid, host }: Pick<Owner, 'pid' | 'host'>) {
     super(
@@ -43,27 +55,35 @@ export class DirectoryInUseError extends Error {
  * Keeps a second service off a directory. The owner is a record in the database itself, written in an exclusive transaction, so
  * of two services that start at once one wins. A dead owner is detected at once where its process can be looked up, and
  * elsewhere (another container on the same volume) by missing heartbeats. An owner that was only suspended (stopped, a stalled
- * disk) learns that it has lost the directory at its next write: every write checks the owner in its own transaction.
+ * disk) learns that it has lost the directory before it writes or answers anything: every write checks the owner in its own
+ * transaction, and a read after a time without a heartbeat waits for one.
  */
 export class DirectoryLock {
   readonly #timer: NodeJS.Timeout;
   #beat = 0;
   #isLost = false;
+  /** Times before the last heartbeat that was written. */
+  #provenAt: Moment;
+  #proof: Promise<void> | undefined;
 
   private constructor(
     private readonly service: Service,
     private readonly owner: Owner,
     private readonly directory: string,
-    beatMs: number,
+    private readonly timing: Timing,
+    private readonly clocks: Clocks,
+    takenAt: Moment,
   ) {
-    this.#timer = setInterval(() => this.#heartbeat(), beatMs).unref();
+    this.#provenAt = takenAt;
+    this.#timer = setInterval(() => void this.#prove(), timing.beatMs).unref();
   }
 
   /** @throws DirectoryInUseError */
   static async take(
     service: Service,
     directory: string,
-    { beatMs, silenceMs }: Timing = DEFAULT_TIMING,
+    timing: Timing = DEFAULT_TIMING,
+    clocks: Clocks = REAL_CLOCKS,
   ): Promise<DirectoryLock> {
     const self: Owner = {
       token: randomUUID(),
@@ -73,24 +93,41 @@ export class DirectoryLock {
       world: pidNamespace(),
       beat: 0,
     };
+    let takenAt = momentOf(clocks);
     let owner = tryToTake(service, self, undefined);
     while (owner !== undefined) {
       if (owner.world === self.world && owner.startedAt !== '') {
         // Same pid namespace: the process can be looked up.
         if (processStartTime(owner.pid) === owner.startedAt) throw new DirectoryInUseError(directory, owner);
       } else {
-        await sleep(silenceMs);
+        await sleep(timing.silenceMs);
         const later = currentOwner(service);
         if (later?.token === owner.token && later.beat !== owner.beat) throw new DirectoryInUseError(directory, later);
       }
+      takenAt = momentOf(clocks);
       owner = tryToTake(service, self, owner);
     }
-    return new DirectoryLock(service, self, directory, beatMs);
+    return new DirectoryLock(service, self, directory, timing, clocks, takenAt);
   }
 
   /** Another service owns the directory. */
   get isLost(): boolean {
     return this.#isLost;
+  }
+
+  /**
+   * Undefined if no other service can have taken over: the last heartbeat is not long ago. Else resolves when a heartbeat has
+   * shown the owner; look at `isLost` then. What is in memory must not be answered before.
+   */
+  proven(): Promise<void> | undefined {
+    const { monotonic, wall } = this.#provenAt;
+    const silentMs = Math.max(this.clocks.monotonic() - monotonic, this.clocks.wall() - wall);
+    return silentMs < this.#trustedMs ? undefined : this.#prove();
+  }
+
+  /** Time after a heartbeat in which nobody takes over. */
+  get #trustedMs(): number {
+    return this.timing.silenceMs - this.timing.beatMs / 2;
   }
 
   /** Called inside each transaction that writes. @throws DirectoryInUseError */
@@ -109,16 +146,34 @@ export class DirectoryLock {
     }).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
   }
 
-  #heartbeat(): void {
-    inTransaction(this.service, () => {
-      this.assertOwned();
-      this.service.putSync(KEY, { ...this.owner, beat: ++this.#beat });
-    }).catch(() => {
-      // Lost: `isLost` is set and all requests are refused. Not written (disk full): the next heartbeat retries, and the journal's
-      // own writes report the problem.
-      if (this.#isLost) clearInterval(this.#timer);
-    });
+  /** Writes a heartbeat. Never rejects. */
+  #prove(): Promise<void> {
+    this.#proof ??= this.#heartbeat().finally(() => (this.#proof = undefined));
+    return this.#proof;
   }
+
+  async #heartbeat(): Promise<void> {
+    if (this.#isLost) return;
+    const at = momentOf(this.clocks);
+    try {
+      await inTransaction(this.service, () => {
+        this.assertOwned();
+        this.service.putSync(KEY, { ...this.owner, beat: ++this.#beat });
+      });
+      this.#provenAt = at;
+    } catch {
+      // Lost: all requests are refused.
+      if (this.#isLost) return clearInterval(this.#timer);
+      // Not written (disk full), also by no other service: reads go on until the next heartbeat. The journal's own writes
+      // report the problem.
+      const trustedMs = this.#trustedMs - this.timing.beatMs;
+      this.#provenAt = { monotonic: at.monotonic - trustedMs, wall: at.wall - trustedMs };
+    }
+  }
+}
+
+function momentOf({ monotonic, wall }: Clocks): Moment {
+  return { monotonic: monotonic(), wall: wall() };
 }
 
 /**

@@ -46,6 +46,8 @@ export interface Journal {
   write(changes: readonly JournalChange[]): Promise<void>;
   /** Another service has taken the journal over, so memory may be outdated. */
   readonly isLost: boolean;
+  /** A promise if another service may have taken the journal over: wait for it, then look at `isLost`. */
+  proven(): Promise<void> | undefined;
   /** Records that the state is served from `to` now; no service starts on this journal again. */
   markMoved(to: string): Promise<void>;
   /** Sentences for the operator. */

@@ -108,6 +108,10 @@ export class LmdbJournal implements Journal {
     return this.lock.isLost;
   }
 
+  proven(): Promise<void> | undefined {
+    return this.lock.proven();
+  }
+
   *read(): Iterable<JournalChange> {
     const { workflows, versions, outcomes, tasks, texts, progress, dedupes, events, queues, boards } = this.#databases;
     for (const { key, value } of workflows.getRange()) {
