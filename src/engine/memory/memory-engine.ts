@@ -136,7 +136,7 @@ export class MemoryEngine extends Engine {
     const { patches = [] } = commit;
     if (patches.length < 2) return commit;
     const now = this.#core.clock();
-    const { workflows } = this.#core.tenant(tenant);
+    const { workflows } = await this.#core.tenant(tenant);
     const stateOf = (id: string) => workflows.find(id, now)?.state.toString();
     return { ...commit, patches: await appliedInTurns(patches, stateOf, new Date(now)) };
   }
