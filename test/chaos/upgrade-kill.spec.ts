@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { formerTypeOf } from '../../src/engine/redis/upgrade/former-keys.js';
+import { formerTypeOf, isFormerIndex } from '../../src/engine/redis/upgrade/former-keys.js';
 import { startCommand } from '../support/command-process.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { restoreSchema3, schema3Data } from '../support/schema-3/data.js';
+import { formerData, restoreFormer } from '../support/former-schemas/data.js';
 import { until } from '../support/until.js';
 
-const COPIES = process.env['WAYMARK_CHAOS'] === '1' ? 100_000 : 2000;
-const KILLS = 5;
+const IS_LONG = process.env['WAYMARK_CHAOS'] === '1';
+const COPIES = IS_LONG ? 100_000 : 1000;
+const KILLS = IS_LONG ? 5 : 2;
 const AT_ONCE = 1000;
 
-/** Copies a workflow, the key of its commit and one of its tasks: KEYS and entries like those of the original. */
+/** Copies a workflow, the key of its commit and one of its tasks: keys and entries like those of the original. */
 const COPY = `
+local own, values = ARGV[4], 'document_workflow_index:values'
 for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
   local id = 'many-' .. i
   for _, kind in ipairs({ '', '_meta', '_history' }) do redis.call('COPY', 'document_workflow' .. kind .. ':many', 'document_workflow' .. kind .. ':' .. id) end
@@ -20,12 +22,32 @@ for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
     local key = 'document_workflow_index:' .. index
     redis.call('ZADD', key, redis.call('ZSCORE', key, 'many'), id)
   end
+  redis.call('HSET', values, id, redis.call('HGET', values, 'many'))
   redis.call('COPY', ARGV[3], ARGV[3] .. '-' .. i)
-  for _, kind in ipairs({ 'task:', 'payload:' }) do redis.call('COPY', kind .. 'stopped', kind .. 'stopped-' .. i) end
-  redis.call('ZADD', 'queue:ready:paused', i, 'stopped-' .. i)
+  for _, kind in ipairs({ 'task:', 'payload:' }) do redis.call('COPY', own .. kind .. 'stopped', own .. kind .. 'stopped-' .. i) end
+  redis.call('ZADD', own .. 'queue:ready:paused', i, 'stopped-' .. i)
 end`;
 
-describe('an upgrade of schema 3 that is killed', () => {
+/** Gets a meta by the upgrade, with which the sweep removes it. */
+const EXPIRED = 'document_workflow_meta:over';
+
+interface Meta {
+  readonly prefix: string;
+  readonly id: string;
+  readonly isFormer: boolean;
+}
+
+/** Text of the packed meta of a workflow of an earlier schema. */
+function packed(meta: Record<string, string>, entries: string | null): string {
+  const { inc, version, check = '', created, updated, deadline, ttl, bytes, history_bytes: history, about } = meta;
+  const [digest, own] = [check.slice(0, 8), check.slice(8)].map((text) => (text === '' ? '-' : text));
+  const ends = history === '0' ? '-' : deadline;
+  const head = [inc, version, own, digest, created, updated, deadline, ttl, bytes, history, ends].join(' ');
+  return `${head}\n${about}\n${entries ?? '{}'}`;
+}
+
+describe.each([3, 4] as const)('an upgrade of schema %d that is killed', (schema) => {
+  const own = schema === 3 ? '' : 'waymark:';
   let redis: RedisProcess;
   let direct: Redis;
 
@@ -38,47 +60,74 @@ describe('an upgrade of schema 3 that is killed', () => {
     await redis.stop();
   });
 
-  /** Digest of all keys under the names that they have, or get, in schema 4. */
+  async function textsOf(metas: readonly Meta[]): Promise<string[]> {
+    const reading = direct.pipeline();
+    for (const { prefix, id, isFormer } of metas) {
+      const key = `${prefix}document_workflow_meta:${id}`;
+      if (isFormer) reading.hgetall(key).hget(`${prefix}document_workflow_index:values`, id);
+      else reading.get(key).ping();
+    }
+    const replies = (await reading.exec()) ?? [];
+    return metas.map(({ prefix, id, isFormer }, i) => {
+      const [meta, values] = [replies[2 * i]?.[1], replies[2 * i + 1]?.[1]];
+      return `${prefix}${id} ${isFormer ? packed(meta as Record<string, string>, values as string | null) : String(meta)}`;
+    });
+  }
+
+  /** Digest of all keys under the names, and of all metas in the form, that they have or get in schema 5. */
   async function digest(): Promise<string> {
-    const entries: string[] = [];
+    const entries = new Set<string>();
     let cursor = '0';
     do {
       const [next, keys] = await direct.scan(cursor, 'COUNT', AT_ONCE);
       cursor = next;
       const reading = direct.pipeline();
-      for (const key of keys) reading.callBuffer('DUMP', key).call('PEXPIRETIME', key);
+      for (const key of keys) reading.callBuffer('DUMP', key).call('PEXPIRETIME', key).type(key);
       const replies = (await reading.exec()) ?? [];
-      keys.forEach((key, i) => {
+      const metas: Meta[] = [];
+      for (const [i, key] of keys.entries()) {
         const [, prefix = '', rest = ''] = /^(\{.*?\}:|)(.*)$/s.exec(key) ?? [];
         // Written by the upgrade itself, or not needed any more.
-        if (/^(waymark:schema|schema|tenants:active|fence:.*)$/.test(rest)) return;
+        if (/^(waymark:schema|schema|tenants:active|fence:.*|document_workflow_index:values)$/.test(rest)) continue;
+        if (isFormerIndex(rest) || rest === EXPIRED) continue;
+        const [dump, expiry, type] = [0, 1, 2].map((n) => replies[3 * i + n]?.[1]);
+        if (rest.startsWith('document_workflow_meta:')) {
+          metas.push({ prefix, id: rest.slice('document_workflow_meta:'.length), isFormer: type === 'hash' });
+          continue;
+        }
         const name = formerTypeOf(rest) === undefined ? key : `${prefix}waymark:${rest}`;
         const hash = createHash('sha1')
-          .update(replies[2 * i]?.[1] as Buffer)
+          .update(dump as Buffer)
           .digest('hex');
-        entries.push(`${name} ${hash} ${String(replies[2 * i + 1]?.[1])}`);
-      });
+        entries.add(`${name} ${hash} ${String(expiry)}`);
+      }
+      for (const text of await textsOf(metas)) entries.add(text);
     } while (cursor !== '0');
     return createHash('sha1')
-      .update([...new Set(entries)].toSorted().join('\n'))
+      .update([...entries].toSorted().join('\n'))
       .digest('hex');
   }
 
-  const renamed = async () => Number(/cmdstat_renamenx:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
+  /** Keys that were changed so far. */
+  const changed = async () => {
+    const stats = await direct.info('commandstats');
+    const calls = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    return calls('renamenx') + calls('hmget');
+  };
 
   it('goes on where it was, and loses nothing (invariant 35)', async () => {
-    await restoreSchema3(direct, schema3Data());
-    const [once] = await direct.keys('once:a client key*');
+    await restoreFormer(direct, formerData(schema));
+    const [once] = await direct.keys(`${own}once:a client key*`);
     for (let from = 1; from <= COPIES; from += AT_ONCE) {
-      await direct.eval(COPY, 0, from, Math.min(from + AT_ONCE - 1, COPIES), once as string);
+      await direct.eval(COPY, 0, from, Math.min(from + AT_ONCE - 1, COPIES), once as string, own);
     }
     const before = await digest();
     const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, ENV_FILE: '/nothing' };
     let kills = 0;
     while (kills < KILLS) {
-      const from = await renamed();
+      const from = await changed();
       const { child, ended } = startCommand(['upgrade'], { env });
-      const hasBegun = until(async () => (await renamed()) >= from + COPIES / KILLS / 4, 'it renames keys');
+      const hasBegun = until(async () => (await changed()) >= from + COPIES / KILLS / 4, 'it changes keys');
       const { code } = (await Promise.race([ended, hasBegun.then(() => ({ code: 'begun' as const }))])) as {
         code: unknown;
       };
@@ -91,10 +140,9 @@ describe('an upgrade of schema 3 that is killed', () => {
     const end = await startCommand(['upgrade', '--json'], { env }).ended;
     expect([end.code, end.stderr]).toEqual([0, '']);
     expect(await digest()).toBe(before);
-    expect((await direct.keys('*')).filter((key) => formerTypeOf(key.replace(/^\{.*?\}:/, '')) !== undefined)).toEqual(
-      [],
-    );
-    expect(await direct.get('waymark:schema')).toMatch(/^4 waymark /);
+    const left = (await direct.keys('*')).map((key) => key.replace(/^\{.*?\}:/, ''));
+    expect(left.filter((rest) => formerTypeOf(rest) !== undefined || isFormerIndex(rest))).toEqual([]);
+    expect(await direct.get('waymark:schema')).toMatch(/^5 waymark /);
     expect(kills).toBeGreaterThan(0);
   });
 });

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { ClaimedTask } from '../../src/engine/task.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { put } from '../support/parts.js';
+import { claimOf, newTask, TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { testOptions } from './engine-under-test.js';
 import { openReplica, type Replica } from './redis-under-test.js';
@@ -11,7 +14,7 @@ import { openReplica, type Replica } from './redis-under-test.js';
 Logger.overrideLogger(false);
 
 /** On Redis 7 or later; a put has four indexed fields. */
-const COMMANDS = { put: 31, create: 49, get: 4 };
+const COMMANDS = { put: 16, create: 18, get: 3, step: 67 };
 
 /** Most of the time of a script goes into its commands, so their number stands for what a request costs Redis. */
 describe('The commands that Redis carries out for a request', () => {
@@ -57,6 +60,26 @@ describe('The commands that Redis carries out for a request', () => {
   it('are few for a put that creates a workflow', async () => {
     const commands = await commandsOf(() => tenant.put(randomUUID(), stateOf(1)));
     expect([total(commands), commands]).toEqual([COMMANDS.create, commands]);
+  });
+
+  it('are few for a step that ends a task, writes its workflow, and enqueues and claims the next task', async () => {
+    const queue = new TestQueue(replica.engine, 'default');
+    const id = randomUUID();
+    for (let n = 0; n < 5; n++) await tenant.put(id, stateOf(n));
+    await queue.enqueue({ workflowId: id });
+    let { id: taskId, token } = await queue.take();
+    const step = async (n: number) => {
+      const { next } = await tenant.commit({
+        ack: { taskId, token, result: '{"r":1}' },
+        puts: [put(id, stateOf(n))],
+        enqueue: [newTask('q', { workflowId: id })],
+        claim: claimOf('q'),
+      });
+      ({ id: taskId, token } = next as ClaimedTask);
+    };
+    await step(5);
+    const commands = await commandsOf(() => step(6));
+    expect([total(commands), commands]).toEqual([COMMANDS.step, commands]);
   });
 
   it('are few for a read', async () => {

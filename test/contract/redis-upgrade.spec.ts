@@ -3,22 +3,23 @@ import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { checkServer } from '../../src/engine/redis/connection/server-check.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
-import { FORMER, formerTypeOf } from '../../src/engine/redis/upgrade/former-keys.js';
+import { FORMER, formerTypeOf, isFormerIndex } from '../../src/engine/redis/upgrade/former-keys.js';
+import { PACKING, RENAMING } from '../../src/engine/redis/schema.js';
 import { upgrade } from '../../src/engine/redis/upgrade/upgrade.js';
 import { TestClock } from '../support/clock.js';
 import { dumpMovable } from '../support/moving.js';
 import { contentsOf, plant } from '../support/neighbours.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { restoreSchema3, schema3Data } from '../support/schema-3/data.js';
+import { formerData, restoreFormer } from '../support/former-schemas/data.js';
 import { TestTenant } from '../support/tenant.js';
 import { eventsOf } from './cases/feed.js';
 import { testOptions } from './engine-under-test.js';
 import { configFor, openReplica } from './redis-under-test.js';
 
-const data = schema3Data();
+describe.each([3, 4] as const)('the upgrade of schema %d', (schema) => {
+  const data = formerData(schema);
 
-describe('the upgrade of schema 3', () => {
   let redis: RedisProcess;
   let direct: Redis;
 
@@ -33,7 +34,7 @@ describe('the upgrade of schema 3', () => {
   });
   beforeEach(async () => {
     await direct.flushall();
-    await restoreSchema3(direct, data);
+    await restoreFormer(direct, data);
   });
 
   async function connected<T>(run: (connections: RedisConnections) => Promise<T>): Promise<T> {
@@ -46,11 +47,14 @@ describe('the upgrade of schema 3', () => {
     }
   }
   const everything = async () => contentsOf(direct, (await direct.keys('*')).toSorted());
-  const formerNames = async () =>
-    (await direct.keys('*')).filter((key) => formerTypeOf(key.replace(/^\{.*?\}:/, '')) !== undefined);
+  const isFormer = (rest: string) => formerTypeOf(rest) !== undefined || isFormerIndex(rest) || rest === FORMER.ENTRIES;
+  const formerNames = async () => (await direct.keys('*')).filter((key) => isFormer(key.replace(/^\{.*?\}:/, '')));
 
-  it('keeps everything that a service of schema 3 read, and the states under their names (invariant 35)', async () => {
-    const states = await contentsOf(direct, await direct.keys('*document_workflow*'));
+  it('keeps everything that a service of that schema read, and the states under their names (invariant 35)', async () => {
+    const kept = (await direct.keys('*document_workflow*')).filter(
+      (key) => !/_meta:|_index:(values|created-by:|deadline)/.test(key),
+    );
+    const states = await contentsOf(direct, kept);
     expect(await connected(upgrade)).toMatchObject({ is: 'upgraded', left: [] });
     expect(await formerNames()).toEqual([]);
     expect(await contentsOf(direct, Object.keys(states))).toEqual(states);
@@ -61,27 +65,45 @@ describe('the upgrade of schema 3', () => {
     clock.advance(data.clockMs - clock.ms);
     const parts = { options: testOptions, index: testIndex, namespace: '', clock: clock.read };
     const { engine, close } = await openReplica(redis.port, parts);
-    for (const [name, { tasks, ...before }] of Object.entries(data.expected)) {
+    for (const [name, { tasks, ids, ...before }] of Object.entries(data.expected)) {
       const after = {
-        movable: await dumpMovable(engine, name, tasks),
         events: await eventsOf(engine, name),
         last: await engine.lastEventId(name),
+        movable: await dumpMovable(engine, name, tasks),
         outcome: (await engine.findOutcome(name, `a client key of ${name}`, 'print')) ?? null,
         conflicts: await engine.listConflicts(name, 'many', { limit: 10 } as never),
         board: await engine.readBoard(name, 'b'),
       };
       expect([name, JSON.parse(JSON.stringify(after))]).toMatchObject([name, before]);
-      await new TestTenant(engine, name).put('afterwards', { status: 'open' });
+      const tenant = new TestTenant(engine, name);
+      await tenant.put('afterwards', { status: 'open' });
+      if (schema === 4) {
+        expect(await tenant.ids({ filter: { fields: { case_id: name } } })).toEqual(ids);
+        expect(await tenant.ids({ filter: { fields: { case_id: 'gone' } } })).toEqual([]);
+      }
     }
+    // What had expired before the upgrade is gone from every index.
+    clock.advance(6 * 3_600_000);
+    await engine.sweep();
+    expect(await direct.keys('*case_id=gone')).toEqual([]);
+    expect((await direct.keys('*')).filter((key) => key.endsWith(':over'))).toEqual([]);
     await close();
   });
 
   it('ends alike when it is stopped at any of its calls and begun again, or runs twice at once (invariant 35)', async () => {
     await connected(upgrade);
     const wanted = await everything();
+    // A script of schema 4 writes only where it finds its mark.
+    const isShutOut = async () => {
+      for (const key of await direct.keys('*_meta:*')) {
+        if ((await direct.type(key)) === 'hash') continue;
+        const prefix = key.slice(0, key.indexOf('document_workflow'));
+        expect(await direct.get(`${prefix}waymark:schema`)).toMatch(/^0?5 waymark /);
+      }
+    };
     for (let calls = 0; ; calls++) {
       await direct.flushall();
-      await restoreSchema3(direct, data);
+      await restoreFormer(direct, data);
       const hasEnded = await connected((connections) => {
         let left = calls;
         const stopping = new Proxy(connections, {
@@ -99,19 +121,21 @@ describe('the upgrade of schema 3', () => {
           () => false,
         );
       });
+      await isShutOut();
       if (!hasEnded) await Promise.all([connected(upgrade), connected(upgrade)]);
       expect(await everything()).toEqual(wanted);
       if (hasEnded) break;
     }
   });
 
-  it('changes nothing while a service of schema 3 may still write, and shuts it out afterwards', async () => {
+  it('changes nothing while a service of that schema may still write, and shuts it out afterwards', async () => {
     await direct.flushall();
-    await restoreSchema3(direct, data, false);
+    await restoreFormer(direct, data, false);
     const before = await everything();
     expect(await connected(upgrade)).toMatchObject({ is: 'alive' });
     expect(await everything()).toEqual(before);
     expect(await connected((one) => upgrade(one, { isForced: true }))).toMatchObject({ is: 'upgraded' });
+    if (schema === 4) return;
     // A service of schema 3 reads the first key at its start, and writes the second one before anything else.
     expect(await direct.get(FORMER.SCHEMA_KEY)).toBe('4');
     await expect(direct.zadd(FORMER.ACTIVE_KEY, 'GT', 1, 'default')).rejects.toThrow('WRONGTYPE');
@@ -121,15 +145,19 @@ describe('the upgrade of schema 3', () => {
     const before = await everything();
     const dry = await connected((one) => upgrade(one, { isDryRun: true }));
     await expect(connected((one) => checkServer(one))).rejects.toThrow(
-      /schema 3; this version reads schema 4.*waymark upgrade/,
+      new RegExp(`schema ${schema}; this version reads schema 5.*waymark upgrade`),
     );
     expect(await everything()).toEqual(before);
     expect(dry).toEqual(await connected(upgrade));
-    await direct.set('waymark:schema', '3 waymark upgrading');
-    await expect(connected((one) => checkServer(one))).rejects.toThrow('waymark upgrade');
-    await connected((one) => checkServer(one, undefined, true));
-    expect(await direct.get('waymark:schema')).toMatch(/^4 waymark /);
+    for (const mark of [RENAMING, PACKING]) {
+      await direct.set('waymark:schema', mark);
+      await expect(connected((one) => checkServer(one))).rejects.toThrow('waymark upgrade');
+      await connected((one) => checkServer(one, undefined, true));
+      expect(await direct.get('waymark:schema')).toMatch(/^5 waymark /);
+    }
   });
+
+  if (schema === 4) return;
 
   it('leaves keys of other programs under the former names alone (invariant 35)', async () => {
     const theirs: readonly (readonly [string, string])[] = [

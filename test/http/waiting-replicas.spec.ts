@@ -97,8 +97,8 @@ describe('waiting requests on two replicas over one Redis', () => {
     const url = `redis://127.0.0.1:${redis.port}`;
     await watcher.set('later:waymark:schema', '99 waymark 9.9.9');
     await expect(startService({ REDIS_URL: url, REDIS_NAMESPACE: 'later' })).rejects.toThrow(
-      /schema 99, written by Waymark 9.9.9[^]*schema 4/,
+      /schema 99, written by Waymark 9.9.9[^]*schema 5/,
     );
-    expect(await watcher.get('waymark:schema')).toMatch(/^4 waymark /);
+    expect(await watcher.get('waymark:schema')).toMatch(/^5 waymark /);
   });
 });

@@ -14,7 +14,7 @@ local now = time_us and math.floor(time_us / 1000)
 fails_at, ends_by = tonumber(fails_at), tonumber(ends_by)
 
 local WRITES = {}
-for name in string.gmatch([[SET MSET SETRANGE INCRBY DEL UNLINK PEXPIRE PEXPIREAT PERSIST HSET HINCRBY HDEL LPUSH RPUSH LTRIM RPOP ZADD ZREM ZPOPMIN
+for name in string.gmatch([[SET MSET SETRANGE INCRBY DEL UNLINK PEXPIRE PEXPIREAT PERSIST HSET HINCRBY HDEL LPUSH RPUSH LTRIM LPOP RPOP ZADD ZREM ZPOPMIN
   ZREMRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYLEX XADD XTRIM XDEL PUBLISH RENAME COPY RESTORE]], '%S+') do WRITES[name] = true end
 local WITHOUT_KEYS = { TIME = true, PUBLISH = true, PING = true, SCAN = true, KEYS = true, INFO = true, WAIT = true, DBSIZE = true }
 local ALL_ARE_KEYS = { MGET = true, DEL = true, UNLINK = true, EXISTS = true }

@@ -6,14 +6,14 @@ export const upgradeCommand: Command = {
   name: 'upgrade',
   summary: 'Upgrade data of an earlier schema in Redis',
   usage: 'waymark upgrade [--redis <url>] [--dry-run] [--force] [--json]',
-  help: `Gives the keys of schema 3 their names of schema 4, in place. States keep their names. A service does the same at its first
-start, unless REDIS_UPGRADE=false. May be stopped at any moment and run again. Stop all services of the earlier version
-first: while one may still write, the command refuses.
+  help: `Upgrades the keys of schemas 3 and 4 in place. States stay as they are. A service does the same at its first start, unless
+REDIS_UPGRADE=false. May be stopped at any moment and run again. Stop all services of the earlier version first: while one
+may still write, the command refuses.
 
   --redis <url>          redis:// or rediss:// URL instead of the address in the settings
   --dry-run              report only, change nothing
   --force                begin although a service of the earlier version wrote lately; it must have ended
-  --json                 print one JSON object: result, renamed, tenants, left`,
+  --json                 print one JSON object: result, renamed, packed, tenants, left`,
   example: 'upgrade --redis redis://127.0.0.1:6379 --dry-run',
   isWithoutService: true,
   texts: ['redis'],
@@ -60,10 +60,10 @@ function lineOf(done: Done, isDryRun: boolean): string {
     case 'alive':
       return `a service of the earlier version may write for another ${Math.ceil(done.forMs / 1000)} s: stop it, wait, and try again`;
     case 'upgraded': {
-      const { renamed, tenants, left } = done;
+      const { renamed, packed, tenants, left } = done;
       const others =
         left.length === 0 ? '' : `; ${left.length} keys of other programs stay: ${left.slice(0, 5).join(', ')}`;
-      return `${renamed} keys of ${tenants} tenants ${isDryRun ? 'would be upgraded' : 'upgraded'}${others}`;
+      return `${renamed + packed} keys of ${tenants} tenants ${isDryRun ? 'would be upgraded' : 'upgraded'}${others}`;
     }
   }
 }

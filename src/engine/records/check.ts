@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-const DIGEST_LENGTH = 8;
+export const DIGEST_LENGTH = 8;
 const CHECK_LENGTH = 5;
 
 /** Shape of a check in an import. */

@@ -80,10 +80,9 @@ export type KeyType = 'string' | 'hash' | 'list' | 'zset' | 'stream';
 /** Types of the keys under each name. Of several names that fit a key, the longest one counts. */
 export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   [KEY_NAMES.state]: 'string',
-  [KEY_NAMES.meta]: 'hash',
+  [KEY_NAMES.meta]: 'string',
   [KEY_NAMES.history]: 'list',
   [KEY_NAMES.index]: 'zset',
-  [`${KEY_NAMES.index}values`]: 'hash',
   [KEY_NAMES.tasksOfWorkflow]: 'zset',
   [KEY_NAMES.conflicts]: 'hash',
   [KEY_NAMES.conflictState]: 'string',
@@ -127,7 +126,7 @@ export function typeOfKey(rest: string): KeyType | undefined {
 }
 
 /** Indexes that every tenant with workflows has. */
-const FIXED_INDEXES = ['updated', 'created', 'deadline', 'ids', 'values'];
+const FIXED_INDEXES = ['updated', 'created', 'deadline', 'ids'];
 const FIXED_NAMES = [
   ...FIXED_INDEXES.map((name) => KEY_NAMES.index + name),
   ...Object.keys(KEY_TYPES).filter((name) => name.startsWith(OWN) && !name.endsWith(':') && name !== KEY_NAMES.schema),

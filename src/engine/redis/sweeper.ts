@@ -16,6 +16,13 @@ const QUEUES_AT_ONCE = 20;
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
+/** Ids whose states another program deleted, and the index entries "field=value" under which they were found. */
+export interface Gone {
+  readonly ids: readonly string[];
+  readonly entries: readonly string[];
+}
+const NOTHING_GONE: Gone = { ids: [], entries: [] };
+
 interface Swept {
   readonly expired: number;
   /** Time at which the next record is due; Infinity if never. */
@@ -60,16 +67,16 @@ export class Sweeper {
     return (await this.#sweepDue(true)).expired;
   }
 
-  /** Also removes index entries of `ids` whose workflows are gone. */
-  async sweep(tenant: string, ids: readonly string[] = []): Promise<Swept & { readonly queues: readonly string[] }> {
+  /** Also removes what is left of `gone`: another program deleted the states of these ids. */
+  async sweep(tenant: string, gone: Gone = NOTHING_GONE): Promise<Swept & { readonly queues: readonly string[] }> {
     const { reader, context, observer } = this.parts;
     const { maxAgeMs } = context.profiles.of(tenant).feed;
     let total = 0;
     for (;;) {
-      const args = [String(SWEPT_AT_ONCE), String(maxAgeMs), ...ids];
-      const [expired, due, queues, isEmpty] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
+      const args = [String(SWEPT_AT_ONCE), String(maxAgeMs), JSON.stringify(gone.ids), JSON.stringify(gone.entries)];
+      const [expired, due, queues, isEmpty, isMore] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
       total += Number(expired);
-      if (Number(expired) < SWEPT_AT_ONCE) {
+      if (isMore !== '1') {
         if (total > 0) observer.expired(total);
         return { expired: total, dueMs: timeOf(due), isEmpty: isEmpty === '1', queues: listOf(queues).map(textOf) };
       }

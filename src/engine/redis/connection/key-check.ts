@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { KeyTakenError } from '../../errors.js';
 import { isOwnName, KEY_NAMES, ownPatternOf, prefixOf, schemaKey, splitterOf } from '../keys.js';
-import { FORMER_MARK, readMark, SCHEMA, UPGRADING } from '../schema.js';
+import { isUpgradable, readMark, SCHEMA, UNMARKED } from '../schema.js';
 import { RedisScript } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { needsUpgrade, upgrade } from '../upgrade/upgrade.js';
@@ -24,7 +24,8 @@ export async function checkKeys(connections: RedisConnections, logger: Logger, m
   try {
     // A mark of another type is refused by the script below, which names the key.
     const mark = await markOf(connections, prefix);
-    if (mark === null || mark === UPGRADING) await upgradeFormer(connections, logger, mayUpgrade);
+    if (mark === null || (mark !== undefined && isUpgradable(mark)))
+      await upgradeFormer(connections, logger, mark ?? UNMARKED, mayUpgrade);
     if (mark === null) await refuseOthers(connections, logger);
     await contactScript.run(connections.command(schemaKey(prefix)), [schemaKey(prefix)], [prefix]);
   } catch (error) {
@@ -32,14 +33,19 @@ export async function checkKeys(connections: RedisConnections, logger: Logger, m
   }
 }
 
-/** A service of schema 3 announces its writes for about a minute. */
+/** A service announces its writes for about a minute. */
 const WAITS_FOR_OTHERS_MS = 120_000;
 const LOOKS_AGAIN_MS = 1000;
 
-/** Upgrades data of schema 3, or refuses it. @throws OtherSchemaError */
-async function upgradeFormer(connections: RedisConnections, logger: Logger, mayUpgrade: boolean): Promise<void> {
+/** Upgrades data of an earlier schema, or refuses it. @throws OtherSchemaError */
+async function upgradeFormer(
+  connections: RedisConnections,
+  logger: Logger,
+  mark: string,
+  mayUpgrade: boolean,
+): Promise<void> {
   if (!(await needsUpgrade(connections))) return;
-  if (!mayUpgrade) throw new OtherSchemaError(FORMER_MARK);
+  if (!mayUpgrade) throw new OtherSchemaError(mark);
   const endsAt = performance.now() + WAITS_FOR_OTHERS_MS;
   let isTold = false;
   for (;;) {
@@ -47,12 +53,12 @@ async function upgradeFormer(connections: RedisConnections, logger: Logger, mayU
     if (done.is === 'not-needed') return;
     if (done.is === 'upgraded') {
       logger.log(
-        `upgraded the data in this Redis to schema ${SCHEMA}: ${done.renamed} keys of ${done.tenants} tenants`,
+        `upgraded the data in this Redis to schema ${SCHEMA}: ${done.renamed + done.packed} keys of ${done.tenants} tenants`,
       );
       if (done.left.length > 0) logger.warn(`keys of other programs stay: ${done.left.slice(0, 10).join(', ')}`);
       return;
     }
-    if (performance.now() > endsAt) throw new OtherSchemaError(FORMER_MARK);
+    if (performance.now() > endsAt) throw new OtherSchemaError(mark);
     if (!isTold)
       logger.warn('services of an earlier version still write to this Redis: the upgrade waits until they end');
     isTold = true;

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../../errors.js';
-import { readMark, SCHEMA } from '../schema.js';
+import { PACKING, readMark, SCHEMA } from '../schema.js';
 
 /** The data has another schema: it came after the start, with another server or another version of the service. */
 export class OtherSchemaError extends StoreUnavailableError {
@@ -10,6 +10,8 @@ export class OtherSchemaError extends StoreUnavailableError {
 
 /** Says which schema it is, and which version reads it. */
 export function otherSchema(mark: string): string {
+  if (mark === PACKING)
+    return `The data in this Redis is being upgraded to schema ${SCHEMA}: run "waymark upgrade", which goes on where it was (docs/upgrade.md)`;
   const known = readMark(mark);
   if (known === undefined) return `The mark of the data in this Redis is unknown: ${mark.slice(0, 80)}`;
   if (known.schema < SCHEMA)

@@ -3,20 +3,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { CODE } from '../../../folders.js';
 import { CHANGES, FIXED_KEYS, KEY_NAMES } from '../keys.js';
-import { MARK, MARK_START, UPGRADING } from '../schema.js';
+import { FORMER_MARK_START, MARK, MARK_START, PACKING, RENAMING } from '../schema.js';
 import { FORMER } from '../upgrade/former-keys.js';
 import { isOfWrongType } from '../connection/redis-errors.js';
 import * as limits from '../../limits.js';
 import { QUEUE_RATES, QUEUE_REPLY, QUEUE_TOTALS } from '../../records/queue-fields.js';
+import { metaFieldsModule } from './meta-fields-lua.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
 /** Modules of scripts. A module stands after those that it uses. */
-export const RECORDS = ['base', 'workflows'];
-export const WRITING = ['base', 'own-keys', 'clock', 'workflows', 'writing'];
+export const RECORDS = ['base', 'meta-fields', 'workflows'];
+const STORE = ['meta-fields', 'workflows', 'workflow-store', 'writing'];
+export const WRITING = ['base', 'own-keys', 'clock', ...STORE];
 /** Modules of scripts that read the clock first; see clock.lua. */
 export const TIMED = ['base', 'own-keys', 'clock', 'read-clock'];
-export const TIMED_RECORDS = [...TIMED, 'workflows'];
-export const TIMED_WRITING = [...TIMED_RECORDS, 'writing'];
+export const TIMED_RECORDS = [...TIMED, 'meta-fields', 'workflows'];
+export const TIMED_WRITING = [...TIMED, ...STORE];
 /** Modules of scripts behind a fence, which reads the clock too. */
 export const FENCED = ['base', 'own-keys', 'clock', 'fence'];
 const CALL = ['fence', 'call', 'once-keys'];
@@ -110,12 +112,22 @@ interface Program {
 
 const serverModule = (isCluster: boolean) => (isCluster ? 'whole-slot' : 'one-server');
 
+/** Modules made from tables that TypeScript and the scripts share, each with only the functions that a script uses. */
+const GENERATED: Readonly<Record<string, (used: ReadonlySet<string>) => string>> = {
+  'task-fields': taskFieldsModule,
+  'meta-fields': metaFieldsModule,
+};
+
 function programOf(modules: readonly string[], files: readonly string[]): Program {
-  const texts = modules.map((name) => (name === 'task-fields' ? '' : textOf(name)));
+  const texts = modules.map((name) => (name in GENERATED ? '' : textOf(name)));
   const parts = files.map((file) => textOf(file));
-  const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(/\btask_fields\.(\w+)/g)]);
-  const generated = () => taskFieldsModule(new Set(uses.map(([, name]) => name as string)));
-  const ready = modules.map((name, i) => moduleOf(name, texts[i] || generated()));
+  const ready = modules.map((name, i) => {
+    const generate = GENERATED[name];
+    if (generate === undefined) return moduleOf(name, texts[i] as string);
+    const use = new RegExp(String.raw`\b${name.replaceAll('-', '_')}\.(\w+)`, 'g');
+    const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(use)]);
+    return moduleOf(name, generate(new Set(uses.map(([, used]) => used as string))));
+  });
   const last = parts.pop() ?? '';
   const source = [...ready, ...parts.map((text) => `do\n${text}end`), last].join('\n');
   return { source, sha: createHash('sha1').update(source).digest('hex') };
@@ -153,7 +165,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number
   limits,
   key_names: { ...KEY_NAMES, changes: CHANGES },
   fixed_keys: { NAMES_AND_TYPES: FIXED_KEYS },
-  schema: { MARK, MARK_START, UPGRADING },
+  schema: { MARK, MARK_START, FORMER_MARK_START, RENAMING, PACKING },
   former: FORMER,
   queue_fields: { TOTALS: QUEUE_TOTALS, RATES: QUEUE_RATES, REPLY: QUEUE_REPLY },
 };

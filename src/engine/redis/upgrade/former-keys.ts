@@ -1,7 +1,9 @@
+import { DIGEST_LENGTH } from '../../records/check.js';
 import { KEY_NAMES, OWN, typeOfKey, type KeyType } from '../keys.js';
 
-/** Schema 3: the names had no `waymark:`. Only this folder and scripts/upgrading know it. */
+/** Schemas 3 and 4: names and fields that only this folder and scripts/upgrading know. */
 export const FORMER = {
+  /** In schema 3 the names had no `waymark:`. */
   OWN,
   SCHEMA: '3',
   SCHEMA_KEY: 'schema',
@@ -12,6 +14,12 @@ export const FORMER = {
   NEXT_SCHEMA: '4',
   /** Stays under the former key of announcements, so that no service of schema 3 can write. */
   SHUT: 'upgraded to schema 4',
+  /** Announcements of schema 4. */
+  ANNOUNCED: `${OWN}tenants:active`,
+  /** In schema 4 one hash had the index entries of all workflows. */
+  ENTRIES: `${KEY_NAMES.index}values`,
+  /** Length of the digest at the start of the field `check` of schema 4. */
+  DIGEST_LENGTH,
 } as const;
 
 const STAY: readonly string[] = [FORMER.SCHEMA_KEY, FORMER.ACTIVE_KEY];
@@ -20,4 +28,9 @@ const STAY: readonly string[] = [FORMER.SCHEMA_KEY, FORMER.ACTIVE_KEY];
 export function formerTypeOf(rest: string): KeyType | undefined {
   if (STAY.includes(rest) || rest.startsWith(OWN) || rest.startsWith(KEY_NAMES.state.slice(0, -1))) return undefined;
   return typeOfKey(`${OWN}${rest}`);
+}
+
+/** Index of schema 4 by a value in the order of creation. */
+export function isFormerIndex(rest: string): boolean {
+  return rest.startsWith(`${KEY_NAMES.index}created-by:`);
 }

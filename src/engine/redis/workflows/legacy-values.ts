@@ -1,5 +1,6 @@
 import { isWorkflowId } from '../../names.js';
 import { metaKey, prefixOf, stateKey } from '../keys.js';
+import { NONE, readMeta } from './meta-fields.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
@@ -25,8 +26,8 @@ export async function* legacyIds(
       const found = listOf(keys).map(textOf);
       // SCAN may return a key twice.
       const ids = [...new Set(found.filter((key) => key.startsWith(start)).map((key) => key.slice(start.length)))];
-      const isKnown = await Promise.all(ids.map((id) => ask('EXISTS', `${metaStart}${id}`)));
-      const legacy = ids.filter((_, i) => isKnown[i] === 0);
+      const metas = await Promise.all(ids.map((id) => ask('GET', `${metaStart}${id}`)));
+      const legacy = ids.filter((_, i) => typeof metas[i] !== 'string' || isOver(metas[i]));
       yield {
         ids: legacy.filter(isWorkflowId),
         invalidIds: legacy.filter((id) => !isWorkflowId(id)),
@@ -34,4 +35,10 @@ export async function* legacyIds(
       };
     } while (cursor !== '0');
   }
+}
+
+/** Whether the meta is that of an expired workflow, which the sweep has not removed yet. */
+function isOver(packed: string): boolean {
+  const deadline = readMeta(packed)?.deadline;
+  return deadline !== undefined && deadline !== NONE && Number(deadline) <= Date.now();
 }

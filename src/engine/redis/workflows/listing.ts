@@ -131,7 +131,7 @@ async function takeStep(
   const [status, score, id, stale, newest, ...items] = reply;
   const gone = JSON.parse(textOf(stale)) as unknown;
   // Another program deleted these states. Only a sweep by id removes their index entries.
-  if (Array.isArray(gone)) await from.sweeper.sweep(tenant, gone as string[]);
+  if (Array.isArray(gone)) await from.sweeper.sweep(tenant, { ids: gone as string[], entries: query.fields });
   const placed = await Promise.all(items.map((item) => placedOf(from.workflows, tenant, item, includeState)));
   return {
     position: textOf(status) === 'end' ? undefined : { score: Number(score), id: textOf(id) },

@@ -37,7 +37,7 @@ end
 -- The refusal of one part, if its expectation does not hold. Puts the current record into `current`.
 local function refusal(name, part, current, wants_state)
   -- A condition and the history need the state that is really there.
-  local record = workflows.load(part.id, (part.expect or (part.abouts and call.historyLimit > 0)) and 'digest')
+  local record = workflow_store.load(part.id, (part.expect or (part.abouts and call.historyLimit > 0)) and 'digest')
   current[part.id] = record
   if record and record.kind == 'taken' then own_keys.taken(workflows.state_key(part.id)) end
   if part.expect and not holds(part.expect, record) then
@@ -73,26 +73,41 @@ local function refusal_of_tasks(request, acked)
   -- A value of another program must be adopted before a task can hold it.
   for _, spec in ipairs(request.enqueue or {}) do
     local id = spec.task.workflow
-    local record = id and workflows.load(id)
+    local record = id and workflow_store.load(id)
     local is_written = false
     for _, part in ipairs(request.puts or {}) do is_written = is_written or part.id == id end
     if record and record.kind ~= 'ours' and not is_written then return { 'adopt', id } end
   end
   for _, id in ipairs(request.cancelTasksOf or {}) do
-    if create_task.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
+    if workflow_store.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   local full = request.enqueue and not request.drained and create_task.first_over_limit(request.enqueue, acked)
   return full and { 'full', request.enqueue[full].task.queue, call.limits.maxOpen, full - 1 } or nil
 end
 
+-- A put over nothing, or over a version of ours: its writes find out that a key has another type, and are then taken back.
+local function is_plain(part, old)
+  if old then return old.kind ~= 'legacy' end
+  return workflow_store.is_clean(part.id)
+end
+
+local function is_puts_only(request, current)
+  if call.limits or request.deletes or request.touches or request.resolves then return false end
+  for _, part in ipairs(request.puts or {}) do
+    if not is_plain(part, current[part.id]) then return false end
+  end
+  return true
+end
+
 -- Checks the types of the keys that the request changes: an error after the first write would leave half a commit.
 local function expect_types(request, current, acked)
+  own_keys.expect('stream', prefix .. key_names.events)
+  own_keys.expect('zset', workflows.index_key('deadline'))
   for _, part in ipairs(request.puts or {}) do
-    local old = current[part.id]
-    writing.expect_workflow(part.id, part.index, not old or old.kind == 'legacy')
+    if not is_plain(part, current[part.id]) then writing.expect_workflow(part.id, part.index) end
   end
   for _, part in ipairs(request.touches or {}) do writing.expect_life(part.id) end
-  for _, part in ipairs(request.deletes or {}) do writing.expect_workflow(part.id, {}, true) end
+  for _, part in ipairs(request.deletes or {}) do writing.expect_workflow(part.id, {}) end
   for _, conflict in ipairs(request.resolves or {}) do own_keys.expect('string', conflict_records.state_key(conflict.id, conflict.n)) end
   if request.board then board.expect(request.board.board) end
   if #(request.publish or {}) > 0 then own_keys.expect('string', prefix .. key_names.eventsEpoch) end
@@ -112,33 +127,39 @@ local function life(id, ttl, record, drained)
       if not record.ttl then return false, false end
       if record.deadline then ttl = math.max(ttl, record.deadline - now) end
     end
-    return workflows.held_deadline(id, now + ttl, ttl), ttl
+    return workflow_store.held_deadline(id, now + ttl, ttl), ttl
   end
-  if record then return workflows.held_deadline(id, record.deadline, record.ttl), record.ttl end
+  if record then return workflow_store.held_deadline(id, record.deadline, record.ttl), record.ttl end
   if not default_ttl then return false, false end
-  return workflows.held_deadline(id, now + default_ttl, default_ttl), default_ttl
+  return workflow_store.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
--- Adds entries to the history, newest last, and drops the oldest beyond its limits. Returns the size of the history in bytes.
-local function extend_history(id, earlier, bytes, is_new)
+-- Adds entries to the history, newest last. Returns the length of the history; nil without entries.
+local function extend_history(id, record, earlier)
   local key, count = workflows.history_key(id), nil
   for _, entry in ipairs(earlier) do
-    count = redis.call('LPUSH', key, entry)
-    bytes = bytes + #entry - string.find(entry, '\n', 1, true)
+    count = writing.push(key, entry)
+    record.history_bytes = record.history_bytes + #entry - string.find(entry, '\n', 1, true)
+    record.has_longer_history = true
   end
-  if not count then count = is_new and 0 or redis.call('LLEN', key) end
-  while count > 0 and (count > call.historyLimit or bytes > call.historyMaxBytes) do
-    local oldest = redis.call('RPOP', key)
-    bytes = bytes - (#oldest - string.find(oldest, '\n', 1, true))
-    count = count - 1
-  end
-  return bytes
+  return count
 end
 
--- Writes the versions of one put; `text_at` is where its states begin. Calls result(id, record, is new, state) for each version.
-local function put(part, old, text_at, drained, result)
-  local id, record, earlier, versions = part.id, old, {}, {}
-  local recovered = drained and drained.recovered and drained.recovered[id]
+-- Drops the oldest entries beyond the limits of the history.
+local function trim_history(id, record, count)
+  local key = workflows.history_key(id)
+  if not count then count = record.history_bytes > 0 and redis.call('LLEN', key) or 0 end
+  while count > 0 and (count > call.historyLimit or record.history_bytes > call.historyMaxBytes) do
+    local oldest = redis.call('RPOP', key)
+    record.history_bytes = record.history_bytes - (#oldest - string.find(oldest, '\n', 1, true))
+    count = count - 1
+  end
+end
+
+-- The versions of a put, oldest first, and what goes into the history.
+local function make_versions(part, old, text_at, drained)
+  local record, earlier, versions = old, {}, {}
+  local recovered = drained and drained.recovered and drained.recovered[part.id]
   local record_state = old and call.historyLimit > 0 and old.text or nil
   if record_state == '' then record_state = nil end
   for i, about in ipairs(part.abouts) do
@@ -147,7 +168,7 @@ local function put(part, old, text_at, drained, result)
     if record and record_state and #record_state <= call.historyMaxBytes then
       earlier[#earlier + 1] = workflows.version_header(record) .. '\n' .. record_state
     end
-    local deadline, ttl = life(id, part.ttls[i], record, drained)
+    local deadline, ttl = life(part.id, part.ttls[i], record, drained)
     record = {
       inc = record and record.inc or part.inc,
       version = math.max(record and record.version or 0, recovered or 0) + 1,
@@ -157,43 +178,70 @@ local function put(part, old, text_at, drained, result)
     }
     record_state = state
     versions[i] = record
-    result(id, record, not old and i == 1, state)
   end
+  record.text, record.is_sure, record.is_written = record_state, true, true
+  return versions, earlier, recovered
+end
 
-  if record.deadline then redis.call('SET', workflows.state_key(id), record_state, 'PXAT', whole(record.deadline))
-  else redis.call('SET', workflows.state_key(id), record_state) end
-  local is_new = not old or old.kind == 'legacy'
-  if is_new then
-    -- Removes the remains of an expired or deleted workflow with this id.
-    writing.announce_end(id)
-    writing.unindex(id)
-    redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
+--[[
+  First half of a put: the writes that may meet a key of another type. `text_at` is where its states begin. `is_alone`: the request has only puts, so
+  nothing changes the deadline any more.
+]]
+local function begin_put(part, old, text_at, drained, is_alone)
+  local id = part.id
+  local put = { part = part, old = old, is_plain = is_plain(part, old) }
+  put.versions, put.earlier, put.recovered = make_versions(part, old, text_at, drained)
+  local record = put.versions[#put.versions]
+  put.record = record
+  local before = put.is_plain and old or nil
+  record.history_bytes, record.history_ends = before and before.history_bytes or 0, before and before.history_ends
+  record.ends, record.due = before and before.ends, before and before.due
+  if not put.is_plain then return put end
+  put.count = extend_history(id, record, put.earlier)
+  writing.index(id, record, part.index, old)
+  if is_alone then
+    writing.index_deadline(id, record, record.due)
+    record.due = record.deadline
   end
-  writing.write_meta(id, record, extend_history(id, earlier, is_new and 0 or old.history_bytes, is_new))
-  writing.set_deadline(id, record.deadline, false)
-  writing.index(id, record, part.index, is_new)
+  return put
+end
+
+-- Second half of a put. Calls result(id, record, is new, state) for each version.
+local function end_put(put, text_at, drained, is_alone, result)
+  local part, old, record = put.part, put.old, put.record
+  local id = part.id
+  if not put.is_plain then
+    -- Removes the remains of an expired or deleted workflow with this id.
+    writing.clear(id)
+    put.count = extend_history(id, record, put.earlier)
+    writing.index(id, record, part.index, nil)
+  end
+  if not is_alone then
+    local last = #part.abouts
+    record.deadline, record.ttl = life(id, part.ttls[last], put.versions[last - 1] or old, drained)
+  end
   -- The value of another program counts as a version.
   if old and old.kind ~= 'ours' then writing.announce('workflow.adopted', id, old) end
-  for i, version in ipairs(versions) do
+  for i, version in ipairs(put.versions) do
     local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
     writing.announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
+    result(id, version, not old and i == 1, ARGV[text_at + i - 1])
   end
-  if recovered then writing.announce('workflow.recovered', id, record) end
+  if put.recovered then writing.announce('workflow.recovered', id, record) end
+  trim_history(id, record, put.count)
+  workflow_store.save(id, record)
 end
 
 local function touch(part, record, drained)
   record.deadline, record.ttl = life(part.id, part.ttl, record, drained)
-  redis.call('HSET', workflows.meta_key(part.id), 'deadline', deadline_text(record.deadline), 'ttl', deadline_text(record.ttl))
-  writing.set_deadline(part.id, record.deadline, true)
-  writing.index_deadline(part.id, record.deadline)
+  workflow_store.save(part.id, record)
   writing.hint('workflow ' .. part.id)
 end
 
-local function line_of_result(id, record, is_new, is_claiming)
-  -- A claim also ends expired tasks. If the last open task of the workflow ended so, the workflow has a deadline again.
-  local deadline = is_claiming and redis.call('HGET', workflows.meta_key(id), 'deadline') or deadline_text(record.deadline)
-  return id .. ' ' .. record.inc .. ' ' .. workflows.version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' .. deadline .. ' ' ..
-    (is_new and '1' or '0')
+-- A claim also ends expired tasks. If the last open task of the workflow ended so, the record has a deadline again.
+local function line_of_result(id, record, is_new)
+  return id .. ' ' .. record.inc .. ' ' .. workflows.version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
+    deadline_text(record.deadline) .. ' ' .. (is_new and '1' or '0')
 end
 
 -- True if the once key, or its alias, is derived from the lease token. A known token then means that this request was applied before.
@@ -224,16 +272,21 @@ perform.commit = function(request)
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
   if refused then return refused end
   if request.checkOnly then return { 'fine' } end
-  expect_types(request, current, acked)
+  local is_alone = is_puts_only(request, current)
+  if not is_alone then expect_types(request, current, acked) end
 
   -- 3. Only writes from here on. A full server refuses a commit that stores something, and accepts one that only deletes or acknowledges. Tasks are
   -- written at the end of the call, which is too late for a refusal, so memory is checked here.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
   if call.limits or not is_storing then writing.need_no_memory() end
   if is_storing then writing.need_memory() end
-  local state_at = request.first
-  local text_at = state_at
-  for _, part in ipairs(puts) do text_at = text_at + #part.abouts end
+  local text_at, begun = request.first, {}
+  writing.try()
+  for i, part in ipairs(puts) do
+    begun[i] = begin_put(part, current[part.id], text_at, request.drained, is_alone)
+    text_at = text_at + #part.abouts
+  end
+  if not is_alone then writing.keep() end
   local function next_text()
     text_at = text_at + 1
     return ARGV[text_at - 1]
@@ -247,8 +300,9 @@ perform.commit = function(request)
 
   local results, states = {}, {}
   local function result(id, record, is_new) results[#results + 1] = { id, record, is_new } end
-  for _, part in ipairs(puts) do
-    put(part, current[part.id], state_at, request.drained, function(id, record, is_new, state)
+  local state_at = request.first
+  for i, part in ipairs(puts) do
+    end_put(begun[i], state_at, request.drained, is_alone, function(id, record, is_new, state)
       result(id, record, is_new)
       -- The client knows the state of its put; only the result of a patch is kept.
       if part.part == 'patches' then states[#results] = state end
@@ -273,7 +327,7 @@ perform.commit = function(request)
   local claimed = request.claim and claim_tasks.claim(request.claim) or {}
 
   -- 4. Outcomes under the once keys.
-  for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3], request.claim) end
+  for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3]) end
   for _, once in ipairs(request.once) do
     local kept = { memo = once.memo }
     if call.limits then

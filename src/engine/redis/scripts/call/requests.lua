@@ -7,7 +7,7 @@
            {'failed', why, 'begun'?}: 'begun' if it may have written something
 ]]
 if fence.refuses() then return { 'fenced' } end
-own_keys.expect('stream', prefix .. key_names.events)
+if call.limits then own_keys.expect('stream', prefix .. key_names.events) end
 clock.keep()
 task_store.read_ahead()
 local replies, at = {}, 5

@@ -70,13 +70,14 @@ if tonumber(redis.call('HGET', settings, 'sequence') or 0) < sequence then redis
 task_places.put(task, nil)
 
 if task.workflow then
-  local key = workflows.tasks_key(task.workflow)
-  redis.call('ZADD', key, tasks.is_open(task) and whole(-task.created) or whole(task.ended), id)
+  local key, is_open = workflows.tasks_key(task.workflow), tasks.is_open(task)
+  workflow_store.count_open_tasks(task.workflow, is_open and 1 or 0)
+  redis.call('ZADD', key, is_open and whole(-task.created) or whole(task.ended), id)
   -- The moved workflow has its deadline without tasks; an open task removes it.
-  if tasks.is_open(task) then
+  if is_open then
     redis.call('PERSIST', key)
     task_places.update_hold(task.workflow)
-  elseif not workflows.is_held(task.workflow) then
+  elseif not workflow_store.is_held(task.workflow) then
     redis.call('PEXPIREAT', key, whole(now + math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)))
   end
 end

@@ -10,13 +10,12 @@
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
-local current = workflows.load(id, 'digest')
+local current = workflow_store.load(id, 'digest')
 
 if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
 if not plan.isDryRun then
   if fence.refuses() then return 'fenced' end
-  own_keys.expect('stream', prefix .. key_names.events)
-  writing.expect_workflow(id, plan.index or {}, true)
+  writing.expect_workflow(id, plan.index or {})
 end
 
 if plan.remove then
@@ -51,20 +50,19 @@ local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
 local state = ARGV[5]
-if plan.deadline then redis.call('SET', workflows.state_key(id), state, 'PXAT', whole(plan.deadline))
-else redis.call('SET', workflows.state_key(id), state) end
-redis.call('DEL', workflows.meta_key(id), workflows.history_key(id))
-local history_bytes = 0
+local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
+  bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = 0, kind = 'ours', text = state,
+  is_sure = true, is_written = true }
+writing.unindex(id)
+redis.call('ZREM', workflows.index_key('deadline'), id)
+redis.call('DEL', workflows.history_key(id))
 for i = 6, #ARGV do
   redis.call('RPUSH', workflows.history_key(id), ARGV[i])
-  history_bytes = history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
+  record.history_bytes = record.history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
+  record.has_longer_history = true
 end
-local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
-  bytes = #state, about = plan.about, check = plan.check, digest = plan.digest }
-writing.write_meta(id, record, history_bytes)
-writing.set_deadline(id, plan.deadline, false)
-writing.unindex(id)
-writing.index(id, record, plan.index, true)
+writing.index(id, record, plan.index, nil)
+workflow_store.save(id, record)
 writing.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
 writing.tell()
 return arrived

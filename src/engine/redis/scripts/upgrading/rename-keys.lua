@@ -1,5 +1,5 @@
 --[[
-  rename-keys: gives keys of schema 3 their names of this schema. Idempotent. A key whose content is not that of schema 3 is of another program and stays.
+  rename-keys: gives keys of schema 3 their names of schema 4. Idempotent. A key whose content is not that of schema 3 is of another program and stays.
   KEYS[1]  any key of the tenant, for routing
   ARGV[1]  prefix of the tenant's keys
   ARGV[4]  '1' only to look
@@ -72,7 +72,9 @@ end
 
 local is_dry = ARGV[4] == '1'
 local reply = { 0 }
-if ARGV[5] == '1' and not is_dry and not own_keys.is_marked() then redis.call('SET', prefix .. key_names.schema, schema.MARK) end
+if ARGV[5] == '1' and not is_dry and own_keys.type_of(prefix .. key_names.schema) == 'none' then
+  redis.call('SET', prefix .. key_names.schema, schema.PACKING)
+end
 for i = 6, #ARGV, 2 do
   local name, type = ARGV[i], ARGV[i + 1]
   if own_keys.type_of(key_of(name)) ~= 'none' then

@@ -8,6 +8,7 @@ perform.conflict = function(request)
   local known = once_keys.happened(request)
   if known then return known end
 
+  own_keys.expect('stream', prefix .. key_names.events)
   for _, one in ipairs(request.conflicts) do
     local last = tonumber(redis.call('HGET', conflict_records.key(one.id), 'last') or 0)
     for n = last + 1, last + #request.conflicts do own_keys.expect('string', conflict_records.state_key(one.id, n)) end

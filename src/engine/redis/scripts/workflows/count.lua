@@ -11,6 +11,13 @@ local kind, value, from, to = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local set = kind == 'field' and workflows.index_key('by:' .. value) or workflows.index_key('updated')
 local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MAX_DUE)
 if #due == MAX_DUE then return 'sweep' end
+
+-- The index of deadlines is only a hint.
+local function is_expired(id)
+  local meta = workflows.meta_of(id, redis.call('GET', workflows.meta_key(id)))
+  return not meta or meta.deadline and meta.deadline <= now
+end
+
 local count
 if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\127')
 elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)
@@ -21,12 +28,12 @@ local function is_within(score)
   if to ~= '+inf' and score >= tonumber(string.sub(to, 2)) then return false end
   return true
 end
+local function is_counted(id)
+  if kind == 'prefix' then return string.sub(id, 1, #value) == value end
+  local score = redis.call('ZSCORE', set, id)
+  return score and is_within(tonumber(score))
+end
 for _, id in ipairs(due) do
-  if kind == 'prefix' then
-    if string.sub(id, 1, #value) == value then count = count - 1 end
-  else
-    local score = redis.call('ZSCORE', set, id)
-    if score and is_within(tonumber(score)) then count = count - 1 end
-  end
+  if is_counted(id) and is_expired(id) then count = count - 1 end
 end
 return count

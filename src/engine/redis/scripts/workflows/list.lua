@@ -10,17 +10,16 @@
 local query = cjson.decode(ARGV[4])
 local base = workflows.index_key(query.order)
 
--- The list walks the smallest set and looks up each id in the others.
+-- The list walks the smallest set and looks up each id in the others. The sets of values are in the order of updates. In the order of creation, a
+-- small one is sorted here, and else all workflows are walked.
 local driver, others = base, {}
-if #query.fields > 0 then
-  local by = query.order == 'updated' and 'by:' or 'created-by:'
-  local smallest
-  for i, field in ipairs(query.fields) do
-    local size = redis.call('ZCARD', workflows.index_key(by .. field))
-    if not smallest or size < smallest then smallest, driver = size, workflows.index_key(by .. field) end
-    others[i] = workflows.index_key('by:' .. field)
-  end
+local smallest, size_of_smallest
+for i, field in ipairs(query.fields) do
+  others[i] = workflows.index_key('by:' .. field)
+  local size = redis.call('ZCARD', others[i])
+  if not smallest or size < size_of_smallest then smallest, size_of_smallest = others[i], size end
 end
+if smallest and query.order == 'updated' then driver = smallest end
 
 local newest = redis.call('ZRANGE', workflows.index_key('updated'), -1, -1, 'WITHSCORES')[2]
 local stale, items = {}, {}
@@ -34,6 +33,15 @@ local function matches(id)
   return true
 end
 
+-- An entry may have outlived its workflow, if another program deleted the meta.
+local function is_indexed(record)
+  if record.kind ~= 'ours' then return true end
+  for _, field in ipairs(query.fields) do
+    if not string.find(record.entries, cjson.encode(field), 1, true) then return false end
+  end
+  return true
+end
+
 -- Adds the workflow to the page if it matches.
 local function take(id, score)
   if not matches(id) then return end
@@ -42,6 +50,7 @@ local function take(id, score)
     if redis.call('EXISTS', workflows.state_key(id)) == 0 then stale[#stale + 1] = id end
     return
   end
+  if not is_indexed(record) then return end
   if query.after and record.updated <= query.after then return end
   if query.before and record.updated >= query.before then return end
   bytes = bytes + (query.states and record.bytes or 0)
@@ -65,20 +74,21 @@ end
 
 local position = query.position
 
--- A few ids with the prefix are sorted here; walking the whole set would take longer.
-if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
+local function comes_first(a, b)
+  if a.score ~= b.score then
+    if query.descending then return a.score > b.score end
+    return a.score < b.score
+  end
+  if query.descending then return is_before(b.id, a.id) end
+  return is_before(a.id, b.id)
+end
+
+-- A page of a few ids, which are sorted here; walking the whole set would take longer.
+local function page_of(ids)
   local found = {}
-  for _, id in ipairs(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127')) do
+  for _, id in ipairs(ids) do
     local score = redis.call('ZSCORE', driver, id)
     if score then found[#found + 1] = { score = tonumber(score), text = score, id = id } end
-  end
-  local function comes_first(a, b)
-    if a.score ~= b.score then
-      if query.descending then return a.score > b.score end
-      return a.score < b.score
-    end
-    if query.descending then return is_before(b.id, a.id) end
-    return is_before(a.id, b.id)
   end
   table.sort(found, comes_first)
   for _, one in ipairs(found) do
@@ -89,6 +99,11 @@ if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. q
   end
   return reply('end', '', '')
 end
+
+if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
+  return page_of(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127'))
+end
+if smallest and driver == base and size_of_smallest <= query.steps then return page_of(redis.call('ZRANGE', smallest, 0, -1)) end
 
 -- Number of members of the driver before (score, id), or with it if inclusive.
 local function rank_of(score, id, inclusive)

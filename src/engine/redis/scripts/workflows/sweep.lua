@@ -1,52 +1,49 @@
 --[[
   sweep: removes expired workflows with everything that belongs to them, and old events.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  maximum number of expired workflows
+  ARGV[4]  maximum number of workflows
   ARGV[5]  retention of events in milliseconds
-  ARGV[6+] further ids: another program deleted their states
+  ARGV[6]  further ids, a JSON list: another program deleted their states
+  ARGV[7]  index entries under which these were found, a JSON list
   Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}, '1' if the tenant has no
-           workflows, queues, boards and events, else '0'}
+           workflows, queues, boards and events, else '0', '1' if more workflows may be due or '0'}
 ]]
 -- Without a mark, the keys are not ours, or there are none.
-if not own_keys.is_marked() then return { 0, '', {}, own_keys.first_fixed(function() return true end) and '0' or '1' } end
+if not own_keys.is_marked() then return { 0, '', {}, own_keys.first_fixed(function() return true end) and '0' or '1', '0' } end
 own_keys.expect('stream', prefix .. key_names.events)
+own_keys.expect('zset', workflows.index_key('deadline'))
 clock.keep()
-local expired = 0
-local function remove(id)
+local ids, entries = cjson.decode(ARGV[6]), cjson.decode(ARGV[7])
+local expired, handled = 0, 0
+
+-- Ends the workflow of an id that has none any more, and removes what is left of it. The value of another program stays.
+local function clear(id, record)
+  writing.expect_workflow(id, entries)
   writing.announce_end(id)
-  writing.remove(id)
+  writing.remove(id, entries, record ~= nil)
 end
 
-local failure
-local function clear(id)
-  local is_fine, why = pcall(writing.expect_workflow, id, {}, true)
-  if not is_fine then
-    failure = why
-    return false
-  end
-  local record = workflows.load(id)
-  if not record then
-    remove(id)
-    return true
-  end
-  -- Another program has written a new value, which ends the workflow; or it has given the key a longer time to live.
-  if record.kind == 'legacy' or record.kind == 'taken' then
-    writing.announce_end(id)
-    writing.unindex(id)
-  else
-    writing.index_deadline(id, record.deadline)
-  end
-  return false
+local function examine(id)
+  local record = workflow_store.load(id)
+  if not record or record.kind == 'legacy' or record.kind == 'taken' then
+    clear(id, record)
+    if not record then expired = expired + 1 end
+  -- The index of deadlines is only a hint: the workflow has a later deadline now.
+  elseif record.deadline then redis.call('ZADD', workflows.index_key('deadline'), whole(record.deadline), id)
+  else redis.call('ZREM', workflows.index_key('deadline'), id) end
 end
 
 local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
 -- Most sweeps find nothing and write nothing.
-if #due > 0 or #ARGV > 5 then writing.need_no_memory() end
+if #due > 0 or #ids > 0 then writing.need_no_memory() end
+local failure
 for _, id in ipairs(due) do
-  if clear(id) then expired = expired + 1 end
+  local is_fine, why = pcall(examine, id)
+  if is_fine then handled = handled + 1 else failure = why end
 end
-for i = 6, #ARGV do
-  if not workflows.load(ARGV[i]) then clear(ARGV[i]) end
+for _, id in ipairs(ids) do
+  local is_fine, why = pcall(function() if not workflow_store.load(id) then clear(id, nil) end end)
+  if not is_fine then failure = why end
 end
 writing.tell()
 local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
@@ -75,4 +72,4 @@ end
 if failure then error(failure, 0) end
 local queues = redis.call('ZRANGE', prefix .. key_names.queues, 0, -1)
 local is_empty = not newest and #queues == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
-return { expired, next_due < math.huge and whole(next_due) or '', queues, is_empty and '1' or '0' }
+return { expired, next_due < math.huge and whole(next_due) or '', queues, is_empty and '1' or '0', handled == tonumber(ARGV[4]) and '1' or '0' }

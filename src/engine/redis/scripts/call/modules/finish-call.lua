@@ -55,6 +55,22 @@ local function write_tallies(queue, counts)
   end
 end
 
+-- Workflows whose sets of tasks have changed, with the number of open tasks before.
+local open_before = {}
+local function note_tasks_of(id) open_before[id] = open_before[id] or workflow_store.open_tasks_of(id) end
+
+-- The set of a held workflow never expires; ended tasks stay in a set for a while.
+local function write_tasks_of(id, before)
+  local key = workflows.tasks_key(id)
+  if workflow_store.open_tasks_of(id) > 0 then
+    if before == 0 then redis.call('PERSIST', key) end
+    return
+  end
+  local kept = math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)
+  redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
+  redis.call('PEXPIREAT', key, whole(now + kept))
+end
+
 -- Damaged data of one queue must not affect other queues: everything else is written before the error is raised.
 local function finish_call()
   local is_fine, why = true, nil
@@ -66,8 +82,10 @@ local function finish_call()
   for queue in pairs(task_heads.heads) do try(task_heads.flush, queue) end
   for queue in pairs(leased_changes) do try(flush_leased, queue) end
   for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
+  for id, before in pairs(open_before) do try(write_tasks_of, id, before) end
+  try(workflow_store.write)
   try(writing.tell)
   if not is_fine then error(why) end
 end
 
-return { rate_key = rate_key, tally = tally, flush_leased = flush_leased, note_leased = note_leased, finish = finish_call }
+return { rate_key = rate_key, tally = tally, flush_leased = flush_leased, note_leased = note_leased, note_tasks_of = note_tasks_of, finish = finish_call }

@@ -25,19 +25,55 @@ end
 
 -- Whether the current request may have written something.
 local function has_begun() return begun end
-local function begin(value) begun = value end
+
+-- The first writes of a request may find out that a key has another type. Then those before are taken back, and the request has changed nothing. By
+-- step: key, what was there before (the score in a set, false for no member, 'list' for a list), and the member.
+local is_trying, steps, keys_of_steps, before_steps, members_of_steps = false, 0, {}, {}, {}
+local function try() is_trying = true end
+local function keep() is_trying, steps = false, 0 end
+local function begin(value)
+  begun = value
+  keep()
+end
+
+local function refuse(failure, key)
+  if is_trying then
+    begun = false
+    for i = steps, 1, -1 do
+      local before = before_steps[i]
+      if before == 'list' then redis.call('LPOP', keys_of_steps[i])
+      elseif before then redis.call('ZADD', keys_of_steps[i], whole(before), members_of_steps[i])
+      else redis.call('ZREM', keys_of_steps[i], members_of_steps[i]) end
+    end
+  end
+  if string.find(failure.err, 'WRONGTYPE', 1, true) then own_keys.taken(key) end
+  error(failure)
+end
+
+local function noted(reply, key, before, member)
+  if type(reply) == 'table' then refuse(reply, key) end
+  if is_trying then
+    steps = steps + 1
+    keys_of_steps[steps], before_steps[steps], members_of_steps[steps] = key, before, member
+  end
+  return reply
+end
+local function push(key, entry) return noted(redis.pcall('LPUSH', key, entry), key, 'list') end
+local function place(key, score, id, before) return noted(redis.pcall('ZADD', key, score, id), key, before, id) end
+local function displace(key, id, before) return noted(redis.pcall('ZREM', key, id), key, before, id) end
 
 -- Adds an event, given as names and values, its type first. Returns its id in the stream. After a failover that lost events, another event may get
--- the id of a lost one; the name of its run tells them apart.
+-- the id of a lost one; the name of its run tells them apart. Nothing is taken back any more afterwards.
 local stream, is_fed = prefix .. key_names.events, false
 local function feed(...)
   is_fed = true
-  if ahead > 0 then
-    -- Ids have the time of the script. Redis refuses this one if there is a later one; its own ids only count up then.
-    local id = redis.pcall('XADD', stream, 'MAXLEN', '~', events_kept, whole(now) .. '-0', 'run', run_name, ...)
-    if type(id) == 'string' then return id end
-  end
-  return redis.call('XADD', stream, 'MAXLEN', '~', events_kept, '*', 'run', run_name, ...)
+  local id
+  -- Ids have the time of the script. Redis refuses this one if there is a later one; its own ids only count up then.
+  if ahead > 0 then id = redis.pcall('XADD', stream, 'MAXLEN', '~', events_kept, whole(now) .. '-0', 'run', run_name, ...) end
+  if type(id) ~= 'string' then id = redis.pcall('XADD', stream, 'MAXLEN', '~', events_kept, '*', 'run', run_name, ...) end
+  if type(id) == 'table' then refuse(id, stream) end
+  keep()
+  return id
 end
 
 -- Hints are published together when everything is written: one message, one line for each topic.
@@ -48,13 +84,14 @@ local function hint(topic)
   hints[#hints + 1] = topic
 end
 local function tell()
+  workflow_store.write()
   -- Every hint wakes the readers of the feed, so 'feed' is needed only without another hint.
   if is_fed and #hints == 0 then hint('feed') end
   if #hints > 0 then redis.call('PUBLISH', prefix .. key_names.changes, table.concat(hints, '\n')) end
 end
 
 local function announce(type, id, record)
-  if record.check == '' then feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
+  if not record.check then feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc)
   else feed('type', type, 'id', id, 'version', whole(record.version), 'inc', record.inc, 'check', record.check) end
   hint('workflow ' .. id)
 end
@@ -62,117 +99,92 @@ end
 -- Announces the end of a workflow whose keys are gone. Call it before the index entries are removed.
 local function announce_end(id)
   if not redis.call('ZSCORE', workflows.index_key('updated'), id) then return end
-  local deadline = tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))
+  local meta = workflow_store.stored(id)
+  local deadline = meta and meta.deadline or not meta and tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))
   local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
   feed('type', type, 'id', id)
   hint('workflow ' .. id)
 end
 
--- The entries "field=value" of a workflow in the index. The JSON is our own, so cjson reads it without loss.
-local entries_of = {}
-local function indexed_under(id)
-  if not entries_of[id] then
-    local stored = redis.call('HGET', workflows.index_key('values'), id)
-    entries_of[id] = stored and cjson.decode(stored) or {}
-  end
-  return entries_of[id]
+-- The entries "field=value" of a workflow in the index.
+local function entries_of(id)
+  local meta = workflow_store.stored(id)
+  return meta and cjson.decode(meta.entries) or {}
 end
 
--- Checks the types of the keys that a new deadline of the workflow changes.
+-- Checks the types of the keys that a change of the tasks or of the life of a workflow changes.
 local function expect_life(id)
-  own_keys.expect('list', workflows.history_key(id))
+  local record = workflow_store.load(id)
+  if record and record.history_bytes > 0 then own_keys.expect('list', workflows.history_key(id)) end
   own_keys.expect('zset', workflows.tasks_key(id))
   own_keys.expect('zset', workflows.index_key('deadline'))
 end
 
--- Checks the types of the keys that a write of the workflow changes, besides its state. `is_whole`: the workflow is created or removed.
-local function expect_workflow(id, entries, is_whole)
-  expect_life(id)
-  own_keys.expect('zset', workflows.index_key('updated'))
-  if is_whole then
-    own_keys.expect('hash', workflows.meta_key(id))
-    own_keys.expect('zset', workflows.index_key('created'))
-    own_keys.expect('zset', workflows.index_key('ids'))
-  end
-  local had, wanted = {}, {}
-  for _, entry in ipairs(indexed_under(id)) do had[entry] = true end
-  for _, entry in ipairs(entries) do wanted[entry] = true end
-  for _, list in ipairs({ indexed_under(id), entries }) do
-    for _, entry in ipairs(list) do
-      own_keys.expect('zset', workflows.index_key('by:' .. entry))
-      if is_whole or not (had[entry] and wanted[entry]) then own_keys.expect('zset', workflows.index_key('created-by:' .. entry)) end
-    end
+-- Checks the types of the keys that change when a workflow is removed, or written over the remains of another one; but not its state.
+local function expect_workflow(id, entries)
+  own_keys.expect('stream', stream)
+  own_keys.expect('string', workflows.meta_key(id))
+  own_keys.expect('list', workflows.history_key(id))
+  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do own_keys.expect('zset', workflows.index_key(name)) end
+  for _, list in ipairs({ entries_of(id), entries }) do
+    for _, entry in ipairs(list) do own_keys.expect('zset', workflows.index_key('by:' .. entry)) end
   end
 end
 
-local function unindex(id)
-  for _, entry in ipairs(indexed_under(id)) do
-    redis.call('ZREM', workflows.index_key('by:' .. entry), id)
-    redis.call('ZREM', workflows.index_key('created-by:' .. entry), id)
-  end
-  redis.call('HDEL', workflows.index_key('values'), id)
-  entries_of[id] = {}
-  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
+-- Removes the workflow from the indexes. `more`: entries besides those in the meta.
+local function unindex(id, more)
+  for _, entry in ipairs(more or {}) do redis.call('ZREM', workflows.index_key('by:' .. entry), id) end
+  for _, entry in ipairs(entries_of(id)) do redis.call('ZREM', workflows.index_key('by:' .. entry), id) end
+  for _, name in ipairs({ 'updated', 'created', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
 end
 
-local function index_deadline(id, deadline)
-  if deadline then redis.call('ZADD', workflows.index_key('deadline'), whole(deadline), id)
-  else redis.call('ZREM', workflows.index_key('deadline'), id) end
-end
-
--- `is_new`: the id has no index entries.
-local function index(id, record, entries, is_new)
-  local wanted, had = {}, {}
-  for _, entry in ipairs(entries) do wanted[entry] = true end
-  if not is_new then
-    for _, entry in ipairs(indexed_under(id)) do
-      had[entry] = true
-      if not wanted[entry] then
-        redis.call('ZREM', workflows.index_key('by:' .. entry), id)
-        redis.call('ZREM', workflows.index_key('created-by:' .. entry), id)
-      end
-    end
+-- `old`: the record before; nil if the id has no index entries.
+local function index(id, record, entries, old)
+  local updated, before, former = whole(record.updated), old and (old.indexed or old.updated), old and old.entries
+  record.entries = cjson.encode(entries)
+  place(workflows.index_key('updated'), updated, id, before)
+  if not old then
+    place(workflows.index_key('created'), whole(record.created), id)
+    place(workflows.index_key('ids'), 0, id)
   end
-  local changed = is_new
+  if not old or former == record.entries then
+    for _, entry in ipairs(entries) do place(workflows.index_key('by:' .. entry), updated, id, before) end
+    return
+  end
+  local had = {}
+  for _, entry in ipairs(cjson.decode(former)) do had[entry] = true end
   for _, entry in ipairs(entries) do
-    redis.call('ZADD', workflows.index_key('by:' .. entry), whole(record.updated), id)
-    if not had[entry] then
-      changed = true
-      redis.call('ZADD', workflows.index_key('created-by:' .. entry), whole(record.created), id)
-    end
+    place(workflows.index_key('by:' .. entry), updated, id, had[entry] and before)
     had[entry] = nil
   end
-  if changed or next(had) then redis.call('HSET', workflows.index_key('values'), id, cjson.encode(entries)) end
-  entries_of[id] = entries
-  redis.call('ZADD', workflows.index_key('updated'), whole(record.updated), id)
-  if is_new then
-    redis.call('ZADD', workflows.index_key('created'), whole(record.created), id)
-    redis.call('ZADD', workflows.index_key('ids'), 0, id)
-  end
-  index_deadline(id, record.deadline)
+  for entry in pairs(had) do displace(workflows.index_key('by:' .. entry), id, before) end
 end
 
--- All keys of a workflow expire together.
-local function set_deadline(id, deadline, with_state)
+-- Puts the deadline into its index, in place of `due`.
+local function index_deadline(id, record, due)
+  local key, deadline = workflows.index_key('deadline'), record.deadline
+  if deadline and (not due or deadline < due) then place(key, whole(deadline), id, due)
+  elseif due and not deadline then displace(key, id, due) end
+end
+
+-- Removes the workflow, with its state unless that is of another program. The deadline goes last: a sweep that fails in the middle finds it again.
+local function remove(id, more, is_state_kept)
+  unindex(id, more)
   local keys = { workflows.meta_key(id), workflows.history_key(id) }
-  if with_state then keys[3] = workflows.state_key(id) end
-  for _, key in ipairs(keys) do
-    if deadline then redis.call('PEXPIREAT', key, whole(deadline)) else redis.call('PERSIST', key) end
-  end
+  if not is_state_kept then keys[3] = workflows.state_key(id) end
+  redis.call('DEL', unpack(keys))
+  redis.call('ZREM', workflows.index_key('deadline'), id)
+  workflow_store.forget(id)
 end
 
-local function write_meta(id, record, history_bytes)
-  redis.call('HSET', workflows.meta_key(id), 'inc', record.inc, 'version', whole(record.version), 'created', whole(record.created),
-    'updated', whole(record.updated), 'deadline', deadline_text(record.deadline),
-    'ttl', deadline_text(record.ttl), 'bytes', whole(record.bytes),
-    'about', record.about, 'history_bytes', whole(history_bytes), 'check', record.digest .. record.check)
-end
-
-local function remove(id)
-  redis.call('DEL', workflows.state_key(id), workflows.meta_key(id), workflows.history_key(id))
+-- Removes what an expired or deleted workflow has left, except for its meta, which is written anew.
+local function clear(id)
+  announce_end(id)
   unindex(id)
+  redis.call('DEL', workflows.history_key(id))
+  redis.call('ZREM', workflows.index_key('deadline'), id)
 end
 
-return { need_no_memory = need_no_memory, need_memory = need_memory, has_begun = has_begun, begin = begin, expect_life = expect_life, expect_workflow = expect_workflow, feed = feed, hint = hint, tell = tell, announce = announce,
-  announce_end = announce_end, unindex = unindex, index_deadline = index_deadline, index = index, set_deadline = set_deadline,
-  write_meta = write_meta, remove = remove }
+return { need_no_memory = need_no_memory, need_memory = need_memory, has_begun = has_begun, begin = begin, try = try, keep = keep, push = push, expect_life = expect_life,
+  expect_workflow = expect_workflow, feed = feed, hint = hint, tell = tell, announce = announce, announce_end = announce_end, unindex = unindex, index = index,
+  index_deadline = index_deadline, remove = remove, clear = clear }

@@ -1,8 +1,6 @@
 --[[
   Creation of tasks, and cancellation with their workflow.
 ]]
-local function open_tasks_of(id) return redis.call('ZCOUNT', workflows.tasks_key(id), '-inf', '(0') end
-
 local function cancel_all_of(id)
   for _, task_id in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(id), '-inf', '(0')) do
     local task = task_store.load(task_id)
@@ -13,9 +11,16 @@ end
 -- Names and types of the keys of a task.
 local PARTS = { task = 'string', payload = 'string', result = 'string', failures = 'list', progress = 'stream' }
 
+-- Takes the task out of the set of its workflow.
+local function leave_workflow(task)
+  if not task.workflow then return end
+  redis.call('ZREM', workflows.tasks_key(task.workflow), task.id)
+  workflow_store.count_open_tasks(task.workflow)
+end
+
 local function remove_task(id)
   local task = task_store.stored(id)
-  if task and task.workflow then redis.call('ZREM', workflows.tasks_key(task.workflow), id) end
+  if task then leave_workflow(task) end
   task_store.forget(id)
   local keys = {}
   for part, type in pairs(PARTS) do
@@ -98,7 +103,7 @@ local function create_task(spec, payload)
   -- Removes the remains of an ended task with this id, which may still be in the dead list.
   local before = task_store.stored(task.id)
   if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
-  if before and before.workflow then redis.call('ZREM', workflows.tasks_key(before.workflow), task.id) end
+  if before then leave_workflow(before) end
   redis.call('UNLINK', task_keys.result(task.id), task_keys.failures(task.id), task_keys.progress(task.id))
   if not claim_tasks.is_known(queue) then
     redis.call('ZADD', prefix .. key_names.queues, 0, queue)
@@ -117,5 +122,5 @@ local function create_task(spec, payload)
   return { '0', task_fields.shown(task) }
 end
 
-return { open_tasks_of = open_tasks_of, cancel_all_of = cancel_all_of, remove = remove_task, first_over_limit = first_over_limit,
+return { cancel_all_of = cancel_all_of, remove = remove_task, first_over_limit = first_over_limit,
   expect_changeable = expect_changeable, expect_cancellable = expect_cancellable, expect_creatable = expect_creatable, create = create_task }

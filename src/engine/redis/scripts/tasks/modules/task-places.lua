@@ -6,13 +6,12 @@ local function next_place(task)
 end
 
 local function update_hold(id)
-  local record = workflows.load(id)
+  local record = workflow_store.load(id)
   if not record or record.kind ~= 'ours' then return end
-  local deadline = workflows.held_deadline(id, record.deadline, record.ttl)
+  local deadline = workflow_store.held_deadline(id, record.deadline, record.ttl)
   if deadline == record.deadline then return end
-  redis.call('HSET', workflows.meta_key(id), 'deadline', deadline_text(deadline))
-  writing.set_deadline(id, deadline, true)
-  writing.index_deadline(id, deadline)
+  record.deadline = deadline
+  workflow_store.save(id, record)
   writing.hint('workflow ' .. id)
 end
 
@@ -44,18 +43,15 @@ local function place_in_sets(task, old_status, is_out)
   else redis.call('ZREM', set_key(old_status, task.queue), task.id) end
 end
 
+-- The task of a workflow has become open, or has ended.
 local function hold_workflow(task)
-  if not task.workflow then return end
-  local key = workflows.tasks_key(task.workflow)
-  redis.call('ZADD', key, tasks.is_open(task) and whole(-task.created) or whole(task.ended), task.id)
-  if workflows.is_held(task.workflow) then
-    redis.call('PERSIST', key)
-  else
-    local kept = math.max(call.limits.resultMs, call.limits.deadMs, limits.MAX_DEDUPE_MS)
-    redis.call('ZREMRANGEBYSCORE', key, '(0', '(' .. whole(now - kept))
-    redis.call('PEXPIREAT', key, whole(now + kept))
-  end
-  update_hold(task.workflow)
+  local id = task.workflow
+  if not id then return end
+  local is_open = tasks.is_open(task)
+  finish_call.note_tasks_of(id)
+  workflow_store.count_open_tasks(id, is_open and 1 or -1)
+  redis.call('ZADD', workflows.tasks_key(id), is_open and whole(-task.created) or whole(task.ended), task.id)
+  update_hold(id)
 end
 
 -- Saves a task whose status or place has changed, and updates sets, hold and feed.

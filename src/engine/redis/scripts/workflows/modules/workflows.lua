@@ -43,71 +43,96 @@ local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
 -- Stands for the length of a value of another type. No state of ours has this length.
 local NOT_TEXT = -1
 
---[[
-  The record of a workflow; nil when absent or expired. `kind` is
-  'ours'; 'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes
-  with the value; 'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest;
-  'taken': the value is not text; it is not changed.
-  `real`: expiry of the key by the clock of the server, unless the record is 'ours'; other programs set it by that clock.
-  `with`: 'text' for a record that has the state as `text`; 'digest' if also a value of the same length and deadline is to be recognised as foreign, by
-  its digest. Without it the state is not read. A record that was written before there were checks has neither check nor digest.
-]]
-local function load(id, with)
-  local key, text, bytes = state_key(id), nil, nil
-  if with then
-    text = redis.pcall('GET', key)
-    if type(text) == 'table' then text, bytes = '', NOT_TEXT else bytes = text and #text or 0 end
-  else
-    bytes = redis.pcall('STRLEN', key)
-    if type(bytes) == 'table' then bytes = NOT_TEXT end
-  end
-  if bytes == 0 then return nil end
-  local meta = redis.call('HMGET', meta_key(id), 'inc', 'version', 'created', 'updated', 'deadline', 'bytes', 'about', 'ttl', 'history_bytes',
-    'check')
-  if not meta[1] then
-    local real = real_deadline(key, false)
-    local deadline = real and real + ahead
-    local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
-    text = text or text_under(key)
-    local sha = redis.sha1hex(text)
-    return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = '',
-      digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, real = real, ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, text = text }
-  end
-  local deadline = meta[5] ~= '-' and tonumber(meta[5])
-  local real = real_deadline(key, deadline)
-  local record = { kind = 'ours', inc = meta[1], version = tonumber(meta[2]), created = tonumber(meta[3]), updated = tonumber(meta[4]),
-    deadline = deadline, ttl = meta[8] ~= '-' and tonumber(meta[8]), bytes = bytes, about = meta[7],
-    history_bytes = tonumber(meta[9]), check = meta[10] and string.sub(meta[10], DIGEST_LENGTH + 1) or '',
-    digest = meta[10] and string.sub(meta[10], 1, DIGEST_LENGTH), text = text }
-  local real_digest = with == 'digest' and record.digest and digest_of(text)
-  if (real_digest and real_digest ~= record.digest) or real ~= deadline or bytes ~= tonumber(meta[6]) then
-    record.kind = bytes == NOT_TEXT and 'taken' or 'foreign'
-    record.version = record.version + 1
-    record.digest = real_digest or digest_of(text or text_under(key))
-    record.check = record.digest
-    record.updated = math.max(now, record.updated)
-    record.deadline, record.real = real and real + ahead, real
-    record.ttl = real and (default_ttl or record.deadline - now)
-    record.about = ADOPTED
-    return record
-  end
-  if deadline and deadline <= now then return nil end
+-- Set of the tasks that name the workflow: open ones have negative scores, ended ones the time of their end.
+local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
+
+local function is_any_key(id) return redis.call('EXISTS', state_key(id), meta_key(id), history_key(id), workflow_tasks_key(id)) > 0 end
+
+local function length_under(key)
+  local length = redis.pcall('STRLEN', key)
+  return type(length) == 'table' and NOT_TEXT or length
+end
+
+-- The fields of the meta, in a new table; nil when absent.
+local function meta_of(id, packed)
+  if not packed then return nil end
+  local meta = meta_fields.unpack(packed)
+  if not meta then error('KEY_TAKEN string ' .. meta_key(id) .. ' END_OF_KEY', 0) end
+  return meta
+end
+
+-- The value of another program. `remains`: the meta of a workflow of ours that is over.
+local function legacy(id, text, bytes, remains)
+  local real = real_deadline(state_key(id), false)
+  local deadline = real and real + ahead
+  local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
+  text = text or text_under(state_key(id))
+  local sha = redis.sha1hex(text)
+  return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = false,
+    digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ends = real, ttl = deadline and (default_ttl or deadline - now),
+    bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}', text = text, remains = remains }
+end
+
+-- Makes the record that of a value which another program wrote over ours.
+local function make_foreign(record, real, digest)
+  record.kind = record.bytes == NOT_TEXT and 'taken' or 'foreign'
+  record.version = record.version + 1
+  record.digest, record.check = digest, digest
+  record.indexed, record.due = record.updated, record.deadline
+  record.updated = math.max(now, record.updated)
+  record.deadline, record.ends = real and real + ahead, real
+  record.ttl = real and (default_ttl or record.deadline - now)
+  record.about = ADOPTED
   return record
 end
 
--- Set of the tasks that name the workflow: open ones have negative scores, ended ones the time of their end.
-local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
-local function is_held(id) return redis.call('ZCOUNT', workflow_tasks_key(id), '-inf', '(0') > 0 end
-
--- The deadline that a workflow has now: none while open tasks hold it.
-local function held_deadline(id, deadline, ttl)
-  if not ttl or is_held(id) then return false end
-  return deadline or now + ttl
+--[[
+  The record of a workflow: the fields of its meta and these. Nil when absent or expired; then also the meta, if it is still there, and whether no key
+  of the workflow exists, if that is known.
+  kind     'ours'
+           'legacy': written by another program and not adopted; it is version 1, and its incarnation is a digest of the value, so the ETag changes with
+           the value
+           'foreign': a workflow of ours whose value another program replaced; it counts as the next version, and its check is the digest
+           'taken': the value is not text; it is not changed
+  text     the state, if `with` is given
+  ends     expiry of the state by the clock of the server. That of a value of another program, which set it by that clock, is not the deadline
+  indexed, due   of a foreign one: scores in the indexes of updates and of deadlines
+  remains  the meta of an expired workflow, under the value of another program
+  `with`: 'text' for a record with the state; 'digest' if also a value of the same length and deadline is to be recognised as foreign, by its digest.
+  Without it the state is not read. A record that was written before there were checks has neither check nor digest.
+]]
+local function load(id, with)
+  local key, text, packed, bytes = state_key(id), nil, nil, nil
+  if with then
+    local found = redis.call('MGET', key, meta_key(id))
+    text, packed = found[1], found[2]
+    if not text and not is_any_key(id) then return nil, nil, true end
+  else
+    packed = redis.call('GET', meta_key(id))
+  end
+  bytes = text and #text or length_under(key)
+  -- MGET hides a value of another type, GET raises an error.
+  if with and not packed then packed = redis.call('GET', meta_key(id)) end
+  local meta = meta_of(id, packed)
+  if bytes == 0 then return nil, meta end
+  if with and not text then text = '' end
+  if not meta then return legacy(id, text, bytes) end
+  local deadline = meta.deadline
+  local real = real_deadline(key, deadline)
+  local real_digest = with == 'digest' and meta.digest and digest_of(text)
+  local is_changed = (real_digest and real_digest ~= meta.digest) or real ~= deadline or bytes ~= meta.bytes
+  if deadline and deadline <= now then
+    if is_changed then return legacy(id, text, bytes, meta) end
+    return nil, meta
+  end
+  meta.kind, meta.text, meta.bytes, meta.ends = 'ours', text, bytes, deadline
+  if is_changed then return make_foreign(meta, real, real_digest or digest_of(text or text_under(key))) end
+  return meta
 end
 
 -- Name of a version within its incarnation. Same as versionNameOf in src/engine/records/workflow-meta.ts; the tag below is that of etagOf.
 local function version_name(record)
-  if record.check == '' then return whole(record.version) end
+  if not record.check then return whole(record.version) end
   return whole(record.version) .. '.' .. record.check
 end
 local function tag_of(record) return '"' .. record.inc .. '-' .. version_name(record) .. '"' end
@@ -122,6 +147,6 @@ local function version_header(record)
   return version_name(record) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
 end
 
-return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, load = load,
-  tasks_key = workflow_tasks_key, is_held = is_held, held_deadline = held_deadline, version_name = version_name, tag_of = tag_of, line_of = line_of,
-  version_header = version_header }
+return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, tasks_key = workflow_tasks_key, load = load,
+  is_any_key = is_any_key, meta_of = meta_of, version_name = version_name, tag_of = tag_of,
+  line_of = line_of, version_header = version_header }
