@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { NotHeldError } from '../../src/engine/errors.js';
 import { eventTimeMs, isAfter } from '../../src/engine/event-id.js';
 import { eventsOf } from '../contract/cases/feed.js';
+import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { DetachedReplica } from '../support/detached-replica.js';
 import { ForkingRedis } from '../support/forking-redis.js';
+import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { canShiftClocks, startShiftedRedis, type ShiftedRedis } from '../support/shifted-redis.js';
 import { TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
@@ -190,5 +193,62 @@ described('A Redis whose clock is set back', () => {
     await tenant.put('w', 2, { ttl: HOUR });
     const deadlineMs = (await tenant.find('w'))?.deadlineMs;
     expect(fromNow(deadlineMs)).toBeLessThan(-23 * HOUR);
+  });
+});
+
+describe('A detached replica whose clock differs from that of Redis', () => {
+  let redis: RedisProcess;
+  beforeAll(async () => {
+    redis = await startRedisProcess();
+  });
+  afterEach(async () => {
+    await replica.close();
+    jest.restoreAllMocks();
+  });
+  afterAll(() => redis.stop());
+
+  const openWithClock = (aheadMs: number) => {
+    const now = Date.now.bind(Date);
+    jest.spyOn(Date, 'now').mockImplementation(() => now() + aheadMs);
+    return open(redis.port);
+  };
+  const isOver = (id: string) => () =>
+    tenant.get(id).then(
+      () => false,
+      (error: unknown) => error instanceof NotHeldError,
+    );
+
+  it.each([
+    ['ahead', HOUR],
+    ['behind', -HOUR],
+  ])('by an hour, %s, serves a workflow for the time that it has left', async (_name, aheadMs) => {
+    await openWithClock(aheadMs);
+    await tenant.put('long', 1, { ttl: HOUR / 2 });
+    await tenant.put('short', 1, { ttl: 2000 });
+    await replica.leave();
+    expect(await tenant.state('long')).toBe(1);
+    const patched = await tenant.patch('long', mergePatchEdit('{"n":2}'));
+    await until(isOver('short'), 'the short one is no longer served');
+    await replica.comeBack();
+    expect(replica.drained).toEqual(['exact']);
+    const drained = await tenant.get('long');
+    expect(drained.state).toBe('{"n":2}');
+    expect(Math.abs((drained.deadlineMs ?? 0) - (patched.deadlineMs ?? 0))).toBeLessThan(SLACK);
+  });
+
+  it.each([
+    ['ahead', HOUR],
+    ['behind', -HOUR],
+  ])('by an hour, %s, gives a workflow a new time to live', async (_name, aheadMs) => {
+    await openWithClock(aheadMs);
+    await tenant.put('w', { n: 1 }, { ttl: 60_000 });
+    await replica.leave();
+    const patched = await tenant.patch('w', mergePatchEdit('{"n":2}'), { ttl: 100_000 });
+    await replica.comeBack();
+    const { deadlineMs } = await tenant.get('w');
+    const serverMs = Date.now() - aheadMs;
+    expect((deadlineMs ?? 0) - serverMs).toBeLessThanOrEqual(100_000);
+    expect((deadlineMs ?? 0) - serverMs).toBeGreaterThan(100_000 - SLACK);
+    expect(Math.abs((deadlineMs ?? 0) - (patched.deadlineMs ?? 0))).toBeLessThan(SLACK);
   });
 });

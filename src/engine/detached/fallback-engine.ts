@@ -40,7 +40,13 @@ const BY_TROUBLE = ['detached', 'suspect', 'recovering', 'attached'] as const sa
 
 /** Engine of the store. */
 export type StoreEngine = Engine &
-  DrainTarget & { storeEpoch(): Promise<string | undefined>; start(): void; close(): Promise<void> };
+  DrainTarget & {
+    storeEpoch(): Promise<string | undefined>;
+    /** Time of the store, also while it is unreachable; undefined before the first contact. */
+    nowMs(): number | undefined;
+    start(): void;
+    close(): Promise<void>;
+  };
 
 export interface FallbackParts {
   readonly store: StoreEngine;
@@ -58,6 +64,7 @@ export interface FallbackParts {
   readonly findLeft?: FindLeft;
   /** Interval of looks for such journals. */
   readonly leftIntervalMs?: number;
+  /** For tests. By default the time of the store, as far as it is known. */
   readonly clock?: Clock;
   readonly observer?: DetachedObserver;
 }
@@ -89,7 +96,9 @@ export class FallbackEngine extends ForwardedEngine {
 
   constructor(parts: FallbackParts) {
     super();
-    const { store, link, journal, options, index, cacheBytes, maxBytes, editOf, clock = systemClock } = parts;
+    const { store, link, journal, options, index, cacheBytes, maxBytes, editOf } = parts;
+    // Held copies have deadlines by the clock of the store.
+    const clock = parts.clock ?? (() => store.nowMs() ?? systemClock());
     this.#parts = parts;
     this.#observer = parts.observer ?? silentDetachedObserver;
     this.#copies = new HeldCopies(cacheBytes, (tenant) => link.serverOf(tenant));

@@ -21,6 +21,7 @@ import { changedBy, NotifyingTasks } from './feed/local-changes.js';
 import { RedisConflicts } from './workflows/redis-conflicts.js';
 import { countMatching, listPage, type Listed } from './workflows/listing.js';
 import { ScriptReader } from './scripts/script-reader.js';
+import type { RedisCommands } from './connection/drivers/redis-driver.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisMoving } from './moving/redis-moving.js';
 import { RedisCommits } from './commits/redis-commits.js';
@@ -32,20 +33,21 @@ import { keptOf, replayOf } from './commits/outcomes.js';
 import { FencedCalls } from './scripts/fenced-calls.js';
 import { ScriptSender } from './scripts/script-sender.js';
 import { ScriptWriter } from './scripts/script-writer.js';
-import { type ScriptContext } from './scripts/script-context.js';
+import { leadingArguments, type ScriptContext } from './scripts/script-context.js';
 import { durabilityOf, factsOf, findingsOf } from './connection/server-judgement.js';
 import { ServerStates } from './connection/server-state.js';
 import { Eraser } from './eraser.js';
 import { Sweeper } from './sweeper.js';
 import { SweepSchedule } from './sweep-schedule.js';
 import { TakenKeys } from './taken-keys.js';
-import { RedisScript } from './scripts/redis-script.js';
-import { textOf } from './scripts/reply.js';
+import { RedisScript, TIMED } from './scripts/redis-script.js';
+import { listOf, numberOf, textOf } from './scripts/reply.js';
+import { StoreClock } from './store-clock.js';
 
 /** Time that each server of a Cluster has to answer a health check; less than that of the check. */
 const INSPECT_TIMEOUT_MS = 500;
 
-const epochScript = new RedisScript(['own-keys'], 'store-epoch');
+const epochScript = new RedisScript(TIMED, 'store-epoch');
 /** Interval at which a replica looks whether Redis still has its data. */
 const LOOK_INTERVAL_MS = 10_000;
 
@@ -82,6 +84,7 @@ export class RedisEngine extends Engine {
   readonly #sweeper: Sweeper;
   readonly #eraser: Eraser;
   readonly #lostData = new LostData();
+  readonly #storeClock = new StoreClock();
   #looking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -239,12 +242,22 @@ export class RedisEngine extends Engine {
 
   /** Random name of the data in this Redis: another name means that the data was lost. */
   async storeEpoch(): Promise<string> {
-    const { namespace } = this.#context;
-    const args = [prefixOf(namespace, 'default'), randomUUID()];
-    const key = epochKey(namespace);
-    const name = textOf(await this.#reader.commands('epoch', key, (client) => epochScript.run(client, [key], args)));
-    this.#lostData.saw(name);
-    return name;
+    const args = [...leadingArguments(this.#context, 'default'), randomUUID()];
+    const key = epochKey(this.#context.namespace);
+    let sentAt = 0;
+    const ask = (client: RedisCommands) => {
+      sentAt = performance.now();
+      return epochScript.run(client, [key], args);
+    };
+    const [name, at] = listOf(await this.#reader.commands('epoch', key, ask));
+    this.#storeClock.saw(numberOf(textOf(at)), sentAt);
+    this.#lostData.saw(textOf(name));
+    return textOf(name);
+  }
+
+  /** Time of the scripts, also while Redis is unreachable; undefined before the first contact. */
+  nowMs(): number | undefined {
+    return this.#storeClock.read();
   }
 
   onChange(tenant: string, topic: Topic, listener: Listener): () => void {
