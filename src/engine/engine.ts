@@ -86,6 +86,10 @@ export interface EngineObserver {
   conflict(): void;
   /** A commit was repeated after a lost answer, or after a conflict with another writer. */
   retried(why: 'lost-answer' | 'conflict'): void;
+  /** Clocks of the servers of the store, against that of this process. */
+  clocks(all: readonly { readonly address: string; readonly role: string; readonly aheadMs: number }[]): void;
+  /** How far the time of the store is ahead of the clock of its server, which is behind. */
+  timeAhead(ms: number): void;
 }
 
 export const silentObserver: EngineObserver = {
@@ -95,6 +99,8 @@ export const silentObserver: EngineObserver = {
   expired() {},
   conflict() {},
   retried() {},
+  clocks() {},
+  timeAhead() {},
 };
 
 /** Settings of every engine. */

@@ -10,6 +10,8 @@ export abstract class StoreObserver implements EngineObserver, DetachedObserver 
   abstract readonly expired: EngineObserver['expired'];
   abstract readonly conflict: EngineObserver['conflict'];
   abstract readonly retried: EngineObserver['retried'];
+  abstract readonly clocks: EngineObserver['clocks'];
+  abstract readonly timeAhead: EngineObserver['timeAhead'];
   abstract readonly mode: DetachedObserver['mode'];
   abstract readonly waiting: DetachedObserver['waiting'];
   abstract readonly drained: DetachedObserver['drained'];

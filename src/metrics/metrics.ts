@@ -82,6 +82,15 @@ export class Metrics implements StoreObserver {
     'Timers of answers of Redis that were due. late: the event loop was held, and the connection stayed; lost: it was given up',
     ['as'],
   );
+  readonly #clocks = this.gauge(
+    'waymark_redis_clock_ahead_seconds',
+    'Clock of each server of Redis against that of this replica; negative: behind',
+    ['server', 'role'],
+  );
+  readonly #timeAhead = this.gauge(
+    'waymark_redis_time_ahead_seconds',
+    'How far leases and deadlines are ahead of the clock of Redis, which was set back or is that of another server',
+  );
   #detachedSince: number | undefined;
   readonly #retries = this.counter('waymark_commit_retries_total', 'Commits sent again', ['reason']);
   /** By method, route and class of status. Nested maps, since joining a key costs more than two look-ups. */
@@ -140,6 +149,15 @@ export class Metrics implements StoreObserver {
 
   retried(why: 'lost-answer' | 'conflict'): void {
     this.#retries.labels(why).inc();
+  }
+
+  clocks(all: readonly { readonly address: string; readonly role: string; readonly aheadMs: number }[]): void {
+    this.#clocks.reset();
+    for (const { address, role, aheadMs } of all) this.#clocks.labels(address, role).set(aheadMs / 1000);
+  }
+
+  timeAhead(ms: number): void {
+    this.#timeAhead.set(ms / 1000);
   }
 
   mode(mode: Mode, all: ReadonlyMap<string, Mode>): void {

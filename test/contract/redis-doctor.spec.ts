@@ -11,6 +11,8 @@ import { startRedisProcess, type RedisProcess } from '../support/redis-process.j
 import { startService } from '../support/service-process.js';
 import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
 import { prefixOf } from '../../src/engine/redis/keys.js';
+import { ForkingRedis } from '../support/forking-redis.js';
+import { canShiftClocks, startShiftedRedis } from '../support/shifted-redis.js';
 import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { TestTenant } from '../support/tenant.js';
@@ -160,6 +162,18 @@ describe('a Redis that is examined', () => {
       says: expect.stringMatching(new RegExp(`^127.0.0.1:${cluster.masters[2]?.port} of the Cluster .* do not answer`)),
     });
     await cluster.stop();
+  });
+
+  (canShiftClocks ? it : it.skip)('has clocks in step, also those of its replicas', async () => {
+    const redis = await ForkingRedis.start(undefined, (...more) => startShiftedRedis(5000, ...more));
+    const { of } = await examined({ REDIS_URL: `redis://127.0.0.1:${redis.port}` });
+    await redis.stop();
+    expect(of('clock')).toMatchObject({
+      status: 'warn',
+      says: expect.stringMatching(
+        /^the clock of the replica 127\.0\.0\.1:\d+ is (4\.9|5) s ahead of that of this service/,
+      ),
+    });
   });
 
   it('knows every command that the scripts send', () => {

@@ -1,9 +1,12 @@
+import { runInThisContext } from 'node:vm';
 import { Logger } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { openService, type OpenService } from '../support/open-service.js';
+import { ForkingRedis } from '../support/forking-redis.js';
 import { WITH_OPERATOR, AS_OPERATOR } from '../support/operator.js';
 import { startRedisProcess } from '../support/redis-process.js';
+import { canShiftClocks, startShiftedRedis } from '../support/shifted-redis.js';
 import { until } from '../support/until.js';
 
 Logger.overrideLogger(false);
@@ -20,10 +23,13 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
-/** Moves the clock of this process, which is that of the service. */
+/** The service runs outside of the realm of this spec, with a clock of its own. */
+const { Date: ServiceDate } = runInThisContext('globalThis') as typeof globalThis;
+
+/** Moves the clock of the service. */
 function setClock(byMs: number): void {
-  const now = Date.now.bind(Date);
-  jest.spyOn(Date, 'now').mockImplementation(() => now() + byMs);
+  const now = ServiceDate.now.bind(ServiceDate);
+  jest.spyOn(ServiceDate, 'now').mockImplementation(() => now() + byMs);
 }
 
 async function serve(env: Readonly<Record<string, string>>): Promise<OpenService> {
@@ -92,5 +98,54 @@ describe('a service that moves to a Redis with another clock', () => {
     expect(Number(empty.headers.get('x-next-due-ms'))).toBeLessThanOrEqual(60_000);
     const { leaseToken } = task as { leaseToken: string };
     expect((await call('POST', `/v1/tasks/${task.id}/heartbeat`, { leaseToken })).status).toBe(200);
+  });
+});
+
+(canShiftClocks ? describe : describe.skip)('the health and the metrics of a service', () => {
+  const HOUR = 3_600_000;
+  const storageOf = async (service: OpenService) => {
+    const { json } = await service.call('GET', '/health');
+    return json.details.storage as { warnings: string[]; clockSkewMs: number | null; timeAheadMs: number };
+  };
+  const warningsOf = async (service: OpenService) => (await storageOf(service)).warnings.join('\n');
+
+  it('tell of a replica of Redis whose clock is behind', async () => {
+    const redis = await ForkingRedis.start(undefined, (...more) => startShiftedRedis(-HOUR, ...more));
+    ends.push(() => redis.stop());
+    const service = await serve({ REDIS_URL: `redis://127.0.0.1:${redis.port}` });
+    const warning = /^the clock of the replica 127\.0\.0\.1:\d+ is 3600 s behind that of this service: synchronise/m;
+    await until(async () => warning.test(await warningsOf(service)), 'the warning is there', 20_000);
+    expect(await warningsOf(service)).not.toContain(`clock of 127.0.0.1:${redis.port}`);
+    expect((await storageOf(service)).clockSkewMs).toBeGreaterThan(HOUR - 1000);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    const aheadOf = (role: string) =>
+      Number(new RegExp(`^waymark_redis_clock_ahead_seconds\\{.*role="${role}"\\} (.+)$`, 'm').exec(metrics)?.[1]);
+    expect(Math.round(aheadOf('replica'))).toBe(-3600);
+    expect(Math.round(aheadOf('master'))).toBe(0);
+  });
+
+  it('tell of a clock of their own that differs', async () => {
+    const server = await startRedisProcess();
+    ends.push(() => server.stop());
+    setClock(-120_000);
+    const service = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
+    const warning = new RegExp(
+      `^the clock of 127\\.0\\.0\\.1:${server.port} is 1(19\\.\\d|20) s ahead of that of this service`,
+      'm',
+    );
+    await until(async () => warning.test(await warningsOf(service)), 'the warning is there', 20_000);
+  });
+
+  it('tell of a clock of Redis that was set back', async () => {
+    const server = await startShiftedRedis(0);
+    ends.push(() => server.stop());
+    const service = await serve({ REDIS_URL: `redis://127.0.0.1:${server.port}` });
+    await service.call('PUT', '/v1/workflows/w', { state: 1 });
+    expect(await storageOf(service)).toMatchObject({ timeAheadMs: 0 });
+    server.shift(-HOUR);
+    const warning = /^time goes on 3(5\d\d\.\d|600) s ahead of the clock of Redis/m;
+    await until(async () => warning.test(await warningsOf(service)), 'the warning is there', 20_000);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(Number(/^waymark_redis_time_ahead_seconds (.+)$/m.exec(metrics)?.[1])).toBeGreaterThan(3500);
   });
 });

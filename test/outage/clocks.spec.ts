@@ -133,7 +133,7 @@ described('After a failover to a clock that is an hour behind', () => {
     await until(isGone('short'), 'the value has ended');
   });
 
-  it('the way back to the former server ends nothing more than a minute early', async () => {
+  it('the way back to the former server ends nothing early', async () => {
     await queue.enqueue();
     await failOver();
     await queue.take({ leaseMs: HOUR / 2 });
@@ -143,7 +143,7 @@ described('After a failover to a clock that is an hour behind', () => {
     expect(await claims()).toEqual([]);
     await replica.engine.sweep();
     expect(await tenant.state('w')).toBe(1);
-    expect(fromNow((await tenant.find('w'))?.deadlineMs)).toBeGreaterThan(HOUR / 2 - 60_000 - SLACK);
+    expect(fromNow((await tenant.find('w'))?.deadlineMs)).toBeGreaterThan(HOUR / 2 - SLACK);
   });
 });
 
@@ -169,7 +169,7 @@ described('A Redis whose clock is set back', () => {
     await until(isClaimed(after), 'the second lease has ended');
   });
 
-  it('by an hour goes on at 99 % of its pace, and a step forward counts for a minute at most', async () => {
+  it('by an hour goes on at 99 % of its pace, and a step forward does not count', async () => {
     const aheadOfUs = async () => fromNow(await replica.engine.moving.now());
     await queue.enqueue();
     for (const shiftMs of [0, -HOUR]) {
@@ -181,7 +181,7 @@ described('A Redis whose clock is set back', () => {
     expect(aheadMs).toBeLessThan(49_600);
     expect(aheadMs).toBeGreaterThan(49_600 - SLACK);
     redis.shift(-HOUR / 2);
-    expect(await aheadOfUs()).toBeLessThan(60_000);
+    expect(await aheadOfUs()).toBeLessThan(1000);
     redis.shift(HOUR / 2);
     expect(await aheadOfUs()).toBeGreaterThan(HOUR / 2 - SLACK);
   });

@@ -211,6 +211,8 @@ const SILENT: StoreObserver = {
   expired: silent,
   conflict: silent,
   retried: silent,
+  clocks: silent,
+  timeAhead: silent,
   mode: silent,
   waiting: silent,
   drained: silent,

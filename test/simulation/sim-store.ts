@@ -7,8 +7,8 @@ import type { VirtualTime } from './virtual-time.js';
 /** Marks of writes, and ids of tasks, in the arguments of a command. */
 const MARKS = /\b[mt]\d+\b/g;
 
-/** Scripts may be ahead by so much more; see clock.lua. */
-const MAX_PASSED_MS = 60_000;
+/** Scripts may be ahead by so much more, since they take a small step forward for time that has passed; see clock.lua. */
+const MAX_STEPPED_MS = 60_000;
 
 /** Reports of the store to the oracle. */
 export interface StoreWitness {
@@ -22,8 +22,8 @@ export interface StoreWitness {
 export class SimStore {
   master = 0;
   readonly skewMs = [0, 0];
-  /** How far a server was ahead at most. Scripts do not go back with the clock of a server. */
-  #mostAheadMs = 0;
+  /** How far a server was ahead at most, if a clock was set. Scripts do not go back with the clock of a server. */
+  #mostAheadMs: number | undefined;
   readonly drivers = new Set<SimDriver>();
   readonly #scripts = new Map<string, string>();
   /** Scripts that each server has; a restart empties them. */
@@ -53,9 +53,9 @@ export class SimStore {
     if (known instanceof Error) return known;
     this.#note(db, command);
     const aheadMs = this.skewMs[db] ?? 0;
-    this.#mostAheadMs = Math.max(this.#mostAheadMs, aheadMs);
+    if (aheadMs !== 0 || this.#mostAheadMs !== undefined) this.#mostAheadMs = Math.max(this.#mostAheadMs ?? 0, aheadMs);
     const timeMs = this.time.trueMs + aheadMs;
-    const endsByMs = aheadMs < this.#mostAheadMs ? this.time.trueMs + this.#mostAheadMs + MAX_PASSED_MS : 0;
+    const endsByMs = this.#mostAheadMs === undefined ? 0 : this.time.trueMs + this.#mostAheadMs + MAX_STEPPED_MS;
     const { reply, happened } = await this.server.execute(db, timeMs, known, endsByMs);
     for (const [what, key, value = ''] of happened) {
       if (what === 'published') for (const driver of this.drivers) driver.hear(db, key, value);

@@ -42,6 +42,7 @@ import { SweepSchedule } from './sweep-schedule.js';
 import { TakenKeys } from './taken-keys.js';
 import { RedisScript, TIMED } from './scripts/redis-script.js';
 import { listOf, numberOf, textOf } from './scripts/reply.js';
+import { ClockWatch } from './clock-watch.js';
 import { StoreClock } from './store-clock.js';
 
 /** Time that each server of a Cluster has to answer a health check; less than that of the check. */
@@ -85,6 +86,7 @@ export class RedisEngine extends Engine {
   readonly #eraser: Eraser;
   readonly #lostData = new LostData();
   readonly #storeClock = new StoreClock();
+  readonly #clockWatch: ClockWatch;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -95,6 +97,7 @@ export class RedisEngine extends Engine {
     const { hintPollMs, retryWindowMs = retryWindowOf(connections.config) } = parts;
     this.#states = new ServerStates(connections);
     this.#confirmer = new Confirmer(connections);
+    this.#clockWatch = new ClockWatch(connections, observer);
     this.#clock = clock;
     this.#observer = observer;
     const profiles = new Profiles(options, index);
@@ -155,10 +158,12 @@ export class RedisEngine extends Engine {
     const look = () => void this.storeEpoch().catch(() => undefined);
     this.#looking = setInterval(look, LOOK_INTERVAL_MS).unref();
     look();
+    this.#clockWatch.start();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#looking);
+    this.#clockWatch.stop();
     await this.#sweeper.stop();
     this.#listeners.close();
   }
@@ -249,8 +254,9 @@ export class RedisEngine extends Engine {
       sentAt = performance.now();
       return epochScript.run(client, [key], args);
     };
-    const [name, at] = listOf(await this.#reader.commands('epoch', key, ask));
+    const [name, at, ahead] = listOf(await this.#reader.commands('epoch', key, ask));
     this.#storeClock.saw(numberOf(textOf(at)), sentAt);
+    this.#clockWatch.sawTime(numberOf(textOf(ahead)));
     this.#lostData.saw(textOf(name));
     return textOf(name);
   }
@@ -301,12 +307,14 @@ export class RedisEngine extends Engine {
         warnings: [
           ...away.map((address) => `the master ${address} is unreachable`),
           ...findingsOf(states).map(({ says }) => says),
+          ...this.#clockWatch.warnings(),
           ...this.#lostData.warnings(),
           ...this.#context.taken.warnings(),
         ],
         details: {
           circuitBreaker: this.connections.breakers.state,
           ...factsOf(states),
+          ...this.#clockWatch.details(),
           ...(away.length > 0 && { mastersAway: away.join(', ') }),
         },
       };

@@ -10,6 +10,7 @@ import { fail, ok, warn, type Answer } from './answer.js';
 import { examineKeys } from './examine-keys.js';
 import { RedisConnections } from '../connection/redis-connections.js';
 import { RedisScript } from '../scripts/redis-script.js';
+import { clocksOf, greatestSkewMs, skewsIn } from '../connection/server-clocks.js';
 import { durabilityOf, factsOf, findingsOf, fullnessOf, type Finding } from '../connection/server-judgement.js';
 import { ServerStates, type ServerState } from '../connection/server-state.js';
 
@@ -27,7 +28,7 @@ export interface Examination {
 
 const PINGS = 20;
 const SLOW_MS = 10;
-const SKEW_MS = 2000;
+const CLOCK_ANSWERS_IN_MS = 2000;
 const SUBSCRIBED_WITHIN_MS = 3000;
 const FULL_COVERAGE = 'cluster-require-full-coverage';
 
@@ -71,7 +72,7 @@ async function checksOf(connections: RedisConnections): Promise<readonly Check[]
     byInfo('replication', replication(config, facts['replicas'] as number | null)),
     byInfo('memory', memory(states)),
     ...coverage(states, findings),
-    await guarded('clock', () => clock(nodes)),
+    await guarded('clock', () => clock(connections)),
     await guarded('latency', () => latency(connections, nodes)),
     await guarded('commands', () => commands(connections)),
     await guarded('subscriptions', () => subscriptions(connections)),
@@ -140,21 +141,12 @@ function memory(states: readonly ServerState[]): Answer {
   );
 }
 
-async function clock(nodes: readonly ServerNode[]): Promise<Answer> {
-  const skews = await Promise.all(
-    nodes.map(async (node) => {
-      const before = Date.now();
-      const [seconds, micros] = (await node.ask('TIME')) as [string, string];
-      const after = Date.now();
-      const theirs = Number(seconds) * 1000 + Number(micros) / 1000;
-      // A skew smaller than the round trip cannot be measured.
-      return Math.max(0, before - theirs, theirs - after);
-    }),
-  );
-  const skew = Math.round(Math.max(...skews));
-  const says = `${skew} ms between its clock and this one`;
-  if (skew <= SKEW_MS) return ok(says);
-  return warn(says, 'deadlines follow the clock of Redis: synchronise both clocks (chrony, ntpd)');
+async function clock(connections: RedisConnections): Promise<Answer> {
+  const clocks = await clocksOf(connections, CLOCK_ANSWERS_IN_MS);
+  const skews = skewsIn(clocks);
+  const many = clocks.length === 1 ? 'its clock and this one' : `this clock and those of ${clocks.length} servers`;
+  if (skews.length === 0) return ok(`at most ${greatestSkewMs(clocks) ?? 0} ms between ${many}`);
+  return warn(skews.join('; '), 'deadlines follow the clock of Redis, and a failover changes it');
 }
 
 async function latency({ canSubscribe }: RedisConnections, nodes: readonly ServerNode[]): Promise<Answer> {

@@ -43,4 +43,4 @@ consider('delayed', 0)
 consider('leased', 0)
 consider('expiring', 0)
 consider('dead', call.limits.deadMs)
-return { (math.max(too_many, overdue) >= limit or next_due <= now) and '1' or '0', next_due < math.huge and whole(next_due) or '' }
+return { (math.max(too_many, overdue) >= limit or next_due <= now) and '1' or '0', next_due < math.huge and whole(clock.sweep_time(next_due)) or '' }

@@ -47,6 +47,7 @@ for _, id in ipairs(ids) do
 end
 writing.tell()
 local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
+next_due = clock.sweep_time(next_due)
 
 -- Events become due a while after their retention, so that a busy feed is trimmed from time to time and not all the time.
 local retention = tonumber(ARGV[5])

@@ -3,7 +3,7 @@
   deadlines end in time. See docs/decisions/clocks.md.
   ARGV[2]  key of the clock: "<highest time of a script> <time of the server then>". All who read it have the same time.
 ]]
--- Time of the server that is believed to have passed since the key was written. A longer one may be a step of its clock.
+-- More time that has passed since the key was written is taken for a step of the clock, and does not count.
 local MAX_PASSED_MS = 60000
 -- From here on a difference is taken for a mistake of the earlier clock, and is not followed.
 local MAX_AHEAD_MS = 86400000
@@ -20,14 +20,16 @@ local function set(text)
   local highest_text, at_text = string.match(text or '', '^(%d+) (%d+)$')
   highest, at = tonumber(highest_text), tonumber(at_text)
   if not highest or highest > time_of_server + MAX_AHEAD_MS then return end
-  local passed = math.min(math.max(time_of_server - at, 0), MAX_PASSED_MS)
+  local passed = time_of_server - at
+  if passed < 0 or passed > MAX_PASSED_MS then passed = 0 end
   now = math.max(time_of_server, highest + math.floor(passed * PACE))
   ahead = now - time_of_server
 end
 
 -- Writes the key if it is old, or shows a step of the clock.
 local function keep()
-  if given_time or (highest and time_of_server >= at and now >= highest and now < highest + WRITTEN_EVERY_MS) then return end
+  local passed = highest and time_of_server - at
+  if given_time or (passed and passed >= 0 and passed < WRITTEN_EVERY_MS and now >= highest) then return end
   -- Only a script of the tenant that has the key may create it, since its mark must be there.
   if not stored and ARGV[2] ~= prefix .. key_names.clock then return end
   if stored and not highest then own_keys.taken(ARGV[2], 'string') end
@@ -36,4 +38,12 @@ local function keep()
   redis.pcall('SET', ARGV[2], whole(now) .. ' ' .. whole(time_of_server))
 end
 
-return { set = set, keep = keep }
+-- The time at which the tenant should be swept again, if something is due at `next_due`. Where the tenant has a clock of its own that is behind, sweeps
+-- keep it going.
+local SWEPT_EVERY_MS = 30000
+local function sweep_time(next_due)
+  if ahead == 0 or next_due == math.huge or ARGV[2] ~= prefix .. key_names.clock then return next_due end
+  return math.min(next_due, now + SWEPT_EVERY_MS)
+end
+
+return { set = set, keep = keep, sweep_time = sweep_time }
