@@ -13,6 +13,7 @@ import { WorkflowIndex } from './engine/workflow-index.js';
 import { maxCommitBytes } from './engine/commit-size.js';
 import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
+import { WaitingAnswers } from './http/waiting-answers.js';
 import { OpenConnections } from './lifecycle/open-connections.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
@@ -58,10 +59,12 @@ export async function createApp(
   allowLargeBodies(app, SEVERAL, maxCommitBytes(config.maxStateBytes) + ENVELOPE_BYTES);
   const admission = app.get(Admission);
   admission.watchRoutes(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
-  useHttp(app, (request, reply) => admission.admit(request, reply), [
-    measureRequests(app.get(Metrics)),
-    logRequests(logger),
-  ]);
+  useHttp(
+    app,
+    (request, reply) => admission.admit(request, reply),
+    [measureRequests(app.get(Metrics)), logRequests(logger)],
+    new WaitingAnswers(config.answerBufferBytes, config.requestTimeoutMs),
+  );
   const connections = new OpenConnections(tls.attend(app.getHttpServer() as Server));
   adapter.getInstance().addHook('preClose', (done) => {
     connections.end();

@@ -169,6 +169,7 @@ export abstract class Config {
   abstract readonly logFormat: 'pretty' | 'json';
   /** Time within which a request, and its headers, must arrive. */
   abstract readonly requestTimeoutMs: number;
+  abstract readonly answerBufferBytes: number;
   abstract readonly headersTimeoutMs: number;
   /** After SIGTERM: time to serve on while not ready, and time for the whole shutdown. */
   abstract readonly shutdownDelayMs: number;

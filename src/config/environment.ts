@@ -546,6 +546,13 @@ export class Environment {
   REQUEST_TIMEOUT = 30 * SECOND;
 
   @Setting({
+    is: integer(MIB, 64 * 1024 * MIB),
+    meaning:
+      'Bytes of large answers that wait for clients that read slowly; further reads get 503 `TOO_MANY_ANSWERS_WAITING`. A client that reads nothing for `REQUEST_TIMEOUT` is disconnected',
+  })
+  ANSWER_BUFFER_BYTES = 256 * MIB;
+
+  @Setting({
     is: duration(100, HOUR),
     meaning: 'Time within which the headers of a request must have arrived; not longer than `REQUEST_TIMEOUT`',
   })

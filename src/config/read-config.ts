@@ -100,6 +100,7 @@ export function readConfig(
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,
+    answerBufferBytes: read.ANSWER_BUFFER_BYTES,
     headersTimeoutMs: read.HEADERS_TIMEOUT,
     shutdownDelayMs: read.SHUTDOWN_DELAY,
     shutdownTimeoutMs: read.SHUTDOWN_TIMEOUT,

@@ -89,8 +89,6 @@ export interface Once {
   readonly keepMs?: number;
   /** Text of the caller, kept and returned with the outcome. */
   readonly memo?: string;
-  /** Keep the states that patches produced, if small. States of puts are in the request. */
-  readonly keepStates?: boolean;
   /** The key is made of the lease token of `ack`. The outcome may be derived from the task while the task is kept. */
   readonly isLease?: true;
   /** Store the outcome even if it could be derived. */
@@ -141,7 +139,7 @@ export type Part = 'ack' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue
 
 export interface CommittedWorkflow extends WorkflowMeta {
   readonly created: boolean;
-  /** Result of a patch. On a replay only if `Once.keepStates` asked for it. */
+  /** Result of a patch. Not on a replay: kept for a day, states would fill the store. */
   readonly state?: string;
 }
 

@@ -30,11 +30,6 @@ export const WORKER_SHOWN_MS = 10 * 60_000;
 export const MAX_DEDUPE_MS = 86_400_000;
 /** Interval of the rates of a queue. */
 export const MINUTE_MS = 60_000;
-/**
- * Maximum bytes of a state kept with an outcome, since larger states would fill the store. A repeat reads a larger
- * state from the history.
- */
-export const MAX_KEPT_STATE_BYTES = 16 * 1024;
 /** Last entries kept of a board. */
 export const MAX_BOARD_ENTRIES = 20;
 /** Maximum notices of a board; the first to expire are dropped. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { tenantOf } from './caller.js';
 import { ProblemFilter } from './problem.filter.js';
+import type { WaitingAnswers } from './waiting-answers.js';
 
 /** Called for every answer before it is sent. */
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
@@ -42,6 +43,7 @@ export function hookRequests(
   storage: { now(): string; since(startedAt: number, tenant: string | undefined): string },
   admit: Admit,
   listeners: readonly AnswerListener[],
+  waiting: WaitingAnswers,
 ): void {
   const problems = new ProblemFilter();
   fastify.decorateRequest(STARTED_AT, 0);
@@ -63,12 +65,18 @@ export function hookRequests(
       },
       (error: unknown) => problems.answer(error, request, reply),
     );
-  fastify.addHook('onSend', (request, reply, _payload, done) => {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    let shown = payload;
+    try {
+      waiting.add(request, reply, payload);
+    } catch (error) {
+      shown = problems.insteadOf(error, request, reply);
+    }
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
     // The store may have become unreachable meanwhile.
     reply.header('x-waymark-storage', storage.since(startedAt, tenantOf(request)));
     for (const listener of listeners) listener(request, reply, ms);
-    done();
+    done(null, shown);
   });
 }

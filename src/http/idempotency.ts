@@ -81,7 +81,6 @@ function keyed(request: FastifyRequest, tenant: string, given: string | string[]
     key: shortDigest(tenant, request.method, decodeURIComponent(path), key),
     fingerprint: shortDigest(query, (request.body as Buffer | undefined) ?? ''),
     keepMs: CLIENT_KEY_KEEP_MS,
-    keepStates: true,
   };
 }
 

@@ -7,6 +7,9 @@ class InternalError extends ServiceError {
   readonly code = 'INTERNAL_ERROR';
 }
 
+/** Headers of every answer. */
+const COMMON = ['x-request-id', 'x-waymark-storage', 'x-content-type-options', 'cache-control', 'traceparent'];
+
 /** The only place where errors become answers. An unexpected one is logged and answers 500 without details. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -35,11 +38,22 @@ export class ProblemFilter implements ExceptionFilter {
       if (!reply.raw.writableEnded) reply.raw.destroy();
       return;
     }
+    void reply.send(this.#written(shown, request, reply));
+  }
+
+  /** Turns an answer that is not sent yet into a problem. Returns its body. */
+  insteadOf(error: unknown, request: FastifyRequest, reply: FastifyReply): string {
+    for (const name of Object.keys(reply.getHeaders())) if (!COMMON.includes(name)) reply.removeHeader(name);
+    return this.#written(error as ServiceError, request, reply);
+  }
+
+  #written(shown: ServiceError, request: FastifyRequest, reply: FastifyReply): string {
     const createOnly = request.headers['if-none-match'] === '*';
     // All other routes have a single part.
     const namesPart = request.routeOptions.url === '/v1/commits';
     const problem = problemOf(shown, request.id, { createOnly, namesPart });
-    void reply.status(problem.status).headers(problem.headers).send(problem.body);
+    void reply.status(problem.status).headers(problem.headers);
+    return problem.body;
   }
 }
 

@@ -5,6 +5,7 @@ import { keepBodiesRaw } from './body.js';
 import { answerClientError } from './client-error.js';
 import { setCommonHeaders, hookRequests, type Admit, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
+import type { WaitingAnswers } from './waiting-answers.js';
 import { answerOtherMethods } from './route-methods.js';
 
 /** Server options that the routes need to answer bad input as documented. */
@@ -22,7 +23,12 @@ export function httpOptions(storage: string): FastifyServerOptions {
 }
 
 /** Sets up hooks and parsers. Must run before the routes are registered. */
-export function useHttp(app: NestFastifyApplication, admit: Admit, listeners: readonly AnswerListener[]): void {
+export function useHttp(
+  app: NestFastifyApplication,
+  admit: Admit,
+  listeners: readonly AnswerListener[],
+  waiting: WaitingAnswers,
+): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
   keepBodiesRaw(fastify);
@@ -30,7 +36,7 @@ export function useHttp(app: NestFastifyApplication, admit: Admit, listeners: re
     now: () => engine.storage,
     since: (startedAt: number, tenant: string | undefined) => engine.storageSince(startedAt, tenant),
   };
-  hookRequests(fastify, storage, admit, listeners);
+  hookRequests(fastify, storage, admit, listeners, waiting);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }

@@ -20,6 +20,7 @@ import {
 } from '../engine/records/workflow-meta.js';
 import { Engine, type Filter, type ListPage, type ListQuery, type VersionPage } from '../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
+import { PAGE_BYTES } from '../engine/page.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { diffInTurns } from '../json/diff.js';
 import { parseDocument } from '../json/document.js';
@@ -27,6 +28,9 @@ import { waitForChange } from '../waiting/wait-for-change.js';
 import { newIncarnation } from '../engine/new-incarnation.js';
 import { newWorkflowId } from './identifiers.js';
 import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from './workflow-errors.js';
+
+/** States that are in memory at once, beside those of the answer. */
+const FOUND_AT_ONCE = 10;
 
 /** Author, condition and once key of a write. */
 export interface Write {
@@ -90,8 +94,22 @@ export class DocumentWorkflowStore {
     return workflow;
   }
 
-  findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
-    return this.engine.findMany(tenant, ids);
+  /**
+   * Workflows by id, in order; undefined for an absent one. Shorter than `ids` if the states have more bytes than a page:
+   * the rest is not read.
+   */
+  async findPage(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
+    const found: (WorkflowRecord | undefined)[] = [];
+    let bytes = 0;
+    while (found.length < ids.length && bytes <= PAGE_BYTES) {
+      const some = await this.engine.findMany(tenant, ids.slice(found.length, found.length + FOUND_AT_ONCE));
+      for (const record of some) {
+        bytes += record === undefined ? 0 : Buffer.byteLength(record.state);
+        if (bytes > PAGE_BYTES && found.length > 0) break;
+        found.push(record);
+      }
+    }
+    return found;
   }
 
   list(tenant: string, query: ListQuery): Promise<ListPage> {
@@ -274,9 +292,8 @@ export class DocumentWorkflowStore {
   async #recalled({ tenant, keyed }: Write, done: Written): Promise<Written> {
     const { workflow, replayed } = done;
     if (!replayed) return done;
-    if (workflow.state !== undefined) return { ...done, replayed: keyed };
     const lookup = await this.engine.findVersion(tenant, workflow.id, workflow.version);
-    const isSameVersion = lookup.found === 'version' && lookup.version.incarnation === workflow.incarnation;
+    const isSameVersion = lookup.found === 'version' && etagOf(lookup.version) === etagOf(workflow);
     return {
       ...done,
       replayed: keyed,

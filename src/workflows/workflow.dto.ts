@@ -55,7 +55,8 @@ const included = oneOf(['state', 'none']);
 export class BatchGetRequest {
   @Values(idInBody, {
     max: MAX_BATCH,
-    says: `must be a list of at most ${MAX_BATCH} ids`,
+    isDistinct: true,
+    says: `must be a list of at most ${MAX_BATCH} different ids`,
     example: ['case-7', 'case-8'],
   })
   ids!: readonly string[];
@@ -120,14 +121,15 @@ export class WorkflowPage {
 
 const META_NAMES = ['version', 'etag', 'createdAt', 'updatedAt', 'expiresAt'];
 
-/** Workflow, or `missing` if there is none with this id. */
+/** Workflow; or `missing` if there is none with this id; or `omitted` if the answer has no room for it. */
 @Holds({
-  schema: { oneOf: [required(['missing']), required(META_NAMES)] },
+  schema: { oneOf: [required(['missing']), required(['omitted']), required(META_NAMES)] },
   check: () => undefined,
 })
 export class BatchedWorkflow {
   @WorkflowId() id!: string;
   @Flag({ optional: true }) missing?: true;
+  @Flag({ optional: true }) omitted?: true;
   @VersionNumber({ optional: true }) version?: number;
   @Etag({ optional: true }) incarnation?: string;
   @Time({ optional: true }) createdAtMs?: number;

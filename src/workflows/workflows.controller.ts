@@ -26,6 +26,7 @@ import {
 } from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
 import {
+  BatchedWorkflow,
   BatchGetRequest,
   DeletionQuery,
   NewWorkflow,
@@ -97,6 +98,8 @@ export class WorkflowsController {
   @Route({
     id: 'batchGetWorkflows',
     summary: 'Read up to 100 workflows at once, in order',
+    description:
+      'States of at most 8 MiB together. Ids after them are `omitted`: ask for them in the next request. Repeated ids count each time.',
     answers: { 200: { says: 'One entry for each id', body: WorkflowBatch, headers: ['Warning'] } },
     problems: ['INVALID_ID'],
   })
@@ -104,10 +107,12 @@ export class WorkflowsController {
     @FromBody(BatchGetRequest) { ids, include = 'state' }: BatchGetRequest,
     @FromCaller() { tenant }: Caller,
   ) {
-    const found = await this.workflows.findMany(tenant, ids.map(checkedId));
+    const found = await this.workflows.findPage(tenant, ids.map(checkedId));
     const hasStates = [include].flat().includes('state');
-    const items = found.map((workflow, i) => {
-      if (workflow === undefined) return { id: ids[i] as string, missing: true as const };
+    const items = ids.map((id, i): BatchedWorkflow => {
+      if (i >= found.length) return { id, omitted: true };
+      const workflow = found[i];
+      if (workflow === undefined) return { id, missing: true };
       return hasStates ? workflow : { ...workflow, state: undefined };
     });
     const isStale = found.some((workflow) => workflow?.isHeldCopy === true);

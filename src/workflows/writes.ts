@@ -3,7 +3,6 @@ import type { FastifyRequest } from 'fastify';
 import { callerOf, noteOf } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { expectationOf } from '../http/preconditions.js';
-import { preferencesOf } from '../http/prefer.js';
 import type { Write } from './document-workflow-store.js';
 
 /** Turns the headers of a writing request into a `Write`, and runs it once. */
@@ -15,10 +14,6 @@ export class Writes {
     const { tenant, by } = callerOf(request);
     const note = noteOf(request);
     const expect = expectationOf(request);
-    return this.idempotency.run(request, tenant, ({ once, keyed }) => {
-      // A minimal answer has no state, so a replay needs none.
-      const kept = keyed && preferencesOf(request).minimal ? { ...once, keepStates: false } : once;
-      return work({ tenant, by, note, once: kept, keyed, expect });
-    });
+    return this.idempotency.run(request, tenant, ({ once, keyed }) => work({ tenant, by, note, once, keyed, expect }));
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../src/engine/task.js';
-import { once, patch, put, testIndex } from '../support/parts.js';
+import { once, patch, put, replayOf, testIndex } from '../support/parts.js';
 import { TestClock } from '../support/clock.js';
 import { append, EditFailedError, failing, increment } from '../support/edits.js';
 import { refusalOf } from '../support/refusal.js';
@@ -87,10 +87,10 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
     it('know each other’s once keys', async () => {
       const [one, two] = views();
       await one.put('a', {});
-      const name = once({ keepStates: true, memo: 'memo' });
+      const name = once({ memo: 'memo' });
       const first = await one.commit({ patches: [patch('a', increment)] }, name);
-      expect(await two.commit({ patches: [patch('a', increment)] }, name)).toEqual({ ...first, replayed: true });
-      expect(await two.engine.findOutcome(two.name, name.key, name.fingerprint)).toEqual({ ...first, replayed: true });
+      expect(await two.commit({ patches: [patch('a', increment)] }, name)).toEqual(replayOf(first));
+      expect(await two.engine.findOutcome(two.name, name.key, name.fingerprint)).toEqual(replayOf(first));
       await expect(
         two.commit({ patches: [patch('a', increment)] }, { ...name, fingerprint: 'x' }),
       ).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
@@ -100,7 +100,7 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
       const all = views();
       await all[0].put('a', { count: 0 });
       for (let round = 1; round <= 10; round++) {
-        const name = once({ keepStates: true });
+        const name = once();
         const outcomes = await Promise.all(
           all.flatMap((view) => [1, 2].map(() => view.commit({ patches: [patch('a', increment)] }, name))),
         );

@@ -1,7 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { Delete, Edit, Expect, Once, Patch, Put, Touch, Ttl } from '../../src/engine/commit.js';
+import {
+  committedWorkflow,
+  MIN_RETRY_WINDOW_MS,
+  type Delete,
+  type Edit,
+  type Expect,
+  type Once,
+  type Outcome,
+  type Patch,
+  type Put,
+  type Touch,
+  type Ttl,
+} from '../../src/engine/commit.js';
 import type { About } from '../../src/engine/records/workflow-meta.js';
-import { MIN_RETRY_WINDOW_MS } from '../../src/engine/commit.js';
 import { WorkflowIndex } from '../../src/engine/workflow-index.js';
 
 /** The default index fields of the service. */
@@ -55,4 +66,10 @@ export function remove(id: string, expect?: Expect): Delete {
 
 export function touch(id: string, ttl: Ttl, expect?: Expect): Touch {
   return { id, ttl, ...(expect && { expect }) };
+}
+
+/** Outcome of the same commit sent again. */
+export function replayOf(first: Outcome): Outcome {
+  const workflows = first.workflows.map((workflow) => committedWorkflow(workflow, workflow.created));
+  return { ...first, replayed: true, workflows };
 }

@@ -79,15 +79,22 @@ export const time = ({ withinMs }: { readonly withinMs?: number } = {}): Rules =
 /** A list of single values. */
 export const listOf = (
   item: Rules,
-  { min = 0, max, says }: { min?: number; max?: number; says?: string } = {},
+  { min = 0, max, says, isDistinct = false }: { min?: number; max?: number; says?: string; isDistinct?: boolean } = {},
 ): Rules => ({
-  schema: withoutUndefined({ type: 'array', items: item.schema, minItems: min === 0 ? undefined : min, maxItems: max }),
+  schema: withoutUndefined({
+    type: 'array',
+    items: item.schema,
+    minItems: min === 0 ? undefined : min,
+    maxItems: max,
+    uniqueItems: isDistinct || undefined,
+  }),
   says: says ?? (max === undefined ? 'must be a list' : `must be a list of ${sizes(min, max)}`),
   accepts: (value) =>
     Array.isArray(value) &&
     value.length >= min &&
     value.length <= (max ?? Infinity) &&
-    value.every((one) => item.accepts(one)),
+    value.every((one) => item.accepts(one)) &&
+    (!isDistinct || new Set(value).size === value.length),
 });
 
 // Decorators.
@@ -149,14 +156,21 @@ export const Values = (
     min,
     max,
     says,
+    isDistinct,
     ...given
-  }: Common<readonly unknown[]> & { readonly min?: number; readonly max?: number; readonly says?: string },
+  }: Common<readonly unknown[]> & {
+    readonly min?: number;
+    readonly max?: number;
+    readonly says?: string;
+    readonly isDistinct?: boolean;
+  },
 ) =>
   Value(
     listOf(item, {
       ...(max !== undefined && { max }),
       ...(min !== undefined && { min }),
       ...(says !== undefined && { says }),
+      ...(isDistinct !== undefined && { isDistinct }),
     }),
     given,
   );

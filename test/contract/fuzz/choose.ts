@@ -201,7 +201,6 @@ export class Chooser {
       // All longer than the window of writes that a restart may forget.
       keepMs: random.pick([30_001, 60_000, 600_000]),
       ...(random.chance(0.3) && { memo: random.pick(['', 'memo', '{"n":[]}\n', 'Grüße\u0000']) }),
-      ...(random.chance(0.5) && { keepStates: random.chance(0.7) }),
     };
   }
 

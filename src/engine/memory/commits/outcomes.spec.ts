@@ -1,5 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { typedKept } from './outcomes.js';
+import { keptOutcome, Outcomes, typedKept } from './outcomes.js';
+
+const META = {
+  id: 'a',
+  incarnation: 'incarnation',
+  version: 2,
+  check: 'check',
+  createdAtMs: 1,
+  updatedAtMs: 2,
+  deadlineMs: 3,
+};
 
 describe('outcomes of early journals', () => {
   const ofMemo = (memo: unknown) => typedKept({ workflows: [], memo: JSON.stringify(memo) });
@@ -26,5 +36,34 @@ describe('outcomes of early journals', () => {
   it('are taken as they are when they say what they are', () => {
     const kept = { is: 'dead', ids: [] } as const;
     expect(typedKept(kept)).toBe(kept);
+  });
+
+  it('lose the states that they have', () => {
+    const workflow = { ...META, created: false };
+    expect(typedKept({ is: 'commit', workflows: [{ ...workflow, state: 'x'.repeat(16_000) }] })).toEqual({
+      is: 'commit',
+      workflows: [workflow],
+    });
+  });
+});
+
+describe('kept outcomes', () => {
+  it('of a commit of 50 patches take little memory, whatever the states', () => {
+    const workflows = Array.from({ length: 50 }, (_, i) => ({
+      ...META,
+      id: `workflow-${i}`,
+      created: false,
+      state: 'x'.repeat(16_000),
+    }));
+    const kept = keptOutcome({ key: 'key', fingerprint: 'f', keepMs: 86_400_000 }, { is: 'commit', workflows }, 1000);
+    expect(kept).toMatchObject({ isLasting: true, untilMs: 86_401_000 });
+    expect(JSON.stringify(kept).length).toBeLessThan(12_000);
+    const outcomes = new Outcomes();
+    outcomes.set('key', kept);
+    expect(outcomes.get('key')).toEqual(kept);
+    expect(outcomes.find('key', 'f', 1000)).toEqual(kept.outcome);
+    expect(() => outcomes.find('key', 'another', 1000)).toThrow(/another request/);
+    outcomes.set('key', undefined);
+    expect(outcomes.get('key')).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import {
   committedWorkflow,
-  MIN_RETRY_WINDOW_MS,
   type CommittedWorkflow,
+  MIN_RETRY_WINDOW_MS,
   type Once,
   type Outcome,
 } from '../../commit.js';
@@ -9,7 +9,6 @@ import type { Kept, Lent } from '../../kept.js';
 import type { TaskRecord } from '../../task.js';
 import { IdempotencyMismatchError } from '../../errors.js';
 import { SortedSet } from '../sorted-set.js';
-import { MAX_KEPT_STATE_BYTES } from '../../limits.js';
 
 /** An outcome under its once key. */
 export interface KeptOutcome {
@@ -22,8 +21,11 @@ export interface KeptOutcome {
   readonly outcome: Kept;
 }
 
+/** A lasting outcome, as JSON: a day of objects would take several times the memory. */
+type Packed = Omit<KeptOutcome, 'outcome'> & { readonly json: string };
+
 export class Outcomes {
-  readonly #kept = new Map<string, KeptOutcome>();
+  readonly #kept = new Map<string, KeptOutcome | Packed>();
   /** Keys by the end of their retention. */
   readonly byEnd = new SortedSet();
 
@@ -32,7 +34,7 @@ export class Outcomes {
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.untilMs <= now) return undefined;
     if (kept.fingerprint !== fingerprint) throw new IdempotencyMismatchError();
-    return kept.outcome;
+    return outcomeOf(kept);
   }
 
   /** Outcome of the commit with this key or, failing that, with this alias. */
@@ -40,7 +42,7 @@ export class Outcomes {
     const found = this.find(key, fingerprint, now);
     if (found !== undefined || alias === undefined) return found;
     const kept = this.#kept.get(alias);
-    return kept === undefined || kept.untilMs <= now ? undefined : kept.outcome;
+    return kept === undefined || kept.untilMs <= now ? undefined : outcomeOf(kept);
   }
 
   keys(): string[] {
@@ -48,33 +50,44 @@ export class Outcomes {
   }
 
   get(key: string): KeptOutcome | undefined {
-    return this.#kept.get(key);
+    const kept = this.#kept.get(key);
+    if (kept === undefined || 'outcome' in kept) return kept;
+    const { fingerprint, untilMs, isLasting } = kept;
+    return { fingerprint, untilMs, isLasting, outcome: outcomeOf(kept) };
   }
 
   /** Undefined removes the outcome. */
   set(key: string, next: KeptOutcome | undefined): void {
     this.byEnd.move(key, this.#kept.get(key)?.untilMs, next?.untilMs);
     if (next === undefined) this.#kept.delete(key);
-    else this.#kept.set(key, next);
+    else this.#kept.set(key, next.isLasting ? packed(next) : next);
   }
 }
 
-/** An outcome as it is kept. States of patches are kept only on request, and only up to a limit. */
+function packed({ fingerprint, untilMs, isLasting, outcome }: KeptOutcome): Packed {
+  return { fingerprint, untilMs, isLasting, json: JSON.stringify(outcome) };
+}
+
+function outcomeOf(kept: KeptOutcome | Packed): Kept {
+  return 'outcome' in kept ? kept.outcome : (JSON.parse(kept.json) as Kept);
+}
+
+/** An outcome as it is kept: without the states that patches made, which would fill the store in a day. */
 export function keptOutcome(
-  { fingerprint, keepMs = MIN_RETRY_WINDOW_MS, keepStates, isLease }: Once,
+  { fingerprint, keepMs = MIN_RETRY_WINDOW_MS, isLease }: Once,
   outcome: Kept,
   now: number,
   isLasting = isLease === true || keepMs > MIN_RETRY_WINDOW_MS,
 ): KeptOutcome {
   const untilMs = now + keepMs;
   if (outcome.is !== 'commit') return { fingerprint, untilMs, isLasting, outcome };
-  const isDropped = ({ state }: CommittedWorkflow) =>
-    state !== undefined && (keepStates !== true || Buffer.byteLength(state) > MAX_KEPT_STATE_BYTES);
-  if (!outcome.workflows.some(isDropped)) return { fingerprint, untilMs, isLasting, outcome };
-  const workflows = outcome.workflows.map((workflow) =>
-    isDropped(workflow) ? committedWorkflow(workflow, workflow.created) : workflow,
-  );
+  const workflows = withoutStates(outcome.workflows);
   return { fingerprint, untilMs, isLasting, outcome: { ...outcome, workflows } };
+}
+
+function withoutStates(workflows: readonly CommittedWorkflow[]): readonly CommittedWorkflow[] {
+  if (workflows.every(({ state }) => state === undefined)) return workflows;
+  return workflows.map((workflow) => committedWorkflow(workflow, workflow.created));
 }
 
 /** Outcome of a repeated commit; empty for a key of another call. */
@@ -88,7 +101,8 @@ export function replayOf(kept: Kept): Outcome {
 export type UntypedKept = Omit<Outcome, 'replayed'>;
 
 export function typedKept(stored: Kept | UntypedKept): Kept {
-  if ('is' in stored) return stored;
+  if ('is' in stored)
+    return stored.is === 'commit' ? { ...stored, workflows: withoutStates(stored.workflows) } : stored;
   const { workflows, tasks, eventIds, next, memo } = stored;
   const hasParts = workflows.length > 0 || tasks !== undefined || eventIds !== undefined || next !== undefined;
   return (hasParts || memo === undefined ? undefined : keptOfMemo(memo)) ?? { is: 'commit', ...stored };

@@ -33,7 +33,6 @@ function storedOf(outcome: Kept): object {
       const { workflows, tasks = [], eventIds = [], next, memo } = outcome;
       return {
         results: workflows.map(lineOf),
-        states: workflows.map(({ state = '' }) => state),
         ...(memo !== undefined && { memo }),
         tasks: tasks.map(({ task, isDuplicate }) => [isDuplicate ? '1' : '0', textsOf(task)]),
         events: eventIds,
@@ -54,15 +53,11 @@ function lineOf(workflow: CommittedWorkflow): string {
  * @throws KeptAsConflictError if conflict.lua stored it
  */
 export function replayOf(json: string): Outcome {
-  const { results, states, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
+  const { results, memo, tasks, events, conflicts } = JSON.parse(json) as Record<string, unknown> & {
     memo?: string;
   };
   if (conflicts !== undefined) throw new KeptAsConflictError(conflicts as ConflictName[]);
-  const kept = keptListOf(states);
-  const workflows = keptListOf(results).map((result, i) => {
-    const state = kept[i];
-    return typeof state === 'string' && state !== '' ? { ...committedOf(result), state } : committedOf(result);
-  });
+  const workflows = keptListOf(results).map(committedOf);
   const enqueued = keptListOf(tasks).map(enqueuedOf);
   const eventIds = keptListOf(events).map(textOf);
   return {

@@ -1,7 +1,7 @@
 --[[
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
-             once    [{key, fingerprint, keepMs, memo?, keepStates?, first?, last?}]  keeps the results from first to last; by default all
+             once    [{key, fingerprint, keepMs, memo?, first?, last?}]  keeps the results from first to last; by default all
              puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text], checks: [text], digest}]
                      one version for each about, ttl and check, oldest first; digest: that of the last state
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
@@ -206,8 +206,8 @@ local function begin_put(part, old, text_at, drained, is_alone)
   return put
 end
 
--- Second half of a put. Calls result(id, record, is new, state) for each version.
-local function end_put(put, text_at, drained, is_alone, result)
+-- Second half of a put. Calls result(id, record, is new) for each version.
+local function end_put(put, drained, is_alone, result)
   local part, old, record = put.part, put.old, put.record
   local id = part.id
   if not put.is_plain then
@@ -225,7 +225,7 @@ local function end_put(put, text_at, drained, is_alone, result)
   for i, version in ipairs(put.versions) do
     local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
     writing.announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
-    result(id, version, not old and i == 1, ARGV[text_at + i - 1])
+    result(id, version, not old and i == 1)
   end
   if put.recovered then writing.announce('workflow.recovered', id, record) end
   trim_history(id, record, put.count)
@@ -298,17 +298,9 @@ perform.commit = function(request)
   for _, id in ipairs(request.cancelTasksOf or {}) do create_task.cancel_all_of(id) end
   for i, spec in ipairs(enqueue) do made[i] = create_task.create(spec, next_text()) end
 
-  local results, states = {}, {}
+  local results = {}
   local function result(id, record, is_new) results[#results + 1] = { id, record, is_new } end
-  local state_at = request.first
-  for i, part in ipairs(puts) do
-    end_put(begun[i], state_at, request.drained, is_alone, function(id, record, is_new, state)
-      result(id, record, is_new)
-      -- The client knows the state of its put; only the result of a patch is kept.
-      if part.part == 'patches' then states[#results] = state end
-    end)
-    state_at = state_at + #part.abouts
-  end
+  for i in ipairs(puts) do end_put(begun[i], request.drained, is_alone, result) end
   for _, part in ipairs(touches) do
     touch(part, current[part.id], request.drained)
     result(part.id, current[part.id], false)
@@ -334,10 +326,9 @@ perform.commit = function(request)
       kept.tasks, kept.events = made[1] and made, events[1] and events
       kept.lent = claimed[1] and claim_tasks.lent_of(claimed)
     end
-    if results[1] then kept.results, kept.states = {}, {} end
+    if results[1] then kept.results = {} end
     for i = once.first or 1, once.last or #results do
       kept.results[#kept.results + 1] = results[i]
-      if once.keepStates then kept.states[#kept.states + 1] = states[i] and #states[i] <= limits.MAX_KEPT_STATE_BYTES and states[i] or '' end
     end
     once_keys.keep(once, kept)
   end

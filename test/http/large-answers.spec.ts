@@ -1,0 +1,83 @@
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { describeService, WORKFLOWS, type Service } from '../support/describe-service.js';
+import { until } from '../support/until.js';
+
+const STATE = 'x'.repeat(900_000);
+const IDS = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten', 'eleven'];
+
+describeService(
+  'large answers',
+  (service) => {
+    const sockets: Socket[] = [];
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+    });
+
+    const fill = async () => {
+      for (const id of IDS) await service.put(`${WORKFLOWS}/${id}/state`, STATE);
+    };
+    /** Asks for more than the buffers of the system take, and reads nothing of the answer. */
+    const askWithoutReading = () => {
+      sockets.push(ask(service, JSON.stringify({ ids: IDS.slice(0, 9) })));
+    };
+    const askForState = () => service.get(`${WORKFLOWS}/one/state`);
+
+    describe('to a batch of ids', () => {
+      it('have states of at most 8 MiB, and name the ids that are left out', async () => {
+        await fill();
+        const { json } = await service.post(`${WORKFLOWS}/batch-get`, { ids: ['nobody', ...IDS, 'somebody'] });
+        const items = json.items as { id: string; missing?: true; omitted?: true; state?: string }[];
+        expect(items.map(({ id }) => id)).toEqual(['nobody', ...IDS, 'somebody']);
+        expect(items[0]).toEqual({ id: 'nobody', missing: true });
+        expect(items.slice(1, 10).every(({ state }) => state === STATE)).toBe(true);
+        expect(items.slice(10)).toEqual([...IDS.slice(9), 'somebody'].map((id) => ({ id, omitted: true })));
+        const rest = await service.post(`${WORKFLOWS}/batch-get`, { ids: IDS.slice(9) });
+        expect(rest.json.items).toHaveLength(2);
+      });
+
+      it('need each id once', async () => {
+        const { status, json } = await service.post(`${WORKFLOWS}/batch-get`, { ids: ['one', 'one'] });
+        expect([status, json.code]).toEqual([422, 'INVALID_BODY']);
+      });
+    });
+
+    describe('that nobody reads', () => {
+      const untilRefused = () =>
+        until(async () => {
+          askWithoutReading();
+          return (await askForState()).status === 503;
+        }, 'a large answer is refused');
+
+      it('are refused beyond a bound, while all else goes on', async () => {
+        await fill();
+        await untilRefused();
+        const refused = await askForState();
+        expect(refused.json).toMatchObject({ code: 'TOO_MANY_ANSWERS_WAITING', status: 503 });
+        expect(refused.headers.get('retry-after')).toBe('2');
+        expect(refused.headers.get('etag')).toBeNull();
+        expect((await service.put(`${WORKFLOWS}/one/state`, STATE)).status).toBe(200);
+        expect((await service.get(`${WORKFLOWS}?limit=1`)).status).toBe(200);
+        for (const socket of sockets.splice(0)) socket.destroy();
+        await until(async () => (await askForState()).status === 200, 'there is room again');
+      });
+
+      it('are given up after a while', async () => {
+        await fill();
+        await untilRefused();
+        await until(async () => (await askForState()).status === 200, 'there is room again');
+      });
+    });
+  },
+  { ANSWER_BUFFER_BYTES: '8800000', REQUEST_TIMEOUT: '2', HEADERS_TIMEOUT: '2' },
+);
+
+function ask(service: Service, body: string): Socket {
+  const { port, hostname } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  socket.pause();
+  const head = ['POST /v1/workflows/batch-get HTTP/1.1', `Host: ${hostname}:${port}`, 'Content-Type: application/json'];
+  socket.write(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  return socket;
+}
