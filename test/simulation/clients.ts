@@ -68,6 +68,8 @@ export class Clients {
   readonly readers: readonly FeedReader[];
   /** Published messages, and tasks that were enqueued, by what the client was told. */
   readonly published = new Map<string, Fate>();
+  /** Requests without an answer, by message. */
+  readonly #openMessages = new Map<string, number>();
   /** Messages in the feed of the embedded engine, which does not move. */
   readonly inEmbeddedFeed = new Set<string>();
   readonly enqueued = new Map<string, Fate>();
@@ -180,19 +182,17 @@ export class Clients {
     const { mark, what, commit } = random.pick(recent);
     const write = this.parts.oracle.writes.get(mark);
     if (write !== undefined) return this.#commitAgain(turn, write, commit);
-    const { fate } = await this.#call(turn, `again ${what}`, mark, (engine) => engine.commit(TENANT, commit));
-    this.#setPublished(turn, mark, fate);
+    await this.#publish(turn, `again ${what}`, mark, commit);
   }
 
-  async publish(turn: Turn): Promise<void> {
+  async publish(turn: Turn, given?: Once): Promise<void> {
     const { n, random } = turn;
     const mark = `m${n}`;
     const message = { channel: 'c', type: 'said', payload: JSON.stringify({ mark }) };
-    const commit = { once: this.#once(mark, random), publish: [message] };
+    const commit = { once: given ?? this.#once(mark, random), publish: [message] };
     this.published.set(mark, 'sent');
     this.#keep({ mark, what: 'publish', commit, sentMs: this.parts.trueMs() });
-    const { fate } = await this.#call(turn, 'publish', mark, (engine) => engine.commit(TENANT, commit));
-    this.#setPublished(turn, mark, fate);
+    await this.#publish(turn, 'publish', mark, commit);
   }
 
   async enqueue(turn: Turn): Promise<void> {
@@ -309,8 +309,7 @@ export class Clients {
     const message = { channel: 'c', type: 'said', payload: JSON.stringify({ mark }) };
     const commit = { once: this.#once(mark, random), publish: [message] };
     this.published.set(mark, 'sent');
-    const { fate, answer } = await this.#call(turn, 'publish', mark, (engine) => engine.commit(TENANT, commit));
-    this.#setPublished(turn, mark, fate);
+    const { answer } = await this.#publish(turn, 'publish', mark, commit);
     if (answer === undefined || turn.replica.engine?.unconfirmable !== undefined) return;
     await this.#call(turn, 'confirm', mark, (engine) => engine.confirm(TENANT, commit.once.key));
   }
@@ -431,6 +430,16 @@ export class Clients {
     const { code } = error;
     // KEPT_AS_CONFLICT tells that the first request was acknowledged.
     return { fate: code === 'OUTCOME_UNKNOWN' || code === 'KEPT_AS_CONFLICT' ? 'unknown' : 'refused', code };
+  }
+
+  /** A refusal says nothing about the message while another request has no answer. */
+  async #publish(turn: Turn, what: string, mark: string, commit: Commit) {
+    this.#openMessages.set(mark, (this.#openMessages.get(mark) ?? 0) + 1);
+    const called = await this.#call(turn, what, mark, (engine) => engine.commit(TENANT, commit));
+    const left = (this.#openMessages.get(mark) ?? 0) - 1;
+    this.#openMessages.set(mark, left);
+    if (called.fate !== 'refused' || left === 0) this.#setPublished(turn, mark, called.fate);
+    return called;
   }
 
   #setPublished({ replica }: Turn, mark: string, fate: Fate): void {

@@ -42,6 +42,7 @@ const FAULTS = {
   slow: 3,
   late: 3,
   withhold: 3,
+  refuse: 2,
   replicate: 8,
   failover: 4,
   'half-failover': 2,

@@ -2,6 +2,7 @@ import { Attach } from '../../src/attach/attach.js';
 import { Config, type RedisConfig } from '../../src/config/config.js';
 import { readConfig } from '../../src/config/read-config.js';
 import type { Engine, EngineOptions } from '../../src/engine/engine.js';
+import { silentDetachedObserver } from '../../src/engine/detached/detached-observer.js';
 import { FallbackEngine } from '../../src/engine/detached/fallback-engine.js';
 import { MemoryEngine } from '../../src/engine/memory/memory-engine.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
@@ -34,6 +35,7 @@ export const OPTIONS = {
     maxDead: 1000,
   },
 };
+export const NAMESPACE = 'ns';
 const CACHE_BYTES = 1024 * 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -56,6 +58,8 @@ export class Replica {
   engine: Engine | undefined;
   tasks: Tasks | undefined;
   isMoving = false;
+  /** Detached writes that the store does not have yet. */
+  #waiting = 0;
   #context: Context;
   #drivers: SimDriver[] = [];
   #switch: EngineSwitch | undefined;
@@ -101,10 +105,11 @@ export class Replica {
     this.#highestSkewMs = Math.max(this.#highestSkewMs, ms);
   }
 
-  /** Attached to its store, or without any. */
+  /** Attached to its store, which has all writes; or without a store. */
   get isHealthy(): boolean {
     const engine = this.#switch?.current ?? this.engine;
-    return engine !== undefined && (!(engine instanceof FallbackEngine) || engine.mode === 'attached');
+    if (engine === undefined || !(engine instanceof FallbackEngine)) return engine !== undefined;
+    return engine.mode === 'attached' && this.#waiting === 0;
   }
 
   get mode(): string {
@@ -130,6 +135,7 @@ export class Replica {
     this.#context.isDead = true;
     for (const driver of this.#drivers) driver.kill();
     this.#drivers = [];
+    this.#waiting = 0;
     this.engine = undefined;
     this.tasks = undefined;
     this.#switch = undefined;
@@ -162,6 +168,7 @@ export class Replica {
       cacheBytes: CACHE_BYTES,
       maxBytes: MAX_BYTES,
       editOf,
+      observer: { ...silentDetachedObserver, waiting: (entries) => void (this.#waiting = entries) },
     });
     await engine.start();
     this.#serve(engine);
@@ -193,7 +200,7 @@ export class Replica {
       password: undefined,
       db: 0,
       tls: false,
-      namespace: 'ns',
+      namespace: NAMESPACE,
       maxConnections: connections + 1,
       commandTimeoutMs: timeoutMs,
       connectTimeoutMs: timeoutMs,

@@ -76,6 +76,8 @@ export class SimConnection {
     if (this.#isClosed || this.isReady) return;
     if (this.network.isDown) return this.#connectLater();
     this.isReady = true;
+    // Bytes of an earlier life do not hold up those of this one.
+    [this.#requestAt, this.#replyAt] = [0, 0];
     this.db = this.store.master;
     this.events.ready();
   }

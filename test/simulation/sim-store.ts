@@ -25,12 +25,16 @@ export class SimStore {
   /** How far a server was ahead at most, if a clock was set. Scripts do not go back with the clock of a server. */
   #mostAheadMs: number | undefined;
   readonly drivers = new Set<SimDriver>();
+  /** Keys that the user of the service may not access. */
+  readonly refusedKeys = new Set<string>();
   readonly #scripts = new Map<string, string>();
   /** Scripts that each server has; a restart empties them. */
   readonly #cached = [new Set<string>(), new Set<string>()];
   /** Marks of the commands since the last copy, and of all commands. */
   #sinceCopy = new Set<string>();
   readonly #ever = new Set<string>();
+  /** Keys that have ended on the former master since the last copy. They are told of when it is the master again. */
+  #endedElsewhere: (readonly [key: string, value: string])[] = [];
 
   constructor(
     readonly time: VirtualTime,
@@ -49,6 +53,7 @@ export class SimStore {
     // Facts about the real server would make runs differ.
     if (command[0] === 'INFO') return '';
     if (command[0] === 'CONFIG') return new ReplyError('NOPERM this user has no permissions to run the command');
+    if (this.#isRefused(command)) return new ReplyError('NOPERM No permissions to access a key');
     const known = this.#known(db, command);
     if (known instanceof Error) return known;
     this.#note(db, command);
@@ -60,6 +65,7 @@ export class SimStore {
     for (const [what, key, value = ''] of happened) {
       if (what === 'published') for (const driver of this.drivers) driver.hear(db, key, value);
       else if (what === 'expired' && db === this.master) this.witness.expired(key, value);
+      else if (what === 'expired') this.#endedElsewhere.push([key, value]);
     }
     return reply;
   }
@@ -70,6 +76,7 @@ export class SimStore {
     for (const driver of this.drivers) driver.cutAt(replica);
     await this.server.copy(this.master, replica);
     this.#sinceCopy.clear();
+    this.#endedElsewhere = [];
   }
 
   /** The replica is promoted. What came after the last copy is lost. `cuts`: which connections notice. */
@@ -77,6 +84,7 @@ export class SimStore {
     this.witness.lost(this.#sinceCopy);
     this.#sinceCopy.clear();
     this.master = 1 - this.master;
+    for (const [key, value] of this.#endedElsewhere.splice(0)) this.witness.expired(key, value);
     for (const driver of this.drivers) driver.cut(cuts);
   }
 
@@ -111,6 +119,12 @@ export class SimStore {
     if (name !== 'EVALSHA') return command;
     if (this.#cached[db]?.has(String(text)) !== true) return new ReplyError('NOSCRIPT No matching script.');
     return ['EVAL', this.#scripts.get(String(text)) ?? '', ...rest];
+  }
+
+  /** A script that names a refused key does not run. */
+  #isRefused([name, , count, ...rest]: readonly Argument[]): boolean {
+    if (this.refusedKeys.size === 0 || (name !== 'EVAL' && name !== 'EVALSHA')) return false;
+    return rest.slice(0, Number(count)).some((key) => this.refusedKeys.has(String(key)));
   }
 
   #note(db: number, command: readonly Argument[]): void {

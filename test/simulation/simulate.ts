@@ -76,7 +76,8 @@ class Judge {
     await time.pass(2 * this.timeoutMs + 60_000);
     await world.heal();
     await time.pass(2 * this.timeoutMs + RECOVERY_MS, () => replicas.every(({ isHealthy }) => isHealthy));
-    for (const { name, isHealthy, mode } of replicas) if (!isHealthy) oracle.violation('stuck', `${name} is ${mode}`);
+    for (const { name, isHealthy, mode } of replicas)
+      if (!isHealthy) oracle.violation('stuck', `${name} is ${mode}, or has writes that wait`);
     if (!replicas.every(({ isHealthy }) => isHealthy)) return;
     await time.pass(5000);
     for (const replica of replicas) replica.noteOverdue();

@@ -1,9 +1,10 @@
-import { KEY_NAMES } from '../../src/engine/redis/keys.js';
+import { ownOnce } from '../../src/engine/commit.js';
+import { KEY_NAMES, prefixOf, stateKey } from '../../src/engine/redis/keys.js';
 import { Random } from '../contract/fuzz/random.js';
-import { Clients, type Turn } from './clients.js';
+import { Clients, TENANT, type Turn } from './clients.js';
 import { Oracle } from './oracle.js';
 import type { Settings, Step, StepKind } from './plan.js';
-import { Replica } from './replica.js';
+import { NAMESPACE, Replica } from './replica.js';
 import { SimStore } from './sim-store.js';
 import type { SimServer } from './sim-server.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -69,6 +70,7 @@ export class World {
       Object.assign(network, { isDown: false, lateChance: 0, requestMs: 0, replyMs: 0 });
       disk.isFull = false;
     }
+    this.store.refusedKeys.clear();
     await this.store.replicate();
     for (const replica of this.replicas) if (replica.engine === undefined) replica.start();
   }
@@ -97,7 +99,8 @@ export class World {
     away: ({ replica, random }) => this.#away(replica, random.below(20_000)),
     slow: ({ replica, random }) => this.#slow(replica, random),
     late: ({ replica, random }) => this.#late(replica, random),
-    withhold: ({ replica, random }) => this.#withhold(replica, random),
+    withhold: (turn) => this.#withhold(turn),
+    refuse: ({ random }) => this.#refuse(random),
     replicate: () => this.store.replicate(),
     failover: () => this.#failOver(() => true),
     'half-failover': ({ random }) => {
@@ -150,8 +153,13 @@ export class World {
     for (const driver of this.store.drivers) driver.cut((line) => line !== kept);
   }
 
-  /** Replies are held back until the connections are cut, for longer than a service keeps the keys of its own retries. */
-  #withhold({ network }: Replica, random: Random): void {
+  /**
+   * Replies are held back until the connections are cut, for longer than a service keeps the keys of its own retries. The
+   * first one is that of a write under such a key.
+   */
+  #withhold(turn: Turn): void {
+    const { n, random } = turn;
+    const { network } = turn.replica;
     const { replyMs } = network;
     network.replyMs = 120_000;
     const forMs = 31_000 + random.below(25_000);
@@ -159,6 +167,14 @@ export class World {
       network.replyMs = replyMs;
       for (const driver of this.store.drivers) driver.cut(() => true);
     });
+    void this.clients.publish(turn, ownOnce(`key-m${n}`));
+  }
+
+  /** The store refuses whatever names one workflow, for a while: writes that were accepted detached have to wait. */
+  #refuse(random: Random): void {
+    const key = stateKey(prefixOf(NAMESPACE, TENANT), random.pick([...this.clients.ids]));
+    this.store.refusedKeys.add(key);
+    this.time.after(random.below(120_000), () => void this.store.refusedKeys.delete(key));
   }
 
   #failOver(cuts: (line: number) => boolean): void {
