@@ -227,3 +227,38 @@ describe('a master that is killed, and has a replica', () => {
     await there.expectAll(replica.engine);
   });
 });
+
+describe('a master that comes back empty', () => {
+  const namespace = '{emptied}';
+  const emptied = (masterOf(namespace, 'default') + 1) % 3;
+  let cluster: ClusterNodes;
+  let replica: ClusterReplica;
+  beforeAll(async () => {
+    cluster = await startCluster({ args: ONE_MASTER_MAY_BE_AWAY });
+    replica = await openClusterReplica(cluster, namespace, 'memory', COMMAND_MS);
+  });
+  afterAll(async () => {
+    await replica.close();
+    await cluster.stop();
+  });
+
+  it('has its workflows restored by the writes that were accepted meanwhile, and is reported', async () => {
+    const [there, elsewhere] = [emptied, (emptied + 1) % 3].map(
+      (master) => new TestTenant(replica.engine, tenantsOn(master, namespace, 1)[0] as string),
+    ) as [TestTenant, TestTenant];
+    await Promise.all([there.put('w', { n: 1 }), elsewhere.put('w', { n: 1 })]);
+    await replica.engine.inspect();
+    const master = cluster.masters[emptied];
+    await master?.kill();
+    const write = () => there.put('w', { n: 2 }, { expect: { version: 1 } });
+    await until(async () => (await codeOfCall(write())) !== 'OUTCOME_UNKNOWN', 'the write is accepted');
+    expect(await there.get('w')).toMatchObject({ version: 2, state: '{"n":2}' });
+    await master?.restart();
+    await until(() => replica.fallback?.mode === 'attached' && replica.drained.length > 0, 'the replica is attached');
+    expect(replica.drained).toEqual(['recovered']);
+    expect(await there.get('w')).toMatchObject({ version: 2, state: '{"n":2}' });
+    expect(await elsewhere.get('w')).toMatchObject({ version: 1 });
+    const { warnings } = await replica.engine.inspect();
+    expect(warnings.join('\n')).toContain(`The master 127.0.0.1:${master?.port} of Redis has lost its data`);
+  });
+});

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { ServiceError } from '../../src/service-error.js';
 import { checkServer } from '../../src/engine/redis/connection/server-check.js';
+import { ONLY_SERVER } from '../../src/engine/redis/connection/drivers/redis-driver.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { KEY_NAMES, KEY_TYPES } from '../../src/engine/redis/keys.js';
@@ -137,7 +138,7 @@ describe('keys of other programs in the same database', () => {
       'board read': () => engine.readBoard('default', ID),
       feed: () => engine.readFeed('default', undefined, 10),
       take: () => engine.take('default', [{ bucket: ID, rate, want: 1, least: 1 }]),
-      epoch: () => engine.storeEpoch(),
+      epoch: () => engine.epochOf(ONLY_SERVER),
       sweep: () => engine.sweep(),
       delete: () => tenant.delete(ID),
     });

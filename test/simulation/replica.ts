@@ -63,7 +63,7 @@ export class Replica {
   #context: Context;
   #drivers: SimDriver[] = [];
   #switch: EngineSwitch | undefined;
-  readonly #detached: DetachedFile = { entries: new Map(), fates: new Map(), epoch: undefined };
+  readonly #detached: DetachedFile = { entries: new Map(), fates: new Map(), epochs: new Map() };
   readonly #file: JournalFile;
   #highestSkewMs = 0;
 

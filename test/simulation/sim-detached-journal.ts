@@ -1,12 +1,13 @@
 import type { DetachedEntry } from '../../src/engine/detached/detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from '../../src/engine/detached/detached-journal.js';
+import type { StoreEpoch } from '../../src/engine/store-epoch.js';
 import type { SimDisk } from './sim-disk.js';
 
 /** Content of a detached journal on the disk. */
 export interface DetachedFile {
   readonly entries: Map<number, DetachedEntry>;
   readonly fates: Map<number, Fates>;
-  epoch: string | undefined;
+  readonly epochs: Map<string, string>;
   drainingSinceMs?: number | undefined;
 }
 
@@ -19,9 +20,9 @@ export class SimDetachedJournal implements DetachedJournal {
   ) {}
 
   read(): Journaled {
-    const { entries, fates, epoch, drainingSinceMs } = this.file;
+    const { entries, fates, epochs, drainingSinceMs } = this.file;
     const inOrder = [...entries.values()].toSorted((a, b) => a.n - b.n);
-    return { entries: inOrder, fates: new Map(fates), epoch, drainingSinceMs };
+    return { entries: inOrder, fates: new Map(fates), epochs: new Map(epochs), drainingSinceMs };
   }
 
   append(entries: readonly DetachedEntry[]): Promise<void> {
@@ -43,8 +44,8 @@ export class SimDetachedJournal implements DetachedJournal {
     return this.disk.write(() => this.file.fates.clear());
   }
 
-  setEpoch(epoch: string): Promise<void> {
-    return this.disk.write(() => (this.file.epoch = epoch));
+  setEpoch({ slot, name }: StoreEpoch): Promise<void> {
+    return this.disk.write(() => void this.file.epochs.set(slot, name));
   }
 
   setDrainingSince(ms: number | undefined): Promise<void> {

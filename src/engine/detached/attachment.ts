@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
+import type { StoreEpoch } from '../store-epoch.js';
 import type { Mode } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
 import type { HeldCopies } from './held-copies.js';
@@ -25,7 +26,7 @@ export interface AttachmentParts {
   readonly copies: HeldCopies;
   /** Rejects if the store must not be used. */
   readonly check: (() => Promise<void>) | undefined;
-  readonly storeEpoch: () => Promise<string | undefined>;
+  readonly epochOf: (server: string) => Promise<StoreEpoch>;
   /** This process, or the one before it with this journal, has been attached. */
   readonly wasReached: () => boolean;
   readonly changed: () => void;
@@ -49,6 +50,7 @@ export class Attachment {
   #leftAt = performance.now();
   #attachedAt: number;
   #drainError: string | undefined;
+  #epoch: StoreEpoch | undefined;
 
   /** `attachedAt`: time of performance.now() since which it has been attached; Infinity if it is not. */
   constructor(
@@ -77,6 +79,11 @@ export class Attachment {
 
   get drainError(): string | undefined {
     return this.#drainError;
+  }
+
+  /** Name of the data of this server when it was attached last. */
+  get epoch(): StoreEpoch | undefined {
+    return this.#epoch;
   }
 
   /** The server, in sentences for the operator. */
@@ -175,16 +182,21 @@ export class Attachment {
 
   /** Drains until no entry of the server's tenants waits but those that the store refuses. Attaches in the same turn. */
   async #recover(): Promise<boolean> {
-    const { detached, recovery, copies, check } = this.parts;
+    const { detached, recovery, copies, check, epochOf } = this.parts;
     await check?.();
     this.#isFit = true;
-    const epoch = await this.#epoch();
+    const epoch = await epochOf(this.server);
     const hasLostData = detached.hasLostData(epoch);
+    this.#epoch = epoch;
     detached.takeBack();
     for (;;) {
-      await recovery.drain(hasLostData, this.holds, () => this.#isClosed);
+      await recovery.drain(
+        () => hasLostData,
+        this.holds,
+        () => this.#isClosed,
+      );
       if (this.#isClosed) return false;
-      if (epoch !== undefined) await detached.setEpoch(epoch);
+      await detached.setEpoch(epoch);
       await detached.flushed();
       if (!detached.isDrained(this.holds)) continue;
       if (hasLostData) detached.noteLoss(this.holds);
@@ -193,11 +205,6 @@ export class Attachment {
       recovery.retryWhenDue();
       return true;
     }
-  }
-
-  /** The epoch of the store, if this server holds it. It says nothing about the data of other servers. */
-  async #epoch(): Promise<string | undefined> {
-    return this.holds('default') ? this.parts.storeEpoch() : undefined;
   }
 
   #become(mode: Mode): void {

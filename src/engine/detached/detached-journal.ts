@@ -1,3 +1,4 @@
+import type { StoreEpoch } from '../store-epoch.js';
 import type { DetachedEntry, Fate } from './detached-entry.js';
 
 /** Fates of the parts of an entry, by the ids of their workflows. */
@@ -8,8 +9,8 @@ export interface Journaled {
   readonly entries: readonly DetachedEntry[];
   /** Fates of drained entries that others may build on, by entry number. */
   readonly fates: ReadonlyMap<number, Fates>;
-  /** Epoch of the store when it was last reachable. */
-  readonly epoch: string | undefined;
+  /** Names of the data when the servers of the store were last reachable, by slot. */
+  readonly epochs: ReadonlyMap<string, string>;
   /** Time at which the oldest drain began that may have left drained entries here. */
   readonly drainingSinceMs?: number | undefined;
 }
@@ -25,7 +26,7 @@ export interface DetachedJournal {
   remove(drained: readonly { readonly n: number; readonly fates: Fates }[]): Promise<void>;
   /** Drops the fates; valid only if no entry waits. */
   clear(): Promise<void>;
-  setEpoch(epoch: string): Promise<void>;
+  setEpoch(epoch: StoreEpoch): Promise<void>;
   /** Undefined: no entry here can be in the store. */
   setDrainingSince(ms: number | undefined): Promise<void>;
   close(): Promise<void>;
@@ -36,7 +37,7 @@ export class VolatileJournal implements DetachedJournal {
   readonly isVolatile = true;
 
   read(): Journaled {
-    return { entries: [], fates: new Map(), epoch: undefined };
+    return { entries: [], fates: new Map(), epochs: new Map() };
   }
   async append(): Promise<void> {}
   async remove(): Promise<void> {}

@@ -7,6 +7,7 @@ import type { EngineOptions } from '../engine.js';
 import { DetachedFullError, IdempotencyMismatchError, NotHeldError } from '../errors.js';
 import { tenantKey } from '../tenant-key.js';
 import { etagOf, type WorkflowRecord } from '../records/workflow-meta.js';
+import type { StoreEpoch } from '../store-epoch.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { acceptCommit, baseEtagOf, type Held } from './accept-commit.js';
 import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.js';
@@ -76,13 +77,14 @@ export class DetachedStore {
   #drainingSinceMs: number | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
-  #epoch: string | undefined;
+  /** By slot. */
+  readonly #epochs: Map<string, string>;
   /** Entries that were accepted before a loss of data in the store. */
   readonly #beforeLoss = new Set<number>();
 
   constructor(private readonly parts: DetachedStoreParts) {
-    const { entries, fates, epoch, drainingSinceMs } = parts.journal.read();
-    this.#epoch = epoch;
+    const { entries, fates, epochs, drainingSinceMs } = parts.journal.read();
+    this.#epochs = new Map(epochs);
     this.#drainingSinceMs = drainingSinceMs;
     if (drainingSinceMs !== undefined)
       for (const { n, atMs } of entries) this.#attempted.set(n, Math.max(drainingSinceMs, atMs));
@@ -135,9 +137,9 @@ export class DetachedStore {
     return this.#outcomes.size > 0 && this.#outcomes.has(tenantKey(tenant, key));
   }
 
-  /** Epoch of the store when it was last reachable. */
-  get epoch(): string | undefined {
-    return this.#epoch;
+  /** A server of the store was reachable, now or before the start. */
+  get wasReached(): boolean {
+    return this.#epochs.size > 0;
   }
 
   report(observer: DetachedObserver): void {
@@ -228,9 +230,10 @@ export class DetachedStore {
     return this.#lostAnswers.get(n) ?? 0;
   }
 
-  /** The store, which has this epoch now, has lost data since it was reachable last. */
-  hasLostData(epoch: string | undefined): boolean {
-    return this.#epoch !== undefined && epoch !== undefined && epoch !== this.#epoch;
+  /** The server, which has this epoch now, has lost data since it was reachable last. */
+  hasLostData({ slot, name }: StoreEpoch): boolean {
+    const known = this.#epochs.get(slot);
+    return known !== undefined && known !== name;
   }
 
   /** The entries of these tenants so far were accepted before a loss of data. */
@@ -305,10 +308,11 @@ export class DetachedStore {
     this.#drainingSinceMs = undefined;
   }
 
-  async setEpoch(epoch: string): Promise<void> {
-    if (epoch === this.#epoch) return;
+  async setEpoch(epoch: StoreEpoch): Promise<void> {
+    const { slot, name } = epoch;
+    if (name === this.#epochs.get(slot)) return;
     await this.parts.journal.setEpoch(epoch);
-    this.#epoch = epoch;
+    this.#epochs.set(slot, name);
   }
 
   async close(): Promise<void> {

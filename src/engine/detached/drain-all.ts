@@ -14,8 +14,8 @@ const MAX_LOST_ANSWERS = 3;
 export interface DrainRun {
   readonly store: DetachedStore;
   readonly drain: Drain;
-  /** The store has lost data since it was reachable last. */
-  readonly hasLostData: boolean;
+  /** Whether the server of the tenant has lost data since it was reachable last. */
+  readonly hasLostData: Holds;
   /** Tenants whose entries are drained. */
   readonly holds: Holds;
   readonly drained: (as: DrainedAs) => void;
@@ -30,7 +30,7 @@ export async function drainAll(run: DrainRun): Promise<void> {
   const { store, drain, hasLostData, holds, drained, isStopped } = run;
   const next = () => store.next(DRAINED_AT_ONCE, holds);
   const one = async (entry: DetachedEntry) =>
-    drained(await drain.one(entry, hasLostData || store.isFromBeforeLoss(entry)));
+    drained(await drain.one(entry, hasLostData(entry.tenant) || store.isFromBeforeLoss(entry)));
   for (let entries = next(); entries.length > 0; entries = next()) {
     if (isStopped()) return;
     await store.beginDrain();

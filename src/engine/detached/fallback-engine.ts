@@ -16,6 +16,7 @@ import { Listeners } from '../memory/feed/listeners.js';
 import type { Moving } from '../moving/moving.js';
 import { isHiddenTenant } from '../profile.js';
 import type { WorkflowRecord } from '../records/workflow-meta.js';
+import type { StoreEpoch } from '../store-epoch.js';
 import type { TaskQueues } from '../task-queues.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { DetachedJournal } from './detached-journal.js';
@@ -41,7 +42,7 @@ const BY_TROUBLE = ['detached', 'suspect', 'recovering', 'attached'] as const sa
 /** Engine of the store. */
 export type StoreEngine = Engine &
   DrainTarget & {
-    storeEpoch(): Promise<string | undefined>;
+    epochOf(server: string): Promise<StoreEpoch>;
     /** Time of the store, also while it is unreachable; undefined before the first contact. */
     nowMs(): number | undefined;
     start(): void;
@@ -108,7 +109,7 @@ export class FallbackEngine extends ForwardedEngine {
       journal,
       onChange: (tenant, id) => this.#listeners.notify(tenant, `workflow ${id}`),
     });
-    this.#wasReached = this.#detached.epoch !== undefined;
+    this.#wasReached = this.#detached.wasReached;
     const drainOf = (detached: DetachedStore) => new Drain({ target: store, store: detached, index, clock, editOf });
     const isAttached = (tenant: string) => this.#attachmentOf(tenant).mode === 'attached';
     const isAnyAttached = () => [...this.#attachments.values()].some(({ mode }) => mode === 'attached');
@@ -127,7 +128,7 @@ export class FallbackEngine extends ForwardedEngine {
       recovery: this.#recovery,
       copies: this.#copies,
       check: parts.check,
-      storeEpoch: () => store.storeEpoch(),
+      epochOf: (server) => store.epochOf(server),
       wasReached: () => this.#wasReached,
       changed: () => this.#noteModes(),
       looked: () => this.#findServers(),
@@ -412,7 +413,10 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   async #drainLeft(store: DetachedStore, drain: Drain, holds: Holds): Promise<void> {
-    const hasLostData = store.hasLostData(this.#detached.epoch);
+    const hasLostData = (tenant: string) => {
+      const { epoch } = this.#attachmentOf(tenant);
+      return epoch !== undefined && store.hasLostData(epoch);
+    };
     const isStopped = () => this.#isClosed;
     const drained: DetachedObserver['drained'] = (as) => this.#observer.drained(as);
     try {

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import type { StoreEpoch } from '../store-epoch.js';
 import { StoreFullError } from '../errors.js';
 import { checkJournalFile } from '../memory/directory/check-journal-file.js';
 import { DirectoryInUseError, DirectoryLock } from '../memory/directory/directory-lock.js';
@@ -25,6 +26,8 @@ const QUIET_MS = 3500;
  * one would wait for the other without end.
  */
 const openHere = new Set<string>();
+/** Start of the key of an epoch; the slot follows. */
+const EPOCH = 'epoch';
 /** Pages that LMDB rewrites for a small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
@@ -141,12 +144,14 @@ export class LmdbDetachedJournal implements DetachedJournal {
   }
 
   read(): Journaled {
-    const epoch = this.#about.get('epoch');
+    const epochs = [...this.#about.getRange()].flatMap(({ key, value }): [string, string][] =>
+      key.startsWith(EPOCH) ? [[key.slice(EPOCH.length), String(value)]] : [],
+    );
     const since = this.#about.get('drainingSince');
     return {
       entries: [...this.#entries.getRange()].map(({ value }) => value),
       fates: new Map([...this.#fates.getRange()].map(({ key, value }) => [key, value])),
-      epoch: typeof epoch === 'string' ? epoch : undefined,
+      epochs: new Map(epochs),
       drainingSinceMs: typeof since === 'number' ? since : undefined,
     };
   }
@@ -171,8 +176,8 @@ export class LmdbDetachedJournal implements DetachedJournal {
     return this.#write(OVERHEAD_BYTES, () => this.#fates.clearSync());
   }
 
-  setEpoch(epoch: string): Promise<void> {
-    return this.#write(OVERHEAD_BYTES, () => void this.#about.putSync('epoch', epoch));
+  setEpoch({ slot, name }: StoreEpoch): Promise<void> {
+    return this.#write(OVERHEAD_BYTES, () => void this.#about.putSync(EPOCH + slot, name));
   }
 
   setDrainingSince(ms: number | undefined): Promise<void> {

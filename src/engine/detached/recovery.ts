@@ -31,7 +31,7 @@ export class Recovery {
   constructor(private readonly parts: RecoveryParts) {}
 
   /** Drains all entries of these tenants that the store accepts. @throws Error that concerns all entries */
-  async drain(hasLostData: boolean, holds: Holds, isStopped: () => boolean): Promise<void> {
+  async drain(hasLostData: Holds, holds: Holds, isStopped: () => boolean): Promise<void> {
     const { store } = this.parts;
     await this.#inLine(async () => {
       try {
@@ -78,7 +78,7 @@ export class Recovery {
       await this.#inLine(async () => {
         if (isStopped()) return;
         prepare();
-        await this.#drainAll(false, isAttached, isStopped);
+        await this.#drainAll(() => false, isAttached, isStopped);
         if (!isStopped()) await store.forget();
       });
     } catch (error) {
@@ -87,7 +87,7 @@ export class Recovery {
     this.retryWhenDue();
   }
 
-  async #drainAll(hasLostData: boolean, holds: Holds, isStopped: () => boolean): Promise<void> {
+  async #drainAll(hasLostData: Holds, holds: Holds, isStopped: () => boolean): Promise<void> {
     const { store, drain, observer } = this.parts;
     try {
       await drainAll({ store, drain, hasLostData, holds, drained: (as) => observer.drained(as), isStopped });

@@ -71,7 +71,7 @@ const SHARED_NAMES = {
   tenants: own('tenants'),
   /** Names of the tenants that may be written now, by the end of their announcement; see sweep-schedule.ts. */
   activeTenants: own('tenants:active'),
-  /** Random name of the data in this Redis. Another name means that the data was lost or replaced. */
+  /** Random name of the data of a server. Another name means that the data was lost or replaced. */
   epoch: own('epoch'),
 } as const;
 
@@ -189,7 +189,8 @@ const shared = (name: keyof typeof SHARED_NAMES) => (namespace: string) =>
   `${prefixOf(namespace, 'default')}${SHARED_NAMES[name]}`;
 export const tenantsKey = shared('tenants');
 export const activeTenantsKey = shared('activeTenants');
-export const epochKey = shared('epoch');
+/** Name of the data of the server that holds the prefix. */
+export const epochKey = (prefix: string): string => `${prefix}${SHARED_NAMES.epoch}`;
 
 const named =
   (name: keyof typeof KEY_NAMES) =>

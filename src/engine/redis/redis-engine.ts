@@ -9,6 +9,7 @@ import { IdempotencyMismatchError, isOfStore } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
+import type { StoreEpoch } from '../store-epoch.js';
 import type { TaskQueues } from '../task-queues.js';
 import { takeTokens } from './buckets.js';
 import { assertRetryWindow, retryWindowOf } from './retry-window.js';
@@ -155,7 +156,7 @@ export class RedisEngine extends Engine {
   start(): void {
     this.#sweeper.start();
     // While Redis is away there is nothing to see; the connection logs that.
-    const look = () => void this.storeEpoch().catch(() => undefined);
+    const look = () => void this.#lookForLosses();
     this.#looking = setInterval(look, LOOK_INTERVAL_MS).unref();
     look();
     this.#clockWatch.start();
@@ -245,20 +246,32 @@ export class RedisEngine extends Engine {
     return this.#conflicts.keep(tenant, once, conflicts);
   }
 
-  /** Random name of the data in this Redis: another name means that the data was lost. */
-  async storeEpoch(): Promise<string> {
-    const args = [...leadingArguments(this.#context, 'default'), randomUUID()];
-    const key = epochKey(this.#context.namespace);
+  /** Name of the data of a server, made by the first replica that asks. */
+  async epochOf(server: string): Promise<StoreEpoch> {
+    const isHome = this.connections.serverOf('default') === server;
+    const slot = isHome ? '' : this.connections.tenantOn(server);
+    const args = [...leadingArguments(this.#context, isHome ? 'default' : slot), randomUUID()];
+    const key = epochKey(args[0] as string);
     let sentAt = 0;
     const ask = (client: RedisCommands) => {
       sentAt = performance.now();
       return epochScript.run(client, [key], args);
     };
     const [name, at, ahead] = listOf(await this.#reader.commands('epoch', key, ask));
-    this.#storeClock.saw(numberOf(textOf(at)), sentAt);
-    this.#clockWatch.sawTime(numberOf(textOf(ahead)));
-    this.#lostData.saw(textOf(name));
-    return textOf(name);
+    // The clock of the scripts lies with the default tenant.
+    if (isHome) {
+      this.#storeClock.saw(numberOf(textOf(at)), sentAt);
+      this.#clockWatch.sawTime(numberOf(textOf(ahead)));
+    }
+    const epoch = { slot, name: textOf(name) };
+    this.#lostData.saw(epoch, server);
+    return epoch;
+  }
+
+  /** A server that is away shows nothing. */
+  async #lookForLosses(): Promise<void> {
+    const { servers } = this.connections;
+    await Promise.allSettled(servers.map((server) => this.epochOf(server)));
   }
 
   /** Time of the scripts, also while Redis is unreachable; undefined before the first contact. */
@@ -299,7 +312,7 @@ export class RedisEngine extends Engine {
       const { states, away } = await this.#states.read(INSPECT_TIMEOUT_MS);
       const latencyMs = await this.#latencyMs(away);
       // A report without the name is still a report.
-      if (away.length === 0) await this.storeEpoch().catch(() => undefined);
+      if (away.length === 0) await this.#lookForLosses();
       return {
         reachable: true,
         latencyMs,

@@ -19,7 +19,7 @@ import { ServerBreakers } from './server-breakers.js';
 
 /** Interval of pings while a breaker is open; each new connection pings too. */
 const PING_INTERVAL_MS = 500;
-/** Keys that are tried to find one on a given server: even a master with one slot has one of them. */
+/** Tenants that are tried to find one on a given server: even a master with one slot has one of them. */
 const MAX_TRIED = 200_000;
 
 /** Connections of this replica to a Redis of any kind, with a circuit breaker in front of each server. */
@@ -34,8 +34,8 @@ export class RedisConnections {
   #wasReady: boolean | undefined;
   #failure: Error | undefined;
   readonly #pingTimers = new Map<string, NodeJS.Timeout>();
-  /** Keys that pings are about, by the server that holds them. */
-  readonly #pinged = new Map<string, string>();
+  /** Tenants that nobody has, by the server that holds their keys. */
+  readonly #tenants = new Map<string, string>();
 
   /** `logsState`: false if the caller reports the state. */
   constructor(
@@ -153,7 +153,7 @@ export class RedisConnections {
   /** Whether the server answers and holds keys, even while its breaker is open. Ends by the timeout of a command. */
   async ping(server: string): Promise<boolean> {
     try {
-      const key = this.#keyOn(server);
+      const key = schemaKey(prefixOf(this.config.namespace, this.tenantOn(server)));
       await this.#driver.ping(key);
       return this.serverOfKey(key) === server;
     } catch {
@@ -162,15 +162,15 @@ export class RedisConnections {
     }
   }
 
-  /** A key that the server holds, of a tenant that nobody has. @throws StoreAwayError if it holds none. */
-  #keyOn(server: string): string {
-    const known = this.#pinged.get(server);
-    if (known !== undefined && this.serverOfKey(known) === server) return known;
+  /** A tenant that nobody has, whose keys the server holds. @throws StoreAwayError if it holds no keys. */
+  tenantOn(server: string): string {
+    const known = this.#tenants.get(server);
+    if (known !== undefined && this.serverOf(known) === server) return known;
     for (let n = 0; n < MAX_TRIED; n++) {
-      const key = schemaKey(prefixOf(this.config.namespace, `.ping-${n}`));
-      if (this.serverOfKey(key) !== server) continue;
-      this.#pinged.set(server, key);
-      return key;
+      const tenant = `.ping-${n}`;
+      if (this.serverOf(tenant) !== server) continue;
+      this.#tenants.set(server, tenant);
+      return tenant;
     }
     throw new StoreAwayError();
   }

@@ -1,7 +1,7 @@
 --[[
   store-epoch: the random name of the data in this Redis, made by the first replica that asks.
   KEYS[1]  the key of the name
-  ARGV[1]  prefix of the keys of the default tenant
+  ARGV[1]  prefix of the keys of the tenant that has it
   ARGV[4]  the name, if there is none
   Returns  {the name, time of the scripts, by how much it is ahead of the server}
 ]]
