@@ -16,6 +16,7 @@ end
 
 -- Time of the script. The module `clock` adds to it what the clock of the server is behind: `ahead`.
 local given_time = tonumber(ARGV[2])
+local clock_key = given_time and prefix .. key_names.clock or ARGV[2]
 local now, ahead = given_time or server_time(), 0
 
 -- Formats an integer; tostring would use scientific notation. Cached, since a call formats the same few numbers often.

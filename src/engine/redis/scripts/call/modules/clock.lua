@@ -31,18 +31,18 @@ local function keep()
   local passed = highest and time_of_server - at
   if given_time or (passed and passed >= 0 and passed < WRITTEN_EVERY_MS and now >= highest) then return end
   -- Only a script of the tenant that has the key may create it, since its mark must be there.
-  if not stored and ARGV[2] ~= prefix .. key_names.clock then return end
-  if stored and not highest then own_keys.taken(ARGV[2], 'string') end
-  own_keys.expect('string', ARGV[2])
+  if not stored and clock_key ~= prefix .. key_names.clock then return end
+  if stored and not highest then own_keys.taken(clock_key, 'string') end
+  own_keys.expect('string', clock_key)
   -- A full server refuses it, and accepts it of the sweep.
-  redis.pcall('SET', ARGV[2], whole(now) .. ' ' .. whole(time_of_server))
+  redis.pcall('SET', clock_key, whole(now) .. ' ' .. whole(time_of_server))
 end
 
 -- The time at which the tenant should be swept again, if something is due at `next_due`. Where the tenant has a clock of its own that is behind, sweeps
 -- keep it going.
 local SWEPT_EVERY_MS = 30000
 local function sweep_time(next_due)
-  if ahead == 0 or next_due == math.huge or ARGV[2] ~= prefix .. key_names.clock then return next_due end
+  if ahead == 0 or next_due == math.huge or clock_key ~= prefix .. key_names.clock then return next_due end
   return math.min(next_due, now + SWEPT_EVERY_MS)
 end
 

@@ -3,7 +3,7 @@
 ]]
 -- A tenant without a mark of ours is refused too: the replica begins a new epoch, which checks the keys. Also reads the clock.
 local function refuses()
-  local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema, ARGV[2])
+  local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema, clock_key)
   clock.set(known[3])
   return (known[1] and known[1] ~= epoch) or not own_keys.is_mark(known[2])
 end
