@@ -2,6 +2,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Config } from '../config/config.js';
 import { Draining } from '../lifecycle/draining.js';
+import { Listeners } from '../waiting/listeners.js';
 import { LiveCallers } from '../waiting/live-callers.js';
 import { withResolver } from '../waiting/wait-for-change.js';
 import { EventStream } from './event-stream.js';
@@ -21,6 +22,7 @@ export class EventStreams implements OnModuleDestroy {
     private readonly config: Config,
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
+    private readonly listeners: Listeners,
   ) {
     draining.signal.addEventListener('abort', () => {
       for (const stream of this.#streams.keys()) stream.goAway();
@@ -33,7 +35,7 @@ export class EventStreams implements OnModuleDestroy {
 
   /** @throws TooManyListenersError @throws StoreUnavailableError */
   async open(reply: FastifyReply, tenant: string, filter: FeedFilter, since: string | undefined): Promise<void> {
-    const leave = this.feeds.enter('sse');
+    const leave = this.listeners.enter('sse');
     const { metrics } = this.feeds;
     const stream = new EventStream(
       reply.raw,

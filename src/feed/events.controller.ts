@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../http/caller.js';
 import { refuseKey } from '../http/idempotency.js';
 import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
+import { Listeners } from '../waiting/listeners.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { EventStreams } from './event-streams.js';
 import { Events, FeedHeaders, FeedQuery, WorkflowEventsPath, WorkflowFeedQuery } from './feed.dto.js';
@@ -29,6 +30,7 @@ export class EventsController {
     private readonly feeds: Feeds,
     private readonly streams: EventStreams,
     private readonly lifetime: RequestLifetime,
+    private readonly listeners: Listeners,
   ) {}
 
   @Get('events')
@@ -79,7 +81,9 @@ export class EventsController {
     const since = lastEventId || given || undefined;
     if (wait === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
     const poll = { filter, since, limit, waitMs: (wait ?? 0) * 1000 };
-    const { events, next } = await this.lifetime.during(request, (over) => longPoll(this.feeds, tenant, poll, over));
+    const { events, next } = await this.lifetime.during(request, 0, (over) =>
+      longPoll(this.feeds, this.listeners, tenant, poll, over),
+    );
     const texts = events.map(({ json }) => json).join(',');
     return answer(200, { events: `[${texts}]`, next }, { headers: { 'cache-control': 'no-store' } });
   }

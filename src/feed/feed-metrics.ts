@@ -3,17 +3,13 @@ import type { Counter, Gauge } from 'prom-client';
 import { Metrics } from '../metrics/metrics.js';
 import type { FeedObserver } from './tenant-feed.js';
 
-export type ClientKind = 'sse' | 'poll' | 'websocket';
 export type CutReason = 'slow' | 'silent' | 'too-many-messages' | 'refused';
 
 /** Metrics of the feed on this replica. */
 @Injectable()
 export class FeedMetrics implements FeedObserver {
-  /** Current clients, for the health report. */
-  readonly now: Record<ClientKind, number> = { sse: 0, poll: 0, websocket: 0 };
   /** Age of the last event when it was delivered. */
   lagMs = 0;
-  readonly #clients: Gauge<'kind'>;
   readonly #read: Counter;
   readonly #delivered: Counter;
   readonly #cuts: Counter<'reason'>;
@@ -21,16 +17,10 @@ export class FeedMetrics implements FeedObserver {
 
   constructor(metrics: Metrics) {
     const delivered = 'Live events delivered, counted once for each client';
-    this.#clients = metrics.gauge('waymark_feed_clients', 'Clients connected to the feed', ['kind']);
     this.#read = metrics.counter('waymark_feed_events_read_total', 'Events read from the store');
     this.#delivered = metrics.counter('waymark_feed_events_delivered_total', delivered);
     this.#cuts = metrics.counter('waymark_feed_clients_cut_total', 'Clients cut off', ['reason']);
     this.#lag = metrics.gauge('waymark_feed_lag_seconds', 'Age of the last event when it was delivered');
-  }
-
-  clients(kind: ClientKind, change: 1 | -1): void {
-    this.now[kind] += change;
-    this.#clients.labels(kind).set(this.now[kind]);
   }
 
   delivered(read: number, delivered: number, lagMs: number): void {

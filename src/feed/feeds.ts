@@ -1,25 +1,11 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { isAfter } from '../engine/event-id.js';
 import { EventView } from './event-view.js';
-import { ServiceError } from '../service-error.js';
 import { matches, type FeedFilter } from './feed-filter.js';
-import { FeedMetrics, type ClientKind } from './feed-metrics.js';
+import { FeedMetrics } from './feed-metrics.js';
 import { TenantFeed, type SubscribeOptions } from './tenant-feed.js';
 import { Semaphore } from './semaphore.js';
-
-/** The limit of clients per replica is reached. */
-export class TooManyListenersError extends ServiceError {
-  readonly code = 'TOO_MANY_LISTENERS';
-  override readonly retryAfterSeconds = 2;
-  override readonly extensions: Readonly<Record<string, unknown>>;
-
-  constructor(limit: number) {
-    super(`This replica already serves ${limit} clients of the feed, its limit; retry, or use another replica`);
-    this.extensions = { limit };
-  }
-}
 
 /** Time that the reader of a tenant runs without clients, so that polling clients do not restart it each time. */
 const LINGER_MS = 10_000;
@@ -48,31 +34,14 @@ export interface Subscription {
 export class Feeds implements OnModuleDestroy {
   readonly #tenants = new Map<string, { readonly feed: TenantFeed; timer?: NodeJS.Timeout }>();
   readonly #semaphore = new Semaphore(MAX_PARALLEL_READS);
-  #clients = 0;
 
   constructor(
     private readonly engine: Engine,
-    private readonly config: Config,
     readonly metrics: FeedMetrics,
   ) {}
 
   get readers(): number {
     return this.#tenants.size;
-  }
-
-  /** Counts a client; returns a function that ends the count. @throws TooManyListenersError */
-  enter(kind: ClientKind): () => void {
-    const { maxListeners } = this.config.feed;
-    if (this.#clients >= maxListeners) throw new TooManyListenersError(maxListeners);
-    this.#clients++;
-    this.metrics.clients(kind, 1);
-    let isIn = true;
-    return () => {
-      if (!isIn) return;
-      isIn = false;
-      this.#clients--;
-      this.metrics.clients(kind, -1);
-    };
   }
 
   /**

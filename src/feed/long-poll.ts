@@ -1,3 +1,4 @@
+import type { Listeners } from '../waiting/listeners.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch, EventView } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
@@ -39,12 +40,13 @@ class EventBuffer implements Outlet {
  */
 export async function longPoll(
   feeds: Feeds,
+  listeners: Listeners,
   tenant: string,
   { filter, since, limit, waitMs }: LongPoll,
   over: AbortSignal,
 ): Promise<PolledEvents> {
   if (waitMs === 0) return feeds.read(tenant, filter, since, limit);
-  const leave = feeds.enter('poll');
+  const leave = listeners.enter('poll');
   const buffer = new EventBuffer(limit);
   let loss: FeedLoss | undefined;
   const subscription = feeds.follow(tenant, {

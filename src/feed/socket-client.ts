@@ -7,7 +7,8 @@ import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import type { Batch } from './event-view.js';
 import type { Outlet } from './fan-out.js';
 import type { CutReason } from './feed-metrics.js';
-import { TooManyListenersError, type Feeds, type Subscription } from './feeds.js';
+import { TooManyListenersError } from '../waiting/listeners.js';
+import type { Feeds, Subscription } from './feeds.js';
 import type { SocketAccess } from './socket-access.js';
 import { readClientMessage, type ClientMessage } from './socket-messages.js';
 

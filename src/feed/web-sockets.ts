@@ -11,6 +11,7 @@ import { ServerTls } from '../access/web/server-tls.js';
 import { Config } from '../config/config.js';
 import { problemOf } from '../http/problem.js';
 import { Draining } from '../lifecycle/draining.js';
+import { Listeners } from '../waiting/listeners.js';
 import { LiveCallers } from '../waiting/live-callers.js';
 import { Feeds } from './feeds.js';
 import { ignoreUpgrade } from './ignore-upgrade.js';
@@ -46,6 +47,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly http: HttpAdapterHost,
     private readonly admission: Admission,
     private readonly callers: LiveCallers,
+    private readonly listeners: Listeners,
     private readonly rules: WebRules,
     private readonly tls: ServerTls,
   ) {
@@ -117,7 +119,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
       if (isStranger) this.#unauthenticated++;
       const enter = () => {
         know();
-        leave = this.feeds.enter('websocket');
+        leave = this.listeners.enter('websocket');
       };
       const context = { feeds: this.feeds, access, maxBytes: this.config.feed.bufferBytes, enter };
       const client = new SocketClient(webSocket, socket, context, () => {

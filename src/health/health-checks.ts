@@ -6,6 +6,7 @@ import { Config } from '../config/config.js';
 import { Engine } from '../engine/engine.js';
 import { withTimeout } from '../engine/with-timeout.js';
 import { Feeds } from '../feed/feeds.js';
+import { Listeners } from '../waiting/listeners.js';
 import { Draining } from '../lifecycle/draining.js';
 
 /** A probe must answer while the store hangs. */
@@ -19,6 +20,7 @@ export class HealthChecks implements OnModuleDestroy {
   constructor(
     private readonly engine: Engine,
     private readonly feeds: Feeds,
+    private readonly listeners: Listeners,
     private readonly draining: Draining,
     private readonly config: Config,
     private readonly indicators: HealthIndicatorService,
@@ -72,8 +74,8 @@ export class HealthChecks implements OnModuleDestroy {
 
   feed() {
     const { readers, metrics } = this.feeds;
-    const { now, lagMs } = metrics;
-    const clients = { streams: now.sse, polls: now.poll, webSockets: now.websocket };
-    return this.indicators.check('feed').up({ ...clients, readers, lagMs });
+    const { sse, poll, websocket, task, wait } = this.listeners.now;
+    const clients = { streams: sse, polls: poll, webSockets: websocket, taskStreams: task, waits: wait };
+    return this.indicators.check('feed').up({ ...clients, readers, lagMs: metrics.lagMs });
   }
 }

@@ -201,6 +201,7 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
     'INTERNAL_ERROR',
     'STORE_KEY_TAKEN',
     'STORE_UNAVAILABLE',
+    'TOO_MANY_ANSWERS_WAITING',
     ...(reads('path') ? (['INVALID_ID'] as const) : []),
     ...(ignores.includes('query') ? [] : (['INVALID_QUERY'] as const)),
     ...(isWrite || reads('headers') || headers.length > 0 ? (['INVALID_HEADER'] as const) : []),

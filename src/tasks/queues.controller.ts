@@ -128,7 +128,7 @@ export class QueuesController {
       200: { says: 'Tasks and their tokens', body: ClaimedTasks },
       204: { says: 'There is no task', headers: ['X-Next-Due-Ms'] },
     },
-    problems: ['TOO_MANY_WAITING'],
+    problems: ['TOO_MANY_LISTENERS', 'TOO_MANY_WAITING'],
   })
   async claim(
     @FromPath(QueuePath) { queue }: QueuePath,
@@ -140,7 +140,7 @@ export class QueuesController {
   ) {
     const limit = this.limits.of(tenant, queue);
     const claim = claimOf(queue, wanted, by, { claimId, pace: limit?.pace });
-    const { tasks, nextDueInMs } = await this.lifetime.during(request, (over) =>
+    const { tasks, nextDueInMs } = await this.lifetime.during(request, wanted.waitMs, (over) =>
       this.waiting.claim(tenant, claim, wanted.waitMs, over),
     );
     limit?.counted(tasks.length);

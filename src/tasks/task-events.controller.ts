@@ -7,6 +7,7 @@ import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../
 import type { Progress, ProgressEvent } from '../engine/task-queues.js';
 import { Draining } from '../lifecycle/draining.js';
 import type { ServiceError } from '../service-error.js';
+import { Listeners } from '../waiting/listeners.js';
 import { LiveCallers, refusedFrame } from '../waiting/live-callers.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { TaskEvents, TaskEventsHeaders, TaskEventsQuery, TaskPath } from './task.dto.js';
@@ -25,6 +26,7 @@ export class TaskEventsController {
     private readonly lifetime: RequestLifetime,
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
+    private readonly listeners: Listeners,
   ) {}
 
   @Get()
@@ -38,7 +40,7 @@ export class TaskEventsController {
         types: { 'application/json': TaskEvents, 'text/event-stream': { type: 'string' } },
       },
     },
-    problems: ['TASK_NOT_FOUND', 'FEED_TRIMMED'],
+    problems: ['TASK_NOT_FOUND', 'FEED_TRIMMED', 'TOO_MANY_LISTENERS'],
   })
   async events(
     @FromPath(TaskPath) { id }: TaskPath,
@@ -51,7 +53,7 @@ export class TaskEventsController {
     // A browser reconnects with the same URL; the header has the last event that it read.
     const after = lastEventId === undefined || lastEventId === '' ? (asked ?? 0) : Number(lastEventId);
     if (wantsStream(request)) return this.#stream(reply, tenant, id, after);
-    const progress = await this.lifetime.during(request, (over) =>
+    const progress = await this.lifetime.during(request, waitMs, (over) =>
       this.tasks.readProgress(tenant, id, after, waitMs, over),
     );
     const { events, isOver } = progress;
@@ -61,7 +63,9 @@ export class TaskEventsController {
   /** An error of the first read is the answer. A later one ends the stream; the client reconnects with its last event id. */
   async #stream(reply: FastifyReply, tenant: string, id: string, after: number): Promise<void> {
     const first = await this.tasks.readProgress(tenant, id, after, 0, this.draining.signal);
+    const leave = this.listeners.enter('task');
     const stream = Readable.from(this.#frames(reply.request, tenant, id, after, first), { objectMode: false });
+    stream.once('close', leave);
     reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-store');
     await reply.send(stream);
   }

@@ -57,7 +57,7 @@ export class TasksController {
     id: 'getTask',
     summary: 'Read a task, or wait for its end',
     answers: { 200: { says: 'The task', body: TaskDetail } },
-    problems: ['TASK_NOT_FOUND'],
+    problems: ['TASK_NOT_FOUND', 'TOO_MANY_LISTENERS'],
   })
   async get(
     @FromPath(TaskPath) { id }: TaskPath,
@@ -68,7 +68,7 @@ export class TasksController {
     const task =
       waitMs === 0
         ? await this.tasks.get(tenant, id)
-        : await this.lifetime.during(request, (over) => this.tasks.getEnded(tenant, id, waitMs, over));
+        : await this.lifetime.during(request, waitMs, (over) => this.tasks.getEnded(tenant, id, waitMs, over));
     return answer(200, task);
   }
 

@@ -42,7 +42,7 @@ export class StateController {
     summary: 'Read the state alone, exactly as it was written',
     headers: READ_HEADERS,
     answers: { 200: { says: 'The state', raw: ANY_JSON, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
-    problems: ['WORKFLOW_NOT_FOUND'],
+    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_LISTENERS'],
   })
   get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
     return this.reader.read(request, id, stateOf);

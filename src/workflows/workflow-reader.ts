@@ -29,7 +29,7 @@ export class WorkflowReader {
     const { waitSeconds } = preferencesOf(request);
     const waits = waitSeconds !== undefined && Array.isArray(known);
     const workflow = waits
-      ? await this.lifetime.during(request, (over) =>
+      ? await this.lifetime.during(request, waitSeconds * 1000, (over) =>
           this.workflows.getOther(tenant, id, known, waitSeconds * 1000, over),
         )
       : await this.workflows.get(tenant, id);

@@ -125,7 +125,7 @@ export class WorkflowsController {
     summary: 'Read a workflow, or wait for its next version',
     headers: READ_HEADERS,
     answers: { 200: { says: 'The workflow', body: Workflow, headers: [...TAG_HEADERS, 'Warning'] }, 304: NOT_MODIFIED },
-    problems: ['WORKFLOW_NOT_FOUND'],
+    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_LISTENERS'],
   })
   get(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
     return this.reader.read(request, id, workflowOf);

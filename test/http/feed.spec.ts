@@ -258,6 +258,36 @@ describeService(
       await until(async () => (await service.get('/v1/events?wait=0')).status === 200, 'there is room again');
     });
 
+    it('counts streams of tasks and waiting requests too', async () => {
+      const task = await service.post('/v1/queues/some/tasks', { payload: 1 });
+      const { id } = task.json;
+      const tag = (await service.put('/v1/workflows/awaited/state', 1)).headers.get('etag') as string;
+      const waits = [
+        () => service.get(`/v1/tasks/${id}?waitMs=30000`),
+        () => service.get(`/v1/tasks/${id}/events?waitMs=30000`),
+        () => service.get('/v1/workflows/awaited', { headers: { 'if-none-match': tag, prefer: 'wait=30' } }),
+        () => service.post('/v1/queues/empty/claims', { waitMs: 30_000 }),
+      ];
+      const streams = [0, 1].map(() => new EventStreamClient(`${service.url}/v1/tasks/${id}/events`));
+      await until(() => streams.every(({ status }) => status === 200), 'two streams are open');
+      for (const ask of waits) {
+        const refused = await ask();
+        expect([refused.status, refused.json.code]).toEqual([429, 'TOO_MANY_LISTENERS']);
+      }
+      expect((await service.get(`/v1/tasks/${id}`)).status).toBe(200);
+      const counted = async () => (await service.get('/health')).json.details.feed;
+      expect(await counted()).toMatchObject({ taskStreams: 2, waits: 0 });
+      for (const stream of streams) stream.close();
+      await until(async () => (await counted()).taskStreams === 0, 'there is room again');
+      const [first, second] = [waits[0]?.(), waits[2]?.()];
+      await until(async () => (await counted()).waits === 2, 'two requests wait');
+      expect((await service.get('/v1/events?wait=1')).status).toBe(429);
+      await service.post(`/v1/tasks/${id}/cancel`, {});
+      await service.put('/v1/workflows/awaited/state', 2);
+      expect([(await first)?.status, (await second)?.status]).toEqual([200, 200]);
+      expect(await counted()).toMatchObject({ waits: 0 });
+    });
+
     it('cuts off a client that does not read, and lets it resume at its place', async () => {
       const slow = new EventStreamClient(`${service.url}/v1/events?channel=flood`);
       const other = new EventStreamClient(`${service.url}/v1/events?channel=flood`);

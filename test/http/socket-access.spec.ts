@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { JWTPayload } from 'jose';
-import { FeedMetrics } from '../../src/feed/feed-metrics.js';
+import { Listeners } from '../../src/waiting/listeners.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
 import { LiveCallers } from '../../src/waiting/live-callers.js';
 import { describeService, type Service } from '../support/describe-service.js';
@@ -160,7 +160,7 @@ describeService(
         const socket = await subscribed(await dial('/ws', bearer(token)).opened());
         const response = await fetch(`${service.url}/v1/events`, bearer(token));
         const poll = service.get('/v1/events?wait=60', { token });
-        await until(() => service.app.get(FeedMetrics).now.poll > 0, 'the poll waits');
+        await until(() => service.app.get(Listeners).now.poll > 0, 'the poll waits');
         return async () => [await closed(socket), (await response.text()).split('\n').at(-3), (await poll).status];
       };
       const endsOf = [await live(revoked.key), await live(changed.key)] as const;
@@ -216,7 +216,7 @@ describeService(
       for (const socket of sockets) await subscribed(await socket.opened());
       const response = await fetch(`${service.url}/v1/events`, bearer(token));
       const poll = service.get('/v1/events?wait=60', { token });
-      await until(() => service.app.get(FeedMetrics).now.poll > 0, 'the poll waits');
+      await until(() => service.app.get(Listeners).now.poll > 0, 'the poll waits');
       await service.call('PATCH', '/v1/tenants/asleep', { json: { status: 'suspended' } });
       for (const socket of sockets) expect(await closed(socket)).toEqual([4403, 'TENANT_SUSPENDED']);
       expect(await response.text()).toContain('"code":"TENANT_SUSPENDED"');
@@ -250,7 +250,7 @@ describeService(
     });
 
     it('of strangers do not take the places of callers', async () => {
-      const metrics = service.app.get(FeedMetrics);
+      const metrics = service.app.get(Listeners);
       await until(() => metrics.now.websocket === 0, 'no connection');
       const strangers = await Promise.all(Array.from({ length: 16 }, () => dial().opened()));
       expect(metrics.now.websocket).toBe(0);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, expect, it } from '@jest/globals';
-import { FeedMetrics } from '../../src/feed/feed-metrics.js';
+import { Listeners } from '../../src/waiting/listeners.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
 import { Draining } from '../../src/lifecycle/draining.js';
 import { describeService, WORKFLOWS, type Service } from '../support/describe-service.js';
@@ -218,10 +218,10 @@ describeService(
       const start = await subscribe(slow, channel);
       await subscribe(other, channel);
       slow.pause();
-      const before = service.app.get(FeedMetrics).now.websocket;
+      const before = service.app.get(Listeners).now.websocket;
       const payload = 'x'.repeat(60_000);
       let sent = 0;
-      while (service.app.get(FeedMetrics).now.websocket === before) {
+      while (service.app.get(Listeners).now.websocket === before) {
         await publish(channel, 'n', [++sent, payload]);
         await until(() => other.events.length === sent, 'the other one has it');
         if (sent > 1000) throw new Error('a client that does not read is never cut off');

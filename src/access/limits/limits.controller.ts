@@ -58,7 +58,7 @@ export class LimitsController {
     summary: 'Take from a limit; with waitMs, wait for it',
     description: 'Answers 200 also when the limit is used up: `allowed` says whether the caller may go on.',
     answers: { 200: { says: 'Whether the cost was taken', body: LimitTaken } },
-    problems: ['LIMIT_NOT_FOUND', 'TOO_MANY_WAITING'],
+    problems: ['LIMIT_NOT_FOUND', 'TOO_MANY_LISTENERS', 'TOO_MANY_WAITING'],
   })
   async take(
     @FromPath(LimitPath) { name }: LimitPath,
@@ -70,7 +70,7 @@ export class LimitsController {
     const { lease, policy, counts } = limit;
     demandWithinBurst(cost, limit);
     const isShadow = policy.mode === 'shadow';
-    const isGranted = await this.lifetime.during(request, (over) =>
+    const isGranted = await this.lifetime.during(request, waitMs, (over) =>
       this.#waiting.take(lease, cost, isShadow ? 0 : waitMs, over),
     );
     (isGranted ? counts.taken : isShadow ? counts.shadow : counts.refused).count++;
