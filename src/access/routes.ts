@@ -40,6 +40,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /v1/workflows/:id/state': ['workflows:read', 'read'],
   'PUT /v1/workflows/:id/state': ['workflows:write', 'write'],
   'PATCH /v1/workflows/:id/state': ['workflows:write', 'write'],
+  'DELETE /v1/workflows/:id/state': ['workflows:write', 'write'],
   'PUT /v1/workflows/:id/status': ['workflows:write', 'write'],
   'PATCH /v1/workflows/:id/sections/:sectionId': ['workflows:write', 'write'],
   'POST /v1/workflows/:id/logs': ['workflows:write', 'write'],

@@ -20,10 +20,19 @@ export function positionOf(list: string, cursor: string): ListPosition {
   if (bytes.toString('base64url') !== cursor || !digestOf(list, place).equals(bytes.subarray(0, DIGEST_BYTES))) {
     throw new InvalidCursorError();
   }
-  const [atMs, id, sinceMs, rising] = JSON.parse(place) as [unknown, unknown, unknown, unknown];
   // The digest is not secret: a forged cursor only reaches positions in the caller's own list.
+  const [atMs, id, sinceMs, rising] = membersOf(place);
   if (!isTime(atMs) || typeof id !== 'string' || !(sinceMs === null || isTime(sinceMs))) throw new InvalidCursorError();
   return { atMs, id, ...(sinceMs !== null && { sinceMs }), ...(rising === true && { rising }) };
+}
+
+function membersOf(place: string): readonly unknown[] {
+  try {
+    const members: unknown = JSON.parse(place);
+    return Array.isArray(members) ? members : [];
+  } catch {
+    return [];
+  }
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value);

@@ -1,7 +1,22 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { tenantOf } from './caller.js';
+import { BadRequestError } from './http-errors.js';
 import { ProblemFilter } from './problem.filter.js';
 import type { WaitingAnswers } from './waiting-answers.js';
+
+/**
+ * Two Host headers may be read in two ways, here and by a proxy (RFC 9112, 3.2). The parser keeps only the first.
+ * @throws BadRequestError
+ */
+function demandOneHost({ rawHeaders }: IncomingMessage): void {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1)
+      throw new BadRequestError('The request has more than one Host header');
+  }
+}
 
 /** Called for every answer before it is sent. */
 export type AnswerListener = (request: FastifyRequest, reply: FastifyReply, ms: number) => void;
@@ -51,6 +66,7 @@ export function hookRequests(
     (request as Timed)[STARTED_AT] = performance.now();
     setCommonHeaders(request, reply, storage.now());
     try {
+      demandOneHost(request.raw);
       const goesOn = admit(request, reply);
       if (goesOn === true) return done();
       if (goesOn !== false) void admitLater(goesOn, request, reply, done);

@@ -6,9 +6,33 @@ export interface Issue {
   readonly message: string;
 }
 
+/** Issues that an answer lists; a body of a megabyte may have a hundred thousand. */
+const MAX_ISSUES = 100;
+/** Longest text of an issue. Names of members come from the client and may be long. */
+const MAX_ISSUE_LENGTH = 500;
+
+/** What an answer says of the issues. The rest is counted. */
+function extensionsOf(issues: readonly Issue[]): Readonly<Record<string, unknown>> {
+  const errors = issues.slice(0, MAX_ISSUES).map(({ pointer, message }) => ({
+    pointer: shortened(pointer),
+    message: shortened(message),
+  }));
+  return { errors, ...(issues.length > errors.length && { errorCount: issues.length }) };
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/** The first issues as one text. */
+function listed(issues: readonly Issue[], textOf: (issue: Issue) => string): string {
+  const shown = issues.slice(0, 10).map((issue) => shortened(textOf(issue)));
+  return [...shown, ...(issues.length > shown.length ? [`and ${issues.length - shown.length} more`] : [])].join('; ');
+}
+
 /** Issues of a query or a path. Each is named without the slash of its pointer. */
 function detailOf(issues: readonly Issue[]): string {
-  return issues.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`).join('; ');
+  return listed(issues, ({ pointer, message }) => `${pointer.slice(1)}: ${message}`);
 }
 
 export class BadRequestError extends ServiceError {
@@ -25,8 +49,8 @@ export class JsonRefusedError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(issue: Issue) {
-    super(issue.message);
-    this.extensions = { errors: [issue] };
+    super(shortened(issue.message));
+    this.extensions = extensionsOf([issue]);
   }
 }
 
@@ -35,8 +59,8 @@ export class InvalidBodyError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(issues: readonly Issue[]) {
-    super(issues.map(({ pointer, message }) => `${pointer === '' ? 'body' : pointer}: ${message}`).join('; '));
-    this.extensions = { errors: issues };
+    super(listed(issues, ({ pointer, message }) => `${pointer === '' ? 'body' : pointer}: ${message}`));
+    this.extensions = extensionsOf(issues);
   }
 }
 
@@ -46,7 +70,7 @@ export class InvalidQueryError extends ServiceError {
 
   constructor(issues: readonly Issue[]) {
     super(detailOf(issues));
-    this.extensions = { errors: issues };
+    this.extensions = extensionsOf(issues);
   }
 
   static of(name: string, message: string): InvalidQueryError {
@@ -108,8 +132,12 @@ export class RouteNotFoundError extends ServiceError {
 export class MethodNotAllowedError extends ServiceError {
   readonly code = 'METHOD_NOT_ALLOWED';
 
-  constructor(readonly allowed: readonly string[]) {
-    super(`Allowed here: ${allowed.join(', ')}`);
+  /** `hint`: where the method is allowed. */
+  constructor(
+    readonly allowed: readonly string[],
+    hint = '',
+  ) {
+    super(`Allowed here: ${allowed.join(', ')}${hint}`);
   }
 }
 

@@ -7,10 +7,13 @@ import { InvalidHeaderError } from './http-errors.js';
  * be empty. The last alternative is a tag whose quotes a shell has removed.
  */
 const ELEMENT =
-  /[ \t]*(?:(?:(?<weak>W\/"[\x21\x23-\x7e\x80-\xff]*")|(?<strong>"[\x21\x23-\x7e\x80-\xff]*")|(?<bare>[A-Za-z0-9_-]{6,}-\d+))[ \t]*)?(?:,|$)/y;
+  /[ \t]*(?:(?:(?<weak>W\/"[\x21\x23-\x7e\x80-\xff]*")|(?<strong>"[\x21\x23-\x7e\x80-\xff]*")|(?<bare>[A-Za-z0-9_-]{6,}-\d+(?:\.[A-Za-z0-9_-]+)?))[ \t]*)?(?:,|$)/y;
 
-/** Strong tags of a list; '*' is any. Weak tags never match a strong comparison, so they are left out. */
-function tagsOf(header: string, name: string): readonly string[] | '*' {
+/**
+ * Tags of a list; '*' is any. Writes compare strongly, so weak tags match nothing there and are left out. Reads compare
+ * weakly (RFC 9110, 13.1.2): proxies that compress an answer make its tag weak.
+ */
+function tagsOf(header: string, name: string, comparison: 'strong' | 'weak' = 'strong'): readonly string[] | '*' {
   if (header.trim() === '*') return '*';
   const tags: string[] = [];
   let isEmpty = true;
@@ -18,6 +21,7 @@ function tagsOf(header: string, name: string): readonly string[] | '*' {
     ELEMENT.lastIndex = at;
     const { weak, strong, bare } = ELEMENT.exec(header)?.groups ?? refuse(name);
     if (strong !== undefined) tags.push(strong);
+    if (weak !== undefined && comparison === 'weak') tags.push(weak.slice('W/'.length));
     if (bare !== undefined) tags.push(`"${bare}"`);
     isEmpty &&= weak === undefined && strong === undefined && bare === undefined;
   }
@@ -47,7 +51,7 @@ export function expectationOf({ headers }: FastifyRequest): Expect | undefined {
 /** Tags that the client already has; undefined without If-None-Match. */
 export function knownTagsOf({ headers }: FastifyRequest): readonly string[] | '*' | undefined {
   const header = headers['if-none-match'];
-  return header === undefined ? undefined : tagsOf(header, 'If-None-Match');
+  return header === undefined ? undefined : tagsOf(header, 'If-None-Match', 'weak');
 }
 
 export function wantedTagsOf({ headers }: FastifyRequest): readonly string[] | '*' | undefined {

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from './problem.js';
 import { MethodNotAllowedError } from './http-errors.js';
 
+/** A workflow, whose state is at the same path with /state. */
+const WORKFLOW = /^\/v1\/workflows\/[^/?]+(?:\?|$)/;
 const PATCH_TYPES = 'application/merge-patch+json, application/json-patch+json';
 
 /**
@@ -41,6 +43,8 @@ function answer(request: FastifyRequest, reply: FastifyReply, allowed: readonly 
     void reply.status(204).send();
     return;
   }
-  const problem = problemOf(new MethodNotAllowedError(allowed), request.id);
+  const isPatch = request.method === 'PATCH' && WORKFLOW.test(request.url);
+  const hint = isPatch ? '. PATCH changes the state, at the same path with /state' : '';
+  const problem = problemOf(new MethodNotAllowedError(allowed, hint), request.id);
   void reply.status(problem.status).headers(problem.headers).send(problem.body);
 }

@@ -1,8 +1,8 @@
-import { Controller, Get, Patch, Put, Req } from '@nestjs/common';
+import { Controller, Delete, Get, Patch, Put, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { mediaTypeOf, scanBody, textOf } from '../http/body.js';
-import { FromPath, FromQuery, Route } from '../http/route.js';
+import { answer, FromPath, FromQuery, Route } from '../http/route.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { jsonPatchEdit } from './edits/json-patch-edit.js';
 import { mergePatchEdit } from './edits/merge-patch-edit.js';
@@ -22,7 +22,7 @@ import {
   writtenAnswer,
 } from './workflow-answer.js';
 import { WorkflowReader } from './workflow-reader.js';
-import { STATE_EXAMPLE, WorkflowPath } from './workflow.dto.js';
+import { DeletionQuery, STATE_EXAMPLE, WorkflowPath } from './workflow.dto.js';
 import { Writes } from './writes.js';
 
 /** The state without its workflow, for `curl -d @state.json` and `jq`. */
@@ -74,6 +74,25 @@ export class StateController {
     const draft = this.bodies.raw(request, ttlOf(ttlSeconds));
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
     return writtenAnswer(request, written, written.created ? 201 : 200, stateOf);
+  }
+
+  @Delete()
+  @Route({
+    id: 'deleteState',
+    summary: 'Delete the workflow of this state, with its history',
+    once: true,
+    headers: ['If-Match', 'If-None-Match'],
+    answers: { 204: { says: 'Deleted', headers: ['Idempotency-Replayed'] } },
+    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_TASKS'],
+  })
+  async delete(
+    @FromPath(WorkflowPath) { id }: WorkflowPath,
+    @FromQuery(DeletionQuery) { tasks }: DeletionQuery,
+    @Req() request: FastifyRequest,
+  ) {
+    const companions = { cancelTasks: tasks === 'cancel' };
+    const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write, companions));
+    return answer(204, undefined, { replayed });
   }
 
   @Patch()

@@ -13,6 +13,7 @@ export const OPERATIONS = {
     'countWorkflows',
     'batchGetWorkflows',
   ],
+  edges: ['deleteState'],
   documents: [
     'setStatus',
     'mergeSection',
