@@ -261,4 +261,28 @@ describe('a master that comes back empty', () => {
     const { warnings } = await replica.engine.inspect();
     expect(warnings.join('\n')).toContain(`The master 127.0.0.1:${master?.port} of Redis has lost its data`);
   });
+
+  it('says nothing about another master, where a workflow was deleted', async () => {
+    const home = masterOf(namespace, 'default');
+    const there = (home + 2) % 3;
+    const [name] = tenantsOn(there, namespace, 1) as [string];
+    const tenant = new TestTenant(replica.engine, name);
+    const other = await openClusterReplica(cluster, namespace, 'none', COMMAND_MS);
+    const before = replica.drained.length;
+    try {
+      await tenant.put('gone', { n: 1 });
+      await new TestTenant(other.engine, name).delete('gone');
+      cluster.masters[there]?.pause();
+      await cluster.masters[home]?.kill();
+      const write = () => tenant.put('gone', { n: 2 }, { expect: { version: 1 } });
+      await until(async () => (await codeOfCall(write())) !== 'OUTCOME_UNKNOWN', 'the write is accepted');
+    } finally {
+      cluster.masters[there]?.resume();
+      await cluster.masters[home]?.restart();
+      await other.close();
+    }
+    await until(() => replica.fallback?.mode === 'attached' && replica.drained.length > before, 'all is drained');
+    expect(replica.drained.slice(before)).toEqual(['conflict']);
+    expect(await tenant.find('gone')).toBeUndefined();
+  });
 });

@@ -119,6 +119,13 @@ async function whereTasksAre({ engine, tenant, queue }: Scene): Promise<unknown>
   return { claimed: claimed.toSorted(), dead: dead.map(({ id }) => id) };
 }
 
+/** The same when all leases and delays are over. */
+async function allTasks(scene: Scene): Promise<unknown> {
+  scene.clock.advance(HOUR);
+  await scene.engine.sweep();
+  return whereTasksAre(scene);
+}
+
 const sweeping = (
   script: string,
   prepare: (scene: Scene) => Promise<unknown>,
@@ -382,6 +389,35 @@ const HEALING: Readonly<Record<string, HealingCase>> = {
     await dead(scene);
     scene.clock.advance(testOptions.tasks.deadMs + HOUR);
   }),
+  // Calls whose outcome is unknown, and that are repeated: no task is lost.
+  'a claim': {
+    script: 'requests',
+    of: async ({ queue, clock }) => {
+      await queue.enqueue({ id: 'delayed', start: { delayMs: MINUTE } });
+      await queue.enqueueSome(1, { id: 'ready' });
+      await queue.enqueue({ id: 'leased', priority: 1 });
+      await queue.claim(1);
+      clock.advance(HOUR);
+      return () => queue.claim(2).catch(() => undefined);
+    },
+    aim: allTasks,
+  },
+  ...Object.fromEntries(
+    (['fail', 'release'] as const).map((kind): [string, HealingCase] => [
+      `a step: ${kind}`,
+      {
+        script: 'requests',
+        of: async ({ queue }) => {
+          await queue.enqueue({ id: 'a' });
+          const { id, token } = await queue.take();
+          const error = { code: 'E', message: 'failed' };
+          const step = kind === 'fail' ? { kind, id, token, error, isRetryable: true, jitter: 1 } : { kind, id, token };
+          return () => queue.step(step, { key: 'once' }).catch(() => undefined);
+        },
+        aim: allTasks,
+      },
+    ]),
+  ),
   'an announcement of writes': {
     script: 'activate-tenants',
     of: async ({ engine, tenant, clock }) => {

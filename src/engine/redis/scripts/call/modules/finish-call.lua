@@ -30,6 +30,9 @@ local function flush_leased(queue)
   if #removed > 0 then redis.call('ZREM', task_keys.queue('leased', queue), unpack(removed)) end
 end
 
+-- A claimed task is among the leased ones before it leaves the ready ones: it is never in no set.
+task_heads.before_flush[1] = flush_leased
+
 -- `ends`: end of the lease; false if the task is no longer leased.
 local function note_leased(queue, id, ends)
   local changes = leased_changes[queue]
@@ -77,9 +80,12 @@ local function finish_call()
   local function try(...)
     local is_done, said = pcall(...)
     if is_fine and not is_done then is_fine, why = false, said end
+    return is_done
   end
-  try(task_store.write)
-  for queue in pairs(task_heads.heads) do try(task_heads.flush, queue) end
+  -- A task that was claimed but not saved stays among the ready ones.
+  if try(task_store.write) then
+    for queue in pairs(task_heads.heads) do try(task_heads.flush, queue) end
+  end
   for queue in pairs(leased_changes) do try(flush_leased, queue) end
   for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
   for id, before in pairs(open_before) do try(write_tasks_of, id, before) end

@@ -3,11 +3,15 @@
   The claimed ones are removed from the set together: before the next access to it (ready_key), or at the end of the call.
 ]]
 local heads = {}
+-- A function that is called first, with the queue; see finish-call.lua.
+local before_flush = {}
 local function flush_ready(queue)
   local seen = heads[queue]
   if not seen then return end
   heads[queue] = nil
-  if seen.taken > 0 then redis.call('ZREMRANGEBYRANK', task_keys.queue('ready', queue), 0, seen.taken - 1) end
+  if seen.taken == 0 then return end
+  before_flush[1](queue)
+  redis.call('ZREMRANGEBYRANK', task_keys.queue('ready', queue), 0, seen.taken - 1)
 end
 
 local function ready_key(queue)
@@ -63,4 +67,4 @@ local function is_any_ready(queue)
   return seen and seen.taken < #seen.ids or redis.call('ZCARD', ready_key(queue)) > 0
 end
 
-return { heads = heads, flush = flush_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
+return { heads = heads, before_flush = before_flush, flush = flush_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
