@@ -69,7 +69,7 @@ described('After a failover to a clock that is an hour behind', () => {
     await until(isAnswered, 'the replica is attached');
   };
 
-  it('a lease, a delay and a time to live end in time', async () => {
+  it('a lease, a delay and a time to live end in time (invariant 8)', async () => {
     const leased = await queue.enqueue();
     await queue.take({ leaseMs: 1500 });
     const delayed = await queue.enqueue({ start: { delayMs: 1500 } });
