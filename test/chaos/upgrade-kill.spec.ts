@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { formerTypeOf, isFormerIndex } from '../../src/engine/redis/upgrade/former-keys.js';
 import { startCommand } from '../support/command-process.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { metaFields } from '../support/packed-meta.js';
 import { formerData, restoreFormer } from '../support/former-schemas/data.js';
 import { until } from '../support/until.js';
 
@@ -37,13 +38,13 @@ interface Meta {
   readonly isFormer: boolean;
 }
 
-/** Text of the packed meta of a workflow of an earlier schema. */
-function packed(meta: Record<string, string>, entries: string | null): string {
-  const { inc, version, check = '', created, updated, deadline, ttl, bytes, history_bytes: history, about } = meta;
-  const [digest, own] = [check.slice(0, 8), check.slice(8)].map((text) => (text === '' ? '-' : text));
-  const ends = history === '0' ? '-' : deadline;
-  const head = [inc, version, own, digest, created, updated, deadline, ttl, bytes, history, ends].join(' ');
-  return `${head}\n${about}\n${entries ?? '{}'}`;
+/** Fields of the packed meta that a workflow of an earlier schema gets. */
+function fieldsOf(meta: Record<string, string>, entries: string | null): unknown[] {
+  const numberIn = (name: string) => (meta[name] === '-' ? false : Number(meta[name]));
+  const [digest, check] = [meta['check']?.slice(0, 8), meta['check']?.slice(8)].map((text) => text || false);
+  const times = ['created', 'updated', 'deadline', 'ttl', 'bytes', 'history_bytes'].map(numberIn);
+  const ends = meta['history_bytes'] === '0' ? false : numberIn('deadline');
+  return [meta['inc'], numberIn('version'), check, digest, ...times, ends, meta['about'], entries ?? '{}'];
 }
 
 describe.each([3, 4] as const)('an upgrade of schema %d that is killed', (schema) => {
@@ -61,17 +62,14 @@ describe.each([3, 4] as const)('an upgrade of schema %d that is killed', (schema
   });
 
   async function textsOf(metas: readonly Meta[]): Promise<string[]> {
-    const reading = direct.pipeline();
+    const texts: string[] = [];
     for (const { prefix, id, isFormer } of metas) {
       const key = `${prefix}document_workflow_meta:${id}`;
-      if (isFormer) reading.hgetall(key).hget(`${prefix}document_workflow_index:values`, id);
-      else reading.get(key).ping();
+      const former = async () =>
+        fieldsOf(await direct.hgetall(key), await direct.hget(`${prefix}document_workflow_index:values`, id));
+      texts.push(`${prefix}${id} ${JSON.stringify(isFormer ? await former() : await metaFields(direct, key))}`);
     }
-    const replies = (await reading.exec()) ?? [];
-    return metas.map(({ prefix, id, isFormer }, i) => {
-      const [meta, values] = [replies[2 * i]?.[1], replies[2 * i + 1]?.[1]];
-      return `${prefix}${id} ${isFormer ? packed(meta as Record<string, string>, values as string | null) : String(meta)}`;
-    });
+    return texts;
   }
 
   /** Digest of all keys under the names, and of all metas in the form, that they have or get in schema 5. */

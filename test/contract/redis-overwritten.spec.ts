@@ -5,10 +5,10 @@ import { Redis } from 'ioredis';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { historyKey, metaKey, prefixOf, stateKey } from '../../src/engine/redis/keys.js';
-import { NONE, readMeta } from '../../src/engine/redis/workflows/meta-fields.js';
 import { etagOf, type WorkflowMeta } from '../../src/engine/records/workflow-meta.js';
 import { increment } from '../support/edits.js';
 import { asRedis6 } from '../support/older-redis.js';
+import { clearCheck } from '../support/packed-meta.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { refusalOf } from '../support/refusal.js';
@@ -137,9 +137,7 @@ describe.each(['Redis 7', 'Redis 6.2'])(
 
     it('is noticed only by length and deadline where it was written before there were checks, until the next write', async () => {
       await tenant.putText('old', MINE, { ttl: null });
-      const packed = (await redis.get(metaKey(prefix, 'old'))) ?? '';
-      const { check = '', digest = '' } = readMeta(packed) ?? {};
-      await redis.set(metaKey(prefix, 'old'), packed.replace(`${check} ${digest}`, `${NONE} ${NONE}`));
+      await clearCheck(redis, metaKey(prefix, 'old'));
       const found = await tenant.get('old');
       expect(etagOf(found)).toBe(`"${found.incarnation}-1"`);
       const next = await tenant.putText('old', THEIRS, expectOn(found));

@@ -11,10 +11,10 @@ import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { setStatusEdit } from '../../src/workflows/edits/status-edit.js';
 import { etagOf, type WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
 import type { DetachedJournal } from '../../src/engine/detached/detached-journal.js';
-import { readMeta } from '../../src/engine/redis/workflows/meta-fields.js';
 import type { NewTask } from '../../src/engine/task.js';
 import { DetachedReplica, type ReplicaOptions } from '../support/detached-replica.js';
 import { append as appendWithoutRecipe } from '../support/edits.js';
+import { deadlineIn } from '../support/packed-meta.js';
 import { put } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
@@ -413,8 +413,7 @@ describe('A write while Redis is unreachable', () => {
     // Like a failover to a replica that had not received the last two versions.
     await Promise.all(keys.map((key, i) => direct.restore(key, 86_400_000, dumps[i] as Buffer, 'REPLACE')));
     const meta = `${namespace}:document_workflow_meta:older`;
-    const { deadline } = readMeta((await direct.get(meta)) ?? '') ?? {};
-    await direct.pexpireat(`${namespace}:document_workflow:older`, Number(deadline));
+    await direct.pexpireat(`${namespace}:document_workflow:older`, await deadlineIn(direct, meta));
     await one.comeBack();
     expect(one.drained).toEqual(['recovered']);
     expect(await b.get('older')).toMatchObject({ version: 4, state: '{"logs":[3],"n":4}' });

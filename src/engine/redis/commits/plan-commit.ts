@@ -241,7 +241,20 @@ function textsOf({ ack, enqueue, publish, board }: TaskParts): string[] {
 
 /** States are sent beside the plan as plain text. A rest pattern would cost every write a microsecond. */
 function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abouts, checks, digest }: PlannedPut) {
-  return { part, at, id, expect, mustExist, inc, index, ttls, abouts, checks, digest };
+  return {
+    // Few members: the script decodes each put.
+    part: part === 'puts' ? undefined : part,
+    at,
+    id,
+    expect,
+    mustExist: mustExist || undefined,
+    inc,
+    index,
+    ttls,
+    abouts,
+    checks,
+    digest,
+  };
 }
 
 /** Change for board.lua. */

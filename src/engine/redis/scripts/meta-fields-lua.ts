@@ -1,33 +1,48 @@
-import { META_FIELDS, NONE } from '../workflows/meta-fields.js';
+/**
+ * Fields of the packed meta of a workflow, in their order. New ones go last. A packed list takes a third of the memory of
+ * a hash, and one command reads it beside the state. A field without a value is false.
+ */
+const META_FIELDS = [
+  /** Incarnation. */
+  'inc',
+  'version',
+  /** Check of the commit that wrote the version; none for one that was written before there were checks. */
+  'check',
+  'digest',
+  'created',
+  'updated',
+  /** None: the workflow never expires. With a time to live, open tasks hold it. */
+  'deadline',
+  'ttl',
+  'bytes',
+  'history_bytes',
+  /** Expiry of the history: that of the workflow or a later one, so that not every write renews it. */
+  'history_ends',
+  /** JSON; see About in records/workflow-meta.ts. */
+  'about',
+  /** Index entries "field=value", a JSON list. */
+  'entries',
+] as const;
 
-const fields = Object.entries(META_FIELDS);
-const names = fields.map(([name]) => name);
+/** Members that a record gets later, here so that its table has room for them. */
+const OF_RECORD = { kind: `'ours'`, text: 'false', ends: 'deadline', due: 'deadline', is_sure: 'false' };
 
-const PATTERNS = { word: '(%S+)', number: '(%d+)', 'number or none': '(%S+)' };
-const pattern = `^${fields.map(([, kind]) => PATTERNS[kind]).join(' ')}\\n([^\\n]*)\\n([^\\n]*)$`;
-
-const READ = {
-  word: (name: string) => `${name} ~= '${NONE}' and ${name}`,
-  number: (name: string) => `tonumber(${name})`,
-  'number or none': (name: string) => `${name} ~= '${NONE}' and tonumber(${name})`,
-};
-const WRITTEN = {
-  word: (name: string) => `(meta.${name} or '${NONE}')`,
-  number: (name: string) => `whole(meta.${name})`,
-  'number or none': (name: string) => `deadline_text(meta.${name})`,
-};
+const members = [
+  ...META_FIELDS.map((name) => `${name} = ${name}`),
+  ...Object.entries(OF_RECORD).map(([name, value]) => `${name} = ${value}`),
+];
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
   /** Nil for a value that is no meta. */
   unpack: `
 local function unpack_meta(packed)
-  local ${names.join(', ')}, about, entries = string.match(packed, '${pattern}')
-  if not inc then return nil end
-  return { ${fields.map(([name, kind]) => `${name} = ${READ[kind](name)}`).join(', ')}, about = about, entries = entries }
+  local is_packed, ${META_FIELDS.join(', ')} = pcall(cmsgpack.unpack, packed)
+  if not is_packed or type(entries) ~= 'string' then return nil end
+  return { ${members.join(', ')} }
 end`,
   pack: `
 local function pack(meta)
-  return ${fields.map(([name, kind]) => WRITTEN[kind](name)).join(" .. ' ' .. ")} .. '\\n' .. meta.about .. '\\n' .. meta.entries
+  return cmsgpack.pack(${META_FIELDS.map((name) => `meta.${name} or false`).join(', ')})
 end`,
 };
 

@@ -1,10 +1,15 @@
 import { isWorkflowId } from '../../names.js';
-import { metaKey, prefixOf, stateKey } from '../keys.js';
-import { NONE, readMeta } from './meta-fields.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
+import { prefixOf, stateKey } from '../keys.js';
+import { RECORDS, RedisScript } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 
+const legacyScript = new RedisScript(RECORDS, 'legacy');
 const KEYS_AT_ONCE = '1000';
+/** Ids of one call. Of a value of another program, the script reads all. */
+const IDS_AT_ONCE = 100;
+/** Arguments of base.lua behind the prefix. */
+const BASE = ['', '- 0 legacy'];
 
 /** Ids of values that other programs wrote, in pages. Scans the whole key space: for operators, never for a request. */
 export async function* legacyIds(
@@ -16,8 +21,8 @@ export async function* legacyIds(
   readonly invalidIds: readonly string[];
   readonly examined: number;
 }> {
-  const start = stateKey(prefixOf(namespace, tenant));
-  const metaStart = metaKey(prefixOf(namespace, tenant));
+  const prefix = prefixOf(namespace, tenant);
+  const start = stateKey(prefix);
   for (const { ask } of await connections.nodes()) {
     let cursor = '0';
     do {
@@ -26,8 +31,11 @@ export async function* legacyIds(
       const found = listOf(keys).map(textOf);
       // SCAN may return a key twice.
       const ids = [...new Set(found.filter((key) => key.startsWith(start)).map((key) => key.slice(start.length)))];
-      const metas = await Promise.all(ids.map((id) => ask('GET', `${metaStart}${id}`)));
-      const legacy = ids.filter((_, i) => typeof metas[i] !== 'string' || isOver(metas[i]));
+      const legacy: string[] = [];
+      for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+        const args = [prefix, ...BASE, ...ids.slice(at, at + IDS_AT_ONCE)];
+        legacy.push(...listOf(await legacyScript.run(connections.command(start), [start], args)).map(textOf));
+      }
       yield {
         ids: legacy.filter(isWorkflowId),
         invalidIds: legacy.filter((id) => !isWorkflowId(id)),
@@ -35,10 +43,4 @@ export async function* legacyIds(
       };
     } while (cursor !== '0');
   }
-}
-
-/** Whether the meta is that of an expired workflow, which the sweep has not removed yet. */
-function isOver(packed: string): boolean {
-  const deadline = readMeta(packed)?.deadline;
-  return deadline !== undefined && deadline !== NONE && Number(deadline) <= Date.now();
 }

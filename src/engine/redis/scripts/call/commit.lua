@@ -2,7 +2,7 @@
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
              once    [{key, fingerprint, keepMs, memo?, first?, last?}]  keeps the results from first to last; by default all
-             puts    [{part, at, id, expect?, mustExist, inc, index: ["field=value"], ttls, abouts: [text], checks: [text], digest}]
+             puts    [{part?, at, id, expect?, mustExist?, inc, index: ["field=value"], ttls, abouts: [text], checks: [text], digest}]
                      one version for each about, ttl and check, oldest first; digest: that of the last state
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
@@ -52,7 +52,7 @@ end
 local function first_refusal(request, current)
   local refused
   for _, part in ipairs(request.puts or {}) do
-    refused = refusal(part.part, part, current, request.wantState)
+    refused = refusal(part.part or 'puts', part, current, request.wantState)
     if refused then return refused end
   end
   for _, name in ipairs({ 'deletes', 'touches' }) do
@@ -175,11 +175,12 @@ local function make_versions(part, old, text_at, drained)
       created = record and record.created or now,
       updated = record and math.max(now, record.updated) or now,
       deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours', check = part.checks[i], digest = part.digest,
+      history_bytes = 0, history_ends = false, entries = false, text = false, ends = false, due = false, is_sure = true, is_written = true,
     }
     record_state = state
     versions[i] = record
   end
-  record.text, record.is_sure, record.is_written = record_state, true, true
+  record.text = record_state
   return versions, earlier, recovered
 end
 
@@ -194,8 +195,9 @@ local function begin_put(part, old, text_at, drained, is_alone)
   local record = put.versions[#put.versions]
   put.record = record
   local before = put.is_plain and old or nil
-  record.history_bytes, record.history_ends = before and before.history_bytes or 0, before and before.history_ends
-  record.ends, record.due = before and before.ends, before and before.due
+  if before then
+    record.history_bytes, record.history_ends, record.ends, record.due = before.history_bytes, before.history_ends, before.ends, before.due
+  end
   if not put.is_plain then return put end
   put.count = extend_history(id, record, put.earlier)
   writing.index(id, record, part.index, old)

@@ -24,7 +24,7 @@ local texts_of_numbers = {}
 local function whole(number)
   local text = texts_of_numbers[number]
   if not text then
-    text = string.format('%.0f', number)
+    text = string.format(number % 1 == 0 and '%d' or '%.0f', number)
     if number == number then texts_of_numbers[number] = text end
   end
   return text

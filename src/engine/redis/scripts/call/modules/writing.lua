@@ -138,26 +138,29 @@ local function unindex(id, more)
   for _, name in ipairs({ 'updated', 'created', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
 end
 
+-- Starts of keys, made once for a call: each key is one more string.
+local by_start, updated_key = workflows.index_key('by:'), workflows.index_key('updated')
+
 -- `old`: the record before; nil if the id has no index entries.
 local function index(id, record, entries, old)
   local updated, before, former = whole(record.updated), old and (old.indexed or old.updated), old and old.entries
   record.entries = cjson.encode(entries)
-  place(workflows.index_key('updated'), updated, id, before)
+  place(updated_key, updated, id, before)
   if not old then
     place(workflows.index_key('created'), whole(record.created), id)
     place(workflows.index_key('ids'), 0, id)
   end
   if not old or former == record.entries then
-    for _, entry in ipairs(entries) do place(workflows.index_key('by:' .. entry), updated, id, before) end
+    for _, entry in ipairs(entries) do place(by_start .. entry, updated, id, before) end
     return
   end
   local had = {}
   for _, entry in ipairs(cjson.decode(former)) do had[entry] = true end
   for _, entry in ipairs(entries) do
-    place(workflows.index_key('by:' .. entry), updated, id, had[entry] and before)
+    place(by_start .. entry, updated, id, had[entry] and before)
     had[entry] = nil
   end
-  for entry in pairs(had) do displace(workflows.index_key('by:' .. entry), id, before) end
+  for entry in pairs(had) do displace(by_start .. entry, id, before) end
 end
 
 -- Puts the deadline into its index, in place of `due`.

@@ -70,7 +70,7 @@ local function write()
   end
 end
 
--- The record of a workflow; see load in workflows.lua. `due` is the score of the deadline or a later time.
+-- The record of a workflow; see load in workflows.lua.
 local function load(id, with)
   local record = loaded[id]
   local is_more = record and with and (not record.text or with == 'digest' and not record.is_sure)
@@ -84,7 +84,6 @@ local function load(id, with)
   if record then
     remains[id] = record.remains
     record.is_sure = with == 'digest'
-    if record.kind == 'ours' then record.due = record.deadline end
   end
   return record
 end

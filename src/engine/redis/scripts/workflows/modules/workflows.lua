@@ -70,7 +70,7 @@ local function legacy(id, text, bytes, remains)
   local sha = redis.sha1hex(text)
   return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = false,
     digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ends = real, ttl = deadline and (default_ttl or deadline - now),
-    bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}', text = text, remains = remains }
+    bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}', text = text, remains = remains, due = false }
 end
 
 -- Makes the record that of a value which another program wrote over ours.
@@ -78,7 +78,7 @@ local function make_foreign(record, real, digest)
   record.kind = record.bytes == NOT_TEXT and 'taken' or 'foreign'
   record.version = record.version + 1
   record.digest, record.check = digest, digest
-  record.indexed, record.due = record.updated, record.deadline
+  record.indexed = record.updated
   record.updated = math.max(now, record.updated)
   record.deadline, record.ends = real and real + ahead, real
   record.ttl = real and (default_ttl or record.deadline - now)
@@ -96,7 +96,8 @@ end
            'taken': the value is not text; it is not changed
   text     the state, if `with` is given
   ends     expiry of the state by the clock of the server. That of a value of another program, which set it by that clock, is not the deadline
-  indexed, due   of a foreign one: scores in the indexes of updates and of deadlines
+  due      score in the index of deadlines, or a later time; false for none
+  indexed  score in the indexes of updates, if that is not `updated`
   remains  the meta of an expired workflow, under the value of another program
   `with`: 'text' for a record with the state; 'digest' if also a value of the same length and deadline is to be recognised as foreign, by its digest.
   Without it the state is not read. A record that was written before there were checks has neither check nor digest.
@@ -125,7 +126,7 @@ local function load(id, with)
     if is_changed then return legacy(id, text, bytes, meta) end
     return nil, meta
   end
-  meta.kind, meta.text, meta.bytes, meta.ends = 'ours', text, bytes, deadline
+  meta.text, meta.bytes = text, bytes
   if is_changed then return make_foreign(meta, real, real_digest or digest_of(text or text_under(key))) end
   return meta
 end
