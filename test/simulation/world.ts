@@ -202,6 +202,7 @@ export class World {
     await this.time.pass(20_000);
     this.time.jump(DAY_MS);
     for (const mark of this.oracle.writes.keys()) this.oracle.keyless.add(mark);
+    for (const mark of this.clients.published.keys()) this.oracle.keyless.add(mark);
     await this.time.pass(20_000);
   }
 }
