@@ -85,6 +85,8 @@ describeService(
       for (const [path, methods] of Object.entries(document.paths)) {
         for (const [method, operation] of Object.entries(methods)) {
           if (LEFT_OUT.includes(operation.operationId)) continue;
+          // An earlier operation may have deleted the workflow of the examples, and a patch is checked on a state only.
+          await service.put('/v1/workflows/case-7/state', {});
           const { parameters = [], requestBody } = operation;
           const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
           const ask = { service, method: method.toUpperCase(), path, parameters };
