@@ -62,14 +62,13 @@ describe.each([3, 4] as const)('an upgrade of schema %d that is killed', (schema
   });
 
   async function textsOf(metas: readonly Meta[]): Promise<string[]> {
-    const texts: string[] = [];
-    for (const { prefix, id, isFormer } of metas) {
+    const textOf = async ({ prefix, id, isFormer }: Meta) => {
       const key = `${prefix}document_workflow_meta:${id}`;
-      const former = async () =>
-        fieldsOf(await direct.hgetall(key), await direct.hget(`${prefix}document_workflow_index:values`, id));
-      texts.push(`${prefix}${id} ${JSON.stringify(isFormer ? await former() : await metaFields(direct, key))}`);
-    }
-    return texts;
+      const entries = () => direct.hget(`${prefix}document_workflow_index:values`, id);
+      const fields = isFormer ? fieldsOf(await direct.hgetall(key), await entries()) : await metaFields(direct, key);
+      return `${prefix}${id} ${JSON.stringify(fields)}`;
+    };
+    return Promise.all(metas.map(textOf));
   }
 
   /** Digest of all keys under the names, and of all metas in the form, that they have or get in schema 5. */
