@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DirectoryInUseError, DirectoryLock } from './directory-lock.js';
 import { pidNamespace, processStartTime } from './process-identity.js';
+import { until } from '../../../../test/support/until.js';
 
 const timing = { beatMs: 20, silenceMs: 150 };
 /** Longer than a busy machine needs for anything but the wait itself. */
@@ -104,6 +105,31 @@ describe('DirectoryLock', () => {
       }
       expect(lock.proven()).toBeUndefined();
       expect(service.get('owner')).toMatchObject({ beat: 2 });
+    });
+
+    it('does not trust a heartbeat that was written before another service has taken over', async () => {
+      let answer = () => {};
+      const answered = new Promise<void>((resolve) => (answer = resolve));
+      const late = new Proxy(service, {
+        get: (target, name: keyof typeof service) => {
+          if (name !== 'childTransaction') return target[name];
+          return async (action: () => unknown) => {
+            const done = await target.childTransaction(action);
+            await answered;
+            return done;
+          };
+        },
+      });
+      const lock = await DirectoryLock.take(late, directory, still, clocks);
+      locks.push(lock);
+      times.monotonic += still.silenceMs;
+      const first = lock.proven();
+      await until(() => (service.get('owner') as { beat: number }).beat === 1, 'the heartbeat is written');
+      service.putSync('owner', owner({}));
+      const second = lock.proven();
+      answer();
+      await Promise.all([first, second]);
+      expect(lock.isLost).toBe(true);
     });
 
     it('finds that another service has taken over', async () => {

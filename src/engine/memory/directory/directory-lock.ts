@@ -122,7 +122,9 @@ export class DirectoryLock {
   proven(): Promise<void> | undefined {
     const { monotonic, wall } = this.#provenAt;
     const silentMs = Math.max(this.clocks.monotonic() - monotonic, this.clocks.wall() - wall);
-    return silentMs < this.#trustedMs ? undefined : this.#prove();
+    if (silentMs < this.#trustedMs) return undefined;
+    // One that runs already may have been written before the process slept.
+    return this.#proof === undefined ? this.#prove() : this.#proof.then(() => this.#prove());
   }
 
   /** Time after a heartbeat in which nobody takes over. */
