@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { idOf } from '../../src/engine/detached/detached-entry.js';
 import { LmdbDetachedJournal } from '../../src/engine/detached/lmdb-detached-journal.js';
 import { compileSources, type CompiledSources } from '../support/compiled-sources.js';
@@ -16,10 +16,6 @@ interface Filled {
 const FILLER = new URL('./detached-filler.mjs', import.meta.url).pathname;
 /** Limit of the size of files, in blocks of 512 or 1024 bytes: the system reports it much like a full disk. */
 const WITH_SMALL_DISK = 'ulimit -f 16384; exec "$0" "$@"';
-
-// Beside many other specs, lmdb now and then ends the process of the filler with a signal when it cannot write a page
-// ("mdb_page_spill error 5"). Each such death is logged.
-jest.retryTimes(3, { logErrorsBeforeRetry: true });
 
 describe('The journal of detached writes on a full disk', () => {
   let dataDir: string;

@@ -128,7 +128,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
       const about = root.openDB<unknown, string>({ name: 'about' });
       lock = await DirectoryLock.take(about, directory);
       const format = about.get('format');
-      if (format === undefined) await inTransaction(about, () => about.putSync('format', FORMAT));
+      if (format === undefined) await lock.write(() => about.putSync('format', FORMAT));
       else if (format !== FORMAT) {
         throw new Error(
           `${path} is of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
@@ -198,10 +198,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
 
   async #write(bytes: number, action: () => void): Promise<void> {
     try {
-      await inTransaction(this.root, () => {
-        this.lock.assertOwned();
-        action();
-      });
+      await this.lock.write(action);
     } catch (error) {
       throw (await isDiskFull(this.path, bytes)) ? new StoreFullError({ cause: error }) : journalError(error);
     }

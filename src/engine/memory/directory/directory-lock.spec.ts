@@ -72,7 +72,7 @@ describe('DirectoryLock', () => {
   it('takes over from an owner in another pid namespace without a heartbeat', async () => {
     service.putSync('owner', owner({ beat: 7 }));
     const lock = await take();
-    await root.transaction(() => lock.assertOwned());
+    await lock.write(() => undefined);
   });
 
   it('writes heartbeats', async () => {
@@ -110,16 +110,7 @@ describe('DirectoryLock', () => {
     it('does not trust a heartbeat that was written before another service has taken over', async () => {
       let answer = () => {};
       const answered = new Promise<void>((resolve) => (answer = resolve));
-      const late = new Proxy(service, {
-        get: (target, name: keyof typeof service) => {
-          if (name !== 'childTransaction') return target[name];
-          return async (action: () => unknown) => {
-            const done = await target.childTransaction(action);
-            await answered;
-            return done;
-          };
-        },
-      });
+      const late = withTransactions(service, (run) => run().then((done) => answered.then(() => done)));
       const lock = await DirectoryLock.take(late, directory, still, clocks);
       locks.push(lock);
       times.monotonic += still.silenceMs;
@@ -141,12 +132,45 @@ describe('DirectoryLock', () => {
     });
   });
 
+  it('lets no two transactions run at once: of two that fail together, lmdb may leave one without an answer', async () => {
+    let running = 0;
+    let most = 0;
+    const watched = withTransactions(service, async (run) => {
+      most = Math.max(most, ++running);
+      return run().finally(() => running--);
+    });
+    const lock = await DirectoryLock.take(watched, directory, { ...timing, beatMs: 1 });
+    locks.push(lock);
+    const writes = Array.from({ length: 50 }, (_, i) => lock.write(() => void service.putSync('last', i)));
+    const failing = lock.write(() => {
+      throw new Error('not this one');
+    });
+    await expect(failing).rejects.toThrow('not this one');
+    await Promise.all(writes);
+    await until(() => (service.get('owner') as { beat: number }).beat > 2, 'heartbeats are written too');
+    expect(most).toBe(1);
+    expect(service.get('last')).toBe(49);
+  });
+
   it('notices a takeover, and leaves the record of the new owner alone', async () => {
     const lock = await take();
     service.putSync('owner', owner({}));
     while (!lock.isLost) await new Promise((resolve) => setTimeout(resolve, timing.beatMs));
-    await expect(root.transaction(() => lock.assertOwned())).rejects.toBeInstanceOf(DirectoryInUseError);
+    await expect(lock.write(() => undefined)).rejects.toBeInstanceOf(DirectoryInUseError);
     await lock.release();
     expect(service.get('owner')).toEqual(owner({}));
   });
 });
+
+/** The database, with its transactions run by `around`. */
+function withTransactions(
+  service: Database<unknown, string>,
+  around: (run: () => Promise<unknown>) => Promise<unknown>,
+): Database<unknown, string> {
+  return new Proxy(service, {
+    get: (target, name: keyof typeof service) =>
+      name === 'childTransaction'
+        ? (action: () => unknown) => around(() => target.childTransaction(action) as Promise<unknown>)
+        : target[name],
+  });
+}

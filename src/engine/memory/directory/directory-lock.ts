@@ -65,6 +65,8 @@ export class DirectoryLock {
   /** Times before the last heartbeat that was written. */
   #provenAt: Moment;
   #proof: Promise<void> | undefined;
+  /** Ends with the last transaction; never rejects. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly service: Service,
@@ -132,20 +134,32 @@ export class DirectoryLock {
     return this.timing.silenceMs - this.timing.beatMs / 2;
   }
 
-  /** Called inside each transaction that writes. @throws DirectoryInUseError */
-  assertOwned(): void {
-    const owner = this.service.get(KEY) as Owner | undefined;
-    if (owner?.token === this.owner.token) return;
-    this.#isLost = true;
-    throw new DirectoryInUseError(this.directory, owner ?? { pid: 0, host: 'unknown' });
+  /**
+   * Writes to the database of the directory, in a transaction that checks the owner. One transaction runs after the other: of two
+   * that fail together, on a full disk, lmdb may leave one without an answer.
+   * @throws DirectoryInUseError
+   */
+  write<T>(action: () => T): Promise<T> {
+    const done = this.#writing.then(() =>
+      inTransaction(this.service, () => {
+        this.#assertOwned();
+        return action();
+      }),
+    );
+    this.#writing = done.catch(() => undefined);
+    return done;
   }
 
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    await inTransaction(this.service, () => {
-      this.assertOwned();
-      this.service.removeSync(KEY);
-    }).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
+    await this.write(() => this.service.removeSync(KEY)).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
+  }
+
+  #assertOwned(): void {
+    const owner = this.service.get(KEY) as Owner | undefined;
+    if (owner?.token === this.owner.token) return;
+    this.#isLost = true;
+    throw new DirectoryInUseError(this.directory, owner ?? { pid: 0, host: 'unknown' });
   }
 
   /** Writes a heartbeat. Never rejects. */
@@ -158,10 +172,7 @@ export class DirectoryLock {
     if (this.#isLost) return;
     const at = momentOf(this.clocks);
     try {
-      await inTransaction(this.service, () => {
-        this.assertOwned();
-        this.service.putSync(KEY, { ...this.owner, beat: ++this.#beat });
-      });
+      await this.write(() => this.service.putSync(KEY, { ...this.owner, beat: ++this.#beat }));
       this.#provenAt = at;
     } catch {
       // Lost: all requests are refused.

@@ -21,7 +21,6 @@ import {
   type VersionRow,
   type WorkflowRow,
 } from './journal-rows.js';
-import { inTransaction } from './lmdb-transaction.js';
 import { typedKept, type KeptOutcome, type UntypedKept } from '../commits/outcomes.js';
 import { isDiskFull } from '../directory/disk-space.js';
 import type { Dedupe } from '../tasks/task-collection.js';
@@ -94,9 +93,9 @@ export class LmdbJournal implements Journal {
     try {
       const service = root.openDB<unknown, string>({ name: 'service' });
       lock = await DirectoryLock.take(service, directory);
-      await checkFormat(service, directory);
+      await checkFormat(service, lock, directory);
       checkNotMoved(service, directory);
-      return new LmdbJournal(path, root, lock, await epochIn(service));
+      return new LmdbJournal(path, root, lock, await epochIn(service, lock));
     } catch (error) {
       await lock?.release();
       await root.close();
@@ -150,8 +149,7 @@ export class LmdbJournal implements Journal {
 
   async write(changes: readonly JournalChange[]): Promise<void> {
     try {
-      await inTransaction(this.root, () => {
-        this.lock.assertOwned();
+      await this.lock.write(() => {
         for (const change of changes) this.#apply(change);
       });
       this.#lastError = undefined;
@@ -163,10 +161,8 @@ export class LmdbJournal implements Journal {
   }
 
   async markMoved(to: string): Promise<void> {
-    await inTransaction(this.root, () => {
-      this.lock.assertOwned();
-      this.#databases.service.putSync(MOVED, { to, at: new Date().toISOString() } satisfies MovedMark);
-    });
+    const mark: MovedMark = { to, at: new Date().toISOString() };
+    await this.lock.write(() => this.#databases.service.putSync(MOVED, mark));
   }
 
   warnings(): readonly string[] {
@@ -226,21 +222,21 @@ function checkNotMoved(service: Database<unknown, string>, directory: string): v
   );
 }
 
-async function checkFormat(service: Database<unknown, string>, directory: string): Promise<void> {
+async function checkFormat(service: Database<unknown, string>, lock: DirectoryLock, directory: string): Promise<void> {
   const format = service.get('format');
   if (format === undefined) {
-    await inTransaction(service, () => service.putSync('format', FORMAT));
+    await lock.write(() => service.putSync('format', FORMAT));
   } else if (format !== FORMAT) {
     throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
   }
 }
 
 /** The epoch is stored beside the events. */
-async function epochIn(service: Database<unknown, string>): Promise<string> {
+async function epochIn(service: Database<unknown, string>, lock: DirectoryLock): Promise<string> {
   const known = service.get('epoch');
   if (typeof known === 'string') return known;
   const epoch = newEpoch();
-  await inTransaction(service, () => service.putSync('epoch', epoch));
+  await lock.write(() => service.putSync('epoch', epoch));
   return epoch;
 }
 
