@@ -1,4 +1,4 @@
-import { Global, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Global, Module, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import { Engine } from './engine.js';
 import { EditMaker } from './edit-maker.js';
@@ -45,7 +45,7 @@ import { WorkflowIndex } from './workflow-index.js';
   ],
   exports: [Engine, EngineSwitch, WorkflowIndex],
 })
-export class EngineModule implements OnModuleInit, OnModuleDestroy {
+export class EngineModule implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     private readonly engines: EngineSwitch,
     private readonly redis: RedisClient,
@@ -58,7 +58,8 @@ export class EngineModule implements OnModuleInit, OnModuleDestroy {
     await this.engines.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** After all modules are destroyed: some of them still write then. */
+  async beforeApplicationShutdown(): Promise<void> {
     await this.engines.close();
   }
 }

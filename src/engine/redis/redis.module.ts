@@ -1,4 +1,4 @@
-import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Module, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Config } from '../../config/config.js';
 import { StoreRefusedError, StoreUnavailableError } from '../errors.js';
 import { OtherSchemaError } from './connection/other-schema-error.js';
@@ -19,7 +19,7 @@ function whatRefuses({ cause }: StoreRefusedError): string {
 
 /** Owns the connections of the process. Without Redis in the configuration there are none. */
 @Injectable()
-export class RedisClient implements OnModuleInit, OnModuleDestroy {
+export class RedisClient implements OnModuleInit, BeforeApplicationShutdown {
   readonly connections: RedisConnections | undefined;
   #isChecked = false;
   #opened: Promise<void> | undefined;
@@ -82,7 +82,8 @@ export class RedisClient implements OnModuleInit, OnModuleDestroy {
     this.#isChecked = true;
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** After all modules are destroyed: some of them still write then. */
+  async beforeApplicationShutdown(): Promise<void> {
     for (const end of this.#users) await end();
     await this.connections?.close();
   }

@@ -48,6 +48,13 @@ describe('DirectoryLock', () => {
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
+  it('refuses what is written after it was released, and is released once', async () => {
+    const lock = await take();
+    await Promise.all([lock.release(), lock.release()]);
+    await expect(lock.write(() => service.putSync('late', 1))).rejects.toThrow(`${directory} is closed`);
+    expect(service.get('late')).toBeUndefined();
+  });
+
   it('refuses at once while the owner runs in the same pid namespace', async () => {
     const running = { pid: process.pid, startedAt: processStartTime(process.pid), world: pidNamespace() };
     service.putSync('owner', owner(running));

@@ -67,6 +67,7 @@ export class DirectoryLock {
   #proof: Promise<void> | undefined;
   /** Ends with the last transaction; never rejects. */
   #writing: Promise<unknown> = Promise.resolve();
+  #released: Promise<void> | undefined;
 
   private constructor(
     private readonly service: Service,
@@ -136,10 +137,16 @@ export class DirectoryLock {
 
   /**
    * Writes to the database of the directory, in a transaction that checks the owner. One transaction runs after the other: of two
-   * that fail together, on a full disk, lmdb may leave one without an answer.
-   * @throws DirectoryInUseError
+   * that fail together, on a full disk, lmdb may leave one without an answer. It does the same with one that starts after the
+   * database was closed.
+   * @throws DirectoryInUseError, Error after `release`
    */
   write<T>(action: () => T): Promise<T> {
+    if (this.#released !== undefined) return Promise.reject(new Error(`${this.directory} is closed`));
+    return this.#inTurn(action);
+  }
+
+  #inTurn<T>(action: () => T): Promise<T> {
     const done = this.#writing.then(() =>
       inTransaction(this.service, () => {
         this.#assertOwned();
@@ -150,9 +157,14 @@ export class DirectoryLock {
     return done;
   }
 
-  async release(): Promise<void> {
+  release(): Promise<void> {
     clearInterval(this.#timer);
-    await this.write(() => this.service.removeSync(KEY)).catch(() => undefined); // Lost, or disk full: the next service to start finds a dead owner.
+    // A failure (lost, or disk full) is left alone: the next service to start finds a dead owner.
+    this.#released ??= this.#inTurn(() => this.service.removeSync(KEY)).then(
+      () => undefined,
+      () => undefined,
+    );
+    return this.#released;
   }
 
   #assertOwned(): void {
