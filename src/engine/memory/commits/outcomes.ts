@@ -100,9 +100,13 @@ export function replayOf(kept: Kept): Outcome {
 /** Form in early journals: a claim, a step or dead tasks as JSON in `memo`, recognised by its shape. */
 export type UntypedKept = Omit<Outcome, 'replayed'>;
 
+/** An outcome of a journal. One of an early version has the states that patches made. */
 export function typedKept(stored: Kept | UntypedKept): Kept {
-  if ('is' in stored)
-    return stored.is === 'commit' ? { ...stored, workflows: withoutStates(stored.workflows) } : stored;
+  const kept = 'is' in stored ? stored : typed(stored);
+  return kept.is === 'commit' ? { ...kept, workflows: withoutStates(kept.workflows) } : kept;
+}
+
+function typed(stored: UntypedKept): Kept {
   const { workflows, tasks, eventIds, next, memo } = stored;
   const hasParts = workflows.length > 0 || tasks !== undefined || eventIds !== undefined || next !== undefined;
   return (hasParts || memo === undefined ? undefined : keptOfMemo(memo)) ?? { is: 'commit', ...stored };
