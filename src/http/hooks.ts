@@ -82,12 +82,8 @@ export function hookRequests(
       (error: unknown) => problems.answer(error, request, reply),
     );
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    let shown = payload;
-    try {
-      waiting.add(request, reply, payload);
-    } catch (error) {
-      shown = problems.insteadOf(error, request, reply);
-    }
+    const refusal = waiting.add(request, reply, payload);
+    const shown = refusal === undefined ? payload : problems.insteadOf(refusal, request, reply);
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
     // The store may have become unreachable meanwhile.

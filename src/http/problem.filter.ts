@@ -42,9 +42,9 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** Turns an answer that is not sent yet into a problem. Returns its body. */
-  insteadOf(error: unknown, request: FastifyRequest, reply: FastifyReply): string {
+  insteadOf(error: ServiceError, request: FastifyRequest, reply: FastifyReply): string {
     for (const name of Object.keys(reply.getHeaders())) if (!COMMON.includes(name)) reply.removeHeader(name);
-    return this.#written(error as ServiceError, request, reply);
+    return this.#written(error, request, reply);
   }
 
   #written(shown: ServiceError, request: FastifyRequest, reply: FastifyReply): string {

@@ -34,18 +34,22 @@ export class WaitingAnswers {
     return this.#bytes;
   }
 
-  /** Counts an answer until it is sent or its connection ends. @throws AnswersWaitingError */
-  add(request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+  /** Counts an answer until it is sent or its connection ends. Returns the refusal of an answer that has no room. */
+  add(request: FastifyRequest, reply: FastifyReply, payload: unknown): AnswersWaitingError | undefined {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
-    if (bytes < LARGE_BYTES) return;
+    if (bytes < LARGE_BYTES) return undefined;
     const isRead = request.method === 'GET' || request.routeOptions.url === READ_BY_POST;
-    if (isRead && this.#bytes + bytes > this.maxBytes) throw new AnswersWaitingError(this.maxBytes);
+    if (isRead && this.#bytes + bytes > this.maxBytes) return new AnswersWaitingError(this.maxBytes);
     this.#bytes += bytes;
     // The timeout starts again with every byte that is read. The server ends a connection that times out. An injected
     // request has no connection.
-    (request.raw.socket as Partial<Socket>).setTimeout?.(this.unreadMs);
+    const socket: Partial<Socket> = request.raw.socket;
+    socket.setTimeout?.(this.unreadMs);
+    // A pipelined request behind this one may wait longer. Runs before the server sets the timeout of idle connections.
+    reply.raw.prependOnceListener('finish', () => void socket.setTimeout?.(0));
     reply.raw.once('close', () => {
       this.#bytes -= bytes;
     });
+    return undefined;
   }
 }

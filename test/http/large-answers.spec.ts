@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { describeService, WORKFLOWS, type Service } from '../support/describe-service.js';
 import { until } from '../support/until.js';
@@ -42,6 +43,14 @@ describeService(
       });
     });
 
+    it('that were read do not end a pipelined request that waits longer', async () => {
+      const { headers } = await service.put(`${WORKFLOWS}/one/state`, STATE);
+      const waits = `If-None-Match: ${headers.get('etag')}\r\nPrefer: wait=3\r\nConnection: close\r\n`;
+      const path = `${WORKFLOWS}/one/state`;
+      const answers = await pipelined(service, [`GET ${path} HTTP/1.1\r\n`, `GET ${path} HTTP/1.1\r\n${waits}`]);
+      expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 304']);
+    });
+
     describe('that nobody reads', () => {
       const untilRefused = () =>
         until(async () => {
@@ -80,4 +89,12 @@ function ask(service: Service, body: string): Socket {
   const head = ['POST /v1/workflows/batch-get HTTP/1.1', `Host: ${hostname}:${port}`, 'Content-Type: application/json'];
   socket.write(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   return socket;
+}
+
+/** Sends the requests at once. Resolves with all that was answered, when the connection ends. */
+async function pipelined(service: Service, requests: readonly string[]): Promise<string> {
+  const { port, hostname } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(requests.map((request) => `${request}Host: ${hostname}:${port}\r\n\r\n`).join(''));
+  return text(socket);
 }
