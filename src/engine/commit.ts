@@ -42,7 +42,12 @@ export interface Edit {
   readonly cause: Cause;
   /** Absent if the edit cannot be repeated elsewhere; its result is kept instead. */
   readonly recipe?: EditRecipe;
-  apply(document: JsonNode, at: Date): { readonly document: JsonNode; readonly changed: readonly string[] | null };
+  apply(document: JsonNode, at: Date): EditResult;
+}
+
+export interface EditResult {
+  readonly document: JsonNode;
+  readonly changed: readonly string[] | null;
 }
 
 /** An edit as plain data, repeatable in another process. */

@@ -5,7 +5,8 @@ import { Redis } from 'ioredis';
 import type { ClaimedTask } from '../../src/engine/task.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { put } from '../support/parts.js';
+import { failing } from '../support/edits.js';
+import { patch, put } from '../support/parts.js';
 import { claimOf, newTask, TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { testOptions } from './engine-under-test.js';
@@ -60,6 +61,18 @@ describe('The commands that Redis carries out for a request', () => {
   it('are few for a put that creates a workflow', async () => {
     const commands = await commandsOf(() => tenant.put(randomUUID(), stateOf(1)));
     expect([total(commands), commands]).toEqual([COMMANDS.create, commands]);
+  });
+
+  it('do not read all states of a commit whose first patch fails', async () => {
+    const ids = Array.from({ length: 50 }, () => randomUUID());
+    for (const id of ids) await tenant.put(id, { count: 'none' });
+    const refusals = async (patched: readonly string[]) => {
+      const commands = await commandsOf(() =>
+        tenant.commit({ patches: patched.map((id) => patch(id, failing())) }).catch(() => undefined),
+      );
+      return total(commands);
+    };
+    expect(await refusals(ids)).toBe(await refusals(ids.slice(0, 10)));
   });
 
   it('are few for a step that ends a task, writes its workflow, and enqueues and claims the next task', async () => {

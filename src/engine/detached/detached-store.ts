@@ -362,7 +362,9 @@ export class DetachedStore {
     const { patches = [] } = commit;
     if (patches.length < 2) return commit;
     const stateOf = (id: string) => this.#held(tenant, id).record?.state;
-    return { ...commit, patches: await appliedInTurns(patches, stateOf, new Date(this.parts.clock())) };
+    const { clock, options } = this.parts;
+    const { maxStateBytes } = options;
+    return { ...commit, patches: await appliedInTurns(patches, stateOf, { at: new Date(clock()), maxStateBytes }) };
   }
 
   #known(tenant: string, key: string, fingerprint: string): Outcome | undefined {

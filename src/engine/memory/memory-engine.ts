@@ -68,6 +68,7 @@ export class MemoryEngine extends Engine {
   readonly #core: MemoryCore;
   readonly #profiles: Profiles;
   readonly #observer: EngineObserver;
+  readonly #options: EngineOptions;
   readonly #planner: CommitPlanner;
   readonly #sweepTimer: SweepTimer;
   /** Undefined if the clock was given. */
@@ -80,6 +81,7 @@ export class MemoryEngine extends Engine {
     this.#profiles = new Profiles(options, index);
     this.#core = new MemoryCore(now, journal, this.#profiles);
     this.#observer = observer;
+    this.#options = options;
     this.#planner = new CommitPlanner(options, this.#profiles, this.#core.tenants.texts);
     this.tasks = new MemoryTasks(this.#core, options.tasks, observer);
     this.moving = new MemoryMoving(this.#core, options, this.#profiles);
@@ -137,8 +139,9 @@ export class MemoryEngine extends Engine {
     if (patches.length < 2) return commit;
     const now = this.#core.clock();
     const { workflows } = await this.#core.tenant(tenant);
+    const { maxStateBytes } = this.#options;
     const stateOf = (id: string) => workflows.find(id, now)?.state.toString();
-    return { ...commit, patches: await appliedInTurns(patches, stateOf, new Date(now)) };
+    return { ...commit, patches: await appliedInTurns(patches, stateOf, { at: new Date(now), maxStateBytes }) };
   }
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {

@@ -91,17 +91,19 @@ export class RedisCommits {
     puts.forEach(({ state }, i) => asPart('puts', i, () => size.add(state)));
     if (patches.length === 0) return [];
     const time = new Date(this.#clock());
-    const records = await this.parts.workflows.findMany(
-      tenant,
-      patches.map(({ id }) => id),
-    );
     const edited: PlannedPut[] = [];
     const turns = new CharacterTurns();
-    for (const [at, patch] of patches.entries()) {
-      const put = asPart('patches', at, () => this.#applyPatch(tenant, patch, { once, at, time }, records[at]));
+    const ids = patches.map(({ id }) => id);
+    let at = 0;
+    // A failing patch ends the reads, so that a refused commit does not hold 50 large states.
+    for await (const record of this.parts.workflows.eachOf(tenant, ids)) {
+      const patch = patches[at] as Patch;
+      const part = { once, at, time };
+      const put = asPart('patches', at, () => this.#applyPatch(tenant, patch, part, record));
       const [state = ''] = put.states;
       asPart('patches', at, () => size.add(state));
       edited.push(put);
+      at++;
       await turns.spend(state.length);
     }
     return edited;

@@ -58,21 +58,27 @@ export class RedisWorkflows {
   /** @throws StateNotJsonError */
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
     const records: (WorkflowRecord | undefined)[] = [];
+    for await (const record of this.eachOf(tenant, ids)) records.push(record);
+    return records;
+  }
+
+  /** Reads a few at a time, as they are asked for. @throws StateNotJsonError */
+  async *eachOf(tenant: string, ids: readonly string[]): AsyncGenerator<WorkflowRecord | undefined> {
     for (let at = 0; at < ids.length; at += FOUND_AT_ONCE) {
       const some = ids.slice(at, at + FOUND_AT_ONCE);
       const reply = listOf(await this.reader.run(findScript, 'find', tenant, some, some));
       for (const [i, id] of some.entries()) {
-        const [line, state] = [reply[2 * i], reply[2 * i + 1]];
-        if (typeof line !== 'string' || typeof state !== 'string') {
-          records.push(undefined);
-          continue;
-        }
-        const found = foundWith(id, line, state);
-        records.push(found.kind === 'ours' ? recordOf(found, state) : await this.find(tenant, id));
+        yield await this.#recordOf(tenant, id, reply[2 * i], reply[2 * i + 1]);
       }
     }
-    this.observer.read(records.filter((record) => record !== undefined).length);
-    return records;
+  }
+
+  async #recordOf(tenant: string, id: string, line: unknown, state: unknown): Promise<WorkflowRecord | undefined> {
+    if (typeof line !== 'string' || typeof state !== 'string') return undefined;
+    const found = foundWith(id, line, state);
+    if (found.kind !== 'ours') return this.find(tenant, id);
+    this.observer.read(1);
+    return recordOf(found, state);
   }
 
   async listVersions(
