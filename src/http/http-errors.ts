@@ -1,3 +1,4 @@
+import { shortened } from '../json/shortened.js';
 import { ServiceError } from '../service-error.js';
 
 /** Fault in a body or a query; `pointer` is a JSON Pointer into it. */
@@ -11,22 +12,18 @@ const MAX_ISSUES = 100;
 /** Longest text of an issue. Names of members come from the client and may be long. */
 const MAX_ISSUE_LENGTH = 500;
 
-/** What an answer says of the issues. The rest is counted. */
+/** Members of a problem for these issues: the first ones, and the number of all if there are more. */
 function extensionsOf(issues: readonly Issue[]): Readonly<Record<string, unknown>> {
   const errors = issues.slice(0, MAX_ISSUES).map(({ pointer, message }) => ({
-    pointer: shortened(pointer),
-    message: shortened(message),
+    pointer: shortened(pointer, MAX_ISSUE_LENGTH),
+    message: shortened(message, MAX_ISSUE_LENGTH),
   }));
   return { errors, ...(issues.length > errors.length && { errorCount: issues.length }) };
 }
 
-function shortened(text: string): string {
-  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH).replace(/[\ud800-\udbff]$/, '')}…`;
-}
-
 /** The first issues as one text. */
 function listed(issues: readonly Issue[], textOf: (issue: Issue) => string): string {
-  const shown = issues.slice(0, 10).map((issue) => shortened(textOf(issue)));
+  const shown = issues.slice(0, 10).map((issue) => shortened(textOf(issue), MAX_ISSUE_LENGTH));
   return [...shown, ...(issues.length > shown.length ? [`and ${issues.length - shown.length} more`] : [])].join('; ');
 }
 
@@ -49,7 +46,7 @@ export class JsonRefusedError extends ServiceError {
   override readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(issue: Issue) {
-    super(shortened(issue.message));
+    super(shortened(issue.message, MAX_ISSUE_LENGTH));
     this.extensions = extensionsOf([issue]);
   }
 }

@@ -20,7 +20,7 @@ interface Parts {
   readonly names: number;
 }
 
-/** What a changed container has besides its members or items. */
+/** Sums over the parts of a changed container. */
 type Totals = Pick<Parts, 'contentLength' | 'levels' | 'names'>;
 
 const NO_MEMBERS = MemberList.of(new Map<string, JsonNode>());

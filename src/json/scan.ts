@@ -15,6 +15,10 @@ import { pointerAt } from './pointer-at.js';
 import { escapeToken } from './pointer.js';
 import { MAX_DEPTH, MAX_NAMES } from './limits.js';
 import { compilePointers, type PointerSet, type PointerStep } from './pointer-set.js';
+import { shortened } from './shortened.js';
+
+/** Longest name or number in a message. */
+const MAX_SHOWN = 64;
 
 /** A value inside a text: `text.slice(start, end)`, without the whitespace around it. */
 export interface JsonSlice {
@@ -131,7 +135,7 @@ class Scanner {
         seen = new Set(this.#names.slice(firstName));
       }
       if (seen === undefined ? this.#names.includes(name, firstName) : seen.has(name)) {
-        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(shorten(name))}`, start, name);
+        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(shortened(name, MAX_SHOWN))}`, start, name);
       }
       if (seen === undefined) this.#names.push(name);
       else seen.add(name);
@@ -237,7 +241,7 @@ class Scanner {
       i = this.#digits(sign === 0x2b || sign === 0x2d ? i + 2 : i + 1);
     }
     if (mayOverflow && !Number.isFinite(Number(text.slice(start, i)))) {
-      this.#fail('number', `number ${shorten(text.slice(start, i))} does not fit a double`, start);
+      this.#fail('number', `number ${shortened(text.slice(start, i), MAX_SHOWN)} does not fit a double`, start);
     }
     this.#position = i;
   }
@@ -317,9 +321,4 @@ function describe(text: string, offset: number): string {
   const character = text.codePointAt(offset) ?? 0;
   if (character === 0xfeff) return 'unexpected byte order mark';
   return `unexpected character ${JSON.stringify(String.fromCodePoint(character))}`;
-}
-
-/** Cuts a text for a message without splitting a surrogate pair. */
-function shorten(text: string): string {
-  return text.length <= 64 ? text : `${text.slice(0, 64).replace(/[\ud800-\udbff]$/, '')}…`;
 }

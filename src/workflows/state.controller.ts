@@ -2,7 +2,8 @@ import { Controller, Delete, Get, Patch, Put, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { mediaTypeOf, scanBody, textOf } from '../http/body.js';
-import { answer, FromPath, FromQuery, Route } from '../http/route.js';
+import { FromPath, FromQuery, Route } from '../http/route.js';
+import { deleted, DELETION } from './deletion.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { jsonPatchEdit } from './edits/json-patch-edit.js';
 import { mergePatchEdit } from './edits/merge-patch-edit.js';
@@ -80,19 +81,15 @@ export class StateController {
   @Route({
     id: 'deleteState',
     summary: 'Delete the workflow of this state, with its history',
-    once: true,
-    headers: ['If-Match', 'If-None-Match'],
-    answers: { 204: { says: 'Deleted', headers: ['Idempotency-Replayed'] } },
-    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_TASKS'],
+    ...DELETION,
   })
-  async delete(
+  delete(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(DeletionQuery) { tasks }: DeletionQuery,
+    @FromQuery(DeletionQuery) query: DeletionQuery,
     @Req() request: FastifyRequest,
   ) {
-    const companions = { cancelTasks: tasks === 'cancel' };
-    const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write, companions));
-    return answer(204, undefined, { replayed });
+    const { workflows, writes } = this;
+    return deleted({ workflows, writes }, request, id, query);
   }
 
   @Patch()

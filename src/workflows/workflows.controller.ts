@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { checkedId, type Caller } from '../http/caller.js';
 import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
 import { exampleOf } from '../http/shapes/describe.js';
+import { deleted, DELETION } from './deletion.js';
 import { DocumentWorkflowStore } from './document-workflow-store.js';
 import { ListFilter, ListQuery } from './list.dto.js';
 import { Listing } from './listing.js';
@@ -154,19 +155,15 @@ export class WorkflowsController {
   @Route({
     id: 'deleteWorkflow',
     summary: 'Delete a workflow with its history',
-    once: true,
-    headers: ['If-Match', 'If-None-Match'],
-    answers: { 204: { says: 'Deleted', headers: ['Idempotency-Replayed'] } },
-    problems: ['WORKFLOW_NOT_FOUND', 'TOO_MANY_TASKS'],
+    ...DELETION,
   })
-  async delete(
+  delete(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(DeletionQuery) { tasks }: DeletionQuery,
+    @FromQuery(DeletionQuery) query: DeletionQuery,
     @Req() request: FastifyRequest,
   ) {
-    const companions = { cancelTasks: tasks === 'cancel' };
-    const { replayed } = await this.writes.run(request, (write) => this.workflows.delete(id, write, companions));
-    return answer(204, undefined, { replayed });
+    const { workflows, writes } = this;
+    return deleted({ workflows, writes }, request, id, query);
   }
 
   @Post(':id/touch')

@@ -52,7 +52,7 @@ interface Case {
 
 /** A script of which nobody sees the outcome: the next run ends what a failed one has begun. */
 interface HealingCase extends Case {
-  /** What the call is for. */
+  /** Reads what the call should bring about: a run after a failed one must bring about the same. */
   readonly aim: (scene: Scene) => Promise<unknown>;
 }
 
@@ -94,7 +94,7 @@ const moving = (
   of: (scene: Scene, records: { workflow: MovedWorkflow; task: MovedTask }) => Promise<() => Promise<unknown>>,
 ): Case => ({ script, of: async (scene) => of(scene, await movable(scene)) });
 
-/** What is left of the tenant, and where its tasks are. Once keys, fences and rates end by themselves. */
+/** The remaining keys of the tenant, and the sets that hold its tasks. Once keys, fences and rates end by themselves. */
 async function leftOf({ tenant, engine, direct, prefix }: Scene): Promise<unknown> {
   const keys = (await direct.keys(`${prefix}*`)).map((key) => key.slice(prefix.length));
   const members = (set: string) => direct.zrange(`${prefix}${set}`, '0', '-1');

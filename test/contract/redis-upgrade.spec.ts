@@ -82,7 +82,7 @@ describe.each([3, 4] as const)('the upgrade of schema %d', (schema) => {
         expect(await tenant.ids({ filter: { fields: { case_id: 'gone' } } })).toEqual([]);
       }
     }
-    // What had expired before the upgrade is gone from every index.
+    // A workflow that expired before the upgrade is gone from every index.
     clock.advance(6 * 3_600_000);
     await engine.sweep();
     expect(await direct.keys('*case_id=gone')).toEqual([]);

@@ -14,7 +14,7 @@ export class ManualJournal implements Journal {
   readonly flushes: Flush[] = [];
   readonly #arrivals: (() => void)[] = [];
 
-  /** What `proven` returns. */
+  /** The answer of `proven`. */
   proof: Promise<void> | undefined;
 
   proven(): Promise<void> | undefined {
