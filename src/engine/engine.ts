@@ -69,6 +69,8 @@ export interface StorageReport {
   readonly durability: string;
   /** The store was never reached, neither by this process nor by the one before it with this journal. */
   readonly wasNeverReached?: boolean;
+  /** The store answers reads but refuses every write, whatever it is. A full store still accepts some. */
+  readonly refusesWrites?: boolean;
   /** Sentences for the operator; empty when all is well. */
   readonly warnings: readonly string[];
   readonly details: Readonly<Record<string, string | number | boolean | null>>;

@@ -3,7 +3,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { accessWarnings } from '../access/web/start-rules.js';
 import { Config } from '../config/config.js';
-import { Engine } from '../engine/engine.js';
+import { Engine, type StorageReport } from '../engine/engine.js';
 import { withTimeout } from '../engine/with-timeout.js';
 import { Feeds } from '../feed/feeds.js';
 import { Listeners } from '../waiting/listeners.js';
@@ -37,22 +37,33 @@ export class HealthChecks implements OnModuleDestroy {
     return this.draining.hasBegun ? check.down({ message: 'shutting down' }) : check.up();
   }
 
-  /** Down before the first contact with Redis: a roll-out with a wrong address must not replace good replicas. */
+  /**
+   * Down while no write can be served, and before the first contact with Redis: a roll-out with a wrong address must not
+   * replace good replicas. Anybody may ask, so there are no details of the store.
+   */
   async readyStorage() {
-    return this.storage(!this.config.detached.isReadyWithoutRedis);
-  }
-
-  async storage(mustHaveBeenReached = false) {
     const check = this.indicators.check('storage');
     const engine = this.engine.storage;
-    // The engine logs why it cannot be inspected.
-    const inspected = withTimeout(this.engine.inspect(), STORAGE_TIMEOUT_MS, () => undefined);
-    const report = await inspected.catch(() => undefined);
+    const report = await this.#inspected();
+    if (report === undefined || !report.reachable) return check.down({ engine, reachable: false });
+    if (report.refusesWrites === true) return check.down({ engine, refusesWrites: true });
+    const isUnknown = report.wasNeverReached === true && !this.config.detached.isReadyWithoutRedis;
+    const facts = { engine, condition: conditionOf(report) };
+    return isUnknown ? check.down({ ...facts, wasNeverReached: true }) : check.up(facts);
+  }
+
+  async storage() {
+    const check = this.indicators.check('storage');
+    const engine = this.engine.storage;
+    const report = await this.#inspected();
     if (report === undefined || !report.reachable) return check.down({ engine, reachable: false, ...report?.details });
     const { latencyMs, durability, warnings, details } = report;
-    const condition = warnings.length === 0 ? 'ok' : 'degraded';
-    const facts = { engine, condition, latencyMs, durability, warnings, ...details };
-    return mustHaveBeenReached && report.wasNeverReached === true ? check.down(facts) : check.up(facts);
+    return check.up({ engine, condition: conditionOf(report), latencyMs, durability, warnings, ...details });
+  }
+
+  /** Undefined if the store cannot be inspected; the engine logs why. */
+  async #inspected(): Promise<StorageReport | undefined> {
+    return withTimeout(this.engine.inspect(), STORAGE_TIMEOUT_MS, () => undefined).catch(() => undefined);
   }
 
   /** Reports whether requests need a credential, with warnings for the operator. */
@@ -78,4 +89,8 @@ export class HealthChecks implements OnModuleDestroy {
     const clients = { streams: sse, polls: poll, webSockets: websocket, taskStreams: task, waits: wait };
     return this.indicators.check('feed').up({ ...clients, readers, lagMs: metrics.lagMs });
   }
+}
+
+function conditionOf({ warnings }: StorageReport): 'ok' | 'degraded' {
+  return warnings.length === 0 ? 'ok' : 'degraded';
 }

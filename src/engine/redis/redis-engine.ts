@@ -27,6 +27,7 @@ import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisMoving } from './moving/redis-moving.js';
 import { RedisCommits } from './commits/redis-commits.js';
 import { RedisWorkflows } from './workflows/redis-workflows.js';
+import { WriteRefusals } from './write-refusals.js';
 import { readBoard } from './feed/redis-board.js';
 import { RedisFeed } from './feed/redis-feed.js';
 import { RedisTasks } from './tasks/redis-tasks.js';
@@ -88,6 +89,7 @@ export class RedisEngine extends Engine {
   readonly #lostData = new LostData();
   readonly #storeClock = new StoreClock();
   readonly #clockWatch: ClockWatch;
+  readonly #writeRefusals: WriteRefusals;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(
@@ -113,6 +115,7 @@ export class RedisEngine extends Engine {
     };
     const schedule = new SweepSchedule(connections, this.#context, clock);
     this.#reader = new ScriptReader(connections, this.#context, observer, schedule);
+    this.#writeRefusals = new WriteRefusals(connections, this.#reader);
     this.#workflows = new RedisWorkflows(this.#reader, profiles, observer);
     this.#feed = new RedisFeed(this.#reader);
     this.#sweeper = new Sweeper({
@@ -313,12 +316,15 @@ export class RedisEngine extends Engine {
       const latencyMs = await this.#latencyMs(away);
       // A report without the name is still a report.
       if (away.length === 0) await this.#lookForLosses();
+      const refusals = await this.#writeRefusals.look();
       return {
         reachable: true,
+        refusesWrites: refusals.areAll,
         latencyMs,
         durability: durabilityOf(states),
         warnings: [
           ...away.map((address) => `the master ${address} is unreachable`),
+          ...refusals.warnings,
           ...findingsOf(states).map(({ says }) => says),
           ...this.#clockWatch.warnings(),
           ...this.#lostData.warnings(),

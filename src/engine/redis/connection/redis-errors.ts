@@ -21,11 +21,11 @@ export function lostAnswer(): never {
 const NOT_SENT =
   /Stream isn't writeable|enableOfflineQueue|ECONNREFUSED|ENOTFOUND|ETIMEDOUT.*connect|connect ETIMEDOUT/i;
 
-/** Replies of a server that is up but not serving; treated like a lost connection. */
-const NOT_SERVING = /^(LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
+/** Replies of a server that is up but answers nothing, or no writes of anybody; treated like a lost connection. */
+const NOT_SERVING = /^(BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|READONLY)\b/;
 
 /** Replies of a server that refuses every write; a script has them in its message. */
-const REFUSES_ALL = /\b(MISCONF|NOREPLICAS|BUSY|NOAUTH)\b/;
+const REFUSES_ALL = /\b(MISCONF|NOREPLICAS|NOAUTH)\b/;
 
 /**
  * Meaning of a failed command. An error reply: nothing was applied, because scripts check before they write. No
