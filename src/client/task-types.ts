@@ -115,5 +115,13 @@ export interface Queue {
   readonly workers: readonly { readonly name: string; readonly lastSeenAt: string; readonly leased: number }[];
 }
 
+export interface QueuePage {
+  readonly items: readonly Queue[];
+  /** Names of queues of this page whose keys in Redis another program has replaced. */
+  readonly unreadable: readonly string[];
+  /** Null at the end. */
+  readonly nextCursor: string | null;
+}
+
 /** Selects dead tasks; without members, the oldest hundred. */
 export type DeadSelection = { readonly ids: readonly string[] } | { readonly max?: number };

@@ -11,6 +11,7 @@ import type {
   NewTask,
   ProgressEvent,
   Queue,
+  QueuePage,
   Task,
   TaskDetail,
   TaskError,
@@ -18,6 +19,7 @@ import type {
 import type { Commit, Committed, PutOptions, Workflow } from './workflow-types.js';
 
 const WAIT_MS = 20_000;
+const QUEUES_PER_PAGE = 500;
 
 /**
  * The routes as methods. Each retries transient failures (no answer, 5xx, 429) with back-off and full jitter, and throws a
@@ -157,8 +159,43 @@ export class WaymarkClient {
     }
   }
 
-  async listQueues(options?: CallOptions): Promise<readonly Queue[]> {
-    return (await this.#json<{ items: readonly Queue[] }>({ method: 'GET', path: '/v1/queues' }, options)).items;
+  /** One page of the queues, by name. */
+  getQueuePage({
+    limit,
+    cursor,
+    prefix,
+    ...options
+  }: CallOptions & {
+    readonly limit?: number;
+    readonly cursor?: string;
+    readonly prefix?: string;
+  } = {}): Promise<QueuePage> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries({ limit, cursor, prefix })) {
+      if (value !== undefined) query.set(name, String(value));
+    }
+    return this.#json({ method: 'GET', path: `/v1/queues?${query.toString()}` }, options);
+  }
+
+  /** The pages of all queues, by name. */
+  async *queuePages(options: CallOptions & { readonly prefix?: string } = {}): AsyncGenerator<QueuePage> {
+    let cursor: string | null = null;
+    do {
+      const page: QueuePage = await this.getQueuePage({
+        ...options,
+        limit: QUEUES_PER_PAGE,
+        ...(cursor && { cursor }),
+      });
+      yield page;
+      cursor = page.nextCursor;
+    } while (cursor);
+  }
+
+  /** All queues, by name; those that cannot be read are left out. */
+  async listQueues(options?: CallOptions & { readonly prefix?: string }): Promise<readonly Queue[]> {
+    const queues: Queue[] = [];
+    for await (const { items } of this.queuePages(options)) queues.push(...items);
+    return queues;
   }
 
   getQueue(queue: string, options?: CallOptions): Promise<Queue> {

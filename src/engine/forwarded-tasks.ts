@@ -1,6 +1,6 @@
 import type { Once } from './commit.js';
 import type { Claim, TaskStep } from './task.js';
-import { TaskQueues, type DeadSelection, type ReplayOptions } from './task-queues.js';
+import { TaskQueues, type DeadSelection, type QueueQuery, type ReplayOptions } from './task-queues.js';
 
 /** Runs a call on the queues of the current engine, now or later. */
 export type ForwardTasks = <T>(run: (tasks: TaskQueues) => Promise<T>, tenant: string) => Promise<T>;
@@ -43,8 +43,8 @@ export class ForwardedTasks extends TaskQueues {
     return this.forward((tasks) => tasks.pause(tenant, queue, isPaused), tenant);
   }
 
-  listQueues(tenant: string) {
-    return this.forward((tasks) => tasks.listQueues(tenant), tenant);
+  listQueues(tenant: string, query: QueueQuery) {
+    return this.forward((tasks) => tasks.listQueues(tenant, query), tenant);
   }
 
   findQueue(tenant: string, name: string) {

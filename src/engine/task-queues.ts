@@ -27,6 +27,23 @@ export interface QueueRecord extends QueueFields {
   readonly workers: readonly { readonly name: string; readonly seenAtMs: number; readonly leased: number }[];
 }
 
+export interface QueueQuery {
+  /** Only names that start with this; '' for all. */
+  readonly prefix: string;
+  /** Only names after this one. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** Ordered by name. A page may be shorter than its limit: queues with many leased tasks take more work. */
+export interface QueuePage {
+  readonly queues: readonly QueueRecord[];
+  /** Names of queues on this page whose keys hold something else. */
+  readonly unreadable: readonly string[];
+  /** Name after which the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
 /**
  * Sliding rate over the last 60 s: the count of this minute, plus the part of the previous minute's count that falls
  * into the 60 s.
@@ -113,8 +130,8 @@ export abstract class TaskQueues {
   /** A paused queue accepts tasks and leases none. */
   abstract pause(tenant: string, queue: string, isPaused: boolean): Promise<void>;
 
-  /** Names of the queues, sorted. */
-  abstract listQueues(tenant: string): Promise<readonly string[]>;
+  /** One page of the queues. The work is that of the page, however many queues there are. */
+  abstract listQueues(tenant: string, query: QueueQuery): Promise<QueuePage>;
 
   /** An unknown queue is empty. */
   abstract findQueue(tenant: string, name: string): Promise<QueueRecord>;

@@ -2,7 +2,7 @@ import type { QueueTotal } from '../engine/records/queue-fields.js';
 import type { QueueRecord } from '../engine/task-queues.js';
 import { AtMostOne } from '../http/shapes/field.js';
 import { Count, Decimal, Flag, Integer, ListOf, Nested, Text, Time, Values } from '../http/shapes/fields.js';
-import { Name, QueueName, QueueOrDeadList, taskId } from '../http/shapes/names.js';
+import { Name, queueName, QueueName, QueueOrDeadList, QueuePrefix, taskId } from '../http/shapes/names.js';
 import { LEASE_MS } from './new-task.dto.js';
 
 const MAX_CLAIMED = 50;
@@ -58,8 +58,18 @@ export class Queue {
   @ListOf(() => QueueWorker) workers!: readonly QueueWorker[];
 }
 
-export class QueueList {
+export class QueueListQuery {
+  @Integer({ min: 1, max: 1000, default: 100 }) limit!: number;
+  @Text({ optional: true, about: '`nextCursor` of the previous page' }) cursor?: string;
+  @QueuePrefix({ optional: true, about: 'Only names that start with this', example: 'mail' }) prefix?: string;
+}
+
+/** May be shorter than its limit, where queues have many leased tasks. */
+export class QueuePage {
   @ListOf(() => Queue) items!: readonly Queue[];
+  @Values(queueName(), { about: 'Queues of this page whose keys in Redis another program has replaced' })
+  unreadable!: readonly string[];
+  @Text({ nullable: true }) nextCursor!: string | null;
 }
 
 /** A worker counts as a poller for this time after its last claim. */

@@ -4,7 +4,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueueLimits } from '../access/limits/queue-limits.js';
 import type { Enqueued } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
+import { isQueueName } from '../engine/names.js';
 import type { Caller } from '../http/caller.js';
+import { cursorOf, positionOf } from '../http/cursor.js';
+import { InvalidCursorError } from '../http/http-errors.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
@@ -18,7 +21,8 @@ import {
   DeadReplay,
   DeadSelection,
   Queue,
-  QueueList,
+  QueueListQuery,
+  QueuePage,
   QueuePath,
   queueView,
   RemovedTasks,
@@ -49,14 +53,23 @@ export class QueuesController {
   @Route({
     id: 'listQueues',
     summary: 'List queues with depth, rates and workers',
-    answers: { 200: { says: 'Queues, by name', body: QueueList } },
+    answers: { 200: { says: 'A page, by name', body: QueuePage } },
+    problems: ['INVALID_CURSOR'],
   })
-  async list(@FromCaller() { tenant }: Caller) {
-    const names = await this.engine.tasks.listQueues(tenant);
-    const lastEventId = await this.engine.lastEventId(tenant);
-    const queues = await Promise.all(names.map((name) => this.engine.tasks.findQueue(tenant, name)));
+  async list(
+    @FromQuery(QueueListQuery) { limit, cursor, prefix = '' }: QueueListQuery,
+    @FromCaller() { tenant }: Caller,
+  ) {
+    const list = JSON.stringify(['queues', tenant, prefix]);
+    const after = cursor === undefined ? undefined : placeOf(list, cursor);
+    const [{ queues, unreadable, next }, lastEventId] = await Promise.all([
+      this.engine.tasks.listQueues(tenant, { prefix, after, limit }),
+      this.engine.lastEventId(tenant),
+    ]);
     const now = Date.now();
-    return answer(200, { items: queues.map((queue) => queueView(queue, lastEventId, now)) });
+    const items = queues.map((queue) => queueView(queue, lastEventId, now));
+    const nextCursor = cursorOf(list, next === undefined ? undefined : { atMs: 0, id: next });
+    return answer(200, { items, unreadable, nextCursor });
   }
 
   @Get(':queue')
@@ -224,6 +237,13 @@ export class QueuesController {
     ]);
     return queueView(queue, lastEventId, Date.now());
   }
+}
+
+/** Name of the last queue of the previous page. @throws InvalidCursorError */
+function placeOf(list: string, cursor: string): string {
+  const { id } = positionOf(list, cursor);
+  if (!isQueueName(id)) throw new InvalidCursorError();
+  return id;
 }
 
 function enqueuedView({ task, isDuplicate }: Enqueued): Task {

@@ -6,7 +6,7 @@ import type { Engine } from '../../src/engine/engine.js';
 import { appendExhibitEdit } from '../../src/workflows/edits/append-edit.js';
 import { startCluster, type ClusterNodes } from '../support/redis-kinds/cluster.js';
 import { scaled } from '../support/scale.js';
-import { TestQueue } from '../support/tasks.js';
+import { queueNames, TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
 
@@ -71,7 +71,7 @@ class Clients {
       const [task] = (await this.ask('claim', queue.claim()))?.tasks ?? [];
       if (task !== undefined) await this.ask('complete', queue.complete(task));
       await this.ask('list', tenant.list());
-      await this.ask('queues', tenant.engine.tasks.listQueues(tenant.name));
+      await this.ask('queues', queueNames(tenant.engine, tenant.name));
       await this.ask('feed', tenant.engine.readFeed(tenant.name, undefined, 10));
       await sleep(PAUSE_MS);
     }

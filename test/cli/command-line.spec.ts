@@ -61,7 +61,7 @@ describe('the command line', () => {
     [['produce', '--topic', 'q', '--payload', 'README.md'], /--payload README.md: is a file that is not JSON/],
     [['produce', '--topic', 'q', '--payload', '-'], /--payload stdin: is not JSON/],
     [['produce', '--topic', 'q', '--dedupe-key', 'k', '--count', '2'], /--dedupe-key makes one task/],
-    [['inspect'], /must be: inspect queues, or: inspect queue <name>/],
+    [['inspect'], /must be: inspect queues \[--prefix <text>\], or: inspect queue <name>/],
     [['inspect', 'queue'], /must be: inspect queues/],
     [['inspect', 'queues', 'q'], /must be: inspect queues/],
     [['inspect', 'queues', '--fail-on', 'rain'], /--fail-on rain: must be warn/],
@@ -108,17 +108,17 @@ describe('the command line', () => {
   });
 
   it('takes the URL from --url, else from WAYMARK_URL', async () => {
-    const service = await FakeService.start(() => ok({ items: [] }));
+    const service = await FakeService.start(() => ok({ items: [], unreadable: [], nextCursor: null }));
     expect((await run(['inspect', 'queues'], { WAYMARK_URL: service.url })).code).toBe(0);
     expect((await run(['inspect', 'queues', '--url', `${service.url}/`], { WAYMARK_URL: 'http://[::1]:1' })).code).toBe(
       0,
     );
     await service.stop();
-    expect(service.asked.map(({ path }) => path)).toEqual(['/v1/queues', '/v1/queues']);
+    expect(service.asked.map(({ path }) => path)).toEqual(['/v1/queues?limit=500', '/v1/queues?limit=500']);
   });
 
   it('sends the key of the environment and the tenant, and takes neither a key nor a token as an option', async () => {
-    const service = await FakeService.start(() => ok({ items: [] }));
+    const service = await FakeService.start(() => ok({ items: [], unreadable: [], nextCursor: null }));
     const env = { WAYMARK_URL: service.url, WAYMARK_API_KEY: 'wmk_acme_x' };
     expect((await run(['inspect', 'queues', '--tenant', 'acme'], env)).code).toBe(0);
     expect((await run(['inspect', 'queues'], { WAYMARK_URL: service.url })).code).toBe(0);

@@ -27,6 +27,7 @@ import { describeTaskFencing } from './cases/task-fencing.js';
 import { describeTaskFigures } from './cases/task-figures.js';
 import { describeTaskHints } from './cases/task-hints.js';
 import { describeTaskLeases } from './cases/task-leases.js';
+import { describeQueuePages } from './cases/queue-pages.js';
 import { describeTaskLists } from './cases/task-lists.js';
 import { describeTaskOrder } from './cases/task-order.js';
 import { describeTaskPace } from './cases/task-pace.js';
@@ -92,6 +93,7 @@ const ALL = [
   describeTaskDead,
   describeTaskProgress,
   describeTaskFigures,
+  describeQueuePages,
   describeTaskLists,
 ] as const;
 

@@ -108,4 +108,22 @@ describe('tasks that another program has damaged', () => {
     const taken = await Promise.all([one.takeIds(1), two.takeIds(1)]);
     expect(taken).toEqual([[], [id]]);
   });
+
+  it.each(['delayed', 'settings'])(
+    'a queue whose %s another program has replaced is named in the list, beside the others',
+    async (kind) => {
+      for (const name of ['a', 'b', 'c']) await queue(name).enqueue({ start: { delayMs: 1000 } });
+      const key = await keyOf(`queue:${kind}:b`);
+      await direct.set(key, 'x');
+      const page = await opened.engine.tasks.listQueues('default', { prefix: '', limit: 10 });
+      expect(page.queues.map(({ name, delayed }) => [name, delayed])).toEqual([
+        ['a', 1],
+        ['c', 1],
+      ]);
+      expect([page.unreadable, page.next]).toEqual([['b'], undefined]);
+      const first = await opened.engine.tasks.listQueues('default', { prefix: '', after: 'a', limit: 1 });
+      expect(first).toEqual({ queues: [], unreadable: ['b'], next: 'b' });
+      await expect(opened.engine.tasks.findQueue('default', 'b')).rejects.toMatchObject({ code: 'STORE_KEY_TAKEN' });
+    },
+  );
 });

@@ -13,7 +13,7 @@ import { once, put, touch } from '../support/parts.js';
 import { testIndex } from '../support/parts.js';
 import { refusalOf } from '../support/refusal.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
-import { claimOf, newTask, TestQueue } from '../support/tasks.js';
+import { claimOf, newTask, queueNames, TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { testOptions } from './engine-under-test.js';
 import { configFor, openReplica, type Replica } from './redis-under-test.js';
@@ -129,7 +129,7 @@ describe('keys of other programs in the same database', () => {
       claim: () => engine.tasks.claim('default', claimOf(ID, 1), `claim-${ID}`),
       pause: () => engine.tasks.pause('default', ID, false),
       queue: () => engine.tasks.findQueue('default', ID),
-      queues: () => engine.tasks.listQueues('default'),
+      queues: () => queueNames(engine, 'default'),
       task: () => engine.tasks.find('default', ID),
       publish: () =>
         tenant.commit({ publish: [{ channel: 'c', type: 't', payload: '{}' }] }, { key: ID, fingerprint: '' }),

@@ -3,6 +3,7 @@ import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js
 import { digestOf } from '../../src/engine/moving/digest.js';
 import type { RecordKind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../../src/engine/moving/moving.js';
+import { queueNames } from './tasks.js';
 import { dump } from './tenant.js';
 
 export const FAIL: ArrivalOptions = { onConflict: 'fail' };
@@ -61,7 +62,7 @@ export async function digestsOf(engine: Engine, tenant: string): Promise<Record<
 
 /** Everything readable of a tenant that a move must not change. */
 export async function dumpMovable(engine: Engine, tenant: string, taskIds: readonly string[]): Promise<unknown> {
-  const queues = await engine.tasks.listQueues(tenant);
+  const queues = await queueNames(engine, tenant);
   return {
     workflows: await dump(engine, tenant),
     boards: await Promise.all(['routing', 'short'].map((name) => engine.readBoard(tenant, name))),

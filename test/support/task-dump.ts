@@ -1,5 +1,5 @@
 import type { Engine } from '../../src/engine/engine.js';
-import { dumpAll } from './tasks.js';
+import { dumpAll, queueNames } from './tasks.js';
 
 /**
  * Everything readable of a tenant: what `dumpAll` shows, the workers of each queue, the tasks of each workflow and the end of the
@@ -12,7 +12,7 @@ export async function dumpTasks(
   workflowIds: readonly string[] = [],
 ): Promise<unknown> {
   const { tasks } = engine;
-  const queues = await tasks.listQueues(tenant);
+  const queues = await queueNames(engine, tenant);
   return {
     all: await dumpAll(engine, tenant, ids),
     workers: await Promise.all(queues.map(async (name) => (await tasks.findQueue(tenant, name)).workers)),

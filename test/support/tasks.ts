@@ -153,9 +153,21 @@ export class TestQueue {
   }
 }
 
+/** Names of all queues, page by page. */
+export async function queueNames({ tasks }: Engine, tenant: string, prefix = '', limit = 100): Promise<string[]> {
+  const names: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await tasks.listQueues(tenant, { prefix, after, limit });
+    names.push(...page.queues.map(({ name }) => name));
+    after = page.next;
+  } while (after !== undefined);
+  return names;
+}
+
 /** Everything readable of a tenant's workflows and of these tasks. Equal dumps mean the same data. */
 export async function dumpAll(engine: Engine, tenant: string, ids: readonly string[]): Promise<unknown> {
-  const queues = await engine.tasks.listQueues(tenant);
+  const queues = await queueNames(engine, tenant);
   return {
     workflows: await dump(engine, tenant),
     queues: await Promise.all(

@@ -11,10 +11,11 @@ const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 export const inspectCommand: Command = {
   name: 'inspect',
   summary: 'Show queues, their depths and workers',
-  usage: 'waymark inspect queues | queue <name> [--watch] [--json] [--fail-on warn]',
+  usage: 'waymark inspect queues [--prefix <text>] | queue <name> [--watch] [--json] [--fail-on warn]',
   help: `Shows tasks by state, the age of the oldest ready task, when the next is due, and the workers with their leases.
 Warnings go to stderr: dead tasks, a paused queue with tasks, ready tasks without a worker, a task ready for too long.
 
+  --prefix <text>        only queues whose names start with this
   --json                 print the answer of the service, one line per poll
   --watch                repeat until SIGINT
   --interval <duration>  between two polls, 100ms to 1d; default: 2s
@@ -22,19 +23,22 @@ Warnings go to stderr: dead tasks, a paused queue with tasks, ready tasks withou
   --max-wait <duration>  a task that is ready for longer is a warning; default: 5m`,
   example: 'inspect queue orders --watch',
   maxWords: Infinity,
-  texts: ['interval', 'fail-on', 'max-wait'],
+  texts: ['prefix', 'interval', 'fail-on', 'max-wait'],
   flags: ['json', 'watch'],
 
   async run(given, terminal) {
-    const look = lookOf(given.words, connect(given, terminal));
+    const look = lookOf(given, connect(given, terminal));
     const intervalMs = given.duration('interval', { min: 100, max: DAY_MS }) ?? 2000;
     const maxWaitMs = given.duration('max-wait', { min: 0, max: 365 * DAY_MS }) ?? 300_000;
     const failOn = given.oneOf('fail-on', ['warn']);
     const show = async (seen: Seen): Promise<ExitCode> => {
       await terminal.output.text(textOf(seen, given, terminal));
-      const warnings = seen.queues.flatMap((queue) =>
-        warningsOf(queue, maxWaitMs).map((warning) => `warning: ${queue.name}: ${warning}`),
-      );
+      const warnings = [
+        ...seen.queues.flatMap((queue) =>
+          warningsOf(queue, maxWaitMs).map((warning) => `warning: ${queue.name}: ${warning}`),
+        ),
+        ...seen.unreadable.map((name) => `warning: ${name}: another program has replaced its keys in Redis`),
+      ];
       for (const warning of warnings) terminal.note(warning);
       return failOn === 'warn' && warnings.length > 0 ? EXIT.failed : EXIT.ok;
     };
@@ -76,23 +80,31 @@ function textOf({ json, table }: Seen, given: Given, { isScreen }: Terminal): st
 
 interface Seen {
   readonly queues: readonly Queue[];
+  readonly unreadable: readonly string[];
   readonly table: string;
   readonly json: unknown;
 }
 
-function lookOf(words: readonly string[], client: WaymarkClient): () => Promise<Seen> {
+function lookOf(given: Given, client: WaymarkClient): () => Promise<Seen> {
+  const { words } = given;
   const [what, name] = words;
+  const prefix = given.text('prefix');
   if (what === 'queues' && words.length === 1) {
     return async () => {
-      const items = await client.listQueues();
-      return { queues: items, table: queuesTable(items), json: { items } };
+      const items: Queue[] = [];
+      const unreadable: string[] = [];
+      for await (const page of client.queuePages(prefix === undefined ? {} : { prefix })) {
+        items.push(...page.items);
+        unreadable.push(...page.unreadable);
+      }
+      return { queues: items, unreadable, table: queuesTable(items), json: { items, unreadable } };
     };
   }
-  if (what === 'queue' && name !== undefined && words.length === 2) {
+  if (what === 'queue' && name !== undefined && words.length === 2 && prefix === undefined) {
     return async () => {
       const queue = await client.getQueue(name);
-      return { queues: [queue], table: queuePage(queue), json: queue };
+      return { queues: [queue], unreadable: [], table: queuePage(queue), json: queue };
     };
   }
-  throw new UsageError('must be: inspect queues, or: inspect queue <name>');
+  throw new UsageError('must be: inspect queues [--prefix <text>], or: inspect queue <name>');
 }

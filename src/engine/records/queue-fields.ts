@@ -28,7 +28,7 @@ export const QUEUE_FIELDS = {
 type QueueField = keyof typeof QUEUE_FIELDS;
 export type QueueFields = { readonly [N in QueueField]: Values[(typeof QUEUE_FIELDS)[N]] };
 
-/** Names of the values in a reply of queue.lua, in their order. */
+/** Names of the values in a reply of queues.lua, in their order. */
 export const QUEUE_REPLY = [
   ...(Object.keys(QUEUE_FIELDS) as QueueField[]),
   ...(['totals', 'minutes', 'workers', 'holders', 'nowMs'] as const),

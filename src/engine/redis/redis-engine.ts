@@ -142,7 +142,6 @@ export class RedisEngine extends Engine {
       context: this.#context,
       workflows: this.#workflows,
       feed: this.#feed,
-      tasks,
     });
     this.#commits = new RedisCommits({
       sender,

@@ -9,7 +9,7 @@ export const taskId = (says = WORKFLOW_ID_RULE): Rules => text({ pattern: WORKFL
 export const workflowId = (): Rules =>
   text({ pattern: WORKFLOW_ID, not: /^count$/, says: `${WORKFLOW_ID_RULE}; "count" is the name of a route` });
 
-const queueName = (): Rules => text({ pattern: NAME, not: /\.dlq$/, says: QUEUE_RULE });
+export const queueName = (): Rules => text({ pattern: NAME, not: /\.dlq$/, says: QUEUE_RULE });
 
 /** `orders.dlq`, the dead list of `orders`, is read as `orders`. */
 const queueOrDeadList = (): Rules => {
@@ -38,6 +38,10 @@ export const QueueOrDeadList = (given: Common<string> = {}) =>
 
 /** Prefix of an id. */
 export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be the beginning of an id'), given);
+
+/** Beginning of the name of a queue. */
+export const QueuePrefix = (given: Common<string> = {}) =>
+  Value(text({ pattern: NAME, says: 'must be the beginning of a name' }), given);
 
 /** Name of a tenant, also of a hidden one; only for operators. */
 export const AnyTenant = (given: Common<string> = {}) => Value(text({ pattern: TENANT, says: TENANT_RULE }), given);

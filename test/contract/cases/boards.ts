@@ -3,7 +3,7 @@ import type { BoardChange } from '../../../src/engine/board.js';
 import { once, patch, put } from '../../support/parts.js';
 import { increment } from '../../support/edits.js';
 import type { TestTenant } from '../../support/tenant.js';
-import { newTask } from '../../support/tasks.js';
+import { newTask, queueNames } from '../../support/tasks.js';
 import { until } from '../../support/until.js';
 import type { Fixture } from '../engine-under-test.js';
 import { MAX_BOARD_ENTRIES, MAX_BOARD_NOTICES } from '../../../src/engine/limits.js';
@@ -104,7 +104,7 @@ export function describeBoards(fixture: Fixture): void {
       expect((await read(two)).counts).toEqual({});
       expect([(await read(one)).counts, (await read(one, 'other')).counts]).toEqual([{ n: 1 }, { n: 5 }]);
       expect([await one.ids(), await one.count(), await one.find('b')]).toEqual([[], 0, undefined]);
-      expect(await one.engine.tasks.listQueues(one.name)).toEqual([]);
+      expect(await queueNames(one.engine, one.name)).toEqual([]);
       expect(await one.engine.readFeed(one.name, undefined, 10)).toEqual([]);
     });
 

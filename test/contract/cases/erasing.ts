@@ -7,6 +7,7 @@ import { NO_KEYS } from '../../support/keyrings.js';
 import { digestsOf, dumpMovable } from '../../support/moving.js';
 import { once, put } from '../../support/parts.js';
 import { refusalOf } from '../../support/refusal.js';
+import { queueNames } from '../../support/tasks.js';
 import { TestTenant } from '../../support/tenant.js';
 import type { Fixture } from '../engine-under-test.js';
 import { eventsOf } from './feed.js';
@@ -45,7 +46,7 @@ export async function readInEveryWay(engine: Engine, tenant: string, place: stri
     await engine.readBoard(name, 'b');
     await engine.findOutcome(name, 'k', '');
     await engine.listConflicts(name, 'many', { limit: 10 });
-    await engine.tasks.listQueues(name);
+    await queueNames(engine, name);
     await engine.tasks.findQueue(name, 'writer').catch(() => undefined);
     await engine.tasks.listDead(name, 'writer', 10);
     await engine.tasks.find(name, 't');
@@ -91,7 +92,7 @@ export function describeErasing(fixture: Fixture): void {
           expect(await engine.readBoard(name, 'b')).toEqual({ counts: {}, notices: [], entries: [] });
         }
         for (const id of ids) expect(await engine.tasks.find(tenant.name, id)).toBeUndefined();
-        expect(await engine.tasks.listQueues(tenant.name)).toEqual([]);
+        expect(await queueNames(engine, tenant.name)).toEqual([]);
         expect(await refusalOf(engine.readFeed(tenant.name, place, 1))).toMatchObject({ code: 'FEED_RESET' });
       });
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
-import { claimOf, newTask, SECOND, TestQueue } from '../../support/tasks.js';
+import { claimOf, newTask, queueNames, SECOND, TestQueue } from '../../support/tasks.js';
 import { sweepAll } from '../../support/task-dump.js';
 import type { Fixture } from '../engine-under-test.js';
 import { MINUTE_MS, WORKER_SHOWN_MS } from '../../../src/engine/limits.js';
@@ -28,7 +28,7 @@ export function describeTaskFigures(fixture: Fixture): void {
         perMinute: { enqueued: 0, completed: 0 },
         workers: [],
       });
-      expect(await q.engine.tasks.listQueues(q.tenant)).toEqual([]);
+      expect(await queueNames(q.engine, q.tenant)).toEqual([]);
     });
 
     it('count each thing that happened once, however it happened', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
 import { once, put } from '../../support/parts.js';
-import { claimOf, newTask, SECOND, TestQueue } from '../../support/tasks.js';
+import { claimOf, newTask, queueNames, SECOND, TestQueue } from '../../support/tasks.js';
 import { sweepAll } from '../../support/task-dump.js';
 import { until } from '../../support/until.js';
 import type { Fixture } from '../engine-under-test.js';
@@ -58,7 +58,7 @@ export function describeTaskLists(fixture: Fixture): void {
       await q.enqueueSome(3, { maxAttempts: 5 });
       const [a, b, c] = (await q.claim(3, { leaseMs: 10 })).tasks as [ClaimedTask, ClaimedTask, ClaimedTask];
       await q.engine.tasks.pause(q.tenant, 'q', true);
-      expect(await q.engine.tasks.listQueues(q.tenant)).toEqual(['q']);
+      expect(await queueNames(q.engine, q.tenant)).toEqual(['q']);
       await q.complete(a);
       await q.release(b);
       fixture.clock.advance(10);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { newTask, SECOND, TestQueue } from '../../support/tasks.js';
+import { newTask, queueNames, SECOND, TestQueue } from '../../support/tasks.js';
 import { refusalOf } from '../../support/refusal.js';
 import { until } from '../../support/until.js';
 import { MIB, type Fixture } from '../engine-under-test.js';
@@ -173,14 +173,14 @@ export function describeTaskQueueing(fixture: Fixture): void {
       const one = queue('q');
       const names = ['q:ready', 'ready:q', 'q', 'settings:q'];
       for (const name of names) await new TestQueue(one.engine, one.tenant, name).enqueue();
-      expect(await one.engine.tasks.listQueues(one.tenant)).toEqual(names.toSorted());
+      expect(await queueNames(one.engine, one.tenant)).toEqual(names.toSorted());
       for (const name of names) {
         const q = new TestQueue(one.engine, one.tenant, name);
         expect(await q.depth()).toMatchObject({ ready: 1 });
         expect((await q.take()).queue).toBe(name);
       }
       const theirs = new TestQueue(one.engine, fixture.tenant().name, 'q');
-      expect([await theirs.takeIds(5), await theirs.engine.tasks.listQueues(theirs.tenant)]).toEqual([[], []]);
+      expect([await theirs.takeIds(5), await queueNames(theirs.engine, theirs.tenant)]).toEqual([[], []]);
       const id = await one.enqueue();
       expect(await theirs.find(id)).toBeUndefined();
     });
@@ -188,7 +188,7 @@ export function describeTaskQueueing(fixture: Fixture): void {
     it('is not made by asking for it', async () => {
       const q = queue(`nobody-${randomUUID()}`);
       expect(await q.claim()).toEqual({ tasks: [], nextDueInMs: null, isPaused: false });
-      expect(await q.engine.tasks.listQueues(q.tenant)).toEqual([]);
+      expect(await queueNames(q.engine, q.tenant)).toEqual([]);
     });
   });
 }

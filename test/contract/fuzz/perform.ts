@@ -15,6 +15,7 @@ import {
   replaceBy,
   stamp,
 } from '../../support/edits.js';
+import { queueNames } from '../../support/tasks.js';
 import { dump, metaOf, TestTenant, versionOf } from '../../support/tenant.js';
 import type { CommitSpec, EditSpec, Operation } from './operation.js';
 
@@ -102,7 +103,7 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
 }
 
 async function dumpTasks(engine: Engine, tenant: string, ids: readonly string[]): Promise<unknown> {
-  const names = await engine.tasks.listQueues(tenant);
+  const names = await queueNames(engine, tenant);
   const queues = await Promise.all(names.map((name) => engine.tasks.findQueue(tenant, name)));
   const tasks = await Promise.all(ids.map((id) => engine.tasks.find(tenant, id)));
   const progress = await Promise.all(ids.map((id) => engine.tasks.readProgress(tenant, id, 0, 100)));

@@ -129,8 +129,14 @@ export class DirectoryMoving extends Moving {
       case 'task':
         return ids.map((id) => this.#task(tenant, id));
       case 'queue': {
-        const queues = new Map((await this.listQueues(tenant)).map((queue) => [queue.id, queue]));
-        return ids.map((id) => queues.get(id));
+        const rows = ids.map((id) => this.#databases.queues.get([tenant, id]));
+        // A queue of imported tasks has no row of its own.
+        const known = rows.every((row) => row !== undefined) ? [] : await this.listQueues(tenant);
+        const others = new Map(known.map((queue) => [queue.id, queue]));
+        return ids.map((id, i) => {
+          const row = rows[i];
+          return row === undefined ? others.get(id) : { kind, id, isPaused: row.isPaused };
+        });
       }
       case 'board': {
         const boards = new Map((await this.listBoards(tenant)).map((board) => [board.id, board]));

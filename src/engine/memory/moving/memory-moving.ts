@@ -27,6 +27,7 @@ import { NO_HISTORY, type Entry } from '../workflows/entry.js';
 import type { MemoryCore } from '../memory-core.js';
 import { movedBoardOf } from '../../moving/moved-board.js';
 import { movedTask, movedWorkflow } from './moved-records.js';
+import type { TaskCollection } from '../tasks/task-collection.js';
 import { entryOf, type TaskEntry } from '../tasks/task-entry.js';
 import { TaskWork } from '../tasks/task-work.js';
 import type { TenantData } from '../tenant-data.js';
@@ -90,12 +91,14 @@ export class MemoryMoving extends Moving {
     }
   }
 
-  listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    return this.core.read(tenant, ({ tasks }) =>
-      [...tasks.queues]
-        .map(([id, { isPaused }]): MovedQueue => ({ kind: 'queue', id, isPaused }))
-        .sort((a, b) => (a.id < b.id ? -1 : 1)),
-    );
+  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+    const queues: MovedQueue[] = [];
+    for (let count = STAMPS_PER_PAGE; count === STAMPS_PER_PAGE;) {
+      const page = await this.core.read(tenant, ({ tasks }) => this.#queuePage(tasks, queues.at(-1)?.id));
+      count = page.length;
+      queues.push(...page);
+    }
+    return queues;
   }
 
   listBoards(tenant: string): Promise<readonly MovedBoard[]> {
@@ -161,6 +164,15 @@ export class MemoryMoving extends Moving {
       case 'board':
         return this.#board(data, id);
     }
+  }
+
+  #queuePage(tasks: TaskCollection, after: string | undefined): MovedQueue[] {
+    const page: MovedQueue[] = [];
+    for (const id of tasks.queueNames('', after)) {
+      if (page.length === STAMPS_PER_PAGE) break;
+      page.push({ kind: 'queue', id, isPaused: tasks.queue(id).isPaused });
+    }
+    return page;
   }
 
   #board({ boards }: TenantData, id: string): MovedBoard | undefined {

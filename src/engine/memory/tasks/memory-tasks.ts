@@ -9,12 +9,15 @@ import {
   type Claimed,
   type DeadSelection,
   type Progress,
+  type QueuePage,
+  type QueueQuery,
   type QueueRecord,
   type ReplayOptions,
   type Stepped,
 } from '../../task-queues.js';
 import { observed, type MemoryCore } from '../memory-core.js';
 import type { Transaction } from '../commits/transaction.js';
+import type { TenantData } from '../tenant-data.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
 import { detailOf, type TaskEntry } from './task-entry.js';
@@ -97,36 +100,23 @@ export class MemoryTasks extends TaskQueues {
     });
   }
 
-  listQueues(tenant: string): Promise<readonly string[]> {
-    return this.core.read(tenant, ({ tasks }) => [...tasks.queues.keys()].toSorted());
+  listQueues(tenant: string, { prefix, after, limit }: QueueQuery): Promise<QueuePage> {
+    return this.core.read(tenant, (data) => {
+      const queues: QueueRecord[] = [];
+      let leased = 0;
+      for (const name of data.tasks.queueNames(prefix, after)) {
+        if (queues.length === limit || leased >= MAX_LEASED_SHOWN)
+          return { queues, unreadable: [], next: queues.at(-1)?.name };
+        const queue = this.#record(data, name);
+        leased += Math.min(queue.leased, MAX_LEASED_SHOWN);
+        queues.push(queue);
+      }
+      return { queues, unreadable: [], next: undefined };
+    });
   }
 
   findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    return this.core.read(tenant, ({ tasks }) => {
-      const queue = tasks.queues.get(name) ?? new Queue();
-      const { first } = queue.ready;
-      const leasedByWorker = new Map<string, number>();
-      for (const id of queue.leased.upTo(Infinity, MAX_LEASED_SHOWN)) {
-        const { worker } = tasks.get(id) as TaskEntry;
-        if (worker !== null) leasedByWorker.set(worker, (leasedByWorker.get(worker) ?? 0) + 1);
-      }
-      return {
-        name,
-        isPaused: queue.isPaused,
-        ready: queue.ready.size,
-        delayed: queue.delayed.size,
-        leased: queue.leased.size,
-        dead: queue.dead.size,
-        oldestReadyAtMs: first === undefined ? null : ((tasks.get(first.id) as TaskEntry).readyAtMs ?? null),
-        nextDueAtMs: queue.delayed.first?.score ?? null,
-        nextLeaseEndsAtMs: queue.leased.first?.score ?? null,
-        totals: { ...queue.totals },
-        perMinute: queue.rates(this.core.clock()),
-        workers: queue
-          .workers(this.core.clock())
-          .map(([worker, seenAtMs]) => ({ name: worker, seenAtMs, leased: leasedByWorker.get(worker) ?? 0 })),
-      };
-    });
+    return this.core.read(tenant, (data) => this.#record(data, name));
   }
 
   readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
@@ -168,6 +158,33 @@ export class MemoryTasks extends TaskQueues {
 
   work(transaction: Transaction): TaskWork {
     return new TaskWork(transaction, this.options, this.core.tenants.texts);
+  }
+
+  #record({ tasks }: TenantData, name: string): QueueRecord {
+    const queue = tasks.queues.get(name) ?? new Queue();
+    const { first } = queue.ready;
+    const now = this.core.clock();
+    const leasedByWorker = new Map<string, number>();
+    for (const id of queue.leased.upTo(Infinity, MAX_LEASED_SHOWN)) {
+      const { worker } = tasks.get(id) as TaskEntry;
+      if (worker !== null) leasedByWorker.set(worker, (leasedByWorker.get(worker) ?? 0) + 1);
+    }
+    return {
+      name,
+      isPaused: queue.isPaused,
+      ready: queue.ready.size,
+      delayed: queue.delayed.size,
+      leased: queue.leased.size,
+      dead: queue.dead.size,
+      oldestReadyAtMs: first === undefined ? null : ((tasks.get(first.id) as TaskEntry).readyAtMs ?? null),
+      nextDueAtMs: queue.delayed.first?.score ?? null,
+      nextLeaseEndsAtMs: queue.leased.first?.score ?? null,
+      totals: { ...queue.totals },
+      perMinute: queue.rates(now),
+      workers: queue
+        .workers(now)
+        .map(([worker, seenAtMs]) => ({ name: worker, seenAtMs, leased: leasedByWorker.get(worker) ?? 0 })),
+    };
   }
 
   /** Journaled, so that a worker may repeat the claim after a restart. */

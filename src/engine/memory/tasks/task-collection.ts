@@ -25,6 +25,7 @@ export class TaskCollection {
   readonly dedupesByEnd = new SortedSet();
   readonly #entries = new Map<string, TaskEntry>();
   readonly #queues = new Map<string, Queue>();
+  readonly #queueNames = new SortedSet();
   readonly #ofWorkflow = new Map<string, OfWorkflow>();
   readonly #dedupes = new Map<string, Dedupe>();
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
@@ -33,6 +34,15 @@ export class TaskCollection {
 
   get queues(): ReadonlyMap<string, Queue> {
     return this.#queues;
+  }
+
+  /** Names of queues that start with `prefix`, sorted; only those after `after`. */
+  *queueNames(prefix = '', after = ''): Generator<string> {
+    if (after < prefix && this.#queues.has(prefix)) yield prefix;
+    for (const { id } of this.#queueNames.ascending({ score: 0, id: after < prefix ? prefix : after })) {
+      if (!id.startsWith(prefix)) return;
+      yield id;
+    }
   }
 
   get(id: string): TaskEntry | undefined {
@@ -65,12 +75,13 @@ export class TaskCollection {
 
   queue(name: string): Queue {
     let queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, (queue = new Queue()));
+    if (queue === undefined) this.setQueue(name, (queue = new Queue()));
     return queue;
   }
 
   /** Undefined removes; the queue must have no tasks. */
   setQueue(name: string, queue: Queue | undefined): void {
+    this.#queueNames.move(name, this.#queues.has(name) ? 0 : undefined, queue && 0);
     if (queue === undefined) this.#queues.delete(name);
     else this.#queues.set(name, queue);
   }

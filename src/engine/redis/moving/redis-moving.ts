@@ -23,7 +23,7 @@ import { movedBoardOf } from '../../moving/moved-board.js';
 import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
 import { namesWith } from '../../records/task-fields.js';
 import type { RedisFeed } from '../feed/redis-feed.js';
-import type { RedisTasks } from '../tasks/redis-tasks.js';
+import { queueRange } from '../tasks/queue-range.js';
 import { scriptFields } from '../tasks/task-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import type { ScriptWriter } from '../scripts/script-writer.js';
@@ -38,6 +38,7 @@ const listScript = new RedisScript(MOVING, 'move-list');
 const readScript = new RedisScript(MOVING, 'move-read');
 const membersScript = new RedisScript(TIMED_RECORDS, 'move-members');
 const workflowScript = new RedisScript([...TIMED_WRITING, 'fence', 'moving'], 'move-workflow');
+const queuesScript = new RedisScript([...TIMED, 'queue-names'], 'move-queues');
 const queueScript = new RedisScript(FENCED, 'move-queue');
 const boardScript = new RedisScript([...TIMED_WRITING, 'fence', 'board'], 'move-board');
 const tasksScript = new RedisScript(TIMED_TASKS, 'move-tasks');
@@ -45,6 +46,7 @@ const taskScript = new RedisScript(TIMED_TASKS, 'move-task');
 const outcomeScript = new RedisScript([...TIMED, 'fence'], 'move-outcome');
 const nowScript = new RedisScript(TIMED, 'move-now');
 const MEMBERS_AT_ONCE = 500;
+const QUEUES_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
 const MAX_ROUNDS = 50;
 
@@ -54,7 +56,6 @@ export interface RedisMovingParts {
   readonly context: ScriptContext;
   readonly workflows: RedisWorkflows;
   readonly feed: RedisFeed;
-  readonly tasks: RedisTasks;
 }
 
 /** Moves records out of Redis and into it. Each `put` and `remove` is one idempotent script. */
@@ -120,8 +121,14 @@ export class RedisMoving extends Moving {
   }
 
   async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    const names = await this.parts.tasks.listQueues(tenant);
-    return (await this.read(tenant, 'queue', names)) as MovedQueue[];
+    const queues: MovedQueue[] = [];
+    let after = '';
+    do {
+      const page = await this.#queues(tenant, queueRange({ prefix: '', after, limit: QUEUES_AT_ONCE }));
+      queues.push(...page.queues);
+      after = page.next;
+    } while (after !== '');
+    return queues;
   }
 
   async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
@@ -140,13 +147,8 @@ export class RedisMoving extends Moving {
       case 'task':
         return listOf(await this.#tasks(tenant, { ids, whole: true })).map(movedTaskOf);
       case 'queue': {
-        const known = new Set(await this.parts.tasks.listQueues(tenant));
-        return Promise.all(
-          ids.map(async (id): Promise<MovedQueue | undefined> => {
-            if (!known.has(id)) return undefined;
-            return { kind, id, isPaused: (await this.parts.tasks.findQueue(tenant, id)).isPaused };
-          }),
-        );
+        const found = new Map((await this.#queues(tenant, { ids })).queues.map((queue) => [queue.id, queue]));
+        return ids.map((id) => found.get(id));
       }
       case 'board':
         return Promise.all(ids.map(async (id) => movedBoardOf(id, await readBoard(this.parts.reader, tenant, id))));
@@ -185,12 +187,27 @@ export class RedisMoving extends Moving {
 
   /** Lists the tasks of all sets. A task that moves to another set meanwhile may be missing or come twice. */
   async *#listSets(tenant: string): AsyncGenerator<readonly Stamped[]> {
-    for (const queue of await this.parts.tasks.listQueues(tenant)) {
+    for (const queue of await this.listQueues(tenant)) {
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
-        yield* this.#walk(tenant, ['queue', `${KEY_NAMES.queue}${status}:${queue}`], '-inf');
+        yield* this.#walk(tenant, ['queue', `${KEY_NAMES.queue}${status}:${queue.id}`], '-inf');
       }
     }
     yield* this.#walk(tenant, ['workflows', ''], '');
+  }
+
+  async #queues(
+    tenant: string,
+    which: object,
+  ): Promise<{ readonly queues: readonly MovedQueue[]; readonly next: string }> {
+    const reply = await this.parts.reader.run(queuesScript, 'move-queues', tenant, [JSON.stringify(which)]);
+    const [next, ...queues] = listOf(reply);
+    return {
+      next: textOf(next),
+      queues: queues.map((one) => {
+        const [id = '', isPaused] = listOf(one).map(textOf);
+        return { kind: 'queue', id, isPaused: isPaused === '1' };
+      }),
+    };
   }
 
   async *#walk(tenant: string, set: readonly string[], from: string): AsyncGenerator<readonly Stamped[]> {

@@ -20,10 +20,11 @@ import {
   type DeadSelection,
   type ReplayOptions,
   type Progress,
+  type QueuePage,
+  type QueueQuery,
   type QueueRecord,
   type Stepped,
 } from '../../task-queues.js';
-import { prefixOf, queuesKey } from '../keys.js';
 import { plannedClaim } from '../buckets.js';
 import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
@@ -32,10 +33,11 @@ import { groupsOf, keptListOf, listOf, textOf } from '../scripts/reply.js';
 import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
 import type { ScriptWriter } from '../scripts/script-writer.js';
 import type { ScriptContext } from '../scripts/script-context.js';
+import { queueRange } from './queue-range.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const taskScript = new RedisScript(TIMED_TASKS, 'task');
-const queueScript = new RedisScript(TIMED_TASKS, 'queue');
+const queuesScript = new RedisScript([...TIMED_TASKS, 'queue-names'], 'queues');
 const pauseScript = new RedisScript(FENCED, 'pause-queue');
 const progressScript = new RedisScript(TIMED_TASKS, 'progress');
 
@@ -118,13 +120,19 @@ export class RedisTasks extends TaskQueues {
     await this.scripts.writer.run(pauseScript, 'pause', tenant, [queue, isPaused ? '1' : '0']);
   }
 
-  async listQueues(tenant: string): Promise<readonly string[]> {
-    const key = queuesKey(prefixOf(this.context.namespace, tenant));
-    return this.scripts.reader.commands('queues', key, (client) => client.zrange(key, '0', '-1'));
+  async listQueues(tenant: string, query: QueueQuery): Promise<QueuePage> {
+    const page = queueRange(query);
+    const [next, ...found] = listOf(await this.#read('queues', tenant, queuesScript, { page }));
+    const read = found.map((one) => listOf(one));
+    return {
+      queues: read.flatMap(([name, values]) => (values === undefined ? [] : queueOf(textOf(name), values))),
+      unreadable: read.flatMap(([name, values]) => (values === undefined ? textOf(name) : [])),
+      next: next === '' ? undefined : textOf(next),
+    };
   }
 
   async findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    return queueOf(name, await this.#read('queue', tenant, queueScript, { queue: name }));
+    return queueOf(name, await this.#read('queue', tenant, queuesScript, { queue: name }));
   }
 
   async readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
@@ -203,7 +211,7 @@ const READ = {
   time: (value: unknown) => (value === '' ? null : Number(value)),
 };
 
-/** From a reply of queue.lua. */
+/** From a reply of queues.lua. */
 function queueOf(name: string, reply: unknown): QueueRecord {
   const values = listOf(reply);
   const named = Object.fromEntries(QUEUE_REPLY.map((field, i) => [field, values[i]]));
@@ -224,6 +232,7 @@ function queueOf(name: string, reply: unknown): QueueRecord {
 
 /** `seen`: names and times in turn. `holders`: the worker of each leased task. */
 function workersOf(seen: readonly string[], holders: readonly unknown[]): QueueRecord['workers'] {
+  if (seen.length === 0) return [];
   return groupsOf(seen, 2).map(([name = '', at]) => {
     return { name, seenAtMs: Number(at), leased: holders.filter((holder) => holder === name).length };
   });
