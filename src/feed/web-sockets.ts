@@ -85,7 +85,8 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   #serve(server: Server, { paths, anyPort }: { readonly paths: readonly string[]; readonly anyPort: boolean }): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (request.headers.upgrade?.toLowerCase() !== 'websocket') return ignoreUpgrade(server, request, socket, head);
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+        return void ignoreUpgrade(server, request, socket, head);
       // Ignore errors until the library handles the socket.
       const ignore = () => undefined;
       socket.on('error', ignore);

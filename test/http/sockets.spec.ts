@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, it } from '@jest/globals';
 import { Listeners } from '../../src/waiting/listeners.js';
 import { WebSockets } from '../../src/feed/web-sockets.js';
@@ -197,6 +198,27 @@ describeService(
       socket.write(`GET ${WORKFLOWS}/${id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
       await until(() => answer.includes('HTTP/1.1 200 '), 'another answer');
       socket.destroy();
+    });
+
+    it('leave pipelined requests that offer another protocol, each in its turn', async () => {
+      const { port } = new URL(service.url);
+      const id = service.id();
+      const { headers } = await service.put(`${WORKFLOWS}/${id}/state`, { n: 1 });
+      const offers = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n';
+      const get = (path: string, more: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${more}\r\n`;
+      const waits = `If-None-Match: ${headers.get('etag')}\r\nPrefer: wait=1\r\n`;
+      const requests = [
+        get(`${WORKFLOWS}/${id}/state`, waits),
+        get(`${WORKFLOWS}/${id}/state`, offers),
+        get('/status', ''),
+        get(`${WORKFLOWS}/${id}`, offers),
+        get('/status', 'Connection: close\r\n'),
+      ];
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(requests.join(''));
+      const answers = await text(socket);
+      expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([304, 200, 200, 200, 200].map((status) => `HTTP/1.1 ${status}`));
+      expect(answers).toMatch(/\{"n":1\}[^]*"status":"ok"[^]*"version":1[^]*"status":"ok"/);
     });
 
     it('bear a hundred subscriptions each, and no more', async () => {
