@@ -14,7 +14,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev && npm cache clean --force
 COPY --from=build /app/dist ./dist
-COPY docs/asyncapi.yaml ./docs/
+COPY docs/asyncapi.yaml docs/problems.md ./docs/
 COPY examples ./examples
 COPY LICENSE ./
 # For DATA_DIR=/data on a volume. Not set by default: without a volume the data ends with the container.

@@ -8,6 +8,7 @@ import { CommitsModule } from './commits/commits.module.js';
 import { EngineModule } from './engine/engine.module.js';
 import { FeedModule } from './feed/feed.module.js';
 import { HealthModule } from './health/health.module.js';
+import { ProblemsModule } from './problems/problems.module.js';
 import { Draining } from './lifecycle/draining.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import { MigrationModule } from './migration/migration.module.js';
@@ -52,6 +53,7 @@ export class AppModule implements OnModuleDestroy {
         RoutingModule,
         FeedModule,
         HealthModule,
+        ProblemsModule,
         MigrationModule,
         AttachModule,
       ],

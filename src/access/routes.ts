@@ -15,6 +15,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
   'GET /health/live': ['public', 'read'],
   'GET /health/ready': ['public', 'read'],
   'GET /status': ['public', 'read'],
+  'GET /problems/:type': ['public', 'read'],
 
   'GET /health': ['service:read', 'read'],
   'GET /metrics': ['service:read', 'read'],

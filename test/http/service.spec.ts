@@ -195,6 +195,20 @@ describeService(
         expect((await service.get('/status')).json).toMatchObject({ status: 'ok', storage: service.engine });
       });
 
+      it('of a problem is explained under its type', async () => {
+        const { type } = (await service.get(at('nobody-has-this'))).json;
+        const explained = await service.get(type);
+        expect([explained.status, explained.headers.get('content-type')]).toEqual([
+          200,
+          'text/markdown; charset=utf-8',
+        ]);
+        expect(explained.text).toMatch(/^# WORKFLOW_NOT_FOUND \(404 Workflow not found\)\n/);
+        const page = await service.get(type, { headers: { accept: 'text/html,*/*' } });
+        expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+        expect(page.text).toContain('<h1>WORKFLOW_NOT_FOUND');
+        expect((await service.get('/problems/no-such-problem')).json.code).toBe('ROUTE_NOT_FOUND');
+      });
+
       it('is counted for Prometheus', async () => {
         const id = service.id();
         await service.put(at(id), { state: 1 });

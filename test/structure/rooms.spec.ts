@@ -30,6 +30,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   feed: [...FEATURE, 'access', 'metrics'],
   commits: [...FEATURE, 'access', 'workflows', 'tasks', 'feed'],
   routing: [...FEATURE, 'access', 'workflows', 'tasks', 'metrics'],
+  problems: ['http'],
   health: ['access', 'config', 'engine', 'feed', 'http', 'lifecycle', 'waiting'],
   migration: [...FEATURE, 'access', 'engine/*', 'client'],
   attach: [...FEATURE, 'engine/*', 'migration'],

@@ -56,5 +56,5 @@ export const OPERATIONS = {
   keys: ['createKey', 'listKeys', 'getKey', 'changeKey', 'rotateKey', 'revokeKey', 'deleteKey', 'whoAmI'],
   limits: ['listLimits', 'takeLimit', 'giveLimit', 'resetLimit'],
   tenants: ['listTenants', 'getTenant', 'putTenant', 'changeTenant', 'eraseTenant', 'getOwnTenant', 'changeSettings'],
-  service: ['live', 'ready', 'health', 'status', 'metrics'],
+  service: ['live', 'ready', 'health', 'status', 'metrics', 'explainProblem'],
 } as const;

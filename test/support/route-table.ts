@@ -1,4 +1,9 @@
-export const PUBLIC: readonly string[] = ['GET /health/live', 'GET /health/ready', 'GET /status'];
+export const PUBLIC: readonly string[] = [
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /status',
+  'GET /problems/:type',
+];
 /** For every caller; what its body asks for is checked later. */
 const ANYBODY: readonly string[] = ['GET /v1/whoami', 'POST /v1/commits', 'GET /v1/limits', 'GET /v1/tenant'];
 
