@@ -235,10 +235,10 @@ export class WaymarkClient {
   putWorkflow(
     id: string,
     state: unknown,
-    { ttlSeconds, ifMatch, ...options }: CallOptions & PutOptions = {},
+    { ttlSeconds, ttlMs, ifMatch, ...options }: CallOptions & PutOptions = {},
   ): Promise<Workflow> {
     const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
-    const body = { state, ttlSeconds };
+    const body = { state, ttlSeconds, ttlMs };
     return this.#json({ method: 'PUT', path: workflowPath(id), body, headers, isKeyed: true }, options);
   }
 

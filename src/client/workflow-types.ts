@@ -13,6 +13,8 @@ export interface Workflow {
 export interface PutOptions {
   /** Seconds; null for no expiry; 'keep' for the current deadline; the default of the service when absent. */
   readonly ttlSeconds?: number | null | 'keep';
+  /** Milliseconds, in place of `ttlSeconds`. */
+  readonly ttlMs?: number;
   /** Write only if this is the current version. */
   readonly ifMatch?: string;
 }

@@ -9,7 +9,7 @@ import { newTaskOf, type TaskLimits } from '../tasks/new-task.js';
 import { jsonPatchEdit } from '../workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../workflows/edits/merge-patch-edit.js';
 import { newIncarnation } from '../engine/new-incarnation.js';
-import { ttlOf, type TtlSeconds } from '../workflows/ttl.js';
+import { ttlOf, type TtlFields } from '../workflows/ttl.js';
 import type { CommitBody, Expectation, PatchPart, PutPart } from './commit.dto.js';
 
 export interface CommitContext {
@@ -66,25 +66,29 @@ export function partsOf(
   };
 }
 
-function putOf({ id, state, ttlSeconds, expect }: PutPart, index: WorkflowIndex, policy: Ttl, about: About): Put {
+function putOf(part: PutPart, index: WorkflowIndex, policy: Ttl, about: About): Put {
+  const { id, state, expect } = part;
   return {
     id,
     incarnation: newIncarnation(),
     state,
     index: index.ofValidState(state),
-    ttl: ttlOr(policy, ttlSeconds),
+    ttl: ttlOr(policy, part),
     about: { cause: 'commit', changed: null, ...about },
     ...expectOf(expect),
   };
 }
 
-function patchOf({ id, merge, patch, ttlSeconds, expect }: PatchPart, policy: Ttl, about: About): Patch {
+function patchOf(part: PatchPart, policy: Ttl, about: About): Patch {
+  const { id, merge, patch, expect } = part;
   const edit = patch === undefined ? mergePatchEdit(merge ?? '{}') : jsonPatchEdit(patch);
-  return { id, edit: { ...edit, cause: 'commit' }, ttl: ttlOr(policy, ttlSeconds), ...about, ...expectOf(expect) };
+  return { id, edit: { ...edit, cause: 'commit' }, ttl: ttlOr(policy, part), ...about, ...expectOf(expect) };
 }
 
-function ttlOr(policy: Ttl, seconds: TtlSeconds | undefined): Ttl {
-  return seconds === undefined ? policy : ttlOf(seconds);
+function ttlOr(policy: Ttl, given: TtlFields): Ttl {
+  const ttl = ttlOf(given);
+  // Null means that the workflow never expires.
+  return ttl === undefined ? policy : ttl;
 }
 
 function expectOf(given: Expectation | undefined): { expect?: Expect } {

@@ -1,4 +1,4 @@
-import { ExactlyOne, Holds } from '../http/shapes/field.js';
+import { AtMostOne, ExactlyOne, Holds } from '../http/shapes/field.js';
 import { Flag, Integer, ListOf, Nested, RawJson, text, Text, Values } from '../http/shapes/fields.js';
 import { Name, QueueName, TaskId, taskId, WorkflowId } from '../http/shapes/names.js';
 import { ChannelMessage } from '../feed/feed.dto.js';
@@ -6,7 +6,7 @@ import { Lease } from '../tasks/lease.dto.js';
 import { LEASE_MS, QueuedTask } from '../tasks/new-task.dto.js';
 import { ClaimedTask } from '../tasks/task.dto.js';
 import { JSON_PATCH } from '../workflows/patch.dto.js';
-import { TtlSeconds } from '../workflows/ttl.js';
+import { TtlMs, TtlSeconds } from '../workflows/ttl.js';
 
 /** Parts of each kind in one commit. */
 const MAX_PARTS = 50;
@@ -29,16 +29,20 @@ export class DeletePart {
   @Nested(() => Expectation, { optional: true }) expect?: Expectation;
 }
 
-export class PutPart extends DeletePart {
-  @RawJson({ about: 'Any JSON value; its text is kept exactly', example: { status: 'writing' } }) state!: string;
+@AtMostOne('ttlSeconds', 'ttlMs')
+class WritePart extends DeletePart {
   @TtlSeconds() ttlSeconds?: TtlSeconds;
+  @TtlMs() ttlMs?: number;
+}
+
+export class PutPart extends WritePart {
+  @RawJson({ about: 'Any JSON value; its text is kept exactly', example: { status: 'writing' } }) state!: string;
 }
 
 @ExactlyOne('merge', 'patch')
-export class PatchPart extends DeletePart {
+export class PatchPart extends WritePart {
   @RawJson({ optional: true, about: 'RFC 7396', example: { status: 'writing' } }) merge?: string;
   @RawJson({ optional: true, schema: JSON_PATCH, about: 'RFC 6902' }) patch?: string;
-  @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 
 export class ClaimPart {

@@ -95,7 +95,7 @@ export abstract class Config {
   };
   /** Directory of the journal of the embedded engine; undefined: in memory only. */
   abstract readonly dataDir: string | undefined;
-  abstract readonly workflowTtlMs: number;
+  abstract readonly workflowTtlMs: number | null;
   /** JSON Pointers of the indexed fields. */
   abstract readonly workflowIndex: readonly string[];
   abstract readonly historyLimit: number;

@@ -2,7 +2,18 @@ import 'reflect-metadata';
 import { parsePointer } from '../json/pointer.js';
 import { isRange } from './address-range.js';
 import { isEncryptionKey } from './encryption-key.js';
-import { accepted, duration, flag, integer, declaredSettings, matching, oneOf, Setting, text } from './setting.js';
+import {
+  accepted,
+  duration,
+  durationOrNever,
+  flag,
+  integer,
+  declaredSettings,
+  matching,
+  oneOf,
+  Setting,
+  text,
+} from './setting.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -438,10 +449,10 @@ export class Environment {
 
   @Setting({
     section: 'Workflows',
-    is: duration(SECOND, 36_500 * DAY),
+    is: durationOrNever(SECOND, 36_500 * DAY),
     meaning: 'Time to live of a workflow after a write without `ttlSeconds`',
   })
-  WORKFLOW_STATE_TTL = DAY;
+  WORKFLOW_STATE_TTL: number | null = DAY;
 
   @Setting({ is: index, meaning: 'Fields of a state by which workflows can be listed; empty for none' })
   WORKFLOW_INDEX = '/status,/document_type,/user_id,/case_id';

@@ -53,6 +53,12 @@ describe('the configuration', () => {
     expect(problems({ REDIS_ENABLE: 'maybe' })).toContain('REDIS_ENABLE="maybe": must be true or false');
   });
 
+  it('takes a time to live, or none', () => {
+    const ttl = (value: string) => readConfig({ WORKFLOW_STATE_TTL: value }).workflowTtlMs;
+    expect([readConfig({}).workflowTtlMs, ttl('90m'), ttl('Never')]).toEqual([86_400_000, 5_400_000, null]);
+    expect(problems({ WORKFLOW_STATE_TTL: 'ever' })).toContain('or never');
+  });
+
   it('takes tokens of an issuer, for an audience that must be given', () => {
     const env = { JWT_ISSUER: 'https://id.example.com/', JWT_AUDIENCE: 'waymark, other' };
     expect(readConfig({}).jwt).toBeUndefined();

@@ -63,6 +63,16 @@ export function duration(minMs: number, maxMs: number): Kind {
   };
 }
 
+/** A duration, or `never`, which is read as null. */
+export function durationOrNever(minMs: number, maxMs: number): Kind {
+  return {
+    // Checks pass over null.
+    checks: number((text) => (text.toLowerCase() === 'never' ? null : durationMs(text)), minMs, maxMs),
+    allowed: `${duration(minMs, maxMs).allowed}, or \`never\``,
+    show: (ms: number | null) => (ms === null ? 'never' : showDuration(ms)),
+  };
+}
+
 /** One of `values` in any case. `synonyms` are accepted too and not documented. */
 export function oneOf(values: readonly string[], synonyms: Readonly<Record<string, string>> = {}): Kind {
   const literals = values.map((value) => `\`${value}\``);
@@ -84,7 +94,7 @@ export function accepted(name: string, accepts: (text: string) => boolean, allow
   return { checks: [ValidateBy({ name, validator: { validate: (value) => accepts(String(value)) } })], allowed };
 }
 
-function number(parse: (text: string) => number, min: number, max: number): PropertyDecorator[] {
+function number(parse: (text: string) => number | null, min: number, max: number): PropertyDecorator[] {
   return [read(parse), IsNumber({ allowNaN: false }), Min(min), Max(max)];
 }
 

@@ -108,7 +108,7 @@ export const silentObserver: EngineObserver = {
 /** Settings of every engine. */
 export interface EngineOptions {
   /** Time to live of a new workflow with ttl 'keep', and of an adopted one without any. */
-  readonly defaultTtlMs: number;
+  readonly defaultTtlMs: number | null;
   readonly maxStateBytes: number;
   /** Earlier versions kept per workflow, by count and by bytes of their states; 0 keeps none. */
   readonly historyLimit: number;

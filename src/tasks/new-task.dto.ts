@@ -9,7 +9,7 @@ const YEAR_MS = 365 * DAY_MS;
 export const MAX_HEADERS = 32;
 export const MAX_HEADER_BYTES = 8 * 1024;
 export const MAX_TASKS_IN_BATCH = 100;
-export const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
+export const LEASE_MS = { min: 100, max: 3_600_000 } as const;
 export const DEFAULT_LEASE_MS = 30_000;
 
 const headers: Rules = {

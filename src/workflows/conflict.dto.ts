@@ -1,6 +1,6 @@
 import { Integer, ListOf, Nested, OneOf, RawJson, Text, Time } from '../http/shapes/fields.js';
 import { QueueName, TaskId } from '../http/shapes/names.js';
-import { TtlSeconds } from './ttl.js';
+import { TtlFields } from './ttl.js';
 import { NumberInPath, Origin } from './version.dto.js';
 import { VersionNumber, WorkflowPath } from './workflow.dto.js';
 
@@ -48,12 +48,11 @@ export class ConflictPage {
   @VersionNumber({ nullable: true }) nextBefore!: number | null;
 }
 
-export class ResolveRequest {
+export class ResolveRequest extends TtlFields {
   @RawJson({
     about:
       '`"current"`: keep the current state; `"detached"`: take the acknowledged write; any other JSON: the new state',
     example: 'current',
   })
   use!: string;
-  @TtlSeconds() ttlSeconds?: TtlSeconds;
 }

@@ -62,11 +62,11 @@ export class ConflictsController {
   })
   async resolve(
     @FromPath(ConflictPath) path: ConflictPath,
-    @FromBody(ResolveRequest) { use, ttlSeconds }: ResolveRequest,
+    @FromBody(ResolveRequest) { use, ...ttl }: ResolveRequest,
     @Req() request: FastifyRequest,
   ) {
     const { workflow, replayed } = await this.writes.run(request, (write) =>
-      this.conflicts.resolve(path, resolutionOf(use), ttlOf(ttlSeconds), write),
+      this.conflicts.resolve(path, resolutionOf(use), ttlOf(ttl), write),
     );
     if (workflow === undefined) return answer(204, undefined, { replayed });
     return writtenAnswer(request, { workflow, created: false, replayed }, 200, workflowOf);

@@ -38,14 +38,14 @@ export class DocumentsController {
   })
   async setStatus(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(StatusQuery) { ttlSeconds, tasks }: StatusQuery,
+    @FromQuery(StatusQuery) { tasks, ...ttl }: StatusQuery,
     @FromBody(StatusChange) change: StatusChange,
     @Req() request: FastifyRequest,
   ) {
     const edit = setStatusEdit(change);
     const companions = { cancelTasks: tasks === 'cancel' };
     const changed = await this.writes.run(request, (write) =>
-      this.workflows.edit(id, edit, ttlOf(ttlSeconds), write, companions),
+      this.workflows.edit(id, edit, ttlOf(ttl), write, companions),
     );
     return writtenAnswer(request, changed, 200, workflowOf);
   }
@@ -104,8 +104,8 @@ export class DocumentsController {
     return this.#edit(request, id, query, appendExhibitEdit(objectTextOf(request)));
   }
 
-  async #edit(request: FastifyRequest, id: string, { ttlSeconds }: TtlQuery, edit: Edit) {
-    const ttl = ttlOf(ttlSeconds);
+  async #edit(request: FastifyRequest, id: string, query: TtlQuery, edit: Edit) {
+    const ttl = ttlOf(query);
     const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
     return writtenAnswer(request, changed, 200, workflowOf);
   }

@@ -59,6 +59,6 @@ class EnvelopeReader<T extends WorkflowContent> {
     const text = jsonTextOf(request);
     const { value: envelope, found } = readJson(this.shape, text, this.#pointers);
     const index = this.index.ofSlices(text, found.slice(this.#fieldsFrom));
-    return { envelope, draft: { state: envelope.state, index, ttl: ttlOf(envelope.ttlSeconds) } };
+    return { envelope, draft: { state: envelope.state, index, ttl: ttlOf(envelope) } };
   }
 }

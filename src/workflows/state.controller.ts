@@ -69,10 +69,10 @@ export class StateController {
   })
   async put(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(TtlQuery) { ttlSeconds }: TtlQuery,
+    @FromQuery(TtlQuery) ttlQuery: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
-    const draft = this.bodies.raw(request, ttlOf(ttlSeconds));
+    const draft = this.bodies.raw(request, ttlOf(ttlQuery));
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
     return writtenAnswer(request, written, written.created ? 201 : 200, stateOf);
   }
@@ -109,14 +109,14 @@ export class StateController {
   })
   async patch(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(TtlQuery) { ttlSeconds }: TtlQuery,
+    @FromQuery(TtlQuery) ttlQuery: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
     const type = mediaTypeOf(request, [MERGE_PATCH_TYPE, JSON_PATCH_TYPE]);
     const text = textOf(request);
     scanBody(text);
     const edit = type === MERGE_PATCH_TYPE ? mergePatchEdit(text) : jsonPatchEdit(text);
-    const ttl = ttlOf(ttlSeconds);
+    const ttl = ttlOf(ttlQuery);
     const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));
     return writtenAnswer(request, changed, 200, workflowOf);
   }

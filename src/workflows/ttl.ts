@@ -1,6 +1,6 @@
 import type { Ttl } from '../engine/commit.js';
-import type { Rules } from '../http/shapes/field.js';
-import { integer, Value, type Common } from '../http/shapes/fields.js';
+import { AtMostOne, type Rules } from '../http/shapes/field.js';
+import { integer, Integer, Value, type Common } from '../http/shapes/fields.js';
 
 export type TtlSeconds = number | null | 'keep';
 
@@ -25,13 +25,21 @@ export const TtlSeconds = (given: Omit<Common<TtlSeconds>, 'optional' | 'about'>
       'Seconds to live from now on; `null`: never expires; `keep`: the current deadline; absent: WORKFLOW_STATE_TTL',
   });
 
-/** For routes whose body is the state or a change, so that it cannot contain the TTL. */
-export class TtlQuery {
+/** The same in milliseconds. */
+export const TtlMs = () =>
+  Integer({ min: 1, max: MAX_SECONDS * 1000, optional: true, about: 'Milliseconds to live, in place of ttlSeconds' });
+
+/** Time to live of what a request writes. */
+@AtMostOne('ttlSeconds', 'ttlMs')
+export class TtlFields {
   @TtlSeconds() ttlSeconds?: TtlSeconds;
+  @TtlMs() ttlMs?: number;
 }
 
-export function ttlOf(given: TtlSeconds): Ttl;
-export function ttlOf(given: TtlSeconds | undefined): Ttl | undefined;
-export function ttlOf(given: TtlSeconds | undefined): Ttl | undefined {
-  return typeof given === 'number' ? given * 1000 : given;
+/** For routes whose body is the state or a change, so that it cannot contain the TTL. */
+export class TtlQuery extends TtlFields {}
+
+/** Undefined if neither is given. */
+export function ttlOf({ ttlSeconds, ttlMs }: TtlFields): Ttl | undefined {
+  return typeof ttlSeconds === 'number' ? ttlSeconds * 1000 : ttlSeconds === undefined ? ttlMs : ttlSeconds;
 }

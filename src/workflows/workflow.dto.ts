@@ -17,7 +17,7 @@ import {
 } from '../http/shapes/fields.js';
 import { etagOf, type VersionName } from '../engine/records/workflow-meta.js';
 import { WorkflowId, workflowId } from '../http/shapes/names.js';
-import { TtlSeconds } from './ttl.js';
+import { TtlFields, TtlSeconds } from './ttl.js';
 
 const MAX_BATCH = 100;
 
@@ -37,17 +37,16 @@ export const STATE_EXAMPLE = {
 
 const State = (given: Common = {}) => RawJson({ about: 'Any JSON value; its text is kept exactly', ...given });
 
-export class WorkflowContent {
+export class WorkflowContent extends TtlFields {
   @State({ example: STATE_EXAMPLE }) state!: string;
-  @TtlSeconds() ttlSeconds?: TtlSeconds;
 }
 
 export class NewWorkflow extends WorkflowContent {
   @Value(idInBody, { optional: true, about: 'Made by the service when it is absent' }) id?: string;
 }
 
-export class TouchRequest {
-  @TtlSeconds({ example: 3600 }) ttlSeconds?: TtlSeconds;
+export class TouchRequest extends TtlFields {
+  @TtlSeconds({ example: 3600 }) override ttlSeconds?: TtlSeconds;
 }
 
 const included = oneOf(['state', 'none']);

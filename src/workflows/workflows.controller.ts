@@ -177,10 +177,10 @@ export class WorkflowsController {
   })
   async touch(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromBody(TouchRequest, { optional: true }) { ttlSeconds }: TouchRequest,
+    @FromBody(TouchRequest, { optional: true }) given: TouchRequest,
     @Req() request: FastifyRequest,
   ) {
-    const ttl = ttlOf(ttlSeconds);
+    const ttl = ttlOf(given);
     const touched = await this.writes.run(request, (write) => this.workflows.touch(id, ttl, write));
     return answer(204, undefined, writtenHeaders(request, touched));
   }

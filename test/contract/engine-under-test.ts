@@ -22,7 +22,7 @@ export type OpenEngine = (given?: OpenOptions) => Promise<EngineUnderTest>;
 
 export const MIB = 1024 * 1024;
 
-export const testOptions: EngineOptions = {
+export const testOptions: EngineOptions & { readonly defaultTtlMs: number } = {
   defaultTtlMs: 86_400_000,
   maxStateBytes: MIB,
   historyLimit: 50,

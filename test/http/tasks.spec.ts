@@ -155,7 +155,7 @@ describeService('tasks', (service) => {
         [{ max: 1.5 }, '/max'],
         [{ max: '1' }, '/max'],
         [{ max: null }, '/max'],
-        [{ leaseMs: 999 }, '/leaseMs'],
+        [{ leaseMs: 99 }, '/leaseMs'],
         [{ leaseMs: 3_600_001 }, '/leaseMs'],
         [{ waitMs: 30_001 }, '/waitMs'],
         [{ worker: '' }, '/worker'],

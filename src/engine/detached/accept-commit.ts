@@ -186,9 +186,9 @@ function next(
 }
 
 function deadlineOf(ttl: Ttl, held: Held, now: number, { defaultTtlMs }: EngineOptions): number | null {
-  if (ttl === null) return null;
-  if (ttl !== 'keep') return now + ttl;
-  return held.record === undefined ? now + defaultTtlMs : held.record.deadlineMs;
+  if (ttl === 'keep' && held.record !== undefined) return held.record.deadlineMs;
+  const ttlMs = ttl === 'keep' ? defaultTtlMs : ttl;
+  return ttlMs === null ? null : now + ttlMs;
 }
 
 function committed(part: WrittenPart, held: Held): CommittedWorkflow {
