@@ -44,6 +44,13 @@ export interface QueuePage {
   readonly next: string | undefined;
 }
 
+const DAY_MS = 86_400_000;
+
+/** Time after which the name of a queue without tasks ends; no ended task of the queue is kept longer for its result. */
+export function queueIdleMs(resultMs: number): number {
+  return Math.max(DAY_MS, resultMs);
+}
+
 /**
  * Sliding rate over the last 60 s: the count of this minute, plus the part of the previous minute's count that falls
  * into the 60 s.

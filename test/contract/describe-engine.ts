@@ -27,6 +27,7 @@ import { describeTaskFencing } from './cases/task-fencing.js';
 import { describeTaskFigures } from './cases/task-figures.js';
 import { describeTaskHints } from './cases/task-hints.js';
 import { describeTaskLeases } from './cases/task-leases.js';
+import { describeQueueNames } from './cases/queue-names.js';
 import { describeQueuePages } from './cases/queue-pages.js';
 import { describeTaskLists } from './cases/task-lists.js';
 import { describeTaskOrder } from './cases/task-order.js';
@@ -93,6 +94,7 @@ const ALL = [
   describeTaskDead,
   describeTaskProgress,
   describeTaskFigures,
+  describeQueueNames,
   describeQueuePages,
   describeTaskLists,
 ] as const;

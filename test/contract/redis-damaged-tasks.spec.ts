@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { claimOf, TestQueue } from '../support/tasks.js';
+import { TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
 import { openRedisEngine } from './redis-under-test.js';
 
@@ -36,6 +38,10 @@ describe('tasks that another program has damaged', () => {
   const membersOf = async (kind: string, name = 'q') => {
     const key = (await direct.keys('*')).find((one) => one.endsWith(`queue:${kind}:${name}`));
     return key === undefined ? [] : direct.zrange(key, '0', '-1');
+  };
+  const scriptsRun = async () => {
+    const stats = await direct.info('commandstats');
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
   };
   const DAMAGES: readonly [string, (key: string) => Promise<unknown>][] = [
     ['is empty', (key) => direct.set(key, '')],
@@ -126,4 +132,61 @@ describe('tasks that another program has damaged', () => {
       await expect(opened.engine.tasks.findQueue('default', 'b')).rejects.toMatchObject({ code: 'STORE_KEY_TAKEN' });
     },
   );
+
+  describe.each(['delayed', 'leased', 'ready', 'settings'])('a queue whose %s another program has replaced', (kind) => {
+    it('delays no sweep of other queues, of workflows and of the feed, and is told once', async () => {
+      const warned: string[] = [];
+      const tell = (_level: string, message: unknown) => void warned.push(String(message));
+      Logger.overrideLogger({ log() {}, warn: (said) => tell('warn', said), error: (said) => tell('error', said) });
+      try {
+        const tenant = new TestTenant(opened.engine, 'default');
+        for (const name of ['aaa', 'zzz']) await queue(name).enqueue({ start: { delayMs: 60_000 } });
+        await tenant.put('a', {}, { ttl: 60_000 });
+        await direct.set(`${(await keyOf('queue:delayed:aaa')).replace(/delayed:aaa$/, '')}${kind}:aaa`, 'x');
+        opened.clock.advance(60_000);
+        expect(await opened.engine.sweep()).toBe(1);
+        expect(await queue('zzz').depth()).toMatchObject({ ready: 1, delayed: 0 });
+        // Sweeps go on, and pass the damaged queue by for a while.
+        await queue('zzz').enqueue({ start: { delayMs: 5000 } });
+        const before = await scriptsRun();
+        for (let second = 0; second < 10; second++) {
+          opened.clock.advance(1000);
+          await opened.engine.sweep();
+        }
+        expect(await queue('zzz').depth()).toMatchObject({ ready: 2, delayed: 0 });
+        expect((await scriptsRun()) - before).toBeLessThan(60);
+        expect(warned.filter((line) => line.includes('aaa')).length).toBe(1);
+      } finally {
+        Logger.overrideLogger(['error']);
+      }
+    });
+
+    it('is swept again a while after it was put right', async () => {
+      await queue('aaa').enqueue({ start: { delayMs: 60_000 } });
+      const key = `${(await keyOf('queue:delayed:aaa')).replace(/delayed:aaa$/, '')}${kind}:aaa`;
+      const had = (await direct.exists(key)) === 1;
+      if (had) await direct.rename(key, 'beside');
+      await direct.set(key, 'x');
+      opened.clock.advance(60_000);
+      await opened.engine.sweep();
+      await direct.del(key);
+      if (had) await direct.rename('beside', key);
+      opened.clock.advance(60_000);
+      await opened.engine.sweep();
+      expect(await queue('aaa').depth()).toMatchObject({ ready: 1, delayed: 0 });
+    });
+  });
+
+  it('a workflow that cannot be removed delays no sweep of others, nor of queues', async () => {
+    const tenant = new TestTenant(opened.engine, 'default');
+    for (const id of ['a', 'b']) await tenant.put(id, { status: 'open' }, { ttl: 60_000 });
+    await queue('q').enqueue({ start: { delayMs: 60_000 } });
+    const key = await keyOf('workflow_history:a').catch(() => keyOf('workflow_meta:a'));
+    await direct.del(key);
+    await direct.hset(key, 'x', 'y');
+    opened.clock.advance(60_000);
+    await opened.engine.sweep();
+    expect(await tenant.find('b')).toBeUndefined();
+    expect(await queue('q').depth()).toMatchObject({ ready: 1 });
+  });
 });

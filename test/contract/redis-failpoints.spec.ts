@@ -374,7 +374,7 @@ const HEALING: Readonly<Record<string, HealingCase>> = {
     clock.advance(HOUR);
   }),
   'a sweep of a queue': sweeping(
-    'sweep-queue',
+    'sweep-queues',
     async ({ queue, clock }) => {
       await queue.enqueue({ id: 'delayed', start: { delayMs: MINUTE } });
       await queue.enqueue({ id: 'retried', maxAttempts: 2, priority: 1 });
@@ -385,7 +385,7 @@ const HEALING: Readonly<Record<string, HealingCase>> = {
     },
     whereTasksAre,
   ),
-  'a sweep of a queue with old dead tasks': sweeping('sweep-queue', async (scene) => {
+  'a sweep of a queue with old dead tasks': sweeping('sweep-queues', async (scene) => {
     await dead(scene);
     scene.clock.advance(testOptions.tasks.deadMs + HOUR);
   }),

@@ -3,12 +3,14 @@ import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { accessTenantOf, Profiles } from '../../src/engine/profile.js';
+import type { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { SweepSchedule } from '../../src/engine/redis/sweep-schedule.js';
 import { TakenKeys } from '../../src/engine/redis/taken-keys.js';
 import { TestClock } from '../support/clock.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
 import { scaled } from '../support/scale.js';
 import { until } from '../support/until.js';
@@ -227,6 +229,68 @@ describe('sweeps of many tenants in Redis', () => {
     await redis.zadd(`${namespace}:waymark:tenants`, Date.now(), 'acme');
     clock.advance(MINUTE);
     expect(await (await replica()).sweep()).toBe(1);
+  });
+
+  /** Names without tasks or times, as an earlier version has left them. */
+  const nameQueues = (tenant: string, count: number) =>
+    redis.zadd(
+      `${namespace}:{${tenant}}:waymark:queues`,
+      ...Array.from({ length: count }, (_, i) => [0, `q-${i}`]).flat(),
+    );
+
+  it('cost the same for a few names of queues without tasks as for many', async () => {
+    const costOf = async (tenant: string, count: number) => {
+      const engine = await replica();
+      await new TestTenant(engine, tenant).put('a', {}, { ttl: null });
+      await nameQueues(tenant, count);
+      await passing(engine, 5 * MINUTE, 30 * SECOND);
+      const writing = async () => {
+        const before = await calls();
+        for (let i = 0; i < 20; i++) {
+          await new TestTenant(engine, tenant).put('a', { i }, { ttl: null });
+          clock.advance(30 * SECOND);
+          await engine.sweep();
+        }
+        return (await calls()) - before;
+      };
+      return [await writing(), await passing(engine, HOUR, 30 * SECOND)];
+    };
+    // The first calls of scripts load them.
+    await costOf('first', 3);
+    const [few, many] = [await costOf('few', 3), await costOf('many', 3000)];
+    // Other tenants may be swept meanwhile.
+    for (const [i, cost] of many.entries()) expect(cost).toBeLessThan((few[i] as number) + 20);
+    // A day later the names end, many of them with each call.
+    const engine = await replica();
+    const day = await passing(engine, 48 * HOUR, HOUR);
+    expect(day).toBeLessThan(500);
+    const left = ['many', 'few', 'first'].map((tenant) => redis.exists(`${namespace}:{${tenant}}:waymark:queues`));
+    expect(await Promise.all(left)).toEqual([0, 0, 0]);
+    expect(await redis.keys(`${namespace}:*queue*`)).toEqual([]);
+  });
+
+  it('find the due tasks of queues that an earlier version has left', async () => {
+    const engine = await replica();
+    const names = Array.from({ length: 60 }, (_, i) => `q-${i}`);
+    for (const name of names) await new TestQueue(engine, 'acme', name).enqueue({ start: { delayMs: HOUR } });
+    await redis.del(`${namespace}:{acme}:waymark:queue:times`);
+    await passing(engine, HOUR, 30 * MINUTE);
+    const ready = await Promise.all(names.map((name) => new TestQueue(engine, 'acme', name).depth()));
+    expect(ready.filter((depth) => depth.ready === 1).length).toBe(60);
+  });
+
+  it('of two replicas cost hardly more than those of one', async () => {
+    const both = [await replica(), await replica()];
+    for (let i = 0; i < 40; i++) {
+      await new TestTenant(both[0] as RedisEngine, `t-${i}`).put('a', {}, { ttl: 30 * MINUTE });
+    }
+    await passing(both[0] as RedisEngine, 5 * MINUTE, 30 * SECOND);
+    clock.advance(HOUR);
+    const before = await calls();
+    const swept = await Promise.all(both.map((engine) => engine.sweep()));
+    expect((swept[0] as number) + (swept[1] as number)).toBe(40);
+    // One sweep of each tenant, and for each replica the calls around its sweeps.
+    expect((await calls()) - before).toBeLessThanOrEqual(40 + 2 * 3);
   });
 
   it('trim the feed of a tenant that nobody writes any more', async () => {

@@ -221,7 +221,7 @@ describe('a script that a lost connection delivers late (invariant 38)', () => {
       await queue.enqueue({ id: 'a', maxAttempts: 3 });
       await queue.take();
       clock.advance(HOUR);
-      const arrive = await losing('sweep-queue', () => engine.sweep());
+      const arrive = await losing('sweep-queues', () => engine.sweep());
       const lease = await queue.take();
       await arrive();
       await queue.complete(lease, '1');

@@ -36,6 +36,11 @@ export const KEY_NAMES = {
   fence: own('fence:'),
   /** Names of all queues, all with score 0. */
   queues: own('queues'),
+  /**
+   * Names of all queues, by the time of their next sweep; see scripts/tasks/modules/queue-times.lua. Earlier versions take
+   * it for a part of a queue, and so erase it with its tenant.
+   */
+  queueTimes: own('queue:times'),
   queue: own('queue:'),
   queueSettings: own('queue:settings:'),
   task: own('task:'),
@@ -90,6 +95,7 @@ export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   [KEY_NAMES.once]: 'string',
   [KEY_NAMES.fence]: 'string',
   [KEY_NAMES.queues]: 'zset',
+  [KEY_NAMES.queueTimes]: 'zset',
   [KEY_NAMES.queue]: 'zset',
   [KEY_NAMES.queueSettings]: 'hash',
   [`${KEY_NAMES.queue}rate:`]: 'string',

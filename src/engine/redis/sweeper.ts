@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EngineObserver } from '../engine.js';
+import { queueIdleMs } from '../task-queues.js';
+import { Damages } from './damages.js';
 import type { ScriptReader } from './scripts/script-reader.js';
 import type { RedisConnections } from './connection/redis-connections.js';
 import { RedisScript, TIMED_TASKS, TIMED_WRITING } from './scripts/redis-script.js';
@@ -8,11 +10,10 @@ import type { ScriptContext } from './scripts/script-context.js';
 import type { SweepSchedule } from './sweep-schedule.js';
 
 const sweepScript = new RedisScript(TIMED_WRITING, 'sweep');
-const queueScript = new RedisScript(TIMED_TASKS, 'sweep-queue');
+const queuesScript = new RedisScript(TIMED_TASKS, 'sweep-queues');
 const SWEPT_AT_ONCE = 100;
 const TENANTS_AT_ONCE = 100;
 const MAX_PARALLEL_TENANTS = 8;
-const QUEUES_AT_ONCE = 20;
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
@@ -46,6 +47,7 @@ export interface SweeperParts {
  */
 export class Sweeper {
   readonly #logger = new Logger('Sweeper');
+  readonly #damages = new Damages((message) => this.#logger.warn(`sweep failed: ${message}`));
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
@@ -68,17 +70,28 @@ export class Sweeper {
   }
 
   /** Also removes what is left of `gone`: another program deleted the states of these ids. */
-  async sweep(tenant: string, gone: Gone = NOTHING_GONE): Promise<Swept & { readonly queues: readonly string[] }> {
+  async sweep(
+    tenant: string,
+    gone: Gone = NOTHING_GONE,
+  ): Promise<Swept & { readonly areQueuesDue: boolean; readonly queuesDueMs: number }> {
     const { reader, context, observer } = this.parts;
     const { maxAgeMs } = context.profiles.of(tenant).feed;
     let total = 0;
     for (;;) {
       const args = [String(SWEPT_AT_ONCE), String(maxAgeMs), JSON.stringify(gone.ids), JSON.stringify(gone.entries)];
-      const [expired, due, queues, isEmpty, isMore] = listOf(await reader.run(sweepScript, 'sweep', tenant, args));
+      const [expired, due, areQueuesDue, queuesDue, isEmpty, isMore] = listOf(
+        await reader.run(sweepScript, 'sweep', tenant, args),
+      );
       total += Number(expired);
       if (isMore !== '1') {
         if (total > 0) observer.expired(total);
-        return { expired: total, dueMs: timeOf(due), isEmpty: isEmpty === '1', queues: listOf(queues).map(textOf) };
+        return {
+          expired: total,
+          dueMs: timeOf(due),
+          isEmpty: isEmpty === '1',
+          areQueuesDue: areQueuesDue === '1',
+          queuesDueMs: timeOf(queuesDue),
+        };
       }
     }
   }
@@ -118,26 +131,26 @@ export class Sweeper {
     });
     await Promise.all(workers);
     if (failure !== undefined && ends.size === 0) throw failure;
-    if (failure !== undefined) this.#warn(failure);
+    if (failure !== undefined) this.#damages.noted(failure);
     return ends;
   }
 
   async #sweepTenant(tenant: string): Promise<Swept> {
-    const { expired, dueMs, isEmpty, queues } = await this.sweep(tenant);
-    let earliestMs = dueMs;
-    for (let at = 0; at < queues.length; at += QUEUES_AT_ONCE) {
-      const some = queues.slice(at, at + QUEUES_AT_ONCE);
-      earliestMs = Math.min(earliestMs, ...(await Promise.all(some.map((queue) => this.#sweepQueue(tenant, queue)))));
-    }
-    return { expired, dueMs: earliestMs, isEmpty };
+    const swept = await this.#damages.past(() => this.sweep(tenant));
+    const { expired, dueMs, isEmpty, areQueuesDue, queuesDueMs } = swept;
+    const nextMs = areQueuesDue ? await this.#sweepQueues(tenant) : queuesDueMs;
+    return { expired, dueMs: Math.min(dueMs, nextMs), isEmpty };
   }
 
-  /** Returns when the next task of the queue is due. */
-  async #sweepQueue(tenant: string, queue: string): Promise<number> {
+  /** Sweeps the queues that are due. Returns when the next one is. */
+  async #sweepQueues(tenant: string): Promise<number> {
     const { reader, context } = this.parts;
-    const plan = JSON.stringify({ queue, limit: SWEPT_AT_ONCE, limits: context.options.tasks });
+    const { tasks } = context.options;
+    const plan = JSON.stringify({ limit: SWEPT_AT_ONCE, idleMs: queueIdleMs(tasks.resultMs), limits: tasks });
     for (;;) {
-      const [isMore, due] = listOf(await reader.run(queueScript, 'sweep-queue', tenant, [plan]));
+      const [isMore, due] = await this.#damages.past(async () =>
+        listOf(await reader.run(queuesScript, 'sweep-queue', tenant, [plan])),
+      );
       if (isMore !== '1') return timeOf(due);
     }
   }
@@ -155,14 +168,10 @@ export class Sweeper {
         const { nextInMs } = await this.#sweepDue();
         ms = Math.max(MIN_PAUSE_MS, Math.min(nextInMs, MAX_PAUSE_MS));
       } catch (error) {
-        this.#warn(error);
+        this.#damages.noted(error);
       }
     }
     this.#again(ms);
-  }
-
-  #warn(error: unknown): void {
-    this.#logger.warn(`sweep failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

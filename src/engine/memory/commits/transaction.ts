@@ -96,7 +96,9 @@ export class Transaction {
   pause(queue: string, isPaused: boolean): void {
     const { isPaused: before } = this.data.tasks.queue(queue);
     if (!this.#paused.has(queue)) this.#paused.set(queue, before);
-    this.data.tasks.queue(queue).isPaused = isPaused;
+    const changed = this.data.tasks.queue(queue);
+    changed.isPaused = isPaused;
+    changed.seenAtMs = this.now;
   }
 
   /** Removes a queue without tasks, with its totals. */

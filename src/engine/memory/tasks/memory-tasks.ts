@@ -4,6 +4,7 @@ import type { Kept, Lent } from '../../kept.js';
 import { isOpen, type Claim, type ClaimedTask, type TaskDetail, type TaskRecord, type TaskStep } from '../../task.js';
 import { openFirst } from '../../task-order.js';
 import {
+  queueIdleMs,
   TaskQueues,
   type Chosen,
   type Claimed,
@@ -24,6 +25,9 @@ import { detailOf, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
 import { headsOf, TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
+
+/** More queues in one sweep would delay requests. */
+const MAX_QUEUES_SWEPT = 500;
 
 /** Tasks in maps; each method is one transaction. */
 export class MemoryTasks extends TaskQueues {
@@ -135,25 +139,43 @@ export class MemoryTasks extends TaskQueues {
   sweep(transaction: Transaction, limit: number): boolean {
     const work = this.work(transaction);
     let isMore = work.sweepEnded(limit);
-    for (const name of transaction.data.tasks.queues.keys()) isMore = work.sweepQueue(name, limit) || isMore;
-    return isMore;
+    const { data, now } = transaction;
+    for (const name of data.tasks.dueQueues(now, MAX_QUEUES_SWEPT)) {
+      if (work.sweepQueue(name, limit)) data.tasks.sweepQueueAt(name, now);
+      else this.#settle(transaction, name);
+    }
+    return isMore || data.tasks.queuesDueMs <= now;
+  }
+
+  /** Sets the time of the next sweep of a queue, or ends a queue without tasks that nothing has happened to for a while. */
+  #settle(transaction: Transaction, name: string): void {
+    const { data, now } = transaction;
+    const queue = data.tasks.queue(name);
+    const idleMs = queueIdleMs(this.options.resultMs);
+    queue.seenAtMs ??= now;
+    if (!queue.isEmpty) data.tasks.sweepQueueAt(name, this.#dueMsOf(data.tasks, queue));
+    else if (queue.isPaused) data.tasks.sweepQueueAt(name, now + idleMs);
+    else if (queue.seenAtMs + idleMs > now) data.tasks.sweepQueueAt(name, queue.seenAtMs + idleMs);
+    else transaction.removeQueue(name, queue);
   }
 
   /** Time of the next sweep of the tasks. */
   dueMs(tasks: TaskCollection): number {
-    const { progressMs, deadMs, maxDead } = this.options;
-    let dueMs = Math.min(
+    return Math.min(
       tasks.ended.firstScore,
-      tasks.endedWithProgress.firstScore + progressMs,
+      tasks.endedWithProgress.firstScore + this.options.progressMs,
       tasks.dedupesByEnd.firstScore,
+      tasks.queuesDueMs,
     );
-    for (const { delayed, leased, expiring, dead, ready } of tasks.queues.values()) {
-      if (dead.size > maxDead) return -Infinity;
-      const ends = [delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs];
-      dueMs = Math.min(dueMs, ...ends);
-      for (const id of headsOf(ready)) dueMs = Math.min(dueMs, (tasks.get(id) as TaskEntry).expiresAtMs);
-    }
-    return dueMs;
+  }
+
+  /** Time at which the first task of a queue is due. */
+  #dueMsOf(tasks: TaskCollection, { delayed, leased, expiring, dead, ready }: Queue): number {
+    const { deadMs, maxDead } = this.options;
+    if (dead.size > maxDead) return -Infinity;
+    const heads = Array.from(headsOf(ready), (id) => (tasks.get(id) as TaskEntry).expiresAtMs);
+    const ends = [delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs];
+    return Math.min(...ends, ...heads);
   }
 
   work(transaction: Transaction): TaskWork {

@@ -14,6 +14,10 @@ export class Queue {
   /** Ready and delayed tasks with `isTimed`, by `expiresAtMs`. */
   readonly expiring = new SortedSet();
   isPaused = false;
+  /** Time of the last claim or change. Undefined after a restart, until the first sweep. */
+  seenAtMs: number | undefined;
+  /** Time of the next sweep; set by its collection. Undefined outside of one. */
+  sweepAtMs: number | undefined;
   /** Sequence of the last place given out. */
   sequence = 0;
   readonly totals = Object.fromEntries(QUEUE_TOTALS.map((name) => [name, 0])) as Record<QueueTotal, number>;
@@ -22,6 +26,10 @@ export class Queue {
 
   get open(): number {
     return this.ready.size + this.delayed.size + this.leased.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.open + this.dead.size === 0;
   }
 
   move(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
@@ -33,6 +41,7 @@ export class Queue {
 
   count(total: QueueTotal, now: number): void {
     this.totals[total]++;
+    this.seenAtMs = now;
     this.#startMinute(now);
     const { current } = this.#minutes;
     current.set(total, (current.get(total) ?? 0) + 1);
@@ -55,6 +64,7 @@ export class Queue {
   }
 
   noteWorker(worker: string, now: number): void {
+    this.seenAtMs = now;
     this.#workers.delete(worker);
     this.#workers.set(worker, now);
     for (const [name, seen] of this.#workers) {

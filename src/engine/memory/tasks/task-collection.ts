@@ -26,6 +26,8 @@ export class TaskCollection {
   readonly #entries = new Map<string, TaskEntry>();
   readonly #queues = new Map<string, Queue>();
   readonly #queueNames = new SortedSet();
+  /** Names of all queues, by the time of their next sweep. What makes a queue due earlier moves it; the sweep sets it anew. */
+  readonly #queuesByTime = new SortedSet();
   readonly #ofWorkflow = new Map<string, OfWorkflow>();
   readonly #dedupes = new Map<string, Dedupe>();
   readonly #progress = new Map<string, readonly ProgressEvent[]>();
@@ -82,8 +84,28 @@ export class TaskCollection {
   /** Undefined removes; the queue must have no tasks. */
   setQueue(name: string, queue: Queue | undefined): void {
     this.#queueNames.move(name, this.#queues.has(name) ? 0 : undefined, queue && 0);
+    this.sweepQueueAt(name, undefined);
     if (queue === undefined) this.#queues.delete(name);
     else this.#queues.set(name, queue);
+    this.sweepQueueAt(name, -Infinity);
+  }
+
+  /** Names of queues that are due, up to a limit. */
+  dueQueues(now: number, limit: number): readonly string[] {
+    return this.#queuesByTime.upTo(now, limit);
+  }
+
+  /** Time at which the first queue is due. */
+  get queuesDueMs(): number {
+    return this.#queuesByTime.firstScore;
+  }
+
+  /** Sets the time of the next sweep of a queue. Undefined: never. */
+  sweepQueueAt(name: string, ms: number | undefined): void {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return;
+    this.#queuesByTime.move(name, queue.sweepAtMs, ms);
+    queue.sweepAtMs = ms;
   }
 
   replace(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
@@ -93,7 +115,12 @@ export class TaskCollection {
     for (const text of textsOfTask(next)) this.texts.retain(text);
     for (const text of textsOfTask(old)) this.texts.release(text);
     if (old !== undefined && old.queue !== next?.queue) this.queue(old.queue).move(id, old, undefined);
-    if (next !== undefined) this.queue(next.queue).move(id, old?.queue === next.queue ? old : undefined, next);
+    if (next !== undefined) {
+      const queue = this.queue(next.queue);
+      queue.move(id, old?.queue === next.queue ? old : undefined, next);
+      const dueMs = dueOf(next);
+      if (dueMs < (queue.sweepAtMs ?? Infinity)) this.sweepQueueAt(next.queue, dueMs);
+    }
     this.ended.move(id, keptUntilEnd(old), keptUntilEnd(next));
     if (this.#progress.has(id)) this.endedWithProgress.move(id, endOf(old), endOf(next));
     if (old !== undefined) this.#link(old, -1, next?.workflowId !== old.workflowId);
@@ -141,6 +168,22 @@ export class TaskCollection {
     if (by === 1) link.ids.add(id);
     else if (isGone) link.ids.delete(id);
     if (link.ids.size === 0) this.#ofWorkflow.delete(workflowId);
+  }
+}
+
+/** Time from which on a sweep has something to do for the task. Dead tasks may be too many. */
+function dueOf({ status, expiresAtMs, isTimed, dueAtMs, leaseEndsAtMs, endedAtMs }: TaskEntry): number {
+  switch (status) {
+    case 'ready':
+      return expiresAtMs;
+    case 'delayed':
+      return Math.min(dueAtMs ?? Infinity, isTimed ? expiresAtMs : Infinity);
+    case 'leased':
+      return leaseEndsAtMs ?? Infinity;
+    case 'dead':
+      return endedAtMs ?? Infinity;
+    default:
+      return Infinity;
   }
 }
 

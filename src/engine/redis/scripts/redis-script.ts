@@ -26,6 +26,7 @@ const CALL = ['fence', 'call', 'once-keys'];
 export const CALLS = [...WRITING, ...CALL];
 const OF_TASKS = [
   'tasks',
+  'queue-times',
   'task-keys',
   'task-fields',
   'task-store',

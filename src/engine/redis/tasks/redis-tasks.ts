@@ -38,7 +38,7 @@ import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const taskScript = new RedisScript(TIMED_TASKS, 'task');
 const queuesScript = new RedisScript([...TIMED_TASKS, 'queue-names'], 'queues');
-const pauseScript = new RedisScript(FENCED, 'pause-queue');
+const pauseScript = new RedisScript([...FENCED, 'queue-times'], 'pause-queue');
 const progressScript = new RedisScript(TIMED_TASKS, 'progress');
 
 interface RedisTaskScripts {

@@ -17,7 +17,7 @@ local tried = {
   { 'LPUSH', list, 'a' }, { 'RPUSH', list, 'b' }, { 'LRANGE', list, '0', '0' }, { 'LINDEX', list, '0' }, { 'LLEN', list }, { 'LTRIM', list, '0', '9' },
   { 'RPOP', list }, { 'LPOP', list }, { 'ZADD', set, '1', 'a' }, { 'ZCARD', set }, { 'ZCOUNT', set, '0', '1' }, { 'ZLEXCOUNT', set, '-', '+' },
   { 'ZRANGE', set, '0', '0' }, { 'ZRANGEBYLEX', set, '-', '+' }, { 'ZRANGEBYSCORE', set, '0', '1' }, { 'ZREVRANGE', set, '0', '0' },
-  { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZPOPMIN', set },
+  { 'ZREVRANGEBYSCORE', set, '1', '0' }, { 'ZSCORE', set, 'a' }, { 'ZREM', set, 'b' }, { 'ZUNIONSTORE', set, '1', set }, { 'ZPOPMIN', set },
   { 'ZREMRANGEBYSCORE', set, '0', '1' }, { 'ZREMRANGEBYRANK', set, '0', '0' },
   { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XDEL', stream, '0-0' }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
   { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. key_names.changes, 'probe' },

@@ -19,7 +19,10 @@ local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 if fence.refuses() then return 'fenced' end
 own_keys.expect('hash', settings)
+own_keys.expect('zset', queue_times.key)
 redis.call('ZADD', prefix .. key_names.queues, 0, plan.id)
+queue_times.sweep_by(plan.id, now)
 redis.call('HSET', settings, 'paused', plan.isPaused and '1' or '0')
+redis.call('HDEL', settings, 'idle')
 redis.call('PUBLISH', prefix .. key_names.changes, 'queue ' .. plan.id)
 return arrived

@@ -64,6 +64,7 @@ end
 task.has_failed = call.failures > 0 or nil
 task_store.save(task)
 redis.call('ZADD', prefix .. key_names.queues, 0, task.queue)
+queue_times.sweep_by(task.queue, now)
 local settings = task_keys.queue('settings', task.queue)
 local sequence = task.place % limits.PLACES_PER_PRIORITY
 if tonumber(redis.call('HGET', settings, 'sequence') or 0) < sequence then redis.call('HSET', settings, 'sequence', whole(sequence)) end

@@ -9,7 +9,10 @@ local queues, settings = prefix .. key_names.queues, prefix .. key_names.queueSe
 if fence.refuses() then return 'fenced' end
 own_keys.expect('zset', queues)
 own_keys.expect('hash', settings)
+own_keys.expect('zset', queue_times.key)
 redis.call('ZADD', queues, 0, ARGV[4])
+queue_times.sweep_by(ARGV[4], now)
 redis.call('HSET', settings, 'paused', ARGV[5])
+redis.call('HDEL', settings, 'idle')
 redis.call('PUBLISH', prefix .. key_names.changes, 'queue ' .. ARGV[4])
 return 'OK'

@@ -5,16 +5,18 @@
   ARGV[5]  retention of events in milliseconds
   ARGV[6]  further ids, a JSON list: another program deleted their states
   ARGV[7]  index entries under which these were found, a JSON list
-  Returns  {number of expired workflows, time at which something is due next or '', {name of a queue…}, '1' if the tenant has no
-           workflows, queues, boards and events, else '0', '1' if more workflows may be due or '0'}
+  Returns  {number of expired workflows, time at which something other than a queue is due next or '', '1' if queues are due, else '0', time at which
+           a queue is due next or '', '1' if the tenant has no workflows, queues, boards and events, else '0', '1' if more workflows may be due or '0'}
+  Errors   that of a workflow with damaged keys: the others were swept, and that one is due again later
 ]]
 -- Without a mark, the keys are not ours, or there are none.
-if not own_keys.is_marked() then return { 0, '', {}, own_keys.first_fixed(function() return true end) and '0' or '1', '0' } end
+if not own_keys.is_marked() then return { 0, '', '0', '', own_keys.first_fixed(function() return true end) and '0' or '1', '0' } end
 own_keys.expect('stream', prefix .. key_names.events)
 own_keys.expect('zset', workflows.index_key('deadline'))
 clock.keep()
 local ids, entries = cjson.decode(ARGV[6]), cjson.decode(ARGV[7])
 local expired, handled = 0, 0
+local RETRIED_MS = 60000
 
 -- Ends the workflow of an id that has none any more, and removes what is left of it. The value of another program stays.
 local function clear(id, record)
@@ -39,7 +41,13 @@ if #due > 0 or #ids > 0 then writing.need_no_memory() end
 local failure
 for _, id in ipairs(due) do
   local is_fine, why = pcall(examine, id)
-  if is_fine then handled = handled + 1 else failure = why end
+  if is_fine then handled = handled + 1
+  else
+    failure = why
+    -- The error of a key of another type names the key only when the script runs again, traced; so the workflow stays due until then.
+    local text = type(why) == 'table' and why.err or tostring(why)
+    if not string.find(text, 'WRONGTYPE', 1, true) then redis.call('ZADD', workflows.index_key('deadline'), 'XX', whole(now + RETRIED_MS), id) end
+  end
 end
 for _, id in ipairs(ids) do
   local is_fine, why = pcall(function() if not workflow_store.load(id) then clear(id, nil) end end)
@@ -70,7 +78,18 @@ if newest then
     next_due = math.min(next_due, now + math.max(0, oldest_time() + retention + slack - event_now))
   end
 end
+
+-- Queues of an earlier version have no times yet: they are due now.
+local queues, times = prefix .. key_names.queues, prefix .. key_names.queueTimes
+own_keys.expect('zset', queues)
+own_keys.expect('zset', times)
+local count = redis.call('ZCARD', queues)
+if redis.call('ZCARD', times) < count then
+  writing.need_no_memory()
+  redis.call('ZUNIONSTORE', times, 2, times, queues, 'AGGREGATE', 'MAX')
+end
+local queue_due = tonumber(redis.call('ZRANGE', times, 0, 0, 'WITHSCORES')[2])
 if failure then error(failure, 0) end
-local queues = redis.call('ZRANGE', prefix .. key_names.queues, 0, -1)
-local is_empty = not newest and #queues == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
-return { expired, next_due < math.huge and whole(next_due) or '', queues, is_empty and '1' or '0', handled == tonumber(ARGV[4]) and '1' or '0' }
+local is_empty = not newest and count == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
+return { expired, next_due < math.huge and whole(next_due) or '', queue_due and queue_due <= now and '1' or '0',
+  queue_due and whole(clock.sweep_time(queue_due)) or '', is_empty and '1' or '0', handled == tonumber(ARGV[4]) and '1' or '0' }

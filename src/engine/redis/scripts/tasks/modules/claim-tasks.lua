@@ -54,7 +54,7 @@ end
 -- Cached for the call: a queue that has had a task stays known.
 local known_queues = {}
 local function is_known(queue)
-  known_queues[queue] = known_queues[queue] or redis.call('ZSCORE', prefix .. key_names.queues, queue) ~= false
+  known_queues[queue] = known_queues[queue] or queue_times.of(queue) ~= false or redis.call('ZSCORE', prefix .. key_names.queues, queue) ~= false
   return known_queues[queue]
 end
 
@@ -70,6 +70,8 @@ local function note_worker(queue, worker)
   redis.call('ZADD', task_keys.queue('workers', queue), whole(now), worker)
   redis.call('ZREMRANGEBYSCORE', task_keys.queue('workers', queue), '-inf', whole(now - limits.WORKER_SHOWN_MS))
   redis.call('PEXPIREAT', task_keys.queue('workers', queue), whole(now + limits.WORKER_SHOWN_MS))
+  -- The queue is not idle; see sweep-queues.lua.
+  redis.call('HDEL', task_keys.queue('settings', queue), 'idle')
 end
 
 -- `pace`: {bucket, interval in microseconds, burst}. Returns the tokens that are left, and the time until there is one more.

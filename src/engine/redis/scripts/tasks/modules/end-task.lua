@@ -104,11 +104,11 @@ local function each_due(kind, queue, limit, upto, act)
   return #ids
 end
 
+-- Returns the number of tasks that were due.
 local function tidy(queue)
-  if task_places.tidy_queues[queue] then return end
+  if task_places.tidy_queues[queue] then return 0 end
   task_places.tidy_queues[queue] = true
-  each_due('delayed', queue, limits.MAX_TIDIED, now, function(task) make_ready(task) end)
-  each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
+  return each_due('delayed', queue, limits.MAX_TIDIED, now, function(task) make_ready(task) end) + each_due('leased', queue, limits.MAX_TIDIED, now, expire_lease)
 end
 
 -- Ends expired ready tasks. Looks only at the first tasks of each priority, which are the oldest. Returns

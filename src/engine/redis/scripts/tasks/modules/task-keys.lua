@@ -15,9 +15,9 @@ local function result_key(id) return prefix .. key_names.result .. id end
 local function failures_key(id) return prefix .. key_names.failures .. id end
 local function progress_key(id) return prefix .. key_names.progress .. id end
 
--- Checks the types of the keys of a queue.
+-- Checks the types of the keys of a queue. A queue that has a time has a name.
 local function expect_queue(queue)
-  own_keys.expect('zset', prefix .. key_names.queues)
+  if not queue_times.of(queue) then own_keys.expect('zset', prefix .. key_names.queues) end
   own_keys.expect('hash', queue_key('settings', queue))
   for _, kind in ipairs({ 'ready', 'delayed', 'leased', 'dead', 'expiring', 'workers' }) do own_keys.expect('zset', queue_key(kind, queue)) end
 end

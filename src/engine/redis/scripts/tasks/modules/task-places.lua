@@ -24,10 +24,20 @@ local SCORES = { ready = 'place', delayed = 'due', leased = 'lease_ends', dead =
 -- at once; that removes the queue here.
 local tidy_queues = {}
 
+-- Time from which on a sweep has something to do for the task; nil for a task in no set.
+local function due_of(task)
+  if task.status == 'ready' then return task.expires end
+  if task.status == 'delayed' then return task.is_timed and math.min(task.due, task.expires) or task.due end
+  if task.status == 'leased' then return task.lease_ends end
+  return task.status == 'dead' and now or nil
+end
+
 -- Puts a task into the sets of its status. A waiting task with its own expiry is also in the set `expiring`; for the others end_overdue_heads is
 -- enough. `is_out`: the task was already removed from its old set.
 local function place_in_sets(task, old_status, is_out)
-  local score = SCORES[task.status]
+  local score, due = SCORES[task.status], due_of(task)
+  -- First: a task in a set of a queue that is never swept would stay there.
+  if due then queue_times.sweep_by(task.queue, due) end
   if (task.status == 'delayed' and task.due <= now) or (task.status == 'leased' and task.lease_ends <= now) then tidy_queues[task.queue] = nil end
   if task.status == 'leased' then finish_call.note_leased(task.queue, task.id, task.lease_ends)
   elseif score then redis.call('ZADD', set_key(task.status, task.queue), whole(task[score]), task.id) end
