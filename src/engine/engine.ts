@@ -7,7 +7,22 @@ import type { Moving } from './moving/moving.js';
 import type { VersionRecord, WorkflowRecord } from './records/workflow-meta.js';
 import type { TaskQueues } from './task-queues.js';
 
-export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt';
+/** `id` is the order of the bytes of the ids. */
+export type SortKey = 'updatedAt' | '-updatedAt' | 'createdAt' | '-createdAt' | 'id' | '-id';
+
+/** Order of an index, in both directions. */
+export type Order = 'updated' | 'created' | 'ids';
+
+export const ORDERS: Readonly<Record<SortKey, Order>> = {
+  updatedAt: 'updated',
+  '-updatedAt': 'updated',
+  createdAt: 'created',
+  '-createdAt': 'created',
+  id: 'ids',
+  '-id': 'ids',
+};
+
+export const SORT_KEYS = Object.keys(ORDERS) as readonly SortKey[];
 
 /** Selects workflows that match every given member. */
 export interface Filter {
@@ -29,7 +44,7 @@ export interface ListQuery {
 }
 
 /**
- * Position in a listing: after the workflow with this sort time and id.
+ * Position in a listing: after the workflow with this sort time and id. In the order of the ids, the time is 0.
  * A list with the newest first can miss workflows: a workflow that is written between two pages moves to the front. So
  * after the last page the list goes on with a `rising` walk: it lists, oldest first, all workflows written since
  * `sinceMs`, the newest time of the first page. A workflow may appear a second time. If nothing was written, there is

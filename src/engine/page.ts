@@ -8,8 +8,8 @@ export const PAGE_BYTES = 8 * 1024 * 1024;
 /** Maximum number of ids with a prefix that are collected and sorted; a larger set is walked in order and filtered. */
 export const MAX_SORTED_IDS = 1000;
 
-/** Sorts after every id with the same score: ids use lower characters only. */
-export const LAST_ID = '\u007f';
+/** Sorts after every id with the same score: no id has this character. */
+export const LAST_ID = '\uffff';
 
 /** Number of found items that fit a page: by count, and by bytes if states are included; at least one. */
 export function fitting(bytesOfEach: readonly number[], limit: number, includeState: boolean): number {

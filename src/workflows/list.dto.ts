@@ -1,9 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { SortKey } from '../engine/engine.js';
+import { SORT_KEYS, type SortKey } from '../engine/engine.js';
 import { WORKFLOW_ID } from '../engine/names.js';
 import { Integer, OneOf, Text, Time } from '../http/shapes/fields.js';
-
-const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const satisfies readonly SortKey[];
 
 /** Filters other than the indexed fields, whose names are settings. */
 export class ListFilter {
@@ -21,7 +19,7 @@ export class ListFilter {
 export class ListQuery extends ListFilter {
   @Integer({ min: 1, max: 1000, default: 100 }) limit!: number;
   @Text({ optional: true, about: '`nextCursor` of the previous page' }) cursor?: string;
-  @OneOf(SORTS, { default: '-updatedAt' }) sort!: SortKey;
+  @OneOf(SORT_KEYS, { default: '-updatedAt' }) sort!: SortKey;
   @OneOf(['state'], { optional: true, about: 'With the states; a page may then be shorter than its limit' })
   include?: 'state';
 }

@@ -1,3 +1,4 @@
+import { SORT_KEYS } from '../../src/engine/engine.js';
 import { RandomJson } from './random-json.js';
 
 interface Parameter {
@@ -121,7 +122,7 @@ export class TenantAttack {
       case 'max':
         return String(this.#random.integer(100) + 1);
       case 'sort':
-        return this.#random.pick(['updatedAt', '-updatedAt', 'createdAt', '-createdAt']);
+        return this.#random.pick(SORT_KEYS);
       case 'status':
       case 'user_id':
       case 'case_id':

@@ -1,3 +1,5 @@
+import { isBeforeInBytes } from './byte-order.js';
+
 /** A member of a sorted set; ordered by score, then by id. */
 export interface Scored {
   readonly score: number;
@@ -13,8 +15,7 @@ interface Block {
 const BLOCK_SIZE = 512;
 
 /**
- * Ids ordered by score, as a list of sorted blocks; binary search finds the block and the place in it.
- * Ids are ASCII, so comparing strings orders them by bytes, as Redis does.
+ * Ids ordered by score, and by their bytes, as in Redis: a list of sorted blocks, in which binary search finds the place.
  */
 export class SortedSet {
   readonly #blocks: Block[] = [];
@@ -94,14 +95,14 @@ export class SortedSet {
     return ids;
   }
 
-  /** Entries after `after`, or all, in ascending order. The set must not change during the iteration. */
-  *ascending(after?: Scored): Generator<Scored> {
+  /** Entries after `after` (and that entry, if `isIncluded`), or all, in ascending order. The set must not change meanwhile. */
+  *ascending(after?: Scored, isIncluded = false): Generator<Scored> {
     let at = after === undefined ? 0 : this.#blockOf(after.score, after.id);
     let place = 0;
     const first = this.#blocks[at];
     if (after !== undefined && first !== undefined) {
       place = placeIn(first, after.score, after.id);
-      if (first.ids[place] === after.id && first.scores[place] === after.score) place++;
+      if (!isIncluded && first.ids[place] === after.id && first.scores[place] === after.score) place++;
     }
     for (; at < this.#blocks.length; at++, place = 0) {
       const { scores, ids } = this.#blocks[at] as Block;
@@ -147,7 +148,7 @@ export class SortedSet {
 }
 
 function isBefore(score: number, id: string, otherScore: number, otherId: string): boolean {
-  return score < otherScore || (score === otherScore && id < otherId);
+  return score < otherScore || (score === otherScore && isBeforeInBytes(id, otherId));
 }
 
 /** The index of the first entry of the block that is not before (score, id). */

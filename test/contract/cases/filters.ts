@@ -1,10 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Filter } from '../../../src/engine/engine.js';
+import { SORT_KEYS, type Filter } from '../../../src/engine/engine.js';
 import { merge } from '../../support/edits.js';
 import type { TestTenant } from '../../support/tenant.js';
 import type { Fixture } from '../engine-under-test.js';
-
-const SORTS = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'] as const;
 
 const ODD_TEXTS: readonly (readonly [string, string])[] = [
   ['a line break', 'one\ntwo'],
@@ -230,7 +228,7 @@ export function describeFilters(fixture: Fixture): void {
       fixture.clock.advance(10);
       const middle = fixture.clock.ms - 5;
       await tenant.put('a', {});
-      for (const sort of SORTS) {
+      for (const sort of SORT_KEYS) {
         expect(await tenant.ids({ sort, filter: { updatedAfterMs: middle } })).toEqual(['a']);
         expect(await tenant.ids({ sort, filter: { updatedBeforeMs: middle } })).toEqual(['b']);
       }
@@ -244,7 +242,7 @@ export function describeFilters(fixture: Fixture): void {
         fixture.clock.advance(1);
       }
       const filter = { updatedAfterMs: start + 2, updatedBeforeMs: start + 15 };
-      for (const sort of SORTS) {
+      for (const sort of SORT_KEYS) {
         const ids = await tenant.ids({ sort, filter, limit: 5 });
         expect(ids.toSorted()).toEqual(Array.from({ length: 12 }, (_, i) => `t-${i + 3}`).sort());
       }
@@ -274,7 +272,7 @@ export function describeFilters(fixture: Fixture): void {
       const { tenant, from } = await filled();
       const filter = filterFrom(from);
       const same = async () => {
-        const lists = await Promise.all(SORTS.map((sort) => tenant.ids({ filter, sort, limit: 4 })));
+        const lists = await Promise.all(SORT_KEYS.map((sort) => tenant.ids({ filter, sort, limit: 4 })));
         for (const ids of lists) expect(ids.toSorted()).toEqual(lists[0]?.toSorted());
         expect(await tenant.count(filter)).toBe(lists[0]?.length);
         return lists[0]?.length ?? 0;

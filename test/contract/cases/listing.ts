@@ -1,14 +1,37 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ListQuery, SortKey } from '../../../src/engine/engine.js';
+import { SORT_KEYS, type ListQuery, type SortKey } from '../../../src/engine/engine.js';
 import { put } from '../../support/parts.js';
 import { merge } from '../../support/edits.js';
 import type { TestTenant } from '../../support/tenant.js';
 import { MIB, type Fixture } from '../engine-under-test.js';
 
-const SORTS: readonly SortKey[] = ['updatedAt', '-updatedAt', 'createdAt', '-createdAt'];
-
-/** Sorted by bytes, the order of ids everywhere. */
-const TIES = ['+', '-', '0', '9', '@', 'A', 'A.1', 'Aa', 'Z', '_', 'a', 'a+', 'a-', 'aA', 'aa', 'b', '~', '~~'];
+/** Sorted by bytes, the order of ids everywhere; code units would put the last three before U+E000. */
+const TIES = [
+  '+',
+  '-',
+  '0',
+  '9',
+  '@',
+  'A',
+  'A.1',
+  'Aa',
+  'Z',
+  '_',
+  'a',
+  'a+',
+  'a-',
+  'aA',
+  'aa',
+  'b',
+  '~',
+  '~~',
+  'é',
+  '語',
+  '\ue000',
+  '！',
+  '😀',
+  '😀a',
+];
 
 export function describeListing(fixture: Fixture): void {
   /** Workflows created in the order of their names and updated in another one. */
@@ -70,7 +93,33 @@ export function describeListing(fixture: Fixture): void {
       expect(await tenant.ids({ sort, limit: 3 })).toEqual(expected);
     });
 
-    it.each(SORTS)('order what has the same time by the bytes of the id, in the direction of %s', async (sort) => {
+    it('by id begin and end with a prefix, which may be an id itself', async () => {
+      const tenant = fixture.tenant();
+      const ids = ['a', 'b', 'b-1', 'b-2', 'bé', 'b😀', 'c', ...Array.from({ length: 1100 }, (_, i) => `d${1000 + i}`)];
+      for (let i = 0; i < ids.length; i += 50)
+        await tenant.commit({ puts: ids.slice(i, i + 50).map((id) => put(id, { status: id < 'd1100' ? 'x' : 'y' })) });
+      for (const [idPrefix, count] of [
+        ['b', 5],
+        ['b-', 2],
+        ['d', 1100],
+        ['d15', 100],
+        ['e', 0],
+      ] as const) {
+        const expected = ids.filter((id) => id.startsWith(idPrefix));
+        expect(expected).toHaveLength(count);
+        for (const limit of [2, 1000]) {
+          if (count > 200 && limit === 2) continue;
+          expect(await tenant.ids({ sort: 'id', limit, filter: { idPrefix } })).toEqual(expected);
+          expect(await tenant.ids({ sort: '-id', limit, filter: { idPrefix } })).toEqual(expected.toReversed());
+        }
+      }
+      const both = { idPrefix: 'd', fields: { status: 'y' } };
+      const expected = ids.filter((id) => id >= 'd1100');
+      expect(await tenant.ids({ sort: 'id', limit: 300, filter: both })).toEqual(expected);
+      expect(await tenant.ids({ sort: '-id', limit: 300, filter: both })).toEqual(expected.toReversed());
+    });
+
+    it.each(SORT_KEYS)('order what has the same time by the bytes of the id, in the direction of %s', async (sort) => {
       const tenant = fixture.tenant();
       await tenant.commit({ puts: TIES.toReversed().map((id) => put(id, {})) });
       const expected = sort.startsWith('-') ? TIES.toReversed() : TIES;
@@ -80,7 +129,8 @@ export function describeListing(fixture: Fixture): void {
     });
 
     it('of nothing are empty and have no next page', async () => {
-      for (const sort of SORTS) expect(await fixture.tenant().list({ sort })).toEqual({ items: [], next: undefined });
+      for (const sort of SORT_KEYS)
+        expect(await fixture.tenant().list({ sort })).toEqual({ items: [], next: undefined });
     });
 
     it('keep to their limit', async () => {
@@ -90,7 +140,7 @@ export function describeListing(fixture: Fixture): void {
       expect((await tenant.list({ limit: 1000 })).items).toHaveLength(60);
     });
 
-    it.each(SORTS.flatMap((sort) => [1, 7, 50, 1000].map((limit): [SortKey, number] => [sort, limit])))(
+    it.each(SORT_KEYS.flatMap((sort) => [1, 7, 50, 1000].map((limit): [SortKey, number] => [sort, limit])))(
       'by %s in pages of %i show each workflow exactly once',
       async (sort, limit) => {
         const tenant = await many(limit === 1 ? 60 : 230, 2);
@@ -103,7 +153,7 @@ export function describeListing(fixture: Fixture): void {
 
     it('with a filter in pages show each match exactly once', async () => {
       const tenant = await many(230, 3);
-      for (const sort of SORTS) {
+      for (const sort of SORT_KEYS) {
         const ids = await tenant.ids({ sort, limit: 11, filter: { fields: { case_id: '1' } } });
         expect(ids.toSorted()).toEqual(
           Array.from({ length: 230 }, (_, i) => i)
@@ -117,7 +167,7 @@ export function describeListing(fixture: Fixture): void {
     it('of more than a thousand with one rare match find it', async () => {
       const tenant = await many(1250, 1);
       await tenant.put('w-7', { status: 'rare' });
-      for (const sort of SORTS) {
+      for (const sort of SORT_KEYS) {
         expect(await tenant.ids({ sort, limit: 10, filter: { fields: { status: 'rare' } } })).toEqual(['w-7']);
         expect(await tenant.ids({ sort, limit: 10, filter: { idPrefix: 'w-1249' } })).toEqual(['w-1249']);
       }
@@ -219,7 +269,7 @@ export function describeListing(fixture: Fixture): void {
       expect(new Set(ids)).toEqual(new Set(['a', 'b', 'c', 'd', 'e']));
     });
 
-    it.each(SORTS)('by %s shows everything that was there throughout, whatever is written', async (sort) => {
+    it.each(SORT_KEYS)('by %s shows everything that was there throughout, whatever is written', async (sort) => {
       const tenant = fixture.tenant();
       const ids = Array.from({ length: 40 }, (_, i) => `w-${i}`);
       for (const id of ids) {
@@ -244,7 +294,7 @@ export function describeListing(fixture: Fixture): void {
     });
 
     it('goes on from where it was when the last one shown is gone', async () => {
-      for (const sort of SORTS) {
+      for (const sort of SORT_KEYS) {
         const tenant = await five();
         const ids = await walk(tenant, { sort, limit: 2 }, async (page) => {
           if (page === 0) await tenant.delete(sort.startsWith('-') ? 'd' : 'b');

@@ -1,5 +1,5 @@
 import type { Expect, Once, Put, Ttl } from '../../../src/engine/commit.js';
-import type { Engine, Filter } from '../../../src/engine/engine.js';
+import { SORT_KEYS, type Engine, type Filter } from '../../../src/engine/engine.js';
 import { etagOf, type WorkflowRecord } from '../../../src/engine/records/workflow-meta.js';
 import type { TestClock } from '../../support/clock.js';
 import { testIndex } from '../../support/parts.js';
@@ -82,7 +82,7 @@ export class Chooser {
           do: 'list',
           tenant,
           filter: this.#filter(),
-          sort: random.pick(['updatedAt', '-updatedAt', 'createdAt', '-createdAt']),
+          sort: random.pick(SORT_KEYS),
           limit: random.pick([1, 2, 3, 5, 100]),
           includeState: random.chance(0.3),
         };

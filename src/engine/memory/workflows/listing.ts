@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.js';
-import type { Filter, ListPage, ListQuery } from '../../engine.js';
+import { ORDERS, type Filter, type ListPage, type ListQuery, type Order } from '../../engine.js';
 import { MAX_SORTED_IDS, fitting, LAST_ID, nextPosition } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
 import { liveAt, type Entry } from './entry.js';
-import { inOrder, type Order } from './members.js';
+import { inOrder, scoreIn } from './members.js';
 import type { SortedSet, Scored } from '../sorted-set.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 
@@ -18,8 +18,11 @@ interface Walk {
   readonly set: SortedSet;
   readonly direction: 'ascending' | 'descending';
   readonly from: Scored | undefined;
+  readonly isFromIncluded?: boolean;
   /** Score of the last entry that can match. */
   readonly end: number;
+  /** Start of all ids that can match. */
+  readonly idPrefix?: string;
 }
 
 /**
@@ -41,8 +44,7 @@ export async function listPage(workflows: WorkflowCollection, query: ListQuery, 
   const sizes = found.map(({ state }) => state.length);
   const items = found.slice(0, fitting(sizes, limit, includeState));
   const last = items.at(-1);
-  const time = orderOf(sort) === 'updated' ? 'updatedAtMs' : 'createdAtMs';
-  const position = last && items.length < found.length ? { atMs: last[time], id: last.id } : undefined;
+  const position = last && items.length < found.length ? { atMs: scoreIn(ORDERS[sort], last), id: last.id } : undefined;
   const next = nextPosition(position, { sinceMs, isRising, newestMs: workflows.updated.last?.score });
   return { items: items.map((entry) => itemOf(entry, includeState)), next };
 }
@@ -68,12 +70,14 @@ async function examine(
   take: (entry: Entry) => boolean,
 ): Promise<void> {
   if (walk === undefined) return;
-  const { set, direction, from, end } = walk;
+  const { set, direction, from, end, idPrefix = '' } = walk;
   let position = from;
+  let { isFromIncluded = false } = walk;
   for (;;) {
     let examined = 0;
     const at = now();
-    for (const scored of set[direction](position)) {
+    for (const scored of set[direction](position, isFromIncluded)) {
+      if (!scored.id.startsWith(idPrefix)) return;
       if (direction === 'ascending' ? scored.score > end : scored.score < end) return;
       const entry = workflows.get(scored.id) as Entry;
       if (liveAt(entry, at) !== undefined && matches(entry, filter) && !take(entry)) return;
@@ -81,6 +85,7 @@ async function examine(
       if (++examined === EXAMINED_PER_TURN) break;
     }
     if (examined < EXAMINED_PER_TURN) return;
+    isFromIncluded = false;
     await nextTurn();
   }
 }
@@ -90,13 +95,14 @@ function walkOf(
   workflows: WorkflowCollection,
   { filter, sort, after }: Pick<ListQuery, 'filter' | 'sort' | 'after'>,
 ): Walk | undefined {
-  const order = orderOf(sort);
+  const order = ORDERS[sort];
   const set = smallestSet(workflows, filter, order);
   if (set === undefined) return undefined;
   const direction = sort.startsWith('-') && after?.rising !== true ? 'descending' : 'ascending';
   // Bounds apply to the time of update; in the order of creation they only filter.
   const { updatedAfterMs, updatedBeforeMs } = order === 'updated' ? filter : {};
   const position = after && { score: after.atMs, id: after.id };
+  if (order === 'ids') return walkOfIds(set, direction, position, filter.idPrefix);
   if (direction === 'ascending') {
     const bound = updatedAfterMs === undefined ? undefined : { score: updatedAfterMs, id: LAST_ID };
     const from = position && bound && position.score < bound.score ? bound : (position ?? bound);
@@ -107,25 +113,40 @@ function walkOf(
   return { set, direction, from, end: updatedAfterMs ?? -Infinity };
 }
 
+/** Ids with a prefix are beside each other, so the walk begins and ends with them. */
+function walkOfIds(
+  set: SortedSet,
+  direction: Walk['direction'],
+  position: Scored | undefined,
+  idPrefix: string | undefined,
+): Walk {
+  const end = direction === 'ascending' ? Infinity : -Infinity;
+  if (idPrefix === undefined) return { set, direction, from: position, end };
+  if (direction === 'descending')
+    return { set, direction, from: position ?? { score: 0, id: idPrefix + LAST_ID }, end, idPrefix };
+  const from = position ?? { score: 0, id: idPrefix };
+  return { set, direction, from, isFromIncluded: position === undefined, end, idPrefix };
+}
+
 /** The smallest set in this order with all matches; undefined when there can be none. */
 function smallestSet(workflows: WorkflowCollection, filter: Filter, order: Order): SortedSet | undefined {
   let smallest = workflows[order];
   for (const [field, value] of Object.entries(filter.fields ?? {})) {
     const members = workflows.having(field, value);
     if (members === undefined) return undefined;
+    // Larger ones are not kept in the order of the ids.
+    if (order === 'ids' && members.size > MAX_SORTED_IDS) continue;
     if (members.size < smallest.size) smallest = members.in(order);
   }
   const { idPrefix } = filter;
-  if (idPrefix === undefined) return smallest;
+  if (idPrefix === undefined || order === 'ids') return smallest;
   const few = countPrefix(workflows, idPrefix);
   if (few > MAX_SORTED_IDS || few >= smallest.size) return smallest;
   return inOrder(order, withPrefix(workflows, idPrefix), workflows.entries);
 }
 
 function* withPrefix(workflows: WorkflowCollection, idPrefix: string): Generator<string> {
-  // Iteration starts after its position, and the prefix may itself be an id.
-  if (workflows.get(idPrefix) !== undefined) yield idPrefix;
-  for (const { id } of workflows.ids.ascending({ score: 0, id: idPrefix })) {
+  for (const { id } of workflows.ids.ascending({ score: 0, id: idPrefix }, true)) {
     if (!id.startsWith(idPrefix)) break;
     yield id;
   }
@@ -168,10 +189,6 @@ function matches(entry: Entry, { idPrefix, fields, updatedAfterMs, updatedBefore
   if (updatedBeforeMs !== undefined && entry.updatedAtMs >= updatedBeforeMs) return false;
   for (const field in fields) if (entry.index[field] !== fields[field]) return false;
   return true;
-}
-
-function orderOf(sort: ListQuery['sort']): Order {
-  return sort.endsWith('updatedAt') ? 'updated' : 'created';
 }
 
 function itemOf(entry: Entry, includeState: boolean): ListPage['items'][number] {

@@ -1,8 +1,6 @@
 import type { Entry } from './entry.js';
+import type { Order } from '../../engine.js';
 import { SortedSet } from '../sorted-set.js';
-
-/** The two orders of a list. */
-export type Order = 'updated' | 'created';
 
 /** Up to this number, members are sorted on demand. */
 const MAX_UNSORTED = 32;
@@ -13,7 +11,7 @@ const MAX_UNSORTED = 32;
  */
 export class Members {
   #few: string[] | undefined = [];
-  #ordered: Readonly<Record<Order, SortedSet>> | undefined;
+  #ordered: Readonly<Record<'updated' | 'created', SortedSet>> | undefined;
 
   constructor(private readonly entries: ReadonlyMap<string, Entry>) {}
 
@@ -23,7 +21,13 @@ export class Members {
 
   /** The caller must neither change nor keep the set. */
   in(order: Order): SortedSet {
-    return this.#ordered?.[order] ?? inOrder(order, this.#few ?? [], this.entries);
+    if (this.#ordered === undefined || order === 'ids') return inOrder(order, this.#all(), this.entries);
+    return this.#ordered[order];
+  }
+
+  *#all(): Generator<string> {
+    if (this.#few !== undefined) yield* this.#few;
+    else for (const { id } of (this.#ordered as { updated: SortedSet }).updated.ascending()) yield id;
   }
 
   /** Called after the entry itself was replaced. */
@@ -48,9 +52,11 @@ export class Members {
 
 export function inOrder(order: Order, ids: Iterable<string>, entries: ReadonlyMap<string, Entry>): SortedSet {
   const set = new SortedSet();
-  for (const id of ids) {
-    const entry = entries.get(id) as Entry;
-    set.add(order === 'updated' ? entry.updatedAtMs : entry.createdAtMs, id);
-  }
+  for (const id of ids) set.add(scoreIn(order, entries.get(id) as Entry), id);
   return set;
+}
+
+/** The score of all ids is 0, so their order is that of the ids. */
+export function scoreIn(order: Order, { updatedAtMs, createdAtMs }: Entry): number {
+  return { updated: updatedAtMs, created: createdAtMs, ids: 0 }[order];
 }

@@ -1,4 +1,4 @@
-import type { Filter, ListPage, ListQuery } from '../../engine.js';
+import { ORDERS, type Filter, type ListPage, type ListQuery, type Order } from '../../engine.js';
 import { MAX_SORTED_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
@@ -23,7 +23,7 @@ interface Scored {
 }
 
 interface Walk {
-  readonly order: 'updated' | 'created';
+  readonly order: Order;
   readonly descending: boolean;
   readonly filter: Filter;
   readonly includeState: boolean;
@@ -50,8 +50,7 @@ export async function listPage(
   { filter, sort, limit, includeState, after }: ListQuery,
 ): Promise<ListPage> {
   const isRising = after?.rising === true;
-  const order = sort.endsWith('updatedAt') ? 'updated' : 'created';
-  const walk: Walk = { order, descending: sort.startsWith('-') && !isRising, filter, includeState };
+  const walk: Walk = { order: ORDERS[sort], descending: sort.startsWith('-') && !isRising, filter, includeState };
   const found: Placed[] = [];
   const sizes: number[] = [];
   let position = after && { score: after.atMs, id: after.id };

@@ -19,7 +19,7 @@ local function is_expired(id)
 end
 
 local count
-if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\127')
+if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\255')
 elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)
 else count = redis.call('ZCOUNT', set, from, to) end
 

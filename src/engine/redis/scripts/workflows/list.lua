@@ -1,7 +1,7 @@
 --[[
   list: workflows of an index, page by page.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the query, JSON made by the service: order 'updated' or 'created', descending, limit, steps, bytes,
+  ARGV[4]  the query, JSON made by the service: order 'updated', 'created' or 'ids', descending, limit, steps, bytes,
            fields ["field=value"], prefix?, after? and before? (bounds of updated, exclusive), position? {score, id}, states
   Returns  {status, score, id, stale ids as JSON, newest, {score, id, line, state?}…}
            status: 'end'; 'more' if the page reached its limit or bytes; 'step' if the call examined its maximum. The next page begins after (score, id).
@@ -10,8 +10,8 @@
 local query = cjson.decode(ARGV[4])
 local base = workflows.index_key(query.order)
 
--- The list walks the smallest set and looks up each id in the others. The sets of values are in the order of updates. In the order of creation, a
--- small one is sorted here, and else all workflows are walked.
+-- The list walks the smallest set and looks up each id in the others. The sets of values are in the order of updates. In another order, a small one
+-- is sorted here, and else all workflows are walked.
 local driver, others = base, {}
 local smallest, size_of_smallest
 for i, field in ipairs(query.fields) do
@@ -100,8 +100,10 @@ local function page_of(ids)
   return reply('end', '', '')
 end
 
-if query.prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127') <= query.steps then
-  return page_of(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\127'))
+-- In the order of the ids, those with the prefix are beside each other: the walk begins and ends with them.
+local ids_with_prefix = query.prefix and query.order == 'ids'
+if query.prefix and not ids_with_prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255') <= query.steps then
+  return page_of(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255'))
 end
 if smallest and driver == base and size_of_smallest <= query.steps then return page_of(redis.call('ZRANGE', smallest, 0, -1)) end
 
@@ -122,6 +124,18 @@ local at = 0
 if position then
   if query.descending then at = size - rank_of(position.score, position.id, false)
   else at = rank_of(position.score, position.id, true) end
+end
+if ids_with_prefix then
+  local ids = workflows.index_key('ids')
+  local first = redis.call('ZLEXCOUNT', ids, '-', '(' .. query.prefix)
+  local behind = redis.call('ZLEXCOUNT', ids, '-', '(' .. query.prefix .. '\255')
+  if query.descending then
+    at = math.max(at, size - behind)
+    size = size - first
+  else
+    at = math.max(at, first)
+    size = behind
+  end
 end
 local examined = 0
 local chunk = math.min(query.limit + 10, 200)
