@@ -36,6 +36,42 @@ describe('the start', () => {
     expect(Number(seconds)).toBeLessThan(1);
   });
 
+  it('is refused on a damaged data directory, with the file, the place and the remedy', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
+    const service = await startService({ DATA_DIR: dataDir });
+    const body = JSON.stringify({ said: 'before the damage' });
+    const headers = { 'content-type': 'application/json' };
+    expect((await fetch(`${service.url}/v1/workflows/w/state`, { method: 'PUT', headers, body })).status).toBe(201);
+    await service.stop();
+    const file = join(dataDir, 'waymark.mdb');
+    const bytes = readFileSync(file);
+    for (let at = bytes.indexOf('before the damage'); at >= 0; at = bytes.indexOf('before the damage', at)) {
+      bytes[at] = 0x63;
+    }
+    const refusal = async () => {
+      const child = spawn(process.execPath, [main], {
+        env: { PORT: '0', ENV_FILE: '/nothing', DATA_DIR: dataDir, PATH: process.env['PATH'] ?? '' },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let text = '';
+      child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      return [await once(child, 'close'), text];
+    };
+    for (const [damaged, place] of [
+      [bytes, /page \d+, key ".*w.*" of "versions": wrong checksum/],
+      [bytes.subarray(0, bytes.length / 2), /the file ends before it, at \d+ bytes/],
+      [Buffer.alloc(0), /it is empty, and once had content/],
+    ] as const) {
+      writeFileSync(file, damaged);
+      const [ended, text] = await refusal();
+      expect(ended).toEqual([1, null]);
+      expect(text).toMatch(place);
+      expect(text).toContain(`waymark cannot start.\n${file} is damaged or not a journal of this service (`);
+      expect(text).toContain(`waymark repair --from ${dataDir} --to `);
+    }
+    rmSync(dataDir, { recursive: true });
+  });
+
   it('on loopback says that access is open, and to whom', async () => {
     const service = await startService({});
     expect(service.log()).toMatch(/open access: programs of this user and of root on this machine need no credential/);

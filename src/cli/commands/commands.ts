@@ -10,6 +10,7 @@ import { limitsCommand } from './limits.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { produceCommand } from './produce.command.js';
 import { publishCommand } from './publish.command.js';
+import { repairCommand } from './repair.command.js';
 import { smokeCommand } from './smoke.command.js';
 import { tenantsCommand } from './tenants.command.js';
 import { upgradeCommand } from './upgrade.command.js';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   migrateCommand,
   exportCommand,
   importCommand,
+  repairCommand,
   adoptCommand,
   upgradeCommand,
 ];

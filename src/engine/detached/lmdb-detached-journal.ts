@@ -5,8 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import type { StoreEpoch } from '../store-epoch.js';
 import { StoreFullError } from '../errors.js';
-import { checkJournalFile } from '../memory/directory/check-journal-file.js';
 import { DirectoryInUseError, DirectoryLock } from '../memory/directory/directory-lock.js';
+import { checkJournalFile } from '../memory/journal-file/check-journal-file.js';
+import { markContent } from '../memory/journal-file/content-marker.js';
+import type { JournalLayout } from '../memory/journal-file/journal-walk.js';
+import { beginSealing, sealRows } from '../memory/journal-file/seal-rows.js';
+import { openSealed, putSealed } from '../memory/journal-file/seal.js';
 import { journalError } from '../memory/journal/journal-error.js';
 import { inTransaction } from '../memory/journal/lmdb-transaction.js';
 import { isDiskFull } from '../memory/directory/disk-space.js';
@@ -15,7 +19,15 @@ import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 import type { LeftJournal } from './left-journals.js';
 
 /** Incremented when entries change shape. A file of another format is refused. */
-const FORMAT = 1;
+const FORMAT = 2;
+/** The rows of this format have no checksums. The first opening adds them. */
+const UNSEALED_FORMAT = 1;
+export const LAYOUT: JournalLayout = {
+  databases: ['entries', 'fates'],
+  service: 'about',
+  unsealedFormat: UNSEALED_FORMAT,
+  remedy: 'Restore a copy of <file>, or move it away: then its waiting writes are lost',
+};
 /** Files per directory: one for each replica that shares it. */
 const MAX_FILES = 16;
 const fileOf = (slot: number) => (slot === 1 ? 'waymark-detached.mdb' : `waymark-detached-${slot}.mdb`);
@@ -44,8 +56,8 @@ export class LmdbDetachedJournal implements DetachedJournal {
     private readonly lock: DirectoryLock,
     about: Database<unknown, string>,
   ) {
-    this.#entries = root.openDB({ name: 'entries' });
-    this.#fates = root.openDB({ name: 'fates' });
+    this.#entries = openSealed(root, 'entries');
+    this.#fates = openSealed(root, 'fates');
     this.#about = about;
   }
 
@@ -110,8 +122,9 @@ export class LmdbDetachedJournal implements DetachedJournal {
     let root: RootDatabase<unknown, never> | undefined;
     let lock: DirectoryLock | undefined;
     try {
+      // A missing file is a new one: operators remove journals that are drained.
+      const isChecked = !existsSync(path) || checkJournalFile(path, LAYOUT);
       for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-      checkJournalFile(path);
       root = open<unknown, never>({
         path,
         noSubdir: true,
@@ -125,16 +138,25 @@ export class LmdbDetachedJournal implements DetachedJournal {
         openHere.delete(key);
         return undefined;
       }
-      const about = root.openDB<unknown, string>({ name: 'about' });
+      const about = openSealed<unknown, string>(root, 'about');
       lock = await DirectoryLock.take(about, directory);
+      if (!isChecked) checkJournalFile(path, LAYOUT);
       const format = about.get('format');
       if (format === undefined) await lock.write(() => about.putSync('format', FORMAT));
-      else if (format !== FORMAT) {
+      else if (format === UNSEALED_FORMAT) {
+        await lock.write(() => {
+          about.putSync('format', FORMAT);
+          beginSealing(about);
+        });
+      } else if (format !== FORMAT) {
         throw new Error(
           `${path} is of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
         );
       }
-      return new LmdbDetachedJournal(path, root, lock, about);
+      const journal = new LmdbDetachedJournal(path, root, lock, about);
+      await sealRows(root, about, lock, LAYOUT);
+      markContent(path);
+      return journal;
     } catch (error) {
       await lock?.release();
       await root?.close();
@@ -159,7 +181,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
   append(entries: readonly DetachedEntry[]): Promise<void> {
     const bytes = entries.reduce((sum, entry) => sum + 2 * sizeOf(entry), OVERHEAD_BYTES);
     return this.#write(bytes, () => {
-      for (const entry of entries) this.#entries.putSync(entry.n, entry);
+      for (const entry of entries) putSealed(this.#entries, entry.n, entry);
     });
   }
 
@@ -167,7 +189,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
     return this.#write(OVERHEAD_BYTES, () => {
       for (const { n, fates } of drained) {
         this.#entries.removeSync(n);
-        this.#fates.putSync(n, fates);
+        putSealed(this.#fates, n, fates);
       }
     });
   }
@@ -177,13 +199,13 @@ export class LmdbDetachedJournal implements DetachedJournal {
   }
 
   setEpoch({ slot, name }: StoreEpoch): Promise<void> {
-    return this.#write(OVERHEAD_BYTES, () => void this.#about.putSync(EPOCH + slot, name));
+    return this.#write(OVERHEAD_BYTES, () => putSealed(this.#about, EPOCH + slot, name));
   }
 
   setDrainingSince(ms: number | undefined): Promise<void> {
     return this.#write(OVERHEAD_BYTES, () => {
       if (ms === undefined) this.#about.removeSync('drainingSince');
-      else this.#about.putSync('drainingSince', ms);
+      else putSealed(this.#about, 'drainingSince', ms);
     });
   }
 
@@ -207,6 +229,6 @@ export class LmdbDetachedJournal implements DetachedJournal {
 
 /** In a write transaction, since a read could wait for a process of another container (see DirectoryLock). */
 function countIn(root: RootDatabase<unknown, never>): Promise<number> {
-  const entries = root.openDB<DetachedEntry, number>({ name: 'entries' });
+  const entries = openSealed<DetachedEntry, number>(root, 'entries');
   return inTransaction(root, () => entries.getCount());
 }

@@ -182,9 +182,9 @@ describe('LmdbJournal', () => {
     await openJournal();
     await closeAll();
     const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
-    await root.openDB<unknown, string>({ name: 'service' }).put('format', 3);
+    await root.openDB<unknown, string>({ name: 'service' }).put('format', 4);
     await root.close();
-    await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 3');
+    await expect(LmdbJournal.open(directory)).rejects.toThrow('holds data of format 4');
     for (const text of ['short', 'long enough for a database, but none'.repeat(500)]) {
       await writeFile(join(directory, 'waymark.mdb'), text);
       await expect(LmdbJournal.open(directory)).rejects.toThrow('is damaged or not a journal of this service');

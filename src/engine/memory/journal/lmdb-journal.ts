@@ -4,8 +4,12 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import type { Board } from '../../board.js';
 import { StoreFullError } from '../../errors.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { checkJournalFile } from '../directory/check-journal-file.js';
 import { DirectoryLock } from '../directory/directory-lock.js';
+import { checkJournalFile } from '../journal-file/check-journal-file.js';
+import { markContent } from '../journal-file/content-marker.js';
+import type { JournalLayout } from '../journal-file/journal-walk.js';
+import { openSealed, putSealed } from '../journal-file/seal.js';
+import { beginSealing, sealRows } from '../journal-file/seal-rows.js';
 import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
 import {
   eventOf,
@@ -26,7 +30,9 @@ import { isDiskFull } from '../directory/disk-space.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 
 /** Raised when records change their shape; a directory of another format is refused. */
-export const FORMAT = 2;
+export const FORMAT = 3;
+/** The rows of this format have no checksums. The first start adds them. */
+export const UNSEALED_FORMAT = 2;
 export const FILE = 'waymark.mdb';
 /** Key of the mark that says where the state was moved to. */
 const MOVED = 'moved';
@@ -38,22 +44,41 @@ type Databases = ReturnType<typeof openDatabases>;
 /** Keys are lists, which lmdb encodes without collisions, whatever the names contain. */
 export function openDatabases(root: RootDatabase<unknown, never>) {
   return {
-    workflows: root.openDB<WorkflowRow, [tenant: string, id: string]>({ name: 'workflows' }),
-    versions: root.openDB<VersionRow, [tenant: string, id: string, version: number]>({ name: 'versions' }),
-    outcomes: root.openDB<
+    workflows: openSealed<WorkflowRow, [tenant: string, id: string]>(root, 'workflows'),
+    versions: openSealed<VersionRow, [tenant: string, id: string, version: number]>(root, 'versions'),
+    outcomes: openSealed<
       Omit<KeptOutcome, 'outcome'> & { readonly outcome: KeptOutcome['outcome'] | UntypedKept },
       [tenant: string, key: string]
-    >({ name: 'outcomes' }),
-    tasks: root.openDB<TaskRow, [tenant: string, id: string]>({ name: 'tasks' }),
-    texts: root.openDB<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>({ name: 'texts' }),
-    progress: root.openDB<ProgressEvent, [tenant: string, id: string, event: number]>({ name: 'progress' }),
-    dedupes: root.openDB<Dedupe, [tenant: string, key: string]>({ name: 'dedupes' }),
-    events: root.openDB<EventRow, [tenant: string, number: number]>({ name: 'events' }),
-    queues: root.openDB<{ readonly isPaused: boolean }, [tenant: string, name: string]>({ name: 'queues' }),
-    boards: root.openDB<Board, [tenant: string, name: string]>({ name: 'boards' }),
-    service: root.openDB<unknown, string>({ name: 'service' }),
+    >(root, 'outcomes'),
+    tasks: openSealed<TaskRow, [tenant: string, id: string]>(root, 'tasks'),
+    texts: openSealed<Uint8Array, [tenant: string, id: string, which: 'payload' | 'result']>(root, 'texts'),
+    progress: openSealed<ProgressEvent, [tenant: string, id: string, event: number]>(root, 'progress'),
+    dedupes: openSealed<Dedupe, [tenant: string, key: string]>(root, 'dedupes'),
+    events: openSealed<EventRow, [tenant: string, number: number]>(root, 'events'),
+    queues: openSealed<{ readonly isPaused: boolean }, [tenant: string, name: string]>(root, 'queues'),
+    boards: openSealed<Board, [tenant: string, name: string]>(root, 'boards'),
+    service: openSealed<unknown, string>(root, 'service'),
   };
 }
+
+export const LAYOUT: JournalLayout = {
+  databases: [
+    'workflows',
+    'versions',
+    'outcomes',
+    'tasks',
+    'texts',
+    'progress',
+    'dedupes',
+    'events',
+    'queues',
+    'boards',
+  ],
+  service: 'service',
+  unsealedFormat: UNSEALED_FORMAT,
+  remedy:
+    'Restore a copy of the directory, or save what is whole into a new one: waymark repair --from <directory> --to <new directory>',
+};
 
 /**
  * One record per workflow, version, task and so on. lmdb writes to free pages, flushes them and only then switches its root, so a
@@ -78,8 +103,8 @@ export class LmdbJournal implements Journal {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, FILE);
     // lmdb would create files that all users can read; it keeps the mode of existing ones.
+    const isChecked = checkJournalFile(path, LAYOUT);
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
-    checkJournalFile(path);
     const root = open<unknown, never>({
       path,
       noSubdir: true,
@@ -91,11 +116,15 @@ export class LmdbJournal implements Journal {
     });
     let lock: DirectoryLock | undefined;
     try {
-      const service = root.openDB<unknown, string>({ name: 'service' });
+      const service = openSealed<unknown, string>(root, 'service');
       lock = await DirectoryLock.take(service, directory);
+      if (!isChecked) checkJournalFile(path, LAYOUT);
       await checkFormat(service, lock, directory);
       checkNotMoved(service, directory);
-      return new LmdbJournal(path, root, lock, await epochIn(service, lock));
+      const journal = new LmdbJournal(path, root, lock, await epochIn(service, lock));
+      await sealRows(root, service, lock, LAYOUT);
+      markContent(path);
+      return journal;
     } catch (error) {
       await lock?.release();
       await root.close();
@@ -162,7 +191,7 @@ export class LmdbJournal implements Journal {
 
   async markMoved(to: string): Promise<void> {
     const mark: MovedMark = { to, at: new Date().toISOString() };
-    await this.lock.write(() => this.#databases.service.putSync(MOVED, mark));
+    await this.lock.write(() => putSealed(this.#databases.service, MOVED, mark));
   }
 
   warnings(): readonly string[] {
@@ -226,6 +255,11 @@ async function checkFormat(service: Database<unknown, string>, lock: DirectoryLo
   const format = service.get('format');
   if (format === undefined) {
     await lock.write(() => service.putSync('format', FORMAT));
+  } else if (format === UNSEALED_FORMAT) {
+    await lock.write(() => {
+      service.putSync('format', FORMAT);
+      beginSealing(service);
+    });
   } else if (format !== FORMAT) {
     throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
   }
@@ -236,7 +270,7 @@ async function epochIn(service: Database<unknown, string>, lock: DirectoryLock):
   const known = service.get('epoch');
   if (typeof known === 'string') return known;
   const epoch = newEpoch();
-  await lock.write(() => service.putSync('epoch', epoch));
+  await lock.write(() => putSealed(service, 'epoch', epoch));
   return epoch;
 }
 
@@ -247,5 +281,5 @@ function put<K extends [string, ...(string | number)[]], V>(
   value: V | undefined,
 ): void {
   if (value === undefined) database.removeSync(key);
-  else database.putSync(key, value);
+  else putSealed(database, key, value);
 }

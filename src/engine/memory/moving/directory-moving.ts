@@ -9,9 +9,10 @@ import { withState } from '../../records/workflow-meta.js';
 import { shownBoard } from '../../board.js';
 import { movedBoardOf } from '../../moving/moved-board.js';
 import { systemClock } from '../../clock.js';
-import { checkJournalFile } from '../directory/check-journal-file.js';
+import { checkJournalFile } from '../journal-file/check-journal-file.js';
+import { openSealed } from '../journal-file/seal.js';
 import { taskOf, versionOf, workflowOf } from '../journal/journal-rows.js';
-import { FILE, FORMAT, openDatabases } from '../journal/lmdb-journal.js';
+import { FILE, FORMAT, LAYOUT, openDatabases, UNSEALED_FORMAT } from '../journal/lmdb-journal.js';
 
 const STAMPS_PER_PAGE = 1000;
 /** Sorts after every string in lmdb's order of keys. */
@@ -30,10 +31,21 @@ export class DirectoryMoving extends Moving {
   static open(directory: string): DirectoryMoving {
     const path = join(directory, FILE);
     if (!existsSync(path)) throw new Error(`${directory} is not a data directory: it has no ${FILE}`);
-    checkJournalFile(path);
+    const isChecked = checkJournalFile(path, LAYOUT);
     const root = open<unknown, never>({ path, noSubdir: true, maxDbs: 16, readOnly: true });
-    const format = root.openDB<unknown, string>({ name: 'service' }).get('format');
-    if (format === FORMAT) return new DirectoryMoving(root);
+    if (!isChecked) {
+      const pin = root.useReadTransaction();
+      try {
+        checkJournalFile(path, LAYOUT, true);
+      } catch (error) {
+        void root.close();
+        throw error;
+      } finally {
+        pin.done();
+      }
+    }
+    const format = openSealed<unknown, string>(root, 'service').get('format');
+    if (format === FORMAT || format === UNSEALED_FORMAT) return new DirectoryMoving(root);
     void root.close();
     throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
   }

@@ -1,0 +1,91 @@
+import { crc32 } from 'node:zlib';
+import * as lmdb from 'lmdb';
+import { asBinary, type Database, type Key, type RootDatabase } from 'lmdb';
+
+/** First byte of a sealed value. MessagePack gives it no meaning, so no value without a seal begins with it. */
+export const SEALED = 0xc1;
+/** Bytes of the checksum at the end of a sealed value. */
+export const CHECKSUM_BYTES = 4;
+
+interface Codec {
+  encode(value: unknown): Buffer;
+  decode(bytes: Buffer, options?: number | { readonly start: number; readonly end: number }): unknown;
+}
+
+/** Parts of lmdb that its types do not declare. */
+const { keyValueToBuffer, bufferToKeyValue } = lmdb as unknown as {
+  keyValueToBuffer(key: Key): Buffer;
+  bufferToKeyValue(key: Buffer): Key;
+};
+const codecOf = (database: object) => (database as { encoder: Codec }).encoder;
+
+/** Opens a database whose values may have a seal. The seal is checked when the file is opened: see checkJournalFile. */
+export function openSealed<V, K extends Key>(root: RootDatabase<unknown, never>, name: string): Database<V, K> {
+  const inner = codecOf(root);
+  const encoder: Codec = {
+    encode: (value) => inner.encode(value),
+    decode(bytes, size = bytes.length) {
+      const end = typeof size === 'number' ? size : (size.end ?? bytes.length);
+      return inner.decode(bytes, bytes[0] === SEALED ? { start: 1, end: end - CHECKSUM_BYTES } : { start: 0, end });
+    },
+  };
+  return root.openDB<V, K>({ name, encoder } as { name: string });
+}
+
+const seeds = new Map<string, number>();
+
+/** Start of the checksums of a database: a row of one is not a row of another. */
+export function seedOf(database: string): number {
+  let seed = seeds.get(database);
+  if (seed === undefined) seeds.set(database, (seed = crc32(database)));
+  return seed;
+}
+
+/** A database with its values as they are in the file. */
+export function openRaw(root: RootDatabase<unknown, never>, name: string): Database<Buffer, Key> {
+  return root.openDB<Buffer, Key>({ name, encoding: 'binary' });
+}
+
+export function isSealed(value: Uint8Array): boolean {
+  return value[0] === SEALED;
+}
+
+/** An encoded value without its seal. */
+export function unsealed(value: Buffer): Buffer {
+  return value.subarray(1, value.length - CHECKSUM_BYTES);
+}
+
+/** False if an encoded value is certainly damaged. */
+export function canDecode(root: RootDatabase<unknown, never>, value: Buffer): boolean {
+  try {
+    codecOf(root).decode(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Key that is encoded so. */
+export function keyOf(bytes: Buffer): Key {
+  return bufferToKeyValue(bytes);
+}
+
+/** Writes a row with its checksum over database, key and value. Called inside a transaction. */
+export function putSealed<V, K extends Key>(database: Database<V, K>, key: K, value: V): void {
+  database.putSync(key, asBinary(sealed(database, key, codecOf(database).encode(value))) as unknown as V);
+}
+
+/** As `putSealed`, with an encoded value. */
+export function putRaw(database: Database<Buffer, Key>, key: Key, value: Buffer): void {
+  database.putSync(key, sealed(database, key, value));
+}
+
+function sealed(database: object, key: Key, packed: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + packed.length + CHECKSUM_BYTES);
+  bytes[0] = SEALED;
+  bytes.set(packed, 1);
+  const end = bytes.length - CHECKSUM_BYTES;
+  const start = crc32(keyValueToBuffer(key), seedOf((database as { name: string }).name));
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, end), start), end);
+  return bytes;
+}
