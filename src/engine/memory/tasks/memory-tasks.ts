@@ -27,7 +27,7 @@ import { headsOf, TaskWork } from './task-work.js';
 import { MAX_LEASED_SHOWN } from '../../limits.js';
 
 /** More queues in one sweep would delay requests. */
-const MAX_QUEUES_SWEPT = 500;
+const MAX_QUEUES_SWEPT = 100;
 
 /** Tasks in maps; each method is one transaction. */
 export class MemoryTasks extends TaskQueues {
