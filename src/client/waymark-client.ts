@@ -16,7 +16,7 @@ import type {
   TaskDetail,
   TaskError,
 } from './task-types.js';
-import type { Commit, Committed, PutOptions, Workflow } from './workflow-types.js';
+import type { Commit, Committed, PutOptions, VersionPage, VersionSelection, Workflow } from './workflow-types.js';
 
 const WAIT_MS = 20_000;
 const QUEUES_PER_PAGE = 500;
@@ -69,9 +69,8 @@ export class WaymarkClient {
     filter: EventFilter,
     { since, waitS = 0, ...options }: CallOptions & { readonly since?: string; readonly waitS?: number } = {},
   ): Promise<EventPage> {
-    const query = new URLSearchParams({ wait: String(waitS) });
-    for (const [name, value] of Object.entries({ ...filter, since })) if (value !== undefined) query.set(name, value);
-    return this.#json({ method: 'GET', path: `/v1/events?${query.toString()}`, waitMs: waitS * 1000 }, options);
+    const query = queryOf({ wait: waitS, ...filter, since });
+    return this.#json({ method: 'GET', path: `/v1/events${query}`, waitMs: waitS * 1000 }, options);
   }
 
   heartbeat(
@@ -170,11 +169,7 @@ export class WaymarkClient {
     readonly cursor?: string;
     readonly prefix?: string;
   } = {}): Promise<QueuePage> {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries({ limit, cursor, prefix })) {
-      if (value !== undefined) query.set(name, String(value));
-    }
-    return this.#json({ method: 'GET', path: `/v1/queues?${query.toString()}` }, options);
+    return this.#json({ method: 'GET', path: `/v1/queues${queryOf({ limit, cursor, prefix })}` }, options);
   }
 
   /** The pages of all queues, by name. */
@@ -246,6 +241,15 @@ export class WaymarkClient {
     return this.#json({ method: 'GET', path: workflowPath(id) }, options);
   }
 
+  /** One page of the kept versions. */
+  listVersions(
+    id: string,
+    { order, limit, before, after, include, ...options }: CallOptions & VersionSelection = {},
+  ): Promise<VersionPage> {
+    const query = queryOf({ order, limit, before, after, include });
+    return this.#json({ method: 'GET', path: `${workflowPath(id)}/versions${query}` }, options);
+  }
+
   async deleteWorkflow(id: string, options?: CallOptions): Promise<void> {
     await this.#requester.send({ method: 'DELETE', path: workflowPath(id), isKeyed: true }, options);
   }
@@ -265,6 +269,13 @@ export class WaymarkClient {
 const queuePath = (queue: string) => `/v1/queues/${encodeURIComponent(queue)}`;
 const taskPath = (id: string) => `/v1/tasks/${encodeURIComponent(id)}`;
 const workflowPath = (id: string) => `/v1/workflows/${encodeURIComponent(id)}`;
+
+/** With its `?`; empty if no value is given. */
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value));
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
 
 function claimedOf(answer: Answer): readonly ClaimedTask[] {
   const { tasks } = parsed<{ tasks: readonly Omit<ClaimedTask, 'payloadText'>[] }>(answer);

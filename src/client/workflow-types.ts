@@ -10,6 +10,41 @@ export interface Workflow {
   readonly state: unknown;
 }
 
+/** An earlier version of a workflow, or the current one. */
+export interface Version {
+  readonly version: number;
+  readonly etag: string;
+  readonly updatedAt: string;
+  /** Author: key, session or worker. */
+  readonly by: string;
+  readonly cause: string;
+  readonly note?: string;
+  readonly taskId?: string;
+  /** JSON Pointers to the members that the write changed; null when unknown. */
+  readonly changed: readonly string[] | null;
+  readonly bytes: number;
+  /** With `include: 'state'`. */
+  readonly state?: unknown;
+}
+
+export interface VersionSelection {
+  /** 'desc', by default: newest first. */
+  readonly order?: 'desc' | 'asc';
+  readonly limit?: number;
+  /** Exclusive bounds of the version numbers. */
+  readonly before?: number;
+  readonly after?: number;
+  readonly include?: 'state';
+}
+
+export interface VersionPage {
+  readonly items: readonly Version[];
+  /** `before` of the next page; null at the end, and with the order 'asc'. */
+  readonly nextBefore: number | null;
+  /** `after` of the next page; null at the end, and with the order 'desc'. */
+  readonly nextAfter: number | null;
+}
+
 export interface PutOptions {
   /** Seconds; null for no expiry; 'keep' for the current deadline; the default of the service when absent. */
   readonly ttlSeconds?: number | null | 'keep';

@@ -63,10 +63,23 @@ export interface ListPage {
   readonly next: ListPosition | undefined;
 }
 
+export interface VersionQuery {
+  /** 'desc', by default: newest first. */
+  readonly order?: 'asc' | 'desc';
+  readonly limit: number;
+  /** Exclusive bounds of the version numbers, in either order. */
+  readonly before?: number;
+  readonly after?: number;
+  readonly includeState: boolean;
+}
+
 export interface VersionPage {
-  /** Newest first, the current version included. */
+  /** The current version included. */
   readonly versions: readonly VersionRecord[];
+  /** `before` of the next page, newest first; null at the end, and in a page that is oldest first. */
   readonly nextBefore: number | null;
+  /** `after` of the next page, oldest first; null at the end, and in a page that is newest first. */
+  readonly nextAfter: number | null;
 }
 
 export type VersionLookup =
@@ -219,12 +232,8 @@ export abstract class Engine {
 
   abstract count(tenant: string, filter: Filter): Promise<number>;
 
-  /** Undefined when there is no such workflow. `before` is an exclusive version number. */
-  abstract listVersions(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number; readonly includeState: boolean },
-  ): Promise<VersionPage | undefined>;
+  /** Undefined when there is no such workflow. */
+  abstract listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage | undefined>;
 
   abstract findVersion(tenant: string, id: string, version: number): Promise<VersionLookup>;
 

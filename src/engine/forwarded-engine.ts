@@ -1,6 +1,6 @@
 import type { Take } from './bucket.js';
 import type { Commit } from './commit.js';
-import { Engine, type Filter, type ListQuery } from './engine.js';
+import { Engine, type Filter, type ListQuery, type VersionQuery } from './engine.js';
 
 /** Forwards calls to another engine. Subclasses choose which and when, and may answer some calls themselves. */
 export abstract class ForwardedEngine extends Engine {
@@ -23,8 +23,8 @@ export abstract class ForwardedEngine extends Engine {
     return this.forward((engine) => engine.count(tenant, filter), tenant);
   }
 
-  listVersions(tenant: string, id: string, page: Parameters<Engine['listVersions']>[2]) {
-    return this.forward((engine) => engine.listVersions(tenant, id, page), tenant);
+  listVersions(tenant: string, id: string, query: VersionQuery) {
+    return this.forward((engine) => engine.listVersions(tenant, id, query), tenant);
   }
 
   findVersion(tenant: string, id: string, version: number) {

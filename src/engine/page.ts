@@ -1,4 +1,5 @@
-import type { ListPosition } from './engine.js';
+import type { ListPosition, VersionPage, VersionQuery } from './engine.js';
+import type { VersionRecord } from './records/workflow-meta.js';
 
 /** Rules of paging for both engines. */
 
@@ -21,6 +22,18 @@ export function fitting(bytesOfEach: readonly number[], limit: number, includeSt
     if (count > 0 && bytes > PAGE_BYTES) return count;
   }
   return max;
+}
+
+/** The page of a history. `found` has one version more than the limit if there is a next page. */
+export function pageOfVersions(
+  found: readonly VersionRecord[],
+  { limit, order = 'desc' }: Pick<VersionQuery, 'limit' | 'order'>,
+): VersionPage {
+  const versions = found.slice(0, limit);
+  const next = found.length > limit ? (versions.at(-1)?.version ?? null) : null;
+  return order === 'desc'
+    ? { versions, nextBefore: next, nextAfter: null }
+    : { versions, nextBefore: null, nextAfter: next };
 }
 
 /**

@@ -18,7 +18,14 @@ import {
   type WorkflowRecord,
   etagOf,
 } from '../engine/records/workflow-meta.js';
-import { Engine, type Filter, type ListPage, type ListQuery, type VersionPage } from '../engine/engine.js';
+import {
+  Engine,
+  type Filter,
+  type ListPage,
+  type ListQuery,
+  type VersionPage,
+  type VersionQuery,
+} from '../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
 import { PAGE_BYTES } from '../engine/page.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
@@ -197,12 +204,8 @@ export class DocumentWorkflowStore {
     return written(await this.engine.commit(tenant, { once, touches: [touch] }));
   }
 
-  async listVersions(
-    tenant: string,
-    id: string,
-    page: { limit: number; before?: number; includeState: boolean },
-  ): Promise<VersionPage> {
-    const versions = await this.engine.listVersions(tenant, id, page);
+  async listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage> {
+    const versions = await this.engine.listVersions(tenant, id, query);
     if (versions === undefined) throw new WorkflowNotFoundError(id);
     return versions;
   }

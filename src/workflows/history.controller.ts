@@ -32,7 +32,7 @@ export class HistoryController {
   @Get('versions')
   @Route({
     id: 'listVersions',
-    summary: 'List the kept versions, newest first',
+    summary: 'List the kept versions, newest or oldest first',
     answers: { 200: { says: 'A page', body: VersionPage } },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
@@ -41,10 +41,10 @@ export class HistoryController {
     @FromQuery(VersionQuery) { include, ...page }: VersionQuery,
     @FromCaller() { tenant }: Caller,
   ) {
-    const wanted = { ...page, includeState: include === 'state' };
-    const { versions, nextBefore } = await this.workflows.listVersions(tenant, id, wanted);
+    const query = { ...page, includeState: include === 'state' };
+    const { versions, nextBefore, nextAfter } = await this.workflows.listVersions(tenant, id, query);
     const items = versions.map(({ about, ...version }) => ({ ...version, ...about }));
-    return answer(200, { items, nextBefore });
+    return answer(200, { items, nextBefore, nextAfter });
   }
 
   @Get('versions/:version')

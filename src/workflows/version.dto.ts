@@ -36,13 +36,16 @@ export class DiffPath extends WorkflowPath {
   @NumberInPath('Version number') to!: number;
 }
 
-/** Page of a numbered list, newest first. */
+/** Page of a numbered list. */
 export class PageQuery {
   @Integer({ min: 1, max: 1000, default: 50 }) limit!: number;
   @Integer({ min: 1, optional: true, about: 'Only items with a lower number' }) before?: number;
 }
 
 export class VersionQuery extends PageQuery {
+  @OneOf(['desc', 'asc'], { default: 'desc', about: '`desc`: newest first; `asc`: oldest first' }) order!:
+    'desc' | 'asc';
+  @Integer({ min: 0, optional: true, about: 'Only items with a higher number' }) after?: number;
   @OneOf(['state'], { optional: true, about: 'With the states' }) include?: 'state';
 }
 
@@ -80,7 +83,10 @@ export class Version extends Origin {
 
 export class VersionPage {
   @ListOf(() => Version) items!: readonly Version[];
-  @VersionNumber({ nullable: true }) nextBefore!: number | null;
+  @VersionNumber({ nullable: true, about: '`before` of the next page; null at the end, and with `order=asc`' })
+  nextBefore!: number | null;
+  @VersionNumber({ nullable: true, about: '`after` of the next page with `order=asc`; null at its end' })
+  nextAfter!: number | null;
 }
 
 export class Diff {

@@ -49,6 +49,17 @@ describeClient('the client', (service) => {
     expect((await client.getQueue(`${queue}-next`)).depth.ready).toBe(1);
   });
 
+  it('reads the history from either end, page by page', async () => {
+    const [client, workflow] = [connect(), service.id()];
+    for (let n = 1; n <= 3; n++) await client.putWorkflow(workflow, { n });
+    const first = await client.listVersions(workflow, { order: 'asc', limit: 2, include: 'state' });
+    expect(first).toMatchObject({ items: [{ state: { n: 1 } }, { state: { n: 2 } }], nextBefore: null, nextAfter: 2 });
+    const rest = await client.listVersions(workflow, { order: 'asc', after: first.nextAfter ?? 0 });
+    expect(rest).toMatchObject({ items: [{ version: 3 }], nextAfter: null });
+    const newest = await client.listVersions(workflow);
+    expect(newest.items.map(({ version }) => version)).toEqual([3, 2, 1]);
+  });
+
   it('stops the work on a task that is cancelled', async () => {
     const [client, queue] = [connect(), service.id()];
     const { id } = await client.enqueue(queue, { payload: null });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { VersionQuery } from '../../src/engine/engine.js';
 import type { ClaimedTask } from '../../src/engine/task.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
@@ -93,6 +94,27 @@ describe('The commands that Redis carries out for a request', () => {
     await step(5);
     const commands = await commandsOf(() => step(6));
     expect([total(commands), commands]).toEqual([COMMANDS.step, commands]);
+  });
+
+  it('read few versions beside those of a page of the history, wherever it begins', async () => {
+    const id = randomUUID();
+    for (let n = 1; n <= 45; n++) await tenant.put(id, n);
+    const reads = async (query: Partial<VersionQuery>) => {
+      const page = { limit: 3, includeState: true, ...query };
+      return (await commandsOf(() => replica.engine.listVersions('default', id, page)))['lindex'];
+    };
+    const bounds = [
+      {},
+      { before: 44 },
+      { before: 5 },
+      { after: 3 },
+      { after: 40, before: 44 },
+      { after: 1, before: 4 },
+    ];
+    for (const order of ['asc', 'desc'] as const) {
+      // The page and its next item, the oldest version, and one version at each bound.
+      for (const within of bounds) expect(await reads({ order, ...within })).toBeLessThanOrEqual(7);
+    }
   });
 
   it('are few for a read', async () => {

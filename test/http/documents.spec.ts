@@ -128,6 +128,27 @@ describeService(
         ).toBe(400);
       });
 
+      it('is read from the oldest version on, page by page', async () => {
+        const id = service.id();
+        for (let n = 1; n <= 5; n++) await service.put(at(id), { state: n });
+        const page = async (query: string) => {
+          const { items, ...next } = (await service.get(at(id, `/versions?order=asc&limit=2&include=state${query}`)))
+            .json;
+          return [items.map(({ state }: { state: number }) => state), next];
+        };
+        expect(await page('')).toEqual([[1, 2], { nextBefore: null, nextAfter: 2 }]);
+        expect(await page('&after=2')).toEqual([[3, 4], { nextBefore: null, nextAfter: 4 }]);
+        expect(await page('&after=4')).toEqual([[5], { nextBefore: null, nextAfter: null }]);
+        expect(await page('&after=1&before=3')).toEqual([[2], { nextBefore: null, nextAfter: null }]);
+        const newest = (await service.get(at(id, '/versions?limit=1&after=3'))).json;
+        expect(newest).toMatchObject({ items: [{ version: 5 }], nextBefore: 5, nextAfter: null });
+        const refused = await service.get(at(id, '/versions?order=up&after=-1'));
+        expect([refused.status, refused.json.errors.map(({ pointer }: { pointer: string }) => pointer)]).toEqual([
+          422,
+          ['/order', '/after'],
+        ]);
+      });
+
       it('keeps as many versions as it may, and says of others what became of them', async () => {
         const id = service.id();
         for (let n = 1; n <= 7; n++) await service.put(at(id), { state: n });

@@ -19,11 +19,13 @@ import {
   type Topic,
   type VersionLookup,
   type VersionPage,
+  type VersionQuery,
 } from '../engine.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
 import { recordOf, versionFields, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { pageOfVersions } from '../page.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { erasedWith, noteErasure } from '../erasure.js';
@@ -165,16 +167,14 @@ export class MemoryEngine extends Engine {
     return this.#core.read(tenant, ({ workflows }) => countMatching(workflows, filter, this.#core.clock));
   }
 
-  async listVersions(
-    tenant: string,
-    id: string,
-    { limit, before, includeState }: { limit: number; before?: number; includeState: boolean },
-  ): Promise<VersionPage | undefined> {
+  async listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage | undefined> {
     const entry = await this.#current(tenant, id);
     if (entry === undefined) return undefined;
-    const wanted = [entry, ...entry.history].filter(({ version }) => before === undefined || version < before);
-    const versions = wanted.slice(0, limit).map((earlier) => versionOf(entry, earlier, includeState));
-    return { versions, nextBefore: wanted.length > limit ? (versions.at(-1)?.version ?? null) : null };
+    const { order, limit, before = Infinity, after = -Infinity, includeState } = query;
+    const wanted = [entry, ...entry.history].filter(({ version }) => version < before && version > after);
+    if (order === 'asc') wanted.reverse();
+    const found = wanted.slice(0, limit + 1).map((earlier) => versionOf(entry, earlier, includeState));
+    return pageOfVersions(found, query);
   }
 
   async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {

@@ -4,7 +4,7 @@ import type { Take } from '../bucket.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
-import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic } from '../engine.js';
+import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic, VersionQuery } from '../engine.js';
 import { IdempotencyMismatchError, isOfStore } from '../errors.js';
 import type { NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
@@ -194,8 +194,8 @@ export class RedisEngine extends Engine {
     return countMatching(this.#listed, tenant, filter);
   }
 
-  listVersions(tenant: string, id: string, page: Parameters<Engine['listVersions']>[2]) {
-    return this.#workflows.listVersions(tenant, id, page);
+  listVersions(tenant: string, id: string, query: VersionQuery) {
+    return this.#workflows.listVersions(tenant, id, query);
   }
 
   findVersion(tenant: string, id: string, version: number) {

@@ -95,6 +95,55 @@ export function describeHistory(fixture: Fixture): void {
       ]);
     });
 
+    it('is paged upwards by version, oldest first', async () => {
+      const tenant = fixture.tenant();
+      await writeTimes(tenant, 10);
+      const pages: number[][] = [];
+      let after: number | null | undefined;
+      while (after !== null) {
+        const page = await fixture.engine.listVersions(tenant.name, 'a', {
+          order: 'asc',
+          limit: 4,
+          includeState: true,
+          ...(after !== undefined && { after }),
+        });
+        expect(page?.nextBefore).toBeNull();
+        for (const { version, state } of page?.versions ?? []) expect(state).toBe(`{"n":${version}}`);
+        pages.push((page?.versions ?? []).map(({ version }) => version));
+        after = page?.nextAfter ?? null;
+      }
+      expect(pages).toEqual([
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+        [9, 10],
+      ]);
+    });
+
+    it.each([
+      [{ after: 2 }, [5, 4, 3]],
+      [{ after: 0 }, [5, 4, 3, 2, 1]],
+      [{ after: 5 }, []],
+      [{ after: 99 }, []],
+      [{ before: 5, after: 1 }, [4, 3, 2]],
+      [{ before: 3, after: 3 }, []],
+      [{ before: 2, after: 4 }, []],
+    ])('within %j holds %j, in either order', async (bounds, expected) => {
+      const tenant = fixture.tenant();
+      await writeTimes(tenant, 5);
+      const within = async (order: 'asc' | 'desc') => {
+        const page = await fixture.engine.listVersions(tenant.name, 'a', {
+          ...bounds,
+          order,
+          limit: 10,
+          includeState: false,
+        });
+        expect([page?.nextBefore, page?.nextAfter]).toEqual([null, null]);
+        return page?.versions.map(({ version }) => version);
+      };
+      expect(await within('desc')).toEqual(expected);
+      expect(await within('asc')).toEqual(expected.toReversed());
+    });
+
     it('has no next page when the last one is full to the brim', async () => {
       const tenant = fixture.tenant();
       await writeTimes(tenant, 4);
@@ -270,6 +319,37 @@ export function describeHistory(fixture: Fixture): void {
         expect(await numbers(tenant)).toEqual([4, 3, 1]);
         expect(await tenant.engine.findVersion(tenant.name, 'a', 1)).toMatchObject({ found: 'version' });
         expect(await tenant.engine.findVersion(tenant.name, 'a', 2)).toEqual({ found: 'pruned', oldest: 1 });
+      });
+    });
+
+    it('and is paged over the versions that were left out', async () => {
+      await fixture.withEngine({ options: { historyMaxBytes: 60 } }, async (tenant) => {
+        const isLeftOut = (n: number) => [2, 3, 5, 8].includes(n);
+        for (let n = 1; n <= 9; n++) await tenant.put('a', isLeftOut(n) ? 'x'.repeat(100) : n);
+        const page = async (query: { order: 'asc' | 'desc'; before?: number; after?: number }) => {
+          const found = await tenant.engine.listVersions(tenant.name, 'a', { ...query, limit: 2, includeState: true });
+          for (const { version, state } of found?.versions ?? []) expect(state).toBe(String(version));
+          return [found?.versions.map(({ version }) => version), found?.nextBefore, found?.nextAfter];
+        };
+        for (const [query, ...expected] of [
+          [{ order: 'desc', before: 9 }, [7, 6], 6, null],
+          [{ order: 'desc', before: 6 }, [4, 1], null, null],
+          [{ order: 'desc', before: 5 }, [4, 1], null, null],
+          [{ order: 'desc', before: 4 }, [1], null, null],
+          [{ order: 'desc', before: 2 }, [1], null, null],
+          [{ order: 'asc' }, [1, 4], null, 4],
+          [{ order: 'asc', after: 1 }, [4, 6], null, 6],
+          [{ order: 'asc', after: 2 }, [4, 6], null, 6],
+          [{ order: 'asc', after: 3 }, [4, 6], null, 6],
+          [{ order: 'asc', after: 4 }, [6, 7], null, 7],
+          [{ order: 'asc', after: 7 }, [9], null, null],
+        ] as const) {
+          expect([query, ...(await page(query))]).toEqual([query, ...expected]);
+        }
+        for (let n = 1; n <= 9; n++) {
+          const lookup = await tenant.engine.findVersion(tenant.name, 'a', n);
+          expect([n, lookup.found]).toEqual([n, isLeftOut(n) ? 'pruned' : 'version']);
+        }
       });
     });
 

@@ -89,9 +89,14 @@ export class Chooser {
       case 'count':
         return { do: 'count', tenant, filter: this.#filter() };
       case 'listVersions': {
-        const before = random.chance(0.4) ? random.below(12) : undefined;
-        const page = { limit: random.pick([1, 2, 5, 100]), includeState: random.chance(0.5) };
-        return { do: 'listVersions', tenant, id, page: { ...page, ...(before !== undefined && { before }) } };
+        const before = random.chance(0.4) ? { before: random.below(12) } : {};
+        const after = random.chance(0.3) ? { after: random.below(12) } : {};
+        const query = {
+          limit: random.pick([1, 2, 5, 100]),
+          order: random.pick(['desc', 'asc'] as const),
+          includeState: random.chance(0.5),
+        };
+        return { do: 'listVersions', tenant, id, query: { ...query, ...before, ...after } };
       }
       case 'findVersion':
         return { do: 'findVersion', tenant, id, version: random.below(10) };

@@ -1,6 +1,6 @@
 import type { BoardChange } from '../../../src/engine/board.js';
 import type { Delete, Expect, Once, Put, Touch, Ttl } from '../../../src/engine/commit.js';
-import type { Filter, SortKey } from '../../../src/engine/engine.js';
+import type { Filter, SortKey, VersionQuery } from '../../../src/engine/engine.js';
 import type { DeadSelection } from '../../../src/engine/task-queues.js';
 import type { Ack, Claim, Message, NewTask, TaskStep } from '../../../src/engine/task.js';
 
@@ -54,11 +54,7 @@ export type Operation = { readonly tenant: string } & (
       readonly includeState: boolean;
     }
   | { readonly do: 'count'; readonly filter: Filter }
-  | {
-      readonly do: 'listVersions';
-      readonly id: string;
-      readonly page: { readonly limit: number; readonly before?: number; readonly includeState: boolean };
-    }
+  | { readonly do: 'listVersions'; readonly id: string; readonly query: VersionQuery }
   | { readonly do: 'findVersion'; readonly id: string; readonly version: number }
   | { readonly do: 'claim'; readonly claim: Claim; readonly key: string }
   | { readonly do: 'step'; readonly step: TaskStep; readonly once: Once }

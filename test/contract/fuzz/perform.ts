@@ -60,8 +60,8 @@ async function answer(engine: Engine, operation: Operation): Promise<Reply> {
     case 'count':
       return { value: await engine.count(tenant, operation.filter) };
     case 'listVersions': {
-      const page = await engine.listVersions(tenant, operation.id, operation.page);
-      return { value: page && { versions: page.versions.map(versionOf), nextBefore: page.nextBefore } };
+      const page = await engine.listVersions(tenant, operation.id, operation.query);
+      return { value: page && { ...page, versions: page.versions.map(versionOf) } };
     }
     case 'findVersion':
       return { value: plainLookup(await engine.findVersion(tenant, operation.id, operation.version)) };

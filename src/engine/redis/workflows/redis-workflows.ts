@@ -1,6 +1,7 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
-import type { EngineObserver, VersionLookup, VersionPage } from '../../engine.js';
+import type { EngineObserver, VersionLookup, VersionPage, VersionQuery } from '../../engine.js';
 import { KeyTakenError, StateNotJsonError, StoreUnavailableError } from '../../errors.js';
+import { pageOfVersions } from '../../page.js';
 import { stateKey } from '../keys.js';
 import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { Profiles } from '../../profile.js';
@@ -12,7 +13,7 @@ import { listOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(TIMED_WRITING, 'adopt');
-const versionsScript = new RedisScript(TIMED_RECORDS, 'versions');
+const versionsScript = new RedisScript([...TIMED_RECORDS, 'history'], 'versions');
 /** States of one reply; a hundred large ones would block Redis. */
 const FOUND_AT_ONCE = 10;
 const MAX_ROUNDS = 50;
@@ -81,19 +82,13 @@ export class RedisWorkflows {
     return recordOf(found, state);
   }
 
-  async listVersions(
-    tenant: string,
-    id: string,
-    { limit, before, includeState }: { limit: number; before?: number; includeState: boolean },
-  ): Promise<VersionPage | undefined> {
-    const kept = await this.#versions(tenant, id, before, limit + 1, includeState);
-    if (kept === undefined) return undefined;
-    const versions = kept.versions.slice(0, limit);
-    return { versions, nextBefore: kept.versions.length > limit ? (versions.at(-1)?.version ?? null) : null };
+  async listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage | undefined> {
+    const kept = await this.#versions(tenant, id, { ...query, limit: query.limit + 1 });
+    return kept && pageOfVersions(kept.versions, query);
   }
 
   async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
-    const kept = await this.#versions(tenant, id, version + 1, 1, true);
+    const kept = await this.#versions(tenant, id, { before: version + 1, limit: 1, includeState: true });
     if (kept === undefined) return { found: 'no-workflow' };
     if (version > kept.current || version < 1) return { found: 'no-version' };
     const [newest] = kept.versions;
@@ -120,8 +115,9 @@ export class RedisWorkflows {
     }
   }
 
-  async #versions(tenant: string, id: string, before: number | undefined, limit: number, includeState: boolean) {
-    const args = [id, before === undefined ? '' : String(before), String(limit), includeState ? '1' : '0'];
+  async #versions(tenant: string, id: string, { order = 'desc', limit, before, after, includeState }: VersionQuery) {
+    const bounds = [before, after].map((bound) => (bound === undefined ? '' : String(bound)));
+    const args = [id, order, String(limit), includeState ? '1' : '0', ...bounds];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const reply = await this.reader.run(versionsScript, 'versions', tenant, args, [id]);
       if (reply === null || reply === undefined) return undefined;
