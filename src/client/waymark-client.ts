@@ -16,7 +16,15 @@ import type {
   TaskDetail,
   TaskError,
 } from './task-types.js';
-import type { Commit, Committed, PutOptions, VersionPage, VersionSelection, Workflow } from './workflow-types.js';
+import type {
+  Commit,
+  Committed,
+  ConflictPage,
+  PutOptions,
+  VersionPage,
+  VersionSelection,
+  Workflow,
+} from './workflow-types.js';
 
 const WAIT_MS = 20_000;
 const QUEUES_PER_PAGE = 500;
@@ -248,6 +256,15 @@ export class WaymarkClient {
   ): Promise<VersionPage> {
     const query = queryOf({ order, limit, before, after, include });
     return this.#json({ method: 'GET', path: `${workflowPath(id)}/versions${query}` }, options);
+  }
+
+  /** One page of the conflicts, newest first. */
+  listConflicts(
+    id: string,
+    { limit, before, include, ...options }: CallOptions & Pick<VersionSelection, 'limit' | 'before' | 'include'> = {},
+  ): Promise<ConflictPage> {
+    const query = queryOf({ limit, before, include });
+    return this.#json({ method: 'GET', path: `${workflowPath(id)}/conflicts${query}` }, options);
   }
 
   async deleteWorkflow(id: string, options?: CallOptions): Promise<void> {

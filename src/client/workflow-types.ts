@@ -45,6 +45,35 @@ export interface VersionPage {
   readonly nextAfter: number | null;
 }
 
+/** A write that was acknowledged while Redis was unreachable and could not become current. */
+export interface Conflict {
+  readonly n: number;
+  readonly is: 'state' | 'delete' | 'tasks';
+  readonly etag: string | null;
+  readonly base: { readonly kind: 'version' | 'absent' | 'unknown' | 'detached'; readonly etag?: string };
+  readonly by: string;
+  readonly cause: string;
+  readonly note?: string;
+  readonly taskId?: string;
+  readonly changed: readonly string[] | null;
+  /** Code of the error that kept it from becoming current. */
+  readonly reason: string;
+  readonly writtenAt: string;
+  readonly keptAt: string;
+  readonly keptUntil: string | null;
+  readonly expiresAt: string | null;
+  readonly tasks: readonly { readonly id: string; readonly queue: string }[];
+  /** With `include: 'state'`, if the write was a state. */
+  readonly state?: unknown;
+}
+
+export interface ConflictPage {
+  /** Newest first; perhaps fewer than the limit, also in a page that is not the last. */
+  readonly items: readonly Conflict[];
+  /** `before` of the next page. */
+  readonly nextBefore: number | null;
+}
+
 export interface PutOptions {
   /** Seconds; null for no expiry; 'keep' for the current deadline; the default of the service when absent. */
   readonly ttlSeconds?: number | null | 'keep';

@@ -35,6 +35,13 @@ export interface ConflictRecord {
   readonly cancelTasksOf?: readonly string[];
 }
 
+export interface ConflictQuery {
+  readonly limit: number;
+  /** Exclusive. */
+  readonly before?: number;
+  readonly includeState?: boolean;
+}
+
 export interface ConflictDetail extends ConflictRecord {
   /** Undefined if the write is no state. */
   readonly state: string | undefined;
@@ -48,7 +55,10 @@ export interface NewConflict {
 }
 
 export interface ConflictPage {
-  /** Newest first. A page shorter than its limit is not always the last. */
-  readonly conflicts: readonly ConflictRecord[];
+  /**
+   * Newest first; `state` is set if the query asks for it. A page shorter than its limit is not always the last:
+   * records and states of a page have at most PAGE_BYTES.
+   */
+  readonly conflicts: readonly (ConflictRecord & { readonly state?: string | undefined })[];
   readonly nextBefore: number | null;
 }

@@ -2,7 +2,7 @@ import type { Board } from './board.js';
 import type { Take, Taken } from './bucket.js';
 import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
-import type { ConflictDetail, ConflictPage } from './conflicts.js';
+import type { ConflictDetail, ConflictPage, ConflictQuery } from './conflicts.js';
 import type { Moving } from './moving/moving.js';
 import type { VersionRecord, WorkflowRecord } from './records/workflow-meta.js';
 import type { TaskQueues } from './task-queues.js';
@@ -260,12 +260,8 @@ export abstract class Engine {
    */
   abstract findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined>;
 
-  /** Conflict records. `before` is exclusive. An unknown workflow has an empty page. */
-  abstract listConflicts(
-    tenant: string,
-    id: string,
-    page: { readonly limit: number; readonly before?: number },
-  ): Promise<ConflictPage>;
+  /** Conflict records. An unknown workflow has an empty page. */
+  abstract listConflicts(tenant: string, id: string, query: ConflictQuery): Promise<ConflictPage>;
 
   abstract findConflict(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined>;
 

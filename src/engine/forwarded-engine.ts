@@ -1,5 +1,6 @@
 import type { Take } from './bucket.js';
 import type { Commit } from './commit.js';
+import type { ConflictQuery } from './conflicts.js';
 import { Engine, type Filter, type ListQuery, type VersionQuery } from './engine.js';
 
 /** Forwards calls to another engine. Subclasses choose which and when, and may answer some calls themselves. */
@@ -39,8 +40,8 @@ export abstract class ForwardedEngine extends Engine {
     return this.forward((engine) => engine.findOutcome(tenant, key, fingerprint), tenant);
   }
 
-  listConflicts(tenant: string, id: string, page: Parameters<Engine['listConflicts']>[2]) {
-    return this.forward((engine) => engine.listConflicts(tenant, id, page), tenant);
+  listConflicts(tenant: string, id: string, query: ConflictQuery) {
+    return this.forward((engine) => engine.listConflicts(tenant, id, query), tenant);
   }
 
   findConflict(tenant: string, id: string, n: number) {

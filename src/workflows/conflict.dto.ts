@@ -1,7 +1,7 @@
 import { Integer, ListOf, Nested, OneOf, RawJson, Text, Time } from '../http/shapes/fields.js';
 import { QueueName, TaskId } from '../http/shapes/names.js';
 import { TtlFields } from './ttl.js';
-import { NumberInPath, Origin } from './version.dto.js';
+import { NumberInPath, Origin, PageQuery } from './version.dto.js';
 import { VersionNumber, WorkflowPath } from './workflow.dto.js';
 
 export class ConflictPath extends WorkflowPath {
@@ -18,7 +18,7 @@ export class ConflictTask {
   @QueueName() queue!: string;
 }
 
-export class ConflictRecord extends Origin {
+export class Conflict extends Origin {
   @Integer({ min: 1 }) n!: number;
   @OneOf(['state', 'delete', 'tasks'], {
     about: 'Kind of write that was acknowledged; `tasks`: tasks and messages without a workflow',
@@ -37,14 +37,16 @@ export class ConflictRecord extends Origin {
     about: 'Tasks of the same commit; enqueued when the conflict is resolved with `detached`',
   })
   enqueue!: readonly ConflictTask[];
+  @RawJson({ optional: true, about: 'Absent unless the write was a state, and in a list without `include=state`' })
+  state?: string | undefined;
 }
 
-export class Conflict extends ConflictRecord {
-  @RawJson({ optional: true, about: 'Absent unless the write was a state' }) state?: string | undefined;
+export class ConflictQuery extends PageQuery {
+  @OneOf(['state'], { optional: true, about: 'With the states' }) include?: 'state';
 }
 
 export class ConflictPage {
-  @ListOf(() => ConflictRecord) items!: readonly ConflictRecord[];
+  @ListOf(() => Conflict) items!: readonly Conflict[];
   @VersionNumber({ nullable: true }) nextBefore!: number | null;
 }
 

@@ -4,9 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import type { ConflictRecord as StoredConflict } from '../engine/conflicts.js';
 import type { Caller } from '../http/caller.js';
 import { answer, FromBody, FromCaller, FromPath, FromQuery, Route } from '../http/route.js';
-import { Conflict, ConflictPage, ConflictPath, ResolveRequest } from './conflict.dto.js';
+import { Conflict, ConflictPage, ConflictPath, ConflictQuery, ResolveRequest } from './conflict.dto.js';
 import { ttlOf } from './ttl.js';
-import { PageQuery } from './version.dto.js';
 import { workflowOf, WRITE_HEADERS, WRITTEN_HEADERS, writtenAnswer } from './workflow-answer.js';
 import { WorkflowConflicts, type Resolution } from './workflow-conflicts.js';
 import { Workflow, WorkflowPath } from './workflow.dto.js';
@@ -30,10 +29,13 @@ export class ConflictsController {
   })
   async list(
     @FromPath(WorkflowPath) { id }: WorkflowPath,
-    @FromQuery(PageQuery) page: PageQuery,
+    @FromQuery(ConflictQuery) { include, ...page }: ConflictQuery,
     @FromCaller() { tenant }: Caller,
   ) {
-    const { conflicts, nextBefore } = await this.conflicts.list(tenant, id, page);
+    const { conflicts, nextBefore } = await this.conflicts.list(tenant, id, {
+      ...page,
+      includeState: include === 'state',
+    });
     return answer(200, { items: conflicts.map(withOrigin), nextBefore });
   }
 

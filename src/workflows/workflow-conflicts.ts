@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import type { Commit, ConflictName, Outcome, Ttl } from '../engine/commit.js';
 import type { About, WorkflowMeta } from '../engine/records/workflow-meta.js';
-import type { ConflictDetail, ConflictPage } from '../engine/conflicts.js';
+import type { ConflictDetail, ConflictPage, ConflictQuery } from '../engine/conflicts.js';
 import { Engine } from '../engine/engine.js';
 import { ConflictNotFoundError, WorkflowNotFoundError } from '../engine/errors.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
@@ -27,8 +27,8 @@ export class WorkflowConflicts {
     private readonly config: Config,
   ) {}
 
-  list(tenant: string, id: string, page: { limit: number; before?: number }): Promise<ConflictPage> {
-    return this.engine.listConflicts(tenant, id, page);
+  list(tenant: string, id: string, query: ConflictQuery): Promise<ConflictPage> {
+    return this.engine.listConflicts(tenant, id, query);
   }
 
   /** @throws ConflictNotFoundError */

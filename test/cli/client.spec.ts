@@ -51,6 +51,20 @@ describe('the client', () => {
     expect(service.asked.at(-1)?.headers.authorization).toBe('Bearer wmk_text');
   });
 
+  it('asks for pages of conflicts with or without states', async () => {
+    const service = await serve(() => ok({ items: [], nextBefore: null }));
+    const client = clientOf(service);
+    await client.listConflicts('a:b');
+    expect(await client.listConflicts('a', { include: 'state', limit: 5, before: 9 })).toEqual({
+      items: [],
+      nextBefore: null,
+    });
+    expect(service.asked.map(({ path }) => path)).toEqual([
+      '/v1/workflows/a%3Ab/conflicts',
+      '/v1/workflows/a/conflicts?limit=5&before=9&include=state',
+    ]);
+  });
+
   it('does not repeat what its key does not allow', async () => {
     const service = await serve((_, count) =>
       count === 1 ? problem(401, 'CREDENTIAL_EXPIRED') : problem(403, 'INSUFFICIENT_SCOPE', { scope: 'tasks:work' }),

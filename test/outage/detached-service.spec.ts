@@ -103,7 +103,8 @@ describe('the service while Redis is unreachable, and afterwards', () => {
     expect([enqueued.status, enqueued.json.status]).toEqual([201, 'ready']);
     expect((await service.post('/v1/queues/detached/claims', {})).status).toBe(503);
     expect((await service.get(WORKFLOWS)).status).toBe(503);
-    expect((await service.get(at(id, '/versions'))).status).toBe(503);
+    expect((await service.get(at(id, '/versions?order=asc'))).status).toBe(503);
+    expect((await service.get(at(id, '/conflicts?include=state'))).status).toBe(503);
     const commit = await service.post('/v1/commits', {
       patches: [{ id, merge: { from: 'a commit' } }],
       publish: [{ channel: 'c', type: 't', payload: {} }],
@@ -150,6 +151,9 @@ describe('the service while Redis is unreachable, and afterwards', () => {
       ]);
       const one = await other.get(at(id, '/conflicts/1'));
       expect(one.json.state).toEqual({ is: 'detached' });
+      expect(list.json.items[0]).not.toHaveProperty('state');
+      expect((await other.get(at(id, '/conflicts?include=state'))).json.items).toEqual([one.json]);
+      expect((await other.get(at(id, '/conflicts?include=all'))).status).toBe(422);
       expect((await other.get(at(id, '/conflicts/2'))).status).toBe(404);
       expect((await other.get(at(id, '/conflicts/x'))).status).toBe(404);
 
@@ -228,8 +232,10 @@ describe('the service while Redis is unreachable, and afterwards', () => {
 
 describeService('conflicts of an engine that has none', (service) => {
   it('are an empty list, for any workflow', async () => {
-    const list = await service.get(at('any', '/conflicts'));
-    expect([list.status, list.json]).toEqual([200, { items: [], nextBefore: null }]);
+    for (const query of ['', '?include=state']) {
+      const list = await service.get(at('any', `/conflicts${query}`));
+      expect([list.status, list.json]).toEqual([200, { items: [], nextBefore: null }]);
+    }
     expect((await service.get(at('any', '/conflicts/1'))).status).toBe(404);
     expect((await service.post(at('any', '/conflicts/1/resolve'), { use: 'current' })).status).toBe(404);
   });

@@ -6,7 +6,7 @@ import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
 import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic, VersionQuery } from '../engine.js';
 import { IdempotencyMismatchError, isOfStore } from '../errors.js';
-import type { NewConflict } from '../conflicts.js';
+import type { ConflictQuery, NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { StoreEpoch } from '../store-epoch.js';
@@ -235,8 +235,8 @@ export class RedisEngine extends Engine {
     }
   }
 
-  listConflicts(tenant: string, id: string, page: Parameters<Engine['listConflicts']>[2]) {
-    return this.#conflicts.list(tenant, id, page);
+  listConflicts(tenant: string, id: string, query: ConflictQuery) {
+    return this.#conflicts.list(tenant, id, query);
   }
 
   findConflict(tenant: string, id: string, n: number) {

@@ -1,6 +1,7 @@
-import type { ConflictDetail, ConflictPage, ConflictRecord, NewConflict } from '../../conflicts.js';
+import type { ConflictDetail, ConflictPage, ConflictQuery, ConflictRecord, NewConflict } from '../../conflicts.js';
 import type { Once } from '../../commit.js';
 import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
+import { PAGE_BYTES } from '../../page.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TIMED } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/outcomes.js';
@@ -44,36 +45,36 @@ export class RedisConflicts {
     if (word !== 'kept' && word !== 'replayed') throw new StoreUnavailableError();
   }
 
-  async list(
-    tenant: string,
-    id: string,
-    { limit, before }: { readonly limit: number; readonly before?: number },
-  ): Promise<ConflictPage> {
-    const [next, ...entries] = await this.#read(tenant, id, before, limit, false);
-    return { conflicts: entries.map(([record]) => record), nextBefore: next === 0 ? null : next };
+  async list(tenant: string, id: string, query: ConflictQuery): Promise<ConflictPage> {
+    const [next, ...found] = await this.#read(tenant, id, query);
+    const conflicts =
+      query.includeState === true ? found.filter(isWhole) : found.map(({ state: _none, ...record }) => record);
+    return { conflicts, nextBefore: next === 0 ? null : next };
   }
 
   async find(tenant: string, id: string, n: number): Promise<ConflictDetail | undefined> {
-    const [, entry] = await this.#read(tenant, id, n + 1, 1, true);
-    if (entry === undefined || entry[0].n !== n) return undefined;
-    const [record, state] = entry;
-    // Record and state expire together, but not in the same instant.
-    return record.is === 'state' && state === undefined ? undefined : { ...record, state };
+    const [, found] = await this.#read(tenant, id, { limit: 1, before: n + 1, includeState: true });
+    return found?.n === n && isWhole(found) ? found : undefined;
   }
 
   async #read(
     tenant: string,
     id: string,
-    before: number | undefined,
-    limit: number,
-    withStates: boolean,
-  ): Promise<[next: number, ...entries: [ConflictRecord, string | undefined][]]> {
-    const args = [id, before === undefined ? '' : String(before), String(limit), withStates ? '1' : '0'];
+    { limit, before, includeState = false }: ConflictQuery,
+  ): Promise<[next: number, ...found: ConflictDetail[]]> {
+    const bounds = [before === undefined ? '' : String(before), String(limit)];
+    const args = [id, ...bounds, includeState ? '1' : '0', String(PAGE_BYTES)];
     const [next, ...rest] = listOf(await this.reader.run(readScript, 'conflicts', tenant, args, [id]));
-    const entries = groupsOf(rest, 3).map(([n, record, state]): [ConflictRecord, string | undefined] => [
-      { ...(JSON.parse(textOf(record)) as Stored), n: Number(n) },
-      typeof state === 'string' ? state : undefined,
-    ]);
-    return [Number(next), ...entries];
+    const found = groupsOf(rest, 3).map(([n, record, state]) => ({
+      ...(JSON.parse(textOf(record)) as Stored),
+      n: Number(n),
+      state: typeof state === 'string' ? state : undefined,
+    }));
+    return [Number(next), ...found];
   }
+}
+
+/** Record and state expire together, but not in the same instant. */
+function isWhole({ is, state }: ConflictDetail): boolean {
+  return is !== 'state' || state !== undefined;
 }
