@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMemoryEngine } from '../open-memory-engine.js';
 import { DirectoryMoving } from '../moving/directory-moving.js';
-import { FILE, LmdbJournal } from './lmdb-journal.js';
+import { FILE, LAYOUT, LmdbJournal, openDatabases } from './lmdb-journal.js';
 import { repairJournal } from './repair-journal.js';
 import { openRaw, isSealed, openSealed, putSealed } from '../journal-file/seal.js';
 import { commitOf, engineOptions, put, TENANT, workflowIndex } from '../../../../test/support/memory-commits.js';
@@ -236,4 +236,12 @@ describe('a journal of the format without checksums', () => {
     await root.close();
     await expect(LmdbJournal.open(directory)).rejects.toThrow('wrong checksum');
   });
+});
+
+it('the layout of the journal names each database, since a start refuses others', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'waymark-layout-'));
+  const root = open<unknown, never>({ path: join(directory, FILE), noSubdir: true, maxDbs: 16 });
+  expect(Object.keys(openDatabases(root)).toSorted()).toEqual([...LAYOUT.databases, LAYOUT.service].toSorted());
+  await root.close();
+  await rm(directory, { recursive: true, force: true });
 });
