@@ -53,6 +53,8 @@ async function make(dataDir) {
     await commit({ puts, ...(n % 4 === 0 && { enqueue: [taskOf(n)] }) });
   }
   for (n = 0; n < 30; n++) await commit({ deletes: [{ id: `w-${n}` }] });
+  // The last transaction only adds records: a repair may have to save the state before it.
+  await commit({ puts: [putOf('last', {})] });
   return engine;
 }
 

@@ -4,6 +4,8 @@ import { hadContent } from './content-marker.js';
 import { JournalWalk, type JournalLayout } from './journal-walk.js';
 import { PageFile, readUInt64, type Meta } from './page-file.js';
 
+const MAX_MAP_BYTES = 2 ** 46;
+
 /** A root page whose transaction differs from that of its tree was damaged, and an older state could be taken for the current. */
 export function checkTransaction(file: PageFile, { page, main, transaction }: Meta): void {
   if (main.root === undefined) return;
@@ -37,7 +39,11 @@ export function checkJournalFile(path: string, layout: JournalLayout, isPinned =
     }
     const metas = file.metas();
     before = metas[0].transaction;
-    for (const meta of metas) checkTransaction(file, meta);
+    for (const meta of metas) {
+      if (meta.mapBytes > MAX_MAP_BYTES)
+        throw new Damage(`page ${meta.page}, a root page`, 'its size of the map is too large');
+      checkTransaction(file, meta);
+    }
     new JournalWalk(file, metas[0], layout).run();
     return true;
   } catch (error) {

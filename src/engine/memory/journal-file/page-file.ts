@@ -16,7 +16,6 @@ const VERSION = 2;
 const DB_BYTES = 48;
 /** `P_INVALID`: the root of an empty tree. */
 const NO_PAGE = 0xffff_ffff * 2 ** 32 + 0xffff_ffff;
-const MAX_MAP_BYTES = 2 ** 46;
 /** Environment flags of files that this service makes, and `MDB_INTEGERKEY` of the list of free pages. */
 const META_FLAGS = 0x4008;
 /** Set if another program has opened the file with the default options of lmdb-js. It matters to that program only. */
@@ -38,6 +37,8 @@ export interface Tree {
 export interface Meta {
   readonly page: number;
   readonly pageBytes: number;
+  /** Bytes that lmdb maps into memory. */
+  readonly mapBytes: number;
   readonly lastPage: number;
   readonly transaction: number;
   readonly free: Tree;
@@ -128,12 +129,12 @@ export class PageFile {
     const [free, main] = [treeAt(head, 48), treeAt(head, 96)];
     if ((free.flags & ~OVERLAPPING_SYNC) !== META_FLAGS || main.flags !== 0)
       throw fault(`its flags are ${free.flags} and ${main.flags}`);
-    if (readUInt64(head, 40) > MAX_MAP_BYTES) throw fault('its size of the map is too large');
     return {
       page,
       pageBytes,
       free,
       main,
+      mapBytes: readUInt64(head, 40),
       lastPage: readUInt64(head, 144),
       transaction: readUInt64(head, 152),
     };
