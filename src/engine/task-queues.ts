@@ -93,7 +93,8 @@ export type DeadSelection = { readonly ids: readonly string[] } | { readonly max
  * Tasks in queues. Commits also end (`ack`), create (`enqueue`) and claim (`claim`) tasks.
  * Each step is atomic and happens once, like a commit. Correct means: passes test/contract.
  *
- * Common to all methods: a task past its retention is absent.
+ * Common to all methods: a task past its retention is absent. No read shows a task as leased after the end of its lease:
+ * the read ends the lease first, as a claim does, unless the store refuses writes. Pages of queues are left to the sweep.
  * @throws StoreUnavailableError when the store cannot answer.
  */
 export abstract class TaskQueues {

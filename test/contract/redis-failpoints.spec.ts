@@ -389,6 +389,19 @@ const HEALING: Readonly<Record<string, HealingCase>> = {
     await dead(scene);
     scene.clock.advance(testOptions.tasks.deadMs + HOUR);
   }),
+  'a read of tasks whose leases are over': {
+    script: 'end-leases',
+    of: async ({ engine, tenant, queue, clock }) => {
+      const workflowId = 'w';
+      await tenant.put(workflowId, {});
+      await queue.enqueue({ id: 'back', workflowId });
+      await queue.enqueue({ id: 'dies', workflowId, maxAttempts: 1 });
+      await queue.claim(2);
+      clock.advance(HOUR);
+      return () => engine.tasks.listOfWorkflow(tenant.name, workflowId, 10);
+    },
+    aim: allTasks,
+  },
   // Calls whose outcome is unknown, and that are repeated: no task is lost.
   'a claim': {
     script: 'requests',

@@ -333,6 +333,18 @@ describeService('tasks', (service) => {
       expect((await queue.take()).attempt).toBe(1);
     });
 
+    it('whose lease is over is ready again in every answer, before another worker claims it', async () => {
+      const queue = queueOf(service);
+      const workflowId = `${queue.name}-w`;
+      await queue.enqueue({ workflowId });
+      const { id, leaseExpiresAt } = await queue.take({ leaseMs: 100 });
+      await until(() => Date.now() > Date.parse(leaseExpiresAt), 'the lease is over');
+      const shown = { id, status: 'ready', attempt: 1 };
+      const listed = await service.get(`/v1/workflows/${workflowId}/tasks`);
+      expect([(await service.get(task(id))).json, listed.json.items]).toMatchObject([shown, [shown]]);
+      expect((await queue.look()).depth).toMatchObject({ ready: 1, leased: 0 });
+    });
+
     it('that is released costs nothing', async () => {
       const queue = queueOf(service);
       await queue.enqueue();

@@ -228,6 +228,17 @@ describe('a script that a lost connection delivers late (invariant 38)', () => {
       expect(await engine.tasks.find(tenant.name, 'a')).toMatchObject({ status: 'done' });
     });
 
+    it('a read that ended the lease of a task that was delivered again', async () => {
+      await queue.enqueue({ id: 'a', maxAttempts: 3 });
+      await queue.take();
+      clock.advance(HOUR);
+      const arrive = await losing('end-leases', () => engine.tasks.find(tenant.name, 'a'));
+      const lease = await queue.take();
+      await arrive();
+      expect(await engine.tasks.find(tenant.name, 'a')).toMatchObject({ status: 'leased', attempt: 2 });
+      await queue.complete(lease, '1');
+    });
+
     it('an announcement of writes to a tenant that was erased: the next sweep forgets it', async () => {
       const arrive = await losing('activate-tenants', () => tenant.put('w', {}));
       await erase();

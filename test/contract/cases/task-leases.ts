@@ -92,6 +92,66 @@ export function describeTaskLeases(fixture: Fixture): void {
     });
   });
 
+  describe('a lease that is over', () => {
+    const events = async (q: TestQueue, ids: readonly string[]) =>
+      (await q.engine.readFeed(q.tenant, undefined, 1000))
+        .filter(({ fields }) => ids.includes(fields['id'] as string))
+        .map(({ type, fields }) => [type, fields['id']]);
+
+    it('is not shown as held, by no read of its task, and ends once for all readers', async () => {
+      const q = queue();
+      const [back, spent] = ['back', 'spent'];
+      await q.enqueue({ id: back, workflowId: 'a', maxAttempts: 2, leaseMs: 10 });
+      await q.enqueue({ id: spent, workflowId: 'a', maxAttempts: 1, leaseMs: 10 });
+      await q.enqueue({ id: 'held', workflowId: 'a' });
+      const leases = (await q.claim(3)).tasks;
+      fixture.clock.advance(9);
+      expect(await q.get(back)).toMatchObject({ status: 'leased', attempt: 1 });
+      fixture.clock.advance(1);
+      const read = await Promise.all([q.get(back), q.get(spent), q.get(back), q.get(spent)]);
+      const expected = [
+        { status: 'ready', attempt: 1, leaseEndsAtMs: null },
+        { status: 'dead', attempt: 1, reason: 'LEASE_EXPIRED' },
+      ];
+      expect(read).toMatchObject([...expected, ...expected]);
+      expect(await q.depth()).toEqual({ ready: 1, delayed: 0, leased: 1, dead: 1 });
+      expect(await events(q, [back, spent])).toEqual([
+        ...[back, spent].map((id) => ['task.enqueued', id]),
+        ...[back, spent].map((id) => ['task.claimed', id]),
+        ['task.lease-expired', back],
+        ['task.dead', spent],
+      ]);
+      expect((await q.complete(leases[0] as ClaimedTask)).replayed).toBe(false);
+    });
+
+    it.each<[string, (q: TestQueue) => Promise<unknown>, unknown]>([
+      [
+        'the tasks of a workflow',
+        (q) => q.engine.tasks.listOfWorkflow(q.tenant, 'a', 10),
+        [{ status: 'ready', attempt: 1 }, { status: 'dead' }],
+      ],
+      ['the dead tasks', (q) => q.engine.tasks.listDead(q.tenant, q.name, 10), [{ status: 'dead', payload: '"kept"' }]],
+      ['the queue', (q) => q.look(), { ready: 1, leased: 0, dead: 1, nextLeaseEndsAtMs: null, totals: { died: 1 } }],
+    ])('is not shown as held by %s', async (_, read, expected) => {
+      const q = queue();
+      const given = { workflowId: 'a', leaseMs: 10, payload: '"kept"' };
+      await q.enqueue({ ...given, maxAttempts: 2 });
+      await q.enqueue({ ...given, maxAttempts: 1 });
+      await q.claim(2);
+      fixture.clock.advance(10);
+      expect(await read(q)).toMatchObject(expected as object);
+    });
+
+    it('ends with its task when that was asked to stop', async () => {
+      const q = queue();
+      const id = await q.enqueue({ leaseMs: 10 });
+      await q.take();
+      await q.cancel(id);
+      fixture.clock.advance(10);
+      expect(await q.get(id)).toMatchObject({ status: 'cancelled', cancelRequested: true });
+    });
+  });
+
   describe('a delivery', () => {
     it('that failed comes back after its back-off, with what went wrong', async () => {
       const q = queue();

@@ -1,4 +1,5 @@
 import type { Once } from '../../commit.js';
+import { readAfterLeases, type Seen } from '../../ended-leases.js';
 import type { EngineObserver, TaskOptions } from '../../engine.js';
 import type { Kept, Lent } from '../../kept.js';
 import { isOpen, type Claim, type ClaimedTask, type TaskDetail, type TaskRecord, type TaskStep } from '../../task.js';
@@ -21,10 +22,10 @@ import type { Transaction } from '../commits/transaction.js';
 import type { TenantData } from '../tenant-data.js';
 import { Queue } from './queue.js';
 import type { TaskCollection } from './task-collection.js';
-import { detailOf, type TaskEntry } from './task-entry.js';
+import { detailOf, isLeaseOver, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
 import { headsOf, TaskWork } from './task-work.js';
-import { MAX_LEASED_SHOWN } from '../../limits.js';
+import { MAX_LEASED_SHOWN, MAX_TIDIED } from '../../limits.js';
 
 /** More queues in one sweep would delay requests. */
 const MAX_QUEUES_SWEPT = 100;
@@ -64,28 +65,29 @@ export class MemoryTasks extends TaskQueues {
   }
 
   find(tenant: string, id: string): Promise<TaskDetail | undefined> {
-    return this.core.read(tenant, ({ tasks }) => {
-      const entry = tasks.find(id, this.core.clock());
-      return entry && detailOf(entry);
+    return this.#readAfterLeases(tenant, ({ tasks }, now) => {
+      const entry = tasks.find(id, now);
+      return { found: entry && detailOf(entry), over: entry === undefined ? [] : overIn([entry], now) };
     });
   }
 
   listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
-    return this.core.read(tenant, ({ tasks }) => {
-      const found = [...tasks.idsOf(workflowId)].flatMap((id) => tasks.find(id, this.core.clock()) ?? []);
-      return openFirst(found.map(recordOf), limit);
+    return this.#readAfterLeases(tenant, ({ tasks }, now) => {
+      const found = [...tasks.idsOf(workflowId)].flatMap((id) => tasks.find(id, now) ?? []);
+      return { found: openFirst(found.map(recordOf), limit), over: overIn(found, now) };
     });
   }
 
   listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]> {
-    return this.core.read(tenant, ({ tasks }) => {
+    return this.#readAfterLeases(tenant, ({ tasks }, now) => {
       const dead: TaskDetail[] = [];
-      for (const { id } of tasks.queues.get(queue)?.dead.descending() ?? []) {
-        const entry = tasks.find(id, this.core.clock());
+      const sets = tasks.queues.get(queue);
+      for (const { id } of sets?.dead.descending() ?? []) {
+        const entry = tasks.find(id, now);
         if (dead.length >= limit) break;
         if (entry !== undefined) dead.push(detailOf(entry));
       }
-      return dead;
+      return { found: dead, over: sets?.leased.upTo(now, MAX_TIDIED) ?? [] };
     });
   }
 
@@ -120,7 +122,10 @@ export class MemoryTasks extends TaskQueues {
   }
 
   findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    return this.core.read(tenant, (data) => this.#record(data, name));
+    return this.#readAfterLeases(tenant, (data, now) => ({
+      found: this.#record(data, name),
+      over: data.tasks.queues.get(name)?.leased.upTo(now, MAX_TIDIED) ?? [],
+    }));
   }
 
   readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
@@ -176,6 +181,18 @@ export class MemoryTasks extends TaskQueues {
     const heads = Array.from(headsOf(ready), (id) => (tasks.get(id) as TaskEntry).expiresAtMs);
     const ends = [delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs];
     return Math.min(...ends, ...heads);
+  }
+
+  #readAfterLeases<T>(tenant: string, read: (data: TenantData, now: number) => Seen<T>): Promise<T> {
+    return readAfterLeases(
+      () => this.core.read(tenant, (data) => read(data, this.core.clock())),
+      (ids) =>
+        observed(this.observer, 'end-leases', () =>
+          this.core.change(tenant, (transaction) => {
+            this.work(transaction).endLeases(ids);
+          }),
+        ),
+    );
   }
 
   work(transaction: Transaction): TaskWork {
@@ -255,6 +272,10 @@ export class MemoryTasks extends TaskQueues {
       ),
     );
   }
+}
+
+function overIn(entries: readonly TaskEntry[], now: number): string[] {
+  return entries.filter((entry) => isLeaseOver(entry, now)).map(({ id }) => id);
 }
 
 type Done<Is> = Extract<Kept, { is: Is }> & { readonly replayed: boolean };

@@ -40,6 +40,10 @@ export function isLeasedUnder(entry: TaskEntry | undefined, token: string | unde
   return entry?.status === 'leased' && entry.token === token;
 }
 
+export function isLeaseOver({ status, leaseEndsAtMs }: TaskEntry, now: number): boolean {
+  return status === 'leased' && leaseEndsAtMs !== null && leaseEndsAtMs <= now;
+}
+
 export function detailOf(entry: TaskEntry): TaskDetail {
   const { failures, payload, result } = entry;
   const headers = payload === undefined ? '{}' : entry.headers;

@@ -17,7 +17,7 @@ import type { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
 import type { MemoryBuckets } from '../buckets.js';
-import { claimedOf, entryOf, isLeasedUnder, type TaskEntry } from './task-entry.js';
+import { claimedOf, entryOf, isLeasedUnder, isLeaseOver, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
   MAX_FAILURES,
@@ -103,6 +103,14 @@ export class TaskWork {
     const sets = this.#tasks.queue(queue);
     for (const id of sets.delayed.upTo(this.#now, MAX_TIDIED)) this.#makeReady(this.#get(id));
     for (const id of sets.leased.upTo(this.#now, MAX_TIDIED)) this.#expireLease(this.#get(id));
+  }
+
+  /** Ends the leases of these tasks that are over. */
+  endLeases(ids: readonly string[]): void {
+    for (const id of ids) {
+      const entry = this.#find(id);
+      if (entry !== undefined && isLeaseOver(entry, this.#now)) this.#expireLease(entry);
+    }
   }
 
   claim({ queue, worker, leaseMs, tokens, pace }: Claim, buckets: MemoryBuckets): ClaimedTask[] {

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../../service-error.js';
 import type { Once } from '../../commit.js';
+import { readAfterLeases } from '../../ended-leases.js';
 import type { EngineObserver } from '../../engine.js';
 import {
   IdempotencyMismatchError,
@@ -37,6 +38,7 @@ import { queueRange } from './queue-range.js';
 import { claimedOf, detailOf, taskOf, wellFormed } from './task-replies.js';
 
 const taskScript = new RedisScript(TIMED_TASKS, 'task');
+const endLeasesScript = new RedisScript(TIMED_TASKS, 'end-leases');
 const queuesScript = new RedisScript([...TIMED_TASKS, 'queue-names'], 'queues');
 const pauseScript = new RedisScript([...FENCED, 'queue-times'], 'pause-queue');
 const progressScript = new RedisScript(TIMED_TASKS, 'progress');
@@ -92,20 +94,19 @@ export class RedisTasks extends TaskQueues {
   }
 
   async find(tenant: string, id: string): Promise<TaskDetail | undefined> {
-    const reply = await this.#read('task', tenant, taskScript, { which: { ids: [id] } });
-    return detailOf(listOf(reply)[0]);
+    const [task] = await this.#readTasks(tenant, { ids: [id] });
+    return detailOf(task);
   }
 
   async listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
-    const which = { workflow: { id: workflowId, limit } };
-    const reply = listOf(await this.#read('task', tenant, taskScript, { which }));
+    const reply = await this.#readTasks(tenant, { workflow: { id: workflowId, limit } });
     const tasks = reply.flatMap((one) => (one === null || one === undefined ? [] : [taskOf(listOf(one)[0])]));
     return openFirst(tasks, limit);
   }
 
   async listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]> {
-    const reply = await this.#read('task', tenant, taskScript, { which: { dead: { queue, limit } } });
-    return listOf(reply).flatMap((one) => detailOf(one) ?? []);
+    const reply = await this.#readTasks(tenant, { dead: { queue, limit } });
+    return reply.flatMap((one) => detailOf(one) ?? []);
   }
 
   replayDead(tenant: string, queue: string, which: DeadSelection, options: ReplayOptions, once: Once): Promise<Chosen> {
@@ -132,7 +133,7 @@ export class RedisTasks extends TaskQueues {
   }
 
   async findQueue(tenant: string, name: string): Promise<QueueRecord> {
-    return queueOf(name, await this.#read('queue', tenant, queuesScript, { queue: name }));
+    return queueOf(name, await this.#readAfterLeases('queue', tenant, queuesScript, { queue: name }));
   }
 
   async readProgress(tenant: string, id: string, after: number, limit: number): Promise<Progress | undefined> {
@@ -148,6 +149,21 @@ export class RedisTasks extends TaskQueues {
     if (reply[0] === 'done') return { ids: listOf(reply[1]).map(textOf), replayed: false };
     const { ids } = JSON.parse(textOf(reply[1])) as { ids: unknown };
     return { ids: keptListOf(ids).map(textOf), replayed: true };
+  }
+
+  async #readTasks(tenant: string, which: object): Promise<readonly unknown[]> {
+    return listOf(await this.#readAfterLeases('task', tenant, taskScript, { which }));
+  }
+
+  /** For a script that replies the ids of tasks whose lease is over, and what it has found. */
+  #readAfterLeases(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {
+    return readAfterLeases(
+      async () => {
+        const [over, found] = listOf(await this.#read(name, tenant, from, call));
+        return { found, over: listOf(over).map(textOf) };
+      },
+      (ids) => this.#read('end-leases', tenant, endLeasesScript, { ids }),
+    );
   }
 
   #read(name: string, tenant: string, from: RedisScript, call: object): Promise<unknown> {

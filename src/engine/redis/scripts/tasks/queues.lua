@@ -2,7 +2,7 @@
   queues: depth, totals, rates and workers of queues.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: either queue, a name; or page, see queue-names.lua
-  Returns  of one queue its values: those named in src/engine/records/queue-fields.ts; a missing time is ''
+  Returns  of one queue {{id…} of tasks whose lease is over although nothing has ended it, values}: values are those named in src/engine/records/queue-fields.ts; a missing time is ''
            minutes: for each rate, the counts of the last minute and of this one
            workers: names and times in turn; holders: the worker of each leased task
            of a page {last name or '' at the end, {name, values}…}, without the values if they cannot be read
@@ -39,7 +39,7 @@ local function values_of(queue)
   return reply, #holders
 end
 
-if call.queue then return (values_of(call.queue)) end
+if call.queue then return { end_task.due_in('leased', call.queue, limits.MAX_TIDIED, now), (values_of(call.queue)) } end
 
 local names, is_more = queue_names.page(call.page)
 local reply, looked_up = { is_more and names[#names] or '' }, 0

@@ -73,6 +73,8 @@ local function expire_lease(task)
   else task_places.change(task, { status = 'ready', ready = now }, 'task.lease-expired') end
 end
 
+local function is_lease_over(task) return task.status == 'leased' and task.lease_ends <= now end
+
 local function due_in(kind, queue, limit, upto)
   if kind == 'leased' then finish_call.flush_leased(queue) end
   return redis.call('ZRANGEBYSCORE', task_keys.queue(kind, queue), '-inf', upto, 'LIMIT', 0, limit)
@@ -133,4 +135,4 @@ local function end_overdue_heads(queue, limit)
 end
 
 return { NO_RESULT = NO_RESULT, leased_task = leased_task, end_failures = end_failures, finish = finish, result_of = result_of, cancel = cancel_task, die = die,
-  make_ready = make_ready, due_in = due_in, belongs = belongs, put_right = put_right, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }
+  make_ready = make_ready, expire_lease = expire_lease, is_lease_over = is_lease_over, due_in = due_in, belongs = belongs, put_right = put_right, member = member, each_due = each_due, tidy = tidy, end_overdue_heads = end_overdue_heads }
