@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Engine } from '../engine/engine.js';
 import { availabilityOf, type AgentStatus } from './agent-status.js';
+import { BoardReports } from './board-reports.js';
 import type { Availability } from './choose-agent.js';
 import { BOARD } from './decision.js';
 
@@ -52,6 +53,7 @@ class BoardView {
   #isStale = false;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  readonly #reports = new BoardReports();
 
   constructor(
     private readonly engine: Engine,
@@ -94,7 +96,7 @@ class BoardView {
     try {
       const { notices } = await this.engine.readBoard(this.tenant, BOARD);
       this.#reported = new Map(
-        notices.map(({ name, text, untilMs }) => [name, { status: JSON.parse(text) as AgentStatus, untilMs }]),
+        this.#reports.in(this.tenant, notices).map(({ agentId, status, untilMs }) => [agentId, { status, untilMs }]),
       );
     } catch {
       // Known statuses stay until they expire. The engine logs and counts the outage, and sends a hint when the store is back.

@@ -8,8 +8,9 @@ import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, FromPath, Route } from '../http/route.js';
 import { isoTime } from '../http/times.js';
 import { AgentStatuses } from './agent-statuses.js';
-import type { AgentStatus as ReportedStatus } from './agent-status.js';
 import { Agents } from './agents.js';
+import type { AgentStatus as ReportedStatus } from './agent-status.js';
+import { BoardReports } from './board-reports.js';
 import { BOARD } from './decision.js';
 import { AgentList, AgentPath, AgentReport, AgentStatus } from './routing.dto.js';
 
@@ -19,6 +20,8 @@ const CHANNEL = 'agent:status';
 @ApiTags('agents')
 @Controller('v1/agents')
 export class AgentsController {
+  readonly #reports = new BoardReports();
+
   constructor(
     private readonly engine: Engine,
     private readonly config: Config,
@@ -68,10 +71,9 @@ export class AgentsController {
   async list(@FromCaller() { tenant }: Caller) {
     const { notices } = await this.engine.readBoard(tenant, BOARD);
     const statuses = new Map(
-      notices.map(({ name, text, untilMs }) => [
-        name,
-        { ...(JSON.parse(text) as ReportedStatus), expiresAt: isoTime(untilMs) },
-      ]),
+      this.#reports
+        .in(tenant, notices)
+        .map(({ agentId, status, untilMs }) => [agentId, { ...status, expiresAt: isoTime(untilMs) }]),
     );
     const configured = this.agents.all.map((agent) => {
       const lastStatus = statuses.get(agent.id) ?? null;

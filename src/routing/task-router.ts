@@ -79,6 +79,16 @@ export class TaskRouter {
     });
     const { counts, entries } = await this.engine.readBoard(tenant, BOARD);
     const agentUsage = Object.fromEntries(this.agents.all.map(({ id }) => [id, counts[countOf(id)] ?? 0]));
-    return { totalRoutes: counts[TOTAL] ?? 0, agentUsage, recentDecisions: `[${entries.join(',')}]` };
+    return { totalRoutes: counts[TOTAL] ?? 0, agentUsage, recentDecisions: `[${entries.filter(isJson).join(',')}]` };
+  }
+}
+
+/** Another program may have damaged an entry of the board. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -7,6 +7,8 @@ import type { TenantRecords } from '../tenants/tenant-records.js';
 
 const BOARD = 'keys:used';
 const MINUTE_MS = 60_000;
+/** End of the year 9999. */
+const MAX_TIME_MS = 253_402_300_799_999;
 const KEPT_MS = 400 * 24 * 60 * MINUTE_MS;
 
 interface Waiting {
@@ -15,6 +17,8 @@ interface Waiting {
   /** Minutes of use that are not written yet, by key. */
   readonly keys: Map<string, number>;
 }
+
+const isTime = (ms: number) => Number.isSafeInteger(ms) && ms >= 0 && ms <= MAX_TIME_MS;
 
 /** Times of the last use of keys, to the minute. Written in the background, for all keys of a tenant in one commit. */
 export class LastUsed {
@@ -40,7 +44,9 @@ export class LastUsed {
   /** Times by key, including those of this replica that are not written yet. */
   async read(home: string): Promise<ReadonlyMap<string, number>> {
     const { notices } = await this.engine.readBoard(home, BOARD);
-    const used = new Map(notices.map(({ name, text }) => [name, Number(text)]));
+    // Another program may have changed a value: then the last use is not known.
+    const times = notices.map(({ name, text }) => [name, Number(text)] as const);
+    const used = new Map(times.filter(([, atMs]) => isTime(atMs)));
     for (const [id, atMs] of this.#waiting.get(home)?.keys ?? []) used.set(id, Math.max(atMs, used.get(id) ?? 0));
     return used;
   }
