@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
 import { environmentOf } from '../config/env-file.js';
-import { EXIT } from './command-line/command.js';
+import { EXIT, type Terminal } from './command-line/command.js';
 import { Output } from './command-line/output.js';
 import { runCommand } from './command-line/run-command.js';
+import { StatusLine } from './command-line/status-line.js';
 
 // Ignore EPIPE on stderr.
 process.stderr.on('error', () => undefined);
@@ -17,17 +18,16 @@ function environment(): NodeJS.ProcessEnv {
   }
 }
 
-process.exitCode = await runCommand(process.argv.slice(2), environment(), {
+const status = process.stderr.isTTY ? new StatusLine(process.stderr) : undefined;
+const terminal: Terminal = {
   output: new Output(process.stdout),
-  note: (line) => void process.stderr.write(`${line}\n`),
+  note: (line) => (status === undefined ? void process.stderr.write(`${line}\n`) : status.note(line)),
   readInput: () => text(process.stdin),
   onStop(listener) {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, listener);
   },
   input: process.stdin,
-  ...(process.stderr.isTTY && {
-    status: (line: string) =>
-      void process.stderr.write(`\r\u001b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`),
-  }),
+  ...(status && { status: (line: string) => status.show(line) }),
   isScreen: process.stdout.isTTY,
-});
+};
+process.exitCode = await runCommand(process.argv.slice(2), environment(), terminal);
