@@ -22,6 +22,8 @@ export const MAX_PROGRESS_EVENT_BYTES = 16 * 1024;
 export const MAX_TIDIED = 100;
 /** Maximum open tasks of one workflow that one commit cancels. */
 export const MAX_CANCELLED = 1000;
+/** Maximum bytes of states on one page, and of payloads in one answer; one item may have more. */
+export const PAGE_BYTES = 8 * 1024 * 1024;
 /** Maximum leased tasks that a queue counts by worker. */
 export const MAX_LEASED_SHOWN = 1000;
 /** Time for which a worker is shown after its last claim. */

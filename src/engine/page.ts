@@ -1,10 +1,8 @@
+import { PAGE_BYTES } from './limits.js';
 import type { ListPosition, VersionPage, VersionQuery } from './engine.js';
 import type { VersionRecord } from './records/workflow-meta.js';
 
 /** Rules of paging for both engines. */
-
-/** Maximum bytes of states on one page, which may make it shorter than its limit. */
-export const PAGE_BYTES = 8 * 1024 * 1024;
 
 /** Maximum number of ids with a prefix that are collected and sorted; a larger set is walked in order and filtered. */
 export const MAX_SORTED_IDS = 1000;

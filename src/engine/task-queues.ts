@@ -100,7 +100,7 @@ export type DeadSelection = { readonly ids: readonly string[] } | { readonly max
 export abstract class TaskQueues {
   /**
    * Leases the first tasks of the queue, after handling due tasks and expired leases, and at most as many as `pace`
-   * allows.
+   * allows. Fewer, but at least one, if their payloads would have more than PAGE_BYTES together; the others stay ready.
    * A known key returns the same tasks and tokens, without those whose lease was lost. If all were lost, the claim is a
    * new one.
    * The key is kept until the leases would have ended without renewal.
@@ -120,7 +120,7 @@ export abstract class TaskQueues {
   /** Tasks of the workflow: open ones, newest first; then kept ended ones, last ended first. */
   abstract listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]>;
 
-  /** Dead tasks, last ended first. */
+  /** Dead tasks, last ended first; as many as have at most PAGE_BYTES of payloads together, but at least one. */
   abstract listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]>;
 
   /** Makes dead tasks ready again, or delayed over `spreadMs`. */

@@ -100,7 +100,14 @@ export class ClaimHeaders {
 }
 
 export class ClaimRequest {
-  @Integer({ min: 1, max: MAX_CLAIMED, default: 1, example: 10 }) max!: number;
+  @Integer({
+    min: 1,
+    max: MAX_CLAIMED,
+    default: 1,
+    about: 'An answer has at most 8 MiB of payloads, or one task; further tasks stay ready',
+    example: 10,
+  })
+  max!: number;
   @Integer({ ...LEASE_MS, optional: true, about: 'Replaces the leaseMs of the tasks', example: 30_000 })
   leaseMs?: number;
   @Integer({ min: 0, max: MAX_CLAIM_WAIT_MS, default: 0 }) waitMs!: number;

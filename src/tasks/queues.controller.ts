@@ -182,7 +182,9 @@ export class QueuesController {
   @Route({
     id: 'listDeadTasks',
     summary: 'List dead tasks, last ended first',
-    answers: { 200: { says: 'Dead tasks', body: TaskDetailList } },
+    answers: {
+      200: { says: 'Dead tasks: up to the limit, and at most 8 MiB of payloads or one task', body: TaskDetailList },
+    },
   })
   async listDead(
     @FromPath(DeadListPath) { queue }: DeadListPath,

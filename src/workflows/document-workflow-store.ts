@@ -27,7 +27,7 @@ import {
   type VersionQuery,
 } from '../engine/engine.js';
 import { VersionConflictError, WorkflowNotFoundError } from '../engine/errors.js';
-import { PAGE_BYTES } from '../engine/page.js';
+import { PAGE_BYTES } from '../engine/limits.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { diffInTurns } from '../json/diff.js';
 import { parseDocument } from '../json/document.js';

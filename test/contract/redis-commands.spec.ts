@@ -76,6 +76,14 @@ describe('The commands that Redis carries out for a request', () => {
     expect(await refusals(ids)).toBe(await refusals(ids.slice(0, 10)));
   });
 
+  it('read no payload that does not fit the answer to a claim', async () => {
+    const queue = new TestQueue(replica.engine, 'default', 'large');
+    for (let n = 0; n < 20; n++) await queue.enqueue({ payload: JSON.stringify('x'.repeat(1_000_000)) });
+    const commands = await commandsOf(() => queue.claim(20));
+    // One more reads the mark of the tenant.
+    expect([(await queue.look()).leased, commands['get']]).toEqual([8, 8 + 1]);
+  });
+
   it('are few for a step that ends a task, writes its workflow, and enqueues and claims the next task', async () => {
     const queue = new TestQueue(replica.engine, 'default');
     const id = randomUUID();

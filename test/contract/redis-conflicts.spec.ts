@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from 'ioredis';
 import type { ConflictDetail, ConflictQuery } from '../../src/engine/conflicts.js';
 import { KEY_NAMES, prefixOf } from '../../src/engine/redis/keys.js';
-import { PAGE_BYTES } from '../../src/engine/page.js';
+import { PAGE_BYTES } from '../../src/engine/limits.js';
 import { once, testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { testOptions } from './engine-under-test.js';

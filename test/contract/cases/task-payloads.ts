@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClaimedTask } from '../../../src/engine/task.js';
 import { once } from '../../support/parts.js';
-import { claimOf, newTask, SECOND, TestQueue } from '../../support/tasks.js';
+import { claimOf, deliveredAgain, newTask, SECOND, TestQueue } from '../../support/tasks.js';
 import { MIB, type Fixture } from '../engine-under-test.js';
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -58,6 +58,37 @@ export function describeTaskPayloads(fixture: Fixture): void {
       const done = await q.get(id);
       expect(same(last.payload, progress?.events[0]?.event, done.result)).toEqual(['same', 'same', 'same']);
       expect(done.payload).toBeUndefined();
+    });
+
+    it('is given to a claim up to 8 MiB, and always with one task; the rest stays ready', async () => {
+      const q = queue();
+      const ids: string[] = [];
+      for (let n = 0; n < 10; n++) ids.push(await q.enqueue({ payload: JSON.stringify('x'.repeat(MIB - 1000)) }));
+      const key = 'again';
+      const given = (await q.claim(50, {}, key)).tasks;
+      expect(given.map(({ id }) => id)).toEqual(ids.slice(0, 8));
+      expect((await q.claim(50, {}, key)).tasks).toEqual(given.map((task) => deliveredAgain(task)));
+      expect(await q.depth()).toMatchObject({ ready: 2, leased: 8 });
+      const rest = await q.claim(50);
+      expect(rest.tasks.map(({ id }) => id)).toEqual(ids.slice(8));
+      for (const task of [...given, ...rest.tasks]) {
+        await q.fail(task, { isRetryable: false });
+        fixture.clock.advance(1);
+      }
+      const dead = await q.engine.tasks.listDead(q.tenant, q.name, 100);
+      expect(dead.map(({ id }) => id)).toEqual(ids.slice(2).toReversed());
+      await q.enqueueSome(1, { payload: JSON.stringify('x'.repeat(9 * MIB)) });
+      expect(await q.takeIds(50)).toHaveLength(1);
+    });
+
+    it('is given to a claim of small tasks only up to the first large one that does not fit', async () => {
+      const q = queue();
+      const large = JSON.stringify('x'.repeat(5 * MIB));
+      const ids: string[] = [];
+      for (const payload of ['1', large, '2', large, '3']) ids.push(await q.enqueue({ payload }));
+      const claimed = await q.claim(50);
+      expect([claimed.tasks.map(({ id }) => id), claimed.nextDueInMs]).toEqual([ids.slice(0, 3), 0]);
+      expect(await q.takeIds(50)).toEqual(ids.slice(3));
     });
 
     it('may have headers of any kind beside it (invariant 16)', async () => {

@@ -25,7 +25,7 @@ import type { TaskCollection } from './task-collection.js';
 import { detailOf, isLeaseOver, type TaskEntry } from './task-entry.js';
 import { recordOf } from '../../records/task-fields.js';
 import { headsOf, TaskWork } from './task-work.js';
-import { MAX_LEASED_SHOWN, MAX_TIDIED } from '../../limits.js';
+import { MAX_LEASED_SHOWN, MAX_TIDIED, PAGE_BYTES } from '../../limits.js';
 
 /** More queues in one sweep would delay requests. */
 const MAX_QUEUES_SWEPT = 100;
@@ -81,11 +81,15 @@ export class MemoryTasks extends TaskQueues {
   listDead(tenant: string, queue: string, limit: number): Promise<readonly TaskDetail[]> {
     return this.#readAfterLeases(tenant, ({ tasks }, now) => {
       const dead: TaskDetail[] = [];
+      let bytes = 0;
       const sets = tasks.queues.get(queue);
       for (const { id } of sets?.dead.descending() ?? []) {
         const entry = tasks.find(id, now);
         if (dead.length >= limit) break;
-        if (entry !== undefined) dead.push(detailOf(entry));
+        if (entry === undefined) continue;
+        bytes += entry.payload?.length ?? 0;
+        if (dead.length > 0 && bytes > PAGE_BYTES) break;
+        dead.push(detailOf(entry));
       }
       return { found: dead, over: sets?.leased.upTo(now, MAX_TIDIED) ?? [] };
     });

@@ -25,6 +25,7 @@ import {
   MAX_PROGRESS_EVENTS,
   MAX_RELEASES,
   MAX_TIDIED,
+  PAGE_BYTES,
   PLACES_PER_PRIORITY,
 } from '../../limits.js';
 
@@ -121,13 +122,19 @@ export class TaskWork {
     this.tidy(queue);
     if (sets.isPaused) return [];
     const claimed: ClaimedTask[] = [];
+    let bytes = 0;
     const most = pace === undefined ? tokens.length : Math.min(tokens.length, this.#take(buckets, pace, 0));
     for (let looked = 0; claimed.length < most && looked < most + MAX_TIDIED; looked++) {
       const first = sets.ready.first;
       if (first === undefined) break;
       const entry = this.#get(first.id);
-      if (entry.expiresAtMs <= this.#now) this.#die(entry, 'EXPIRED');
-      else claimed.push(claimedOf(this.#lease(entry, worker, tokens[claimed.length] as string, leaseMs)));
+      if (entry.expiresAtMs <= this.#now) {
+        this.#die(entry, 'EXPIRED');
+        continue;
+      }
+      bytes += entry.payload?.length ?? 0;
+      if (claimed.length > 0 && bytes > PAGE_BYTES) break;
+      claimed.push(claimedOf(this.#lease(entry, worker, tokens[claimed.length] as string, leaseMs)));
     }
     if (pace !== undefined && claimed.length > 0) this.#take(buckets, pace, claimed.length);
     return claimed;

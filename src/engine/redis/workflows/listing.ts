@@ -1,5 +1,6 @@
 import { ORDERS, type Filter, type ListPage, type ListQuery, type Order } from '../../engine.js';
-import { MAX_SORTED_IDS, fitting, nextPosition, PAGE_BYTES } from '../../page.js';
+import { PAGE_BYTES } from '../../limits.js';
+import { MAX_SORTED_IDS, fitting, nextPosition } from '../../page.js';
 import { pickMeta } from '../../records/workflow-meta.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TIMED_RECORDS } from '../scripts/redis-script.js';

@@ -1,7 +1,7 @@
 import type { ConflictDetail, ConflictPage, ConflictQuery, ConflictRecord, NewConflict } from '../../conflicts.js';
 import type { Once } from '../../commit.js';
 import { IdempotencyMismatchError, StoreUnavailableError } from '../../errors.js';
-import { PAGE_BYTES } from '../../page.js';
+import { PAGE_BYTES } from '../../limits.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TIMED } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/outcomes.js';

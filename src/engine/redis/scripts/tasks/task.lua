@@ -1,7 +1,7 @@
 --[[
   task: reads tasks by id, of a dead list or of a workflow.
   KEYS[1]  any key of the tenant, for routing
-  ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details   workflow {id, limit} without details
+  ARGV[4]  the call: which, one of  ids [id] with details   dead {queue, limit}, newest first, with details, as many as fit limits.PAGE_BYTES   workflow {id, limit} without details
   Returns  {{id…} of tasks whose lease is over although nothing has ended it, tasks}
            tasks: for each {fields, headers and payload or '', result or false, {failure…}}; false for an absent one
 ]]
@@ -24,7 +24,12 @@ elseif which.dead then
   over = end_task.due_in('leased', which.dead.queue, limits.MAX_TIDIED, now)
   -- With limit 0 the range would end at -1, which means all.
   local ids = which.dead.limit > 0 and redis.call('ZREVRANGE', task_keys.queue('dead', which.dead.queue), 0, which.dead.limit - 1) or {}
-  for i, id in ipairs(ids) do reply[i] = details(id) end
+  local bytes = 0
+  for i, id in ipairs(ids) do
+    bytes = bytes + task_store.payload_bytes(id)
+    if i > 1 and bytes > limits.PAGE_BYTES then break end
+    reply[i] = details(id)
+  end
 else
   local key = workflows.tasks_key(which.workflow.id)
   local function show(ids)

@@ -85,6 +85,9 @@ local function expect_claim(request)
   if request.pace then own_keys.expect('string', prefix .. key_names.limit .. request.pace[1]) end
 end
 
+-- Bytes of the payloads that the claims of this call give: all are in one answer.
+local given_bytes = 0
+
 -- `request`: {queue, worker, leaseMs?, tokens, pace?}. Returns the claimed tasks, and the end of their last lease.
 local function claim(request)
   local queue, claimed, ends = request.queue, {}, now
@@ -96,9 +99,11 @@ local function claim(request)
   if request.pace then most = math.min(most, (take_from(request.pace, 0))) end
   while #claimed < most and looked < most + limits.MAX_TIDIED do
     looked = looked + 1
-    local id = task_heads.take_first(queue, most - #claimed)
+    local id = task_heads.first(queue, most - #claimed)
     if not id then break end
     local task = task_store.load(id)
+    if #claimed > 0 and given_bytes + task_store.payload_bytes(id) > limits.PAGE_BYTES then break end
+    task_heads.take(queue)
     if task and not end_task.belongs(task, 'ready', queue) then
       end_task.put_right(task)
       task = nil
@@ -113,6 +118,7 @@ local function claim(request)
       task.started, task.held_lease, task.lease_ends, task.redeliveries = now, lease, lease_end(now, lease, task.limit), 0
       task_places.changed(task, old_status, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
+      given_bytes = given_bytes + task_store.payload_bytes(id)
       ends = math.max(ends, task.lease_ends)
     end
   end

@@ -46,25 +46,29 @@ local function look(queue, count)
   heads[queue] = seen
   if #seen.ids > 1 then
     task_store.read(seen.ids)
-    -- Payloads of a queue mostly have the same size. Large ones are read one by one, since MGET would copy them once more.
-    local payload = task_store.payload_of(seen.ids[1])
-    if payload and #payload <= MAX_PAYLOAD_READ_AHEAD then task_store.read_payloads(seen.ids) end
+    -- Large payloads are read one by one, since MGET would copy them once more, and only if they fit the answer.
+    local small = {}
+    for _, id in ipairs(seen.ids) do
+      if task_store.payload_bytes(id) <= MAX_PAYLOAD_READ_AHEAD then small[#small + 1] = id end
+    end
+    task_store.read_payloads(small)
   end
   return seen
 end
 
--- Takes the first ready task: its id, or nil without any. `wanted`: maximum number that the caller takes.
-local function take_first(queue, wanted)
+-- The id of the first ready task, or nil without any. `wanted`: maximum number that the caller takes.
+local function first(queue, wanted)
   local seen = heads[queue]
   if not seen or seen.taken == #seen.ids then seen = look(queue, wanted_from(queue, wanted)) end
-  if #seen.ids == 0 then return nil end
-  seen.taken = seen.taken + 1
-  return seen.ids[seen.taken]
+  return seen.ids[seen.taken + 1]
 end
+
+-- Takes the task that `first` has returned.
+local function take(queue) heads[queue].taken = heads[queue].taken + 1 end
 
 local function is_any_ready(queue)
   local seen = heads[queue]
   return seen and seen.taken < #seen.ids or redis.call('ZCARD', ready_key(queue)) > 0
 end
 
-return { heads = heads, before_flush = before_flush, flush = flush_ready, ready_key = ready_key, take_first = take_first, is_any_ready = is_any_ready }
+return { heads = heads, before_flush = before_flush, flush = flush_ready, ready_key = ready_key, first = first, take = take, is_any_ready = is_any_ready }

@@ -43,6 +43,13 @@ local function payload_of(id)
   return payloads[id]
 end
 
+-- Bytes of the payload and its headers; the payload is not read for it.
+local function payload_bytes(id)
+  if payloads[id] ~= nil then return #(payloads[id] or '') end
+  local bytes = redis.pcall('STRLEN', task_keys.payload(id))
+  return type(bytes) == 'number' and bytes or 0
+end
+
 local function save_payload(id, payload)
   payloads[id] = payload
   unsaved_payloads[id] = true
@@ -73,6 +80,7 @@ local function read_tasks(ids)
 end
 
 local function read_payloads(ids)
+  if #ids == 0 then return end
   local keys = {}
   for i, id in ipairs(ids) do keys[i] = task_keys.payload(id) end
   local texts = redis.call('MGET', unpack(keys))
@@ -115,5 +123,5 @@ local function read_ahead()
   read_tasks(ids)
 end
 
-return { MAX_PER_COMMAND = MAX_PER_COMMAND, stored = stored_task, load = load_task, save = save_task, payload_of = payload_of, save_payload = save_payload,
+return { MAX_PER_COMMAND = MAX_PER_COMMAND, stored = stored_task, load = load_task, save = save_task, payload_of = payload_of, payload_bytes = payload_bytes, save_payload = save_payload,
   drop_payload = drop_payload, forget = forget_task, read = read_tasks, read_payloads = read_payloads, write = write_tasks, read_ahead = read_ahead }
