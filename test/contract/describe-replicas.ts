@@ -225,6 +225,28 @@ export function describeReplicas(where: () => Where, more: Pick<RedisEngineParts
       expect((await all[2].look()).totals).toMatchObject({ enqueued: 90, claimed: 90, completed: 90 });
     });
 
+    it('that read a task whose lease is over end the lease once', async () => {
+      const all = queues();
+      const [back, dies] = [
+        await all[0].enqueue({ leaseMs: 10 }),
+        await all[0].enqueue({ leaseMs: 10, maxAttempts: 1 }),
+      ];
+      await all[1].claim(2);
+      clock.advance(10);
+      const readers = Array.from({ length: 12 }, (_, n) => all[n % 3] as TestQueue);
+      const seen = await Promise.all(readers.flatMap((one) => [one.get(back), one.get(dies)]));
+      expect(new Set(seen.map(({ id, status }) => `${id} ${status}`))).toEqual(
+        new Set([`${back} ready`, `${dies} dead`]),
+      );
+      const feed = await all[0].engine.readFeed(all[0].tenant, undefined, 1000);
+      const ended = feed.filter(({ type }) => type === 'task.lease-expired' || type === 'task.dead');
+      expect(ended.map(({ type, fields }) => [type, fields['id']]).toSorted()).toEqual([
+        ['task.dead', dies],
+        ['task.lease-expired', back],
+      ]);
+      expect(await all[2].look()).toMatchObject({ ready: 1, leased: 0, dead: 1, totals: { died: 1 } });
+    });
+
     it('know each other’s claims, ends and steps by their keys (invariant 11)', async () => {
       const [one, two, three] = queues();
       await one.enqueueSome(2);

@@ -48,6 +48,18 @@ describe('a Redis that answers and refuses', () => {
     expect((await put()).status).toBe(200);
   });
 
+  it('all writes still shows a task whose lease is over, as it is stored', async () => {
+    await service.call('POST', '/v1/queues/q/tasks', { id: 'a', payload: 1 });
+    const claim = await service.call('POST', '/v1/queues/q/claims', { leaseMs: 1000 });
+    await direct.config('SET', 'min-replicas-to-write', '1');
+    const ends = Date.parse(claim.json.tasks[0].leaseExpiresAt);
+    await until(() => Date.now() > ends, 'the lease is over');
+    const shown = await service.call('GET', '/v1/tasks/a');
+    expect([shown.status, shown.json.status]).toEqual([200, 'leased']);
+    await direct.config('SET', 'min-replicas-to-write', '0');
+    expect((await service.call('GET', '/v1/tasks/a')).json).toMatchObject({ status: 'ready', attempt: 1 });
+  });
+
   it('writes for want of memory keeps the service ready, since deletes and ends of tasks go on', async () => {
     await direct.config('SET', 'maxmemory', '1mb');
     expect((await put()).json.code).toBe('STORE_FULL');

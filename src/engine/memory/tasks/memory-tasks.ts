@@ -73,8 +73,9 @@ export class MemoryTasks extends TaskQueues {
 
   listOfWorkflow(tenant: string, workflowId: string, limit: number): Promise<readonly TaskRecord[]> {
     return this.#readAfterLeases(tenant, ({ tasks }, now) => {
-      const found = [...tasks.idsOf(workflowId)].flatMap((id) => tasks.find(id, now) ?? []);
-      return { found: openFirst(found.map(recordOf), limit), over: overIn(found, now) };
+      const entries = [...tasks.idsOf(workflowId)].flatMap((id) => tasks.find(id, now) ?? []);
+      const found = openFirst(entries.map(recordOf), limit);
+      return { found, over: overIn(found, now) };
     });
   }
 
@@ -278,7 +279,7 @@ export class MemoryTasks extends TaskQueues {
   }
 }
 
-function overIn(entries: readonly TaskEntry[], now: number): string[] {
+function overIn(entries: readonly TaskRecord[], now: number): string[] {
   return entries.filter((entry) => isLeaseOver(entry, now)).map(({ id }) => id);
 }
 

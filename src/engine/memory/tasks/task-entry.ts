@@ -1,6 +1,6 @@
 import { CLAIMED, namesWith, recordOf } from '../../records/task-fields.js';
 import { makerOf } from '../../records/maker-of.js';
-import { isOpen, type ClaimedTask, type StoredTask, type TaskDetail } from '../../task.js';
+import { isOpen, type ClaimedTask, type StoredTask, type TaskDetail, type TaskRecord } from '../../task.js';
 import type { StoredText } from '../journal/text-store.js';
 
 /** All data of one task. Immutable, like `Entry`. */
@@ -40,7 +40,7 @@ export function isLeasedUnder(entry: TaskEntry | undefined, token: string | unde
   return entry?.status === 'leased' && entry.token === token;
 }
 
-export function isLeaseOver({ status, leaseEndsAtMs }: TaskEntry, now: number): boolean {
+export function isLeaseOver({ status, leaseEndsAtMs }: TaskRecord, now: number): boolean {
   return status === 'leased' && leaseEndsAtMs !== null && leaseEndsAtMs <= now;
 }
 
