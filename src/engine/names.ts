@@ -1,20 +1,35 @@
-export const WORKFLOW_ID = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,199}$/;
-/** Path segments after /v1/workflows that are routes: a workflow with such an id could not be read. */
-const RESERVED_IDS: readonly string[] = ['count'];
+const MAX_ID_BYTES = 200;
 
-export const WORKFLOW_ID_RULE = 'must be 1 to 200 characters of A-Z a-z 0-9 . _ : - @ ~ + and not start with a dot';
+/**
+ * Characters of workflow ids: all but control characters, halves of a surrogate pair, and the two noncharacters U+FFFE and
+ * U+FFFF. `isWorkflowId` counts the bytes too.
+ */
+// oxlint-disable-next-line no-control-regex -- to refuse them
+export const WORKFLOW_ID = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff]{1,200}$/u;
+export const WORKFLOW_ID_RULE = 'must be 1 to 200 bytes of UTF-8 without control characters';
+
+/** `count` is a route, and URLs have no segments `.` and `..`: a workflow with such an id could not be read. */
+export const RESERVED_ID = /^(count|\.\.?)$/;
 
 export function isWorkflowId(id: string): boolean {
-  return WORKFLOW_ID.test(id) && !isReservedId(id);
+  return isIdPrefix(id) && !RESERVED_ID.test(id);
 }
 
-export function isReservedId(id: string): boolean {
-  return RESERVED_IDS.includes(id);
+/** Whether workflow ids can start with this. */
+export function isIdPrefix(text: string): boolean {
+  return WORKFLOW_ID.test(text) && bytesFit(text);
 }
 
-/** Same rule as workflow ids, without reserved route names. */
+/** A unit of UTF-16 has at most three bytes in UTF-8. */
+function bytesFit(text: string): boolean {
+  return text.length * 3 <= MAX_ID_BYTES || Buffer.byteLength(text) <= MAX_ID_BYTES;
+}
+
+export const TASK_ID = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,199}$/;
+export const TASK_ID_RULE = 'must be 1 to 200 characters of A-Z a-z 0-9 . _ : - @ ~ + and not start with a dot';
+
 export function isTaskId(text: string): boolean {
-  return WORKFLOW_ID.test(text);
+  return TASK_ID.test(text);
 }
 
 export const NAME = /^[A-Za-z0-9_:\-@~+][A-Za-z0-9._:\-@~+]{0,127}$/;

@@ -85,7 +85,7 @@ export class TaskTransition extends EventId {
   @Time({ as: 'at' }) atMs!: number;
   @TaskId() taskId!: string;
   @QueueName() queue!: string;
-  @TaskId({ optional: true }) workflowId?: string | undefined;
+  @WorkflowId({ optional: true }) workflowId?: string | undefined;
 }
 
 export class Events {

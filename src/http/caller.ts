@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Rate } from '../engine/bucket.js';
-import { isReservedId, isWorkflowId, WORKFLOW_ID_RULE } from '../engine/names.js';
+import { isWorkflowId, RESERVED_ID, WORKFLOW_ID_RULE } from '../engine/names.js';
 import { InvalidHeaderError, InvalidIdError } from './http-errors.js';
 
 /** Caller of a request, and what it may do. Admission sets it before any other part of the request is read. */
@@ -45,7 +45,7 @@ export function tenantOf(request: FastifyRequest): string | undefined {
 export function checkedId(id: string): string {
   if (isWorkflowId(id)) return id;
   throw new InvalidIdError(
-    isReservedId(id) ? `"${id}" is the name of a route, so it cannot be an id` : `An id ${WORKFLOW_ID_RULE}`,
+    RESERVED_ID.test(id) ? `"${id}" has another meaning in a URL, so it cannot be an id` : `An id ${WORKFLOW_ID_RULE}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { MAX_PRIORITY } from '../engine/limits.js';
 import { AtMostOne, type Rules } from '../http/shapes/field.js';
 import { integer, Integer, ListOf, RawJson, Text, Time, Value, Values } from '../http/shapes/fields.js';
-import { QueueName, TaskId } from '../http/shapes/names.js';
+import { QueueName, TaskId, WorkflowId } from '../http/shapes/names.js';
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -52,7 +52,7 @@ export class TaskOptions {
   limitMs?: number;
   @Time({ withinMs: YEAR_MS, optional: true, about: 'A task that was not started by then goes to the dead list' })
   expiresAtMs?: number;
-  @TaskId({
+  @WorkflowId({
     optional: true,
     says: 'must be the id of a workflow',
     about: 'Workflow of the task; it does not expire while the task is open',

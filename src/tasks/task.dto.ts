@@ -3,7 +3,7 @@ import { TASK_STATUSES, type TaskStatus } from '../engine/records/task-fields.js
 import { ExactlyOne } from '../http/shapes/field.js';
 import { ref } from '../http/shapes/describe.js';
 import { Count, Flag, Integer, ListOf, OneOf, RawJson, Text, Time } from '../http/shapes/fields.js';
-import { QueueName, TaskId } from '../http/shapes/names.js';
+import { QueueName, TaskId, WorkflowId } from '../http/shapes/names.js';
 
 export class TaskPath {
   @TaskId({ about: 'Id of a task', example: 'task-1' }) id!: string;
@@ -47,8 +47,8 @@ export class Task {
   @Count() maxAttempts!: number;
   @Count() releases!: number;
   @Count({ about: 'Number of replays from the dead list' }) replays!: number;
-  @TaskId({ nullable: true, about: 'Workflow of the task; it does not expire while the task is open' }) workflowId!:
-    string | null;
+  @WorkflowId({ nullable: true, about: 'Workflow of the task; it does not expire while the task is open' })
+  workflowId!: string | null;
   @Time() createdAtMs!: number;
   @Time({ nullable: true }) readyAtMs!: number | null;
   @Time({ nullable: true }) dueAtMs!: number | null;
@@ -87,7 +87,7 @@ export class ClaimedTask {
   @Count() priority!: number;
   @Count() attempt!: number;
   @Count() maxAttempts!: number;
-  @TaskId({ nullable: true }) workflowId!: string | null;
+  @WorkflowId({ nullable: true }) workflowId!: string | null;
   @Time() createdAtMs!: number;
   @RawJson() payload!: string;
   @RawJson({ schema: TEXTS }) headers!: string;

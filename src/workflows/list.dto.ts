@@ -1,17 +1,11 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { SORT_KEYS, type SortKey } from '../engine/engine.js';
-import { WORKFLOW_ID } from '../engine/names.js';
 import { Integer, OneOf, Text, Time } from '../http/shapes/fields.js';
+import { IdPrefix } from '../http/shapes/names.js';
 
 /** Filters other than the indexed fields, whose names are settings. */
 export class ListFilter {
-  @Text({
-    pattern: WORKFLOW_ID,
-    optional: true,
-    says: 'must be the beginning of an id',
-    about: 'Only ids that start with this',
-  })
-  idPrefix?: string;
+  @IdPrefix({ optional: true, about: 'Only ids that start with this' }) idPrefix?: string;
   @Time({ optional: true, about: 'Only workflows written after this time' }) updatedAfterMs?: number;
   @Time({ optional: true, about: 'Only workflows written before this time' }) updatedBeforeMs?: number;
 }

@@ -48,7 +48,7 @@ export function createdAnswer<B>(
 ): Answer<201, B | undefined> {
   const workflow = shownWorkflow(request, written);
   const { headers, replayed } = writtenHeaders(request, written);
-  const location = `/v1/workflows/${written.workflow.id}`;
+  const location = `/v1/workflows/${segmentOf(written.workflow.id)}`;
   return answer(201, workflow && bodyOf(workflow), { headers: { location, ...headers }, replayed });
 }
 
@@ -83,3 +83,8 @@ export const created = (says: string) =>
 export const READ_HEADERS = ['If-Match', 'If-None-Match', 'Prefer'] as const;
 export const CREATE_HEADERS = ['If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;
 export const WRITE_HEADERS = ['If-Match', 'If-None-Match', 'Prefer', 'X-Waymark-Note'] as const;
+
+/** An id as a segment of a path. Characters that a segment may have stay as they are. */
+function segmentOf(id: string): string {
+  return encodeURIComponent(id).replaceAll(/%(?:3A|40|2B)/g, decodeURIComponent);
+}

@@ -11,6 +11,7 @@ import { describeHiddenTenants } from './cases/hidden-tenants.js';
 import { describeHistory } from './cases/history.js';
 import { describeListing } from './cases/listing.js';
 import { describeMoving } from './cases/moving.js';
+import { describeOddIds } from './cases/odd-ids.js';
 import { describeOnce } from './cases/once.js';
 import { describePatches } from './cases/patches.js';
 import { describeRaces } from './cases/races.js';
@@ -49,6 +50,7 @@ import { fixtureOf, type EngineUnderTest, type OpenEngine } from './engine-under
 /** Cases that depend on how keys are spread over servers, and on messages between them. */
 export const SPREAD = [
   describeRaces,
+  describeOddIds,
   describeOnce,
   describeTenants,
   describeHiddenTenants,

@@ -1,13 +1,33 @@
-import { NAME, NAME_RULE, QUEUE_RULE, TENANT, TENANT_RULE, WORKFLOW_ID, WORKFLOW_ID_RULE } from '../../engine/names.js';
+import {
+  isIdPrefix,
+  isWorkflowId,
+  NAME,
+  NAME_RULE,
+  QUEUE_RULE,
+  RESERVED_ID,
+  TASK_ID,
+  TASK_ID_RULE,
+  TENANT,
+  TENANT_RULE,
+  WORKFLOW_ID,
+  WORKFLOW_ID_RULE,
+} from '../../engine/names.js';
 import { Value, text, type Common } from './fields.js';
 import type { Rules } from './field.js';
 
 // Ids and names, by the rules of the engine.
 
-export const taskId = (says = WORKFLOW_ID_RULE): Rules => text({ pattern: WORKFLOW_ID, says });
+export const taskId = (says = TASK_ID_RULE): Rules => text({ pattern: TASK_ID, says });
 
-export const workflowId = (): Rules =>
-  text({ pattern: WORKFLOW_ID, not: /^count$/, says: `${WORKFLOW_ID_RULE}; "count" is the name of a route` });
+export const workflowId = (says = `${WORKFLOW_ID_RULE}, and not "count", "." or ".."`): Rules => ({
+  ...text({ pattern: WORKFLOW_ID, not: RESERVED_ID, says }),
+  accepts: (value) => typeof value === 'string' && isWorkflowId(value),
+});
+
+const idPrefix: Rules = {
+  ...text({ pattern: WORKFLOW_ID, says: 'must be the beginning of an id' }),
+  accepts: (value) => typeof value === 'string' && isIdPrefix(value),
+};
 
 export const queueName = (): Rules => text({ pattern: NAME, not: /\.dlq$/, says: QUEUE_RULE });
 
@@ -26,7 +46,8 @@ const queueOrDeadList = (): Rules => {
   };
 };
 
-export const WorkflowId = (given: Common<string> = {}) => Value(workflowId(), { example: 'case-7', ...given });
+export const WorkflowId = ({ says, ...given }: Common<string> & { readonly says?: string } = {}) =>
+  Value(workflowId(says), { example: 'case-7', ...given });
 
 export const TaskId = ({ says, ...given }: Common<string> & { readonly says?: string } = {}) =>
   Value(taskId(says), given);
@@ -36,8 +57,8 @@ export const QueueName = (given: Common<string> = {}) => Value(queueName(), { ex
 export const QueueOrDeadList = (given: Common<string> = {}) =>
   Value(queueOrDeadList(), { example: 'writer', ...given });
 
-/** Prefix of an id. */
-export const IdPrefix = (given: Common<string> = {}) => Value(taskId('must be the beginning of an id'), given);
+/** Beginning of the id of a workflow. */
+export const IdPrefix = (given: Common<string> = {}) => Value(idPrefix, given);
 
 /** Beginning of the name of a queue. */
 export const QueuePrefix = (given: Common<string> = {}) =>

@@ -37,10 +37,15 @@ export async function* legacyIds(
         legacy.push(...listOf(await legacyScript.run(connections.command(start), [start], args)).map(textOf));
       }
       yield {
-        ids: legacy.filter(isWorkflowId),
-        invalidIds: legacy.filter((id) => !isWorkflowId(id)),
+        ids: legacy.filter(isNamable),
+        invalidIds: legacy.filter((id) => !isNamable(id)),
         examined: ids.length,
       };
     } while (cursor !== '0');
   }
+}
+
+/** A key that is not UTF-8 was read with replacement characters, so its id would be that of another key. */
+function isNamable(id: string): boolean {
+  return isWorkflowId(id) && !id.includes('\ufffd');
 }

@@ -54,9 +54,10 @@ function versionIn(name: string | undefined): { readonly version: number; readon
 
 /** From a result of commit.lua: "<id> <incarnation> <version name> <created> <updated> <deadline> <1 when created>" */
 export function committedOf(result: unknown): CommittedWorkflow {
-  const line = textOf(result);
-  const stop = line.indexOf(' ');
-  const found = foundOf(line.slice(0, stop), line.slice(stop + 1));
+  const words = textOf(result).split(' ');
+  // An id may have spaces; nothing behind it has.
+  const [id, line] = [words.slice(0, -6), words.slice(-6)].map((some) => some.join(' ')) as [string, string];
+  const found = foundOf(id, line);
   return committedWorkflow(found, (found.kind as string) === '1');
 }
 
