@@ -10,6 +10,7 @@ import {
   UnauthenticatedError,
 } from './access-errors.js';
 import { credentialOf, holdsCredential } from './credential.js';
+import { requiredBeside } from './require-scopes.js';
 import { accessOfRoute, NO_ROUTE, type Operation, type RouteAccess } from './routes.js';
 import { maskOf, OPEN_SCOPES } from './scopes.js';
 import type { KnownTenant, TenantRecords } from './tenants/tenant-records.js';
@@ -118,7 +119,7 @@ export class Admission {
    * @throws ServiceError with 401, 403 or 503
    */
   checkAgain(request: FastifyRequest): unknown {
-    return this.find(request.raw, accessOf(request).scopes);
+    return this.find(request.raw, accessOf(request).scopes | requiredBeside(request));
   }
 
   /**

@@ -10,6 +10,10 @@ export interface FeedEvent {
   readonly queue?: string;
   readonly channel?: string;
   readonly payload?: unknown;
+  /** With `include: 'state'`: the state of this version, as it was. */
+  readonly state?: unknown;
+  /** With `include: 'state'`: this version is not kept any more. */
+  readonly stateMissing?: true;
 }
 
 /** Selects events that match every given member. */

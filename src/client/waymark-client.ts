@@ -72,12 +72,26 @@ export class WaymarkClient {
     return this.#json({ method: 'POST', path, body: message, isKeyed: true }, options);
   }
 
-  /** Events after `since`; waits up to `waitS` for the next one. Without `since` it returns only `next`, the place to start from. */
+  /**
+   * Events after `since`; waits up to `waitS` for the next one. Without `since` it returns only `next`, the place to start
+   * from. With `include: 'state'` events of new versions have their states, and a page has at most 8 MiB.
+   */
   readEvents(
     filter: EventFilter,
-    { since, waitS = 0, ...options }: CallOptions & { readonly since?: string; readonly waitS?: number } = {},
+    {
+      since,
+      waitS = 0,
+      limit,
+      include,
+      ...options
+    }: CallOptions & {
+      readonly since?: string;
+      readonly waitS?: number;
+      readonly limit?: number;
+      readonly include?: 'state';
+    } = {},
   ): Promise<EventPage> {
-    const query = queryOf({ wait: waitS, ...filter, since });
+    const query = queryOf({ wait: waitS, ...filter, since, limit, include });
     return this.#json({ method: 'GET', path: `/v1/events${query}`, waitMs: waitS * 1000 }, options);
   }
 

@@ -4,7 +4,7 @@ import type { Commit, Outcome } from './commit.js';
 import { DurabilityUnavailableError } from './errors.js';
 import type { ConflictDetail, ConflictPage, ConflictQuery } from './conflicts.js';
 import type { Moving } from './moving/moving.js';
-import type { VersionRecord, WorkflowRecord } from './records/workflow-meta.js';
+import type { VersionRecord, WorkflowMeta, WorkflowRecord } from './records/workflow-meta.js';
 import type { TaskQueues } from './task-queues.js';
 
 /** `id` is the order of the bytes of the ids. */
@@ -81,6 +81,9 @@ export interface VersionPage {
   /** `after` of the next page, oldest first; null at the end, and in a page that is newest first. */
   readonly nextAfter: number | null;
 }
+
+/** Names one version of one life of a workflow, as its ETag does. */
+export type VersionRef = Pick<WorkflowMeta, 'id' | 'incarnation' | 'version' | 'check'>;
 
 export type VersionLookup =
   | { readonly found: 'version'; readonly version: VersionRecord & { readonly state: string } }
@@ -236,6 +239,17 @@ export abstract class Engine {
   abstract listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage | undefined>;
 
   abstract findVersion(tenant: string, id: string, version: number): Promise<VersionLookup>;
+
+  /**
+   * States of exactly these versions, in order: never that of another version with the same number. Undefined for one
+   * that is not kept any more. Shorter than `versions` if the states have more than `maxBytes`; the first state is there
+   * whatever its size.
+   */
+  abstract findStates(
+    tenant: string,
+    versions: readonly VersionRef[],
+    maxBytes: number,
+  ): Promise<readonly (string | undefined)[]>;
 
   /**
    * Checks everything, then writes everything, in one atomic step. Order of the checks: known `once` key, sizes,

@@ -1,7 +1,7 @@
 import type { Take } from './bucket.js';
 import type { Commit } from './commit.js';
 import type { ConflictQuery } from './conflicts.js';
-import { Engine, type Filter, type ListQuery, type VersionQuery } from './engine.js';
+import { Engine, type Filter, type ListQuery, type VersionQuery, type VersionRef } from './engine.js';
 
 /** Forwards calls to another engine. Subclasses choose which and when, and may answer some calls themselves. */
 export abstract class ForwardedEngine extends Engine {
@@ -30,6 +30,10 @@ export abstract class ForwardedEngine extends Engine {
 
   findVersion(tenant: string, id: string, version: number) {
     return this.forward((engine) => engine.findVersion(tenant, id, version), tenant);
+  }
+
+  findStates(tenant: string, versions: readonly VersionRef[], maxBytes: number) {
+    return this.forward((engine) => engine.findStates(tenant, versions, maxBytes), tenant);
   }
 
   commit(tenant: string, commit: Commit) {

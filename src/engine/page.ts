@@ -13,13 +13,18 @@ export const LAST_ID = '\uffff';
 /** Number of found items that fit a page: by count, and by bytes if states are included; at least one. */
 export function fitting(bytesOfEach: readonly number[], limit: number, includeState: boolean): number {
   const max = Math.min(bytesOfEach.length, limit);
-  if (!includeState) return max;
+  return includeState ? fittingBytes(bytesOfEach.slice(0, max), PAGE_BYTES) : max;
+}
+
+/** Number of the first items that have at most `maxBytes` together. The first one with any bytes always fits. */
+export function fittingBytes(bytesOfEach: readonly number[], maxBytes: number): number {
   let bytes = 0;
-  for (let count = 0; count < max; count++) {
+  for (let count = 0; count < bytesOfEach.length; count++) {
+    const isFirst = bytes === 0;
     bytes += bytesOfEach[count] as number;
-    if (count > 0 && bytes > PAGE_BYTES) return count;
+    if (!isFirst && bytes > maxBytes) return count;
   }
-  return max;
+  return bytesOfEach.length;
 }
 
 /** The page of a history. `found` has one version more than the limit if there is a next page. */

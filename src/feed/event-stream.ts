@@ -7,6 +7,7 @@ import type { Batch } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 
 const RECONNECT_MS = 1000;
+const PIECE_BYTES = 64 * 1024;
 /** Time to flush the end of a stream before the connection is destroyed. */
 const FLUSH_TIMEOUT_MS = 10_000;
 /** A client that reads nothing for this long while catching up is cut off. */
@@ -15,10 +16,13 @@ const STALL_TIMEOUT_MS = 30_000;
 /** Server-Sent Events of one client. Unread data is bounded: a slower client gets a `resync` event and is cut off. */
 export class EventStream extends Readable implements Outlet {
   live = 0;
+  /** Events are sent as they come. */
+  readonly isIdle = true;
   /** Id of the last event sent, or of a later one that the client did not subscribe to. */
   #place = '';
   #hasEnded = false;
-  #drained = withResolver();
+  /** Set while somebody waits for the client to read. */
+  #drained: ReturnType<typeof withResolver> | undefined;
 
   constructor(
     private readonly response: ServerResponse,
@@ -26,8 +30,9 @@ export class EventStream extends Readable implements Outlet {
     private readonly onCut: () => void,
     private readonly onGone: () => void,
   ) {
-    super({ highWaterMark: 64 * 1024 });
+    super({ highWaterMark: PIECE_BYTES });
     this.push(`retry: ${RECONNECT_MS}\n\n`);
+    response.on('drain', () => this._read());
   }
 
   /** Sends the id from which the client resumes if the connection ends before the first event. */
@@ -39,9 +44,12 @@ export class EventStream extends Readable implements Outlet {
   deliver(batch: Batch): void {
     if (this.#hasEnded) return;
     // Checked before this batch is added, so that one large batch does not make a client slow.
-    if (this.#waitingBytes > this.maxBytes) return this.#cut();
+    if (this.#waitingBytes > this.maxBytes) return this.cut();
     this.#place = batch.lastId;
-    this.push(batch.sse);
+    const { sse } = batch;
+    if (sse.length <= PIECE_BYTES) return void this.push(sse);
+    // In pieces, so that a large event that is being read can be told from one that is not.
+    for (let at = 0; at < sse.length; at += PIECE_BYTES) this.push(sse.subarray(at, at + PIECE_BYTES));
   }
 
   reset(loss: FeedLoss, next: string): void {
@@ -50,9 +58,9 @@ export class EventStream extends Readable implements Outlet {
     this.#send(`event: reset\nid: ${next}\ndata: ${data}\n\n`);
   }
 
-  /** Keeps the connection alive, and moves the client's last id past events that it did not subscribe to. */
-  heartbeat(place: string): void {
-    const moved = this.live > 0 && place !== this.#place;
+  /** Keeps the connection alive, and moves the client's last id to `place`, past events that it did not subscribe to. */
+  heartbeat(place: string | undefined): void {
+    const moved = place !== undefined && place !== this.#place;
     if (moved) this.#place = place;
     this.#send(moved ? `: heartbeat\nid: ${place}\n\n` : ': heartbeat\n\n');
   }
@@ -68,16 +76,20 @@ export class EventStream extends Readable implements Outlet {
   }
 
   async untilReady(): Promise<boolean> {
-    if (this.#waitingBytes > this.maxBytes / 2) {
-      this.#drained = withResolver();
-      await waitAtMost(this.#drained.promise, STALL_TIMEOUT_MS);
-      if (this.#waitingBytes > this.maxBytes / 2) this.#cut();
+    let seen = this.#waitingBytes;
+    let stallsAt = performance.now() + STALL_TIMEOUT_MS;
+    while (!this.#hasEnded && this.#waitingBytes > this.maxBytes / 2) {
+      if (this.#waitingBytes < seen) stallsAt = performance.now() + STALL_TIMEOUT_MS;
+      else if (performance.now() >= stallsAt) this.cut();
+      seen = this.#waitingBytes;
+      if (!this.#hasEnded) await waitAtMost((this.#drained ??= withResolver()).promise, STALL_TIMEOUT_MS);
     }
     return !this.#hasEnded;
   }
 
   override _read(): void {
-    this.#drained.resolve();
+    this.#drained?.resolve();
+    this.#drained = undefined;
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -95,7 +107,7 @@ export class EventStream extends Readable implements Outlet {
     if (!this.#hasEnded) this.push(text);
   }
 
-  #cut(): void {
+  cut(): void {
     if (this.#hasEnded) return;
     this.onCut();
     this.#end(`event: resync\ndata: ${JSON.stringify({ code: 'TOO_SLOW', since: this.#place })}\n\n`);
@@ -106,6 +118,7 @@ export class EventStream extends Readable implements Outlet {
     this.push(text);
     this.push(null);
     this.#hasEnded = true;
+    this._read();
     this.onGone();
     setTimeout(() => {
       if (!this.response.writableFinished) this.response.destroy();

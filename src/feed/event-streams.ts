@@ -5,20 +5,31 @@ import { Draining } from '../lifecycle/draining.js';
 import { Listeners } from '../waiting/listeners.js';
 import { LiveCallers } from '../waiting/live-callers.js';
 import { withResolver } from '../waiting/wait-for-change.js';
+import { EventStates } from './event-states.js';
 import { EventStream } from './event-stream.js';
+import type { EventView } from './event-view.js';
 import type { FeedFilter } from './feed-filter.js';
 import { Feeds } from './feeds.js';
+import { StateOutlet } from './state-outlet.js';
 
 const HEARTBEAT_MS = 15_000;
+
+export interface StreamOptions {
+  readonly filter: FeedFilter;
+  readonly since: string | undefined;
+  readonly withStates: boolean;
+}
 
 /** All event streams of this replica, with one heartbeat timer. */
 @Injectable()
 export class EventStreams implements OnModuleDestroy {
-  readonly #streams = new Map<EventStream, () => string>();
+  /** With the place up to which each client has all events; undefined while that is not known. */
+  readonly #streams = new Map<EventStream, () => string | undefined>();
   readonly #timer = setInterval(() => this.heartbeat(), HEARTBEAT_MS).unref();
 
   constructor(
     private readonly feeds: Feeds,
+    private readonly states: EventStates,
     private readonly config: Config,
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
@@ -34,7 +45,7 @@ export class EventStreams implements OnModuleDestroy {
   }
 
   /** @throws TooManyListenersError @throws StoreUnavailableError */
-  async open(reply: FastifyReply, tenant: string, filter: FeedFilter, since: string | undefined): Promise<void> {
+  async open(reply: FastifyReply, tenant: string, { filter, since, withStates }: StreamOptions): Promise<void> {
     const leave = this.listeners.enter('sse');
     const { metrics } = this.feeds;
     const stream = new EventStream(
@@ -49,21 +60,22 @@ export class EventStreams implements OnModuleDestroy {
       },
     );
     const unwatch = this.callers.watchRequest(reply.request, (error) => stream.refuse(error));
+    const outlet = withStates ? this.#addingStates(stream, tenant) : stream;
     const started = withResolver();
     const subscription = this.feeds.follow(tenant, {
       filter,
       since,
-      outlet: stream,
+      outlet,
       onStart(place) {
         stream.start(place);
         started.resolve();
       },
       onLoss(loss, next) {
-        stream.reset(loss, next);
+        outlet.reset(loss, next);
         started.resolve();
       },
     });
-    this.#streams.set(stream, subscription.place);
+    this.#streams.set(stream, () => (outlet.live > 0 && outlet.isIdle ? subscription.place() : undefined));
     // An unreachable store refuses the request until the first read is done; later outages are waited out.
     await Promise.race([started.promise, subscription.caughtUp]).catch((error: unknown) => {
       stream.destroy();
@@ -76,6 +88,11 @@ export class EventStreams implements OnModuleDestroy {
       .header('x-accel-buffering', 'no');
     if (this.draining.hasBegun) stream.goAway();
     await reply.send(stream);
+  }
+
+  #addingStates(stream: EventStream, tenant: string): StateOutlet {
+    const statesOf = (views: readonly EventView[], maxBytes: number) => this.states.firstOf(tenant, views, maxBytes);
+    return new StateOutlet(stream, statesOf, this.config.feed.bufferBytes);
   }
 
   onModuleDestroy(): void {

@@ -15,7 +15,11 @@ export class EventView {
   #sse: Buffer | undefined;
   #frame: Buffer | undefined;
 
-  constructor(readonly event: FeedEvent) {}
+  /** `state`: that of the version that the event is about; null if it is not kept any more. Undefined if it is not shown. */
+  constructor(
+    readonly event: FeedEvent,
+    private readonly state?: string | null,
+  ) {}
 
   get id(): string {
     return this.event.id;
@@ -25,7 +29,8 @@ export class EventView {
     const { id, type, fields } = this.event;
     const shape =
       fields['channel'] !== undefined ? MessageEvent : isOfTask(this.event) ? TaskTransition : WorkflowEvent;
-    return (this.#json ??= textOf(shape, { id, type, atMs: eventTimeMs(id), ...subjectOf(this.event) }));
+    const state = this.state === null ? { stateMissing: true } : { state: this.state };
+    return (this.#json ??= textOf(shape, { id, type, atMs: eventTimeMs(id), ...subjectOf(this.event), ...state }));
   }
 
   /**
@@ -48,6 +53,11 @@ export class EventView {
     const { channel, payload = JSON.stringify(subjectOf(this.event)) } = fields;
     return textOf(SocketEvent, { type, payload, id, atMs: eventTimeMs(id), channel });
   }
+}
+
+/** Size of an event in memory, without a state; about. */
+export function sizeOf({ event }: EventView): number {
+  return 200 + (event.fields['payload']?.length ?? 0);
 }
 
 const textOf = (shape: Shape, value: object): string => writeJson(shape, value).join('');

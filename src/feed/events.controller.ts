@@ -1,11 +1,13 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requireScopesThroughout } from '../access/require-scopes.js';
 import type { Caller } from '../http/caller.js';
 import { refuseKey } from '../http/idempotency.js';
 import { answer, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import { Listeners } from '../waiting/listeners.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
+import { EventStates } from './event-states.js';
 import { EventStreams } from './event-streams.js';
 import { Events, FeedHeaders, FeedQuery, WorkflowEventsPath, WorkflowFeedQuery } from './feed.dto.js';
 import { Feeds } from './feeds.js';
@@ -28,6 +30,7 @@ const EVENTS = {
 export class EventsController {
   constructor(
     private readonly feeds: Feeds,
+    private readonly states: EventStates,
     private readonly streams: EventStreams,
     private readonly lifetime: RequestLifetime,
     private readonly listeners: Listeners,
@@ -39,7 +42,7 @@ export class EventsController {
     summary: 'Changes of workflows and tasks, and published messages, as they happen',
     description:
       'One order for all readers. A stream begins with `event: reset` when events may have been missed, and is closed ' +
-      'with `event: resync` when its reader is too slow.',
+      'with `event: resync` when its reader is too slow. With `include=state` the scope workflows:read is needed too.',
     ...EVENTS,
   })
   events(
@@ -73,17 +76,21 @@ export class EventsController {
     request: FastifyRequest,
     reply: FastifyReply,
     tenant: string,
-    { since: given, wait, limit, ...filter }: FeedQuery,
+    { since: given, wait, limit, include, ...filter }: FeedQuery,
     lastEventId: string | undefined,
   ) {
     refuseKey(request);
+    const withStates = include === 'state';
+    if (withStates) requireScopesThroughout(request, ['workflows:read']);
     // A browser may send an empty Last-Event-ID; treat it as absent.
     const since = lastEventId || given || undefined;
-    if (wait === undefined && wantsStream(request)) return this.streams.open(reply, tenant, filter, since);
+    if (wait === undefined && wantsStream(request))
+      return this.streams.open(reply, tenant, { filter, since, withStates });
     const poll = { filter, since, limit, waitMs: (wait ?? 0) * 1000 };
-    const { events, next } = await this.lifetime.during(request, 0, (over) =>
-      longPoll(this.feeds, this.listeners, tenant, poll, over),
-    );
+    const { events, next } = await this.lifetime.during(request, 0, async (over) => {
+      const polled = await longPoll(this.feeds, this.listeners, tenant, poll, over);
+      return withStates ? this.states.pageOf(tenant, polled) : polled;
+    });
     const texts = events.map(({ json }) => json).join(',');
     return answer(200, { events: `[${texts}]`, next }, { headers: { 'cache-control': 'no-store' } });
   }

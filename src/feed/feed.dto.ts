@@ -1,4 +1,4 @@
-import { Integer, OneOf, RawJson, RawListOf, Text, Time } from '../http/shapes/fields.js';
+import { Flag, Integer, OneOf, RawJson, RawListOf, Text, Time } from '../http/shapes/fields.js';
 import { IdPrefix, Name, QueueName, TaskId, WorkflowId } from '../http/shapes/names.js';
 
 const MAX_WAIT_S = 60;
@@ -46,6 +46,13 @@ export class WorkflowFeedQuery {
   limit!: number;
   @Text({ ...aType, optional: true, about: 'One type; with a final `*` every type with this prefix: `workflow.*`' })
   type?: string;
+  @OneOf(['state'], {
+    optional: true,
+    about:
+      'With the state of each version that an event is about, as it was; needs `workflows:read` too. A JSON answer then ' +
+      'ends before 8 MiB, and `next` goes on from there',
+  })
+  include?: 'state';
 }
 
 export class FeedQuery extends WorkflowFeedQuery {
@@ -78,6 +85,17 @@ export class WorkflowEvent extends EventId {
   @WorkflowId() workflowId!: string;
   @Integer({ min: 1, optional: true, about: 'Absent when the workflow has expired' }) version?: number | undefined;
   @Text({ optional: true }) etag?: string | undefined;
+  @RawJson({
+    optional: true,
+    about: 'With `include=state`: the state of this version; absent when the event is not about a new version',
+    example: { status: 'generating' },
+  })
+  state?: string | undefined;
+  @Flag({
+    optional: true,
+    about: 'With `include=state`: `true` when this version is not kept any more, so there is no `state`',
+  })
+  stateMissing?: boolean | undefined;
 }
 
 export class TaskTransition extends EventId {

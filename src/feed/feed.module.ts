@@ -4,6 +4,7 @@ import { WaitingModule } from '../waiting/waiting.module.js';
 import { AsyncApiController } from './asyncapi.controller.js';
 import { ChannelsController } from './channels.controller.js';
 import { ExamplesController } from './examples.controller.js';
+import { EventStates } from './event-states.js';
 import { EventStreams } from './event-streams.js';
 import { EventsController } from './events.controller.js';
 import { FeedMetrics } from './feed-metrics.js';
@@ -13,7 +14,7 @@ import { WebSockets } from './web-sockets.js';
 @Module({
   imports: [HttpModule, WaitingModule],
   controllers: [EventsController, ChannelsController, AsyncApiController, ExamplesController],
-  providers: [Feeds, FeedMetrics, EventStreams, WebSockets],
+  providers: [Feeds, FeedMetrics, EventStates, EventStreams, WebSockets],
   exports: [Feeds],
 })
 export class FeedModule {}

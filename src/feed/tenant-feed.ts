@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.js';
 import { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
 import { eventTimeMs, isAfter } from '../engine/event-id.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
-import { Batch, EventView } from './event-view.js';
+import { Batch, EventView, sizeOf } from './event-view.js';
 import { FanOut, type FeedLoss, type Subscriber } from './fan-out.js';
 import { matches } from './feed-filter.js';
 import type { Semaphore } from './semaphore.js';
@@ -202,8 +202,4 @@ export class TenantFeed {
     const at = this.#recent.findLastIndex(({ id }) => id === place);
     return at === -1 ? undefined : this.#recent.slice(at + 1);
   }
-}
-
-function sizeOf({ event }: EventView): number {
-  return 200 + (event.fields['payload']?.length ?? 0);
 }

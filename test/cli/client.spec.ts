@@ -65,6 +65,12 @@ describe('the client', () => {
     ]);
   });
 
+  it('asks for events with states', async () => {
+    const service = await serve(() => ok({ events: [], next: 'b' }));
+    await clientOf(service).readEvents({ workflow: 'w' }, { since: 'a', waitS: 1, limit: 5, include: 'state' });
+    expect(service.asked[0]?.path).toBe('/v1/events?wait=1&workflow=w&since=a&limit=5&include=state');
+  });
+
   it('does not repeat what its key does not allow', async () => {
     const service = await serve((_, count) =>
       count === 1 ? problem(401, 'CREDENTIAL_EXPIRED') : problem(403, 'INSUFFICIENT_SCOPE', { scope: 'tasks:work' }),

@@ -44,6 +44,7 @@ import { describeTaskWalks } from './cases/task-walks.js';
 import { describeTags } from './cases/tags.js';
 import { describeTenants } from './cases/tenants.js';
 import { describeTtl } from './cases/ttl.js';
+import { describeVersionStates } from './cases/version-states.js';
 import { describeWriting } from './cases/writing.js';
 import { fixtureOf, type EngineUnderTest, type OpenEngine } from './engine-under-test.js';
 
@@ -78,6 +79,7 @@ const ALL = [
   describeTtl,
   describeDeletes,
   describeHistory,
+  describeVersionStates,
   describeListing,
   describeFilters,
   describeChanges,

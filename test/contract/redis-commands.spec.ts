@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { VersionQuery } from '../../src/engine/engine.js';
+import type { VersionQuery, VersionRef } from '../../src/engine/engine.js';
 import type { ClaimedTask } from '../../src/engine/task.js';
+import { historyKey, prefixOf } from '../../src/engine/redis/keys.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { failing } from '../support/edits.js';
@@ -123,6 +124,27 @@ describe('The commands that Redis carries out for a request', () => {
       // The page and its next item, the oldest version, and one version at each bound.
       for (const within of bounds) expect(await reads({ order, ...within })).toBeLessThanOrEqual(7);
     }
+  });
+
+  it('read the states of fifty versions of many workflows in one script', async () => {
+    const refs: VersionRef[] = [];
+    const ids = Array.from({ length: 10 }, () => randomUUID());
+    for (let n = 0; n < 5; n++) for (const id of ids) refs.push(await tenant.put(id, n));
+    const read = () => replica.engine.findStates('default', refs, 1_000_000);
+    await read();
+    await redis.config('RESETSTAT');
+    expect(await read()).toEqual(refs.map((_, i) => String(Math.floor(i / 10))));
+    expect(await redis.info('commandstats')).toMatch(/^cmdstat_evalsha:calls=1,/m);
+    // Each earlier version is one entry of a list.
+    expect((await commandsOf(read))['lindex']).toBe(40);
+  });
+
+  it('read the states of others beside a workflow with a damaged history', async () => {
+    const [good, bad] = [randomUUID(), randomUUID()];
+    const refs: VersionRef[] = [];
+    for (const id of [bad, good]) for (const n of [1, 2]) refs.push(await tenant.put(id, n));
+    await redis.set(historyKey(prefixOf('', 'default'), bad), 'of another program');
+    expect(await replica.engine.findStates('default', refs, 1000)).toEqual([undefined, '2', '1', '2']);
   });
 
   it('are few for a read', async () => {

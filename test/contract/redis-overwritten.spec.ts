@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { historyKey, metaKey, prefixOf, stateKey } from '../../src/engine/redis/keys.js';
+import type { VersionRef } from '../../src/engine/engine.js';
 import { etagOf, type WorkflowMeta } from '../../src/engine/records/workflow-meta.js';
 import { increment } from '../support/edits.js';
 import { asRedis6 } from '../support/older-redis.js';
@@ -105,6 +106,14 @@ describe.each(['Redis 7', 'Redis 6.2'])(
       expect(first).toMatchObject({ version: 2, state: THEIRS });
       const { items } = await tenant.list({ includeState: true, limit: 1000 });
       expect(items.find(({ id }) => id === ids[1])).toMatchObject({ version: 2, state: THEIRS });
+    });
+
+    it('is no state of the version that it replaced, before and after it is noticed', async () => {
+      const { id, before } = await overwritten('never expires');
+      const states = (...versions: VersionRef[]) => tenant.engine.findStates('default', versions, 1000);
+      expect(await states(before)).toEqual([undefined]);
+      const found = await tenant.get(id);
+      expect(await states(before, found)).toEqual([undefined, THEIRS]);
     });
 
     it('is not overwritten under its old tag, its old version or by a patch of the old state (invariant 33)', async () => {

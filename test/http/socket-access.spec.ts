@@ -179,6 +179,25 @@ describeService(
       await until(() => service.app.get(LiveCallers).size === 0, 'nothing is watched any longer');
     });
 
+    it('end a stream with states when their key may no longer read workflows', async () => {
+      const scopes = ['events:read', 'workflows:read'];
+      const { id, key } = (await service.post('/v1/keys', { name: 'follower', scopes })).json;
+      const url = `${service.url}/v1/events`;
+      const stream = await fetch(`${url}?include=state`, bearer(key));
+      const plain = await fetch(url, bearer(key));
+      const poll = service.get('/v1/events?wait=60&include=state', { token: key });
+      await until(() => service.app.get(Listeners).now.poll > 0, 'the poll waits');
+      await service.call('PATCH', `/v1/keys/${id}`, { json: { scopes: ['events:read'] } });
+      expect(await stream.text()).toMatch(/\nevent: refused\ndata: {"code":"INSUFFICIENT_SCOPE".*\n\n$/);
+      expect((await poll).status).toBe(200);
+      const refused = await service.get('/v1/events?wait=0&include=state', { token: key });
+      expect([refused.status, refused.json.code]).toEqual([403, 'INSUFFICIENT_SCOPE']);
+      expect((await service.get('/v1/events?wait=0', { token: key })).status).toBe(200);
+      expect(service.app.get(LiveCallers).size).toBe(1);
+      await plain.body?.cancel();
+      await until(() => service.app.get(LiveCallers).size === 0, 'nothing is watched any longer');
+    });
+
     it('end the progress of a task and a running export when their key is revoked', async () => {
       const reader = (await service.post('/v1/keys', { name: 'reader', role: 'reader' })).json;
       const operator = (await service.post('/v1/keys', { name: 'operator', role: 'operator' })).json;

@@ -20,17 +20,18 @@ import {
   type VersionLookup,
   type VersionPage,
   type VersionQuery,
+  type VersionRef,
 } from '../engine.js';
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
 import { recordOf, versionFields, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
-import { pageOfVersions } from '../page.js';
+import { fittingBytes, pageOfVersions } from '../page.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { erasedWith, noteErasure } from '../erasure.js';
 import { eraseData } from './erase-data.js';
-import { liveAt, versionOf, type Entry } from './workflows/entry.js';
+import { keptState, liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore, observed } from './memory-core.js';
@@ -185,6 +186,21 @@ export class MemoryEngine extends Engine {
     const earlier = kept.find((candidate) => candidate.version === version);
     if (earlier === undefined) return { found: 'pruned', oldest: kept.at(-1)?.version ?? entry.version };
     return { found: 'version', version: versionOf(entry, earlier, true) as VersionRecord & { state: string } };
+  }
+
+  async findStates(
+    tenant: string,
+    versions: readonly VersionRef[],
+    maxBytes: number,
+  ): Promise<readonly (string | undefined)[]> {
+    const states = await this.#core.read(tenant, ({ workflows }) =>
+      versions.map((version) => keptState(workflows.find(version.id, this.#core.clock()), version)),
+    );
+    const shown = fittingBytes(
+      states.map((state) => state?.length ?? 0),
+      maxBytes,
+    );
+    return states.slice(0, shown).map((state) => state?.toString());
   }
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {

@@ -4,7 +4,7 @@ import type { Take } from '../bucket.js';
 import type { Clock } from '../clock.js';
 import type { Commit, Once, Outcome } from '../commit.js';
 import { Engine, silentObserver, type Confirmation, type EngineObserver, type EngineOptions } from '../engine.js';
-import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic, VersionQuery } from '../engine.js';
+import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic, VersionQuery, VersionRef } from '../engine.js';
 import { IdempotencyMismatchError, isOfStore } from '../errors.js';
 import type { ConflictQuery, NewConflict } from '../conflicts.js';
 import { Profiles } from '../profile.js';
@@ -200,6 +200,10 @@ export class RedisEngine extends Engine {
 
   findVersion(tenant: string, id: string, version: number) {
     return this.#workflows.findVersion(tenant, id, version);
+  }
+
+  findStates(tenant: string, versions: readonly VersionRef[], maxBytes: number) {
+    return this.#workflows.findStates(tenant, versions, maxBytes);
   }
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {

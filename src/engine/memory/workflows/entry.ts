@@ -1,4 +1,5 @@
 import type { IndexValues } from '../../commit.js';
+import type { VersionRef } from '../../engine.js';
 import {
   pickMeta,
   withState,
@@ -43,6 +44,16 @@ export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: Pr
 /** The entry, unless it has expired. */
 export function liveAt(entry: Entry | undefined, at: number): Entry | undefined {
   return (entry?.deadlineMs ?? Infinity) > at ? entry : undefined;
+}
+
+/** State of exactly this version; undefined if it is not kept any more. */
+export function keptState(
+  entry: Entry | undefined,
+  { incarnation, version, check }: VersionRef,
+): StoredText | undefined {
+  if (entry?.incarnation !== incarnation) return undefined;
+  const kept = entry.version === version ? entry : entry.history.find((earlier) => earlier.version === version);
+  return kept?.check === check ? kept.state : undefined;
 }
 
 /** All texts of the entry. */

@@ -1,19 +1,24 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
-import type { EngineObserver, VersionLookup, VersionPage, VersionQuery } from '../../engine.js';
+import type { EngineObserver, VersionLookup, VersionPage, VersionQuery, VersionRef } from '../../engine.js';
 import { KeyTakenError, StateNotJsonError, StoreUnavailableError } from '../../errors.js';
-import { pageOfVersions } from '../../page.js';
+import { fittingBytes, pageOfVersions } from '../../page.js';
+import { digestOf } from '../../records/check.js';
 import { stateKey } from '../keys.js';
-import { recordOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
+import { recordOf, versionNameOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TIMED_RECORDS, TIMED_WRITING } from '../scripts/redis-script.js';
 import { foundOf, foundWith, versionOf } from './workflow-replies.js';
-import { listOf } from '../scripts/reply.js';
+import { listOf, textOf } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(TIMED_WRITING, 'adopt');
 const versionsScript = new RedisScript([...TIMED_RECORDS, 'history'], 'versions');
+const statesScript = new RedisScript([...TIMED_RECORDS, 'history'], 'version-states');
+/** Versions, and bytes of their states, of one call: a larger one would block Redis. */
+const VERSIONS_AT_ONCE = 50;
+const BYTES_AT_ONCE = 1024 * 1024;
 /** States of one reply; a hundred large ones would block Redis. */
 const FOUND_AT_ONCE = 10;
 const MAX_ROUNDS = 50;
@@ -94,6 +99,40 @@ export class RedisWorkflows {
     const [newest] = kept.versions;
     if (newest?.version !== version) return { found: 'pruned', oldest: kept.oldest };
     return { found: 'version', version: newest as VersionRecord & { state: string } };
+  }
+
+  async findStates(
+    tenant: string,
+    versions: readonly VersionRef[],
+    maxBytes: number,
+  ): Promise<readonly (string | undefined)[]> {
+    const states: (string | undefined)[] = [];
+    let left = maxBytes;
+    while (states.length < versions.length && left > 0) {
+      const some = versions.slice(states.length, states.length + VERSIONS_AT_ONCE);
+      states.push(...(await this.#states(tenant, some, Math.min(left, BYTES_AT_ONCE))));
+      left = maxBytes - states.reduce((sum, state = '') => sum + Buffer.byteLength(state), 0);
+    }
+    // The first state of a call is there whatever its size.
+    const sizes = states.map((state = '') => Buffer.byteLength(state));
+    return states.slice(0, fittingBytes(sizes, maxBytes));
+  }
+
+  /** The first of these versions, at least one. */
+  async #states(
+    tenant: string,
+    versions: readonly VersionRef[],
+    maxBytes: number,
+  ): Promise<readonly (string | undefined)[]> {
+    const ids = [...new Set(versions.map(({ id }) => id))];
+    const names = versions.flatMap((version) => [version.id, version.incarnation, versionNameOf(version)]);
+    const reply = await this.reader.run(statesScript, 'version-states', tenant, [String(maxBytes), ...names], ids);
+    return listOf(reply).map((found) => {
+      if (!Array.isArray(found)) return undefined;
+      const [digest, state] = found.map(textOf) as [string, string];
+      // A state with another digest was written by another program.
+      return digest === '-' || digest === digestOf(state) ? state : undefined;
+    });
   }
 
   /** Makes a value of another program a workflow, with its remaining time to live. @throws StateNotJsonError */
