@@ -5,6 +5,7 @@ import { Config, type RedisConfig } from '../config/config.js';
 import { optionsOf } from '../engine/engine-options.js';
 import { MemoryEngine } from '../engine/memory/memory-engine.js';
 import type { OnConflict } from '../engine/moving/arrival.js';
+import { isDamaged } from '../engine/moving/damaged.js';
 import { skewBetween } from '../engine/moving/other-clock.js';
 import { openRedis, type OpenRedis } from '../engine/redis/connection/open-redis.js';
 import { EditMaker } from '../engine/edit-maker.js';
@@ -17,6 +18,7 @@ import { isHiddenTenant } from '../engine/profile.js';
 import { EngineSwitch, type ServingEngine } from '../engine/switching/engine-switch.js';
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { Ledger } from '../migration/ledger.js';
+import { damageText, type DamagedLine } from '../migration/lines.js';
 import { newRound, Sync, type Round } from '../migration/sync.js';
 import { ServiceError } from '../service-error.js';
 import type { AttachPhase, AttachReport } from './attach.dto.js';
@@ -147,7 +149,11 @@ export class Attach implements OnModuleDestroy {
     await this.#catchUp(memory, redis, sync, changed);
     this.#phase('verifying');
     const verified = await sync.round({ verify: true });
-    const { different } = verified;
+    const { different, damaged } = verified;
+    if (damaged.length > 0)
+      throw new Error(
+        `${damaged.length} records cannot be read, the first is ${damageText(damaged[0] as DamagedLine)}`,
+      );
     if (different.length > 0)
       throw new Error(`${different.length} records differ in Redis, the first is ${different[0]}`);
     refuseConflicts(verified);
@@ -265,7 +271,9 @@ export class Attach implements OnModuleDestroy {
   /** Adds the counts of the boards to those in Redis, since another replica may have moved its counts there before. */
   async #copyBoards(memory: Engine, redis: OpenRedis): Promise<void> {
     for (const tenant of await memory.moving.listTenants()) {
-      for (const { id, counts, notices, entries } of await memory.moving.listBoards(tenant)) {
+      for (const found of await memory.moving.listBoards(tenant)) {
+        if (isDamaged(found)) throw new Error(damageText({ ...found, tenant }));
+        const { id, counts, notices, entries } = found;
         const now = Date.now();
         const kept = notices.map(({ name, text, untilMs }) => ({ name, text, keepMs: Math.max(1, untilMs - now) }));
         const once = { key: randomUUID(), fingerprint: '', keepMs: BOARD_ONCE_MS };

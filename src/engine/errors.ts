@@ -125,6 +125,13 @@ export class StoreRefusedError extends StoreUnavailableError {
   }
 }
 
+/** The store answered, but something else than our data is under a key. */
+export class UnreadableReplyError extends StoreUnavailableError {
+  constructor() {
+    super({ cause: new Error('a reply of Redis has an unexpected shape') });
+  }
+}
+
 /** Another program has a key under a name of ours. Nothing was applied; the key is unchanged. */
 export class KeyTakenError extends ServiceError {
   readonly code = 'STORE_KEY_TAKEN';

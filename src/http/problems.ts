@@ -22,6 +22,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   IDEMPOTENCY_NOT_SUPPORTED: { status: 422, title: 'Idempotency-Key not supported here' },
   INSUFFICIENT_SCOPE: { status: 403, title: 'Scope missing' },
   INTERNAL_ERROR: { status: 500, title: 'Internal error' },
+  IMPORT_HEADER_MISSING: { status: 422, title: 'Not an export' },
   INVALID_BODY: { status: 422, title: 'Body not valid' },
   INVALID_CREDENTIAL: { status: 401, title: 'Credential not valid' },
   INVALID_CURSOR: { status: 400, title: 'Cursor not valid' },

@@ -1,12 +1,14 @@
 import { digestOf } from '../engine/moving/digest.js';
 import { sizeOfRecord } from '../engine/moving/arrival.js';
-import { queueStamp, stampOf } from '../engine/moving/stamp.js';
-import type { RecordKind } from '../engine/moving/moved.js';
+import { stampOf } from '../engine/moving/stamp.js';
+import { isDamaged, orDamaged, stampedDamage } from '../engine/moving/damaged.js';
+import type { Damaged, MovedBoard, MovedQueue, RecordKind } from '../engine/moving/moved.js';
 import { isHiddenTenant } from '../engine/profile.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
 import type { Keyring } from '../access/seal/keyring.js';
 import { LineSealer } from './sealed-lines.js';
-import { COUNT_OF, headerOf, noCounts, textOfLine, type Counts } from './lines.js';
+import { readSound } from './read-sound.js';
+import { COUNT_OF, headerOf, noCounts, textOfLine, type Counts, type DamagedLine } from './lines.js';
 
 export const VIEWS = ['records', 'stamps', 'digests'] as const;
 export type View = (typeof VIEWS)[number];
@@ -34,6 +36,8 @@ export interface ExportOptions {
 interface Form {
   readonly view: View;
   readonly sealer: LineSealer | undefined;
+  readonly counts: Counts;
+  readonly onDamage: (line: DamagedLine) => void;
 }
 
 const STAMPS_PER_PAGE = 500;
@@ -41,50 +45,53 @@ const LINES_PER_CHUNK = 200;
 
 /**
  * An export as text, a few lines at a time. Reads on only when the consumer has taken these lines.
+ * Damaged records are named in lines of their own, and counted in the last one.
  * @throws EncryptionUnavailableError before the first line
  */
-export async function* exportLines(moving: Moving, options: ExportOptions, keyring: Keyring): AsyncGenerator<string> {
+export async function* exportLines(
+  moving: Moving,
+  options: ExportOptions,
+  keyring: Keyring,
+  onDamage: (line: DamagedLine) => void = () => undefined,
+): AsyncGenerator<string> {
   const sealer = options.access === 'sealed' ? new LineSealer(keyring) : undefined;
+  const form = { view: options.view, sealer, counts: noCounts(), onDamage };
   const isShown = (tenant: string) => options.access !== 'omit' || !isHiddenTenant(tenant);
-  const tenants = (await moving.listTenants()).filter(isShown);
-  yield textOfLine(headerOf(await moving.now(), tenants, sealer?.sealing));
-  const counts = noCounts();
-  const form = { view: options.view, sealer };
+  const listed = await orDamaged('workflow', '', () => moving.listTenants());
+  const tenants = isDamaged(listed) ? ['default'] : listed.filter(isShown);
+  const now = await orDamaged('workflow', '', () => moving.now());
+  yield textOfLine(headerOf(typeof now === 'number' ? now : Date.now(), tenants, sealer?.sealing));
+  if (isDamaged(listed))
+    yield damageLine('default', { ...listed, message: `other tenants are missing: ${listed.message}` }, form);
   let next: string | null = null;
   for (const tenant of options.tenant === undefined ? tenants : [options.tenant].filter(isShown)) {
     // Queues come first, so that a paused queue leases no task that has just arrived.
-    if (options.kinds.includes('queue')) {
-      const stamps = (await moving.listQueues(tenant)).map((queue) => ({
-        id: queue.id,
-        stamp: queueStamp(queue),
-        bytes: 0,
-      }));
-      yield* marked(moving, tenant, 'queue', stamps, form, counts);
-    }
-    if (options.kinds.includes('board')) {
-      const stamps = (await moving.listBoards(tenant)).map((board) => ({
-        id: board.id,
-        stamp: stampOf(board),
-        bytes: sizeOfRecord(board),
-      }));
-      yield* marked(moving, tenant, 'board', stamps, form, counts);
-    }
-    if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, form, counts);
+    if (options.kinds.includes('queue'))
+      yield* marked(moving, tenant, 'queue', (await moving.listQueues(tenant)).map(stampedOf), form);
+    if (options.kinds.includes('board'))
+      yield* marked(moving, tenant, 'board', (await moving.listBoards(tenant)).map(stampedOf), form);
+    if (options.kinds.includes('workflow')) next = yield* workflows(moving, tenant, options, form);
     if (options.kinds.includes('task')) {
-      for await (const stamps of moving.listTasks(tenant)) yield* marked(moving, tenant, 'task', stamps, form, counts);
+      for await (const stamps of moving.listTasks(tenant)) yield* marked(moving, tenant, 'task', stamps, form);
     }
   }
-  yield textOfLine({ kind: 'end', ...counts, next });
+  yield textOfLine({ kind: 'end', ...form.counts, next });
+}
+
+function stampedOf(record: MovedQueue | MovedBoard | Damaged): Stamped {
+  if (isDamaged(record)) return stampedDamage(record);
+  return { id: record.id, stamp: stampOf(record), bytes: record.kind === 'board' ? sizeOfRecord(record) : 0 };
 }
 
 /** Returns the id after which a limited export continues. */
-async function* workflows(moving: Moving, tenant: string, options: ExportOptions, form: Form, counts: Counts) {
+async function* workflows(moving: Moving, tenant: string, options: ExportOptions, form: Form) {
   const { limit = Number.POSITIVE_INFINITY, sinceMs } = options;
   let { after } = options;
   for (let shown = 0; ;) {
     const page = await moving.listWorkflows(tenant, after, Math.min(STAMPS_PER_PAGE, limit - shown));
-    const wanted = sinceMs === undefined ? page.items : page.items.filter(({ stamp }) => updatedIn(stamp) > sinceMs);
-    yield* marked(moving, tenant, 'workflow', wanted, form, counts);
+    const isWanted = ({ stamp, damage }: Stamped) =>
+      sinceMs === undefined || damage !== undefined || updatedIn(stamp) > sinceMs;
+    yield* marked(moving, tenant, 'workflow', page.items.filter(isWanted), form);
     shown += page.items.length;
     if (page.next === undefined || shown >= limit) return page.next ?? null;
     after = page.next;
@@ -95,10 +102,13 @@ async function* marked(
   moving: Moving,
   tenant: string,
   kind: RecordKind,
-  stamps: readonly Stamped[],
-  { view, sealer }: Form,
-  counts: Counts,
+  listed: readonly Stamped[],
+  form: Form,
 ): AsyncGenerator<string> {
+  const { view, sealer, counts } = form;
+  for (const { id, damage } of listed)
+    if (damage !== undefined) yield damageLine(tenant, { kind: 'damaged', of: kind, id, message: damage }, form);
+  const stamps = listed.filter(({ damage }) => damage === undefined);
   if (view === 'stamps') {
     for (let at = 0; at < stamps.length; at += LINES_PER_CHUNK) {
       const some = stamps.slice(at, at + LINES_PER_CHUNK);
@@ -109,8 +119,12 @@ async function* marked(
   }
   for (const ids of inReads(stamps)) {
     const lines: string[] = [];
-    for (const record of await moving.read(tenant, kind, ids)) {
+    for (const record of await readSound(moving, tenant, kind, ids)) {
       if (record === undefined) continue;
+      if (isDamaged(record)) {
+        lines.push(damageLine(tenant, record, form));
+        continue;
+      }
       counts[COUNT_OF[kind]]++;
       const line =
         view === 'digests'
@@ -120,6 +134,14 @@ async function* marked(
     }
     if (lines.length > 0) yield lines.join('');
   }
+}
+
+function damageLine(tenant: string, damaged: Damaged, { counts, onDamage }: Form): string {
+  const { kind, of, id, message } = damaged;
+  const line: DamagedLine = { kind, tenant, of, id, message };
+  counts.damaged++;
+  onDamage(line);
+  return textOfLine(line);
 }
 
 /** Stamps of workflows start with "<incarnation>-<version> <updated> ". */

@@ -10,6 +10,7 @@ import { Draining } from '../lifecycle/draining.js';
 import type { ServiceError } from '../service-error.js';
 import { LiveCallers } from '../waiting/live-callers.js';
 import { exportLines } from './export-lines.js';
+import { damageText } from './lines.js';
 import { ExportQuery, MovedRecords, RecordSelection } from './migration.dto.js';
 
 /** Exports all state as lines, for migration and backup. */
@@ -30,13 +31,16 @@ export class ExportController {
     id: 'exportAll',
     summary: 'All state as lines: a header, queues, workflows and tasks, and an end line with their counts',
     description:
-      'For operators. A stream without an end line was cut. The export has every record that exists from ' +
+      'For operators. A stream without an end line was cut. A record that the store cannot read is named in a line of ' +
+      'kind `damaged`, which the end line counts. The export has every record that exists from ' +
       'its beginning to its end; a record that is created meanwhile may be missing.',
     answers: { 200: { says: 'The lines', types: { [LINES_TYPE]: { type: 'string' } } } },
     problems: ['ENCRYPTION_UNAVAILABLE'],
   })
   async all(@FromQuery(ExportQuery) query: ExportQuery, @Res() reply: FastifyReply) {
-    const lines = exportLines(this.engine.moving, query, this.keyring);
+    const lines = exportLines(this.engine.moving, query, this.keyring, (line) =>
+      this.#logger.error(`an export lacks a damaged record: ${damageText(line)}`),
+    );
     // An error before the first line refuses the request; a later one cuts the stream, which then has no end line.
     const first = await lines.next();
     const stream = Readable.from(this.#whileAllowed(reply.request, first.value ?? '', lines), { objectMode: false });

@@ -1,11 +1,21 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Keyring } from '../access/seal/keyring.js';
 import type { Arrived } from '../engine/moving/arrival.js';
-import type { RecordKind, Moved, MovedBoard, MovedQueue } from '../engine/moving/moved.js';
+import { DAMAGED_STAMP, isDamaged } from '../engine/moving/damaged.js';
+import type { Damaged, RecordKind, Moved, MovedBoard, MovedQueue } from '../engine/moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
+import { checkedDamage } from './checked-damage.js';
 import { checkedRecord, type Fields } from './checked-record.js';
-import { COUNT_OF, FORMAT_VERSION, noCounts, type Counts, type EndLine, type HeaderLine } from './lines.js';
+import {
+  COUNT_OF,
+  FORMAT_VERSION,
+  noCounts,
+  type Counts,
+  type DamagedLine,
+  type EndLine,
+  type HeaderLine,
+} from './lines.js';
 import { readLines } from './read-lines.js';
 import { LineOpener } from './sealed-lines.js';
 
@@ -75,22 +85,24 @@ export class FileMoving extends Moving {
     for (let at = 0; at < tasks.length; at += STAMPS_PER_PAGE) yield tasks.slice(at, at + STAMPS_PER_PAGE);
   }
 
-  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+  async listQueues(tenant: string): Promise<readonly (MovedQueue | Damaged)[]> {
     const queues = await this.read(tenant, 'queue', [...this.#of('queue', tenant).keys()]);
-    return queues.filter((queue) => queue !== undefined) as MovedQueue[];
+    return queues.filter((queue) => queue !== undefined) as (MovedQueue | Damaged)[];
   }
 
-  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+  async listBoards(tenant: string): Promise<readonly (MovedBoard | Damaged)[]> {
     const boards = await this.read(tenant, 'board', [...this.#of('board', tenant).keys()]);
-    return boards.filter((board) => board !== undefined) as MovedBoard[];
+    return boards.filter((board) => board !== undefined) as (MovedBoard | Damaged)[];
   }
 
-  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]> {
     const places = this.#of(kind, tenant);
     return Promise.all(
       ids.map(async (id) => {
         const place = places.get(id);
         if (place === undefined) return undefined;
+        const { damage } = place;
+        if (damage !== undefined) return { kind: 'damaged', of: kind, id, message: damage } as const;
         const bytes = Buffer.alloc(place.end - place.start);
         await this.file.read(bytes, 0, bytes.length, place.start);
         const line = JSON.parse(bytes.toString('utf8')) as Fields;
@@ -113,6 +125,7 @@ export class FileMoving extends Moving {
     let number = 0;
     let at = 0;
     let end: EndLine | undefined;
+    let hasHeader = false;
     const stream = this.file.createReadStream({ start: 0, autoClose: false });
     for await (const text of readLines(stream, MAX_LINE_BYTES)) {
       number++;
@@ -123,11 +136,15 @@ export class FileMoving extends Moving {
       if (line['kind'] === 'header') {
         this.#header(line as unknown as HeaderLine);
         opener.begin(line);
+        hasHeader = true;
+      } else if (!hasHeader) {
+        throw new Error(`${this.name} is not an export: its first line is no header`);
       } else if (line['kind'] === 'end') end = line as unknown as EndLine;
       else this.#place(() => opener.open(line), number, { start, end: start + Buffer.byteLength(text) }, seen);
     }
+    if (!hasHeader) throw new Error(`${this.name} is not an export: it is empty`);
     const isWhole =
-      // Earlier versions had no boards.
+      // Earlier versions had neither boards nor damaged records.
       end !== undefined &&
       Object.entries(seen).every(([name, count]) => (end[name as keyof typeof seen] ?? 0) === count);
     if (!isWhole)
@@ -141,6 +158,7 @@ export class FileMoving extends Moving {
     } catch {
       // Reported below.
     }
+    if (number === 1) throw new Error(`${this.name} is not an export: its first line is no JSON object`);
     throw new Error(`${this.name}, line ${number}: not a JSON object`);
   }
 
@@ -153,19 +171,24 @@ export class FileMoving extends Moving {
 
   #place(open: () => Fields, number: number, place: Pick<IndexedRecord, 'start' | 'end'>, seen: Counts): void {
     let line: Fields;
-    let record: Moved;
+    let record: Moved | DamagedLine;
     try {
       line = open();
-      record = checkedRecord(line);
+      record =
+        line['kind'] === 'damaged' ? checkedDamage(line, String(line['tenant'] ?? 'default')) : checkedRecord(line);
     } catch (error) {
       throw new Error(`${this.name}, line ${number}: ${(error as Error).message}`, { cause: error });
     }
     const { tenant = 'default' } = line;
-    const { kind, id } = record;
-    seen[COUNT_OF[kind]]++;
+    const { id } = record;
+    const kind = isDamaged(record) ? record.of : record.kind;
+    seen[isDamaged(record) ? 'damaged' : COUNT_OF[kind]]++;
     const key = `${kind} ${String(tenant)}`;
     const places = this.#places.get(key) ?? new Map<string, IndexedRecord>();
-    this.#places.set(key, places.set(id, { id, stamp: stampOf(record), bytes: place.end - place.start, ...place }));
+    const indexed = isDamaged(record)
+      ? { id, stamp: DAMAGED_STAMP, bytes: 0, damage: record.message, ...place }
+      : { id, stamp: stampOf(record), bytes: place.end - place.start, ...place };
+    this.#places.set(key, places.set(id, indexed));
   }
 
   #of(kind: RecordKind, tenant: string): ReadonlyMap<string, IndexedRecord> {

@@ -1,12 +1,22 @@
 import type { Arrived, ArrivalOptions } from '../engine/moving/arrival.js';
-import type { RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from '../engine/moving/moved.js';
+import { DAMAGED_STAMP, isDamaged } from '../engine/moving/damaged.js';
+import type { Damaged, RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from '../engine/moving/moved.js';
 import { inReads, Moving, type Arrival, type Stamped, type StampPage } from '../engine/moving/moving.js';
 import { problemErrorOf, ProblemError, UnreachableError } from '../client/client-errors.js';
 import { causeOf, problemOf } from '../client/requester.js';
 import { withRetries, DEFAULT_RETRY } from '../client/retry.js';
 import { checkedRecord } from './checked-record.js';
 import type { ImportReport } from './migration.dto.js';
-import { textOfLine, type EndLine, type HeaderLine, type MarkLine } from './lines.js';
+import {
+  COUNT_OF,
+  headerOf,
+  noCounts,
+  textOfLine,
+  type DamagedLine,
+  type EndLine,
+  type HeaderLine,
+  type MarkLine,
+} from './lines.js';
 import { readLines } from './read-lines.js';
 
 const STAMPS_PER_PAGE = 1000;
@@ -50,22 +60,28 @@ export class HttpMoving extends Moving {
     for (let at = 0; at < items.length; at += STAMPS_PER_PAGE) yield items.slice(at, at + STAMPS_PER_PAGE);
   }
 
-  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
+  async listQueues(tenant: string): Promise<readonly (MovedQueue | Damaged)[]> {
     const { items } = await this.#readStamps({ kinds: 'queue', tenant });
-    return items.map(({ id, stamp }) => ({ kind: 'queue', id, isPaused: stamp === 'paused' }));
+    return items.map(({ id, stamp, damage }) =>
+      damage === undefined
+        ? { kind: 'queue', id, isPaused: stamp === 'paused' }
+        : { kind: 'damaged', of: 'queue', id, message: damage },
+    );
   }
 
-  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
-    const boards: MovedBoard[] = [];
+  async listBoards(tenant: string): Promise<readonly (MovedBoard | Damaged)[]> {
+    const boards: (MovedBoard | Damaged)[] = [];
     const { items } = await this.#readStamps({ kinds: 'board', tenant });
-    for (const ids of inReads(items)) {
+    for (const { id, damage } of items)
+      if (damage !== undefined) boards.push({ kind: 'damaged', of: 'board', id, message: damage });
+    for (const ids of inReads(items.filter(({ damage }) => damage === undefined))) {
       for (const board of await this.read(tenant, 'board', ids))
-        if (board !== undefined) boards.push(board as MovedBoard);
+        if (board !== undefined) boards.push(board as MovedBoard | Damaged);
     }
     return boards;
   }
 
-  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]> {
     if (ids.length === 0) return [];
     const { items } = await this.#withRetries(async () => {
       const response = await this.#fetch('/v1/export', {
@@ -76,7 +92,10 @@ export class HttpMoving extends Moving {
       return (await response.json()) as { items: (Record<string, unknown> | null)[] };
     });
     // No limit for the size of states here: the source has its own.
-    return items.map((item) => (item === null ? undefined : checkedRecord(item)));
+    return items.map((item) => {
+      if (item === null) return undefined;
+      return isDamaged(item) ? item : checkedRecord(item);
+    });
   }
 
   async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
@@ -86,7 +105,7 @@ export class HttpMoving extends Moving {
 
   override async putAll(tenant: string, arrivals: readonly Arrival[]): Promise<Arrived[]> {
     const arrived: Arrived[] = [];
-    let lines: string[] = [];
+    let lines: PieceLine[] = [];
     let bytes = 0;
     const options = arrivals[0];
     const send = async () => {
@@ -95,33 +114,33 @@ export class HttpMoving extends Moving {
       bytes = 0;
     };
     for (const { record, replaces } of arrivals) {
-      const line = textOfLine({ tenant, ...record, ...(replaces !== undefined && { replaces }) });
-      if (bytes + line.length > IMPORT_BYTES) await send();
-      lines.push(line);
-      bytes += line.length;
+      const text = textOfLine({ tenant, ...record, ...(replaces !== undefined && { replaces }) });
+      if (bytes + text.length > IMPORT_BYTES) await send();
+      lines.push({ kind: record.kind, text });
+      bytes += text.length;
     }
     await send();
     return arrived;
   }
 
   async remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean> {
-    const line = textOfLine({ kind: 'remove', tenant, of: kind, id, stamp });
-    return (await this.#send([line], 'onConflict=fail')).counts.removed === 1;
+    const text = textOfLine({ kind: 'remove', tenant, of: kind, id, stamp });
+    return (await this.#send([{ text }], 'onConflict=fail')).counts.removed === 1;
   }
 
-  async #import(lines: readonly string[], { onConflict, isDryRun = false }: ArrivalOptions) {
+  async #import(lines: readonly PieceLine[], { onConflict, isDryRun = false }: ArrivalOptions) {
     const { outcomes = [], problems } = await this.#send(lines, `onConflict=${onConflict}&dryRun=${isDryRun}`);
     const isKnown = outcomes.length === lines.length && !outcomes.includes('invalid');
     if (isKnown) return outcomes as readonly Arrived[];
     throw new Error(`${this.#url} refused a record: ${problems[0]?.message ?? 'no reason given'}`);
   }
 
-  #send(lines: readonly string[], query: string): Promise<ImportReport> {
+  #send(lines: readonly PieceLine[], query: string): Promise<ImportReport> {
     return this.#withRetries(async () => {
       const response = await this.#fetch(`/v1/import?report=each&${query}`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-ndjson' },
-        body: lines.join(''),
+        body: streamOf(lines),
       });
       return (await response.json()) as ImportReport;
     });
@@ -145,9 +164,10 @@ export class HttpMoving extends Moving {
       const response = await this.#fetch(`/v1/export?${search.toString()}`, {});
       const items: Stamped[] = [];
       for await (const text of readLines(bodyOf(response), MAX_LINE_BYTES)) {
-        const line = JSON.parse(text) as HeaderLine | MarkLine | EndLine;
+        const line = JSON.parse(text) as HeaderLine | MarkLine | DamagedLine | EndLine;
         if (line.kind === 'end') return { items, next: line.next };
-        if (line.kind !== 'header') items.push({ id: line.id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
+        if (line.kind === 'damaged') items.push({ id: line.id, stamp: DAMAGED_STAMP, bytes: 0, damage: line.message });
+        else if (line.kind !== 'header') items.push({ id: line.id, stamp: line.stamp ?? '', bytes: line.bytes ?? 0 });
       }
       throw new UnreachableError(`${this.#url}: the export was cut`);
     });
@@ -187,6 +207,21 @@ export class HttpMoving extends Moving {
       clearTimeout(timer);
     }
   }
+}
+
+/** A line of one import request. */
+interface PieceLine {
+  /** Absent for a line that is no record. */
+  readonly kind?: RecordKind;
+  readonly text: string;
+}
+
+/** Each request is a whole stream, so that the service notices one that was cut. */
+function streamOf(lines: readonly PieceLine[]): string {
+  const counts = noCounts();
+  for (const { kind } of lines) if (kind !== undefined) counts[COUNT_OF[kind]]++;
+  const texts = lines.map(({ text }) => text);
+  return [textOfLine(headerOf(0, [])), ...texts, textOfLine({ kind: 'end', ...counts, next: null })].join('');
 }
 
 function bodyOf(response: Response): AsyncIterable<Uint8Array> {

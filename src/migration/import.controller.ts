@@ -9,13 +9,11 @@ import { StateTooLargeError } from '../engine/errors.js';
 import { LINES_TYPE, mediaTypeOf } from '../http/body.js';
 import { answer, FromQuery, Route } from '../http/route.js';
 import { Importer } from './importer.js';
-import { headerOf, maxLineBytes, textOfLine } from './lines.js';
+import { headerOf, maxLineBytes, noCounts, textOfLine } from './lines.js';
 import { ImportQuery, ImportReport } from './migration.dto.js';
 import { LineTooLongError, readLines } from './read-lines.js';
 
-const EXAMPLE =
-  textOfLine(headerOf(0, ['default'])) +
-  textOfLine({ kind: 'end', queues: 0, boards: 0, workflows: 0, tasks: 0, next: null });
+const EXAMPLE = textOfLine(headerOf(0, ['default'])) + textOfLine({ kind: 'end', ...noCounts(), next: null });
 
 /** Imports lines of an export as they arrive. */
 @ApiTags('moving state')
@@ -32,8 +30,8 @@ export class ImportController {
     id: 'importRecords',
     summary: 'Write the records of an export into this store, exactly as they are',
     description:
-      'For operators. Each record arrives whole or not at all; importing it again changes nothing. An invalid line ' +
-      'is reported by its number and skipped. Sealed lines need the key that sealed them; without it the import ends.',
+      'For operators. The first line must be the header of an export; without it nothing is imported. Each record ' +
+      'arrives whole or not at all; importing it again changes nothing. An invalid line is reported by its number and skipped. Sealed lines need the key that sealed them; without it the import ends.',
     body: {
       types: {
         [LINES_TYPE]: {
@@ -43,7 +41,7 @@ export class ImportController {
       },
     },
     answers: { 200: { says: 'Outcome of the records', body: ImportReport } },
-    problems: ['ENCRYPTION_UNAVAILABLE', 'SEAL_KEY_UNKNOWN'],
+    problems: ['ENCRYPTION_UNAVAILABLE', 'IMPORT_HEADER_MISSING', 'SEAL_KEY_UNKNOWN'],
   })
   async take(
     @FromQuery(ImportQuery) { onConflict, dryRun, report }: ImportQuery,

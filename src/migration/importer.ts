@@ -5,7 +5,8 @@ import { isOfStore } from '../engine/errors.js';
 import { isTenant } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
 import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
-import { COUNT_OF, FORMAT_VERSION, noCounts } from './lines.js';
+import { checkedDamage } from './checked-damage.js';
+import { COUNT_OF, damageText, FORMAT_VERSION, noCounts } from './lines.js';
 import { LineOpener } from './sealed-lines.js';
 import type { ImportCounts, ImportProblem, ImportReport } from './migration.dto.js';
 
@@ -17,6 +18,17 @@ export interface ImportOptions {
   readonly maxStateBytes?: number;
   /** Report the outcome of each record. */
   readonly each?: boolean;
+  /** Called with every problem; the report has only the first ones. */
+  readonly onProblem?: (problem: ImportProblem) => void;
+}
+
+/** The stream is not an export, so nothing was imported. */
+export class ImportHeaderMissingError extends ServiceError {
+  readonly code = 'IMPORT_HEADER_MISSING';
+
+  constructor(why: string) {
+    super(`This is not an export: ${why}. Nothing was imported`);
+  }
 }
 
 const MAX_PROBLEMS_SHOWN = 100;
@@ -29,8 +41,8 @@ interface Waiting extends Arrival {
 }
 
 /**
- * Imports lines, a few records at a time. Invalid lines are reported and skipped; sealed ones without their key end the
- * import.
+ * Imports lines, a few records at a time. Without a header nothing is imported. Invalid lines are reported and skipped;
+ * sealed ones without their key end the import.
  */
 export class Importer {
   readonly #opener: LineOpener;
@@ -42,6 +54,7 @@ export class Importer {
   #line = 0;
   #hasHeader = false;
   #isEnded = false;
+  #isWhole = false;
   #tenant = '';
   #waiting: Waiting[] = [];
   #bytes = 0;
@@ -53,11 +66,15 @@ export class Importer {
     this.#opener = new LineOpener(options.keyring);
   }
 
-  /** @throws EncryptionUnavailableError @throws SealKeyUnknownError */
+  /** @throws ImportHeaderMissingError @throws EncryptionUnavailableError @throws SealKeyUnknownError */
   async take(lines: AsyncIterable<string>): Promise<ImportReport> {
     for await (const line of lines) {
       this.#line++;
       if (line.trim() === '') continue;
+      if (!this.#hasHeader) {
+        this.#begin(line);
+        continue;
+      }
       try {
         await this.#take(line);
       } catch (error) {
@@ -66,16 +83,36 @@ export class Importer {
         this.#problem(this.#line, error.message);
       }
     }
+    if (!this.#hasHeader) throw new ImportHeaderMissingError('it is empty');
     await this.#flush();
-    if (this.#hasHeader && !this.#isEnded) this.#problem(this.#line + 1, 'the stream was cut: there is no end line');
+    if (!this.#isEnded) this.#problem(this.#line + 1, 'the stream was cut: there is no end line');
     return {
       counts: this.#counts,
       lines: this.#line,
-      isComplete: this.#isEnded || !this.#hasHeader,
+      isComplete: this.#isWhole,
+      damaged: this.#seen.damaged,
       problems: this.#problems,
       problemCount: this.#problemCount,
       ...(this.options.each === true && { outcomes: this.#outcomes }),
     };
+  }
+
+  /** Takes the header. @throws ImportHeaderMissingError for any other line */
+  #begin(text: string): void {
+    try {
+      const value = parsed(text);
+      if (value['kind'] !== 'header' || value['format'] !== 'waymark')
+        throw new InvalidLineError('the first line must be a header with the format "waymark"');
+      if (value['version'] !== FORMAT_VERSION)
+        throw new InvalidLineError(
+          `it has format ${String(value['version'])}; this version reads format ${FORMAT_VERSION}`,
+        );
+      this.#opener.begin(value);
+      this.#hasHeader = true;
+    } catch (error) {
+      if (!(error instanceof InvalidLineError)) throw error;
+      throw new ImportHeaderMissingError(`line ${this.#line}: ${error.message}`);
+    }
   }
 
   async #take(text: string): Promise<void> {
@@ -83,14 +120,9 @@ export class Importer {
     if (this.#isEnded) throw new InvalidLineError('no line may follow the end line');
     switch (value['kind']) {
       case 'header':
-        if (value['format'] !== 'waymark' || value['version'] !== FORMAT_VERSION) {
-          throw new InvalidLineError(
-            `this is format ${String(value['version'])}; this version reads format ${FORMAT_VERSION}`,
-          );
-        }
-        this.#opener.begin(value);
-        this.#hasHeader = true;
-        return;
+        throw new InvalidLineError('only the first line can be a header');
+      case 'damaged':
+        return this.#damaged(value);
       case 'end':
         this.#isEnded = true;
         return this.#checkEnd(value);
@@ -168,13 +200,21 @@ export class Importer {
     this.#outcome(isRemoved ? 'removed' : 'kept');
   }
 
+  /** A record that the exporting store could not read: it is missing here. */
+  #damaged(value: Fields): void {
+    const line = checkedDamage(value, tenantOf(value));
+    this.#seen.damaged++;
+    this.#problem(this.#line, `missing, because it was damaged when it was exported: ${damageText(line)}`);
+  }
+
   #checkEnd(value: Fields): void {
     for (const [name, count] of Object.entries(this.#seen)) {
-      // Earlier versions had no boards.
+      // Earlier versions had neither boards nor damaged records.
       if ((value[name] ?? 0) !== count) {
         throw new InvalidLineError(`the end line counts ${String(value[name])} ${name}, but ${count} were received`);
       }
     }
+    this.#isWhole = true;
   }
 
   #outcome(outcome: string): number {
@@ -184,6 +224,7 @@ export class Importer {
 
   #problem(line: number, message: string): void {
     this.#problemCount++;
+    this.options.onProblem?.({ line, message });
     if (this.#problems.length < MAX_PROBLEMS_SHOWN) this.#problems.push({ line, message });
   }
 }

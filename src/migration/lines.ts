@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.js';
-import type { Moved, RecordKind } from '../engine/moving/moved.js';
+import type { Damaged, Moved, RecordKind } from '../engine/moving/moved.js';
 import type { SealedLine, Sealing } from './sealed-lines.js';
 
 /** Raised when the meaning of lines changes. */
@@ -24,11 +24,11 @@ export const COUNT_OF = {
   task: 'tasks',
 } as const satisfies Record<RecordKind, string>;
 
-/** Number of records of each kind. */
-export type Counts = Record<(typeof COUNT_OF)[RecordKind], number>;
+/** Number of records of each kind, and of damaged ones, of which only the names are exported. */
+export type Counts = Record<(typeof COUNT_OF)[RecordKind] | 'damaged', number>;
 
 export function noCounts(): Counts {
-  return { queues: 0, boards: 0, workflows: 0, tasks: 0 };
+  return { queues: 0, boards: 0, workflows: 0, tasks: 0, damaged: 0 };
 }
 
 /** The last line: counts of each kind, to detect a stream that was cut. */
@@ -48,6 +48,15 @@ export interface MarkLine {
   readonly bytes?: number;
 }
 
+/** A record that the store could not read, or a list of records: then the id is empty. */
+export type DamagedLine = Damaged & { readonly tenant: string };
+
+/** Name of a damaged record, and what is wrong with it. */
+export function damageText({ of, id, tenant, message }: DamagedLine): string {
+  const owner = tenant === 'default' ? '' : ` of tenant ${tenant}`;
+  return `${id === '' ? `list of ${COUNT_OF[of]}` : `${of} ${id}`}${owner}: ${message}`;
+}
+
 /** In an import: removes the record if it still has this stamp. */
 export interface RemoveLine {
   readonly kind: 'remove';
@@ -64,7 +73,9 @@ export function headerOf(atMs: number, tenants: readonly string[], sealed?: Seal
   return { kind: 'header', format: 'waymark', version: FORMAT_VERSION, atMs, tenants, ...(sealed && { sealed }) };
 }
 
-export function textOfLine(line: HeaderLine | EndLine | MarkLine | RemoveLine | RecordLine | SealedLine): string {
+export function textOfLine(
+  line: HeaderLine | EndLine | MarkLine | RemoveLine | RecordLine | SealedLine | DamagedLine,
+): string {
   return `${JSON.stringify(line)}\n`;
 }
 

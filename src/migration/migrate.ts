@@ -31,7 +31,7 @@ export async function migrate(parts: MigrateParts): Promise<Migrated> {
   const workflows = await countWorkflows(from);
   onPhase('copy', workflows);
   const copied = await sync.round();
-  if (isDryRun) return migratedOf(copied, 0, newRound(), workflows);
+  if (isDryRun) return migratedOf(copied, 0, { ...newRound(), damaged: copied.damaged }, workflows);
 
   let caughtUp = 0;
   for (let round = 0, last = Number.POSITIVE_INFINITY; round < MAX_ROUNDS; round++) {
@@ -49,16 +49,30 @@ export async function migrate(parts: MigrateParts): Promise<Migrated> {
 function migratedOf(
   copied: Round,
   caughtUp: number,
-  { counts, verified, different }: Round,
+  { counts, verified, different, damaged }: Round,
   workflows: number,
 ): Migrated {
   // Each round counts the same conflicts again, so the greater number counts and not the sum.
   const conflict = Math.max(copied.counts.conflict, counts.conflict);
-  return { counts: { ...copied.counts, conflict }, caughtUp, verified, different, workflows };
+  return { counts: { ...copied.counts, conflict }, caughtUp, verified, different, damaged, workflows };
 }
 
 async function countWorkflows(from: Moving): Promise<number> {
   let count = 0;
   for (const tenant of await from.listTenants()) for await (const _ of workflowsOf(from, tenant)) count++;
+  return count;
+}
+
+/** Number of all records, about. `counted` is called as it goes on. */
+export async function countRecords(from: Moving, counted: (count: number) => void): Promise<number> {
+  let count = 0;
+  const add = (more: number) => {
+    count += more;
+    counted(more);
+  };
+  for (const tenant of await from.listTenants()) {
+    for await (const _ of workflowsOf(from, tenant)) add(1);
+    for await (const tasks of from.listTasks(tenant)) add(tasks.length);
+  }
   return count;
 }

@@ -69,9 +69,14 @@ export class RecordSelection {
 
 const MOVED_RECORD: Schema = {
   type: ['object', 'null'],
-  description: 'A workflow, task, queue or board exactly as it is stored; docs/migration.md',
+  description:
+    'A workflow, task, queue or board exactly as it is stored, or the name of a damaged one; docs/migration.md',
   required: ['kind', 'id', 'tenant'],
-  properties: { kind: { type: 'string', enum: KINDS }, id: { type: 'string' }, tenant: { type: 'string' } },
+  properties: {
+    kind: { type: 'string', enum: [...KINDS, 'damaged'] },
+    id: { type: 'string' },
+    tenant: { type: 'string' },
+  },
 };
 
 export class MovedRecords {
@@ -108,7 +113,9 @@ export class ImportProblem {
 export class ImportReport {
   @Nested(() => ImportCounts) counts!: ImportCounts;
   @Count() lines!: number;
-  @Flag({ about: 'The stream ended with its end line' }) isComplete!: boolean;
+  @Flag({ about: 'The stream ended with its end line, whose counts are those of the lines before it' })
+  isComplete!: boolean;
+  @Count({ about: 'Damaged records that the export names and does not have; each is a problem too' }) damaged!: number;
   @ListOf(() => ImportProblem, { about: 'The first hundred' }) problems!: readonly ImportProblem[];
   @Count() problemCount!: number;
   @Values(text(), {

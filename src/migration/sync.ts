@@ -1,11 +1,14 @@
 import { ERASED_PREFIX } from '../engine/erasure.js';
 import { isWritten, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
 import { digestOf } from '../engine/moving/digest.js';
-import type { RecordKind, Moved } from '../engine/moving/moved.js';
+import { isDamaged, stampedDamage } from '../engine/moving/damaged.js';
+import type { Damaged, RecordKind, Moved } from '../engine/moving/moved.js';
 import { inReads, READ_AT_ONCE, type Moving, type Stamped } from '../engine/moving/moving.js';
 import { stampOf } from '../engine/moving/stamp.js';
 import { ACCESS_TENANT, ownerOf } from '../engine/profile.js';
 import type { Ledger } from './ledger.js';
+import type { DamagedLine } from './lines.js';
+import { readSound } from './read-sound.js';
 import { taskPairs, workflowPairs, type Pair } from './pairs.js';
 
 export type SyncOutcome = Arrived | 'removed';
@@ -40,6 +43,8 @@ export interface Round {
   verified: number;
   /** Names of the records that differ. */
   readonly different: string[];
+  /** Records of the source that cannot be read, and so were not copied. */
+  readonly damaged: DamagedLine[];
 }
 
 /** Kind of records to copy, and the round that counts them. */
@@ -111,7 +116,7 @@ export class Sync {
   }
 
   /** Carries all records of a kind of which there are few. */
-  async #listed(step: Step, list: (moving: Moving) => Promise<readonly Moved[]>): Promise<void> {
+  async #listed(step: Step, list: (moving: Moving) => Promise<readonly (Moved | Damaged)[]>): Promise<void> {
     const { from, to } = this.parts;
     const targets = new Map((await list(to)).map((record) => [record.id, stamped(record)]));
     const sources = await list(from);
@@ -132,7 +137,9 @@ export class Sync {
 
   async #carryPairs(step: Step, pairs: readonly Pair[]): Promise<void> {
     this.parts.signal?.throwIfAborted();
-    const present = pairs.filter(({ source }) => source !== undefined);
+    for (const { id, source } of pairs)
+      if (source?.damage !== undefined) damagedIn(step, { kind: 'damaged', of: step.kind, id, message: source.damage });
+    const present = pairs.filter(({ source }) => source !== undefined && source.damage === undefined);
     const equal = present.filter(({ source, target }) => source?.stamp === target?.stamp);
     const different = present.filter(({ source, target }) => source?.stamp !== target?.stamp);
     step.round.counts.same += equal.length;
@@ -145,8 +152,12 @@ export class Sync {
     this.parts.observer.compared(step.kind, present.length);
   }
 
-  async #sources({ tenant, kind }: Step, ids: readonly string[]): Promise<Moved[]> {
-    return (await this.parts.from.read(tenant, kind, ids)).filter((record) => record !== undefined);
+  async #sources(step: Step, ids: readonly string[]): Promise<Moved[]> {
+    const found = await readSound(this.parts.from, step.tenant, step.kind, ids);
+    return found.flatMap((record) => {
+      if (isDamaged(record)) damagedIn(step, record);
+      return record === undefined || isDamaged(record) ? [] : record;
+    });
   }
 
   async #carryGroup(
@@ -185,7 +196,7 @@ export class Sync {
     for (const [i, record] of records.entries()) {
       round.verified++;
       const found = there[i];
-      if (found !== undefined && digestOf(found) === digestOf(record)) continue;
+      if (found !== undefined && !isDamaged(found) && digestOf(found) === digestOf(record)) continue;
       const isEqual = await this.#carryUntilEqual(step, record.id);
       if (!isEqual) round.different.push(`${kind} ${tenant === 'default' ? '' : `${tenant}/`}${record.id}`);
     }
@@ -197,8 +208,13 @@ export class Sync {
     const { tenant, kind, round } = step;
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       this.parts.signal?.throwIfAborted();
-      const [record] = await from.read(tenant, kind, [id]);
+      const [record] = await readSound(from, tenant, kind, [id]);
       const [before] = await to.read(tenant, kind, [id]);
+      if (isDamaged(record)) {
+        damagedIn(step, record);
+        return true;
+      }
+      if (isDamaged(before)) return false;
       if (record === undefined) {
         if (before === undefined) return true;
         await this.#removeFromTarget(step, { id, stamp: stampOf(before) });
@@ -215,7 +231,7 @@ export class Sync {
         return outcome === 'kept';
       }
       const [after] = await to.read(tenant, kind, [id]);
-      if (after !== undefined && digestOf(after) === digestOf(record)) return true;
+      if (after !== undefined && !isDamaged(after) && digestOf(after) === digestOf(record)) return true;
     }
     return false;
   }
@@ -234,11 +250,18 @@ export class Sync {
 
 export function newRound(): Round {
   const counts = { created: 0, updated: 0, same: 0, kept: 0, conflict: 0, expired: 0, removed: 0 };
-  return { counts, changes: 0, verified: 0, different: [] };
+  return { counts, changes: 0, verified: 0, different: [], damaged: [] };
 }
 
-function stamped(record: Moved | undefined): Stamped | undefined {
+function stamped(record: Moved | Damaged | undefined): Stamped | undefined {
+  if (isDamaged(record)) return stampedDamage(record);
   return record && { id: record.id, stamp: stampOf(record), bytes: 0 };
+}
+
+/** A record can be met more than once in a round. */
+function damagedIn({ tenant, round: { damaged } }: Step, { kind, of, id, message }: Damaged): void {
+  const isKnown = damaged.some((one) => one.tenant === tenant && one.of === of && one.id === id);
+  if (!isKnown || id === '') damaged.push({ kind, tenant, of, id, message });
 }
 
 async function inGroups(pairs: readonly Pair[], work: (ids: readonly string[]) => Promise<void>): Promise<void> {

@@ -16,11 +16,17 @@ const linesOf = ({ text }: Answer) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, any>); // oxlint-disable-line typescript/no-explicit-any -- lines of every kind
 
+const HEADER = { kind: 'header', format: 'waymark', version: 1 };
+
 const importing = (service: Service, lines: readonly unknown[], query = '') =>
   service.call('POST', `/v1/import${query}`, {
     headers: NDJSON,
     body: lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''),
   });
+
+/** A stream of some records, with its header and without an end. */
+const importingSome = (service: Service, lines: readonly unknown[], query = '') =>
+  importing(service, [HEADER, ...lines], query);
 
 describeService(
   'Moving state',
@@ -40,6 +46,7 @@ describeService(
         boards: count('board'),
         workflows: count('workflow'),
         tasks: count('task'),
+        damaged: 0,
         next: null,
       });
       const workflow = lines.find((line) => line['kind'] === 'workflow' && line['id'] === id);
@@ -54,7 +61,7 @@ describeService(
       await service.post(`/v1/tasks/${taskId}/cancel`, {});
       await service.call('DELETE', `${WORKFLOWS}/${id}`);
       const moved = lines.filter((line) => line['id'] === id);
-      expect((await importing(service, moved)).json.counts).toMatchObject({ created: 1 });
+      expect((await importingSome(service, moved)).json.counts).toMatchObject({ created: 1 });
       // The etag from before the export is still valid.
       const replaced = await service.put(`${WORKFLOWS}/${id}`, { state: 3 }, { headers: { 'if-match': etag } });
       expect(replaced.status).toBe(200);
@@ -122,9 +129,11 @@ describeService(
         { kind: 'task', id: 't', status: 'ready' },
         { kind: 'header', format: 'waymark', version: 99 },
       ];
-      const { json } = await importing(service, [...bad, good], '?report=each');
+      const end = { kind: 'end', queues: 0, boards: 0, workflows: 1, tasks: 0, damaged: 0 };
+      const { json } = await importingSome(service, [...bad, good, end], '?report=each');
       expect(json.problemCount).toBe(bad.length);
-      expect(json.problems.map(({ line }: { line: number }) => line)).toEqual(bad.map((_, i) => i + 1));
+      expect(json.problems.map(({ line }: { line: number }) => line)).toEqual(bad.map((_, i) => i + 2));
+      expect(json.isComplete).toBe(true);
       expect(json.counts.created).toBe(1);
       expect(json.outcomes.at(-1)).toBe('created');
       expect((await service.get(`${WORKFLOWS}/${id}-copy`)).json.state).toEqual({ a: 1 });
@@ -135,20 +144,59 @@ describeService(
       await service.put(`${WORKFLOWS}/${id}`, { state: 'mine' });
       const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
       const other = { ...record, incarnation: 'another-life' };
-      const failed = await importing(service, [other]);
-      expect(failed.json).toMatchObject({ counts: { conflict: 1 }, problems: [{ line: 1 }] });
-      expect((await importing(service, [other], '?onConflict=skip')).json).toMatchObject({
+      const failed = await importingSome(service, [other]);
+      expect(failed.json).toMatchObject({ counts: { conflict: 1 }, problems: [{ line: 2 }, { line: 3 }] });
+      expect((await importingSome(service, [other], '?onConflict=skip')).json).toMatchObject({
         counts: { kept: 1 },
-        problems: [],
+        isComplete: false,
+        problems: [{ line: 3, message: expect.stringContaining('no end line') }],
       });
       const fresh = { ...record, id: service.id() };
-      expect((await importing(service, [fresh], '?dryRun=true')).json.counts.created).toBe(1);
+      expect((await importingSome(service, [fresh], '?dryRun=true')).json.counts.created).toBe(1);
       expect((await service.get(`${WORKFLOWS}/${fresh.id}`)).status).toBe(404);
 
-      const header = { kind: 'header', format: 'waymark', version: 1 };
-      expect((await importing(service, [header, fresh])).json).toMatchObject({ isComplete: false, problemCount: 1 });
+      expect((await importingSome(service, [fresh])).json).toMatchObject({ isComplete: false, problemCount: 1 });
       const end = { kind: 'end', queues: 0, boards: 0, workflows: 2, tasks: 0 };
-      expect((await importing(service, [header, fresh, end])).json.problems[0].message).toContain('workflows');
+      const missing = await importingSome(service, [fresh, end]);
+      expect(missing.json).toMatchObject({ isComplete: false, problemCount: 1 });
+      expect(missing.json.problems[0].message).toContain('workflows');
+    });
+
+    it('imports nothing from a stream that is no export', async () => {
+      const id = service.id();
+      await service.put(`${WORKFLOWS}/${id}`, { state: 1 });
+      const [record] = (await service.post('/v1/export', { kind: 'workflow', ids: [id] })).json.items as [object];
+      const fresh = { ...record, id: service.id() };
+      for (const lines of [
+        [],
+        ['', '  '],
+        ['garbage', HEADER, fresh],
+        ['\u0000\u0001', fresh],
+        [fresh],
+        [{ kind: 'end', queues: 0, boards: 0, workflows: 0, tasks: 0 }],
+        [{ ...HEADER, format: 'other' }, fresh],
+        [{ ...HEADER, version: 99 }, fresh],
+        [{ ...HEADER, sealed: true }, fresh],
+      ]) {
+        const { status, json } = await importing(service, lines);
+        expect([lines, status, json.code]).toEqual([lines, 422, 'IMPORT_HEADER_MISSING']);
+      }
+      expect((await service.get(`${WORKFLOWS}/${fresh.id}`)).status).toBe(404);
+    });
+
+    it('reports what the exporting store could not read', async () => {
+      const damaged = { kind: 'damaged', tenant: 'default', of: 'workflow', id: 'lost', message: 'its key is taken' };
+      const end = { kind: 'end', queues: 0, boards: 0, workflows: 0, tasks: 0, damaged: 1 };
+      const { json } = await importingSome(service, [damaged, end]);
+      expect(json).toMatchObject({ isComplete: true, damaged: 1, problemCount: 1, problems: [{ line: 2 }] });
+      expect(json.problems[0].message).toContain('workflow lost: its key is taken');
+      const lessThanCounted = await importingSome(service, [end]);
+      expect(lessThanCounted.json).toMatchObject({ isComplete: false, problemCount: 1 });
+      const odd = await importingSome(service, [
+        { ...damaged, of: 'toString' },
+        { ...end, damaged: 0 },
+      ]);
+      expect(odd.json).toMatchObject({ damaged: 0, problemCount: 1 });
     });
 
     it('seals keys and tenants on request, and takes them in again with the key or an old one', async () => {
@@ -173,14 +221,13 @@ describeService(
       });
 
       const [first = {}, second = {}] = sealed;
-      const swapped = await importing(service, [{ ...first, record: second['record'] }]);
+      const swapped = await importingSome(service, [{ ...first, record: second['record'] }]);
       expect(swapped.json).toMatchObject({
-        problemCount: 1,
-        problems: [{ message: expect.stringMatching(/^SEAL_BROKEN: /) }],
+        problems: [{ line: 2, message: expect.stringMatching(/^SEAL_BROKEN: /) }, { line: 3 }],
       });
       const other = keyringWith(newEncryptionKey());
       const foreign = { ...first, record: other.seal({ purpose: 'export', tenant: '', id: '', field: '' }, '{}') };
-      for (const given of [[foreign], [{ ...lines[0], sealed: { export: 'x', key: other.kid } }]]) {
+      for (const given of [[HEADER, foreign], [{ ...lines[0], sealed: { export: 'x', key: other.kid } }]]) {
         const refused = await importing(service, given);
         expect([refused.status, refused.json.code]).toEqual([503, 'SEAL_KEY_UNKNOWN']);
         expect(refused.json.detail).toContain(other.kid);
@@ -198,7 +245,7 @@ describeService(
         n: 1,
         record: old.seal(place, JSON.stringify(record)),
       };
-      expect((await importing(service, [line])).json.counts).toMatchObject({ same: 1 });
+      expect((await importingSome(service, [line])).json.counts).toMatchObject({ same: 1 });
       expect((await service.get('/v1/export?access=sealed&view=stamps')).status).toBe(422);
     });
 
@@ -213,7 +260,6 @@ describeService(
       expect(keyed.json.code).toBe('IDEMPOTENCY_NOT_SUPPORTED');
       expect((await service.get('/v1/export?limit=1')).status).toBe(422);
       expect((await service.get('/v1/export?kinds=what')).status).toBe(422);
-      expect((await importing(service, [])).json).toMatchObject({ lines: 0, isComplete: true });
       const endless = await service.call('POST', '/v1/import', { headers: NDJSON, body: 'x'.repeat(33 * 1024 * 1024) });
       expect(endless.status).toBe(413);
     });
@@ -244,7 +290,9 @@ describeService(
       // An import brings a deleted key back, as it was.
       await service.call('DELETE', `/v1/keys/${id}`, { headers: { 'waymark-tenant': 'moved' } });
       const moved = lines.filter((line) => line['tenant'] === '.of:moved');
-      expect((await importing(service, moved)).json).toMatchObject({ counts: { created: 1 }, problems: [] });
+      const end = { kind: 'end', queues: 0, boards: 0, workflows: moved.length, tasks: 0 };
+      const imported = await importingSome(service, [...moved, end]);
+      expect(imported.json).toMatchObject({ counts: { created: 1 }, isComplete: true, problems: [] });
       expect((await service.get('/v1/whoami', { token })).json).toMatchObject({ tenant: 'moved', kind: 'key' });
     });
 

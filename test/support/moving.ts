@@ -1,7 +1,8 @@
 import type { Engine } from '../../src/engine/engine.js';
 import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js';
 import { digestOf } from '../../src/engine/moving/digest.js';
-import type { RecordKind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
+import { isDamaged } from '../../src/engine/moving/damaged.js';
+import type { Damaged, RecordKind, Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { inReads, type Moving, type Stamped } from '../../src/engine/moving/moving.js';
 import { queueNames } from './tasks.js';
 import { dump } from './tenant.js';
@@ -30,16 +31,21 @@ export async function everythingOf({ moving }: Engine, tenant: string): Promise<
   const read = async (kind: RecordKind, stamps: readonly Stamped[]) => {
     const records: Moved[] = [];
     for (const ids of inReads(stamps)) {
-      for (const record of await moving.read(tenant, kind, ids)) if (record !== undefined) records.push(record);
+      for (const record of await moving.read(tenant, kind, ids)) if (record !== undefined) records.push(whole(record));
     }
     return records;
   };
   return [
-    ...(await moving.listQueues(tenant)),
-    ...(await moving.listBoards(tenant)),
+    ...(await moving.listQueues(tenant)).map(whole),
+    ...(await moving.listBoards(tenant)).map(whole),
     ...(await read('workflow', await workflowStamps(moving, tenant))),
     ...(await read('task', await taskStamps(moving, tenant))),
   ];
+}
+
+function whole<T extends Moved>(found: T | Damaged): T {
+  if (!isDamaged(found)) return found;
+  throw new Error(`${found.of} ${found.id} is damaged: ${found.message}`);
 }
 
 /** Copies one tenant into another one, also across engines; gives the outcome of each record. */

@@ -39,5 +39,14 @@ export interface MovedBoard extends Board {
 
 export type Moved = MovedWorkflow | MovedTask | MovedQueue | MovedBoard;
 
+/** A record that is there and cannot be read, or a list of them. */
+export interface Damaged {
+  readonly kind: 'damaged';
+  readonly of: RecordKind;
+  /** Empty for a list: which records it had is not known. */
+  readonly id: string;
+  readonly message: string;
+}
+
 /** Kinds of which single records can be removed. */
 export type RemovableKind = 'workflow' | 'task';

@@ -1,11 +1,13 @@
 import type { Arrived, ArrivalOptions } from './arrival.js';
-import type { RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from './moved.js';
+import type { Damaged, RecordKind, Moved, MovedBoard, MovedQueue, RemovableKind } from './moved.js';
 
 /** Stamp of a record, and the approximate bytes of a read. */
 export interface Stamped {
   readonly id: string;
   readonly stamp: string;
   readonly bytes: number;
+  /** Why the record cannot be read. Its stamp is DAMAGED_STAMP; its id is empty for a list, of which nothing more is known. */
+  readonly damage?: string;
 }
 
 export interface Arrival extends ArrivalOptions {
@@ -28,6 +30,7 @@ export const READ_BYTES = 4 * 1024 * 1024;
  * So tags, tokens and waiting workers stay valid. Correct means: passes test/contract.
  *
  * Common to all methods: expired records are absent; @throws StoreUnavailableError when the store cannot answer.
+ * Damage of a record harms no other: lists and `read` name it.
  */
 export abstract class Moving {
   /** All tenants with data, and 'default'. */
@@ -47,13 +50,13 @@ export abstract class Moving {
   abstract listTasks(tenant: string): AsyncIterable<readonly Stamped[]>;
 
   /** All queues, in the order of their names. */
-  abstract listQueues(tenant: string): Promise<readonly MovedQueue[]>;
+  abstract listQueues(tenant: string): Promise<readonly (MovedQueue | Damaged)[]>;
 
   /** All boards with content, in the order of their names. */
-  abstract listBoards(tenant: string): Promise<readonly MovedBoard[]>;
+  abstract listBoards(tenant: string): Promise<readonly (MovedBoard | Damaged)[]>;
 
   /** One answer for each id, in order. At most `READ_AT_ONCE` ids. */
-  abstract read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]>;
+  abstract read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]>;
 
   /** Stores the record unchanged, in one atomic step, or changes nothing. A repeat does nothing. */
   abstract put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived>;

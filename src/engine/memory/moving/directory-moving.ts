@@ -2,7 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { sizeOfRecord, type Arrived } from '../../moving/arrival.js';
-import type { RecordKind, Moved, MovedBoard, MovedQueue, MovedTask, MovedWorkflow } from '../../moving/moved.js';
+import { readEach } from '../../moving/damaged.js';
+import type {
+  Damaged,
+  RecordKind,
+  Moved,
+  MovedBoard,
+  MovedQueue,
+  MovedTask,
+  MovedWorkflow,
+} from '../../moving/moved.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { taskStamp, workflowStamp } from '../../moving/stamp.js';
 import { withState } from '../../records/workflow-meta.js';
@@ -134,7 +143,11 @@ export class DirectoryMoving extends Moving {
     return [...rows].flatMap(({ key, value }) => movedBoardOf(key[1], shownBoard(value, systemClock())) ?? []);
   }
 
-  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]> {
+    return readEach(kind, ids, (some) => this.#read(tenant, kind, some));
+  }
+
+  async #read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
     switch (kind) {
       case 'workflow':
         return ids.map((id) => this.#workflow(tenant, id));

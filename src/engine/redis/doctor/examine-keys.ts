@@ -53,7 +53,8 @@ export async function examineKeys(connections: RedisConnections, nodes: readonly
   if (foreign + taken.length === 0) return ok(`${where}: all are Waymark's`);
   const says = `${where}: ${foreign + taken.length} are of other programs`;
   if (taken.length > 0) {
-    const named = taken.toSorted().slice(0, MAX_NAMED).join(', ');
+    const more = taken.length > MAX_NAMED ? ` and ${taken.length - MAX_NAMED} more` : '';
+    const named = taken.toSorted().slice(0, MAX_NAMED).join(', ') + more;
     return fail(
       `${says}, ${taken.length} of them under names of Waymark: ${named}`,
       'rename these keys, or give Waymark a REDIS_NAMESPACE or a database of its own',

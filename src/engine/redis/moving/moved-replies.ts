@@ -2,7 +2,7 @@ import type { About } from '../../records/workflow-meta.js';
 import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { foundOf, type Found } from '../workflows/workflow-replies.js';
-import { listOf, textOf } from '../scripts/reply.js';
+import { listOf, numberOf, textOf } from '../scripts/reply.js';
 import { detailOf, INSIDE, parcel, readerOf } from '../tasks/task-replies.js';
 import { pickMeta, versionNamed, versionNameOf } from '../../records/workflow-meta.js';
 
@@ -13,7 +13,7 @@ export function movedWorkflowOf(id: string, reply: unknown): { readonly found: F
   const record: MovedWorkflow = {
     kind: 'workflow',
     ...pickMeta(found),
-    ttlMs: ttl === '-' ? null : Number(textOf(ttl)),
+    ttlMs: ttl === '-' ? null : numberOf(textOf(ttl)),
     about: JSON.parse(textOf(about)) as About,
     state: textOf(state),
     history: listOf(history).map((entry) => versionOf(textOf(entry))),
@@ -27,8 +27,8 @@ function versionOf(entry: string): MovedVersion {
   const [name = '', updated, deadline, ...about] = entry.slice(0, end).split(' ');
   return {
     ...versionNamed(name),
-    updatedAtMs: Number(updated),
-    deadlineMs: deadline === '-' ? null : Number(deadline),
+    updatedAtMs: numberOf(updated),
+    deadlineMs: deadline === '-' ? null : numberOf(deadline),
     about: JSON.parse(about.join(' ')) as About,
     state: entry.slice(end + 1),
   };

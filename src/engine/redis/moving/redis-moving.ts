@@ -1,8 +1,8 @@
-import { Logger } from '@nestjs/common';
 import type { FeedEvent } from '../../engine.js';
-import { FeedResetError, FeedTrimmedError } from '../../errors.js';
+import { FeedResetError, FeedTrimmedError, StateNotJsonError } from '../../errors.js';
 import type { Arrived, ArrivalOptions } from '../../moving/arrival.js';
 import type {
+  Damaged,
   RecordKind,
   Moved,
   MovedBoard,
@@ -11,6 +11,7 @@ import type {
   MovedWorkflow,
   RemovableKind,
 } from '../../moving/moved.js';
+import { isDamaged, orDamaged, readEach, stampedDamage } from '../../moving/damaged.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { digestOf } from '../../records/check.js';
 import { stampOf } from '../../moving/stamp.js';
@@ -30,7 +31,7 @@ import type { ScriptWriter } from '../scripts/script-writer.js';
 import { FENCED, RedisScript, TIMED, TIMED_RECORDS, TIMED_TASKS, TIMED_WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import type { ScriptContext } from '../scripts/script-context.js';
-import { keepsChanging, unlessUnreadable, type RedisWorkflows } from '../workflows/redis-workflows.js';
+import { keepsChanging, type RedisWorkflows } from '../workflows/redis-workflows.js';
 
 const PACKED = namesWith('redis');
 const MOVING = [...TIMED_RECORDS, 'moving'];
@@ -49,6 +50,8 @@ const MEMBERS_AT_ONCE = 500;
 const QUEUES_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
 const MAX_ROUNDS = 50;
+/** In a reply, in place of a record or before an id: a value of another program. No id begins so. */
+const UNREADABLE = '\n';
 
 export interface RedisMovingParts {
   readonly reader: ScriptReader;
@@ -60,8 +63,6 @@ export interface RedisMovingParts {
 
 /** Moves records out of Redis and into it. Each `put` and `remove` is one idempotent script. */
 export class RedisMoving extends Moving {
-  readonly #logger = new Logger('Moving');
-
   constructor(private readonly parts: RedisMovingParts) {
     super();
   }
@@ -78,13 +79,16 @@ export class RedisMoving extends Moving {
   }
 
   async listWorkflows(tenant: string, after: string | undefined, limit: number): Promise<StampPage> {
-    const reply = listOf(await this.parts.reader.run(listScript, 'move-list', tenant, [after ?? '', String(limit)]));
-    const [last, ...entries] = reply;
+    const listed = await orDamaged('workflow', '', async () =>
+      listOf(await this.parts.reader.run(listScript, 'move-list', tenant, [after ?? '', String(limit)])),
+    );
+    if (isDamaged(listed)) return { items: [stampedDamage(listed)], next: undefined };
+    const [last, ...entries] = listed as readonly unknown[];
     const items: Stamped[] = [];
     for (const entry of entries) {
       const [id, stamp, bytes, kind] = listOf(entry).map(textOf) as [string, string, string, string];
       if (kind === 'ours') items.push({ id, stamp, bytes: Number(bytes) });
-      else items.push(...(await this.#adopted(tenant, id)).map((record) => stamped(record, Number(bytes))));
+      else items.push(...(await this.#readStamps(tenant, 'workflow', [id], Number(bytes))));
     }
     return { items, next: last === '' ? undefined : textOf(last) };
   }
@@ -98,21 +102,21 @@ export class RedisMoving extends Moving {
     let since: string | undefined;
     for (;;) {
       if (since === undefined) {
-        since = await feed.findLastId(tenant);
+        const start = await orDamaged('task', '', () => feed.findLastId(tenant));
         yield* this.#listSets(tenant);
         // Without a feed before and after, no task has changed meanwhile.
-        if (since === undefined && (await feed.findLastId(tenant)) === undefined) return;
-        if (since === undefined) continue;
+        if (start === undefined && (await feed.findLastId(tenant)) === undefined) return;
+        if (start === undefined) continue;
+        if (typeof start !== 'string') return yield [changesUnknown(start)];
+        since = start;
       }
-      let events: readonly FeedEvent[];
-      try {
-        events = await feed.read(tenant, since, EVENTS_AT_ONCE);
-      } catch (error) {
-        if (!(error instanceof FeedTrimmedError || error instanceof FeedResetError)) throw error;
-        // The feed was trimmed or reset, so changes may be missing: list the sets again.
+      const events = await orDamaged('task', '', () => this.#eventsAfter(tenant, since as string));
+      // The feed was trimmed or reset, so changes may be missing: list the sets again.
+      if (events === undefined) {
         since = undefined;
         continue;
       }
+      if (isDamaged(events)) return yield [changesUnknown(events)];
       const ids = events.flatMap(({ type, fields }) => (type.startsWith('task.') ? (fields['id'] ?? []) : []));
       if (ids.length > 0) yield this.#stamps(tenant, [...new Set(ids)]);
       since = events.at(-1)?.id ?? since;
@@ -120,38 +124,41 @@ export class RedisMoving extends Moving {
     }
   }
 
-  async listQueues(tenant: string): Promise<readonly MovedQueue[]> {
-    const queues: MovedQueue[] = [];
+  async listQueues(tenant: string): Promise<readonly (MovedQueue | Damaged)[]> {
+    const queues: (MovedQueue | Damaged)[] = [];
     let after = '';
     do {
-      const page = await this.#queues(tenant, queueRange({ prefix: '', after, limit: QUEUES_AT_ONCE }));
+      const range = queueRange({ prefix: '', after, limit: QUEUES_AT_ONCE });
+      const page = await orDamaged('queue', '', () => this.#queues(tenant, range));
+      if (isDamaged(page)) return [...queues, page];
       queues.push(...page.queues);
       after = page.next;
     } while (after !== '');
     return queues;
   }
 
-  async listBoards(tenant: string): Promise<readonly MovedBoard[]> {
+  async listBoards(tenant: string): Promise<readonly (MovedBoard | Damaged)[]> {
     const { reader, context } = this.parts;
     const key = boardsKey(prefixOf(context.namespace, tenant));
-    const names = await reader.commands('boards', key, (client) => client.zrange(key, '0', '-1'));
-    const boards = (await this.read(tenant, 'board', names)) as (MovedBoard | undefined)[];
-    return boards.filter((board) => board !== undefined);
+    const names = await orDamaged('board', '', () =>
+      reader.commands('boards', key, (client) => client.zrange(key, '0', '-1')),
+    );
+    return isDamaged(names) ? [names] : present(await this.#readBoards(tenant, names));
   }
 
-  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
-    if (ids.length === 0) return [];
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]> {
     switch (kind) {
       case 'workflow':
-        return this.#readWorkflows(tenant, ids);
+        return readEach(kind, ids, (some) => this.#readWorkflows(tenant, some));
       case 'task':
-        return listOf(await this.#tasks(tenant, { ids, whole: true })).map(movedTaskOf);
-      case 'queue': {
-        const found = new Map((await this.#queues(tenant, { ids })).queues.map((queue) => [queue.id, queue]));
-        return ids.map((id) => found.get(id));
-      }
+        return readEach(kind, ids, (some) => this.#readTasks(tenant, some));
+      case 'queue':
+        return readEach(kind, ids, async (some) => {
+          const found = new Map((await this.#queues(tenant, { ids: some })).queues.map((queue) => [queue.id, queue]));
+          return some.map((id) => found.get(id));
+        });
       case 'board':
-        return Promise.all(ids.map(async (id) => movedBoardOf(id, await readBoard(this.parts.reader, tenant, id))));
+        return this.#readBoards(tenant, ids);
     }
   }
 
@@ -188,6 +195,8 @@ export class RedisMoving extends Moving {
   /** Lists the tasks of all sets. A task that moves to another set meanwhile may be missing or come twice. */
   async *#listSets(tenant: string): AsyncGenerator<readonly Stamped[]> {
     for (const queue of await this.listQueues(tenant)) {
+      if (isDamaged(queue) && queue.id === '') yield [stampedDamage(queue)];
+      if (queue.id === '') continue;
       for (const status of ['delayed', 'ready', 'leased', 'dead']) {
         yield* this.#walk(tenant, ['queue', `${KEY_NAMES.queue}${status}:${queue.id}`], '-inf');
       }
@@ -198,14 +207,15 @@ export class RedisMoving extends Moving {
   async #queues(
     tenant: string,
     which: object,
-  ): Promise<{ readonly queues: readonly MovedQueue[]; readonly next: string }> {
+  ): Promise<{ readonly queues: readonly (MovedQueue | Damaged)[]; readonly next: string }> {
     const reply = await this.parts.reader.run(queuesScript, 'move-queues', tenant, [JSON.stringify(which)]);
     const [next, ...queues] = listOf(reply);
     return {
       next: textOf(next),
       queues: queues.map((one) => {
         const [id = '', isPaused] = listOf(one).map(textOf);
-        return { kind: 'queue', id, isPaused: isPaused === '1' };
+        if (isPaused === '0' || isPaused === '1') return { kind: 'queue', id, isPaused: isPaused === '1' };
+        return { kind: 'damaged', of: 'queue', id, message: 'another program keeps a value under its settings' };
       }),
     };
   }
@@ -215,22 +225,66 @@ export class RedisMoving extends Moving {
     let member = '';
     do {
       const args = [...set, score, member, String(MEMBERS_AT_ONCE)];
-      const reply = listOf(await this.parts.reader.run(membersScript, 'move-members', tenant, args)).map(textOf);
-      const [nextScore = '', nextMember = '', ...ids] = reply;
+      const reply = await orDamaged('task', '', async () =>
+        listOf(await this.parts.reader.run(membersScript, 'move-members', tenant, args)).map(textOf),
+      );
+      if (isDamaged(reply)) return yield [stampedDamage(reply)];
+      const [nextScore = '', nextMember = '', ...found] = reply as readonly string[];
       score = nextScore;
       member = nextMember;
+      const ids = found.filter((id) => !id.startsWith(UNREADABLE));
       for (let at = 0; at < ids.length; at += MEMBERS_AT_ONCE) {
         yield this.#stamps(tenant, ids.slice(at, at + MEMBERS_AT_ONCE));
       }
+      const unreadable = found.filter((id) => id.startsWith(UNREADABLE)).map((id) => id.slice(UNREADABLE.length));
+      if (unreadable.length > 0) yield unreadable.map(endedTasksUnknown);
     } while (score !== '');
+  }
+
+  /** Events after this one; undefined if some of them are gone. */
+  async #eventsAfter(tenant: string, since: string): Promise<readonly FeedEvent[] | undefined> {
+    try {
+      return await this.parts.feed.read(tenant, since, EVENTS_AT_ONCE);
+    } catch (error) {
+      if (error instanceof FeedTrimmedError || error instanceof FeedResetError) return undefined;
+      throw error;
+    }
   }
 
   async #stamps(tenant: string, ids: readonly string[]): Promise<readonly Stamped[]> {
     const reply = listOf(await this.#tasks(tenant, { ids }));
-    return reply.flatMap((one, i) => {
-      if (one === null) return [];
-      const [stamp, bytes] = listOf(one).map(textOf);
-      return [{ id: ids[i] as string, stamp: stamp as string, bytes: Number(bytes) }];
+    const stamps: Stamped[] = [];
+    for (const [i, one] of reply.entries()) {
+      const id = ids[i] as string;
+      if (one === null) continue;
+      if (one === UNREADABLE) stamps.push(...(await this.#readStamps(tenant, 'task', [id])));
+      else {
+        const [stamp, bytes] = listOf(one).map(textOf);
+        stamps.push({ id, stamp: stamp as string, bytes: Number(bytes) });
+      }
+    }
+    return stamps;
+  }
+
+  /** Stamps of records that a list could not make: by reading the whole record. */
+  async #readStamps(tenant: string, kind: RecordKind, ids: readonly string[], bytes = 0): Promise<readonly Stamped[]> {
+    return present(await this.read(tenant, kind, ids)).map((found) =>
+      isDamaged(found) ? stampedDamage(found) : { id: found.id, stamp: stampOf(found), bytes },
+    );
+  }
+
+  #readBoards(tenant: string, ids: readonly string[]): Promise<(MovedBoard | Damaged | undefined)[]> {
+    return readEach('board', ids, (some) =>
+      Promise.all(some.map(async (id) => movedBoardOf(id, await readBoard(this.parts.reader, tenant, id)))),
+    );
+  }
+
+  async #readTasks(tenant: string, ids: readonly string[]): Promise<(MovedTask | Damaged | undefined)[]> {
+    const reply = listOf(await this.#tasks(tenant, { ids, whole: true }));
+    return reply.map((one, i) => {
+      if (one !== UNREADABLE) return movedTaskOf(one);
+      const message = 'another program keeps a value under its key, or has damaged it';
+      return { kind: 'damaged', of: 'task', id: ids[i] as string, message };
     });
   }
 
@@ -239,26 +293,21 @@ export class RedisMoving extends Moving {
     return Promise.all(
       reply.map(async (one, i) => {
         if (one === null) return undefined;
+        if (one === UNREADABLE) throw new StateNotJsonError(ids[i] as string);
         const { found, record } = movedWorkflowOf(ids[i] as string, one);
-        return found.kind === 'ours' ? record : (await this.#adopted(tenant, found.id))[0];
+        return found.kind === 'ours' ? record : this.#adopted(tenant, found.id);
       }),
     );
   }
 
-  /** Adopts a value of another program and reads it; empty if it is gone or unreadable. */
-  async #adopted(tenant: string, id: string): Promise<MovedWorkflow[]> {
+  /** Adopts a value of another program and reads it; undefined if it is gone. @throws StateNotJsonError @throws KeyTakenError */
+  async #adopted(tenant: string, id: string): Promise<MovedWorkflow | undefined> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      try {
-        await this.parts.workflows.adopt(tenant, id);
-      } catch (error) {
-        unlessUnreadable(error);
-        this.#logger.warn(`workflow ${id} is skipped: another program wrote a value that is not JSON under its key`);
-        return [];
-      }
+      await this.parts.workflows.adopt(tenant, id);
       const [one] = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, [id], [id]));
-      if (one === null) return [];
+      if (one === null) return undefined;
       const { found, record } = movedWorkflowOf(id, one);
-      if (found.kind === 'ours') return [record];
+      if (found.kind === 'ours') return record;
     }
     throw keepsChanging();
   }
@@ -342,6 +391,15 @@ export class RedisMoving extends Moving {
   }
 }
 
-function stamped(record: MovedWorkflow, bytes: number): Stamped {
-  return { id: record.id, stamp: stampOf(record), bytes };
+function present<T>(found: readonly (T | undefined)[]): T[] {
+  return found.filter((one) => one !== undefined);
+}
+
+function changesUnknown(damaged: Damaged): Stamped {
+  return stampedDamage({ ...damaged, message: `tasks that changed meanwhile may be missing: ${damaged.message}` });
+}
+
+function endedTasksUnknown(workflow: string): Stamped {
+  const message = `ended tasks of workflow ${workflow} may be missing: another program keeps a value under their key`;
+  return stampedDamage({ kind: 'damaged', of: 'task', id: '', message });
 }

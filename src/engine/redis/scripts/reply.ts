@@ -1,8 +1,8 @@
-import { StoreUnavailableError } from '../../errors.js';
+import { UnreadableReplyError } from '../../errors.js';
 
 /** Refuses a reply of unexpected shape instead of guessing its meaning. */
 export function unexpected(): never {
-  throw new StoreUnavailableError({ cause: new Error('a reply of Redis has an unexpected shape') });
+  throw new UnreadableReplyError();
 }
 
 export function textOf(value: unknown): string {

@@ -7,13 +7,16 @@
   ARGV[7]  last member of the previous page, or id of its last workflow; '' for the first page
   ARGV[8]  maximum number of members, or of workflows
   Returns  {score, member, id…}: the last score and member of this page; the score is '' at the end. A member whose score does not change is on exactly one page.
+           '\n' and the id of a workflow stand for its tasks, if another program has damaged their set
 ]]
 local limit = tonumber(ARGV[8])
 if ARGV[4] == 'workflows' then
   local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
   local reply = { #ids == limit and '0' or '', ids[#ids] or '' }
   for _, id in ipairs(ids) do
-    for _, task in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(id), '0', '+inf')) do reply[#reply + 1] = task end
+    local ended = redis.pcall('ZRANGEBYSCORE', workflows.tasks_key(id), '0', '+inf')
+    if ended.err then reply[#reply + 1] = '\n' .. id end
+    for _, task in ipairs(ended) do reply[#reply + 1] = task end
   end
   return reply
 end

@@ -9,4 +9,7 @@ local function core_of(stamp) return string.match(stamp, '^(.*) [^ ]*$') or stam
 
 local function stamp_of(id, record) return workflow_stamp(record, redis.call('LLEN', workflows.history_key(id))) end
 
-return { core_of = core_of, stamp_of = stamp_of }
+-- Another program has put an empty value in place of a state. No state of ours is empty.
+local function is_emptied(id) return redis.call('EXISTS', workflows.state_key(id)) == 1 and redis.call('STRLEN', workflows.state_key(id)) == 0 end
+
+return { is_emptied = is_emptied, core_of = core_of, stamp_of = stamp_of }
