@@ -12,15 +12,3 @@ const ADDRESS =
 export function configWith(env: NodeJS.ProcessEnv, own: Readonly<Record<string, string>>): Config {
   return readConfig({ ...Object.fromEntries(Object.entries(env).filter(([name]) => !ADDRESS.test(name))), ...own });
 }
-
-/** A URL without user and password. */
-export function withoutPassword(text: string): string {
-  try {
-    const url = new URL(text);
-    url.username = '';
-    url.password = '';
-    return url.href;
-  } catch {
-    return text.replace(/\/\/[^@]*@/, '//');
-  }
-}

@@ -1,7 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
 import { Keyring } from '../access/seal/keyring.js';
 import type { RedisConfig } from '../config/config.js';
-import { configWith, withoutPassword } from '../config/config-with.js';
+import { configWith } from '../config/config-with.js';
 import { optionsOf } from '../engine/engine-options.js';
 import { DirectoryMoving } from '../engine/memory/moving/directory-moving.js';
 import { openMemoryEngine } from '../engine/memory/open-memory-engine.js';
@@ -10,14 +9,7 @@ import { openRedis, type OpenRedis } from '../engine/redis/connection/open-redis
 import { WorkflowIndex } from '../engine/workflow-index.js';
 import { FileMoving } from './file-moving.js';
 import { HttpMoving } from './http-moving.js';
-
-/** A source or target of a migration, named on the command line. */
-export interface Place {
-  readonly kind: 'redis' | 'service' | 'directory' | 'file';
-  readonly text: string;
-  /** Without passwords. */
-  readonly name: string;
-}
+import type { Place } from './place.js';
 
 export interface OpenPlace {
   readonly moving: Moving;
@@ -30,13 +22,6 @@ export interface PlaceOptions {
   readonly namespace?: string | undefined;
   /** ADMIN_TOKEN of a service. */
   readonly token?: string | undefined;
-}
-
-export function placeOf(text: string): Place {
-  if (/^rediss?:\/\//.test(text)) return { kind: 'redis', text, name: withoutPassword(text) };
-  if (/^https?:\/\//.test(text)) return { kind: 'service', text, name: withoutPassword(text) };
-  const isFile = existsSync(text) ? statSync(text).isFile() : /\.(ndjson|jsonl)$/.test(text);
-  return { kind: isFile ? 'file' : 'directory', text, name: text };
 }
 
 /** Opens a place for reading. @throws Error with a message for the operator */

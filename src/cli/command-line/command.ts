@@ -10,6 +10,8 @@ export const EXIT = {
   usage: 2,
   /** The service, or Redis, is unreachable. */
   unreachable: 3,
+  /** Done, but damaged records are missing in the result. */
+  damaged: 4,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

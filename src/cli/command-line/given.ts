@@ -1,3 +1,4 @@
+import { didYouMean, nearestUrl } from '../../config/nearest-url.js';
 import { durationMs, integerOf } from '../../config/units.js';
 
 /** Options of all commands with a service. */
@@ -33,7 +34,9 @@ export class Given {
   get url(): string {
     const url = this.text('url') ?? (this.env['WAYMARK_URL'] || 'http://127.0.0.1:3000');
     if (URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol)) return url;
-    throw new UsageError(`--url ${url}: must be like http://127.0.0.1:3000`);
+    throw new UsageError(
+      `--url ${url}: must be like http://127.0.0.1:3000${didYouMean(nearestUrl(url, ['http', 'https']))}`,
+    );
   }
 
   flag(name: string): boolean {

@@ -1,6 +1,8 @@
 import { type Command, EXIT } from '../command-line/command.js';
+import { announce, asUsage } from '../command-line/place-given.js';
 import { places, withPlaces } from './open-places.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
+import { redisPlaceOf } from '../../migration/place.js';
 import { UsageError } from '../command-line/given.js';
 
 export const adoptCommand: Command = {
@@ -24,11 +26,12 @@ is missing from lists until then. May be run at any time, and repeated.
     const url = given.text('redis') ?? given.env['REDIS_URL'];
     if (url === undefined) throw new UsageError('No Redis configured: set REDIS_URL or pass --redis <url>');
     const isDryRun = given.flag('dry-run');
-    const { openRedisAt, placeOf } = await places();
-    if (placeOf(url).kind !== 'redis') throw new UsageError(`--redis: must be like redis://127.0.0.1:6379`);
+    const place = asUsage('redis', () => redisPlaceOf(url));
+    announce(terminal, 'in:', place, given);
+    const { openRedisAt } = await places();
     const { adoptAll } = await import('../../migration/adopt.js');
     const open = () => openRedisAt(url, given.env, given.text('namespace'));
-    return withPlaces(terminal, [[placeOf(url), open]], async (redis) => {
+    return withPlaces(terminal, [[place, open]], async (redis) => {
       const bar = new ProgressBar(terminal);
       bar.begin('adopt', 0);
       const { adopted, failed, examined } = await adoptAll(redis, isDryRun, {

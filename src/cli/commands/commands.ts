@@ -50,7 +50,8 @@ WAYMARK_API_KEY. To a service on this machine it can also send the file operator
 };
 const COMMON_HELP = `  --help                 print this text
 
-Exit codes: 0 success, 1 refused or a check failed, 2 invalid command line, 3 service or Redis unreachable.
+Exit codes: 0 success, 1 refused or a check failed, 2 invalid command line, 3 service or Redis unreachable,
+4 an export lacks damaged records.
 Settings also come from the file .env of the working directory (ENV_FILE); the environment wins.
 `;
 

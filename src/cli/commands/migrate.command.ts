@@ -5,8 +5,13 @@ import type { RecordKind } from '../../engine/moving/moved.js';
 import type { Migrated, Phase } from '../../migration/migrate.js';
 import { type Command, EXIT, type ExitCode, type Terminal } from '../command-line/command.js';
 import { type Given, UsageError } from '../command-line/given.js';
-import type { OpenPlace, Place } from '../../migration/places.js';
+import { beginExport } from './export.command.js';
+import { identityOf, type Place } from '../../migration/place.js';
+import type { OpenPlace } from '../../migration/places.js';
+import { announce, ANYWHERE, namespaceOf, newFileGiven, placeGiven } from '../command-line/place-given.js';
 import { keyringFor, places, tokenFor, withPlaces, type Opening } from './open-places.js';
+import { damageText } from '../../migration/lines.js';
+import { Damages } from '../command-line/damages.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
 /** Maximum difference of the clocks. Beyond it, leases and times to live end too early or too late. */
@@ -42,12 +47,16 @@ machine the command can also send the file operator-token of DATA_DIR. Exits wit
 
   async run(given, terminal) {
     const onConflict = given.oneOf('on-conflict', ON_CONFLICT) ?? 'fail';
-    const [fromText, toText] = [given.textRequired('from'), given.textRequired('to')];
-    if (fromText === toText && given.text('from-namespace') === given.text('to-namespace')) {
-      throw new UsageError('--from and --to are the same place');
-    }
-    const { openSource, openTarget, placeOf } = await places();
-    const [from, to] = [placeOf(fromText), placeOf(toText)];
+    const [from, to] = [placeGiven(given, 'from', ANYWHERE), placeGiven(given, 'to', ANYWHERE)];
+    if (to.kind === 'file') newFileGiven(given, 'to');
+    const isSameNamespace = namespaceOf(given, 'from-namespace') === namespaceOf(given, 'to-namespace');
+    if (identityOf(from) === identityOf(to) && (from.kind !== 'redis' || isSameNamespace))
+      throw new UsageError(`--from and --to are the same place: ${to.name}`);
+    if (to.kind === 'file' && given.flag('dry-run'))
+      throw new UsageError('--dry-run: not supported with a file as target');
+    announce(terminal, 'from:', from, given, 'from-namespace');
+    announce(terminal, 'to:  ', to, given, 'to-namespace');
+    const { openSource, openTarget } = await places();
     const optionsOf = (side: 'from' | 'to', place: Place) => ({
       env: given.env,
       namespace: given.text(`${side}-namespace`),
@@ -117,20 +126,22 @@ async function warnOfSkew(source: OpenPlace, target: OpenPlace, { note }: Termin
 /** Exports the source to a file. Changes that are made during the export may be missing. */
 async function toFile(source: OpenPlace, to: Place, given: Given, terminal: Terminal): Promise<ExitCode> {
   const { writeFile } = await import('../../migration/write-file.js');
-  const report = new Report(given, terminal);
-  report.phase('copy', 0);
-  if (given.flag('dry-run')) throw new UsageError('--dry-run: not supported with a file as target');
-  const onText = (count: number) => report.compared('workflow', count);
-  const { lines, bytes, sha256 } = await writeFile(source.moving, to.text, onText, {
+  const bar = new ProgressBar(terminal, { isQuiet: given.flag('json') });
+  const damages = new Damages(terminal);
+  await beginExport(bar, source.moving, terminal);
+  const { lines, bytes, sha256, damaged } = await writeFile(source.moving, to.text, (count) => bar.add(count), {
     access: 'include',
     keyring: await keyringFor(given),
-  });
-  report.clear();
+    onDamage: damages.add,
+  }).finally(() => bar.clear());
+  const code = damages.end('the file');
+  const end = code === EXIT.ok ? 'Migration complete!' : 'Migration is not complete';
   if (given.flag('json'))
-    await terminal.output.line(JSON.stringify({ event: 'done', file: to.name, lines, bytes, sha256 }));
-  else
-    await terminal.output.line(`${lines} lines, ${bytes} bytes in ${to.name}, sha256 ${sha256}\nMigration complete!`);
-  return EXIT.ok;
+    await terminal.output.line(
+      JSON.stringify({ event: 'done', ok: code === EXIT.ok, file: to.name, lines, bytes, sha256, damaged }),
+    );
+  else await terminal.output.line(`${lines} lines, ${bytes} bytes in ${to.name}, sha256 ${sha256}\n${end}`);
+  return code === EXIT.ok ? code : EXIT.failed;
 }
 
 /** Prints progress and the summary, as text or as JSON events. */
@@ -138,6 +149,7 @@ class Report {
   readonly #bar: ProgressBar;
   readonly #isJson: boolean;
   readonly #isVerbose: boolean;
+  readonly #isDryRun: boolean;
   #phase: Phase = 'count';
   #printedAt = 0;
   #output: Promise<unknown> = Promise.resolve();
@@ -146,9 +158,10 @@ class Report {
     given: Given,
     private readonly terminal: Terminal,
   ) {
-    this.#bar = new ProgressBar(terminal);
+    this.#bar = new ProgressBar(terminal, { isQuiet: given.flag('json') });
     this.#isJson = given.flag('json');
     this.#isVerbose = given.flag('verbose');
+    this.#isDryRun = given.flag('dry-run');
   }
 
   phase(phase: Phase, total: number): void {
@@ -168,7 +181,9 @@ class Report {
   moved(tenant: string, kind: RecordKind, id: string, outcome: string): void {
     if (outcome === 'conflict') {
       if (this.#isJson) this.#event({ event: 'conflict', tenant, kind, id });
-      else if (this.#phase === 'verify') this.terminal.note(`conflict: the target has another ${kind} ${id}`);
+      // The phases before meet the same conflicts. A dry run has no other phase.
+      else if (this.#phase === 'verify' || this.#isDryRun)
+        this.terminal.note(`conflict: the target has another ${kind} ${id}`);
     }
     if (!this.#isVerbose || kind === 'queue') return;
     if (this.#isJson) this.#event({ event: 'moved', tenant, kind, id, outcome });
@@ -181,13 +196,17 @@ class Report {
   }
 
   async end(
-    { counts, caughtUp, verified, different, workflows }: Migrated,
+    { counts, caughtUp, verified, different, damaged, workflows }: Migrated,
     { from, to, isDryRun }: { readonly from: Place; readonly to: Place; readonly isDryRun: boolean },
   ): Promise<ExitCode> {
     this.clear();
     const { created, updated, same, kept, conflict, expired } = counts;
-    const isComplete = conflict === 0 && different.length === 0;
-    const summary = { workflows, ...counts, caughtUp, verified, different: different.length };
+    const isComplete = conflict === 0 && different.length === 0 && damaged.length === 0;
+    for (const line of damaged) {
+      if (this.#isJson) this.#event({ ...line, event: 'damaged' });
+      else this.terminal.note(`damaged: ${damageText(line)}`);
+    }
+    const summary = { workflows, ...counts, caughtUp, verified, different: different.length, damaged: damaged.length };
     if (this.#isJson) {
       this.#event({ event: 'done', ok: isComplete, dryRun: isDryRun, from: from.name, to: to.name, ...summary });
     } else {
@@ -196,7 +215,9 @@ class Report {
       if (conflict > 0) this.#line(`${conflict} conflicts: the target keeps another record under the id`);
       if (expired > 0) this.#line(`${expired} expired during the copy`);
       if (!isDryRun) this.#line(`${caughtUp} later changes copied, ${verified} digests compared`);
-      for (const name of different.slice(0, 20)) this.#line(`different: ${name}`);
+      for (const name of different) this.#line(`different: ${name}`);
+      if (damaged.length > 0)
+        this.#line(`${damaged.length} damaged: another program has changed them, so they were not copied`);
       if (isDryRun) this.#line('Dry run: nothing was changed');
       else this.#line(isComplete ? 'Migration complete!' : 'Migration is not complete');
     }

@@ -1,6 +1,6 @@
 import { ProblemError, UnreachableError } from '../../client/index.js';
 import type { Keyring } from '../../access/seal/keyring.js';
-import type { Place } from '../../migration/places.js';
+import type { Place } from '../../migration/place.js';
 import { findCredential, secretOf } from '../command-line/credential.js';
 import type { Given } from '../command-line/given.js';
 import { EXIT, type ExitCode, type Terminal } from '../command-line/command.js';

@@ -34,7 +34,7 @@ may still write, the command refuses.
         return EXIT.unreachable;
       }
       const isDryRun = given.flag('dry-run');
-      const bar = new ProgressBar(terminal);
+      const bar = new ProgressBar(terminal, { isQuiet: given.flag('json') });
       bar.begin('upgrade', 0);
       const options = { isDryRun, isForced: given.flag('force'), examined: (count: number) => bar.add(count) };
       const done = await upgrade(connections, options).finally(() => bar.clear());
@@ -51,6 +51,8 @@ may still write, the command refuses.
   },
 };
 
+const MAX_NAMED = 5;
+
 type Done = Awaited<ReturnType<typeof import('../../engine/redis/upgrade/upgrade.js').upgrade>>;
 
 function lineOf(done: Done, isDryRun: boolean): string {
@@ -61,8 +63,11 @@ function lineOf(done: Done, isDryRun: boolean): string {
       return `a service of the earlier version may write for another ${Math.ceil(done.forMs / 1000)} s: stop it, wait, and try again`;
     case 'upgraded': {
       const { renamed, packed, tenants, left } = done;
+      const more = left.length > MAX_NAMED ? ` and ${left.length - MAX_NAMED} more; --json lists all` : '';
       const others =
-        left.length === 0 ? '' : `; ${left.length} keys of other programs stay: ${left.slice(0, 5).join(', ')}`;
+        left.length === 0
+          ? ''
+          : `; ${left.length} keys of other programs stay: ${left.slice(0, MAX_NAMED).join(', ')}${more}`;
       return `${renamed + packed} keys of ${tenants} tenants ${isDryRun ? 'would be upgraded' : 'upgraded'}${others}`;
     }
   }
