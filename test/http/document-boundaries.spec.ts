@@ -55,6 +55,8 @@ const UNSAYABLE: Readonly<Record<string, (one: Difference) => boolean>> = {
     ['VERSION_NOT_FOUND', 'VERSION_PRUNED', 'CONFLICT_NOT_FOUND'].includes(code),
   'after and limit of an export need a tenant': ({ operation, about, code, isDocumented }) =>
     operation === 'exportAll' && /^query (after|limit) /.test(about) && code === 'INVALID_QUERY' && isDocumented,
+  'the id of a workflow has at most 200 bytes': ({ about, isDocumented }) =>
+    isDocumented && /(\bids?|Id|\bworkflow|Prefix)(\/\d+)? is (a text of |)(199|200|39\d|400)/.test(about),
   'GET /v1/workflows/count is a route of its own': ({ about, isDocumented }) =>
     !isDocumented && about === 'path id is count',
 };

@@ -90,7 +90,7 @@ describeService('tasks', (service) => {
         leaseMs: 10,
         expiresAt: 5,
         dedupeKey: '',
-        workflowId: 'a/b',
+        workflowId: 'a\nb',
         headers: { a: 1 },
         other: true,
       });

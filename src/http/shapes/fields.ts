@@ -40,7 +40,8 @@ export const text = ({ min, max, pattern, not, says = 'must be a text' }: TextRu
     minLength: min,
     maxLength: max,
     pattern: pattern?.source,
-    not: not && { pattern: not.source },
+    // With the type, since null has no pattern to match.
+    not: not && { type: 'string', pattern: not.source },
   }),
   says,
   accepts: (value) =>
