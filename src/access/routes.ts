@@ -32,6 +32,7 @@ const ROUTES: Readonly<Record<string, Row>> = {
 
   'GET /v1/workflows': ['workflows:read', 'read'],
   'POST /v1/workflows': ['workflows:write', 'write'],
+  'DELETE /v1/workflows': ['workflows:write', 'write'],
   'GET /v1/workflows/count': ['workflows:read', 'read'],
   'POST /v1/workflows/batch-get': ['workflows:read', 'read'],
   'GET /v1/workflows/:id': ['workflows:read', 'read'],

@@ -281,6 +281,17 @@ export class WaymarkClient {
     return this.#json({ method: 'GET', path: `${workflowPath(id)}/conflicts${query}` }, options);
   }
 
+  /** Deletes all workflows whose ids start with `idPrefix`, in steps. Returns their number. */
+  async deleteWorkflows(idPrefix: string, options?: CallOptions): Promise<number> {
+    const path = `/v1/workflows?idPrefix=${encodeURIComponent(idPrefix)}&limit=500`;
+    let deleted = 0;
+    for (;;) {
+      const step = await this.#json<{ deleted: number; isComplete: boolean }>({ method: 'DELETE', path }, options);
+      deleted += step.deleted;
+      if (step.isComplete) return deleted;
+    }
+  }
+
   async deleteWorkflow(id: string, options?: CallOptions): Promise<void> {
     await this.#requester.send({ method: 'DELETE', path: workflowPath(id), isKeyed: true }, options);
   }

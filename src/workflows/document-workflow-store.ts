@@ -9,6 +9,7 @@ import {
   type IndexValues,
   type Once,
   type Outcome,
+  ownOnce,
   type Ttl,
 } from '../engine/commit.js';
 import {
@@ -38,6 +39,7 @@ import { VersionNotFoundError, VersionPrunedError, WorkflowExistsError } from '.
 
 /** States that are in memory at once, beside those of the answer. */
 const FOUND_AT_ONCE = 10;
+const DELETED_AT_ONCE = 10;
 
 /** Author, condition and once key of a write. */
 export interface Write {
@@ -192,11 +194,37 @@ export class DocumentWorkflowStore {
 
   async delete(
     id: string,
-    { tenant, once, expect }: Write,
+    { tenant, once, expect }: Pick<Write, 'tenant' | 'once' | 'expect'>,
     { cancelTasks }: Companions,
   ): Promise<{ replayed: boolean }> {
     const deletes = [{ id, ...(expect && { expect }) }];
     return this.engine.commit(tenant, { once, deletes, ...(cancelTasks && { cancelTasksOf: [id] }) });
+  }
+
+  /**
+   * Deletes workflows whose id starts with `idPrefix`, in the order of the ids, each in a commit of its own. One that another
+   * writer deletes meanwhile is not counted.
+   */
+  async deleteSome(
+    tenant: string,
+    { idPrefix, limit }: { readonly idPrefix: string; readonly limit: number },
+    { cancelTasks }: Companions,
+  ): Promise<{ deleted: number; isComplete: boolean }> {
+    const query = { filter: { idPrefix }, sort: 'id', limit, includeState: false } as const;
+    const { items, next } = await this.engine.list(tenant, query);
+    let deleted = 0;
+    for (let at = 0; at < items.length; at += DELETED_AT_ONCE) {
+      const gone = items.slice(at, at + DELETED_AT_ONCE).map(async ({ id }) => {
+        try {
+          await this.delete(id, { tenant, once: ownOnce(), expect: undefined }, { cancelTasks });
+          deleted++;
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        }
+      });
+      await Promise.all(gone);
+    }
+    return { deleted, isComplete: next === undefined };
   }
 
   async touch(id: string, ttl: Ttl | undefined, { tenant, once, expect }: Write): Promise<Written> {

@@ -16,7 +16,7 @@ import {
   type Common,
 } from '../http/shapes/fields.js';
 import { etagOf, type VersionName } from '../engine/records/workflow-meta.js';
-import { WorkflowId, workflowId } from '../http/shapes/names.js';
+import { IdPrefix, WorkflowId, workflowId } from '../http/shapes/names.js';
 import { TtlFields, TtlSeconds } from './ttl.js';
 
 const MAX_BATCH = 100;
@@ -76,6 +76,17 @@ export const CancelTasks = () =>
 
 export class DeletionQuery {
   @CancelTasks() tasks?: 'cancel';
+}
+
+/** Many are deleted in steps, so that no request takes long. */
+export class PrefixDeletion extends DeletionQuery {
+  @IdPrefix({ about: 'Beginning of the ids', example: 'case-7:' }) idPrefix!: string;
+  @Integer({ min: 1, max: 1000, default: 100, about: 'Maximum number of workflows to delete' }) limit!: number;
+}
+
+export class DeletedSome {
+  @Count({ about: 'Workflows that this request has deleted' }) deleted!: number;
+  @Flag({ about: 'False if there are more: repeat the request' }) isComplete!: boolean;
 }
 
 export const VersionNumber = (given: Common<number> = {}) => Integer({ min: 1, ...given });

@@ -29,8 +29,10 @@ import { WorkflowReader } from './workflow-reader.js';
 import {
   BatchedWorkflow,
   BatchGetRequest,
+  DeletedSome,
   DeletionQuery,
   NewWorkflow,
+  PrefixDeletion,
   TouchRequest,
   Workflow,
   WorkflowBatch,
@@ -164,6 +166,20 @@ export class WorkflowsController {
   ) {
     const { workflows, writes } = this;
     return deleted({ workflows, writes }, request, id, query);
+  }
+
+  @Delete()
+  @Route({
+    id: 'deleteWorkflows',
+    summary: 'Delete workflows whose ids start with a text, in steps',
+    description:
+      'Deletes up to `limit` workflows, in the order of their ids, each in a step of its own. Repeat the request until `isComplete`; after a failure too.',
+    notOnce: 'A repeat of this request goes on where it ended, so it needs no Idempotency-Key',
+    answers: { 200: { says: 'Deleted', body: DeletedSome } },
+    problems: ['TOO_MANY_TASKS'],
+  })
+  async deleteSome(@FromQuery(PrefixDeletion) { tasks, ...which }: PrefixDeletion, @FromCaller() { tenant }: Caller) {
+    return answer(200, await this.workflows.deleteSome(tenant, which, { cancelTasks: tasks === 'cancel' }));
   }
 
   @Post(':id/touch')

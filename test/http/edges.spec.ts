@@ -28,6 +28,60 @@ describeService('edges of HTTP', (service) => {
     });
   });
 
+  describe('many workflows', () => {
+    const remove = (query: Record<string, string>) =>
+      service.call('DELETE', `${WORKFLOWS}?${new URLSearchParams(query)}`);
+
+    it('are deleted by the beginning of their ids, in steps that may be repeated', async () => {
+      const thread = service.id();
+      const ids = Array.from({ length: 25 }, (_, i) => `${thread}:${i} é/%`);
+      const others = [thread, `${thread}; not below`];
+      const puts = [...ids, ...others].map((id) => ({ id, state: {} }));
+      expect((await service.post('/v1/commits', { puts })).status).toBe(200);
+      const idPrefix = `${thread}:`;
+      const steps = [];
+      for (let isComplete = false; !isComplete;) {
+        const { status, json } = await remove({ idPrefix, limit: '10' });
+        expect(status).toBe(200);
+        steps.push(json);
+        isComplete = json.isComplete as boolean;
+      }
+      expect(steps).toEqual([
+        { deleted: 10, isComplete: false },
+        { deleted: 10, isComplete: false },
+        { deleted: 5, isComplete: true },
+      ]);
+      expect((await remove({ idPrefix })).json).toEqual({ deleted: 0, isComplete: true });
+      const left = await service.get(`${WORKFLOWS}?${new URLSearchParams({ idPrefix: thread, sort: 'id' })}`);
+      expect(left.json.items.map(({ id }: { id: string }) => id)).toEqual(others);
+    });
+
+    it('are deleted once by several requests at a time', async () => {
+      const idPrefix = `${service.id()}:`;
+      const puts = Array.from({ length: 50 }, (_, i) => ({ id: `${idPrefix}${i}`, state: {} }));
+      await service.post('/v1/commits', { puts });
+      const answers = await Promise.all(Array.from({ length: 4 }, () => remove({ idPrefix })));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect(answers.reduce((sum, { json }) => sum + (json.deleted as number), 0)).toBe(50);
+    });
+
+    it('have their tasks cancelled, if the request says so', async () => {
+      const id = service.id();
+      await service.put(at(id), { state: {} });
+      const task = await service.post('/v1/queues/of-many/tasks', { payload: 1, workflowId: id });
+      expect((await remove({ idPrefix: id, tasks: 'cancel' })).json).toEqual({ deleted: 1, isComplete: true });
+      expect((await service.get(`/v1/tasks/${task.json.id}`)).json.status).toBe('cancelled');
+    });
+
+    it('are not all workflows: a beginning must be given', async () => {
+      for (const query of [{}, { idPrefix: '' }, { idPrefix: 'a', limit: '0' }, { idPrefix: 'a', limit: '1001' }])
+        expect((await remove(query as Record<string, string>)).status).toBe(422);
+      const path = `${WORKFLOWS}?idPrefix=nobody`;
+      expect((await service.call('DELETE', path, { headers: { 'if-match': '"x-1.y"' } })).status).toBe(400);
+      expect((await service.call('DELETE', path, { headers: { 'idempotency-key': 'k' } })).status).toBe(422);
+    });
+  });
+
   it('a weak tag matches on a read, also of one that waits', async () => {
     const id = service.id();
     const { headers } = await service.put(at(id, '/state'), 1);

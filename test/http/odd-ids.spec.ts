@@ -89,5 +89,7 @@ describeService('ids of any characters', (service) => {
       expect((await client.getWorkflow(id)).state).toEqual({ of: id });
       await client.deleteWorkflow(id);
     }
+    for (const id of ODD_IDS) await client.putWorkflow(`below/${id}`.slice(0, 40), 1);
+    expect(await client.deleteWorkflows('below/')).toBe(new Set(ODD_IDS.map((id) => id.slice(0, 34))).size);
   });
 });

@@ -13,7 +13,7 @@ export const OPERATIONS = {
     'countWorkflows',
     'batchGetWorkflows',
   ],
-  edges: ['deleteState'],
+  edges: ['deleteState', 'deleteWorkflows'],
   documents: [
     'setStatus',
     'mergeSection',

@@ -4,6 +4,7 @@ import { increment } from '../../support/edits.js';
 import { ODD_IDS } from '../../support/odd-ids.js';
 import { put } from '../../support/parts.js';
 import { TestQueue } from '../../support/tasks.js';
+import { until } from '../../support/until.js';
 import type { Fixture } from '../engine-under-test.js';
 
 const inBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -47,23 +48,30 @@ export function describeOddIds(fixture: Fixture): void {
     it('name the workflow of a task, of an event and of a hint', async () => {
       const tenant = fixture.tenant();
       const queue = new TestQueue(fixture.engine, tenant.name);
+      const hinted = new Set<string>();
+      const stops = ['warm-up', ...ODD_IDS].map((id) =>
+        fixture.engine.onChange(tenant.name, `workflow ${id}`, (hint) => {
+          if (hint === 'changed') hinted.add(id);
+        }),
+      );
+      const untilHinted = (id: string, write: () => Promise<unknown>) =>
+        until(async () => {
+          await write();
+          return hinted.has(id);
+        }, `a hint of ${id}`);
+      // A subscription takes effect a while after its first listener.
+      await untilHinted('warm-up', () => tenant.put('warm-up', {}));
       for (const [n, id] of ODD_IDS.entries()) {
-        const hinted = new Promise<void>((resolve) => {
-          const stop = fixture.engine.onChange(tenant.name, `workflow ${id}`, (hint) => {
-            if (hint !== 'changed') return;
-            stop();
-            resolve();
-          });
-        });
         await tenant.put(id, { n });
-        await hinted;
+        await untilHinted(id, async () => undefined);
         await queue.enqueue({ id: `task-${n}`, workflowId: id });
         const tasks = await fixture.engine.tasks.listOfWorkflow(tenant.name, id, 10);
         expect(tasks.map((task) => [task.id, task.workflowId])).toEqual([[`task-${n}`, id]]);
       }
+      for (const stop of stops) stop();
       const events = await fixture.engine.readFeed(tenant.name, undefined, 1000);
       const created = events.filter(({ type }) => type === 'workflow.created');
-      expect(created.map(({ fields }) => fields['id'])).toEqual(ODD_IDS);
+      expect(created.map(({ fields }) => fields['id'])).toEqual(['warm-up', ...ODD_IDS]);
     });
 
     it('leave nothing behind when they are deleted', async () => {
