@@ -241,7 +241,7 @@ describe('The commands that move state', () => {
     await client.set('document_workflow:old-1', '{"status":"draft"}', 'EX', 3600);
     await client.set('document_workflow:old-2', '{"status":"done"}');
     await client.set('document_workflow:broken', 'no JSON');
-    await client.set('document_workflow:not an id', '{}');
+    await client.set('document_workflow:not\nan id', '{}');
     const dry = await waymark(['adopt', '--redis', url(), '--dry-run']);
     expect(dry.stdout).toContain('3 would be adopted');
     expect(await client.exists('document_workflow_meta:old-1')).toBe(0);

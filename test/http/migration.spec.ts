@@ -116,7 +116,7 @@ describeService(
         'no JSON',
         '[1]',
         { ...record, kind: 'what' },
-        { ...record, id: '../etc' },
+        { ...record, id: '..' },
         { ...record, state: '{"a":1,"a":2}' },
         { ...record, state: JSON.stringify('x'.repeat(1024 * 1024)) },
         { ...record, version: 0 },
