@@ -51,10 +51,14 @@ export interface MarkLine {
 /** A record that the store could not read, or a list of records: then the id is empty. */
 export type DamagedLine = Damaged & { readonly tenant: string };
 
+/** Such characters of a foreign key could change a terminal or forge a line of a log. */
+const CONTROL = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 /** Name of a damaged record, and what is wrong with it. */
 export function damageText({ of, id, tenant, message }: DamagedLine): string {
   const owner = tenant === 'default' ? '' : ` of tenant ${tenant}`;
-  return `${id === '' ? `list of ${COUNT_OF[of]}` : `${of} ${id}`}${owner}: ${message}`;
+  const name = id === '' ? `list of ${COUNT_OF[of]}` : `${of} ${id}`;
+  return `${name}${owner}: ${message}`.replace(CONTROL, '?');
 }
 
 /** In an import: removes the record if it still has this stamp. */

@@ -231,17 +231,17 @@ describe('The places of migrate, export, import, adopt, upgrade and doctor', () 
   });
 
   it('name what an export could not read, and are not complete then', async () => {
-    const damaged = '{"kind":"damaged","tenant":"t","of":"workflow","id":"w","message":"its key is taken"}';
+    const damaged = '{"kind":"damaged","tenant":"t","of":"workflow","id":"w","message":"its key \\u001b[2J is taken"}';
     await writeFile('damaged.ndjson', `${HEADER}\n${damaged}\n${END.replace('"damaged":0', '"damaged":1')}\n`);
     const imported = await runHere(['import', '--from', 'damaged.ndjson', '--to', './new']);
     expect([imported.code, JSON.parse(imported.stdout)]).toEqual([
       1,
       expect.objectContaining({ damaged: 1, problems: 1 }),
     ]);
-    expect(imported.stderr).toContain('workflow w of tenant t: its key is taken');
+    expect(imported.stderr).toContain('workflow w of tenant t: its key ?[2J is taken');
     const again = await runHere(['export', '--from', 'damaged.ndjson']);
     expect([again.code, again.stdout.split('\n')[1]]).toEqual([4, damaged]);
-    expect(again.stderr).toContain('damaged: workflow w of tenant t: its key is taken');
+    expect(again.stderr).toContain('damaged: workflow w of tenant t: its key ?[2J is taken');
     for (const args of [
       ['--to', './new'],
       ['--to', './new', '--dry-run'],
@@ -249,7 +249,7 @@ describe('The places of migrate, export, import, adopt, upgrade and doctor', () 
     ]) {
       const moved = await runHere(['migrate', '--from', 'damaged.ndjson', ...args]);
       expect([args, moved.code]).toEqual([args, 1]);
-      expect(moved.stderr).toContain('damaged: workflow w of tenant t: its key is taken');
+      expect(moved.stderr).toContain('damaged: workflow w of tenant t: its key ?[2J is taken');
       expect(moved.stdout).not.toContain('Migration complete!');
     }
     const json = await runHere(['migrate', '--from', 'damaged.ndjson', '--to', './new', '--json']);
