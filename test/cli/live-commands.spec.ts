@@ -57,7 +57,7 @@ describeClient('publish and watch', (service) => {
       [['publish', 'c', 'd', '--type', 't'], 2, 'd: not expected'],
       [['publish', '.c', '--type', 't'], 1, 'INVALID_ID'],
       [['watch', 'x'], 2, 'x: not expected'],
-      [['watch', '--workflow', 'a b'], 1, 'INVALID_QUERY'],
+      [['watch', '--workflow', 'count'], 1, 'INVALID_QUERY'],
     ] as const;
     for (const [args, code, says] of cases) {
       const ended = await run(...args);

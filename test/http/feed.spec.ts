@@ -215,8 +215,8 @@ describeService('The feed', (service: Service) => {
     expect(await code('c', { type: 't', other: 1 })).toEqual([422, 'INVALID_BODY']);
     expect(await code('c', { type: 't', payload: 'x'.repeat(64 * 1024) })).toEqual([413, 'STATE_TOO_LARGE']);
     for (const query of [
-      'workflow=.x',
-      'idPrefix=%20',
+      'workflow=count',
+      'idPrefix=%00',
       'type=',
       'channel=a/b',
       'wait=61',

@@ -112,7 +112,7 @@ describeService(
         '{"type":"subscribe"}',
         '{"type":"subscribe","channel":".x"}',
       ];
-      const channels = ['workflow:a b', 'task:a/b', 'x'.repeat(129), `workflow:${'x'.repeat(201)}`, 'a\n', ''];
+      const channels = ['workflow:a\nb', 'task:a/b', 'x'.repeat(129), `workflow:${'x'.repeat(201)}`, 'a\n', ''];
       for (const text of bad) socket.send(text);
       for (const channel of channels) socket.send({ type: 'subscribe', channel });
       socket.send({ type: 'subscribe', channel: 'c', since: 1 });

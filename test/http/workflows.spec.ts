@@ -427,7 +427,7 @@ describeService('workflows', (service) => {
       'include=all',
       'updatedAfter=yesterday',
       'updatedAfter=2026-02-30T00:00:00Z',
-      'idPrefix=a/b',
+      'idPrefix=a%00b',
     ])('refuse %s', async (query) => {
       const refused = await service.get(`${WORKFLOWS}?${query}`);
       expect([refused.status, refused.json.code]).toEqual([422, 'INVALID_QUERY']);
