@@ -8,7 +8,7 @@ import { routeNames } from '../../src/access/routes.js';
 import { nginxBin, serverWith, startNginx, type NginxProcess } from '../support/nginx-process.js';
 import { openService, type OpenService } from '../support/open-service.js';
 
-const PUBLIC = ['/health/live', '/health/ready', '/status'];
+const PUBLIC = ['/health/live', '/health/ready', '/status', '/problems/:type'];
 const canBeNobody = process.platform === 'linux' && process.getuid?.() === 0;
 const MARKER = 'a-secret-in-the-store';
 
@@ -32,7 +32,7 @@ describe('a service without ADMIN_TOKEN', () => {
     const before = (await service.call('GET', '/v1/workflows/kept')).json;
     for (const name of [...routeNames, 'GET /nowhere']) {
       const [method = '', route = ''] = name.split(' ');
-      const path = route.replace(/:version|:from|:to|:n\b/g, '1').replace(/:[a-zA-Z]+/g, 'kept');
+      const path = route.replace(':type', 'lease-lost').replace(/:version|:from|:to|:n\b/g, '1').replace(/:[a-zA-Z]+/g, 'kept');
       const body = method === 'GET' ? {} : { headers: { 'content-type': 'application/json' }, body: '{"state":1}' };
       const answer = await fetch(url + path, { method, ...body });
       const text = await answer.text();

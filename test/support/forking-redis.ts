@@ -50,6 +50,9 @@ export class ForkingRedis {
   async join(): Promise<void> {
     await this.replica.admin.call('REPLICAOF', '127.0.0.1', String(this.port));
     await inStep(this.replica.admin);
+    // The master takes it for a replica a moment later.
+    const isKnown = async () => (await this.master.admin.info('replication')).includes('state=online');
+    await until(isKnown, 'the master knows its replica');
   }
 
   async stop(): Promise<void> {

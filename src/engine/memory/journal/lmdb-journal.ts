@@ -102,8 +102,8 @@ export class LmdbJournal implements Journal {
   static async open(directory: string): Promise<LmdbJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, FILE);
-    // lmdb would create files that all users can read; it keeps the mode of existing ones.
     const isChecked = checkJournalFile(path, LAYOUT);
+    // lmdb would create files that all users can read; it keeps the mode of existing ones.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
     const root = open<unknown, never>({
       path,
