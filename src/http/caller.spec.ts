@@ -3,29 +3,16 @@ import type { FastifyRequest } from 'fastify';
 import { checkedId, noteOf } from './caller.js';
 
 describe('workflow ids', () => {
-  it.each(['a', 'thread-1', 'A.b_c:d-e@f~g+h', '0', 'x'.repeat(200)])('may be %s', (id) => {
+  it.each(['a', 'A.b_c:d-e@f~g+h', 'a/b', '.hidden', 'émile', '🙂', 'x'.repeat(200)])('may be %s', (id) => {
     expect(checkedId(id)).toBe(id);
   });
 
-  it('have only the characters of the alphabet, at every position', () => {
-    const allowed = /^[A-Za-z0-9._:\-@~+]$/;
-    for (let code = 0; code < 256; code++) {
-      const character = String.fromCharCode(code);
-      const accepts = (id: string) => {
-        try {
-          return checkedId(id) === id;
-        } catch {
-          return false;
-        }
-      };
-      expect([code, accepts(`${character}bc`)]).toEqual([code, allowed.test(character) && character !== '.']);
-      expect([code, accepts(`a${character}c`)]).toEqual([code, allowed.test(character)]);
-      expect([code, accepts(`ab${character}`)]).toEqual([code, allowed.test(character)]);
-    }
+  it.each(['', 'x'.repeat(201), 'a\n'])('are not %j', (id) => {
+    expect(() => checkedId(id)).toThrow('An id must be 1 to 200 bytes of UTF-8 without control characters');
   });
 
-  it.each(['', '.', '..', '.hidden', 'x'.repeat(201), 'a/b', 'émile', '🙂', 'a\n', 'count'])('are not %j', (id) => {
-    expect(() => checkedId(id)).toThrow();
+  it.each(['.', '..', 'count'])('are not %j, which means something else in a URL', (id) => {
+    expect(() => checkedId(id)).toThrow(`"${id}" has another meaning in a URL, so it cannot be an id`);
   });
 });
 

@@ -25,14 +25,24 @@ describe('a service without ADMIN_TOKEN', () => {
     await service.call('PUT', '/v1/workflows/kept', { state: MARKER });
     await service.call('POST', '/v1/queues/kept/tasks', { id: 'kept', payload: MARKER });
   });
-  afterAll(() => service.close());
+  const relays: ChildProcess[] = [];
+  afterAll(async () => {
+    for (const relay of relays) {
+      relay.kill('SIGKILL');
+      await once(relay, 'exit');
+    }
+    await service.close();
+  });
 
   /** Every route, with a right body where one is needed. */
   async function expectNothingReached(url: string): Promise<void> {
     const before = (await service.call('GET', '/v1/workflows/kept')).json;
     for (const name of [...routeNames, 'GET /nowhere']) {
       const [method = '', route = ''] = name.split(' ');
-      const path = route.replace(':type', 'lease-lost').replace(/:version|:from|:to|:n\b/g, '1').replace(/:[a-zA-Z]+/g, 'kept');
+      const path = route
+        .replace(':type', 'lease-lost')
+        .replace(/:version|:from|:to|:n\b/g, '1')
+        .replace(/:[a-zA-Z]+/g, 'kept');
       const body = method === 'GET' ? {} : { headers: { 'content-type': 'application/json' }, body: '{"state":1}' };
       const answer = await fetch(url + path, { method, ...body });
       const text = await answer.text();
@@ -78,6 +88,7 @@ describe('a service without ADMIN_TOKEN', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [relayPort] = (await once(relay.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+    relays.push(relay);
     // A caller can write a host of loopback himself.
     await expectNothingReached(`http://localhost:${String(relayPort)}`);
     const socket = new WebSocket(`ws://localhost:${String(relayPort)}/ws`);
@@ -87,8 +98,6 @@ describe('a service without ADMIN_TOKEN', () => {
     socket.on('open', () => socket.send('{"type":"subscribe","channel":"workflows","since":"0"}'));
     await once(socket, 'close');
     expect(heard).not.toMatch(/subscribed|kept/);
-    relay.kill('SIGKILL');
-    await once(relay, 'exit');
   });
 });
 
