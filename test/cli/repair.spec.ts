@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,4 +64,22 @@ it('waymark repair refuses a target with files, and a source without a journal',
     { code: 1, stderr: expect.stringContaining('none is not a data directory: it has no waymark.mdb') },
     { code: 2, stderr: expect.stringContaining('--to is missing') },
   ]);
+});
+
+it('waymark repair makes no directory of a name that may be a typing mistake', async () => {
+  await writeFile(path('a-file.ndjson'), '');
+  const repair = (from: string, to: string) => runHere(['repair', '--from', from, '--to', to]);
+  const refusals = [
+    await repair(path('data'), 'repaired'),
+    await repair(path('data'), 'localhost:6379'),
+    await repair('redi://localhost', path('to')),
+    await repair(path('a-file.ndjson'), path('to')),
+  ];
+  expect(refusals).toMatchObject([
+    { code: 2, stderr: expect.stringMatching(/--to repaired: must be .*did you mean \.\/repaired\?/) },
+    { code: 2, stderr: expect.stringContaining('did you mean redis://localhost:6379?') },
+    { code: 2, stderr: expect.stringContaining('did you mean redis://localhost?') },
+    { code: 2, stderr: expect.stringContaining('must not be a file here') },
+  ]);
+  expect([existsSync('repaired'), existsSync('localhost:6379'), existsSync(path('to'))]).toEqual([false, false, false]);
 });

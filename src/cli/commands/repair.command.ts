@@ -1,4 +1,5 @@
 import { type Command, EXIT } from '../command-line/command.js';
+import { placeGiven } from '../command-line/place-given.js';
 
 const MAX_SHOWN = 100;
 
@@ -11,7 +12,7 @@ damaged one is never changed. A workflow without its current version and a task 
 Serve the new directory (DATA_DIR), or read it with waymark export or waymark migrate. Exits with 1 if anything is lost.
 
   --from <directory>     data directory that no service uses
-  --to <directory>       new or empty directory
+  --to <directory>       new or empty directory; a new one has a / in its path, such as ./repaired
   --json                 print one JSON object: saved, lost, incomplete, damages, damageCount, isBeforeLast, isMoved`,
   example: 'repair --from ./data --to ./repaired',
   isWithoutService: true,
@@ -19,7 +20,10 @@ Serve the new directory (DATA_DIR), or read it with waymark export or waymark mi
   flags: ['json'],
 
   async run(given, terminal) {
-    const [from, to] = [given.textRequired('from'), given.textRequired('to')];
+    const [{ text: from }, { text: to }] = [
+      placeGiven(given, 'from', ['directory']),
+      placeGiven(given, 'to', ['directory']),
+    ];
     // Loaded lazily: the other commands need no journal.
     const { repairJournal } = await import('../../engine/memory/journal/repair-journal.js');
     let repaired: Awaited<ReturnType<typeof repairJournal>>;
