@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { asBinary, open } from 'lmdb';
-import { FILE, LAYOUT, UNSEALED_FORMAT } from '../../src/engine/memory/journal/lmdb-journal.js';
+import { FILE, LAYOUT } from '../../src/engine/memory/journal/lmdb-journal.js';
 import type { JournalLayout } from '../../src/engine/memory/journal-file/journal-walk.js';
 import { isSealed, openRaw, unsealed } from '../../src/engine/memory/journal-file/seal.js';
 
@@ -20,5 +20,5 @@ export async function unsealFile(path: string, layout: JournalLayout): Promise<v
 }
 
 export function unsealDirectory(directory: string): Promise<void> {
-  return unsealFile(join(directory, FILE), { ...LAYOUT, unsealedFormat: UNSEALED_FORMAT });
+  return unsealFile(join(directory, FILE), LAYOUT);
 }

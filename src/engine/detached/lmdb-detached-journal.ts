@@ -9,7 +9,7 @@ import { DirectoryInUseError, DirectoryLock } from '../memory/directory/director
 import { checkJournalFile } from '../memory/journal-file/check-journal-file.js';
 import { markContent } from '../memory/journal-file/content-marker.js';
 import type { JournalLayout } from '../memory/journal-file/journal-walk.js';
-import { beginSealing, sealRows } from '../memory/journal-file/seal-rows.js';
+import { ensureFormat, sealRows } from '../memory/journal-file/seal-rows.js';
 import { openSealed, putSealed } from '../memory/journal-file/seal.js';
 import { journalError } from '../memory/journal/journal-error.js';
 import { inTransaction } from '../memory/journal/lmdb-transaction.js';
@@ -18,14 +18,11 @@ import { sizeOf, type DetachedEntry } from './detached-entry.js';
 import type { DetachedJournal, Fates, Journaled } from './detached-journal.js';
 import type { LeftJournal } from './left-journals.js';
 
-/** Incremented when entries change shape. A file of another format is refused. */
-const FORMAT = 2;
-/** The rows of this format have no checksums. The first opening adds them. */
-const UNSEALED_FORMAT = 1;
 export const LAYOUT: JournalLayout = {
   databases: ['entries', 'fates'],
   service: 'about',
-  unsealedFormat: UNSEALED_FORMAT,
+  format: 2,
+  unsealedFormat: 1,
   remedy: 'Restore a copy of <file>, or move it away: then its waiting writes are lost',
 };
 /** Files per directory: one for each replica that shares it. */
@@ -141,18 +138,7 @@ export class LmdbDetachedJournal implements DetachedJournal {
       const about = openSealed<unknown, string>(root, 'about');
       lock = await DirectoryLock.take(about, directory);
       if (!isChecked) checkJournalFile(path, LAYOUT);
-      const format = about.get('format');
-      if (format === undefined) await lock.write(() => about.putSync('format', FORMAT));
-      else if (format === UNSEALED_FORMAT) {
-        await lock.write(() => {
-          about.putSync('format', FORMAT);
-          beginSealing(about);
-        });
-      } else if (format !== FORMAT) {
-        throw new Error(
-          `${path} is of format ${String(format)}; this version of the service reads format ${FORMAT} only`,
-        );
-      }
+      await ensureFormat(about, lock, LAYOUT, path);
       const journal = new LmdbDetachedJournal(path, root, lock, about);
       await sealRows(root, about, lock, LAYOUT);
       markContent(path);

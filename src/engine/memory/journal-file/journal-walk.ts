@@ -20,9 +20,11 @@ export interface JournalLayout {
   readonly databases: readonly string[];
   /** Database of the records about the journal itself. */
   readonly service: string;
-  /** Last format whose rows have no checksums. */
+  /** Raised when records change their shape; a journal of another format is refused. */
+  readonly format: number;
+  /** Last format whose rows have no checksums. The first start adds them. */
   readonly unsealedFormat: number;
-  /** What the operator can do about damage; `<directory>` and `<file>` are those of the journal. */
+  /** Remedy for damage, for the operator. `<directory>` and `<file>` in it stand for those of the journal. */
   readonly remedy: string;
 }
 
@@ -234,7 +236,7 @@ export class JournalWalk {
   }
 
   #order(walking: Walking, number: number, page: Buffer, start: number, end: number): void {
-    // Whoever saves what is whole asks only for checksums.
+    // A repair saves every row with the right checksum, in whatever order it finds them.
     if (this.sink.damage !== undefined) return;
     const last = this.#lastKey;
     const lastBytes = this.#lastKeyBytes;

@@ -7,9 +7,25 @@ import { isSealed, openRaw, putRaw, putSealed } from './seal.js';
 const MAX_ROWS = 5000;
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Called in the transaction that raises the format: from then on rows with and without a checksum may be there. */
-export function beginSealing(service: Database<unknown, string>): void {
-  putSealed(service, SEALING, true);
+/**
+ * Writes the format into a new journal, and raises that of one without checksums: from then on rows with and without a
+ * checksum may be there, until `sealRows` is done.
+ * @throws Error for any other format; its message begins with `name`
+ */
+export async function ensureFormat(
+  service: Database<unknown, string>,
+  lock: DirectoryLock,
+  { format, unsealedFormat }: JournalLayout,
+  name: string,
+): Promise<void> {
+  const found = service.get('format');
+  if (found === format) return;
+  if (found !== undefined && found !== unsealedFormat)
+    throw new Error(`${name} holds data of format ${String(found)}; this version reads format ${format} only`);
+  await lock.write(() => {
+    service.putSync('format', format);
+    if (found === unsealedFormat) putSealed(service, SEALING, true);
+  });
 }
 
 /**

@@ -194,6 +194,9 @@ describe('a journal of the format without checksums', () => {
     await unsealDirectory(directory);
   }
 
+  const openRoot = () =>
+    open<unknown, never>({ path: join(directory, FILE), noSubdir: true, maxDbs: 16, overlappingSync: false });
+
   it('gets checksums at its first start, and the same content', async () => {
     await fill();
     expect(valuesIn()).toMatchObject({ sealed: 0, format: 2 });
@@ -205,12 +208,7 @@ describe('a journal of the format without checksums', () => {
   it('is completed by the next start if the process ended in between', async () => {
     await fill();
     // As a first start leaves it that ended early: the format is raised, and few rows have a checksum.
-    const root = open<unknown, never>({
-      path: join(directory, FILE),
-      noSubdir: true,
-      maxDbs: 16,
-      overlappingSync: false,
-    });
+    const root = openRoot();
     const service = openSealed<unknown, string>(root, 'service');
     const versions = openSealed<unknown, [string, string, number]>(root, 'versions');
     root.transactionSync(() => {
@@ -226,12 +224,7 @@ describe('a journal of the format without checksums', () => {
 
   it('must have them once they are complete', async () => {
     await fill();
-    const root = open<unknown, never>({
-      path: join(directory, FILE),
-      noSubdir: true,
-      maxDbs: 16,
-      overlappingSync: false,
-    });
+    const root = openRoot();
     root.openDB<unknown, string>({ name: 'service' }).putSync('format', 3);
     await root.close();
     await expect(LmdbJournal.open(directory)).rejects.toThrow('wrong checksum');

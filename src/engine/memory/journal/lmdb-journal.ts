@@ -9,7 +9,7 @@ import { checkJournalFile } from '../journal-file/check-journal-file.js';
 import { markContent } from '../journal-file/content-marker.js';
 import type { JournalLayout } from '../journal-file/journal-walk.js';
 import { openSealed, putSealed } from '../journal-file/seal.js';
-import { beginSealing, sealRows } from '../journal-file/seal-rows.js';
+import { ensureFormat, sealRows } from '../journal-file/seal-rows.js';
 import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
 import {
   eventOf,
@@ -29,10 +29,6 @@ import { typedKept, type KeptOutcome, type UntypedKept } from '../commits/outcom
 import { isDiskFull } from '../directory/disk-space.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 
-/** Raised when records change their shape; a directory of another format is refused. */
-export const FORMAT = 3;
-/** The rows of this format have no checksums. The first start adds them. */
-export const UNSEALED_FORMAT = 2;
 export const FILE = 'waymark.mdb';
 /** Key of the mark that says where the state was moved to. */
 const MOVED = 'moved';
@@ -75,7 +71,8 @@ export const LAYOUT: JournalLayout = {
     'boards',
   ],
   service: 'service',
-  unsealedFormat: UNSEALED_FORMAT,
+  format: 3,
+  unsealedFormat: 2,
   remedy:
     'Restore a copy of the directory, or save what is whole into a new one: waymark repair --from <directory> --to <new directory>',
 };
@@ -119,7 +116,7 @@ export class LmdbJournal implements Journal {
       const service = openSealed<unknown, string>(root, 'service');
       lock = await DirectoryLock.take(service, directory);
       if (!isChecked) checkJournalFile(path, LAYOUT);
-      await checkFormat(service, lock, directory);
+      await ensureFormat(service, lock, LAYOUT, directory);
       checkNotMoved(service, directory);
       const journal = new LmdbJournal(path, root, lock, await epochIn(service, lock));
       await sealRows(root, service, lock, LAYOUT);
@@ -249,20 +246,6 @@ function checkNotMoved(service: Database<unknown, string>, directory: string): v
   throw new Error(
     `${directory} was moved to ${mark.to} on ${mark.at}, so its state is outdated. Start with REDIS_URL set to that Redis, or with another DATA_DIR. To serve the outdated state anyway: waymark migrate --from ${directory} --to <new directory>`,
   );
-}
-
-async function checkFormat(service: Database<unknown, string>, lock: DirectoryLock, directory: string): Promise<void> {
-  const format = service.get('format');
-  if (format === undefined) {
-    await lock.write(() => service.putSync('format', FORMAT));
-  } else if (format === UNSEALED_FORMAT) {
-    await lock.write(() => {
-      service.putSync('format', FORMAT);
-      beginSealing(service);
-    });
-  } else if (format !== FORMAT) {
-    throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
-  }
 }
 
 /** The epoch is stored beside the events. */

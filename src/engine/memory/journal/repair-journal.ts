@@ -7,7 +7,7 @@ import { Damage } from '../journal-file/damaged-journal.error.js';
 import { salvage, type SavedRow } from '../journal-file/salvage.js';
 import { canDecode, openRaw, openSealed, putRaw } from '../journal-file/seal.js';
 import type { JournalChange } from './journal.js';
-import { FILE, FORMAT, LAYOUT, LmdbJournal } from './lmdb-journal.js';
+import { FILE, LAYOUT, LmdbJournal } from './lmdb-journal.js';
 
 const MAX_ROWS = 2000;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -86,7 +86,7 @@ class Target {
       overlappingSync: false,
       eventTurnBatching: false,
     });
-    openSealed<unknown, string>(this.#root, LAYOUT.service).putSync('format', FORMAT);
+    openSealed<unknown, string>(this.#root, LAYOUT.service).putSync('format', LAYOUT.format);
   }
 
   take(row: SavedRow): void {

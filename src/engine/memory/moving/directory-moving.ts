@@ -21,7 +21,7 @@ import { systemClock } from '../../clock.js';
 import { checkJournalFile } from '../journal-file/check-journal-file.js';
 import { openSealed } from '../journal-file/seal.js';
 import { taskOf, versionOf, workflowOf } from '../journal/journal-rows.js';
-import { FILE, FORMAT, LAYOUT, openDatabases, UNSEALED_FORMAT } from '../journal/lmdb-journal.js';
+import { FILE, LAYOUT, openDatabases } from '../journal/lmdb-journal.js';
 
 const STAMPS_PER_PAGE = 1000;
 /** Sorts after every string in lmdb's order of keys. */
@@ -54,9 +54,11 @@ export class DirectoryMoving extends Moving {
       }
     }
     const format = openSealed<unknown, string>(root, 'service').get('format');
-    if (format === FORMAT || format === UNSEALED_FORMAT) return new DirectoryMoving(root);
+    if (format === LAYOUT.format || format === LAYOUT.unsealedFormat) return new DirectoryMoving(root);
     void root.close();
-    throw new Error(`${directory} holds data of format ${String(format)}; this version reads format ${FORMAT} only`);
+    throw new Error(
+      `${directory} holds data of format ${String(format)}; this version reads format ${LAYOUT.format} only`,
+    );
   }
 
   async close(): Promise<void> {
