@@ -28,6 +28,7 @@ import type {
 
 const WAIT_MS = 20_000;
 const QUEUES_PER_PAGE = 500;
+const DELETED_PER_REQUEST = 500;
 
 /**
  * The routes as methods. Each retries transient failures (no answer, 5xx, 429) with back-off and full jitter, and throws a
@@ -283,7 +284,7 @@ export class WaymarkClient {
 
   /** Deletes all workflows whose ids start with `idPrefix`, in steps. Returns their number. */
   async deleteWorkflows(idPrefix: string, options?: CallOptions): Promise<number> {
-    const path = `/v1/workflows?idPrefix=${encodeURIComponent(idPrefix)}&limit=500`;
+    const path = `/v1/workflows${queryOf({ idPrefix, limit: DELETED_PER_REQUEST })}`;
     let deleted = 0;
     for (;;) {
       const step = await this.#json<{ deleted: number; isComplete: boolean }>({ method: 'DELETE', path }, options);

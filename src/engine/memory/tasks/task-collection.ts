@@ -40,8 +40,8 @@ export class TaskCollection {
 
   /** Names of queues that start with `prefix`, sorted; only those after `after`. */
   *queueNames(prefix = '', after = ''): Generator<string> {
-    if (after < prefix && this.#queues.has(prefix)) yield prefix;
-    for (const { id } of this.#queueNames.ascending({ score: 0, id: after < prefix ? prefix : after })) {
+    const isBefore = after < prefix;
+    for (const { id } of this.#queueNames.ascending({ score: 0, id: isBefore ? prefix : after }, isBefore)) {
       if (!id.startsWith(prefix)) return;
       yield id;
     }
