@@ -1,6 +1,6 @@
 import { ServiceError } from '../service-error.js';
 
-/** What a read has found, and the ids of tasks that it found leased although their lease is over. */
+/** Result of a read. `over`: ids of tasks that are stored as leased although their lease is over. */
 export interface Seen<T> {
   readonly found: T;
   readonly over: readonly string[];

@@ -84,7 +84,7 @@ describe('an export of a store in which another program has damaged a key', () =
     expect(whole.size).toBeGreaterThan(30);
     const faults: unknown[] = [];
     let named = 0;
-    // Those of one tenant; the other one shows that they harm it not.
+    // Only keys of the default tenant are damaged: the export of tenant acme must not change.
     for (const [key, type] of dumps.filter(([name]) => !name.includes('{acme}'))) {
       for (const damage of damagesOf(type)) {
         await restore();

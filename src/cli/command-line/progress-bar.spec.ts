@@ -3,7 +3,7 @@ import type { Terminal } from './command.js';
 import { barOf, ProgressBar } from './progress-bar.js';
 import { StatusLine } from './status-line.js';
 
-/** What stderr of a terminal, or of a pipe, has received. */
+/** A progress bar on a terminal or on a pipe. `written` has all text that stderr has received. */
 function opened({ isTerminal, isQuiet = false }: { isTerminal: boolean; isQuiet?: boolean }) {
   const written: string[] = [];
   let now = 1000;

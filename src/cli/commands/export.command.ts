@@ -1,7 +1,7 @@
 import type { Moving } from '../../engine/moving/moving.js';
 import { identityOf } from '../../migration/place.js';
 import type { Command, Terminal } from '../command-line/command.js';
-import { Damages } from '../command-line/damages.js';
+import { DamageReport } from '../command-line/damage-report.js';
 import { UsageError } from '../command-line/given.js';
 import { announce, ANYWHERE, newFileGiven, placeGiven } from '../command-line/place-given.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
@@ -41,7 +41,7 @@ has damaged is named on stderr and in the export, which has all others; then the
     const access = given.flag('seal-access') ? 'sealed' : given.flag('without-access') ? 'omit' : 'include';
     return withPlaces(terminal, [[from, () => openSource(from, options)]], async ({ moving }) => {
       const keyring = await keyringFor(given);
-      const damages = new Damages(terminal);
+      const damages = new DamageReport(terminal);
       const bar = new ProgressBar(terminal, { isQuiet: given.flag('quiet') });
       await beginExport(bar, moving, terminal);
       try {

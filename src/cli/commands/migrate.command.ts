@@ -11,7 +11,7 @@ import type { OpenPlace } from '../../migration/places.js';
 import { announce, ANYWHERE, namespaceOf, newFileGiven, placeGiven } from '../command-line/place-given.js';
 import { keyringFor, places, tokenFor, withPlaces, type Opening } from './open-places.js';
 import { damageText } from '../../migration/lines.js';
-import { Damages } from '../command-line/damages.js';
+import { DamageReport } from '../command-line/damage-report.js';
 import { ProgressBar } from '../command-line/progress-bar.js';
 
 /** Maximum difference of the clocks. Beyond it, leases and times to live end too early or too late. */
@@ -127,7 +127,7 @@ async function warnOfSkew(source: OpenPlace, target: OpenPlace, { note }: Termin
 async function toFile(source: OpenPlace, to: Place, given: Given, terminal: Terminal): Promise<ExitCode> {
   const { writeFile } = await import('../../migration/write-file.js');
   const bar = new ProgressBar(terminal, { isQuiet: given.flag('json') });
-  const damages = new Damages(terminal);
+  const damages = new DamageReport(terminal);
   await beginExport(bar, source.moving, terminal);
   const { lines, bytes, sha256, damaged } = await writeFile(source.moving, to.text, (count) => bar.add(count), {
     access: 'include',

@@ -6,7 +6,7 @@ import type { Stamped } from './moving.js';
 /** Stamp of a record that cannot be read. No other stamp equals it. */
 export const DAMAGED_STAMP = 'damaged';
 
-/** What is wrong with a record. @throws the error if it is not about the record: the store cannot answer now */
+/** A sentence about the damage that an error reports. @throws the error itself if it is about the store, not a record */
 function damageIn(error: unknown): string {
   if (error instanceof KeyTakenError)
     return `the key ${error.key} in Redis is not ours: another program keeps a ${error.type} there`;

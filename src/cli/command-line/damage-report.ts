@@ -2,7 +2,7 @@ import { damageText, type DamagedLine } from '../../migration/lines.js';
 import { EXIT, type ExitCode, type Terminal } from './command.js';
 
 /** Prints each damaged record that a command meets, and counts them. */
-export class Damages {
+export class DamageReport {
   #count = 0;
 
   constructor(private readonly terminal: Terminal) {}
