@@ -77,7 +77,7 @@ describe('The journal of a replica that has ended', () => {
     await endDetached(3);
     expect(await witness.count()).toBe(1);
     const only = await replica({ dataDir });
-    await until(async () => (await witness.count()) === 4, 'all writes are in Redis');
+    await until(async () => (await witness.count()) === 4 && (await logs()).length === 3, 'all writes are in Redis');
     expect(await witness.ids()).toEqual(['w', ...idsOf(3)]);
     expect((await logs()).toSorted()).toEqual([0, 1, 2]);
     await until(async () => (await leftIn(only)) === 0, 'nothing is left');
