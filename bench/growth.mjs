@@ -13,7 +13,14 @@ const OPTIONS = {
   maxStateBytes: 1_048_576,
   historyLimit: 50,
   historyMaxBytes: 1_048_576,
-  tasks: { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 },
+  tasks: {
+    maxOpen: 1000,
+    maxBytes: 2 ** 30,
+    resultMs: 3_600_000,
+    progressMs: 600_000,
+    deadMs: 604_800_000,
+    maxDead: 1000,
+  },
 };
 const TARGET = 1.3;
 /** After it has loaded a million workflows, a process collects garbage for a while, so more rounds warm up. */

@@ -11,7 +11,14 @@ const PEER = 'BullMQ: worker';
 const AT_ONCE = 32;
 const BATCH = 50;
 const PAYLOAD = JSON.stringify({ text: 'x'.repeat(245) });
-const LIMITS = { maxOpen: 10_000_000, resultMs: 60_000, progressMs: 60_000, deadMs: 60_000, maxDead: 1000 };
+const LIMITS = {
+  maxOpen: 10_000_000,
+  maxBytes: 2 ** 30,
+  resultMs: 60_000,
+  progressMs: 60_000,
+  deadMs: 60_000,
+  maxDead: 1000,
+};
 const OPTIONS = {
   defaultTtlMs: 86_400_000,
   maxStateBytes: 1_048_576,

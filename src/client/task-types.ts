@@ -105,6 +105,10 @@ export interface Queue {
   readonly name: string;
   readonly paused: boolean;
   readonly depth: { readonly ready: number; readonly delayed: number; readonly leased: number; readonly dead: number };
+  /** Bytes of headers and payloads of the ready, delayed and leased tasks. */
+  readonly bytes: number;
+  /** The same of the dead tasks. */
+  readonly deadBytes: number;
   readonly oldestReadyAgeMs: number | null;
   readonly nextDueInMs: number | null;
   /** Number of workers that claimed within the last minute. */

@@ -104,6 +104,7 @@ export abstract class Config {
   /** Limits and retention of tasks. */
   abstract readonly tasks: {
     readonly maxOpen: number;
+    readonly maxBytes: number;
     readonly resultMs: number;
     readonly progressMs: number;
     readonly deadMs: number;

@@ -477,6 +477,14 @@ export class Environment {
   QUEUE_MAX_TASKS = 100_000;
 
   @Setting({
+    is: integer(MIB, MIB * MIB),
+    meaning:
+      'Bytes of headers and payloads of the ready, delayed and leased tasks of one queue, and of its dead tasks; more are ' +
+      'refused with 429, and the oldest dead tasks are removed first',
+  })
+  QUEUE_MAX_BYTES = 1024 * MIB;
+
+  @Setting({
     is: duration(MINUTE, 365 * DAY),
     meaning: 'A task that is not claimed this long after it was due goes to the dead list; `expiresAt` of a task wins',
   })

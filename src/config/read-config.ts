@@ -65,6 +65,7 @@ export function readConfig(
     maxStateBytes: read.MAX_STATE_BYTES,
     tasks: {
       maxOpen: read.QUEUE_MAX_TASKS,
+      maxBytes: read.QUEUE_MAX_BYTES,
       resultMs: read.TASK_RESULT_TTL,
       progressMs: read.TASK_PROGRESS_TTL,
       deadMs: read.DEAD_TASK_TTL,

@@ -159,6 +159,11 @@ export const DEFAULT_FEED: FeedOptions = { maxEvents: 100_000, maxAgeMs: 24 * 60
 export interface TaskOptions {
   /** Maximum open tasks of one queue. */
   readonly maxOpen: number;
+  /**
+   * Maximum bytes of headers and payloads of the open tasks of one queue, and of its dead ones. An empty queue takes a
+   * task of any size, and the last dead task stays.
+   */
+  readonly maxBytes: number;
   /** Retention of done and cancelled tasks with their results. */
   readonly resultMs: number;
   /** Retention of progress events after the end of the task. */

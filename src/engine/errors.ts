@@ -306,8 +306,12 @@ export class QueueFullError extends ServiceError {
   readonly code = 'QUEUE_FULL';
   override readonly retryAfterSeconds = 5;
 
-  constructor(queue: string, limit: number, failed?: FailedPart) {
-    super(`Queue ${queue} has reached its limit of ${limit} open tasks`, { failed, extensions: { queue, limit } });
+  constructor(queue: string, limit: number, unit: 'tasks' | 'bytes', failed?: FailedPart) {
+    const message =
+      unit === 'tasks'
+        ? `Queue ${queue} has reached its limit of ${limit} open tasks`
+        : `Queue ${queue} would exceed its limit of ${limit} bytes of headers and payloads of open tasks`;
+    super(message, { failed, extensions: { queue, limit, unit } });
   }
 }
 

@@ -36,6 +36,11 @@ export interface NewTask extends Required, Optional {
   readonly dedupe?: { readonly key: string; readonly keepMs: number } | undefined;
 }
 
+/** Bytes that a task takes of its queue: its headers and its payload, each as JSON text in UTF-8. */
+export function bytesOf({ headers, payload }: Pick<NewTask, 'headers' | 'payload'>): number {
+  return Buffer.byteLength(headers) + Buffer.byteLength(payload);
+}
+
 /** Names of the fields that the maker of a task gives. */
 export const GIVEN = namesWith('given');
 const copyGiven = copierOf(GIVEN);

@@ -15,7 +15,7 @@ const options = {
   maxStateBytes: 1024,
   historyLimit: 0,
   historyMaxBytes: 0,
-  tasks: { maxOpen: 10, resultMs: 1000, progressMs: 1000, deadMs: 1000, maxDead: 10 },
+  tasks: { maxOpen: 10, maxBytes: 2 ** 30, resultMs: 1000, progressMs: 1000, deadMs: 1000, maxDead: 10 },
 };
 
 /** The real engine behind a connection that a test can break. */

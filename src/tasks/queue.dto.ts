@@ -49,6 +49,8 @@ export class Queue {
   @QueueName() name!: string;
   @Flag({ as: 'paused' }) isPaused!: boolean;
   @Nested(() => QueueDepth) depth!: QueueDepth;
+  @Count({ about: 'Bytes of headers and payloads of the ready, delayed and leased tasks' }) bytes!: number;
+  @Count({ about: 'Bytes of headers and payloads of the dead tasks' }) deadBytes!: number;
   @Count({ nullable: true }) oldestReadyAgeMs!: number | null;
   @Count({ nullable: true }) nextDueInMs!: number | null;
   @Count({ about: 'Number of workers that claimed within the last minute' }) pollers!: number;

@@ -201,6 +201,8 @@ describe('the command line', () => {
     name: 'q',
     paused: false,
     depth: { ready: 0, delayed: 0, leased: 0, dead: 0 },
+    bytes: 0,
+    deadBytes: 0,
     oldestReadyAgeMs: null,
     nextDueInMs: null,
     pollers: 1,

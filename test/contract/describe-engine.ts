@@ -38,6 +38,7 @@ import { describeTaskProgress } from './cases/task-progress.js';
 import { describeTaskQueueing } from './cases/task-queueing.js';
 import { describeTaskRaces } from './cases/task-races.js';
 import { describeTaskRepeats } from './cases/task-repeats.js';
+import { describeTaskBytes } from './cases/task-bytes.js';
 import { describeTaskRetention } from './cases/task-retention.js';
 import { describeTaskRoom } from './cases/task-room.js';
 import { describeTaskWalks } from './cases/task-walks.js';
@@ -64,6 +65,7 @@ export const SPREAD = [
   describeTaskRaces,
   describeTaskRepeats,
   describeTaskRoom,
+  describeTaskBytes,
   describeTaskHints,
   describeMoving,
 ] as const;

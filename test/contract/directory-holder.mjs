@@ -14,7 +14,14 @@ const options = {
   maxStateBytes: 1024 * 1024,
   historyLimit: 5,
   historyMaxBytes: 1024 * 1024,
-  tasks: { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 },
+  tasks: {
+    maxOpen: 1000,
+    maxBytes: 2 ** 30,
+    resultMs: 3_600_000,
+    progressMs: 600_000,
+    deadMs: 604_800_000,
+    maxDead: 1000,
+  },
 };
 
 async function put(engine, n) {

@@ -27,7 +27,14 @@ export const testOptions: EngineOptions & { readonly defaultTtlMs: number } = {
   maxStateBytes: MIB,
   historyLimit: 50,
   historyMaxBytes: MIB,
-  tasks: { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 },
+  tasks: {
+    maxOpen: 1000,
+    maxBytes: 2 ** 30,
+    resultMs: 3_600_000,
+    progressMs: 600_000,
+    deadMs: 604_800_000,
+    maxDead: 1000,
+  },
 };
 
 /** Engine, clock and tenants for the cases of one subject. */

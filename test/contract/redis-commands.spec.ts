@@ -17,7 +17,7 @@ import { openReplica, type Replica } from './redis-under-test.js';
 Logger.overrideLogger(false);
 
 /** On Redis 7 or later; a put has four indexed fields. */
-const COMMANDS = { put: 16, create: 18, get: 3, step: 66 };
+const COMMANDS = { put: 16, create: 18, get: 3, step: 66, enqueue: 32, end: 30 };
 
 /** Most of the time of a script goes into its commands, so their number stands for what a request costs Redis. */
 describe('The commands that Redis carries out for a request', () => {
@@ -91,11 +91,11 @@ describe('The commands that Redis carries out for a request', () => {
     for (let n = 0; n < 5; n++) await tenant.put(id, stateOf(n));
     await queue.enqueue({ workflowId: id });
     let { id: taskId, token } = await queue.take();
-    const step = async (n: number) => {
+    const step = async (n: number, payload = '{}') => {
       const { next } = await tenant.commit({
         ack: { taskId, token, result: '{"r":1}' },
         puts: [put(id, stateOf(n))],
-        enqueue: [newTask('q', { workflowId: id })],
+        enqueue: [newTask('q', { workflowId: id, payload })],
         claim: claimOf('q'),
       });
       ({ id: taskId, token } = next as ClaimedTask);
@@ -103,6 +103,19 @@ describe('The commands that Redis carries out for a request', () => {
     await step(5);
     const commands = await commandsOf(() => step(6));
     expect([total(commands), commands]).toEqual([COMMANDS.step, commands]);
+    // The bytes of the queue change too.
+    const more = await commandsOf(() => step(7, '"longer than the one before"'));
+    expect([total(more), more]).toEqual([COMMANDS.step + 1, more]);
+  });
+
+  it('are few for a task that is enqueued, and for one that is ended', async () => {
+    const queue = new TestQueue(replica.engine, 'default', 'plain');
+    await queue.enqueueSome(2);
+    const enqueue = await commandsOf(() => queue.enqueue());
+    expect([total(enqueue), enqueue]).toEqual([COMMANDS.enqueue, enqueue]);
+    const task = await queue.take();
+    const end = await commandsOf(() => queue.complete(task));
+    expect([total(end), end]).toEqual([COMMANDS.end, end]);
   });
 
   it('read few versions beside those of a page of the history, wherever it begins', async () => {

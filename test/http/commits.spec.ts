@@ -237,10 +237,36 @@ describeService(
         ]);
       });
 
+      it('has no tasks with more bytes than a queue may have', async () => {
+        const at = `/v1/queues/${service.id()}`;
+        const queue = at.split('/').at(-1) as string;
+        const large = { payload: 'x'.repeat(600_000) };
+        const bytes = async () => (await service.get(at)).json.bytes;
+        expect((await service.post(`${at}/tasks`, { ...large, headers: { a: 'b' } })).status).toBe(201);
+        expect(await bytes()).toBe(600_002 + 9);
+        const full = { code: 'QUEUE_FULL', queue, limit: 1_048_576, unit: 'bytes' };
+        const refusals = [
+          await service.post(`${at}/tasks`, large),
+          await service.post(`${at}/tasks/batch`, { tasks: [large] }),
+          await commit({
+            enqueue: [
+              { queue: `${queue}-other`, payload: 1 },
+              { queue, ...large },
+            ],
+          }),
+        ];
+        for (const { status, json, headers } of refusals) {
+          expect([status, json, headers.get('retry-after')]).toEqual([429, expect.objectContaining(full), '5']);
+          expect(json.detail).toContain('limit of 1048576 bytes');
+        }
+        expect(refusals[2]?.json.failed).toEqual({ part: 'enqueue', index: 1 });
+        expect(await bytes()).toBe(600_011);
+      });
+
       it('answers as documented', () => {
         expect([...service.checker.exercised]).toEqual(expect.arrayContaining([...OPERATIONS.commits]));
       });
     });
   },
-  { QUEUE_MAX_TASKS: '2' },
+  { QUEUE_MAX_TASKS: '2', QUEUE_MAX_BYTES: '1048576' },
 );

@@ -458,6 +458,8 @@ describeService('tasks', (service) => {
       expect(found).toMatchObject({
         paused: false,
         depth: { ready: 1, delayed: 1, leased: 1, dead: 0 },
+        bytes: expect.any(Number) as unknown,
+        deadBytes: 0,
         pollers: 1,
         totals: { enqueued: 3, claimed: 1, completed: 0 },
         workers: [{ name: 'busy', leased: 1 }],

@@ -29,6 +29,7 @@ export const OPTIONS = {
   tasks: {
     waitLimitMs: 30_000,
     maxOpen: 1000,
+    maxBytes: 2 ** 30,
     resultMs: 3_600_000,
     progressMs: 600_000,
     deadMs: 604_800_000,

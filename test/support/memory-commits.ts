@@ -12,7 +12,14 @@ export const engineOptions: EngineOptions = {
   maxStateBytes: 1024 * 1024,
   historyLimit: 50,
   historyMaxBytes: 1024 * 1024,
-  tasks: { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 },
+  tasks: {
+    maxOpen: 1000,
+    maxBytes: 2 ** 30,
+    resultMs: 3_600_000,
+    progressMs: 600_000,
+    deadMs: 604_800_000,
+    maxDead: 1000,
+  },
 };
 
 export const workflowIndex = new WorkflowIndex(['/status', '/user_id']);

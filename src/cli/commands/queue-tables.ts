@@ -41,6 +41,7 @@ export function queuePage(queue: Queue): string {
     `delayed       ${depth.delayed}`,
     `leased        ${depth.leased}`,
     `dead          ${depth.dead}`,
+    `bytes         ${queue.bytes} in open tasks, ${queue.deadBytes} in dead ones`,
     `oldest ready  ${spanOf(queue.oldestReadyAgeMs)}`,
     `next due      ${spanOf(queue.nextDueInMs)}`,
     `pollers       ${queue.pollers}`,

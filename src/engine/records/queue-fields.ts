@@ -21,6 +21,9 @@ export const QUEUE_FIELDS = {
   delayed: 'count',
   leased: 'count',
   dead: 'count',
+  /** Bytes of headers and payloads of the open tasks, and of the dead ones. */
+  bytes: 'count',
+  deadBytes: 'count',
   oldestReadyAtMs: 'time',
   nextDueAtMs: 'time',
   nextLeaseEndsAtMs: 'time',

@@ -18,7 +18,7 @@ describe('the fields of a task', () => {
     const lua = taskFieldsModule(new Set(['pack', 'unpack']));
     const own =
       'terms, workflow, created, status, attempt, ready, expires, lease_ends, worker, token, place, started, held_lease, ended, ' +
-      'kept_until, lent, lent_token, rare';
+      'kept_until, lent, lent_token, rare, bytes';
     const terms = 'queue, priority, max_attempts, backoff, lease, limit, is_timed, deduped_until, dedupe';
     expect(lua).toContain(`local ${own} = cmsgpack.unpack(packed)`);
     expect(lua).toContain(`local ${terms} = cmsgpack.unpack(terms)`);

@@ -21,6 +21,8 @@ export function describeTaskFigures(fixture: Fixture): void {
         delayed: 0,
         leased: 0,
         dead: 0,
+        bytes: 0,
+        deadBytes: 0,
         oldestReadyAtMs: null,
         nextDueAtMs: null,
         nextLeaseEndsAtMs: null,

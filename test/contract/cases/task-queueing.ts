@@ -193,4 +193,11 @@ export function describeTaskQueueing(fixture: Fixture): void {
   });
 }
 
-const LIMITS = { maxOpen: 1000, resultMs: 3_600_000, progressMs: 600_000, deadMs: 604_800_000, maxDead: 1000 };
+const LIMITS = {
+  maxOpen: 1000,
+  maxBytes: 2 ** 30,
+  resultMs: 3_600_000,
+  progressMs: 600_000,
+  deadMs: 604_800_000,
+  maxDead: 1000,
+};

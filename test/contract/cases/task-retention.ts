@@ -89,7 +89,14 @@ export function describeTaskRetention(fixture: Fixture): void {
     });
 
     it('dead ones are kept for a week, and so many of them', async () => {
-      const tasks = { maxOpen: 100, resultMs: HOUR, progressMs: MINUTE, deadMs: 7 * DAY, maxDead: 3 };
+      const tasks = {
+        maxOpen: 100,
+        maxBytes: 2 ** 30,
+        resultMs: HOUR,
+        progressMs: MINUTE,
+        deadMs: 7 * DAY,
+        maxDead: 3,
+      };
       await fixture.withEngine({ options: { tasks } }, async (tenant, { clock, engine }) => {
         const q = new TestQueue(engine, tenant.name);
         const ids: string[] = [];

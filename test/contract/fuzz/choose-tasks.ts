@@ -11,6 +11,9 @@ const WORKFLOWS = ['a', 'b', 'B', 'nobody'];
 const WORKERS = ['w1', 'w2'];
 const LEASES = [1, 10, 1000, 30_000];
 
+/** A payload that takes most of the bytes of a queue in fuzzOptions. */
+const LONG = JSON.stringify('x'.repeat(70));
+
 /** The limit in fuzzOptions. */
 const RESULTS_KEPT_MS = 8000;
 
@@ -192,7 +195,7 @@ export class TaskChooser {
     return {
       id,
       queue: random.pick(QUEUES),
-      payload: random.pick(['{}', '[]', '{"n":9223372036854775807}', '"Grüße\\u0000"', 'null']),
+      payload: random.pick(['{}', '[]', '{"n":9223372036854775807}', '"Grüße\\u0000"', 'null', LONG]),
       headers: random.pick(['{}', '{"trace":"a b"}']),
       priority: random.pick([0, 5, 5, 9]),
       start: random.pick([

@@ -347,7 +347,7 @@ export const fuzzOptions = {
   maxStateBytes: 2000,
   historyLimit: 4,
   historyMaxBytes: 1200,
-  tasks: { maxOpen: 12, resultMs: 8000, progressMs: 5000, deadMs: 15_000, maxDead: 3 },
+  tasks: { maxOpen: 12, maxBytes: 120, resultMs: 8000, progressMs: 5000, deadMs: 15_000, maxDead: 3 },
   // The clock of a run is days ahead soon.
   feed: { maxEvents: 100_000, maxAgeMs: 1e12 },
 };

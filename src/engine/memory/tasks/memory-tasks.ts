@@ -180,9 +180,10 @@ export class MemoryTasks extends TaskQueues {
   }
 
   /** Time at which the first task of a queue is due. */
-  #dueMsOf(tasks: TaskCollection, { delayed, leased, expiring, dead, ready }: Queue): number {
-    const { deadMs, maxDead } = this.options;
-    if (dead.size > maxDead) return -Infinity;
+  #dueMsOf(tasks: TaskCollection, queue: Queue): number {
+    if (queue.hasTooManyDead(this.options)) return -Infinity;
+    const { delayed, leased, expiring, dead, ready } = queue;
+    const { deadMs } = this.options;
     const heads = Array.from(headsOf(ready), (id) => (tasks.get(id) as TaskEntry).expiresAtMs);
     const ends = [delayed.firstScore, leased.firstScore, expiring.firstScore, dead.firstScore + deadMs];
     return Math.min(...ends, ...heads);
@@ -220,6 +221,8 @@ export class MemoryTasks extends TaskQueues {
       delayed: queue.delayed.size,
       leased: queue.leased.size,
       dead: queue.dead.size,
+      bytes: queue.bytes,
+      deadBytes: queue.deadBytes,
       oldestReadyAtMs: first === undefined ? null : ((tasks.get(first.id) as TaskEntry).readyAtMs ?? null),
       nextDueAtMs: queue.delayed.first?.score ?? null,
       nextLeaseEndsAtMs: queue.leased.first?.score ?? null,

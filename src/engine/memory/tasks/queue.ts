@@ -1,8 +1,9 @@
+import type { TaskOptions } from '../../engine.js';
 import { QUEUE_RATES, QUEUE_TOTALS, type QueueRate, type QueueTotal } from '../../records/queue-fields.js';
 import { perMinute } from '../../task-queues.js';
-import type { TaskStatus } from '../../task.js';
+import { isOpen, type TaskStatus } from '../../task.js';
 import { SortedSet } from '../sorted-set.js';
-import type { TaskEntry } from './task-entry.js';
+import { bytesIn, type TaskEntry } from './task-entry.js';
 import { MINUTE_MS, WORKER_SHOWN_MS } from '../../limits.js';
 
 /** Tasks of one queue by status, each sorted by place or time. */
@@ -13,6 +14,9 @@ export class Queue {
   readonly dead = new SortedSet();
   /** Ready and delayed tasks with `isTimed`, by `expiresAtMs`. */
   readonly expiring = new SortedSet();
+  /** Bytes of the open tasks. */
+  bytes = 0;
+  deadBytes = 0;
   isPaused = false;
   /** Time of the last claim or change. Undefined after a restart, until the first sweep. */
   seenAtMs: number | undefined;
@@ -32,11 +36,24 @@ export class Queue {
     return this.open + this.dead.size === 0;
   }
 
+  /** The last dead task stays, whatever its size. */
+  hasTooManyDead({ maxDead, maxBytes }: TaskOptions): boolean {
+    return this.dead.size > maxDead || (this.dead.size > 1 && this.deadBytes > maxBytes);
+  }
+
   move(id: string, old: TaskEntry | undefined, next: TaskEntry | undefined): void {
     for (const status of ['ready', 'delayed', 'leased', 'dead'] as const) {
       this[status].move(id, scoreIn(status, old), scoreIn(status, next));
     }
     this.expiring.move(id, expiryOf(old), expiryOf(next));
+    this.#weigh(old, -1);
+    this.#weigh(next, 1);
+  }
+
+  #weigh(entry: TaskEntry | undefined, sign: 1 | -1): void {
+    if (entry === undefined) return;
+    if (isOpen(entry.status)) this.bytes += sign * bytesIn(entry);
+    else if (entry.status === 'dead') this.deadBytes += sign * bytesIn(entry);
   }
 
   count(total: QueueTotal, now: number): void {

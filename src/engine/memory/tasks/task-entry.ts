@@ -31,6 +31,11 @@ export function* textsOfTask(entry: TaskEntry | undefined): Generator<StoredText
   if (entry?.result !== undefined) yield entry.result;
 }
 
+/** Bytes that the task takes of its queue, as `bytesOf` counts them. */
+export function bytesIn({ headers, payload }: TaskEntry): number {
+  return payload === undefined ? 0 : Buffer.byteLength(headers) + payload.length;
+}
+
 /** An open task holds its workflow. */
 export function holdsWorkflow(entry: TaskEntry): boolean {
   return entry.workflowId !== null && isOpen(entry.status);

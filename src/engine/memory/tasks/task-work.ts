@@ -9,15 +9,25 @@ import {
   TooManyTasksError,
   type FailedPart,
 } from '../../errors.js';
-import { begunTask, isOpen, type Claim, type ClaimedTask, type NewTask, type Pace, type TaskStep } from '../../task.js';
+import {
+  begunTask,
+  bytesOf,
+  isOpen,
+  type Claim,
+  type ClaimedTask,
+  type NewTask,
+  type Pace,
+  type TaskStep,
+} from '../../task.js';
 import type { Lent } from '../../kept.js';
 import type { QueueTotal } from '../../records/queue-fields.js';
 import type { DeadSelection, ReplayOptions } from '../../task-queues.js';
-import type { SortedSet } from '../sorted-set.js';
+import type { Scored, SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
 import type { Transaction } from '../commits/transaction.js';
 import type { MemoryBuckets } from '../buckets.js';
-import { claimedOf, entryOf, isLeasedUnder, isLeaseOver, type TaskEntry } from './task-entry.js';
+import type { Queue } from './queue.js';
+import { bytesIn, claimedOf, entryOf, isLeasedUnder, isLeaseOver, type TaskEntry } from './task-entry.js';
 import {
   MAX_CANCELLED,
   MAX_FAILURES,
@@ -60,20 +70,23 @@ export class TaskWork {
     return entry;
   }
 
-  /** @throws QueueFullError; the task that the commit finishes does not count. */
+  /** @throws QueueFullError; the task that the commit finishes does not count. An empty queue takes a task of any size. */
   demandCapacity(tasks: readonly NewTask[], finished: TaskEntry | undefined): void {
-    const added = new Map<string, number>();
+    const { maxOpen, maxBytes } = this.options;
+    const loads = new Map<string, { tasks: number; bytes: number }>();
     const seen = new Set<string>();
     tasks.forEach((task, index) => {
       const names = [`id ${task.id}`, ...(task.dedupe === undefined ? [] : [`key ${task.dedupe.key}`])];
       const isNew = names.every((name) => !seen.has(name));
       for (const name of names) seen.add(name);
       if (!isNew || this.#existing(task) !== undefined) return;
-      const count = (added.get(task.queue) ?? 0) + 1;
-      added.set(task.queue, count);
-      const open = this.#tasks.queues.get(task.queue)?.open ?? 0;
-      const limit = this.options.maxOpen + (finished?.queue === task.queue ? 1 : 0);
-      if (open + count > limit) throw new QueueFullError(task.queue, this.options.maxOpen, { part: 'enqueue', index });
+      const load = loads.get(task.queue) ?? this.#loadOf(task.queue, finished);
+      loads.set(task.queue, load);
+      load.tasks++;
+      load.bytes += bytesOf(task);
+      const failed = { part: 'enqueue', index } as const;
+      if (load.tasks > maxOpen) throw new QueueFullError(task.queue, maxOpen, 'tasks', failed);
+      if (load.tasks > 1 && load.bytes > maxBytes) throw new QueueFullError(task.queue, maxBytes, 'bytes', failed);
     });
   }
 
@@ -235,11 +248,17 @@ export class TaskWork {
     const overdue = this.#endOverdueHeads(sets.ready, limit);
     const old = sets.dead.upTo(this.#now - this.options.deadMs, limit);
     for (const id of old) this.#remove(id);
-    const tooMany = sets.dead.upTo(Infinity, Math.min(sets.dead.size - this.options.maxDead, limit));
-    for (const id of tooMany) this.#remove(id);
-    return (
-      Math.max(expired.length + overdue, old.length, tooMany.length) >= limit || sets.delayed.firstScore <= this.#now
-    );
+    const trimmed = this.#trimDead(sets, limit);
+    return Math.max(expired.length + overdue, old.length, trimmed) >= limit || sets.delayed.firstScore <= this.#now;
+  }
+
+  /** Removes the oldest dead tasks beyond the limits of a queue. Returns their number. */
+  #trimDead(queue: Queue, limit: number): number {
+    let removed = 0;
+    for (; removed < limit && queue.hasTooManyDead(this.options); removed++) {
+      this.#remove((queue.dead.first as Scored).id);
+    }
+    return removed;
   }
 
   /** Ends overdue tasks. Looks only at the first tasks of each priority, which are the oldest. Returns their number. */
@@ -287,6 +306,12 @@ export class TaskWork {
     if (known !== undefined || dedupe === undefined) return known;
     const earlier = this.#tasks.dedupe(dedupe.key);
     return earlier !== undefined && earlier.untilMs > this.#now ? this.#find(earlier.taskId) : undefined;
+  }
+
+  /** Open tasks of a queue and their bytes, without the task `finished`. */
+  #loadOf(name: string, finished: TaskEntry | undefined): { tasks: number; bytes: number } {
+    const { open: tasks, bytes } = this.#tasks.queues.get(name) ?? { open: 0, bytes: 0 };
+    return finished?.queue === name ? { tasks: tasks - 1, bytes: bytes - bytesIn(finished) } : { tasks, bytes };
   }
 
   #nextPlace(queue: string, priority: number): number {

@@ -6,7 +6,7 @@ import { aboutPatch, resultOf } from '../../edit-result.js';
 import type { EngineOptions } from '../../engine.js';
 import { checkOf, digestOf } from '../../records/check.js';
 import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
-import { GIVEN, type NewTask } from '../../task.js';
+import { bytesOf, GIVEN, type NewTask } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { plannedClaim } from '../buckets.js';
 import type { ScriptRequest } from '../scripts/script-sender.js';
@@ -267,6 +267,7 @@ function plannedTask(task: NewTask) {
   const { id, start, expires, dedupe } = task;
   return {
     id,
+    bytes: bytesOf(task),
     dedupe: dedupe && { ...dedupe, key: wellFormed(dedupe.key) },
     task: scriptFields(GIVEN, task),
     // Spreads last: V8 is many times slower with a member after a spread.

@@ -101,7 +101,9 @@ function refusalOf([word, ...rest]: readonly unknown[]): Verdict {
     case 'lost':
       return refused(new LeaseLostError(id(), ACK));
     case 'full':
-      return refused(new QueueFullError(id(), Number(rest[1]), { part: 'enqueue', index: Number(rest[2]) }));
+      return refused(
+        new QueueFullError(id(), Number(rest[1]), rest[3] === 'bytes' ? 'bytes' : 'tasks', partOf('enqueue', rest[2])),
+      );
     case 'too-many':
       return refused(new TooManyTasksError(id(), MAX_CANCELLED));
     default:

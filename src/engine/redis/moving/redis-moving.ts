@@ -15,6 +15,7 @@ import { isDamaged, orDamaged, readEach, stampedDamage } from '../../moving/dama
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
 import { digestOf } from '../../records/check.js';
 import { stampOf } from '../../moving/stamp.js';
+import { bytesOf } from '../../task.js';
 import type { MovedOutcome } from '../../kept.js';
 import { keptText } from '../commits/outcomes.js';
 import { entriesOf } from '../commits/plan-commit.js';
@@ -354,9 +355,10 @@ export class RedisMoving extends Moving {
   }
 
   #putTask(tenant: string, record: MovedTask, options: ArrivalOptions): Promise<Arrived> {
-    const { id, payload, result, failures, events } = record;
+    const { id, headers, payload, result, failures, events } = record;
     const plan = this.#taskPlan({
       id,
+      bytes: payload === null ? undefined : bytesOf({ headers, payload }),
       fields: scriptFields(PACKED, record),
       failures: failures.length,
       events: events.map((event) => [event.id, event.atMs]),

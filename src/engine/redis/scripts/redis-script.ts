@@ -31,6 +31,7 @@ const OF_TASKS = [
   'task-fields',
   'task-store',
   'task-heads',
+  'queue-settings',
   'finish-call',
   'task-places',
   'end-task',

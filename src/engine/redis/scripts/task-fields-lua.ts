@@ -9,6 +9,8 @@ const SCRIPT_FIELDS: readonly ScriptField[] = [
   // The task that was claimed when this one ended, and its token.
   { kind: 'text', redis: 'lent', own: 16, seldom: true },
   { kind: 'text', redis: 'lent_token', own: 17, seldom: true },
+  // Bytes of headers and payload, until the task ends; see queue-settings.lua.
+  { kind: 'number', nullable: true, redis: 'bytes', own: 19 },
 ];
 const RARE_AT = 18;
 

@@ -20,7 +20,7 @@
              {'replayed', kept, claimed} {'mismatch'}   with one once key, if it is known
              {'known', key…}                    with several once keys: the known ones; nothing written
              {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
-             {'lost' | 'cancelled' | 'unknown', id of the task}   {'full', queue, limit, position}   {'too-many', id}   nothing written
+             {'lost' | 'cancelled' | 'unknown', id of the task}   {'full', queue, limit, position, 'tasks' or 'bytes'}   {'too-many', id}   nothing written
 ]]
 local function holds(expect, record)
   if expect.exists ~= nil then return expect.exists == (record ~= nil) end
@@ -81,8 +81,9 @@ local function refusal_of_tasks(request, acked)
   for _, id in ipairs(request.cancelTasksOf or {}) do
     if workflow_store.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
-  local full = request.enqueue and not request.drained and create_task.first_over_limit(request.enqueue, acked)
-  return full and { 'full', request.enqueue[full].task.queue, call.limits.maxOpen, full - 1 } or nil
+  if not request.enqueue or request.drained then return nil end
+  local full, limit, unit = create_task.first_over_limit(request.enqueue, acked)
+  return full and { 'full', request.enqueue[full].task.queue, whole(limit), full - 1, unit } or nil
 end
 
 -- A put over nothing, or over a version of ours: its writes find out that a key has another type, and are then taken back.

@@ -2,7 +2,7 @@
   move-task: writes a task of another store unchanged, or removes it. Idempotent.
   KEYS[1]  any key of the tenant, for routing
   ARGV[4]  the call: see tasks.lua; id; either remove (the expected stamp), or
-             fields {name: value}, by their names in the scripts; failures, how many; events, a list of number and time; hasPayload, hasResult
+             bytes of headers and payload, fields {name: value}, by their names in the scripts; failures, how many; events, a list of number and time; hasPayload, hasResult
              onConflict, replaces?, isDryRun   see decideTask in src/engine/moving/arrival.ts
   ARGV[5+] headers and payload if hasPayload, result if hasResult, the failures, the progress events
   Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'; or 'fenced': nothing was written
@@ -26,7 +26,7 @@ if call.remove then
   if stamp ~= call.remove then return 'absent' end
   take_out(current)
   writing.hint('task ' .. id)
-  writing.tell()
+  finish_call.finish()
   return 'removed'
 end
 
@@ -62,6 +62,8 @@ for _, event in ipairs(call.events) do
   redis.call('XADD', task_keys.progress(id), whole(event[1]) .. '-0', 'at', whole(event[2]), 'event', next_text())
 end
 task.has_failed = call.failures > 0 or nil
+task.bytes = call.bytes
+queue_settings.count(task, nil, task.status)
 task_store.save(task)
 redis.call('ZADD', prefix .. key_names.queues, 0, task.queue)
 queue_times.sweep_by(task.queue, now)

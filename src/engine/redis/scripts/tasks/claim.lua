@@ -18,5 +18,5 @@ perform.claim = function(request)
       once_keys.keep({ key = only.key, fingerprint = only.fingerprint, keepMs = ends - now }, { lent = claim_tasks.lent_of(claimed) })
     end
   end
-  return { 'done', claimed, claim_tasks.next_due_in(wanted.queue, wanted.pace), claim_tasks.is_paused(wanted.queue) and '1' or '0' }
+  return { 'done', claimed, claim_tasks.next_due_in(wanted.queue, wanted.pace), queue_settings.is_paused(wanted.queue) and '1' or '0' }
 end

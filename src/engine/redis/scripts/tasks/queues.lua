@@ -8,7 +8,7 @@
            of a page {last name or '' at the end, {name, values}…}, without the values if they cannot be read
 ]]
 local minute = math.floor(now / limits.MINUTE_MS)
-local IN_SETTINGS = { 'paused' }
+local IN_SETTINGS = { 'paused', 'bytes', 'dead_bytes' }
 for _, name in ipairs(queue_fields.TOTALS) do IN_SETTINGS[#IN_SETTINGS + 1] = 'total:' .. name end
 
 -- Most queues of a long list are empty, so nothing more is read of an empty set.
@@ -22,8 +22,8 @@ local function values_of(queue)
     oldest_task and whole(oldest_task.ready) or '', first('delayed')[2] or '', first('leased')[2] or ''
   values.workers = redis.call('ZRANGEBYSCORE', task_keys.queue('workers', queue), '(' .. whole(now - limits.WORKER_SHOWN_MS), '+inf', 'WITHSCORES')
   local settings = redis.call('HMGET', task_keys.queue('settings', queue), unpack(IN_SETTINGS))
-  values.isPaused = settings[1] or '0'
-  for i = 2, #IN_SETTINGS do values.totals[i - 1] = settings[i] or '0' end
+  values.isPaused, values.bytes, values.deadBytes = settings[1] or '0', settings[2] or '0', settings[3] or '0'
+  for i = 1, #queue_fields.TOTALS do values.totals[i] = settings[i + 3] or '0' end
   local holders = values.leased > 0 and redis.call('ZRANGE', task_keys.queue('leased', queue), 0, limits.MAX_LEASED_SHOWN - 1) or {}
   for i, id in ipairs(holders) do
     local task = task_store.stored(id)

@@ -9,6 +9,8 @@
 local limit = call.limit
 local MAX_QUEUES = 50
 local RETRIED_MS = 60000
+-- Tasks of which one call reads the sizes.
+local MAX_COUNTED = 1000
 local queue_facts = { 'paused', 'idle' }
 for _, name in ipairs(queue_fields.TOTALS) do queue_facts[#queue_facts + 1] = 'total:' .. name end
 
@@ -25,6 +27,45 @@ local function remove(queue, id)
   redis.call('ZREM', task_keys.queue('dead', queue), id)
 end
 
+-- An error in the middle of a script, another program and an earlier version may leave a sum of bytes wrong. Without tasks the sum is 0. A sum over half
+-- of its limit is counted anew, unless this call has counted too many tasks already. Returns the sum.
+local uncounted = MAX_COUNTED
+local function right_bytes(queue, sum, kinds)
+  local bytes, size = queue_settings.bytes_of(queue, sum), 0
+  if bytes == 0 then return 0 end
+  finish_call.flush_leased(queue)
+  for _, kind in ipairs(kinds) do size = size + redis.call('ZCARD', task_places.set_key(kind, queue)) end
+  if size > 0 and (bytes <= call.limits.maxBytes / 2 or size > uncounted) then return bytes end
+  uncounted = uncounted - size
+  queue_settings.flush(queue)
+  local counted = 0
+  for _, kind in ipairs(kinds) do
+    local ids = redis.call('ZRANGE', task_keys.queue(kind, queue), 0, -1)
+    task_store.read(ids)
+    for _, id in ipairs(ids) do
+      local task = task_store.stored(id)
+      if task and end_task.belongs(task, kind, queue) then counted = counted + (task.bytes or 0) end
+    end
+  end
+  if counted ~= bytes then queue_settings.correct(queue, sum, counted) end
+  return counted
+end
+
+-- Removes the oldest dead tasks beyond the limits of a queue. The last dead task stays, whatever its size. Returns their number.
+local function trim_dead(queue, limit)
+  local key = task_keys.queue('dead', queue)
+  local removed, too_many = 0, redis.call('ZCARD', key) - call.limits.maxDead
+  local is_too_large = right_bytes(queue, 'dead_bytes', { 'dead' }) > call.limits.maxBytes
+  local most = is_too_large and limit or math.min(too_many, limit)
+  local ids = most > 0 and redis.call('ZRANGE', key, 0, most) or {}
+  for i = 1, #ids - 1 do
+    if removed >= too_many and queue_settings.bytes_of(queue, 'dead_bytes') <= call.limits.maxBytes then break end
+    remove(queue, ids[i])
+    removed = removed + 1
+  end
+  return removed
+end
+
 -- Returns the number of tasks that were changed, and the time at which the first of the ready tasks expires.
 local function sweep(queue)
   task_keys.expect_queue(queue)
@@ -32,13 +73,11 @@ local function sweep(queue)
   local overdue, next_due = end_task.end_overdue_heads(queue, limit)
   local old = end_task.due_in('dead', queue, limit, now - call.limits.deadMs)
   for _, id in ipairs(old) do remove(queue, id) end
-  local too_many = math.min(redis.call('ZCARD', task_keys.queue('dead', queue)) - call.limits.maxDead, limit)
-  if too_many > 0 then
-    for _, id in ipairs(redis.call('ZRANGE', task_keys.queue('dead', queue), 0, too_many - 1)) do remove(queue, id) end
-  end
+  local trimmed = trim_dead(queue, limit)
+  right_bytes(queue, 'bytes', { 'ready', 'delayed', 'leased' })
   -- A set may hold more than was looked at.
-  if math.max(too_many, overdue) >= limit then next_due = now end
-  return changed + overdue + #old + math.max(too_many, 0), next_due
+  if math.max(trimmed, overdue) >= limit then next_due = now end
+  return changed + overdue + #old + trimmed, next_due
 end
 
 local function first_of(kind, queue, later)

@@ -88,6 +88,7 @@ local function finish_call()
   end
   for queue in pairs(leased_changes) do try(flush_leased, queue) end
   for queue, counts in pairs(tallies) do try(write_tallies, queue, counts) end
+  for queue in pairs(queue_settings.changes) do try(queue_settings.flush, queue) end
   for id, before in pairs(open_before) do try(write_tasks_of, id, before) end
   try(workflow_store.write)
   try(writing.tell)

@@ -44,13 +44,6 @@ local function replay_of(request)
   return known
 end
 
--- Cached for the call, since no request of a call pauses a queue.
-local paused = {}
-local function is_paused(queue)
-  if paused[queue] == nil then paused[queue] = redis.call('HGET', task_keys.queue('settings', queue), 'paused') == '1' end
-  return paused[queue]
-end
-
 -- Cached for the call: a queue that has had a task stays known.
 local known_queues = {}
 local function is_known(queue)
@@ -94,7 +87,7 @@ local function claim(request)
   if not is_known(queue) then return claimed, ends end
   note_worker(queue, request.worker)
   end_task.tidy(queue)
-  if is_paused(queue) then return claimed, ends end
+  if queue_settings.is_paused(queue) then return claimed, ends end
   local looked, most = 0, #request.tokens
   if request.pace then most = math.min(most, (take_from(request.pace, 0))) end
   while #claimed < most and looked < most + limits.MAX_TIDIED do
@@ -115,7 +108,9 @@ local function claim(request)
       local lease = request.leaseMs or task.lease
       local old_status = task.status
       task.status, task.attempt, task.worker, task.token = 'leased', task.attempt + 1, request.worker, request.tokens[#claimed + 1]
-      task.started, task.held_lease, task.lease_ends, task.redeliveries = now, lease, lease_end(now, lease, task.limit), 0
+      task.started, task.held_lease, task.lease_ends = now, lease, lease_end(now, lease, task.limit)
+      -- Not set without need: a seventeenth field would make Lua enlarge the table.
+      if task.redeliveries > 0 then task.redeliveries = 0 end
       task_places.changed(task, old_status, 'task.claimed', true)
       claimed[#claimed + 1] = claimed_of(task)
       given_bytes = given_bytes + task_store.payload_bytes(id)
@@ -128,7 +123,7 @@ end
 
 -- Time until a delayed task is due, a lease ends, or `pace` allows a ready task; '' if there is none.
 local function next_due_in(queue, pace)
-  if is_paused(queue) then return '' end
+  if queue_settings.is_paused(queue) then return '' end
   if task_heads.is_any_ready(queue) then
     if not pace then return '0' end
     local left, next = take_from(pace, 0)
@@ -143,5 +138,5 @@ local function next_due_in(queue, pace)
   return next and whole(math.max(0, next - now)) or ''
 end
 
-return { lease_end = lease_end, lent_of = lent_of, again = again, ended_by = ended_by, replay_of = replay_of, is_paused = is_paused,
+return { lease_end = lease_end, lent_of = lent_of, again = again, ended_by = ended_by, replay_of = replay_of,
   known_queues = known_queues, is_known = is_known, expect_claim = expect_claim, claim = claim, next_due_in = next_due_in }

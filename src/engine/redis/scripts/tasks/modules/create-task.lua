@@ -20,7 +20,10 @@ end
 
 local function remove_task(id)
   local task = task_store.stored(id)
-  if task then leave_workflow(task) end
+  if task then
+    leave_workflow(task)
+    queue_settings.count(task, task.status, nil)
+  end
   task_store.forget(id)
   local keys = {}
   for part, type in pairs(PARTS) do
@@ -67,9 +70,20 @@ local function existing_task(spec)
   return id and tonumber(ends) > now and task_store.load(id) or nil
 end
 
--- The index of the first new task beyond the limit of its queue; nil if there is capacity for all. `finished` ends in the same commit.
+-- Open tasks of a queue and their bytes, without the task `finished`. Without tasks there are no bytes, whatever the sum says.
+local function load_of(queue, finished)
+  finish_call.flush_leased(queue)
+  local load = { tasks = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
+    redis.call('ZCARD', task_keys.queue('leased', queue)), bytes = queue_settings.bytes_of(queue, 'bytes') }
+  if finished and finished.queue == queue then load.tasks, load.bytes = load.tasks - 1, load.bytes - (finished.bytes or 0) end
+  if load.tasks < 1 then load.bytes = 0 end
+  return load
+end
+
+-- The index of the first new task beyond a limit of its queue, and that limit and its unit; nil if there is capacity for all. `finished` ends in the same
+-- commit. An empty queue takes a task of any size.
 local function first_over_limit(specs, finished)
-  local added, seen = {}, {}
+  local loads, seen = {}, {}
   for i, spec in ipairs(specs) do
     local name = 'id ' .. spec.id
     local key = spec.dedupe and 'key ' .. spec.dedupe.key or name
@@ -77,19 +91,18 @@ local function first_over_limit(specs, finished)
     seen[name], seen[key] = true, true
     if is_new and not existing_task(spec) then
       local queue = spec.task.queue
-      added[queue] = (added[queue] or 0) + 1
-      finish_call.flush_leased(queue)
-      local open = redis.call('ZCARD', task_heads.ready_key(queue)) + redis.call('ZCARD', task_keys.queue('delayed', queue)) +
-        redis.call('ZCARD', task_keys.queue('leased', queue))
-      if finished and finished.queue == queue then open = open - 1 end
-      if open + added[queue] > call.limits.maxOpen then return i end
+      local load = loads[queue] or load_of(queue, finished)
+      loads[queue] = load
+      load.tasks, load.bytes = load.tasks + 1, load.bytes + spec.bytes
+      if load.tasks > call.limits.maxOpen then return i, call.limits.maxOpen, 'tasks' end
+      if load.tasks > 1 and load.bytes > call.limits.maxBytes then return i, call.limits.maxBytes, 'bytes' end
     end
   end
   return nil
 end
 
 --[[
-  `spec`: {id, delayMs or atMs, expiresAtMs or expiresAfterMs, dedupe {key, keepMs}?, task {fields that the client gives, by their names in the scripts}}
+  `spec`: {id, bytes of headers and payload, delayMs or atMs, expiresAtMs or expiresAfterMs, dedupe {key, keepMs}?, task {fields that the client gives, by their names in the scripts}}
   Returns {'1' for a duplicate or '0', fields of the task}.
 ]]
 local function create_task(spec, payload)
@@ -97,13 +110,16 @@ local function create_task(spec, payload)
   if existing then return { '1', task_fields.shown(existing) } end
   local task, due = spec.task, spec.atMs or now + spec.delayMs
   local queue, is_delayed = task.queue, due > now
-  task.id = spec.id
+  task.id, task.bytes = spec.id, spec.bytes
   task_fields.begin(task)
   task_store.save_payload(task.id, payload)
   -- Removes the remains of an ended task with this id, which may still be in the dead list.
   local before = task_store.stored(task.id)
-  if before then redis.call('ZREM', task_keys.queue('dead', before.queue), task.id) end
-  if before then leave_workflow(before) end
+  if before then
+    redis.call('ZREM', task_keys.queue('dead', before.queue), task.id)
+    queue_settings.count(before, before.status, nil)
+    leave_workflow(before)
+  end
   redis.call('UNLINK', task_keys.result(task.id), task_keys.failures(task.id), task_keys.progress(task.id))
   if not claim_tasks.is_known(queue) then
     redis.call('ZADD', prefix .. key_names.queues, 0, queue)

@@ -68,6 +68,7 @@ end
 local function task_changed(task, old_status, event, is_out)
   -- A task that is saved but in no set of its status would be lost.
   place_in_sets(task, old_status, is_out)
+  queue_settings.count(task, old_status, task.status)
   task_store.save(task)
   if tasks.OPEN[old_status] ~= tasks.OPEN[task.status] then hold_workflow(task) end
   if event then tasks.announce(event, task) end

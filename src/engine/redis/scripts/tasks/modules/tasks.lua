@@ -1,6 +1,6 @@
 --[[
   tasks: status and events of tasks. src/engine/memory/tasks/task-work.ts does the same, step by step; task-fields-lua.ts packs the fields.
-  The call  limits {maxOpen, resultMs, progressMs, deadMs, maxDead}
+  The call  limits {maxOpen, maxBytes, resultMs, progressMs, deadMs, maxDead}
 ]]
 local OPEN = { ready = true, delayed = true, leased = true }
 local function is_open(task) return OPEN[task.status] end
