@@ -1,140 +1,351 @@
-// Requests that are small or allowed, and as hard as possible to answer. Each: the states that it needs, and the request.
-const MEGABYTE = 1_048_000;
-const zeros = (length) => `[${'0,'.repeat(Math.floor(length / 2) - 1)}0]`;
-const below = (levels, inner) => '{"a":'.repeat(levels) + inner + '}'.repeat(levels);
-const wide = (names, value = '0') => `{${Array.from({ length: names }, (_, i) => `"k${i}":${value}`).join(',')}}`;
-const list = (count, item) => `[${Array.from({ length: count }, (_, i) => item(i)).join(',')}]`;
-const times = (count, make) => Array.from({ length: count }, (_, i) => make(i)).flat();
+// Requests that are small or allowed, and as hard as possible to answer.
+//
+// A bomb: `before`, requests that make what it needs; `request`, or a function that makes it from the answers to those.
+// `%n` in paths and bodies is the number of the try, so that each try has a queue or a prefix of its own.
+const JSON_TYPE = 'application/json';
+
+export const zeros = (length) => `[${'0,'.repeat(Math.max(0, Math.floor(length / 2) - 1))}0]`;
+export const below = (levels, inner) => '{"a":'.repeat(levels) + inner + '}'.repeat(levels);
+export const wide = (names, value = '0') =>
+  `{${Array.from({ length: names }, (_, i) => `"k${i}":${value}`).join(',')}}`;
+export const list = (count, item) => `[${Array.from({ length: count }, (_, i) => item(i)).join(',')}]`;
+export const times = (count, make) => Array.from({ length: count }, (_, i) => make(i)).flat();
+export const objects = (count, mark) => list(count, (i) => `{"id":${(i * 7919) % count},"v":"${mark}${i}"}`);
 const add = (path, value = 1) => ({ op: 'add', path, value });
 const copy = (from, path) => ({ op: 'copy', from, path });
 const remove = (path) => ({ op: 'remove', path });
-const objects = (count, mark) => list(count, (i) => `{"id":${(i * 7919) % count},"v":"${mark}${i}"}`);
 
-const patch = (state, operations) => ({
-  states: { bomb: state },
-  method: 'PATCH',
-  path: '/v1/workflows/bomb/state',
-  type: 'application/json-patch+json',
-  body: JSON.stringify(operations),
+/** A request; `body` is JSON text, or a value. */
+export const ask = (method, path, body, type = JSON_TYPE) => ({
+  method,
+  path,
+  ...(body !== undefined && { type, body: typeof body === 'string' ? body : JSON.stringify(body) }),
 });
-const merge = (state, body) => ({
-  states: { bomb: state },
-  method: 'PATCH',
-  path: '/v1/workflows/bomb/state',
-  type: 'application/merge-patch+json',
-  body,
-});
-const put = (body) => ({ states: {}, method: 'PUT', path: '/v1/workflows/bomb/state', type: 'application/json', body });
-const commit = (states, parts) => ({
-  states,
-  method: 'POST',
-  path: '/v1/commits',
-  type: 'application/json',
-  body: typeof parts === 'string' ? parts : JSON.stringify(parts),
-});
-const diff = (before, after) => ({
-  versions: [before, after],
-  states: {},
-  method: 'GET',
-  path: '/v1/workflows/bomb/versions/1/diff/2',
-});
-const append = (state, path, body) => ({
-  states: { bomb: state },
-  method: 'POST',
-  path: `/v1/workflows/bomb/${path}`,
-  type: 'application/json',
-  body: JSON.stringify(body),
-});
+export const bomb = (request, ...before) => ({ before: before.flat(), request });
+export const store = (id, state) => ask('PUT', `/v1/workflows/${id}/state`, state);
+export const stored = (states) => Object.entries(states).map(([id, state]) => store(id, state));
+const AT = '/v1/workflows/bomb';
+export const patch = (state, operations) =>
+  bomb(ask('PATCH', `${AT}/state`, operations, 'application/json-patch+json'), store('bomb', state));
+export const merge = (state, body) =>
+  bomb(ask('PATCH', `${AT}/state`, body, 'application/merge-patch+json'), store('bomb', state));
+export const put = (body) => bomb(store('bomb', body));
+export const commit = (states, parts) => bomb(ask('POST', '/v1/commits', parts), stored(states));
+export const versions = (before, after) => [ask('DELETE', AT), store('bomb', before), store('bomb', after)];
+export const diff = (before, after) => bomb(ask('GET', `${AT}/versions/1/diff/2`), versions(before, after));
+export const append = (state, path, body) => bomb(ask('POST', `${AT}/${path}`, body), store('bomb', state));
+/** The members of a JSON list, for a longer one. */
+const inner = (text) => text.slice(1, -1);
 const four = (state) => Object.fromEntries(Array.from({ length: 4 }, (_, i) => [`bomb-${i}`, state]));
 
 const DEEP = '/a'.repeat(97);
-const COPIED = `{"a":{"n":0,"big":${zeros(900_000)}},"c":{},"deep":${below(95, '0')}}`;
-const COPIES = [
-  ...times(1, (i) => copy('/a/big', `/a/g${i}`)),
-  ...times(245, () => [copy('/deep', '/a/deep'), remove('/a/deep'), copy('/a', '/c/d'), remove('/c/d')]),
-];
 
-export const BOMBS = {
-  'PUT 1 MB of zeros': put(zeros(MEGABYTE)),
-  'PUT 49,000 names': put(wide(49_000)),
-  'PUT 1 MB of escapes': put(`"${'\\u00e9'.repeat(MEGABYTE / 6)}"`),
-  'PUT 1 MB of pairs': put(`"${'\\ud83d\\ude00'.repeat(MEGABYTE / 12)}"`),
-  'PUT 350,000 arrays': put(list(349_000, () => '[]')),
-  'PUT 1 MB of quotes': put(list(260_000, () => '""')),
-  'PUT 1 MB of numbers with exponents': put(list(150_000, () => '1.5e10')),
-  'PUT that ends too early': put(`${zeros(MEGABYTE).slice(0, -1)}`),
-  'copies beside deep parts': patch(COPIED, COPIES),
-  'one change below 97 levels': patch(below(97, `{"x":${zeros(1_040_000)}}`), [add(`${DEEP}/y`)]),
-  '1,000 changes below 97 levels': patch(
-    below(97, `{"x":${zeros(900_000)}}`),
-    times(190, (i) => add(`${DEEP}/y${i}`)),
-  ),
-  '1,000 insertions into a list': patch(
-    `{"a":${zeros(1_040_000)}}`,
-    times(1000, (i) => add(`/a/${i * 499}`)),
-  ),
-  '1,000 removals from a list': patch(
-    `{"a":${zeros(1_040_000)}}`,
-    times(1000, (i) => remove(`/a/${i * 490}`)),
-  ),
-  '1,000 moves in a list': patch(
-    `{"a":${zeros(1_040_000)}}`,
-    times(1000, (i) => ({ op: 'move', from: `/a/${i * 490}`, path: `/a/${500_000 - i * 400}` })),
-  ),
-  '1,000 names of a wide object': patch(
-    wide(48_000),
-    times(1000, (i) => add(`/n${i}`)),
-  ),
-  'names removed and added again': patch(
-    wide(49_000),
-    times(500, (i) => [remove(`/k${i}`), add(`/k${i}`)]),
-  ),
-  'a copy for each change': patch(
-    `{"a":${wide(20_000)},"b":{}}`,
-    times(300, (i) => [copy('/a', '/b/x'), add(`/a/k${i}`), remove('/b/x')]),
-  ),
-  'a test that fails late': patch(
-    list(250_000, () => '"a"'),
-    [{ op: 'test', path: '', value: Array.from({ length: 250_000 }, (_, i) => (i < 249_999 ? 'a' : 'b')) }],
-  ),
-  'copies that double': patch(
-    `{"a":${zeros(1000)}}`,
-    times(12, (i) => copy('', `/x${i}`)),
-  ),
-  'merge of 49,000 names': merge(wide(49_000), wide(49_000, '1')),
-  'merge that removes 49,000 names': merge(wide(49_000), wide(49_000, 'null')),
-  'log entry on 1 MB': append(`{"logs":[],"x":${zeros(1_040_000)}}`, 'logs', { message: 'x' }),
-  'exhibit after 500,000 items': append(`{"exhibits":${zeros(1_040_000)}}`, 'exhibits', { name: 'x' }),
-  'log entry after 500,000 items': append(`{"logs":${zeros(1_040_000)}}`, 'logs', { message: 'x' }),
-  'commit of 4 states of 1 MB': commit(
-    {},
-    `{"puts":[${list(4, (i) => `{"id":"bomb-${i}","state":${zeros(1_040_000)}}`).slice(1, -1)}]}`,
-  ),
-  'commit of 4 patches of 1 MB': commit(four(below(97, zeros(1_000_000))), {
-    patches: times(4, (i) => ({ id: `bomb-${i}`, patch: [add(`${'/a'.repeat(97)}/0`)] })),
-  }),
-  'commit of 4 patches with 1,000 operations': commit(four(`{"a":${zeros(1_000_000)}}`), {
-    patches: times(4, (i) => ({ id: `bomb-${i}`, patch: times(1000, (n) => add(`/a/${n * 490}`)) })),
-  }),
-  'commit of 50 patches that fail last': commit(
-    Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`bomb-${i}`, `{"a":${zeros(80_000)}}`])),
-    {
-      patches: times(50, (i) => ({
-        id: `bomb-${i}`,
-        patch: i < 49 ? times(200, (n) => add(`/a/${n * 90}`)) : [{ op: 'test', path: '/a', value: 1 }],
-      })),
-    },
-  ),
-  'diff of 500,000 numbers': diff(zeros(MEGABYTE), zeros(MEGABYTE).replaceAll('0', '1')),
-  'diff of 100,000 strings': diff(
-    list(90_000, (i) => `"a${i}"`),
-    list(90_000, (i) => `"b${i}"`),
-  ),
-  'diff of 9,000 moved objects': diff(objects(9000, 'a'), JSON.stringify(JSON.parse(objects(9000, 'a')).toReversed())),
-  'diff of 24,000 changed objects': diff(objects(24_000, 'a'), objects(24_000, 'b')),
-  'diff of 49,000 names': diff(wide(49_000), wide(49_000, '1')),
-  'diff of two deep states': diff(below(97, zeros(1_000_000)), below(97, zeros(1_000_000).replace('0]', '1]'))),
-};
+/** Requests that fill a queue of the try with tasks of `bytes` each, and the path of the queue. */
+const QUEUE = '/v1/queues/bomb-%n';
+export function enqueued(count, bytes, maxBytes, options = {}) {
+  const at = Math.max(1, Math.min(100, Math.floor(maxBytes / (bytes + 200))));
+  const payload = zeros(bytes);
+  const rest = inner(JSON.stringify(options));
+  return times(Math.ceil(count / at), (i) => {
+    const tasks = list(Math.min(at, count - i * at), () => `{"payload":${payload}${rest && `,${rest}`}}`);
+    return ask('POST', `${QUEUE}/tasks/batch`, `{"tasks":${tasks}}`);
+  });
+}
+export const claims = (count) => times(Math.ceil(count / 50), () => ask('POST', `${QUEUE}/claims`, { max: 50 }));
+export const leased = (answers) =>
+  answers.flatMap(({ tasks = [] }) => tasks).filter(({ leaseToken }) => leaseToken !== undefined);
+/** Requests that leave dead tasks: each is tried once, and fails. */
+const died = (count, bytes, maxBytes) => [
+  ...enqueued(count, bytes, maxBytes, { maxAttempts: 1 }),
+  ...claims(count),
+  (answers) => leased(answers).map(({ id, leaseToken }) => ask('POST', `/v1/tasks/${id}/fail`, { leaseToken })),
+];
+export const workflowLine = (id, state, history = []) =>
+  JSON.stringify({
+    kind: 'workflow',
+    tenant: 'default',
+    id,
+    incarnation: 'bombbomb',
+    version: history.length + 1,
+    createdAtMs: 1,
+    updatedAtMs: 1,
+    ttlMs: null,
+    deadlineMs: null,
+    about: ABOUT,
+    state,
+    history: history.map((one, i) => ({
+      version: history.length - i,
+      updatedAtMs: 1,
+      deadlineMs: null,
+      about: ABOUT,
+      state: one,
+    })),
+  });
+const ABOUT = { by: 'bench', cause: 'put', changed: null };
+export const imported = (...lines) =>
+  ask(
+    'POST',
+    '/v1/import?onConflict=overwrite',
+    `${['{"kind":"header","format":"waymark","version":1,"atMs":1,"tenants":["default"]}', ...lines].join('\n')}\n`,
+    'application/x-ndjson',
+  );
+
+/** All bombs, as large as a limit of MAX_STATE_BYTES allows. */
+export function bombsOf(maxStateBytes) {
+  /** A little less than the largest state. */
+  const full = maxStateBytes - 600;
+  /** Bytes of a commit or a batch. */
+  const several = Math.max(4 * 1024 * 1024, 2 * maxStateBytes) - 1000;
+  const size = maxStateBytes / 1_048_576;
+  const most = Math.floor(1_000_000 * size);
+  const many = (count) => Math.floor(count * size);
+  const COPIED = `{"a":{"n":0,"big":${zeros(many(900_000))}},"c":{},"deep":${below(95, '0')}}`;
+  const COPIES = [
+    copy('/a/big', '/a/g0'),
+    ...times(245, () => [copy('/deep', '/a/deep'), remove('/a/deep'), copy('/a', '/c/d'), remove('/c/d')]),
+  ];
+  /** As many texts as fill a page of 8 MB. */
+  const page = Math.max(2, Math.ceil((8 * 1024 * 1024) / full));
+  const pageOf = (state) => Object.fromEntries(Array.from({ length: page }, (_, i) => [`page-${i}`, state]));
+  const collected = (bytes, item) => `[${`${item},`.repeat(Math.floor(bytes / (item.length + 1)) - 1)}${item}]`;
+  return {
+    'PUT of zeros': put(zeros(full)),
+    'PUT of 49,000 names': put(wide(49_000)),
+    'PUT of escapes': put(`"${'\\u00e9'.repeat(full / 6 - 1)}"`),
+    'PUT of escaped pairs': put(`"${'\\ud83d\\ude00'.repeat(full / 12 - 1)}"`),
+    'PUT of arrays': put(collected(full, '[]')),
+    'PUT of quotes': put(collected(full, '""')),
+    'PUT of numbers with exponents': put(collected(full, '1.5e10')),
+    'PUT that ends too early': put(zeros(full).slice(0, -1)),
+    'PUT of long names that differ at their end': put(
+      `{${Array.from({ length: 24 }, (_, i) => `"${'n'.repeat(Math.floor(full / 24) - 9)}${i + 10}":0`).join(',')}}`,
+    ),
+    'PUT of names that are integers': put(
+      `{${Array.from({ length: 49_000 }, (_, i) => `"${(i % 96) + 32_768 * Math.floor(i / 96)}":0`).join(',')}}`,
+    ),
+    'PUT of a repeated name behind a long text': put(`{"x":${zeros(full - 40)},"x":1}`),
+    'PUT of a long indexed text': put(`{"status":"${'\\u00e9'.repeat(Math.floor(full / 6) - 4)}"}`),
+    'PUT of a long indexed number': put(`{"status":0.${'0'.repeat(full - 20)}1}`),
+    'PUT of other letters': put(`"${'\u4e2d'.repeat(Math.floor(full / 3) - 2)}"`),
+    'ttl of empty arrays': bomb(ask('PUT', AT, `{"state":1,"ttlSeconds":${collected(full - 40, '[]')}}`)),
+    'unknown members': bomb(ask('PUT', AT, wide(49_000))),
+    'copies beside deep parts': patch(COPIED, COPIES),
+    'one change below 97 levels': patch(below(97, `{"x":${zeros(full - 1000)}}`), [add(`${DEEP}/y`)]),
+    '1,000 changes below 97 levels': patch(
+      below(97, `{"x":${zeros(many(900_000))}}`),
+      times(190, (i) => add(`${DEEP}/y${i}`)),
+    ),
+    '1,000 insertions into a list': patch(
+      `{"a":${zeros(full - 3000)}}`,
+      times(1000, (i) => add(`/a/${i * many(499)}`)),
+    ),
+    '1,000 removals from a list': patch(
+      `{"a":${zeros(full - 10)}}`,
+      times(1000, (i) => remove(`/a/${i * many(490)}`)),
+    ),
+    '1,000 moves in a list': patch(
+      `{"a":${zeros(full - 10)}}`,
+      times(1000, (i) => ({ op: 'move', from: `/a/${i * many(490)}`, path: `/a/${many(500_000) - i * many(400)}` })),
+    ),
+    '1,000 names of a wide object': patch(
+      wide(48_000),
+      times(1000, (i) => add(`/n${i}`)),
+    ),
+    'names removed and added again': patch(
+      wide(49_000),
+      times(500, (i) => [remove(`/k${i}`), add(`/k${i}`)]),
+    ),
+    'a copy for each change': patch(
+      `{"a":${wide(20_000)},"b":{}}`,
+      times(300, (i) => [copy('/a', '/b/x'), add(`/a/k${i}`), remove('/b/x')]),
+    ),
+    'a test that fails late': patch(collected(full - 10, '"a"'), [
+      {
+        op: 'test',
+        path: '',
+        value: Array.from({ length: many(250_000) }, (_, i) => (i < many(250_000) - 1 ? 'a' : 'b')),
+      },
+    ]),
+    // The same number, written in another way.
+    '1,000 tests of a long number': bomb(
+      ask(
+        'PATCH',
+        `${AT}/state`,
+        list(1000, () => `{"op":"test","path":"/n","value":1e-${full - 19}}`),
+        'application/json-patch+json',
+      ),
+      store('bomb', `{"n":0.${'0'.repeat(full - 20)}1}`),
+    ),
+    '1,000 tests of a long text': patch(
+      `{"n":"${'\\u00e9'.repeat(Math.floor(full / 6) - 4)}"}`,
+      times(1000, () => ({ op: 'test', path: '/n', value: 'x'.repeat(900) })),
+    ),
+    'a path of slashes': patch('{"a":1}', [{ op: 'test', path: '/'.repeat(full - 40), value: 1 }]),
+    'copies that double': patch(
+      `{"a":${zeros(1000)}}`,
+      times(12, (i) => copy('', `/x${i}`)),
+    ),
+    'merge of 49,000 names': merge(wide(49_000), wide(49_000, '1')),
+    'merge that removes 49,000 names': merge(wide(49_000), wide(49_000, 'null')),
+    'merge of 16,000 objects': merge(wide(16_000, '{"a":1}'), wide(16_000, '{"b":1}')),
+    'merge of 24,000 objects': merge(wide(24_000, '{"a":1}'), wide(24_000, '{"b":1}')),
+    'log entry beside zeros': append(`{"logs":[],"x":${zeros(full - 500)}}`, 'logs', { message: 'x' }),
+    'exhibit after 500,000 items': append(`{"exhibits":${zeros(full - 500)}}`, 'exhibits', { name: 'x' }),
+    'log entry after 500,000 items': append(`{"logs":${zeros(full - 500)}}`, 'logs', { message: 'x' }),
+    'the last of 24,000 sections': bomb(
+      ask('PATCH', `${AT}/sections/last`, { text: 'x' }),
+      store('bomb', `{"sections":${list(24_000, (i) => `{"id":"${i < 23_999 ? i : 'last'}","x":0}`)}}`),
+    ),
+    'the last of 500,000 sections without names': bomb(
+      ask('PATCH', `${AT}/sections/last`, { text: 'x' }),
+      store('bomb', `{"sections":[${collected(full - 100, '{}').slice(1, -1)},{"id":"last"}]}`),
+    ),
+    'commit of the largest states': commit(
+      {},
+      `{"puts":[${times(several / full, (i) => `{"id":"bomb-${i}","state":${zeros(full - 100)}}`).join(',')}]}`,
+    ),
+    'commit of 50 states': commit(
+      {},
+      `{"puts":[${times(50, (i) => `{"id":"bomb-${i}","state":${zeros(Math.floor(several / 50) - 100)}}`).join(',')}]}`,
+    ),
+    'commit of states with other letters': commit(
+      {},
+      `{"puts":[${times(several / full, (i) => `{"id":"bomb-${i}","state":"${'\u4e2d'.repeat(Math.floor(full / 3) - 40)}"}`).join(',')}]}`,
+    ),
+    'commit of empty arrays': commit(
+      {},
+      `{"puts":[${times(several / full, (i) => `{"id":"bomb-${i}","state":${collected(full - 100, '[]')}}`).join(',')}]}`,
+    ),
+    'commit of a million empty parts': commit({}, `{"puts":${collected(several - 20, '{}')}}`),
+    'commit of two million numbers': commit({}, `{"patches":${collected(several - 20, '1')}}`),
+    'commit with 49,000 unknown members': commit({}, `{"puts":[${wide(49_000)}]}`),
+    'commit of 50 deletes with history': bomb(
+      ask('POST', '/v1/commits', { deletes: times(50, (i) => ({ id: `bomb-${i}` })) }),
+      times(2, (round) => times(50, (i) => store(`bomb-${i}`, zeros(Math.floor(full / 2) - 2 * round)))),
+    ),
+    'commit of 4 deep patches': commit(four(below(97, zeros(most))), {
+      patches: times(4, (i) => ({ id: `bomb-${i}`, patch: [add(`${DEEP}/0`)] })),
+    }),
+    'commit of 4 patches with 1,000 operations': commit(four(`{"a":${zeros(most)}}`), {
+      patches: times(4, (i) => ({ id: `bomb-${i}`, patch: times(1000, (n) => add(`/a/${n * many(490)}`)) })),
+    }),
+    'commit of 50 patches that fail last': commit(
+      Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`bomb-${i}`, `{"a":${zeros(80_000)}}`])),
+      {
+        patches: times(50, (i) => ({
+          id: `bomb-${i}`,
+          patch: i < 49 ? times(200, (n) => add(`/a/${n * 90}`)) : [{ op: 'test', path: '/a', value: 1 }],
+        })),
+      },
+    ),
+    'commit of 50 messages': commit(
+      {},
+      { publish: times(50, () => ({ channel: 'bomb', type: 'x', payload: 'x'.repeat(65_000) })) },
+    ),
+    'diff of 500,000 numbers': diff(zeros(full), zeros(full).replaceAll('0', '1')),
+    'diff of 100,000 strings': diff(
+      list(many(90_000), (i) => `"a${i}"`),
+      list(many(90_000), (i) => `"b${i}"`),
+    ),
+    'diff of 9,000 moved objects': diff(
+      objects(9000, 'a'),
+      JSON.stringify(JSON.parse(objects(9000, 'a')).toReversed()),
+    ),
+    'diff of 24,000 changed objects': diff(objects(24_000, 'a'), objects(24_000, 'b')),
+    'diff of 9,900 long strings': diff(
+      list(9900, (i) => `"${'a'.repeat(many(98))}${i}"`),
+      list(9900, (i) => `"${'a'.repeat(many(98))}${i * 3}"`),
+    ),
+    'diff of 49,000 names': diff(wide(49_000), wide(49_000, '1')),
+    'diff of two deep states': diff(below(97, zeros(most)), below(97, zeros(most).replace('0]', '1]'))),
+    'diff of long numbers': diff(`{"n":0.${'0'.repeat(full - 20)}1}`, `{"n":0.${'0'.repeat(full - 20)}2}`),
+    'restore of zeros': bomb(ask('POST', `${AT}/restore`, { version: 1 }), versions(zeros(full), '1')),
+    'fork of zeros': bomb(ask('POST', `${AT}/fork`, { id: 'fork-%n' }), store('bomb', zeros(full))),
+    'batch-get of 8 MB': bomb(
+      ask('POST', '/v1/workflows/batch-get', { ids: Object.keys(pageOf('')) }),
+      stored(pageOf(zeros(full))),
+    ),
+    'batch-get of 100 ids': bomb(
+      ask('POST', '/v1/workflows/batch-get', { ids: times(100, () => 'bomb') }),
+      store('bomb', zeros(83_000)),
+    ),
+    'batch-get of 300,000 ids': bomb(ask('POST', '/v1/workflows/batch-get', `{"ids":${collected(full - 20, '"a"')}}`)),
+    'list page of 8 MB': bomb(
+      ask('GET', '/v1/workflows?idPrefix=page-&include=state&limit=1000'),
+      stored(pageOf(zeros(full))),
+    ),
+    'list page of other letters': bomb(
+      ask('GET', '/v1/workflows?idPrefix=page-&include=state&limit=1000'),
+      stored(pageOf(`"${'\u4e2d'.repeat(Math.floor(full / 3) - 2)}"`)),
+    ),
+    'events with states': bomb(
+      ask('GET', '/v1/workflows/bomb/events?since=0&wait=0&include=state&limit=1000'),
+      times(12, (i) => store('bomb', zeros(full - 2 * i))),
+    ),
+    'enqueue of a large batch': bomb(enqueued(100, Math.floor(several / 100) - 200, several)[0]),
+    'enqueue of a million empty tasks': bomb(
+      ask('POST', `${QUEUE}/tasks/batch`, `{"tasks":${collected(several - 20, '{}')}}`),
+    ),
+    'enqueue with a priority of arrays': bomb(
+      ask('POST', `${QUEUE}/tasks/batch`, `{"tasks":[{"payload":1,"priority":${collected(several - 80, '[]')}}]}`),
+    ),
+    'claim of 8 MB': bomb(
+      ask('POST', `${QUEUE}/claims`, { max: 50 }),
+      enqueued(50, Math.floor(8_388_608 / 51), several),
+    ),
+    'completion of 100 large results': bomb(
+      (answers) => {
+        const result = zeros(Math.floor(several / 100) - 250);
+        const done = leased(answers).map(
+          ({ id, leaseToken }) => `{"id":"${id}","leaseToken":"${leaseToken}","result":${result}}`,
+        );
+        return ask('POST', '/v1/tasks/batch-complete', `{"tasks":[${done.join(',')}]}`);
+      },
+      enqueued(100, 10, several),
+      claims(100),
+    ),
+    'dead list of 8 MB': bomb(ask('GET', `${QUEUE}/dead?limit=1000`), died(100, 83_000, several)),
+    'replay of 100 large tasks': bomb(ask('POST', `${QUEUE}/dead/replay`, {}), died(100, 200_000, several)),
+    'removal of 100 large dead tasks': bomb(ask('DELETE', `${QUEUE}/dead`), died(100, 200_000, several)),
+    'delete with 1,000 open tasks': bomb(
+      ask('DELETE', '/v1/workflows/of-tasks-%n?tasks=cancel'),
+      store('of-tasks-%n', '1'),
+      enqueued(1000, 1000, several, { workflowId: 'of-tasks-%n' }),
+    ),
+    'delete with 1,000 large open tasks': bomb(
+      ask('DELETE', '/v1/workflows/of-tasks-%n?tasks=cancel'),
+      store('of-tasks-%n', '1'),
+      enqueued(1000, 20_000, several, { workflowId: 'of-tasks-%n' }),
+    ),
+    'delete of a prefix': bomb(
+      ask('DELETE', '/v1/workflows?idPrefix=many-&limit=1000'),
+      times(20, (c) => ask('POST', '/v1/commits', { puts: times(50, (i) => ({ id: `many-${c}-${i}`, state: [c] })) })),
+    ),
+    'routing of accents': bomb(ask('POST', '/v1/routing', { text: `a${'\u0315\u0300'.repeat(15_000)}` })),
+    'routing of many words': bomb(
+      ask('POST', '/v1/routing', { text: Array.from({ length: 13_000 }, (_, i) => i.toString(36)).join(' ') }),
+    ),
+    'routing of punctuation': bomb(ask('POST', '/v1/routing', { text: '.,'.repeat(32_000) })),
+    'import of a workflow with a history': bomb(imported(workflowLine('bomb-%n', zeros(full), [zeros(full)]))),
+    'import of a workflow with 999 versions': bomb(
+      imported(
+        workflowLine(
+          'bomb-%n',
+          '1',
+          times(999, () => '1'),
+        ),
+      ),
+    ),
+    'export of large states': bomb(ask('GET', '/v1/export?kinds=workflow'), stored(pageOf(zeros(full)))),
+    'keyed commit of 50 patches': bomb(
+      {
+        ...ask('POST', '/v1/commits', { patches: times(50, (i) => ({ id: `bomb-${i}`, merge: { n: '%n' } })) }),
+        headers: { 'idempotency-key': 'bomb-%n' },
+      },
+      stored(Object.fromEntries(times(50, (i) => [[`bomb-${i}`, `{"x":${zeros(16_000)}}`]]))),
+    ),
+  };
+}
 
 /** A patch of random operations on a random large state. `seed` repeats it. */
 export function randomBomb(seed) {

@@ -1,4 +1,5 @@
 // npm run bench [-- get put … | growth | tasks | feed | access | stalls] [--engine redis] [--quick] [--json file]
+// stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -7,7 +8,8 @@ import { benchFeed } from './feed.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
-import { benchStalls } from './stalls.mjs';
+import { searchStalls } from './stall-search.mjs';
+import { benchStalls, DEFAULT_STATE_BYTES } from './stalls.mjs';
 import { benchTasks } from './tasks.mjs';
 
 const { values, positionals } = parseArgs({
@@ -17,6 +19,11 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
+    'max-state-bytes': { type: 'string' },
+    search: { type: 'boolean' },
+    seed: { type: 'string' },
+    minutes: { type: 'string' },
+    'per-byte': { type: 'boolean' },
   },
 });
 const engines = values.engine ?? ['redis', 'memory'];
@@ -30,6 +37,17 @@ const feed = positionals.includes('feed');
 const access = positionals.includes('access');
 const stalls = positionals.includes('stalls');
 const all = positionals.length === 0;
+const maxStateBytes = Number(values['max-state-bytes'] ?? DEFAULT_STATE_BYTES);
+const stallOptions = {
+  engines,
+  rounds,
+  maxStateBytes,
+  only,
+  random: values.quick || only.length > 0 || maxStateBytes > DEFAULT_STATE_BYTES ? 0 : 100,
+  seed: Number(values.seed ?? 1),
+  minutes: Number(values.minutes ?? 5),
+  perByte: values['per-byte'],
+};
 
 process.on('SIGINT', () => {
   endAll();
@@ -39,7 +57,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      (growth || tasks || feed || access || stalls) && only.length === 0
+      stalls || ((growth || tasks || feed || access) && only.length === 0)
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -71,8 +89,7 @@ try {
             requests: values.quick ? 300 : 1000,
           })
         : [],
-    stalls:
-      stalls || all ? await benchStalls({ engines, rounds: values.quick ? 1 : 3, random: values.quick ? 0 : 100 }) : [],
+    stalls: stalls || all ? await (values.search ? searchStalls(stallOptions) : benchStalls(stallOptions)) : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
 } finally {

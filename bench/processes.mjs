@@ -1,5 +1,6 @@
 // Starts the measured processes, and reads their CPU and memory from the operating system.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,10 +24,10 @@ export function endAll() {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
-function start(command, args, env, readyWhen) {
+function start(command, args, env, readyWhen, channels = []) {
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...channels],
   });
   children.add(child);
   let output = '';
@@ -34,7 +35,7 @@ function start(command, args, env, readyWhen) {
     const read = (chunk) => {
       output += chunk;
       const found = readyWhen.exec(output);
-      if (found) ready({ pid: child.pid, url: found[1], stop: () => stop(child) });
+      if (found) ready({ pid: child.pid, url: found[1], child, stop: () => stop(child) });
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
@@ -90,6 +91,25 @@ export const startService = (env) =>
     { PORT: '0', LOG_FORMAT: 'json', WORKFLOW_STATE_TTL: '86400', ...env },
     /serving on (http:\/\/[^ ]+)/,
   );
+
+/** A service that also tells the longest turn of its event loop since the last call, in milliseconds of CPU time. */
+export async function startProbedService(env) {
+  const service = await start(
+    process.execPath,
+    ['--max-old-space-size=8192', '--import', join(here, 'turn-probe.mjs'), join(root, 'dist/main.js')],
+    { PORT: '0', LOG_FORMAT: 'json', ...env },
+    /serving on (http:\/\/[^ ]+)/,
+    ['ipc'],
+  );
+  return {
+    ...service,
+    async longestTurn() {
+      service.child.send('');
+      const [turn] = await once(service.child, 'message');
+      return turn;
+    },
+  };
+}
 
 export function load(plan) {
   return new Promise((done, fail) => {

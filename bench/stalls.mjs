@@ -1,104 +1,69 @@
-// How long one request holds up the others: a neighbour reads a tiny workflow while the request is answered.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { BOMBS, randomBomb } from './bombs.mjs';
-import { startRedis, startService, temporaryFolder } from './processes.mjs';
+// How long one request holds up the others: its longest turn of the event loop, and its longest command of Redis.
+import { bombsOf, randomBomb } from './bombs.mjs';
+import { startTarget } from './stall-target.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const JSON_TYPE = { 'content-type': 'application/json' };
-const TARGET_MS = 100;
+export const DEFAULT_STATE_BYTES = 1_048_576;
 
-export async function benchStalls({ engines, rounds, random }) {
+/** Milliseconds: of the event loop, and of Redis. */
+export const targetsOf = (maxStateBytes) =>
+  maxStateBytes > DEFAULT_STATE_BYTES ? { loop: 1000, redis: 1000 } : { loop: 100, redis: 50 };
+
+export async function benchStalls({ engines, rounds, random, maxStateBytes = DEFAULT_STATE_BYTES, only = [] }) {
   const rows = [];
+  const bombs = Object.entries(bombsOf(maxStateBytes)).filter(
+    ([name]) => only.length === 0 || only.some((word) => name.toLowerCase().includes(word)),
+  );
+  for (let seed = 1; seed <= random; seed++) bombs.push([`random patch ${seed}`, randomBomb(seed)]);
   for (const engine of engines) {
-    const redis = engine === 'redis' ? await startRedis() : undefined;
-    const env = redis ? { REDIS_URL: `redis://127.0.0.1:${redis.port}` } : { DATA_DIR: temporaryFolder() };
-    const service = await startService({ ...env, RATE_LIMIT_ENABLED: 'false' });
-    await send(service.url, { method: 'PUT', path: '/v1/workflows/tiny/state', body: '1' });
-    const neighbour = startNeighbour(`${service.url}/v1/workflows/tiny/state`);
-    const bombs = Object.entries(BOMBS);
-    for (let seed = 1; seed <= random; seed++) bombs.push([`random patch ${seed}`, randomBomb(seed)]);
-    const idle = await idleWait(neighbour);
-    for (const [name, bomb] of bombs)
-      rows.push({ engine, name, ...(await worst(service.url, bomb, neighbour, rounds)) });
-    neighbour.stop();
-    await service.stop();
-    await redis?.stop();
-    print(
-      engine,
-      idle,
-      rows.filter((row) => row.engine === engine),
-    );
+    const target = await startTarget(engine, maxStateBytes);
+    const ofEngine = [];
+    for (const [name, bomb] of bombs) {
+      const tries = [];
+      for (let round = 0; round < rounds; round++) tries.push(await target.measure(bomb));
+      ofEngine.push({ engine, name, maxStateBytes, ...summaryOf(tries) });
+    }
+    await target.stop();
+    printStalls(`Stalls, ${engine}, MAX_STATE_BYTES ${maxStateBytes}`, ofEngine, maxStateBytes);
+    rows.push(...ofEngine);
   }
   return rows;
 }
 
-/** The longest wait of several tries. */
-async function worst(url, bomb, neighbour, rounds) {
-  let longest = { wait: 0, took: 0, status: 0 };
-  for (let round = 0; round < rounds; round++) {
-    await prepare(url, bomb);
-    await neighbour.longest();
-    const started = performance.now();
-    const status = await send(url, bomb);
-    const took = performance.now() - started;
-    const wait = await neighbour.longest();
-    if (wait > longest.wait) longest = { wait, took, status };
-  }
-  return { ...longest, bytes: bomb.body?.length ?? 0 };
-}
-
-async function prepare(url, { states, versions }) {
-  const written = Object.entries(states);
-  if (versions !== undefined) {
-    await send(url, { method: 'DELETE', path: '/v1/workflows/bomb' });
-    for (const state of versions) written.push(['bomb', state]);
-  }
-  for (const [id, state] of written) {
-    const status = await send(url, { method: 'PUT', path: `/v1/workflows/${id}/state`, body: state });
-    if (status >= 300) throw new Error(`The state of a request was refused: ${status}`);
-  }
-}
-
-async function send(url, { method, path, type, body }) {
-  const headers = body === undefined ? {} : { ...JSON_TYPE, ...(type && { 'content-type': type }) };
-  const answer = await fetch(url + path, { method, headers, ...(body !== undefined && { body }) });
-  await answer.arrayBuffer();
-  return answer.status;
-}
-
-function startNeighbour(url) {
-  const child = spawn(process.execPath, [join(here, 'neighbour.mjs'), url], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout });
+/** Noise of the machine only adds, so the least of several tries is what the request costs. */
+export function summaryOf(tries) {
+  const least = (key) => Math.min(...tries.map((one) => one[key]));
+  const worst = (key) => Math.max(...tries.map((one) => one[key]));
+  const { status, sent, answered } = tries.at(-1);
   return {
-    async longest() {
-      child.stdin.write('\n');
-      const [line] = await once(lines, 'line');
-      return Number(line);
-    },
-    stop: () => child.kill('SIGKILL'),
+    turn: least('turn'),
+    worstTurn: worst('turn'),
+    wait: least('wait'),
+    worstWait: worst('wait'),
+    held: least('held'),
+    worstHeld: worst('held'),
+    took: least('took'),
+    status,
+    sent,
+    answered,
   };
 }
 
-/** The longest wait of half a second in which nothing else is asked. */
-async function idleWait(neighbour) {
-  await neighbour.longest();
-  await new Promise((done) => setTimeout(done, 500));
-  return neighbour.longest();
-}
+export const scoreOf = ({ turn, held }, { loop, redis }) => Math.max(turn / loop, held / redis);
 
-function print(engine, idle, rows) {
-  const worstTen = rows.toSorted((a, b) => b.wait - a.wait).slice(0, 10);
-  process.stdout.write(
-    `\nStalls, ${engine}: ${rows.length} requests; idle ${idle.toFixed(0)} ms, target ${TARGET_MS} ms\n`,
-  );
-  for (const { name, wait, took, status, bytes } of worstTen) {
-    const mark = wait > TARGET_MS ? '!' : ' ';
-    process.stdout.write(
-      `${mark} ${name.padEnd(44)} neighbour waited ${wait.toFixed(0).padStart(5)} ms, took ${took.toFixed(0).padStart(5)} ms, ${status}, ${bytes} B\n`,
-    );
-  }
+export function printStalls(title, rows, maxStateBytes) {
+  const targets = targetsOf(maxStateBytes);
+  const shown = rows.toSorted((a, b) => scoreOf(b, targets) - scoreOf(a, targets));
+  const over = rows.filter((row) => scoreOf(row, targets) > 1).length;
+  const lines = [
+    `\n${title}: ${rows.length} requests, ${over} above target (loop ${targets.loop} ms, Redis ${targets.redis} ms); ms, least–worst of the tries`,
+    `  ${'request'.padEnd(46)} ${'loop, CPU'.padStart(11)} ${'neighbour'.padStart(11)} ${'Redis'.padStart(11)} status     sent`,
+    ...shown.slice(0, 10).map((row) => {
+      const span = (least, worst) => `${least.toFixed(0)}–${worst.toFixed(0)}`.padStart(11);
+      return (
+        `${scoreOf(row, targets) > 1 ? '!' : ' '} ${row.name.padEnd(46)} ${span(row.turn, row.worstTurn)} ` +
+        `${span(row.wait, row.worstWait)} ${span(row.held, row.worstHeld)} ${String(row.status).padStart(6)} ${String(row.sent).padStart(8)}`
+      );
+    }),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
 }

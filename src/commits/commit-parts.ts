@@ -1,3 +1,4 @@
+import { CharacterTurns } from '../engine/character-turns.js';
 import type { Commit, Expect, Patch, Put, Ttl } from '../engine/commit.js';
 import type { Pace } from '../engine/task.js';
 import type { WorkflowIndex } from '../engine/workflow-index.js';
@@ -30,19 +31,25 @@ interface About {
   readonly taskId?: string;
 }
 
-/** Parts of a commit for the engine. @throws StateTooLargeError */
-export function partsOf(
+/** Parts of a commit for the engine. Large states are read in several turns of the event loop. @throws StateTooLargeError */
+export async function partsOf(
   body: CommitBody,
   { caller, note, index, limits, pace, ttlMs }: CommitContext,
-): Omit<Commit, 'once'> {
+): Promise<Omit<Commit, 'once'>> {
   const { ack, claimNext } = body;
   const about: About = {
     by: caller.by,
     ...(note !== undefined && { note }),
     ...(ack !== undefined && { taskId: ack.taskId }),
   };
+  const turns = new CharacterTurns();
+  const puts: Put[] = [];
+  for (const part of body.puts) {
+    await turns.spend(part.state.length);
+    puts.push(putOf(part, index, ttlMs, about));
+  }
   return {
-    puts: body.puts.map((part) => putOf(part, index, ttlMs, about)),
+    puts,
     patches: body.patches.map((part) => patchOf(part, ttlMs, about)),
     deletes: body.deletes.map(({ id, expect }) => ({ id, ...expectOf(expect) })),
     enqueue: body.enqueue.map((task) => newTaskOf(task, task.queue, limits)),

@@ -73,7 +73,14 @@ export class CommitsController {
     const { limits, keepMs } = this.tasks;
     const queueLimit = body.claimNext && this.queueLimits.of(tenant, body.claimNext.queue);
     const pace = queueLimit?.pace;
-    const parts = partsOf(body, { caller, note: noteOf(request), index, limits, pace, ttlMs: config.workflowTtlMs });
+    const parts = await partsOf(body, {
+      caller,
+      note: noteOf(request),
+      index,
+      limits,
+      pace,
+      ttlMs: config.workflowTtlMs,
+    });
     const { ack } = parts;
     const outcome = await this.idempotency.run(request, tenant, (given) => {
       const once = ack === undefined ? given.once : onceForLease(given, 'ack', ack.taskId, ack.token, keepMs);

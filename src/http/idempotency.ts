@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ownOnce, type Once } from '../engine/commit.js';
@@ -6,6 +7,7 @@ import { shortDigest } from '../engine/short-digest.js';
 import { Durability, refuseDurability } from './durability.js';
 import { IdempotencyInProgressError, IdempotencyNotSupportedError, InvalidHeaderError } from './http-errors.js';
 
+const LARGE_BODY_BYTES = 128 * 1024;
 const CLIENT_KEY_KEEP_MS = 24 * 60 * 60 * 1000;
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 
@@ -34,10 +36,11 @@ export class Idempotency {
     const isDurable = this.durability.isAskedFor(request);
     // One key for the request: work that runs again under it has no second effect.
     const given = this.#onceOf(request, tenant);
-    if (!isDurable) return this.#run(given, work);
+    const begun = (asked: OnceRequest) => this.#run(asked, (once) => inNextTurn(request, () => work(once)));
+    if (!isDurable) return begun(given);
     return this.durability.confirmed(tenant, (renamed) => {
       renamed(given.once.key);
-      return this.#run({ ...given, renamed }, work);
+      return begun({ ...given, renamed });
     });
   }
 
@@ -64,6 +67,12 @@ export class Idempotency {
   #unkeyed(): Once {
     return ownOnce(`${this.#process}.${(this.#count++).toString(36)}`);
   }
+}
+
+/** Reading a large body took long, and the work may take as long again: other requests come between. */
+async function inNextTurn<T>({ body }: FastifyRequest, work: () => Promise<T>): Promise<T> {
+  if (((body as Buffer | null | undefined)?.length ?? 0) > LARGE_BODY_BYTES) await setImmediate();
+  return work();
 }
 
 /** For routes that store no outcome: a key without effect is refused. */

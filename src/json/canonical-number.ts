@@ -9,9 +9,8 @@ export function canonicalNumber(text: string): string {
   const point = mantissa.indexOf('.');
   const digits = point === -1 ? mantissa : mantissa.slice(0, point) + mantissa.slice(point + 1);
 
-  let first = 0;
-  while (digits[first] === '0') first++;
-  if (first === digits.length) return '0';
+  const first = digits.search(/[1-9]/);
+  if (first === -1) return '0';
   let end = digits.length;
   while (digits[end - 1] === '0') end--;
 

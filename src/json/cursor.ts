@@ -26,10 +26,14 @@ export class Cursor {
     else this.#skipWord();
   }
 
-  /** Reads all characters of a container. */
-  #skipContainer(): void {
+  /** Skips the rest of the container that the cursor is in, with its closing bracket. */
+  skipRest(): void {
+    this.#skipContainer(1);
+  }
+
+  /** Reads all characters of a container; `open` are the open brackets before the cursor. */
+  #skipContainer(open = 0): void {
     const { text } = this;
-    let open = 0;
     for (let i = this.position; ; i++) {
       const character = text.charCodeAt(i);
       if (character === QUOTE) i = closingQuote(text, i + 1);

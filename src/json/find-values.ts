@@ -16,9 +16,8 @@ export function findValues(text: string, { size, root }: PointerSet): (JsonSlice
 function find(cursor: Cursor, step: PointerStep, found: (JsonSlice | undefined)[]): void {
   const { text, position: start } = cursor;
   const first = text.charCodeAt(start);
-  if (step.next.length === 0) cursor.skipValue();
-  else if (first === OPEN_BRACE) findInObject(cursor, step, found);
-  else if (first === OPEN_BRACKET) findInArray(cursor, step, found);
+  if (first === OPEN_BRACE && step.next.length > 0) findInObject(cursor, step, found);
+  else if (first === OPEN_BRACKET && step.lastIndex >= 0) findInArray(cursor, step, found);
   else cursor.skipValue();
   for (const end of step.ends) found[end] = { start, end: cursor.position, kind: kindOf(first) };
 }

@@ -16,6 +16,11 @@ export interface PatchLimits {
   readonly maxLength?: number;
   /** Maximum depth of the document after each operation. */
   readonly maxDepth?: number;
+  /**
+   * Maximum characters that all tests read of values that are written in another way, beyond eight times the patch: a
+   * short number can equal one with a million digits.
+   */
+  readonly maxCompared?: number;
 }
 
 type Tokens = readonly string[];
@@ -26,16 +31,22 @@ type Tokens = readonly string[];
  */
 export function applyJsonPatch(target: JsonNode, patch: JsonNode, limits: PatchLimits = {}): PatchResult {
   const { maxOperations = 1000, maxLength = 16 * 1024 * 1024, maxDepth = MAX_DEPTH } = limits;
+  const { maxCompared = 4 * 1024 * 1024 } = limits;
   if (patch.kind !== 'array') throw new PatchInvalidError(null, 'a JSON Patch must be an array of operations');
   if (patch.size > maxOperations) throw new PatchInvalidError(null, `more than ${maxOperations} operations`);
   const changed = new ChangedPointers();
   let node = target;
   let owner: Owner = {};
+  let comparable = maxCompared + 8 * patch.length;
   patch.items().forEach((item, index) => {
     const operation = readOperation(item, index);
     // Nodes that are copied are in two places from now on, so they are not changed in place.
     if (operation.op === 'copy') owner = {};
-    node = new Step(node, index, { maxDepth, changed, owner }).apply(operation);
+    const spend = (characters: number) => {
+      comparable -= characters;
+      if (comparable < 0) throw new PatchInvalidError(index, 'the tests of this patch compare too many characters');
+    };
+    node = new Step(node, index, { maxDepth, changed, owner, spend }).apply(operation);
     if (node.length > maxLength) {
       throw new PatchInvalidError(index, `the document would be longer than ${maxLength} characters`);
     }
@@ -47,6 +58,7 @@ interface Context {
   readonly maxDepth: number;
   readonly changed: ChangedPointers;
   readonly owner: Owner;
+  readonly spend: (characters: number) => void;
 }
 
 /** Applies one operation to the result of the earlier ones. */
@@ -77,7 +89,7 @@ class Step {
         return this.#move(operation.from, path);
       case 'test': {
         const found = this.#find(path);
-        if (found !== undefined && jsonEqual(found, operation.value)) return document;
+        if (found !== undefined && jsonEqual(found, operation.value, this.context.spend)) return document;
         throw new PatchTestFailedError(this.index, formatPointer(path));
       }
     }

@@ -3,12 +3,18 @@ import type { PartPlaces } from './part-places.js';
 /** Marks the changes of one writer. It may change a copy that it made before, instead of copying again. */
 export type Owner = object;
 
+/** Objects with at most this many members have no map of their names. */
+const FEW = 8;
+
 /** Members of an object in a text. */
 interface Written<T> {
   readonly places: PartPlaces<T>;
   /** Index of each unescaped name; made when the first name is looked up. */
   names: ReadonlyMap<string, number> | undefined;
 }
+
+/** Shared by all lists without such changes: most of the lists of a large document have none. Never written. */
+const NO_CHANGES = new Map<never, never>();
 
 /**
  * The members of an object in order: those of a text, of which some are replaced or removed, and then the added ones.
@@ -26,12 +32,12 @@ export class MemberList<T> {
   ) {}
 
   static inText<T>(places: PartPlaces<T>): MemberList<T> {
-    return new MemberList(places.size, { places, names: undefined }, new Map(), new Map(), undefined);
+    return new MemberList<T>(places.size, { places, names: undefined }, NO_CHANGES, NO_CHANGES, undefined);
   }
 
   /** The map is not copied; the caller must not change it afterwards. */
   static of<T>(members: Map<string, T>): MemberList<T> {
-    return new MemberList(members.size, undefined, new Map(), members, undefined);
+    return new MemberList<T>(members.size, undefined, NO_CHANGES, members, undefined);
   }
 
   /** Number of members that are not as in the text. */
@@ -53,8 +59,8 @@ export class MemberList<T> {
     return new MemberEdit(
       this.size,
       this.written,
-      isOwn ? this.replaced : new Map(this.replaced),
-      isOwn ? this.added : new Map(this.added),
+      isOwn ? this.replaced : copyOf(this.replaced),
+      isOwn ? this.added : copyOf(this.added),
     );
   }
 
@@ -110,8 +116,8 @@ export class MemberEdit<T> {
   constructor(
     private size: number,
     private readonly written: Written<T> | undefined,
-    private readonly replaced: Map<number, T | undefined>,
-    private readonly added: Map<string, T>,
+    private replaced: Map<number, T | undefined>,
+    private added: Map<string, T>,
   ) {}
 
   /**
@@ -126,12 +132,12 @@ export class MemberEdit<T> {
     if (index !== undefined && !isRemoved) {
       const { places } = written as Written<T>;
       old = replaced.get(index) ?? places.at(index);
-      replaced.set(index, part);
+      this.replaced = writable(replaced).set(index, part);
       this.size -= part === undefined ? 1 : 0;
       return { old, nameLength: places.nameLength(index) };
     }
-    if (part === undefined) added.delete(name);
-    else added.set(name, part);
+    if (part !== undefined) this.added = writable(added).set(name, part);
+    else if (old !== undefined) added.delete(name);
     this.size += Number(part !== undefined) - Number(old !== undefined);
     return { old, nameLength: JSON.stringify(name).length };
   }
@@ -141,8 +147,22 @@ export class MemberEdit<T> {
   }
 }
 
+function copyOf<K, V>(changes: Map<K, V>): Map<K, V> {
+  return changes.size === 0 ? NO_CHANGES : new Map(changes);
+}
+
+function writable<K, V>(changes: Map<K, V>): Map<K, V> {
+  return changes === NO_CHANGES ? new Map() : changes;
+}
+
 function indexOf(written: Written<unknown> | undefined, name: string): number | undefined {
   if (written === undefined) return undefined;
+  const { places } = written;
+  // A map of a few names takes longer to make than to search them, and a document may have many small objects.
+  if (places.size <= FEW) {
+    for (let index = 0; index < places.size; index++) if (places.name(index) === name) return index;
+    return undefined;
+  }
   written.names ??= indexesOf(written.places);
   return written.names.get(name);
 }

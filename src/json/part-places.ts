@@ -27,7 +27,8 @@ export class PartPlaces<T> implements Items<T> {
   contentLength = 0;
   readonly #places: Int32Array;
   #filled = 0;
-  readonly #containers = new Map<number, T>();
+  /** Undefined until a container is asked for. */
+  #containers: Map<number, T> | undefined;
 
   constructor(
     private readonly source: SourceText,
@@ -47,12 +48,12 @@ export class PartPlaces<T> implements Items<T> {
 
   at(index: number): T {
     const part = this.pass(index);
-    if (this.#field(index, CONTAINER) !== SCALAR) this.#containers.set(index, part);
+    if (this.#field(index, CONTAINER) !== SCALAR) (this.#containers ??= new Map()).set(index, part);
     return part;
   }
 
   pass(index: number): T {
-    const known = this.#containers.get(index);
+    const known = this.#containers?.get(index);
     if (known !== undefined) return known;
     return this.make(this.#field(index, VALUE), this.#field(index, END), this.#field(index, CONTAINER));
   }

@@ -80,6 +80,26 @@ describe('A patch of a large document takes few steps', () => {
     expect((user + system) / 1000).toBeLessThan(5000);
   });
 
+  const long = `0.${'0'.repeat(MEGABYTE)}1`;
+  it.each([
+    ['tests of a long number', `{"n":${long}}`, times(1000, () => [{ op: 'test', path: '/n', value: 0 }])],
+    ['a path of slashes', '{"n":1}', [{ op: 'test', path: '/'.repeat(MEGABYTE), value: 1 }]],
+  ])('%s', async (_, before, operations) => {
+    // The same number, written in another way.
+    const patch = parseDocument(JSON.stringify(operations).replaceAll('"value":0', `"value":1e-${MEGABYTE + 1}`));
+    let message = '';
+    const count = await steps.count(() => {
+      try {
+        applyJsonPatch(parseDocument(before), patch);
+      } catch (error) {
+        message = (error as Error).message;
+      }
+    });
+    expect(message).toMatch(/compare too many characters|has more than 1000 tokens/);
+    // A thousand readings of the number would be thousands of millions.
+    expect(count / 1e6).toBeLessThan(20);
+  });
+
   it('a merge of 49,000 members', async () => {
     const patch = wide.replaceAll(':', ':1');
     let text = '';

@@ -40,12 +40,24 @@ function textMember(node: JsonNode, name: string, index: number): string {
   return member.value() as string;
 }
 
+/** More tokens than any document has levels. A path of a million would take long to read. */
+const MAX_TOKENS = 1000;
+
 function pointerMember(node: JsonNode, name: string, index: number): Tokens {
   const text = textMember(node, name, index);
+  if (hasMoreSlashes(text, MAX_TOKENS)) {
+    throw new PatchInvalidError(index, `"${name}" has more than ${MAX_TOKENS} tokens; no document is so deep`);
+  }
   try {
     return parsePointer(text);
   } catch (error) {
     if (!(error instanceof InvalidPointerError)) throw error;
     throw new PatchInvalidError(index, `"${name}": ${error.message}`, text);
   }
+}
+
+function hasMoreSlashes(text: string, max: number): boolean {
+  let count = 0;
+  for (let at = text.indexOf('/'); at !== -1 && count <= max; at = text.indexOf('/', at + 1)) count++;
+  return count > max;
 }

@@ -8,6 +8,8 @@ export interface PointerStep {
   /** Numbers of the pointers that end here. */
   readonly ends: readonly number[];
   readonly next: readonly PointerStep[];
+  /** Largest index among the next tokens, -1 without any: items after it are not looked at. */
+  readonly lastIndex: number;
 }
 
 /** A compiled set of pointers, reusable for many documents. */
@@ -33,6 +35,8 @@ class Step implements PointerStep {
   // A list, since comparing a few short names is cheaper than hashing one.
   readonly next: Step[] = [];
 
+  lastIndex = -1;
+
   constructor(readonly token: string) {
     this.index = arrayIndex(token) ?? -1;
   }
@@ -40,6 +44,7 @@ class Step implements PointerStep {
   to(token: string): Step {
     let step = this.next.find((candidate) => candidate.token === token);
     if (step === undefined) this.next.push((step = new Step(token)));
+    this.lastIndex = Math.max(this.lastIndex, step.index);
     return step;
   }
 }

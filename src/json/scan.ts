@@ -163,8 +163,9 @@ class Scanner {
       this.#position++;
       return;
     }
+    const lastIndex = step?.lastIndex ?? -1;
     for (let index = 0; ; index++) {
-      this.#value(depth, step === undefined ? undefined : itemStep(step, index));
+      this.#value(depth, index > lastIndex ? undefined : itemStep(step as PointerStep, index));
       const next = text.charCodeAt(this.#skipWhitespace());
       if (next !== COMMA && next !== CLOSE_BRACKET) this.#failSyntax(this.#position);
       this.#position++;

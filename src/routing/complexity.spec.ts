@@ -97,3 +97,13 @@ describe('a text', () => {
     }
   });
 });
+
+describe('a text with a long run of combining marks', () => {
+  it('is read without the marks after the thirtieth, since normalising them takes quadratic time', () => {
+    const mark = '\u0316';
+    const short = readText(`x${mark.repeat(30)}y`);
+    expect(short.factors.length).toBe(32);
+    expect(readText(`x${mark.repeat(15_000)}y`)).toEqual(short);
+    expect(readText(`x${mark.repeat(31)} y`).factors.length).toBe(33);
+  });
+});

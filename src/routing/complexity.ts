@@ -32,6 +32,8 @@ const TOKEN = new RegExp(
   'gu',
 );
 const PUNCTUATION = /\p{P}/gu;
+/** No script puts more marks on a letter (UAX #15, stream-safe text). Normalising a longer run takes quadratic time. */
+const SURPLUS_MARKS = /(?<=\p{M}{30})\p{M}+/gu;
 
 /** Features of a text. */
 export interface TextReading {
@@ -41,7 +43,7 @@ export interface TextReading {
 
 export function readText(text: string): TextReading {
   // Normalised, so that letters that look the same are equal.
-  const plain = text.normalize('NFC').trim().replace(/\s+/gu, ' ');
+  const plain = text.replace(SURPLUS_MARKS, '').normalize('NFC').trim().replace(/\s+/gu, ' ');
   const tokens = new Set(plain.toLowerCase().match(TOKEN));
   let length = 0;
   for (const _character of plain) length++;

@@ -51,6 +51,10 @@ describe('The commands that Redis carries out for a request', () => {
       stats.flatMap(([, name = '', calls]) => (own.test(name) ? [] : [[name, Number(calls)] as const])),
     );
   }
+  async function evaluations(): Promise<number> {
+    const stats = [...(await redis.info('commandstats')).matchAll(/^cmdstat_(?:eval|evalsha):calls=(\d+)/gm)];
+    return stats.reduce((sum, [, calls]) => sum + Number(calls), 0);
+  }
   const total = (commands: Record<string, number>) => Object.values(commands).reduce((sum, calls) => sum + calls, 0);
 
   it('are few for a put that makes the next version', async () => {
@@ -83,6 +87,33 @@ describe('The commands that Redis carries out for a request', () => {
     const commands = await commandsOf(() => queue.claim(20));
     // One more reads the mark of the tenant.
     expect([(await queue.look()).leased, commands['get']]).toEqual([8, 8 + 1]);
+  });
+
+  it('read states of a megabyte one after the other, so that no script reads many of them', async () => {
+    const ids = Array.from({ length: 8 }, () => randomUUID());
+    for (const id of ids) await tenant.put(id, 'x'.repeat(1_000_000));
+    const small = Array.from({ length: 8 }, () => randomUUID());
+    for (const id of small) await tenant.put(id, 1);
+    const callsOf = async (run: () => Promise<unknown>) => {
+      const commands = await commandsOf(run);
+      // A state and its meta are one MGET.
+      return [await evaluations(), commands['mget']];
+    };
+    expect(await callsOf(() => replica.engine.findMany('default', small))).toEqual([1, 8]);
+    // 1 MiB is reached by the second state.
+    expect(await callsOf(() => replica.engine.findMany('default', ids))).toEqual([4, 8]);
+    const listed = { filter: {}, sort: '-createdAt', limit: 20, includeState: true } as const;
+    const [calls = 0, states = 0] = await callsOf(() => replica.engine.list('default', listed));
+    expect(states / calls).toBeLessThanOrEqual(5);
+  });
+
+  it('read the tasks that end with their workflow at once', async () => {
+    const id = randomUUID();
+    await tenant.put(id, stateOf(1));
+    const queue = new TestQueue(replica.engine, 'default', 'ending');
+    for (let n = 0; n < 30; n++) await queue.enqueue({ workflowId: id });
+    const commands = await commandsOf(() => tenant.commit({ puts: [put(id, 1)], cancelTasksOf: [id] }));
+    expect(commands['get'] ?? 0).toBeLessThan(10);
   });
 
   it('are few for a step that ends a task, writes its workflow, and enqueues and claims the next task', async () => {

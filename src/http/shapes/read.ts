@@ -11,6 +11,10 @@ import { fieldsOf, rulesOf, type Field, type Shape } from './field.js';
 /** Reads the value at the cursor and moves the cursor past it. */
 type ReadValue = (reading: Reading, name: string) => unknown;
 
+/** Issues with a pointer and a message. Further ones are only counted: an answer does not list them. */
+const MAX_NAMED = 1000;
+const UNNAMED: Issue = { pointer: '', message: '' };
+
 /** Valid JSON text, the position in it, and the issues found. */
 class Reading extends Cursor {
   readonly issues: Issue[] = [];
@@ -22,7 +26,8 @@ class Reading extends Cursor {
   }
 
   refuse(name: string, message: string): void {
-    this.issues.push({ pointer: formatPointer([...this.path, name]), message });
+    if (this.issues.length >= MAX_NAMED) this.issues.push(UNNAMED);
+    else this.issues.push({ pointer: formatPointer([...this.path, name]), message });
   }
 }
 
@@ -143,11 +148,13 @@ function finish(reader: ShapeReader, made: Record<string, unknown>, seen: number
 
 /** Sorts the issues of an object by the fields of its class; unknown members come first. */
 function inOrderOfFields({ fields }: ShapeReader, { issues, path }: Reading, before: number): void {
-  const placeOf = ({ pointer }: Issue) => {
-    const member = parsePointer(pointer)[path.length];
-    return fields.findIndex(({ name }) => name === member);
-  };
-  issues.push(...issues.splice(before).sort((a, b) => placeOf(a) - placeOf(b)));
+  if (issues.length - before < 2) return;
+  const placed = issues.splice(before).map((issue) => {
+    if (issue === UNNAMED) return { issue, place: fields.length };
+    const member = parsePointer(issue.pointer)[path.length];
+    return { issue, place: fields.findIndex(({ name }) => name === member) };
+  });
+  for (const { issue } of placed.sort((a, b) => a.place - b.place)) issues.push(issue);
 }
 
 function readObject(reader: ShapeReader, reading: Reading, name: string): object {
@@ -207,6 +214,9 @@ function valueReader(field: Field): ReadValue {
   };
 }
 
+/** Lists and objects of single values are shorter, even if all their characters are escaped. A longer value is not parsed. */
+const MAX_VALUE_CHARACTERS = 256 * 1024;
+
 function scalarReader({ accepts, says, parse, isTextual }: Field): ReadValue {
   return (reading, name) => {
     const { text, position: start } = reading;
@@ -218,7 +228,7 @@ function scalarReader({ accepts, says, parse, isTextual }: Field): ReadValue {
     } else {
       reading.skipValue();
       // JSON.parse keeps __proto__ as an own member.
-      value = JSON.parse(text.slice(start, reading.position));
+      if (reading.position - start <= MAX_VALUE_CHARACTERS) value = JSON.parse(text.slice(start, reading.position));
       if (isTextual === true && value !== null) value = undefined;
     }
     if (value !== undefined && accepts(value)) return value;
@@ -240,10 +250,13 @@ function listReader({ accepts, says }: Field, readOne: ReadValue): ReadValue {
     reading.position++;
     const before = reading.issues.length;
     while (reading.skipTo() !== CLOSE_BRACKET) {
-      items.push(readOne(reading, String(items.length)));
+      const { length } = items;
+      items.push(readOne(reading, String(length)));
+      // A list of wrong length is refused, so a million further items are not read.
+      if (accepts(length) && !accepts(length + 1)) break;
       if (reading.skipTo() === COMMA) reading.position++;
     }
-    reading.position++;
+    reading.skipRest();
     path.pop();
     if (accepts(items.length)) return items;
     // A list of wrong length is one issue; those of its items are dropped.

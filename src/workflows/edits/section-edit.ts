@@ -36,7 +36,8 @@ function sectionOf(sections: JsonNode, sectionId: string): { section: JsonNode; 
 
 /** Ids in a path are text, so "7" also names the section with the number 7. */
 function isNamed(section: JsonNode, sectionId: string): boolean {
-  if (section.kind !== 'object') return false;
+  // Objects without names are not split: half a million of them fit into a megabyte.
+  if (section.kind !== 'object' || section.size === 0) return false;
   return ['id', 'section_id'].some((name) => {
     const id = section.get(name);
     if (id === undefined) return false;

@@ -6,7 +6,7 @@ import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TIMED_RECORDS } from '../scripts/redis-script.js';
 import { foundOf, foundWith } from './workflow-replies.js';
 import { listOf, textOf } from '../scripts/reply.js';
-import { unlessUnreadable, type RedisWorkflows } from './redis-workflows.js';
+import { BYTES_AT_ONCE, unlessUnreadable, type RedisWorkflows } from './redis-workflows.js';
 import type { Sweeper } from '../sweeper.js';
 
 const listScript = new RedisScript(TIMED_RECORDS, 'list');
@@ -59,7 +59,8 @@ export async function listPage(
   let bytes = 0;
   // One item more than the limit shows that there is a next page.
   while (found.length <= limit && bytes <= PAGE_BYTES) {
-    const step = await takeStep(from, tenant, walk, position, limit + 1 - found.length, PAGE_BYTES - bytes + 1);
+    const most = Math.min(BYTES_AT_ONCE, PAGE_BYTES - bytes + 1);
+    const step = await takeStep(from, tenant, walk, position, limit + 1 - found.length, most);
     newestMs ??= step.newestMs;
     found.push(...step.placed);
     for (const { item } of step.placed) sizes.push(Buffer.byteLength(item.state ?? ''));

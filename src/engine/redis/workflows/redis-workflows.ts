@@ -10,16 +10,17 @@ import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TIMED_RECORDS, TIMED_WRITING } from '../scripts/redis-script.js';
 import { foundOf, foundWith, versionOf } from './workflow-replies.js';
-import { listOf, textOf } from '../scripts/reply.js';
+import { groupsOf, listOf, textOf, unexpected } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(TIMED_WRITING, 'adopt');
 const versionsScript = new RedisScript([...TIMED_RECORDS, 'history'], 'versions');
 const statesScript = new RedisScript([...TIMED_RECORDS, 'history'], 'version-states');
-/** Versions, and bytes of their states, of one call: a larger one would block Redis. */
+/** Bytes of states of one call: a larger one would block Redis. One state may have more. */
+export const BYTES_AT_ONCE = 1024 * 1024;
+/** Versions of one call. */
 const VERSIONS_AT_ONCE = 50;
-const BYTES_AT_ONCE = 1024 * 1024;
-/** States of one reply; a hundred large ones would block Redis. */
+/** Workflows of one call. */
 const FOUND_AT_ONCE = 10;
 const MAX_ROUNDS = 50;
 
@@ -33,7 +34,7 @@ export class RedisWorkflows {
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, [id], [id]));
+      const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, ['1', id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;
       const found = foundWith(id, line, state);
       if (found.kind === 'taken') throw this.#taken(tenant, id);
@@ -70,12 +71,13 @@ export class RedisWorkflows {
 
   /** Reads a few at a time, as they are asked for. @throws StateNotJsonError */
   async *eachOf(tenant: string, ids: readonly string[]): AsyncGenerator<WorkflowRecord | undefined> {
-    for (let at = 0; at < ids.length; at += FOUND_AT_ONCE) {
+    let at = 0;
+    while (at < ids.length) {
       const some = ids.slice(at, at + FOUND_AT_ONCE);
-      const reply = listOf(await this.reader.run(findScript, 'find', tenant, some, some));
-      for (const [i, id] of some.entries()) {
-        yield await this.#recordOf(tenant, id, reply[2 * i], reply[2 * i + 1]);
-      }
+      const args = [String(BYTES_AT_ONCE), ...some];
+      const pairs = groupsOf(listOf(await this.reader.run(findScript, 'find', tenant, args, some)), 2);
+      for (const [line, state] of pairs) yield await this.#recordOf(tenant, ids[at++] as string, line, state);
+      if (pairs.length === 0) unexpected();
     }
   }
 

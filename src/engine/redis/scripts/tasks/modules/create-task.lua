@@ -43,7 +43,9 @@ local function expect_changeable(task)
 end
 
 local function expect_cancellable(workflow)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(workflow), '-inf', '(0')) do
+  local ids = redis.call('ZRANGEBYSCORE', workflows.tasks_key(workflow), '-inf', '(0')
+  task_store.read(ids)
+  for _, id in ipairs(ids) do
     local task = task_store.load(id)
     if task then expect_changeable(task) end
   end
