@@ -85,7 +85,7 @@ const ABOUT = { by: 'bench', cause: 'put', changed: null };
 export const imported = (...lines) =>
   ask(
     'POST',
-    '/v1/import?onConflict=overwrite',
+    '/v1/import?onConflict=newer',
     `${['{"kind":"header","format":"waymark","version":1,"atMs":1,"tenants":["default"]}', ...lines].join('\n')}\n`,
     'application/x-ndjson',
   );
@@ -326,6 +326,58 @@ export function bombsOf(maxStateBytes) {
       ask('POST', '/v1/routing', { text: Array.from({ length: 13_000 }, (_, i) => i.toString(36)).join(' ') }),
     ),
     'routing of punctuation': bomb(ask('POST', '/v1/routing', { text: '.,'.repeat(32_000) })),
+    'import of a line of 32 MB with a long history': bomb(
+      imported(
+        workflowLine(
+          'bomb-%n',
+          '1',
+          times(Math.floor(33_000_000 / full), () => zeros(full)),
+        ),
+      ),
+    ),
+    'import of a line of 32 MB of arrays': bomb(imported(`{"kind":"workflow","x":${collected(33_000_000, '[]')}}`)),
+    'page of 1,000 large messages': bomb(
+      ask('GET', '/v1/events?since=0&wait=0&limit=1000&channel=large'),
+      times(20, () =>
+        ask('POST', '/v1/commits', {
+          publish: times(50, () => ({ channel: 'large', type: 'x', payload: 'x'.repeat(65_000) })),
+        }),
+      ),
+    ),
+    'page of 1,000 large progress events': bomb(
+      (answers) => ask('GET', `/v1/tasks/${leased(answers)[0].id}/events?after=0`),
+      enqueued(1, 10, several),
+      claims(1),
+      (answers) => {
+        const [{ id, leaseToken }] = leased(answers);
+        return times(1000, () => ask('POST', `/v1/tasks/${id}/progress`, { leaseToken, event: 'x'.repeat(16_000) }));
+      },
+    ),
+    'list of long ids that were created together': bomb(
+      ask('GET', `/v1/workflows?limit=1000&sort=createdAt&idPrefix=${'p'.repeat(190)}`),
+      times(20, (c) =>
+        ask('POST', '/v1/commits', {
+          puts: times(50, (i) => ({ id: `${'p'.repeat(190)}${1000 + 50 * c + i}`, state: { status: 'x' } })),
+        }),
+      ),
+    ),
+    'list of long ids by status': bomb(
+      ask('GET', '/v1/workflows?limit=1000&sort=createdAt&status=x'),
+      times(20, (c) =>
+        ask('POST', '/v1/commits', {
+          puts: times(50, (i) => ({ id: `${'p'.repeat(190)}${1000 + 50 * c + i}`, state: { status: 'x' } })),
+        }),
+      ),
+    ),
+    'list of dead tasks with long failures': bomb(
+      ask('GET', `${QUEUE}/dead?limit=1000`),
+      enqueued(200, 10, several, { maxAttempts: 1 }),
+      claims(200),
+      (answers) =>
+        leased(answers).map(({ id, leaseToken }) =>
+          ask('POST', `/v1/tasks/${id}/fail`, { leaseToken, error: { message: 'x'.repeat(2048) } }),
+        ),
+    ),
     'import of a workflow with a history': bomb(imported(workflowLine('bomb-%n', zeros(full), [zeros(full)]))),
     'import of a workflow with 999 versions': bomb(
       imported(

@@ -11,6 +11,8 @@ import { startProbedService, startRedis, temporaryFolder } from './processes.mjs
 const here = dirname(fileURLToPath(import.meta.url));
 /** Work goes on after the answer: of the journal, and of commands that nobody waits for. */
 const AFTERWARDS_MS = 30;
+/** Token for the routes of operators. */
+const OPERATOR = 'operator-of-the-bench';
 
 export async function startTarget(engine, maxStateBytes) {
   const redis = engine === 'redis' ? await startRedis() : undefined;
@@ -19,6 +21,8 @@ export async function startTarget(engine, maxStateBytes) {
   const service = await startProbedService({
     ...storage,
     RATE_LIMIT_ENABLED: 'false',
+    ACCESS: 'open',
+    ADMIN_TOKEN: OPERATOR,
     MAX_STATE_BYTES: String(maxStateBytes),
   });
   await send(service.url, { method: 'PUT', path: '/v1/workflows/tiny/state', type: 'application/json', body: '1' });
@@ -73,6 +77,7 @@ async function send(url, { method, path, type, body, headers }, number = '0') {
     method,
     headers: {
       ...(type && { 'content-type': type }),
+      ...(/^\/v1\/(import|export)/.test(path) && { authorization: `Bearer ${OPERATOR}` }),
       ...Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, named(value)])),
     },
     ...(body !== undefined && { body: named(body) }),

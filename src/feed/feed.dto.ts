@@ -42,7 +42,12 @@ export class WorkflowFeedQuery {
     about: 'Answer in JSON; without events, wait up to this many seconds for the next ones',
   })
   wait?: number;
-  @Integer({ min: 1, max: MAX_EVENTS, default: 100, about: 'Maximum number of events in a JSON answer' })
+  @Integer({
+    min: 1,
+    max: MAX_EVENTS,
+    default: 100,
+    about: 'Maximum number of events in a JSON answer, which also ends at 8 MiB',
+  })
   limit!: number;
   @Text({ ...aType, optional: true, about: 'One type; with a final `*` every type with this prefix: `workflow.*`' })
   type?: string;

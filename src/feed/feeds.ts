@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Engine } from '../engine/engine.js';
 import { isAfter } from '../engine/event-id.js';
-import { EventView } from './event-view.js';
+import { PAGE_BYTES } from '../engine/limits.js';
+import { EventView, sizeOf } from './event-view.js';
 import { matches, type FeedFilter } from './feed-filter.js';
 import { FeedMetrics } from './feed-metrics.js';
 import { TenantFeed, type SubscribeOptions } from './tenant-feed.js';
@@ -45,7 +46,8 @@ export class Feeds implements OnModuleDestroy {
   }
 
   /**
-   * Events after `since` that are in the store now, and the id up to which events were read.
+   * Events after `since` that are in the store now, up to the limit or PAGE_BYTES, and the id up to which events were
+   * read.
    * @throws FeedTrimmedError @throws FeedResetError
    */
   async read(tenant: string, filter: FeedFilter, since: string | undefined, limit: number): Promise<PolledEvents> {
@@ -53,13 +55,17 @@ export class Feeds implements OnModuleDestroy {
     const end = since === undefined || since === '0' ? await this.engine.lastEventId(tenant) : since;
     if (since === undefined) return { events: [], next: end };
     const events: EventView[] = [];
+    let bytes = 0;
     for (let next = since; ;) {
       const page = await this.#semaphore.run(() =>
         this.engine.readFeed(tenant, next === '0' ? undefined : next, PAGE_SIZE),
       );
       for (const event of page) {
         next = event.id;
-        if (matches(filter, event) && events.push(new EventView(event)) === limit) return { events, next };
+        if (!matches(filter, event)) continue;
+        const view = new EventView(event);
+        bytes += sizeOf(view);
+        if (events.push(view) === limit || bytes >= PAGE_BYTES) return { events, next };
       }
       if (page.length < PAGE_SIZE) return { events, next: next === '0' ? end : next };
     }

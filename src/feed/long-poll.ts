@@ -1,6 +1,7 @@
 import type { Listeners } from '../waiting/listeners.js';
 import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
-import type { Batch, EventView } from './event-view.js';
+import { PAGE_BYTES } from '../engine/limits.js';
+import { sizeOf, type Batch, type EventView } from './event-view.js';
 import type { FeedLoss, Outlet } from './fan-out.js';
 import type { FeedFilter } from './feed-filter.js';
 import type { Feeds, PolledEvents } from './feeds.js';
@@ -16,16 +17,22 @@ export interface LongPoll {
 class EventBuffer implements Outlet {
   live = 0;
   readonly events: EventView[] = [];
+  #bytes = 0;
   readonly changed = withResolver();
 
   constructor(private readonly limit: number) {}
 
   get isFull(): boolean {
-    return this.events.length >= this.limit;
+    return this.events.length >= this.limit || this.#bytes >= PAGE_BYTES;
   }
 
+  /** Events beyond the limit are left out: the client asks for them next. */
   deliver({ views }: Batch): void {
-    for (const view of views) this.events.push(view);
+    for (const view of views) {
+      if (this.isFull) break;
+      this.events.push(view);
+      this.#bytes += sizeOf(view);
+    }
     this.changed.resolve();
   }
 
@@ -66,8 +73,8 @@ export async function longPoll(
     if (loss !== undefined) throw loss;
     const { events, isFull } = buffer;
     // Unless the answer is full, all events up to the current position were examined.
-    const last = events[Math.min(limit, events.length) - 1];
-    return { events: events.slice(0, limit), next: isFull ? (last as EventView).id : subscription.place(last?.id) };
+    const last = events.at(-1);
+    return { events, next: isFull ? (last as EventView).id : subscription.place(last?.id) };
   } finally {
     subscription.stop();
     leave();

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Engine } from '../engine/engine.js';
 import { FeedResetError, FeedTrimmedError } from '../engine/errors.js';
@@ -18,6 +18,8 @@ const RETRY_MS = 500;
 /** Recent events kept for clients that reconnect, so that they need not read from the store. */
 const MAX_RECENT = 1000;
 const MAX_RECENT_BYTES = 1024 * 1024;
+/** Bytes of events that one turn of the event loop delivers to a client that catches up. */
+const MAX_PIECE_BYTES = 1024 * 1024;
 
 export interface FeedObserver {
   /** Number of events read from the store, number of deliveries to clients, and age of the last event. */
@@ -184,7 +186,12 @@ export class TenantFeed {
       const page = await this.semaphore.run(() => this.#page(place === '0' ? undefined : place));
       if (isOver()) return;
       start();
-      deliver(page);
+      for (const [at, piece] of inPieces(page).entries()) {
+        // Many large events would take long to write at once.
+        if (at > 0) await setImmediate();
+        if (isOver()) return;
+        deliver(piece);
+      }
       // The feed is empty: start at its current position.
       if (place === '0') place = position;
       if (isAfter(place, this.#position)) {
@@ -202,4 +209,19 @@ export class TenantFeed {
     const at = this.#recent.findLastIndex(({ id }) => id === place);
     return at === -1 ? undefined : this.#recent.slice(at + 1);
   }
+}
+
+/** Consecutive events, of at most MAX_PIECE_BYTES together unless a single one has more. */
+function inPieces(views: readonly EventView[]): (readonly EventView[])[] {
+  const pieces: EventView[][] = [[]];
+  let bytes = 0;
+  for (const view of views) {
+    bytes += sizeOf(view);
+    if (bytes > MAX_PIECE_BYTES) {
+      pieces.push([]);
+      bytes = sizeOf(view);
+    }
+    (pieces.at(-1) as EventView[]).push(view);
+  }
+  return pieces;
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { digestOf } from '../engine/moving/digest.js';
 import { sizeOfRecord } from '../engine/moving/arrival.js';
 import { stampOf } from '../engine/moving/stamp.js';
@@ -118,6 +119,8 @@ async function* marked(
     return;
   }
   for (const ids of inReads(stamps)) {
+    // The embedded engine answers in the same turn of the event loop, and each read makes a megabyte of lines.
+    await setImmediate();
     const lines: string[] = [];
     for (const record of await readSound(moving, tenant, kind, ids)) {
       if (record === undefined) continue;

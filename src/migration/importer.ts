@@ -8,6 +8,7 @@ import { checkedRecord, InvalidLineError, type Fields } from './checked-record.j
 import { checkedDamage } from './checked-damage.js';
 import { COUNT_OF, damageText, FORMAT_VERSION, noCounts } from './lines.js';
 import { LineOpener } from './sealed-lines.js';
+import { hasManyValues } from '../json/count-values.js';
 import type { ImportCounts, ImportProblem, ImportReport } from './migration.dto.js';
 
 export interface ImportOptions {
@@ -32,6 +33,10 @@ export class ImportHeaderMissingError extends ServiceError {
 }
 
 const MAX_PROBLEMS_SHOWN = 100;
+/** Characters. A shorter line is parsed at once. */
+const LONG_LINE = 256 * 1024;
+/** States and payloads are texts in a line, so that a record has few values: a thousand events are the most. */
+const MAX_VALUES_OF_LINE = 100_000;
 const RECORDS_PER_GROUP = 64;
 const BYTES_PER_GROUP = 4 * 1024 * 1024;
 
@@ -231,6 +236,8 @@ export class Importer {
 
 function parsed(text: string): Fields {
   let value: unknown;
+  if (text.length > LONG_LINE && hasManyValues(text, MAX_VALUES_OF_LINE))
+    throw new InvalidLineError(`it has more than ${MAX_VALUES_OF_LINE} values outside of texts; no record has as many`);
   try {
     value = JSON.parse(text);
   } catch {

@@ -107,6 +107,21 @@ describe('The commands that Redis carries out for a request', () => {
     expect(states / calls).toBeLessThanOrEqual(5);
   });
 
+  it('order ids of one time by their ranks, since a script takes long to compare them', async () => {
+    const prefix = `${'p'.repeat(150)}${randomUUID()}`;
+    const ids = Array.from({ length: 40 }, (_, i) => `${prefix}${i + 10}`);
+    await tenant.commit({ puts: ids.toReversed().map((id) => put(id, 1)) });
+    const query = { filter: { idPrefix: prefix }, limit: 100, includeState: false } as const;
+    for (const sort of ['createdAt', '-createdAt'] as const) {
+      let listed: readonly string[] = [];
+      const commands = await commandsOf(async () => {
+        listed = (await replica.engine.list('default', { ...query, sort })).items.map(({ id }) => id);
+      });
+      expect(listed).toEqual(sort === 'createdAt' ? ids : ids.toReversed());
+      expect(commands['zrank']).toBe(40);
+    }
+  });
+
   it('read the tasks that end with their workflow at once', async () => {
     const id = randomUUID();
     await tenant.put(id, stateOf(1));

@@ -45,6 +45,33 @@ describe('the feed in Redis', () => {
     expect(events.map(({ fields }) => fields)).toMatchObject([{ id: 'b' }]);
   });
 
+  it('is read in pieces of a megabyte, and shows all events in order', async () => {
+    const one = tenant();
+    const { engine, name } = one;
+    const start = await engine.lastEventId(name);
+    const payloadOf = (n: number) => JSON.stringify(`${n} ${'x'.repeat(60_000)}`);
+    const larger = JSON.stringify(`0 ${'x'.repeat(1_500_000)}`);
+    await one.commit({ publish: [{ channel: 'c', type: 'x', payload: larger }] });
+    for (let n = 1; n < 60; n++) await one.commit({ publish: [{ channel: 'c', type: 'x', payload: payloadOf(n) }] });
+    const read = async (after: string | undefined, limit: number) => {
+      await client.config('RESETSTAT');
+      const events = await engine.readFeed(name, after, limit);
+      const stats = await client.info('commandstats');
+      const calls = [...stats.matchAll(/^cmdstat_(?:eval|evalsha):calls=(\d+)/gm)];
+      return { events, calls: calls.reduce((sum, [, count]) => sum + Number(count), 0) };
+    };
+    for (const after of [start, undefined]) {
+      const { events, calls } = await read(after, 500);
+      expect(events.map(({ fields }) => parseInt((fields['payload'] as string).slice(1), 10))).toEqual(
+        Array.from({ length: 60 }, (_, n) => n),
+      );
+      expect(calls).toBeGreaterThanOrEqual(4);
+    }
+    const { events } = await read(start, 30);
+    expect(events).toHaveLength(30);
+    expect((await read(events.at(-1)?.id, 500)).events).toHaveLength(30);
+  });
+
   it('is another one when the store has lost everything', async () => {
     const one = tenant();
     await one.put('a');

@@ -239,6 +239,23 @@ describeService('The feed', (service: Service) => {
     await until(async () => (await service.get('/health')).json.details.feed.streams === 0, 'nobody is left');
   });
 
+  it('answers a poll with at most 8 MiB of events, and goes on where it ended', async () => {
+    const start = await end();
+    const payload = 'x'.repeat(60_000);
+    for (let n = 0; n < 4; n++) {
+      const publish = Array.from({ length: 40 }, () => ({ channel: 'large', type: 'x', payload }));
+      expect((await service.post('/v1/commits', { publish })).status).toBe(200);
+    }
+    for (const wait of [0, 5]) {
+      const first = (await poll(`since=${start}&wait=${wait}&limit=1000&channel=large`)).json;
+      expect(first.events.length).toBeGreaterThan(100);
+      expect(first.events.length).toBeLessThan(150);
+      expect(first.next).toBe(first.events.at(-1).id);
+      const second = (await poll(`since=${first.next}&wait=${wait}&limit=1000&channel=large`)).json;
+      expect(first.events.length + second.events.length).toBe(160);
+    }
+  });
+
   it('is described', async () => {
     await service.get('/asyncapi.yaml');
     for (const operation of OPERATIONS.feed) expect([...service.checker.exercised]).toContain(operation);

@@ -23,7 +23,7 @@ export interface StampPage {
 
 /** Maximum ids of one `read`; more could return too many bytes at once. */
 export const READ_AT_ONCE = 50;
-export const READ_BYTES = 4 * 1024 * 1024;
+export const READ_BYTES = 1024 * 1024;
 
 /**
  * Moves records from one store to another, unchanged: incarnation and version, times, history, leases and places.

@@ -8,6 +8,8 @@ import { RedisScript } from '../scripts/redis-script.js';
 import { listOf, numberOf, textOf } from '../scripts/reply.js';
 
 const feedScript = new RedisScript(['base', 'own-keys', 'feed-epoch'], 'feed');
+/** Bytes of events of one call: a thousand large messages would block Redis. */
+const BYTES_AT_ONCE = 1024 * 1024;
 /** Type of the first entry in the stream of a new epoch. It marks a position and is not shown as an event. */
 const STARTED = 'feed.started';
 
@@ -17,26 +19,40 @@ export class RedisFeed {
 
   /** @throws FeedTrimmedError @throws FeedResetError */
   async read(tenant: string, after: string | undefined, limit: number): Promise<readonly FeedEvent[]> {
+    const events: FeedEvent[] = [];
+    for (let from = after; ;) {
+      const { found, hasMore } = await this.#readSome(tenant, from, limit - events.length);
+      events.push(...found);
+      from = found.at(-1)?.id ?? from;
+      if (!hasMore || events.length >= limit) break;
+    }
+    return events[0]?.type === STARTED ? events.slice(1) : events;
+  }
+
+  async #readSome(
+    tenant: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ found: readonly FeedEvent[]; hasMore: boolean }> {
     const place = after === undefined ? undefined : placeOf(after);
     if (after !== undefined && place === undefined) throw new FeedResetError();
     const from = place === undefined ? ['oldest', '', ''] : [place.epoch, `${place.ms}-${place.count}`, place.run];
-    const [word, epoch, found] = await this.#ask(tenant, [...from, String(limit)]);
-    if (word === 'none') return [];
+    const [word, epoch, found, more] = await this.#ask(tenant, [...from, String(limit), String(BYTES_AT_ONCE)]);
+    if (word === 'none') return { found: [], hasMore: false };
     if (word === 'reset') throw new FeedResetError();
     if (word === 'trimmed') throw new FeedTrimmedError(eventOf(found, textOf(epoch)).id);
-    const events = listOf(found).map((entry) => eventOf(entry, textOf(epoch)));
-    return events[0]?.type === STARTED ? events.slice(1) : events;
+    return { found: listOf(found).map((entry) => eventOf(entry, textOf(epoch))), hasMore: more === 'more' };
   }
 
   /** The end of the feed; begins one. */
   async lastId(tenant: string): Promise<string> {
-    const [, epoch, last] = await this.#ask(tenant, ['end', '', '', '0']);
+    const [, epoch, last] = await this.#ask(tenant, ['end', '', '', '0', '0']);
     return eventOf(last, textOf(epoch)).id;
   }
 
   /** The end of the feed; undefined if there is none, which begins none. */
   async findLastId(tenant: string): Promise<string | undefined> {
-    const [word, epoch, last] = await this.#ask(tenant, ['end-if-any', '', '', '0']);
+    const [word, epoch, last] = await this.#ask(tenant, ['end-if-any', '', '', '0', '0']);
     return word === 'none' ? undefined : eventOf(last, textOf(epoch)).id;
   }
 

@@ -74,10 +74,22 @@ end
 
 local position = query.position
 
+-- Rank of an id in byte order; false for an id that is not indexed, such as one of a deleted workflow.
+local function rank_by_id(one)
+  if one.rank == nil then one.rank = redis.call('ZRANK', workflows.index_key('ids'), one.id) end
+  return one.rank
+end
+
+-- Ranks are compared, since long ids with the same beginning would take long to compare here.
 local function comes_first(a, b)
   if a.score ~= b.score then
     if query.descending then return a.score > b.score end
     return a.score < b.score
+  end
+  local x, y = rank_by_id(a), rank_by_id(b)
+  if x and y then
+    if query.descending then return y < x end
+    return x < y
   end
   if query.descending then return is_before(b.id, a.id) end
   return is_before(a.id, b.id)
