@@ -388,7 +388,10 @@ export function bombsOf(maxStateBytes) {
         ),
       ),
     ),
-    'export of large states': bomb(ask('GET', '/v1/export?kinds=workflow'), stored(pageOf(zeros(full)))),
+    'export of large states': bomb(
+      ask('GET', '/v1/export?kinds=workflow&tenant=default&after=page'),
+      stored(pageOf(zeros(full))),
+    ),
     'keyed commit of 50 patches': bomb(
       {
         ...ask('POST', '/v1/commits', { patches: times(50, (i) => ({ id: `bomb-${i}`, merge: { n: '%n' } })) }),
