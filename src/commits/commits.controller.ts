@@ -10,6 +10,7 @@ import { WorkflowIndex } from '../engine/workflow-index.js';
 import { noteOf, type Caller } from '../http/caller.js';
 import { Idempotency } from '../http/idempotency.js';
 import { answer, FromBody, FromCaller, Route } from '../http/route.js';
+import { WaitingAnswers } from '../http/waiting-answers.js';
 import { onceForLease } from '../tasks/lease-once.js';
 import { Tasks } from '../tasks/tasks.js';
 import { onUndelivered } from '../tasks/undelivered.js';
@@ -68,6 +69,7 @@ export class CommitsController {
     @Res() reply: FastifyReply,
   ) {
     requireScopes(caller, scopesOf(body));
+    if (body.claimNext !== undefined) WaitingAnswers.of(request).demandRoomForTasks();
     const { index, config } = this;
     const { tenant } = caller;
     const { limits, keepMs } = this.tasks;

@@ -567,7 +567,7 @@ export class Environment {
   @Setting({
     is: integer(MIB, 64 * 1024 * MIB),
     meaning:
-      'Bytes of large answers that wait for clients that read slowly; further reads get 503 `TOO_MANY_ANSWERS_WAITING`. A client that reads nothing for `REQUEST_TIMEOUT` is disconnected',
+      'Bytes of large answers that wait for clients that read slowly; further reads get 503 `TOO_MANY_ANSWERS_WAITING`, and answers to writes have no state. A client that reads nothing for `REQUEST_TIMEOUT` is disconnected',
   })
   ANSWER_BUFFER_BYTES = 256 * MIB;
 

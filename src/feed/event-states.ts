@@ -3,7 +3,7 @@ import { Engine, type FeedEvent, type VersionRef } from '../engine/engine.js';
 import { PAGE_BYTES } from '../engine/limits.js';
 import { EventView } from './event-view.js';
 import type { PolledEvents } from './feeds.js';
-import { Semaphore } from './semaphore.js';
+import { Semaphore } from '../http/semaphore.js';
 
 /** Limit of reads at once, for all clients of this replica. */
 const MAX_PARALLEL_READS = 4;

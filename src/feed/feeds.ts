@@ -6,7 +6,7 @@ import { EventView, sizeOf } from './event-view.js';
 import { matches, type FeedFilter } from './feed-filter.js';
 import { FeedMetrics } from './feed-metrics.js';
 import { TenantFeed, type SubscribeOptions } from './tenant-feed.js';
-import { Semaphore } from './semaphore.js';
+import { Semaphore } from '../http/semaphore.js';
 
 /** Time that the reader of a tenant runs without clients, so that polling clients do not restart it each time. */
 const LINGER_MS = 10_000;

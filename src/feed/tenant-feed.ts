@@ -7,7 +7,7 @@ import { waitAtMost, withResolver } from '../waiting/wait-for-change.js';
 import { Batch, EventView, sizeOf } from './event-view.js';
 import { FanOut, type FeedLoss, type Subscriber } from './fan-out.js';
 import { matches } from './feed-filter.js';
-import type { Semaphore } from './semaphore.js';
+import type { Semaphore } from '../http/semaphore.js';
 
 const PAGE_SIZE = 500;
 /** Pause after a read, so that the next read gets several events at once. */

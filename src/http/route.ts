@@ -12,6 +12,7 @@ import { readHeaders, readPath, readQuery, refuseQuery } from './shapes/read-tex
 import { readJson } from './shapes/read.js';
 import type { Schema, Shape } from './shapes/field.js';
 import { writeJson } from './shapes/write.js';
+import { WaitingAnswers } from './waiting-answers.js';
 
 /** Meaning of one status of a route, and the class of its JSON body. */
 export interface AnswerGiven {
@@ -46,6 +47,8 @@ export interface RouteOptions<A extends AnswersGiven = AnswersGiven> {
   readonly answers: A;
   /** Error codes besides those that follow from the inputs of the route. */
   readonly problems?: readonly ErrorCode[];
+  /** The answer has the states or payloads of many: always, or with `include=state`. */
+  readonly isPage?: 'always' | 'with states';
   /** Inputs that this route ignores and others refuse. */
   readonly ignores?: readonly ('query' | 'Idempotency-Key')[];
 }
@@ -169,7 +172,9 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
         refusePreconditions(request, notHonoured);
       }
       for (const { index, read } of inputs) args[index] = read(request);
-      const given = await handler.apply(this, args);
+      const isPage = options.isPage === 'always' || (options.isPage === 'with states' && includesStates(request));
+      const work = () => handler.apply(this, args);
+      const given = await (isPage ? WaitingAnswers.of(request).readPage(work) : work());
       if (given !== undefined) send(reply, given, answers[given.status]?.body);
     };
     // Framework decorators below this one have set metadata on the handler.
@@ -183,6 +188,8 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
     ApiOperation({ operationId: options.id, summary: options.summary })(target, key, descriptor);
   };
 }
+
+const includesStates = ({ query }: FastifyRequest) => (query as { include?: unknown }).include === 'state';
 
 function send(reply: FastifyReply, { status, body, headers, replayed }: Answer, shape: Shape | undefined): void {
   for (const name in headers) {

@@ -36,6 +36,7 @@ export function useHttp(
     now: () => engine.storage,
     since: (startedAt: number, tenant: string | undefined) => engine.storageSince(startedAt, tenant),
   };
+  waiting.attachTo(fastify);
   hookRequests(fastify, storage, admit, listeners, waiting);
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());

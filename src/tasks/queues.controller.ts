@@ -9,6 +9,7 @@ import type { Caller } from '../http/caller.js';
 import { cursorOf, positionOf } from '../http/cursor.js';
 import { InvalidCursorError } from '../http/http-errors.js';
 import { Idempotency } from '../http/idempotency.js';
+import { WaitingAnswers } from '../http/waiting-answers.js';
 import { answer, FromBody, FromCaller, FromHeaders, FromPath, FromQuery, Route } from '../http/route.js';
 import { RequestLifetime } from '../waiting/request-lifetime.js';
 import { claimOf } from './claim.js';
@@ -151,6 +152,7 @@ export class QueuesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
+    WaitingAnswers.of(request).demandRoomForTasks();
     const limit = this.limits.of(tenant, queue);
     const claim = claimOf(queue, wanted, by, { claimId, pace: limit?.pace });
     const { tasks, nextDueInMs } = await this.lifetime.during(request, wanted.waitMs, (over) =>
@@ -182,6 +184,7 @@ export class QueuesController {
   @Route({
     id: 'listDeadTasks',
     summary: 'List dead tasks, last ended first',
+    isPage: 'always',
     answers: {
       200: { says: 'Dead tasks: up to the limit, and at most 8 MiB of payloads or one task', body: TaskDetailList },
     },

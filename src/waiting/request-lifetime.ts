@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { onConnectionEnd } from '../http/connection-end.js';
 import { Draining } from '../lifecycle/draining.js';
 import { Listeners } from './listeners.js';
 import { LiveCallers } from './live-callers.js';
@@ -8,9 +8,6 @@ import { LiveCallers } from './live-callers.js';
 /** Ends the wait of a request when its client disconnects, its credential no longer holds, or the service shuts down. */
 @Injectable()
 export class RequestLifetime {
-  /** One listener for each connection: thousands of requests may wait on one. */
-  readonly #ends = new WeakMap<Socket, Set<() => void>>();
-
   constructor(
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
@@ -23,8 +20,7 @@ export class RequestLifetime {
     // No AbortSignal.any: it would leak one entry on the draining signal for each request.
     const over = new AbortController();
     const end = () => over.abort();
-    const ends = this.#endsOf(request.raw.socket);
-    ends.add(end);
+    const stop = onConnectionEnd(request.raw.socket, end);
     this.draining.signal.addEventListener('abort', end, { once: true });
     const unwatch = this.callers.watchRequest(request, end);
     if (this.draining.hasBegun || request.raw.socket.destroyed) end();
@@ -32,22 +28,9 @@ export class RequestLifetime {
       return await work(over.signal);
     } finally {
       unwatch();
-      ends.delete(end);
+      stop();
       this.draining.signal.removeEventListener('abort', end);
       leave?.();
     }
-  }
-
-  #endsOf(socket: Socket): Set<() => void> {
-    let ends = this.#ends.get(socket);
-    if (ends === undefined) {
-      const all = new Set<() => void>();
-      ends = all;
-      this.#ends.set(socket, all);
-      socket.once('close', () => {
-        for (const end of all) end();
-      });
-    }
-    return ends;
   }
 }

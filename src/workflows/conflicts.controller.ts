@@ -25,6 +25,7 @@ export class ConflictsController {
     id: 'listConflicts',
     summary:
       'List conflicts, newest first: writes that were acknowledged while Redis was unreachable and could not become current',
+    isPage: 'with states',
     answers: { 200: { says: 'A page; it may be shorter than its limit', body: ConflictPage } },
   })
   async list(

@@ -33,6 +33,7 @@ export class HistoryController {
   @Route({
     id: 'listVersions',
     summary: 'List the kept versions, newest or oldest first',
+    isPage: 'with states',
     answers: { 200: { says: 'A page', body: VersionPage } },
     problems: ['WORKFLOW_NOT_FOUND'],
   })
@@ -63,6 +64,7 @@ export class HistoryController {
   @Route({
     id: 'diffVersions',
     summary: 'Read the changes between two versions, as a JSON Patch',
+    isPage: 'always',
     answers: { 200: { says: 'The patch', body: Diff } },
     problems: VERSION_PROBLEMS,
   })

@@ -3,6 +3,7 @@ import { etagOf, type WorkflowMeta, type WorkflowRecord } from '../engine/record
 import { preferencesOf } from '../http/prefer.js';
 import { answer, type Answer, type AnswerGiven } from '../http/route.js';
 import { httpTime, isoTime } from '../http/times.js';
+import { WaitingAnswers } from '../http/waiting-answers.js';
 import type { Written } from './document-workflow-store.js';
 import { Workflow } from './workflow.dto.js';
 
@@ -28,7 +29,7 @@ export const stateOf = ({ state }: { readonly state: string }): string => state;
 
 export type WrittenAnswer<S extends number, B> = Answer<S, B> | Answer<204, undefined>;
 
-/** 204 if the client prefers a minimal answer, or if the state of a replay is no longer kept. */
+/** 204 if the client prefers a minimal answer, the state of a replay is no longer kept, or there is no room for it. */
 export function writtenAnswer<const S extends number, B>(
   request: FastifyRequest,
   written: Written,
@@ -53,14 +54,20 @@ export function createdAnswer<B>(
 }
 
 export function writtenHeaders(request: FastifyRequest, { workflow, replayed }: Written) {
-  const { minimal } = preferencesOf(request);
   const headers = workflowHeaders(workflow);
-  return { headers: minimal ? { ...headers, 'preference-applied': 'return=minimal' } : headers, replayed };
+  return {
+    headers: isMinimal(request, workflow) ? { ...headers, 'preference-applied': 'return=minimal' } : headers,
+    replayed,
+  };
 }
 
 function shownWorkflow(request: FastifyRequest, { workflow }: Written): WorkflowRecord | undefined {
-  if (workflow.state === undefined || preferencesOf(request).minimal) return undefined;
-  return workflow as WorkflowRecord;
+  return workflow.state === undefined || isMinimal(request, workflow) ? undefined : (workflow as WorkflowRecord);
+}
+
+/** Also without the preference, if too many answers with states wait to be read. */
+function isMinimal(request: FastifyRequest, { state = '' }: Written['workflow']): boolean {
+  return preferencesOf(request).minimal || WaitingAnswers.of(request).refusalOf(state.length) !== undefined;
 }
 
 // Answers in the document.

@@ -75,6 +75,7 @@ export class WorkflowsController {
   @Route({
     id: 'listWorkflows',
     summary: 'List workflows, by any of the indexed fields',
+    isPage: 'with states',
     query: ListQuery,
     answers: { 200: { says: 'A page', body: WorkflowPage, headers: ['Link'] } },
     problems: ['INVALID_CURSOR'],
@@ -101,6 +102,7 @@ export class WorkflowsController {
   @Route({
     id: 'batchGetWorkflows',
     summary: 'Read up to 100 workflows at once, in order',
+    isPage: 'always',
     description:
       'States of at most 8 MiB together. Ids after them are `omitted`: ask for them in the next request. Repeated ids count each time.',
     answers: { 200: { says: 'One entry for each id', body: WorkflowBatch, headers: ['Warning'] } },

@@ -9,7 +9,7 @@ import { ACCESS_TENANT, accessTenantOf } from '../../src/engine/profile.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { changesChannel, prefixOf } from '../../src/engine/redis/keys.js';
 import { TenantFeed } from '../../src/feed/tenant-feed.js';
-import { Semaphore } from '../../src/feed/semaphore.js';
+import { Semaphore } from '../../src/http/semaphore.js';
 import { Ledger } from '../../src/migration/ledger.js';
 import { migrate } from '../../src/migration/migrate.js';
 import { TestClock } from '../support/clock.js';

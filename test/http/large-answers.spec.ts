@@ -20,7 +20,7 @@ describeService(
     };
     /** Asks for more than the buffers of the system take, and reads nothing of the answer. */
     const askWithoutReading = () => {
-      sockets.push(ask(service, JSON.stringify({ ids: IDS.slice(0, 9) })));
+      sockets.push(ask(service, IDS.slice(0, 9)));
     };
     const askForState = () => service.get(`${WORKFLOWS}/one/state`);
 
@@ -65,10 +65,45 @@ describeService(
         expect(refused.json).toMatchObject({ code: 'TOO_MANY_ANSWERS_WAITING', status: 503 });
         expect(refused.headers.get('retry-after')).toBe('2');
         expect(refused.headers.get('etag')).toBeNull();
-        expect((await service.put(`${WORKFLOWS}/one/state`, STATE)).status).toBe(200);
+        expect((await service.put(`${WORKFLOWS}/one/state`, STATE)).status).toBe(204);
         expect((await service.get(`${WORKFLOWS}?limit=1`)).status).toBe(200);
         for (const socket of sockets.splice(0)) socket.destroy();
         await until(async () => (await askForState()).status === 200, 'there is room again');
+      });
+
+      it('give back their room when the connection ends, pipelined ones too', async () => {
+        await fill();
+        await until(async () => {
+          // The connection takes only a part of the first answer, so that the others wait behind it.
+          sockets.push(ask(service, IDS.slice(0, 7), IDS.slice(7, 8), IDS.slice(8, 9)));
+          return (await askForState()).status === 503;
+        }, 'a large answer is refused');
+        for (const socket of sockets.splice(0)) socket.destroy();
+        await until(async () => (await askForState()).status === 200, 'there is room again');
+        const ofAll = () => service.post(`${WORKFLOWS}/batch-get`, { ids: IDS.slice(0, 9) });
+        await until(async () => (await ofAll()).status === 200, 'there is room for the largest answer');
+      });
+
+      it('leave the state out of answers to writes', async () => {
+        await fill();
+        await untilRefused();
+        const put = await service.put(`${WORKFLOWS}/one/state`, STATE);
+        expect([put.status, put.headers.get('preference-applied'), put.text]).toEqual([204, 'return=minimal', '']);
+        expect(put.headers.get('etag')).not.toBeNull();
+        const created = await service.post(WORKFLOWS, { id: 'another', state: STATE });
+        expect([created.status, created.headers.get('preference-applied'), created.text]).toEqual([
+          201,
+          'return=minimal',
+          '',
+        ]);
+      });
+
+      it('do not stop workers', async () => {
+        await fill();
+        await service.post('/v1/queues/large/tasks', { payload: STATE });
+        await untilRefused();
+        const claimed = await service.post('/v1/queues/large/claims', { worker: 'w' });
+        expect(claimed.status).toBe(200);
       });
 
       it('are given up after a while', async () => {
@@ -81,13 +116,15 @@ describeService(
   { ANSWER_BUFFER_BYTES: '8800000', REQUEST_TIMEOUT: '2', HEADERS_TIMEOUT: '2' },
 );
 
-function ask(service: Service, body: string): Socket {
+function ask(service: Service, ...batches: readonly (readonly string[])[]): Socket {
   const { port, hostname } = new URL(service.url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined);
   socket.pause();
   const head = ['POST /v1/workflows/batch-get HTTP/1.1', `Host: ${hostname}:${port}`, 'Content-Type: application/json'];
-  socket.write(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const bodies = batches.map((ids) => JSON.stringify({ ids }));
+  // In one piece: the server reads no further request while an answer waits.
+  socket.write(bodies.map((body) => `${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`).join(''));
   return socket;
 }
 
