@@ -13,6 +13,7 @@ import { WorkflowIndex } from './engine/workflow-index.js';
 import { maxCommitBytes } from './engine/commit-size.js';
 import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
+import { ReceivedBodies } from './http/received-bodies.js';
 import { WaitingAnswers } from './http/waiting-answers.js';
 import { OpenConnections } from './lifecycle/open-connections.js';
 import { createLogger, NestLogger } from './logging/logger.js';
@@ -63,7 +64,10 @@ export async function createApp(
     app,
     (request, reply) => admission.admit(request, reply),
     [measureRequests(app.get(Metrics)), logRequests(logger)],
-    new WaitingAnswers(config.answerBufferBytes, config.requestTimeoutMs),
+    {
+      bodies: new ReceivedBodies(config.bodyBufferBytes, config.requestTimeoutMs),
+      answers: new WaitingAnswers(config.answerBufferBytes, config.requestTimeoutMs),
+    },
   );
   const connections = new OpenConnections(tls.attend(app.getHttpServer() as Server));
   adapter.getInstance().addHook('preClose', (done) => {

@@ -171,6 +171,7 @@ export abstract class Config {
   /** Time within which a request, and its headers, must arrive. */
   abstract readonly requestTimeoutMs: number;
   abstract readonly answerBufferBytes: number;
+  abstract readonly bodyBufferBytes: number;
   abstract readonly headersTimeoutMs: number;
   /** After SIGTERM: time to serve on while not ready, and time for the whole shutdown. */
   abstract readonly shutdownDelayMs: number;

@@ -572,6 +572,13 @@ export class Environment {
   ANSWER_BUFFER_BYTES = 256 * MIB;
 
   @Setting({
+    is: integer(MIB, 64 * 1024 * MIB),
+    meaning:
+      'Bytes of bodies that are received and handled. Without room a body waits, and after 5 seconds gets 503 `TOO_MANY_BODIES`; the oldest one always goes on. A body that arrives in one piece is not counted',
+  })
+  BODY_BUFFER_BYTES = 128 * MIB;
+
+  @Setting({
     is: duration(100, HOUR),
     meaning: 'Time within which the headers of a request must have arrived; not longer than `REQUEST_TIMEOUT`',
   })

@@ -102,6 +102,7 @@ export function readConfig(
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,
     answerBufferBytes: read.ANSWER_BUFFER_BYTES,
+    bodyBufferBytes: read.BODY_BUFFER_BYTES,
     headersTimeoutMs: read.HEADERS_TIMEOUT,
     shutdownDelayMs: read.SHUTDOWN_DELAY,
     shutdownTimeoutMs: read.SHUTDOWN_TIMEOUT,

@@ -3,11 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { InvalidJsonError } from '../json/invalid-json-error.js';
 import { scanJson, type JsonScan, type ScanOptions } from '../json/scan.js';
 import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMediaTypeError } from './http-errors.js';
+import type { ReceivedBodies } from './received-bodies.js';
 
 /** Bodies stay bytes until a route reads them: only the route knows its media types and its shape. */
-export function keepBodiesRaw(fastify: FastifyInstance): void {
+export function keepBodiesRaw(fastify: FastifyInstance, bodies: ReceivedBodies): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.addContentTypeParser('*', (request, stream, done) => bodies.read(request, stream, done));
   // Bodies of lines (NDJSON) stay a stream; only some routes take them.
   fastify.addContentTypeParser(LINES_TYPE, (request, body, done) => {
     if (LINES_ROUTES.includes(request.routeOptions.url ?? '')) done(null, body);

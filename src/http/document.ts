@@ -202,6 +202,7 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
     'STORE_KEY_TAKEN',
     'STORE_UNAVAILABLE',
     'TOO_MANY_ANSWERS_WAITING',
+    ...(hasBody ? (['TOO_MANY_BODIES'] as const) : []),
     ...(reads('path') ? (['INVALID_ID'] as const) : []),
     ...(ignores.includes('query') ? [] : (['INVALID_QUERY'] as const)),
     ...(isWrite || reads('headers') || headers.length > 0 ? (['INVALID_HEADER'] as const) : []),

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ClientBuffers } from './client-buffers.js';
 import { tenantOf } from './caller.js';
 import { BadRequestError } from './http-errors.js';
 import { ProblemFilter } from './problem.filter.js';
-import type { WaitingAnswers } from './waiting-answers.js';
 
 /**
  * Two Host headers may be read in two ways, here and by a proxy (RFC 9112, 3.2). The parser keeps only the first.
@@ -58,7 +58,7 @@ export function hookRequests(
   storage: { now(): string; since(startedAt: number, tenant: string | undefined): string },
   admit: Admit,
   listeners: readonly AnswerListener[],
-  waiting: WaitingAnswers,
+  { bodies, answers }: ClientBuffers,
 ): void {
   const problems = new ProblemFilter();
   fastify.decorateRequest(STARTED_AT, 0);
@@ -82,7 +82,8 @@ export function hookRequests(
       (error: unknown) => problems.answer(error, request, reply),
     );
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    const refusal = waiting.add(request, reply, payload);
+    bodies.release(request);
+    const refusal = answers.add(request, reply, payload);
     const shown = refusal === undefined ? payload : problems.insteadOf(refusal, request, reply);
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;

@@ -60,6 +60,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   TENANT_NOT_FOUND: { status: 404, title: 'Tenant not found' },
   TENANT_SUSPENDED: { status: 403, title: 'Tenant suspended' },
   TOO_MANY_ANSWERS_WAITING: { status: 503, title: 'Too many answers wait' },
+  TOO_MANY_BODIES: { status: 503, title: 'Too many bodies' },
   TOO_MANY_LISTENERS: { status: 429, title: 'Too many listeners' },
   TOO_MANY_TASKS: { status: 409, title: 'Too many open tasks' },
   TOO_MANY_WAITING: { status: 429, title: 'Too many waiting' },

@@ -2,10 +2,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { Engine } from '../engine/engine.js';
 import { keepBodiesRaw } from './body.js';
+import type { ClientBuffers } from './client-buffers.js';
 import { answerClientError } from './client-error.js';
 import { setCommonHeaders, hookRequests, type Admit, type AnswerListener } from './hooks.js';
 import { ProblemFilter } from './problem.filter.js';
-import type { WaitingAnswers } from './waiting-answers.js';
 import { answerOtherMethods } from './route-methods.js';
 
 /** Server options that the routes need to answer bad input as documented. */
@@ -27,17 +27,17 @@ export function useHttp(
   app: NestFastifyApplication,
   admit: Admit,
   listeners: readonly AnswerListener[],
-  waiting: WaitingAnswers,
+  { bodies, answers }: ClientBuffers,
 ): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const engine = app.get(Engine);
-  keepBodiesRaw(fastify);
+  keepBodiesRaw(fastify, bodies);
   const storage = {
     now: () => engine.storage,
     since: (startedAt: number, tenant: string | undefined) => engine.storageSince(startedAt, tenant),
   };
-  waiting.attachTo(fastify);
-  hookRequests(fastify, storage, admit, listeners, waiting);
+  answers.attachTo(fastify);
+  hookRequests(fastify, storage, admit, listeners, { bodies, answers });
   answerOtherMethods(fastify);
   app.useGlobalFilters(new ProblemFilter());
 }
