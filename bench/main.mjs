@@ -1,9 +1,11 @@
-// npm run bench [-- get put … | growth | tasks | feed | access | stalls] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods] [--engine redis] [--quick] [--json file]
+// floods takes --minutes, for all floods of an engine; it is not part of a run without names
 // stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAccess } from './access.mjs';
+import { benchFloods } from './floods.mjs';
 import { benchFeed } from './feed.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
@@ -29,13 +31,14 @@ const { values, positionals } = parseArgs({
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const only = positionals
-  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls'].includes(word))
+  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls', 'floods'].includes(word))
   .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
 const tasks = positionals.includes('tasks');
 const feed = positionals.includes('feed');
 const access = positionals.includes('access');
 const stalls = positionals.includes('stalls');
+const floods = positionals.includes('floods');
 const all = positionals.length === 0;
 const maxStateBytes = Number(values['max-state-bytes'] ?? DEFAULT_STATE_BYTES);
 const stallOptions = {
@@ -57,7 +60,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      stalls || ((growth || tasks || feed || access) && only.length === 0)
+      stalls || floods || ((growth || tasks || feed || access) && only.length === 0)
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -89,6 +92,7 @@ try {
             requests: values.quick ? 300 : 1000,
           })
         : [],
+    floods: floods ? await benchFloods({ engines, minutes: Number(values.minutes ?? (values.quick ? 0.5 : 10)) }) : [],
     stalls: stalls || all ? await (values.search ? searchStalls(stallOptions) : benchStalls(stallOptions)) : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));

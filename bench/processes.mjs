@@ -84,10 +84,10 @@ export const startBaseline = (redis) =>
   );
 
 /** With a larger heap, for a million workflows in memory. */
-export const startService = (env) =>
+export const startService = (env, options = ['--max-old-space-size=8192']) =>
   start(
     process.execPath,
-    ['--max-old-space-size=8192', join(root, 'dist/main.js')],
+    [...options, join(root, 'dist/main.js')],
     { PORT: '0', LOG_FORMAT: 'json', WORKFLOW_STATE_TTL: '86400', ...env },
     /serving on (http:\/\/[^ ]+)/,
   );

@@ -15,6 +15,7 @@ import { createDocument, serveDocument } from './http/document.js';
 import { allowLargeBodies, httpOptions, useHttp } from './http/use-http.js';
 import { ReceivedBodies } from './http/received-bodies.js';
 import { WaitingAnswers } from './http/waiting-answers.js';
+import { limitConnections } from './lifecycle/limit-connections.js';
 import { OpenConnections } from './lifecycle/open-connections.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
@@ -69,7 +70,9 @@ export async function createApp(
       answers: new WaitingAnswers(config.answerBufferBytes, config.requestTimeoutMs),
     },
   );
-  const connections = new OpenConnections(tls.attend(app.getHttpServer() as Server));
+  const server = tls.attend(app.getHttpServer() as Server);
+  limitConnections(server, config.maxConnections, logger);
+  const connections = new OpenConnections(server);
   adapter.getInstance().addHook('preClose', (done) => {
     connections.end();
     done();

@@ -149,6 +149,7 @@ export abstract class Config {
     readonly maxListeners: number;
     /** Bytes buffered for one client. */
     readonly bufferBytes: number;
+    readonly totalBufferBytes: number;
   };
   abstract readonly webSocket: {
     /** Second port with WebSockets at its root, beside /ws of the main port. */
@@ -170,6 +171,8 @@ export abstract class Config {
   abstract readonly logFormat: 'pretty' | 'json';
   /** Time within which a request, and its headers, must arrive. */
   abstract readonly requestTimeoutMs: number;
+  /** Of each port. */
+  abstract readonly maxConnections: number;
   abstract readonly answerBufferBytes: number;
   abstract readonly bodyBufferBytes: number;
   abstract readonly headersTimeoutMs: number;

@@ -536,6 +536,13 @@ export class Environment {
   FEED_BUFFER_BYTES = MIB;
 
   @Setting({
+    is: integer(MIB, 64 * 1024 * MIB),
+    meaning:
+      'Bytes buffered for all clients of streams and WebSockets together. Each may take an equal share, and at most `FEED_BUFFER_BYTES`',
+  })
+  FEED_TOTAL_BUFFER_BYTES = 256 * MIB;
+
+  @Setting({
     is: portOrAny,
     otherwise: 'none',
     meaning:
@@ -577,6 +584,12 @@ export class Environment {
       'Bytes of bodies that are received and handled. Without room a body waits, and after 5 seconds gets 503 `TOO_MANY_BODIES`; the oldest one always goes on. A body that arrives in one piece is not counted',
   })
   BODY_BUFFER_BYTES = 128 * MIB;
+
+  @Setting({
+    is: integer(10, 1_000_000),
+    meaning: 'Open connections of each port; further ones are closed at once. The system may allow fewer (`ulimit -n`)',
+  })
+  MAX_CONNECTIONS = 10_000;
 
   @Setting({
     is: duration(100, HOUR),

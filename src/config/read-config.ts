@@ -89,6 +89,7 @@ export function readConfig(
       maxAgeMs: read.FEED_MAX_AGE,
       maxListeners: read.FEED_MAX_LISTENERS,
       bufferBytes: read.FEED_BUFFER_BYTES,
+      totalBufferBytes: read.FEED_TOTAL_BUFFER_BYTES,
     },
     webSocket: { port: read.WEBSOCKET_PORT },
     web: {
@@ -101,6 +102,7 @@ export function readConfig(
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
     requestTimeoutMs: read.REQUEST_TIMEOUT,
+    maxConnections: read.MAX_CONNECTIONS,
     answerBufferBytes: read.ANSWER_BUFFER_BYTES,
     bodyBufferBytes: read.BODY_BUFFER_BYTES,
     headersTimeoutMs: read.HEADERS_TIMEOUT,

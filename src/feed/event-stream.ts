@@ -26,7 +26,8 @@ export class EventStream extends Readable implements Outlet {
 
   constructor(
     private readonly response: ServerResponse,
-    private readonly maxBytes: number,
+    /** Less if there are many clients. */
+    private readonly maxBytes: () => number,
     private readonly onCut: () => void,
     private readonly onGone: () => void,
   ) {
@@ -44,7 +45,7 @@ export class EventStream extends Readable implements Outlet {
   deliver(batch: Batch): void {
     if (this.#hasEnded) return;
     // Checked before this batch is added, so that one large batch does not make a client slow.
-    if (this.#waitingBytes > this.maxBytes) return this.cut();
+    if (this.#waitingBytes > this.maxBytes()) return this.cut();
     this.#place = batch.lastId;
     const { sse } = batch;
     if (sse.length <= PIECE_BYTES) return void this.push(sse);
@@ -78,7 +79,7 @@ export class EventStream extends Readable implements Outlet {
   async untilReady(): Promise<boolean> {
     let seen = this.#waitingBytes;
     let stallsAt = performance.now() + STALL_TIMEOUT_MS;
-    while (!this.#hasEnded && this.#waitingBytes > this.maxBytes / 2) {
+    while (!this.#hasEnded && this.#waitingBytes > this.maxBytes() / 2) {
       if (this.#waitingBytes < seen) stallsAt = performance.now() + STALL_TIMEOUT_MS;
       else if (performance.now() >= stallsAt) this.cut();
       seen = this.#waitingBytes;

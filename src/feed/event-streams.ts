@@ -1,6 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Config } from '../config/config.js';
 import { Draining } from '../lifecycle/draining.js';
 import { Listeners } from '../waiting/listeners.js';
 import { LiveCallers } from '../waiting/live-callers.js';
@@ -30,7 +29,6 @@ export class EventStreams implements OnModuleDestroy {
   constructor(
     private readonly feeds: Feeds,
     private readonly states: EventStates,
-    private readonly config: Config,
     private readonly draining: Draining,
     private readonly callers: LiveCallers,
     private readonly listeners: Listeners,
@@ -50,7 +48,7 @@ export class EventStreams implements OnModuleDestroy {
     const { metrics } = this.feeds;
     const stream = new EventStream(
       reply.raw,
-      this.config.feed.bufferBytes,
+      () => this.listeners.bufferBytes,
       () => metrics.cut('slow'),
       () => {
         unwatch();
@@ -92,7 +90,7 @@ export class EventStreams implements OnModuleDestroy {
 
   #addingStates(stream: EventStream, tenant: string): StateOutlet {
     const statesOf = (views: readonly EventView[], maxBytes: number) => this.states.firstOf(tenant, views, maxBytes);
-    return new StateOutlet(stream, statesOf, this.config.feed.bufferBytes);
+    return new StateOutlet(stream, statesOf, () => this.listeners.bufferBytes);
   }
 
   onModuleDestroy(): void {

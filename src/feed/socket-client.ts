@@ -37,7 +37,8 @@ export const CLOSE = {
 export interface SocketContext {
   readonly feeds: Feeds;
   readonly access: SocketAccess;
-  readonly maxBytes: number;
+  /** Less if there are many clients. */
+  readonly maxBytes: () => number;
   /** Called when the caller is known, once. @throws TooManyListenersError */
   readonly enter: () => void;
 }
@@ -83,13 +84,13 @@ export class SocketClient implements Outlet {
   deliver(batch: Batch): void {
     // No frames may follow the start of the close handshake.
     if (this.#hasEnded || this.webSocket.readyState !== this.webSocket.OPEN) return;
-    if (this.socket.writableLength > this.context.maxBytes) return this.#cut('slow');
+    if (this.socket.writableLength > this.context.maxBytes()) return this.#cut('slow');
     this.#lastId = batch.lastId;
     this.socket.write(batch.frames);
   }
 
   async untilReady(): Promise<boolean> {
-    const isFull = () => this.socket.writableLength > this.context.maxBytes / 2;
+    const isFull = () => this.socket.writableLength > this.context.maxBytes() / 2;
     if (isFull() && !this.#hasEnded) {
       const { promise, resolve } = withResolver();
       this.socket.on('drain', resolve).on('close', resolve);
@@ -228,7 +229,7 @@ export class SocketClient implements Outlet {
   #send(message: object): void {
     if (this.#hasEnded) return;
     // Bounds the answers to a client that does not read them.
-    if (this.socket.writableLength > this.context.maxBytes) return this.#cut('slow');
+    if (this.socket.writableLength > this.context.maxBytes()) return this.#cut('slow');
     this.webSocket.send(JSON.stringify(message));
   }
 

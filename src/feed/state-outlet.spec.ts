@@ -64,7 +64,7 @@ function outletOn(stream: FakeStream, { atOnce = 2, maxBytes = 10_000 } = {}) {
     reads.push(some.map(versionIn));
     return some.map(({ event }) => new EventView(event, event.fields['version'] ?? null));
   };
-  return { outlet: new StateOutlet(stream, statesOf, maxBytes), reads, failures };
+  return { outlet: new StateOutlet(stream, statesOf, () => maxBytes), reads, failures };
 }
 
 const settled = async () => {

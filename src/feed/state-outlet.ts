@@ -32,7 +32,7 @@ export class StateOutlet implements Outlet {
     private readonly stream: StateStream,
     /** The first of the events with their states, at least one. */
     private readonly statesOf: (views: readonly EventView[], maxBytes: number) => Promise<readonly EventView[]>,
-    private readonly maxBytes: number,
+    private readonly maxBytes: () => number,
   ) {}
 
   /** Nothing waits. */
@@ -42,7 +42,7 @@ export class StateOutlet implements Outlet {
 
   deliver({ views }: Batch): void {
     // Checked before these events are added, so that one large batch does not make a client slow.
-    if (this.#waitingBytes > this.maxBytes) return this.stream.cut();
+    if (this.#waitingBytes > this.maxBytes()) return this.stream.cut();
     for (const view of views) {
       this.#waiting.push(view);
       this.#waitingBytes += sizeOf(view);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Engine, FeedEvent } from '../engine/engine.js';
 import { eventIdOf } from '../engine/event-id.js';
 import type { Batch } from './event-view.js';
-import { Semaphore } from './semaphore.js';
+import { Semaphore } from '../http/semaphore.js';
 import { TenantFeed } from './tenant-feed.js';
 
 describe('A client that catches up', () => {

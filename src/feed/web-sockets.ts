@@ -71,6 +71,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
     });
     // Pages of older routers come from another port of the same host.
     this.#serve(this.#own, { paths: ['/', '/ws'], anyPort: true });
+    this.#own.maxConnections = this.config.maxConnections;
     this.#own.listen(port, this.config.host);
     await once(this.#own, 'listening');
     this.#logger.log(`serving on ${this.tls.options === undefined ? 'ws' : 'wss'}://${this.config.host}:${this.port}`);
@@ -122,7 +123,7 @@ export class WebSockets implements OnApplicationBootstrap, OnModuleDestroy {
         know();
         leave = this.listeners.enter('websocket');
       };
-      const context = { feeds: this.feeds, access, maxBytes: this.config.feed.bufferBytes, enter };
+      const context = { feeds: this.feeds, access, maxBytes: () => this.listeners.bufferBytes, enter };
       const client = new SocketClient(webSocket, socket, context, () => {
         this.#clients.delete(client);
         know();

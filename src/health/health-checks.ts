@@ -1,8 +1,10 @@
+import { getHeapStatistics } from 'node:v8';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { accessWarnings } from '../access/web/start-rules.js';
 import { Config } from '../config/config.js';
+import { memoryBudget } from './memory-budget.js';
 import { Engine, type StorageReport } from '../engine/engine.js';
 import { withTimeout } from '../engine/with-timeout.js';
 import { Feeds } from '../feed/feeds.js';
@@ -74,7 +76,8 @@ export class HealthChecks implements OnModuleDestroy {
 
   memory() {
     const { rss, heapUsed } = process.memoryUsage();
-    return this.indicators.check('memory').up({ rssBytes: rss, heapUsedBytes: heapUsed });
+    const budgetBytes = memoryBudget(this.config, getHeapStatistics().heap_size_limit);
+    return this.indicators.check('memory').up({ rssBytes: rss, heapUsedBytes: heapUsed, budgetBytes });
   }
 
   eventLoop() {

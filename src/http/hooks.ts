@@ -83,13 +83,12 @@ export function hookRequests(
     );
   fastify.addHook('onSend', (request, reply, payload, done) => {
     bodies.release(request);
-    const refusal = answers.add(request, reply, payload);
-    const shown = refusal === undefined ? payload : problems.insteadOf(refusal, request, reply);
+    answers.add(request, reply, payload);
     const startedAt = (request as Timed)[STARTED_AT];
     const ms = performance.now() - startedAt;
     // The store may have become unreachable meanwhile.
     reply.header('x-waymark-storage', storage.since(startedAt, tenantOf(request)));
     for (const listener of listeners) listener(request, reply, ms);
-    done(null, shown);
+    done(null, payload);
   });
 }

@@ -7,9 +7,6 @@ class InternalError extends ServiceError {
   readonly code = 'INTERNAL_ERROR';
 }
 
-/** Headers of every answer. */
-const COMMON = ['x-request-id', 'x-waymark-storage', 'x-content-type-options', 'cache-control', 'traceparent'];
-
 /** The only place where errors become answers. An unexpected one is logged and answers 500 without details. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -39,12 +36,6 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     void reply.send(this.#written(shown, request, reply));
-  }
-
-  /** Turns an answer that is not sent yet into a problem. Returns its body. */
-  insteadOf(error: ServiceError, request: FastifyRequest, reply: FastifyReply): string {
-    for (const name of Object.keys(reply.getHeaders())) if (!COMMON.includes(name)) reply.removeHeader(name);
-    return this.#written(error, request, reply);
   }
 
   #written(shown: ServiceError, request: FastifyRequest, reply: FastifyReply): string {

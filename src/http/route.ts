@@ -175,7 +175,10 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
       const isPage = options.isPage === 'always' || (options.isPage === 'with states' && includesStates(request));
       const work = () => handler.apply(this, args);
       const given = await (isPage ? WaitingAnswers.of(request).readPage(work) : work());
-      if (given !== undefined) send(reply, given, answers[given.status]?.body);
+      if (given === undefined) return;
+      const texts = textsOf(given, answers[given.status]?.body);
+      if (isPage || request.method === 'GET') refuseWithoutRoom(request, texts);
+      send(reply, given, texts);
     };
     // Framework decorators below this one have set metadata on the handler.
     for (const name of Reflect.getMetadataKeys(handler) as unknown[]) {
@@ -191,13 +194,25 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
 
 const includesStates = ({ query }: FastifyRequest) => (query as { include?: unknown }).include === 'state';
 
-function send(reply: FastifyReply, { status, body, headers, replayed }: Answer, shape: Shape | undefined): void {
+/** The text of an answer, in consecutive pieces; undefined without a body. */
+function textsOf({ body }: Answer, shape: Shape | undefined): readonly string[] | undefined {
+  if (body === undefined) return undefined;
+  return shape === undefined ? [body as string] : writeJson(shape, body as object);
+}
+
+/** A large answer is refused before it is made. @throws AnswersWaitingError */
+function refuseWithoutRoom(request: FastifyRequest, texts: readonly string[] = []): void {
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  const refusal = WaitingAnswers.of(request).refusalOf(length);
+  if (refusal !== undefined) throw refusal;
+}
+
+function send(reply: FastifyReply, { status, headers, replayed }: Answer, texts: readonly string[] | undefined): void {
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) reply.header(name, value);
   }
   if (replayed === true) reply.header('idempotency-replayed', 'true');
-  if (body === undefined) void reply.status(status).send();
-  else if (shape === undefined) sendJson(reply, status, body as string);
-  else sendJson(reply, status, ...writeJson(shape, body as object));
+  if (texts === undefined) void reply.status(status).send();
+  else sendJson(reply, status, ...texts);
 }

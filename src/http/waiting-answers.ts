@@ -11,9 +11,6 @@ const LARGE_BYTES = 64 * 1024;
 /** Share of the bound that only answers with claimed tasks may use. */
 const RESERVE_FOR_TASKS = 0.5;
 
-/** A read that uses POST for its body. */
-const READ_BY_POST = '/v1/workflows/batch-get';
-
 const WAITING = Symbol('waiting answers');
 
 /** The client did not cause it and may repeat the request, here or at another replica. */
@@ -80,13 +77,10 @@ export class WaitingAnswers {
     });
   }
 
-  /** Counts an answer until it is sent or its connection ends. Returns the refusal of an answer that has no room. */
-  add(request: FastifyRequest, reply: FastifyReply, payload: unknown): AnswersWaitingError | undefined {
+  /** Counts an answer until it is sent or its connection ends. */
+  add(request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
-    if (bytes < LARGE_BYTES) return undefined;
-    const isRead = request.method === 'GET' || request.routeOptions.url === READ_BY_POST;
-    const refusal = isRead ? this.refusalOf(bytes) : undefined;
-    if (refusal !== undefined) return refusal;
+    if (bytes < LARGE_BYTES) return;
     this.#bytes += bytes;
     // The timeout starts again with every byte that is read. The server ends a connection that times out. An injected
     // request has no connection.
@@ -97,6 +91,5 @@ export class WaitingAnswers {
     onAnswerEnd(request, reply, () => {
       this.#bytes -= bytes;
     });
-    return undefined;
   }
 }

@@ -48,6 +48,12 @@ export class Listeners {
     };
   }
 
+  /** Bytes that may be buffered for one client: its equal share of what all may take, and at most FEED_BUFFER_BYTES. */
+  get bufferBytes(): number {
+    const { bufferBytes, totalBufferBytes } = this.config.feed;
+    return Math.min(bufferBytes, Math.floor(totalBufferBytes / Math.max(1, this.#all)));
+  }
+
   #count(kind: ListenerKind, change: 1 | -1): void {
     this.#all += change;
     this.now[kind] += change;

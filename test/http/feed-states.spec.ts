@@ -171,7 +171,7 @@ describeService(
           findStates.mock.calls.every(([, versions, maxBytes]) => versions.length <= 50 && maxBytes <= 262_144),
         ).toBe(true);
         service.app.get(EventStreams).heartbeat();
-        await until(() => slow.comments.filter((one) => one === 'heartbeat').length === 2, 'both heartbeats');
+        await until(() => slow.comments.filter((one) => one === 'heartbeat').length >= 2, 'both heartbeats');
       } finally {
         findStates.mockRestore();
       }

@@ -185,7 +185,7 @@ describeService(
           latencyMs: expect.any(Number),
         });
         expect(details).toMatchObject({
-          memory: { rssBytes: expect.any(Number) },
+          memory: { rssBytes: expect.any(Number), budgetBytes: expect.any(Number) },
           eventLoop: { p99DelayMs: expect.any(Number) },
         });
         expect((await service.get('/status')).json).toMatchObject({ status: 'ok', storage: service.engine });
