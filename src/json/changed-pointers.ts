@@ -6,10 +6,15 @@ const MAX_POINTERS = 20;
 export class ChangedPointers {
   readonly #pointers = new Set<string>();
 
+  /** True when a further pointer changes nothing. */
+  get isComplete(): boolean {
+    return this.#pointers.size >= MAX_POINTERS || this.#pointers.has('');
+  }
+
   /** `name`: a last token. */
   add(tokens: readonly string[], name?: string): void {
     if (tokens.length === 0 && name === undefined) this.#pointers.clear();
-    if (this.#pointers.size >= MAX_POINTERS || this.#pointers.has('')) return;
+    if (this.isComplete) return;
     this.#pointers.add(formatPointer(name === undefined ? tokens : [...tokens, name]));
   }
 

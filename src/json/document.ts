@@ -1,6 +1,7 @@
 import { kindOf, type JsonKind } from './characters.js';
 import { countLevels, levelsAbove, recounted, type LevelCounts } from './level-counts.js';
 import { MemberList, type Owner } from './member-list.js';
+import type { MergedText, ObjectPlace } from './merge-texts.js';
 import type { Nesting } from './nesting.js';
 import { PartPlaces, SCALAR } from './part-places.js';
 import { PersistentList, type ListReader } from './persistent-list.js';
@@ -83,6 +84,17 @@ export class JsonNode {
     return members.edits <= MAX_CHANGES + members.size / 64 ? node : parseDocument(node.text);
   }
 
+  /** An object of which the text and its totals are known. The text is read when a part is asked for. */
+  static ofObjectText({ text, levels, names }: MergedText): JsonNode {
+    return new JsonNode('object', text.length, undefined, new SourceText(text, { levels, names }), 0, 0);
+  }
+
+  /** The place of a container in its text; that of a changed one in a new text. */
+  place(): ObjectPlace {
+    if (this.#source === undefined) return parseDocument(this.text).place();
+    return { source: this.#source, start: this.#start, container: this.#container };
+  }
+
   /** The exact text of the value. */
   get text(): string {
     if (this.#source !== undefined) return this.#source.text.slice(this.#start, this.#start + this.length);
@@ -97,14 +109,14 @@ export class JsonNode {
   /** Depth of nested containers, 0 for a scalar. */
   get levels(): number {
     if (!this.#isContainer) return 0;
-    if (this.#source !== undefined) return this.#source.nesting.levels(this.#container);
+    if (this.#source !== undefined) return this.#source.levels(this.#container);
     return levelsAbove(this.#levelsOfParts());
   }
 
   /** Number of member names at all depths. */
   get names(): number {
     if (!this.#isContainer) return 0;
-    return this.#source === undefined ? this.#split().names : this.#source.nesting.names(this.#container);
+    return this.#source === undefined ? this.#split().names : this.#source.names(this.#container);
   }
 
   /** Number of members or items; 0 for a scalar. */

@@ -1,6 +1,10 @@
 import { ChangedPointers } from './changed-pointers.js';
-import { objectNode, type JsonNode } from './document.js';
+import { JsonNode, objectNode } from './document.js';
 import { hasSameText } from './json-equal.js';
+import { mergeTexts, textWithoutNulls } from './merge-texts.js';
+
+/** Patches with more names are merged as texts: their results would mostly be made anew from their texts anyway. */
+const MAX_NAMES_OF_NODES = 1500;
 
 export interface PatchResult {
   readonly node: JsonNode;
@@ -10,8 +14,26 @@ export interface PatchResult {
 
 /** RFC 7396: members of the patch replace those of the target, null removes them. Never fails. */
 export function applyMergePatch(target: JsonNode, patch: JsonNode): PatchResult {
+  const isLarge = patch.kind === 'object' && patch.names > MAX_NAMES_OF_NODES;
+  return isLarge ? mergeLarge(target, patch) : mergeNodes(target, patch);
+}
+
+/** For a patch of few names: the parts that it does not name are not read again by a later change. */
+export function mergeNodes(target: JsonNode, patch: JsonNode): PatchResult {
   const changed = new ChangedPointers();
   return { node: merge(target, patch, [], changed), changed: changed.list() };
+}
+
+/** For an object of many names: makes no node of a member. */
+export function mergeLarge(target: JsonNode, patch: JsonNode): PatchResult {
+  const changed = new ChangedPointers();
+  if (target.kind !== 'object') {
+    const node = JsonNode.ofObjectText(textWithoutNulls(patch.place(), changed));
+    changed.add([]);
+    return { node, changed: changed.list() };
+  }
+  const merged = mergeTexts(target.place(), patch.place(), changed);
+  return { node: merged === undefined ? target : JsonNode.ofObjectText(merged), changed: changed.list() };
 }
 
 function merge(target: JsonNode, patch: JsonNode, place: readonly string[], changed: ChangedPointers): JsonNode {

@@ -1,15 +1,23 @@
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './characters.js';
-import { SCALAR, type PartPlaces } from './part-places.js';
+import { SCALAR } from './part-places.js';
 import type { SourceText } from './source-text.js';
 import { closingQuote } from './string-token.js';
 
 const SPACE = 0x20;
 
+/** Takes the places of the parts of a container. */
+export interface PlaceReceiver {
+  /** Number of the parts. */
+  readonly size: number;
+  addItem(start: number, end: number, container: number): void;
+  addMember(nameStart: number, nameEnd: number, start: number, end: number, container: number): void;
+}
+
 /**
  * Finds the parts of the container that starts at `start`, without reading what is inside of them. One loop without
  * calls for each character: an array may have half a million items.
  */
-export function readPlaces(source: SourceText, start: number, container: number, places: PartPlaces<unknown>): void {
+export function readPlaces(source: SourceText, start: number, container: number, places: PlaceReceiver): void {
   const { text, nesting } = source;
   const isArray = text.charCodeAt(start) === OPEN_BRACKET;
   let inner = container + 1;
