@@ -74,8 +74,8 @@ const FLOODS = {
       `Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`;
     await at.sockets(200, Buffer.concat([Buffer.from(upgrade), frame('{"type":"subscribe","channel":"flood"}')]), () =>
       at.clients(2, async (send, isOver) => {
-        const notice = JSON.stringify({ type: 'flood', data: 'x'.repeat(60_000) });
-        while (!isOver()) await send('POST', '/v1/channels/flood/events', notice);
+        const notice = JSON.stringify({ type: 'flood', payload: 'x'.repeat(60_000) });
+        while (!isOver()) await send('POST', '/v1/channels/flood/messages', notice);
       }),
     );
   },

@@ -1,32 +1,15 @@
 // Cost of reads and lists with a thousand stored workflows and with a million.
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
+import { built, OPTIONS, PLACES } from './engines.mjs';
 import { alternate } from './measure.mjs';
-import { residentBytes, root, startRedis, startService, temporaryFolder } from './processes.mjs';
+import { residentBytes } from './processes.mjs';
 import { stateOf } from './states.mjs';
 
 const PER_COMMIT = 50;
 const AT_ONCE = 16;
-const OPTIONS = {
-  defaultTtlMs: 86_400_000,
-  maxStateBytes: 1_048_576,
-  historyLimit: 50,
-  historyMaxBytes: 1_048_576,
-  tasks: {
-    maxOpen: 1000,
-    maxBytes: 2 ** 30,
-    resultMs: 3_600_000,
-    progressMs: 600_000,
-    deadMs: 604_800_000,
-    maxDead: 1000,
-  },
-};
 const TARGET = 1.3;
 /** After it has loaded a million workflows, a process collects garbage for a while, so more rounds warm up. */
 const WARM_UPS = 5;
-
-const built = (file) => import(pathToFileURL(join(root, 'build/engine', file)).href);
 
 /** Writes directly to the engine, fifty workflows per commit. */
 async function fill(engine, index, from, to) {
@@ -52,43 +35,6 @@ async function fill(engine, index, from, to) {
   await Promise.all(Array.from({ length: AT_ONCE }, commit));
 }
 
-async function onRedis() {
-  const { RedisConnections } = await built('redis/connection/redis-connections.js');
-  const { RedisEngine } = await built('redis/redis-engine.js');
-  const redis = await startRedis();
-  const config = {
-    host: '127.0.0.1',
-    port: redis.port,
-    db: 0,
-    tls: false,
-    namespace: '',
-    maxConnections: 2,
-    commandTimeoutMs: 30_000,
-    connectTimeoutMs: 5000,
-    fallback: 'none',
-    allowEviction: false,
-  };
-  const fillWith = async (index, from, to) => {
-    const connections = new RedisConnections(config);
-    await connections.open();
-    await fill(new RedisEngine(connections, { options: OPTIONS, index, namespace: '' }), index, from, to);
-    await connections.close();
-  };
-  const start = async () => startService({ REDIS_URL: `redis://127.0.0.1:${redis.port}` });
-  return { fillWith, start, others: [redis], end: () => redis.stop() };
-}
-
-async function onMemory() {
-  const { openMemoryEngine } = await built('memory/open-memory-engine.js');
-  const dataDir = temporaryFolder();
-  const fillWith = async (index, from, to) => {
-    const engine = await openMemoryEngine({ dataDir, options: OPTIONS, index });
-    await fill(engine, index, from, to);
-    await engine.close();
-  };
-  return { fillWith, start: () => startService({ DATA_DIR: dataDir }), others: [], end: async () => {} };
-}
-
 function plansOf(url, count, requests) {
   const ids = Array.from({ length: 1000 }, (_, i) => `/v1/workflows/grown-${Math.floor((i * count) / 1000)}`);
   const read = { url, method: 'GET', connections: 32 };
@@ -109,14 +55,15 @@ export async function benchGrowth({ rounds, requests, engines, sizes }) {
   const { WorkflowIndex } = await built('workflow-index.js');
   const index = new WorkflowIndex(['/status', '/document_type', '/user_id', '/case_id']);
   const rows = [];
-  for (const [engine, open] of Object.entries({ redis: onRedis, memory: onMemory })) {
+  for (const [engine, open] of Object.entries(PLACES)) {
     if (!engines.includes(engine)) continue;
     const place = await open();
     const costs = {};
     let stored = 0;
     for (const size of sizes) {
       const started = performance.now();
-      await place.fillWith(index, stored, size);
+      const from = stored;
+      await place.withEngine(index, (engine) => fill(engine, index, from, size));
       stored = size;
       const service = await place.start();
       const pids = [service.pid, ...place.others.map(({ pid }) => pid)];

@@ -1,5 +1,5 @@
-// npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods] [--engine redis] [--quick] [--json file]
-// floods takes --minutes, for all floods of an engine; it is not part of a run without names
+// npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods | idle] [--engine redis] [--quick] [--json file]
+// floods takes --minutes, for all floods of an engine; floods and idle are not part of a run without names
 // stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { benchAccess } from './access.mjs';
 import { benchFloods } from './floods.mjs';
 import { benchFeed } from './feed.mjs';
+import { benchIdle } from './idle.mjs';
 import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
@@ -31,7 +32,7 @@ const { values, positionals } = parseArgs({
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const only = positionals
-  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls', 'floods'].includes(word))
+  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls', 'floods', 'idle'].includes(word))
   .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
 const tasks = positionals.includes('tasks');
@@ -39,6 +40,7 @@ const feed = positionals.includes('feed');
 const access = positionals.includes('access');
 const stalls = positionals.includes('stalls');
 const floods = positionals.includes('floods');
+const idle = positionals.includes('idle');
 const all = positionals.length === 0;
 const maxStateBytes = Number(values['max-state-bytes'] ?? DEFAULT_STATE_BYTES);
 const stallOptions = {
@@ -60,7 +62,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 try {
   const results = {
     requests:
-      stalls || floods || ((growth || tasks || feed || access) && only.length === 0)
+      stalls || floods || idle || ((growth || tasks || feed || access) && only.length === 0)
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -92,6 +94,14 @@ try {
             requests: values.quick ? 300 : 1000,
           })
         : [],
+    idle: idle
+      ? await benchIdle({
+          engines,
+          queues: values.quick ? 1000 : 100_000,
+          tenants: values.quick ? 100 : 10_000,
+          seconds: values.quick ? 5 : 60,
+        })
+      : [],
     floods: floods ? await benchFloods({ engines, minutes: Number(values.minutes ?? (values.quick ? 0.5 : 10)) }) : [],
     stalls: stalls || all ? await (values.search ? searchStalls(stallOptions) : benchStalls(stallOptions)) : [],
   };
