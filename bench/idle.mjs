@@ -10,8 +10,8 @@ import { cpuMicros } from './processes.mjs';
 
 const PER_COMMIT = 50;
 const AT_ONCE = 16;
-/** Time for the work that follows a start. */
-const SETTLE_MS = 40_000;
+/** Tenants that were written are swept again for about two minutes. */
+const SETTLE_MS = 180_000;
 const PAGES = 50;
 const TARGET = { calls: 5, redis: 1, pageMs: 20 };
 

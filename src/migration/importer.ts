@@ -1,10 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Keyring } from '../access/seal/keyring.js';
 import type { Arrival, Moving } from '../engine/moving/moving.js';
 import { sizeOfRecord, type Arrived, type OnConflict } from '../engine/moving/arrival.js';
 import { isOfStore } from '../engine/errors.js';
 import { isTenant } from '../engine/names.js';
 import { ServiceError } from '../service-error.js';
-import { checkedRecord, InvalidLineError, type Fields } from './checked-record.js';
+import { checkedInTurns, InvalidLineError, type Fields } from './checked-record.js';
 import { checkedDamage } from './checked-damage.js';
 import { COUNT_OF, damageText, FORMAT_VERSION, noCounts } from './lines.js';
 import { LineOpener } from './sealed-lines.js';
@@ -122,6 +123,8 @@ export class Importer {
 
   async #take(text: string): Promise<void> {
     const value = parsed(text);
+    // Reading a long line takes a turn of the event loop, and so does checking what it holds.
+    if (text.length > LONG_LINE) await setImmediate();
     if (this.#isEnded) throw new InvalidLineError('no line may follow the end line');
     switch (value['kind']) {
       case 'header':
@@ -140,7 +143,7 @@ export class Importer {
 
   async #record(value: Fields): Promise<void> {
     const tenant = tenantOf(value);
-    const record = checkedRecord(value, this.options.maxStateBytes);
+    const record = await checkedInTurns(value, this.options.maxStateBytes ?? Infinity);
     this.#seen[COUNT_OF[record.kind]]++;
     // A group has one tenant and each id once: a later record with the same id wins.
     const isAgain = this.#waiting.some(({ record: other }) => other.kind === record.kind && other.id === record.id);
