@@ -3,7 +3,7 @@ import type { Board } from '../../board.js';
 import { pickMeta, withState, type StoredMeta, type WholeVersion } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import type { Earlier, Entry } from '../workflows/entry.js';
+import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { StoredTask } from '../../task.js';
@@ -71,10 +71,8 @@ export function changesOf(
   // again after the workflow expired.
   const isTouch = next !== undefined && next.state === old?.state;
   const isSameLife = isTouch || (old !== undefined && next !== undefined && follows(old, next));
-  const kept = new Set(isSameLife ? versionsOf(next).map(({ version }) => version) : []);
-  for (const { version } of versionsOf(old)) {
-    if (!kept.has(version)) changes.push({ kind: 'version', tenant, id, version, value: undefined });
-  }
+  const dropped = old === undefined ? [] : droppedVersions(old, isSameLife ? next : undefined);
+  for (const version of dropped) changes.push({ kind: 'version', tenant, id, version, value: undefined });
   if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
 
   changes.push({ kind: 'workflow', tenant, id, value: { ...pickMeta(next), ttlMs: next.ttlMs } });
@@ -86,7 +84,7 @@ export function changesOf(
     }
   }
   // A touch changes only the deadline in memory. The history needs the last deadline, so the version is written again.
-  if (old?.isTouched === true && kept.has(old.version)) {
+  if (old?.isTouched === true && dropped[0] !== old.version) {
     changes.push({ kind: 'version', tenant, id, version: old.version, value: journaled(old) });
   }
   return changes;
@@ -135,8 +133,21 @@ export function sizeOf(change: JournalChange): number {
   }
 }
 
-function versionsOf(entry: Entry | undefined): readonly { readonly version: number }[] {
-  return entry === undefined ? [] : [entry, ...entry.history];
+/**
+ * Versions of `old` that `next` does not have, newest first. Both histories are newest first, so they are compared side by
+ * side: a set of all versions would cost more than the rest of a write.
+ */
+function droppedVersions(old: Entry, next: Entry | undefined): number[] {
+  const kept = next?.history ?? NO_HISTORY;
+  const dropped: number[] = [];
+  let at = 0;
+  const compare = (version: number) => {
+    while ((kept[at]?.version ?? 0) > version) at++;
+    if (kept[at]?.version !== version && next?.version !== version) dropped.push(version);
+  };
+  compare(old.version);
+  for (const { version } of old.history) compare(version);
+  return dropped;
 }
 
 function journaled(version: Earlier): JournaledVersion {
