@@ -7,7 +7,7 @@ import { residentBytes, startRedis, startService, temporaryFolder } from './proc
 const MIB = 1024 * 1024;
 const SAMPLE_MS = 50;
 /** Heap of the service. The budget contains it. */
-const HEAP_MIB = 512;
+const HEAP_MIB = 1024;
 /** Share of the budget that memory may reach. */
 const MOST = 1.5;
 /** Time that memory has to come back after a flood. */
@@ -86,9 +86,12 @@ const FLOODS = {
     ),
 };
 
-export async function benchFloods({ engines, minutes }) {
+export async function benchFloods({ engines, minutes, only }) {
   const rows = [];
   const seconds = (minutes * 60) / Object.keys(FLOODS).length;
+  const floods = Object.entries(FLOODS).filter(
+    ([name]) => only.length === 0 || only.some((word) => name.toLowerCase().includes(word)),
+  );
   for (const engine of engines) {
     const redis = engine === 'redis' ? await startRedis() : undefined;
     const env = redis ? { REDIS_URL: `redis://127.0.0.1:${redis.port}` } : { DATA_DIR: temporaryFolder() };
@@ -97,7 +100,7 @@ export async function benchFloods({ engines, minutes }) {
     await prepare(service.url);
     const budget = await budgetOf(service.url);
     process.stdout.write(`\nFloods, ${engine}: at rest ${mib(residentBytes(service.pid))}, budget ${mib(budget)}\n`);
-    for (const [name, flood] of Object.entries(FLOODS)) {
+    for (const [name, flood] of floods) {
       const row = { engine, name, budget, ...(await during(service, flood, seconds)) };
       print(row);
       rows.push(row);

@@ -102,7 +102,9 @@ try {
           seconds: values.quick ? 5 : 60,
         })
       : [],
-    floods: floods ? await benchFloods({ engines, minutes: Number(values.minutes ?? (values.quick ? 0.5 : 10)) }) : [],
+    floods: floods
+      ? await benchFloods({ engines, only, minutes: Number(values.minutes ?? (values.quick ? 0.5 : 10)) })
+      : [],
     stalls: stalls || all ? await (values.search ? searchStalls(stallOptions) : benchStalls(stallOptions)) : [],
   };
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));

@@ -583,7 +583,7 @@ export class Environment {
     meaning:
       'Bytes of bodies that are received and handled. Without room a body waits, and after 5 seconds gets 503 `TOO_MANY_BODIES`; the oldest one always goes on. A body that arrives in one piece is not counted',
   })
-  BODY_BUFFER_BYTES = 128 * MIB;
+  BODY_BUFFER_BYTES = 64 * MIB;
 
   @Setting({
     is: integer(10, 1_000_000),

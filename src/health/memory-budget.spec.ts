@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readConfig } from '../config/read-config.js';
-import { memoryBudget } from './memory-budget.js';
+import { heapNeed, memoryBudget } from './memory-budget.js';
 
 const MIB = 1024 * 1024;
 const HEAP = 512 * MIB;
@@ -10,20 +10,26 @@ describe('the memory budget', () => {
 
   it('is the process, its heap, connections and buffers', () => {
     const connections = (10_000 * 16) / 1024;
-    expect(budget() / MIB).toBe(128 + 512 + connections + 128 + 1.5 * 256 + 256);
+    expect(budget() / MIB).toBe(128 + 512 + connections + 64 + 1.5 * 256 + 256);
   });
 
   it.each([
-    ['BODY_BUFFER_BYTES', 1, 128],
+    ['BODY_BUFFER_BYTES', 1, 64],
     ['ANSWER_BUFFER_BYTES', 1.5, 256],
     ['FEED_TOTAL_BUFFER_BYTES', 1, 256],
   ])('grows with %s', (name, share, byDefault) => {
     expect((budget({ [name]: String(1024 * MIB) }) - budget()) / MIB).toBe(share * (1024 - byDefault));
   });
+});
 
-  it('has copies and waiting writes only with Redis and its fallback', () => {
+describe('the heap that is needed', () => {
+  const need = (env: Record<string, string> = {}) => heapNeed(readConfig({ DATA_DIR: '', ...env })) / MIB;
+
+  it('is three texts for each body, and with Redis and its fallback the copies and waiting writes', () => {
     const redis = { REDIS_URL: 'redis://127.0.0.1:6379' };
-    expect((budget(redis) - budget()) / MIB).toBe(64 + 256);
-    expect(budget({ ...redis, REDIS_FALLBACK: 'none' })).toBe(budget());
+    expect(need()).toBe(128 + 3 * 64);
+    expect(need({ BODY_BUFFER_BYTES: String(10 * MIB) })).toBe(128 + 3 * 10);
+    expect(need(redis)).toBe(128 + 3 * 64 + 64 + 256);
+    expect(need({ ...redis, REDIS_FALLBACK: 'none' })).toBe(need());
   });
 });

@@ -5,14 +5,25 @@ const PROCESS_BYTES = 128 * 1024 * 1024;
 /** Headers of a request that has not arrived whole, the largest that are accepted. */
 const CONNECTION_BYTES = 16 * 1024;
 
+/** Texts of a body in the heap while its request is handled: the body, its states, and what is sent to the store. */
+const TEXTS_OF_BODY = 3;
+
+/**
+ * Bytes of the heap of Node that this replica may need at once. With a smaller heap the process may end when clients fill
+ * the buffers. States of the embedded engine come on top.
+ */
+export function heapNeed({ bodyBufferBytes, redis, detached }: Config): number {
+  const copies = redis?.fallback === 'memory' ? detached.cacheBytes + detached.maxBytes : 0;
+  return PROCESS_BYTES + TEXTS_OF_BODY * bodyBufferBytes + copies;
+}
+
 /**
  * Bytes of memory that this replica may take, whatever its clients do. States of the embedded engine come on top.
- * `heapLimit`: limit of the heap of Node, with the garbage in it.
+ * `heapLimit`: limit of the heap of Node. Copies and waiting writes of a detached replica are in it, and garbage.
  */
 export function memoryBudget(config: Config, heapLimit: number): number {
-  const { answerBufferBytes, bodyBufferBytes, feed, redis, detached, maxConnections } = config;
+  const { answerBufferBytes, bodyBufferBytes, feed, maxConnections } = config;
   // Answers with claimed tasks have a reserve of half.
   const buffers = bodyBufferBytes + 1.5 * answerBufferBytes + feed.totalBufferBytes;
-  const copies = redis?.fallback === 'memory' ? detached.cacheBytes + detached.maxBytes : 0;
-  return PROCESS_BYTES + heapLimit + maxConnections * CONNECTION_BYTES + buffers + copies;
+  return PROCESS_BYTES + heapLimit + maxConnections * CONNECTION_BYTES + buffers;
 }
