@@ -581,7 +581,7 @@ export class Environment {
   @Setting({
     is: integer(MIB, 64 * 1024 * MIB),
     meaning:
-      'Bytes of bodies that are received and handled. Without room a body waits, and after 5 seconds gets 503 `TOO_MANY_BODIES`; the oldest one always goes on. A body that arrives in one piece is not counted',
+      'Bytes of bodies that are received and handled. Without room a body waits, and after 5 seconds gets 503 `TOO_MANY_BODIES`; the oldest one always goes on. A body of at most 16 KiB that arrives in one piece is not counted',
   })
   BODY_BUFFER_BYTES = 64 * MIB;
 

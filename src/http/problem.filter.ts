@@ -35,16 +35,11 @@ export class ProblemFilter implements ExceptionFilter {
       if (!reply.raw.writableEnded) reply.raw.destroy();
       return;
     }
-    void reply.send(this.#written(shown, request, reply));
-  }
-
-  #written(shown: ServiceError, request: FastifyRequest, reply: FastifyReply): string {
     const createOnly = request.headers['if-none-match'] === '*';
     // All other routes have a single part.
     const namesPart = request.routeOptions.url === '/v1/commits';
     const problem = problemOf(shown, request.id, { createOnly, namesPart });
-    void reply.status(problem.status).headers(problem.headers);
-    return problem.body;
+    void reply.status(problem.status).headers(problem.headers).send(problem.body);
   }
 }
 

@@ -30,13 +30,20 @@ function receive(bodies: ReceivedBodies, size: number, { length = true, limit = 
 }
 
 describe('received bodies', () => {
-  it('are not counted if they arrive in one piece', async () => {
+  it('are not counted if they are small and arrive in one piece', async () => {
     const bodies = new ReceivedBodies(MIB, 30_000);
-    const one = receive(bodies, 1000);
-    await one.send(1000);
+    const one = receive(bodies, 16_384);
+    await one.send(16_384);
     expect(bodies.bytes).toBe(0);
     await one.end();
-    expect(one.result.body?.length).toBe(1000);
+    expect(one.result.body?.length).toBe(16_384);
+    const larger = receive(bodies, 16_385);
+    await larger.send(16_385);
+    expect(bodies.bytes).toBe(16_385);
+    await larger.end();
+    expect([larger.result.body?.length, bodies.bytes]).toEqual([16_385, 16_385]);
+    larger.answer();
+    expect(bodies.bytes).toBe(0);
   });
 
   it('count from their first piece until they are answered, at no more than their length', async () => {

@@ -7,6 +7,8 @@ import { BadRequestError } from './http-errors.js';
 /** Time that a body without room waits before it is refused. */
 const LONGEST_PAUSE_MS = 5000;
 const LEAST_CAPACITY = 64 * 1024;
+/** A body of at most this size that arrives in one piece is not counted: it is handled at once. */
+const UNCOUNTED_BYTES = 16 * 1024;
 
 /** The client did not cause it and may repeat the request, here or at another replica. */
 export class BodiesWaitingError extends ServiceError {
@@ -20,7 +22,7 @@ export class BodiesWaitingError extends ServiceError {
 
 type Done = (error: Error | null, body?: Buffer) => void;
 
-/** A body that does not arrive in one piece. */
+/** A body that is counted. */
 interface Held {
   /** Bytes of memory, from the first piece until the request is answered. */
   bytes: number;
@@ -35,7 +37,7 @@ type WithBody = FastifyRequest & { [HELD]?: Held };
 
 /**
  * Reads bodies, and bounds the bytes of those that are received and handled. Without room a body waits, so that its client
- * sends no more; the oldest one always goes on. A body that arrives in one piece is not counted: it is handled at once.
+ * sends no more; the oldest one always goes on.
  */
 export class ReceivedBodies {
   #bytes = 0;
@@ -82,7 +84,7 @@ export class ReceivedBodies {
       }
       piece.copy(buffer, length);
       length = needed;
-      if (length === expected) return;
+      if (length === expected && length <= UNCOUNTED_BYTES) return;
       held ??= this.#hold(request, stream);
       this.#grow(held, buffer.length, () => finish(new BodiesWaitingError(this.maxBytes)));
     };

@@ -8,6 +8,8 @@ import { Semaphore } from './semaphore.js';
 /** Smaller answers are not counted. */
 const LARGE_BYTES = 64 * 1024;
 
+/** Requests for pages that wait for their turn. */
+const MAX_PAGES_IN_LINE = 1000;
 /** Share of the bound that only answers with claimed tasks may use. */
 const RESERVE_FOR_TASKS = 0.5;
 
@@ -18,8 +20,8 @@ export class AnswersWaitingError extends ServiceError {
   readonly code = 'TOO_MANY_ANSWERS_WAITING';
   override readonly retryAfterSeconds = 2;
 
-  constructor(limit: number) {
-    super(`Answers of more than ${limit} bytes wait for clients that read slowly; retry, or use another replica`);
+  constructor(reason: string) {
+    super(`${reason}; retry, or use another replica`);
   }
 }
 
@@ -55,7 +57,7 @@ export class WaitingAnswers {
   /** Undefined if there is room for an answer of this size. */
   refusalOf(bytes: number): AnswersWaitingError | undefined {
     const hasRoom = bytes < LARGE_BYTES || this.#bytes + bytes <= this.maxBytes;
-    return hasRoom ? undefined : new AnswersWaitingError(this.maxBytes);
+    return hasRoom ? undefined : this.#noRoom();
   }
 
   /**
@@ -63,18 +65,25 @@ export class WaitingAnswers {
    * a reserve, so that unread states do not stop workers. @throws AnswersWaitingError
    */
   demandRoomForTasks(): void {
-    if (this.#bytes >= this.maxBytes * (1 + RESERVE_FOR_TASKS)) throw new AnswersWaitingError(this.maxBytes);
+    if (this.#bytes >= this.maxBytes * (1 + RESERVE_FOR_TASKS)) throw this.#noRoom();
   }
 
   /**
    * Reads a page that may be large. Few are read at once, so that pages between the store and the network are bounded
-   * too. @throws AnswersWaitingError
+   * too; the others wait in line. @throws AnswersWaitingError
    */
-  readPage<T>(work: () => Promise<T>): Promise<T> {
+  async readPage<T>(work: () => Promise<T>): Promise<T> {
+    // A single connection can pipeline requests without end.
+    if (this.#pages.waiting >= MAX_PAGES_IN_LINE)
+      throw new AnswersWaitingError(`${MAX_PAGES_IN_LINE} requests for pages wait to be read, the limit`);
     return this.#pages.run(() => {
       const refusal = this.refusalOf(LARGE_BYTES);
       return refusal === undefined ? work() : Promise.reject(refusal);
     });
+  }
+
+  #noRoom(): AnswersWaitingError {
+    return new AnswersWaitingError(`Answers of ${this.maxBytes} bytes wait for clients that read slowly, the limit`);
   }
 
   /** Counts an answer until it is sent or its connection ends. */
