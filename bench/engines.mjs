@@ -20,14 +20,13 @@ export const OPTIONS = {
 
 export const built = (file) => import(pathToFileURL(join(root, 'build/engine', file)).href);
 
-/** A Redis of its own. */
-async function onRedis() {
+/** An engine in this process, on the Redis of `port`. */
+export async function openRedisEngine(port, index, options) {
   const { RedisConnections } = await built('redis/connection/redis-connections.js');
   const { RedisEngine } = await built('redis/redis-engine.js');
-  const redis = await startRedis();
-  const config = {
+  const connections = new RedisConnections({
     host: '127.0.0.1',
-    port: redis.port,
+    port,
     db: 0,
     tls: false,
     namespace: '',
@@ -36,12 +35,19 @@ async function onRedis() {
     connectTimeoutMs: 5000,
     fallback: 'none',
     allowEviction: false,
-  };
+  });
+  await connections.open();
+  const engine = new RedisEngine(connections, { options, index, namespace: '' });
+  return { engine, close: () => connections.close() };
+}
+
+/** A Redis of its own. */
+async function onRedis() {
+  const redis = await startRedis();
   const withEngine = async (index, work) => {
-    const connections = new RedisConnections(config);
-    await connections.open();
-    await work(new RedisEngine(connections, { options: OPTIONS, index, namespace: '' }));
-    await connections.close();
+    const { engine, close } = await openRedisEngine(redis.port, index, OPTIONS);
+    await work(engine);
+    await close();
   };
   const start = (env = {}) => startService({ REDIS_URL: `redis://127.0.0.1:${redis.port}`, ...env });
   return { withEngine, start, others: [redis], end: () => redis.stop() };

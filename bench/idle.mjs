@@ -1,4 +1,5 @@
-// What a replica costs while nothing happens: with many queue names, many tenants, and how long a page of queues takes.
+// Benchmark of an idle replica: its processor time and calls of Redis with many queue names and many tenants, and the time
+// of a page of queues.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

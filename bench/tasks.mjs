@@ -1,11 +1,10 @@
 // Claims and completions per second: the engine, the service over HTTP, and BullMQ as the peer.
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { built, openRedisEngine, OPTIONS } from './engines.mjs';
 import { median as medianOf } from './measure.mjs';
-import { residentBytes, root, startRedis, startService } from './processes.mjs';
+import { residentBytes, startRedis, startService } from './processes.mjs';
 
 const PEER = 'BullMQ: worker';
 const AT_ONCE = 32;
@@ -19,15 +18,6 @@ const LIMITS = {
   deadMs: 60_000,
   maxDead: 1000,
 };
-const OPTIONS = {
-  defaultTtlMs: 86_400_000,
-  maxStateBytes: 1_048_576,
-  historyLimit: 50,
-  historyMaxBytes: 1_048_576,
-  tasks: LIMITS,
-};
-
-const built = (file) => import(pathToFileURL(join(root, 'build/engine', file)).href);
 let made = 0;
 
 /** Runs `atOnce` loops that take work until `count` is done. */
@@ -54,25 +44,8 @@ async function perSecond(count, run) {
 const onceOf = (key, keepMs = 30_000) => ({ key, fingerprint: '', keepMs });
 
 async function openEngine(port) {
-  const { RedisConnections } = await built('redis/connection/redis-connections.js');
-  const { RedisEngine } = await built('redis/redis-engine.js');
   const { WorkflowIndex } = await built('workflow-index.js');
-  const connections = new RedisConnections({
-    host: '127.0.0.1',
-    port,
-    db: 0,
-    tls: false,
-    namespace: '',
-    maxConnections: 2,
-    commandTimeoutMs: 30_000,
-    connectTimeoutMs: 5000,
-    fallback: 'none',
-    allowEviction: false,
-  });
-  await connections.open();
-  const index = new WorkflowIndex([]);
-  const engine = new RedisEngine(connections, { options: OPTIONS, index, namespace: '' });
-  return { engine, close: () => connections.close() };
+  return openRedisEngine(port, new WorkflowIndex([]), { ...OPTIONS, tasks: LIMITS });
 }
 
 function newTask(queue) {

@@ -4,14 +4,12 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { accessWarnings } from '../access/web/start-rules.js';
 import { Config } from '../config/config.js';
-import { heapNeed, memoryBudget } from './memory-budget.js';
+import { heapWarnings, memoryBudget } from './memory-budget.js';
 import { Engine, type StorageReport } from '../engine/engine.js';
 import { withTimeout } from '../engine/with-timeout.js';
 import { Feeds } from '../feed/feeds.js';
 import { Listeners } from '../waiting/listeners.js';
 import { Draining } from '../lifecycle/draining.js';
-
-const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
 
 /** A probe must answer while the store hangs. */
 const STORAGE_TIMEOUT_MS = 1000;
@@ -79,15 +77,12 @@ export class HealthChecks implements OnModuleDestroy {
   memory() {
     const { rss, heapUsed } = process.memoryUsage();
     const { heap_size_limit: heapLimit } = getHeapStatistics();
-    const need = heapNeed(this.config);
-    const warnings =
-      heapLimit >= need
-        ? []
-        : [
-            `the heap of Node is limited to ${mebibytes(heapLimit)}, and clients can make this replica need ${mebibytes(need)}; set NODE_OPTIONS=--max-old-space-size or lower BODY_BUFFER_BYTES`,
-          ];
-    const budgetBytes = memoryBudget(this.config, heapLimit);
-    return this.indicators.check('memory').up({ rssBytes: rss, heapUsedBytes: heapUsed, budgetBytes, warnings });
+    return this.indicators.check('memory').up({
+      rssBytes: rss,
+      heapUsedBytes: heapUsed,
+      budgetBytes: memoryBudget(this.config, heapLimit),
+      warnings: heapWarnings(this.config, heapLimit),
+    });
   }
 
   eventLoop() {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readConfig } from '../config/read-config.js';
-import { heapNeed, memoryBudget } from './memory-budget.js';
+import { heapNeed, heapWarnings, memoryBudget } from './memory-budget.js';
 
 const MIB = 1024 * 1024;
 const HEAP = 512 * MIB;
@@ -31,5 +31,13 @@ describe('the heap that is needed', () => {
     expect(need({ BODY_BUFFER_BYTES: String(10 * MIB) })).toBe(128 + 3 * 10);
     expect(need(redis)).toBe(128 + 3 * 64 + 64 + 256);
     expect(need({ ...redis, REDIS_FALLBACK: 'none' })).toBe(need());
+  });
+
+  it('is a warning for the operator if the limit is lower', () => {
+    const config = readConfig({ DATA_DIR: '' });
+    expect(heapWarnings(config, heapNeed(config))).toEqual([]);
+    expect(heapWarnings(config, heapNeed(config) - MIB)).toEqual([
+      expect.stringContaining('a limit of 319 MiB, and clients can make this replica need 320 MiB'),
+    ]);
   });
 });

@@ -17,6 +17,18 @@ export function heapNeed({ bodyBufferBytes, redis, detached }: Config): number {
   return PROCESS_BYTES + TEXTS_OF_BODY * bodyBufferBytes + copies;
 }
 
+/** Sentences for the operator. */
+export function heapWarnings(config: Config, heapLimit: number): readonly string[] {
+  const need = heapNeed(config);
+  if (heapLimit >= need) return [];
+  return [
+    `the heap of Node has a limit of ${mebibytes(heapLimit)}, and clients can make this replica need ${mebibytes(need)}; ` +
+      'raise it with NODE_OPTIONS=--max-old-space-size, or lower BODY_BUFFER_BYTES or DETACHED_MAX_BYTES',
+  ];
+}
+
+const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
+
 /**
  * Bytes of memory that this replica may take, whatever its clients do. States of the embedded engine come on top.
  * `heapLimit`: limit of the heap of Node. Copies and waiting writes of a detached replica are in it, and garbage.

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { CharacterTurns } from '../engine/character-turns.js';
 import { isQueueName, isTaskId, isWorkflowId } from '../engine/names.js';
 import { CHECK } from '../engine/records/check.js';
 import { CAUSES, type About } from '../engine/records/workflow-meta.js';
@@ -16,8 +16,6 @@ export class InvalidLineError extends Error {}
 
 const INCARNATION = /^[A-Za-z0-9_-]{1,100}$/;
 const MAX_TEXT_CHARACTERS = 4096;
-/** Characters of states that one turn of the event loop checks. */
-const CHARACTERS_AT_ONCE = 1024 * 1024;
 const MAX_BOARD_TEXT = 1024 * 1024;
 /** End of the year 9999, the last time that RFC 3339 can express. */
 const MAX_TIME_MS = 253_402_300_799_999;
@@ -45,15 +43,12 @@ export function checkedRecord(value: Fields, maxStateBytes = Infinity): Moved {
 /** As `checkedRecord`. A long history goes over several turns of the event loop. @throws InvalidLineError */
 export async function checkedInTurns(value: Fields, maxStateBytes: number): Promise<Moved> {
   if (value['kind'] !== 'workflow') return checkedRecord(value, maxStateBytes);
+  const turns = new CharacterTurns();
   const history: MovedVersion[] = [];
-  let characters = 0;
   for (const one of list(value, 'history')) {
     const version = earlierVersion(one, maxStateBytes);
     history.push(version);
-    characters += version.state.length;
-    if (characters < CHARACTERS_AT_ONCE) continue;
-    characters = 0;
-    await setImmediate();
+    await turns.spend(version.state.length);
   }
   return workflowWith(value, history, maxStateBytes);
 }
