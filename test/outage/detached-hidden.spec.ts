@@ -142,9 +142,15 @@ describe('What a detached replica accepted for a tenant that is erased meanwhile
   it('is dropped if a new tenant has the name by then, but what was written for the new one is not', async () => {
     await record('acme');
     await away.leave();
-    await write('acme', 'old');
+    const { updatedAtMs } = await write('acme', 'old');
     await eraseAll(other.engine, 'acme', 1000);
     await new TestTenant(other.engine, ACCESS_TENANT).delete('tenant:acme');
+    // The detached replica estimates the clock of Redis; the estimate may be ahead by half a round trip.
+    const isPastOldWrite = async () => {
+      const [seconds, micros] = await direct.time();
+      return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) > updatedAtMs;
+    };
+    await until(isPastOldWrite, 'the clock of Redis is past the old write');
     const { createdAtMs } = await record('acme');
     // By the clock of the detached replica, which may be a little behind.
     // Each write has an id of its own: one over a write that is dropped becomes a conflict.
