@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { etagOf } from '../../../src/engine/records/workflow-meta.js';
-import type { MovedBoard } from '../../../src/engine/moving/moved.js';
+import type { MovedBoard, MovedVersion } from '../../../src/engine/moving/moved.js';
 import { stampOf } from '../../../src/engine/moving/stamp.js';
 import { fillTenant } from '../../support/full-tenant.js';
 import {
@@ -245,6 +245,24 @@ export function describeMoving(fixture: Fixture): void {
       expect(await dumpMovable(fixture.engine, to.name, ['t'])).toEqual(
         await dumpMovable(fixture.engine, from.name, ['t']),
       );
+    });
+
+    it('brings a history beyond the limits whole; the next write keeps as much of it as they allow', async () => {
+      const [from, to] = [fixture.tenant(), fixture.tenant()];
+      const { moving } = fixture.engine;
+      await from.put('w', 0);
+      await from.put('w', 1);
+      const record = await readWorkflow(fixture.engine, from.name, 'w');
+      const [earlier] = record.history as readonly [MovedVersion];
+      const state = JSON.stringify('x'.repeat(200_000));
+      const history = Array.from({ length: 40 }, (_, i) => ({ ...earlier, version: 40 - i, state }));
+      expect(await moving.put(to.name, { ...record, version: 41, history }, FAIL)).toBe('created');
+      expect(await to.versions('w')).toHaveLength(41);
+      await to.put('w', 2);
+      // One small version, and five of 200 KB in 1 MiB.
+      expect((await to.versions('w')).map(({ version }) => version)).toEqual([42, 41, 40, 39, 38, 37, 36]);
+      await to.put('w', 3);
+      expect((await to.versions('w')).map(({ version }) => version)).toEqual([43, 42, 41, 40, 39, 38, 37, 36]);
     });
 
     it('knows its tenants', async () => {

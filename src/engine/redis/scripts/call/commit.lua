@@ -135,24 +135,40 @@ local function life(id, ttl, record, drained)
   return workflow_store.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
+local function state_bytes(entry) return #entry - string.find(entry, '\n', 1, true) end
+
 -- Adds entries to the history, newest last. Returns the length of the history; nil without entries.
 local function extend_history(id, record, earlier)
   local key, count = workflows.history_key(id), nil
   for _, entry in ipairs(earlier) do
     count = writing.push(key, entry)
-    record.history_bytes = record.history_bytes + #entry - string.find(entry, '\n', 1, true)
+    record.history_bytes = record.history_bytes + state_bytes(entry)
     record.has_longer_history = true
   end
   return count
 end
 
+-- Keeps the newest entries within the limits of the history, and reads no others.
+local function cut_history(key, record)
+  local kept, bytes = 0, 0
+  while kept < call.historyLimit do
+    local entry = redis.call('LINDEX', key, kept)
+    if not entry or bytes + state_bytes(entry) > call.historyMaxBytes then break end
+    kept, bytes = kept + 1, bytes + state_bytes(entry)
+  end
+  if kept == 0 then redis.call('UNLINK', key) else redis.call('LTRIM', key, 0, kept - 1) end
+  record.history_bytes = bytes
+end
+
 -- Drops the oldest entries beyond the limits of the history.
 local function trim_history(id, record, count)
   local key = workflows.history_key(id)
+  -- An imported history may be so long that more goes than stays.
+  if record.history_bytes > 2 * call.historyMaxBytes then return cut_history(key, record) end
   if not count then count = record.history_bytes > 0 and redis.call('LLEN', key) or 0 end
   while count > 0 and (count > call.historyLimit or record.history_bytes > call.historyMaxBytes) do
     local oldest = redis.call('RPOP', key)
-    record.history_bytes = record.history_bytes - (#oldest - string.find(oldest, '\n', 1, true))
+    record.history_bytes = record.history_bytes - state_bytes(oldest)
     count = count - 1
   end
 end
