@@ -107,6 +107,13 @@ export function bombsOf(maxStateBytes) {
   /** As many texts as fill a page of 8 MB. */
   const page = Math.max(2, Math.ceil((8 * 1024 * 1024) / full));
   const pageOf = (state) => Object.fromEntries(Array.from({ length: page }, (_, i) => [`page-${i}`, state]));
+  const longHistory = imported(
+    workflowLine(
+      'bomb-%n',
+      '1',
+      times(Math.floor(33_000_000 / full), () => zeros(full)),
+    ),
+  );
   const collected = (bytes, item) => `[${`${item},`.repeat(Math.floor(bytes / (item.length + 1)) - 1)}${item}]`;
   return {
     'PUT of zeros': put(zeros(full)),
@@ -326,15 +333,12 @@ export function bombsOf(maxStateBytes) {
       ask('POST', '/v1/routing', { text: Array.from({ length: 13_000 }, (_, i) => i.toString(36)).join(' ') }),
     ),
     'routing of punctuation': bomb(ask('POST', '/v1/routing', { text: '.,'.repeat(32_000) })),
-    'import of a line of 32 MB with a long history': bomb(
-      imported(
-        workflowLine(
-          'bomb-%n',
-          '1',
-          times(Math.floor(33_000_000 / full), () => zeros(full)),
-        ),
-      ),
+    'import of a line of 32 MB with a long history': bomb(longHistory),
+    'export of a workflow with a long history': bomb(
+      ask('POST', '/v1/export', { tenant: 'default', kind: 'workflow', ids: ['bomb-%n'] }),
+      [longHistory],
     ),
+    'put over a workflow with a long history': bomb(ask('PUT', '/v1/workflows/bomb-%n/state', [1]), [longHistory]),
     'import of a line of 32 MB of arrays': bomb(imported(`{"kind":"workflow","x":${collected(33_000_000, '[]')}}`)),
     'page of 1,000 large messages': bomb(
       ask('GET', '/v1/events?since=0&wait=0&limit=1000&channel=large'),

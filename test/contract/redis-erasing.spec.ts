@@ -67,6 +67,7 @@ describe('the erasure of a tenant in Redis', () => {
       // Values of other programs, and keys that no index names.
       await redis.set(`${prefixOf(namespace, 'acme')}document_workflow:theirs`, '{"status":"x"}');
       await redis.set(`${prefixOf(namespace, 'acme')}waymark:limit:tenant:x`, '1', 'PX', 100_000);
+      await redis.rpush(`${prefixOf(namespace, 'acme')}waymark:moved:x`, 'of a move that did not end');
       const before = (await keysOf(namespace, 'acme')).length;
       const others = (await keysOf(namespace, 'xacme')).length;
       expect(before).toBeGreaterThan(40);

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
+import type { MovedTask, MovedVersion, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { prefixOf } from '../../src/engine/redis/keys.js';
+import { PIECE_ENTRIES } from '../../src/engine/redis/moving/history-pieces.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { ServiceError } from '../../src/service-error.js';
 import { Failpoints } from '../support/failpoints.js';
@@ -16,7 +17,7 @@ import { once, patch, put, remove, testIndex, touch } from '../support/parts.js'
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { claimOf, newTask, TestQueue } from '../support/tasks.js';
 import { TestTenant } from '../support/tenant.js';
-import { testOptions } from './engine-under-test.js';
+import { MIB, testOptions } from './engine-under-test.js';
 import { configFor } from './redis-under-test.js';
 
 Logger.overrideLogger(false);
@@ -46,6 +47,8 @@ interface Scene {
 interface Case {
   /** Name of the last file of the script. */
   readonly script: string;
+  /** Calls of the script before the one that fails; by default none. */
+  readonly skipped?: number;
   /** Prepares the data; returns the call that fails. */
   readonly of: (scene: Scene) => Promise<() => Promise<unknown>>;
 }
@@ -87,6 +90,14 @@ async function movable({ engine, tenant }: Scene): Promise<{ workflow: MovedWork
   await queue.enqueue({ id: 'a', workflowId: 'w', dedupe: { key: 'd', keepMs: HOUR }, headers: '{"h":1}' });
   await queue.fail(await queue.take(), { isRetryable: true });
   return { workflow: await readWorkflow(engine, from.name, 'w'), task: await readTask(engine, from.name, 'a') };
+}
+
+/** A history that goes in pieces. */
+function withLongHistory(workflow: MovedWorkflow, versions: number, bytes: number): MovedWorkflow {
+  const [earlier] = workflow.history as readonly [MovedVersion];
+  const state = JSON.stringify('x'.repeat(bytes));
+  const history = Array.from({ length: versions }, (_, i) => ({ ...earlier, version: versions - i, state }));
+  return { ...workflow, version: versions + 1, history };
 }
 
 const moving = (
@@ -285,6 +296,22 @@ const CASES: Readonly<Record<string, Case>> = {
       () =>
         engine.moving.put(tenant.name, workflow, FAIL),
   ),
+  'a piece of a moved long history': moving(
+    'stage-history',
+    async ({ engine, tenant }, { workflow }) =>
+      () =>
+        engine.moving.put(tenant.name, withLongHistory(workflow, 5, MIB - 1024), FAIL),
+  ),
+  'a moved workflow with a long history': {
+    ...moving(
+      'move-workflow',
+      async ({ engine, tenant }, { workflow }) =>
+        () =>
+          engine.moving.put(tenant.name, withLongHistory(workflow, PIECE_ENTRIES + 1, 1), FAIL),
+    ),
+    // A dry run.
+    skipped: 1,
+  },
   'a moved workflow in place of another one': moving('move-workflow', async ({ engine, tenant }, { workflow }) => {
     await tenant.put('w', { status: 'other' });
     const options = { onConflict: 'fail', replaces: stampOf(await readWorkflow(engine, tenant.name, 'w')) } as const;
@@ -493,30 +520,33 @@ describe('A script of which the n-th write fails (invariant 39)', () => {
     };
   }
 
-  it.each(Object.entries(CASES))('has changed nothing, or says that it may have: %s', async (_, { script, of }) => {
-    const { sceneOf, failpoints, close } = await open();
-    const broken: unknown[] = [];
-    let n = 0;
-    try {
-      for (n = 1; n < MAX_WRITES; n++) {
-        const call = await of(await sceneOf(`t${n}`));
-        failpoints.arm(script, n);
-        const code = await codeOf(call());
-        failpoints.disarm();
-        const [failed] = failpoints.failed;
-        if (failed === undefined) break;
-        const { command, changed } = failed;
-        const isProbed = code === 'ok' && PROBES.includes(command);
-        if (!isProbed && (code === 'ok' || (changed.length > 0 && code !== 'OUTCOME_UNKNOWN')))
-          broken.push({ n, command, code, changed });
+  it.each(Object.entries(CASES))(
+    'has changed nothing, or says that it may have: %s',
+    async (_, { script, skipped, of }) => {
+      const { sceneOf, failpoints, close } = await open();
+      const broken: unknown[] = [];
+      let n = 0;
+      try {
+        for (n = 1; n < MAX_WRITES; n++) {
+          const call = await of(await sceneOf(`t${n}`));
+          failpoints.arm(script, n, skipped);
+          const code = await codeOf(call());
+          failpoints.disarm();
+          const [failed] = failpoints.failed;
+          if (failed === undefined) break;
+          const { command, changed } = failed;
+          const isProbed = code === 'ok' && PROBES.includes(command);
+          if (!isProbed && (code === 'ok' || (changed.length > 0 && code !== 'OUTCOME_UNKNOWN')))
+            broken.push({ n, command, code, changed });
+        }
+      } finally {
+        await close();
       }
-    } finally {
-      await close();
-    }
-    expect(broken).toEqual([]);
-    expect(n).toBeGreaterThan(1);
-    expect(n).toBeLessThan(MAX_WRITES);
-  });
+      expect(broken).toEqual([]);
+      expect(n).toBeGreaterThan(1);
+      expect(n).toBeLessThan(MAX_WRITES);
+    },
+  );
 
   it.each(Object.entries(HEALING))('is healed by the next run: %s', async (_, { script, of, aim }) => {
     const reached: unknown[] = [];

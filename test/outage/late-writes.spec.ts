@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { Moved, MovedTask, MovedWorkflow } from '../../src/engine/moving/moved.js';
+import type { Moved, MovedTask, MovedVersion, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import { defaultBreaker } from '../../src/engine/redis/connection/circuit-breaker.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
+import { PIECE_ENTRIES } from '../../src/engine/redis/moving/history-pieces.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { prefixOf, stateKey, tenantsKey } from '../../src/engine/redis/keys.js';
 import { testOptions } from '../contract/engine-under-test.js';
@@ -123,6 +124,19 @@ describe('a script that a lost connection delivers late (invariant 38)', () => {
       await to.delete('w');
       expect(await arrive()).toBe('fenced');
       expect(await to.find('w')).toBeUndefined();
+    });
+
+    it('a piece of a moved long history', async () => {
+      await tenant.put('w', { n: 1 });
+      await tenant.put('w', { n: 2 });
+      const record = await readWorkflow(engine, tenant.name, 'w');
+      const length = PIECE_ENTRIES + 1;
+      const history = Array.from({ length }, (_, i) => ({ ...record.history[0], version: length - i }) as MovedVersion);
+      const to = new TestTenant(engine, `t-${randomUUID()}`);
+      const arrive = await losing('stage-history', () => put({ ...record, version: length + 1, history }, to.name));
+      await to.put('other', {});
+      expect(await arrive()).toBe('fenced');
+      expect(await direct.keys(`{${to.name}}:waymark:moved:*`)).toEqual([]);
     });
 
     it('the removal of a workflow that was moved back', async () => {

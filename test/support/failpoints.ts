@@ -24,7 +24,7 @@ export interface FailedCall {
 /** Makes the n-th write of a script fail, as a server does whose key has another type, or that may not run the command. */
 export class Failpoints {
   readonly failed: FailedCall[] = [];
-  #armed: { readonly script: string; readonly n: number } | undefined;
+  #armed: { readonly script: string; readonly n: number; skipped: number } | undefined;
 
   constructor(
     connections: RedisConnections,
@@ -34,9 +34,12 @@ export class Failpoints {
     connections.command = (atOnce) => this.#wrapped(command(atOnce));
   }
 
-  /** The n-th write of the next call of this script fails. A script has the name of its last file. */
-  arm(script: string, n: number): void {
-    this.#armed = { script, n };
+  /**
+   * The n-th write of the next call of this script fails, or of one after it: `skipped` calls go before. A script has the
+   * name of its last file.
+   */
+  arm(script: string, n: number, skipped = 0): void {
+    this.#armed = { script, n, skipped };
     this.failed.length = 0;
   }
 
@@ -60,7 +63,7 @@ export class Failpoints {
 
   async #eval(client: RedisCommands, source: string, count: number, ...rest: (string | number)[]): Promise<unknown> {
     const script = nameOf(source);
-    const failsAt = script === this.#armed?.script ? this.#armed.n : 0;
+    const failsAt = script === this.#armed?.script && this.#armed.skipped-- <= 0 ? this.#armed.n : 0;
     if (failsAt === 0) return client.eval(source, count, ...rest);
     this.#armed = undefined;
     const before = await this.#dump(client);

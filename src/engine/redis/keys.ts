@@ -59,6 +59,8 @@ export const KEY_NAMES = {
   boards: own('boards'),
   /** Buckets of rate limits; see bucket.ts. */
   limit: own('limit:'),
+  /** Histories on their way into a workflow; see scripts/moving/stage-history.lua. */
+  moved: own('moved:'),
   /** Mark that a replica receives after the writes before it; see connection/confirmer.ts. */
   confirmed: own('confirmed'),
   probe: own('probe:'),
@@ -114,6 +116,7 @@ export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   [`${KEY_NAMES.board}entries:`]: 'list',
   [KEY_NAMES.boards]: 'zset',
   [KEY_NAMES.limit]: 'string',
+  [KEY_NAMES.moved]: 'list',
   [KEY_NAMES.confirmed]: 'string',
   [SHARED_NAMES.tenants]: 'zset',
   [SHARED_NAMES.activeTenants]: 'zset',

@@ -6,9 +6,20 @@ import { listOf, numberOf, textOf } from '../scripts/reply.js';
 import { detailOf, INSIDE, parcel, readerOf } from '../tasks/task-replies.js';
 import { pickMeta, versionNamed, versionNameOf } from '../../records/workflow-meta.js';
 
+/** In a reply, in place of a record or before an id: a value of another program. No id begins so. */
+export const UNREADABLE = '\n';
+
+export interface FoundWorkflow {
+  readonly found: Found;
+  /** Without its history, if that is long. */
+  readonly record: MovedWorkflow;
+  /** Length of the history. */
+  readonly length: number;
+}
+
 /** Workflow from an entry of move-read.lua. */
-export function movedWorkflowOf(id: string, reply: unknown): { readonly found: Found; readonly record: MovedWorkflow } {
-  const [line, ttl, about, state, history] = listOf(reply);
+export function movedWorkflowOf(id: string, reply: unknown): FoundWorkflow {
+  const [line, ttl, about, state, length, history] = listOf(reply);
   const found = foundOf(id, line);
   const record: MovedWorkflow = {
     kind: 'workflow',
@@ -18,11 +29,11 @@ export function movedWorkflowOf(id: string, reply: unknown): { readonly found: F
     state: textOf(state),
     history: listOf(history).map((entry) => versionOf(textOf(entry))),
   };
-  return { found, record };
+  return { found, record, length: numberOf(textOf(length)) };
 }
 
 /** "<version name> <updated> <deadline> <about>\n<state>" */
-function versionOf(entry: string): MovedVersion {
+export function versionOf(entry: string): MovedVersion {
   const end = entry.indexOf('\n');
   const [name = '', updated, deadline, ...about] = entry.slice(0, end).split(' ');
   return {

@@ -1,5 +1,5 @@
 import type { FeedEvent } from '../../engine.js';
-import { FeedResetError, FeedTrimmedError, StateNotJsonError } from '../../errors.js';
+import { FeedResetError, FeedTrimmedError } from '../../errors.js';
 import type { Arrived, ArrivalOptions } from '../../moving/arrival.js';
 import type {
   Damaged,
@@ -8,38 +8,29 @@ import type {
   MovedBoard,
   MovedQueue,
   MovedTask,
-  MovedWorkflow,
   RemovableKind,
 } from '../../moving/moved.js';
 import { isDamaged, orDamaged, readEach, stampedDamage } from '../../moving/damaged.js';
 import { Moving, type Stamped, type StampPage } from '../../moving/moving.js';
-import { digestOf } from '../../records/check.js';
 import { stampOf } from '../../moving/stamp.js';
 import { bytesOf } from '../../task.js';
 import type { MovedOutcome } from '../../kept.js';
 import { keptText } from '../commits/outcomes.js';
-import { entriesOf } from '../commits/plan-commit.js';
 import { readBoard } from '../feed/redis-board.js';
 import { boardsKey, KEY_NAMES, prefixOf, tenantsKey } from '../keys.js';
 import { movedBoardOf } from '../../moving/moved-board.js';
-import { movedTaskOf, movedWorkflowOf, taskTexts, versionText } from './moved-replies.js';
+import { movedTaskOf, taskTexts, UNREADABLE } from './moved-replies.js';
+import { MovedWorkflows, type MovedWorkflowsParts } from './moved-workflows.js';
 import { namesWith } from '../../records/task-fields.js';
 import type { RedisFeed } from '../feed/redis-feed.js';
 import { queueRange } from '../tasks/queue-range.js';
 import { scriptFields } from '../tasks/task-replies.js';
-import type { ScriptReader } from '../scripts/script-reader.js';
-import type { ScriptWriter } from '../scripts/script-writer.js';
 import { FENCED, RedisScript, TIMED, TIMED_RECORDS, TIMED_TASKS, TIMED_WRITING } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
-import type { ScriptContext } from '../scripts/script-context.js';
-import { keepsChanging, type RedisWorkflows } from '../workflows/redis-workflows.js';
 
 const PACKED = namesWith('redis');
-const MOVING = [...TIMED_RECORDS, 'moving'];
-const listScript = new RedisScript(MOVING, 'move-list');
-const readScript = new RedisScript(MOVING, 'move-read');
+const listScript = new RedisScript([...TIMED_RECORDS, 'moving'], 'move-list');
 const membersScript = new RedisScript(TIMED_RECORDS, 'move-members');
-const workflowScript = new RedisScript([...TIMED_WRITING, 'fence', 'moving'], 'move-workflow');
 const queuesScript = new RedisScript([...TIMED, 'queue-names'], 'move-queues');
 const queueScript = new RedisScript([...FENCED, 'queue-times'], 'move-queue');
 const boardScript = new RedisScript([...TIMED_WRITING, 'fence', 'board'], 'move-board');
@@ -50,22 +41,18 @@ const nowScript = new RedisScript(TIMED, 'move-now');
 const MEMBERS_AT_ONCE = 500;
 const QUEUES_AT_ONCE = 500;
 const EVENTS_AT_ONCE = 1000;
-const MAX_ROUNDS = 50;
-/** In a reply, in place of a record or before an id: a value of another program. No id begins so. */
-const UNREADABLE = '\n';
 
-export interface RedisMovingParts {
-  readonly reader: ScriptReader;
-  readonly writer: ScriptWriter;
-  readonly context: ScriptContext;
-  readonly workflows: RedisWorkflows;
+export interface RedisMovingParts extends MovedWorkflowsParts {
   readonly feed: RedisFeed;
 }
 
-/** Moves records out of Redis and into it. Each `put` and `remove` is one idempotent script. */
+/** Moves records out of Redis and into it. One idempotent script makes the change of each `put` and `remove`. */
 export class RedisMoving extends Moving {
+  readonly #workflows: MovedWorkflows;
+
   constructor(private readonly parts: RedisMovingParts) {
     super();
+    this.#workflows = new MovedWorkflows(parts);
   }
 
   async listTenants(): Promise<readonly string[]> {
@@ -150,7 +137,7 @@ export class RedisMoving extends Moving {
   async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | Damaged | undefined)[]> {
     switch (kind) {
       case 'workflow':
-        return readEach(kind, ids, (some) => this.#readWorkflows(tenant, some));
+        return readEach(kind, ids, (some) => this.#workflows.read(tenant, some));
       case 'task':
         return readEach(kind, ids, (some) => this.#readTasks(tenant, some));
       case 'queue':
@@ -166,7 +153,7 @@ export class RedisMoving extends Moving {
   async put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
     switch (record.kind) {
       case 'workflow':
-        return this.#putWorkflow(tenant, record, options);
+        return this.#workflows.put(tenant, record, options);
       case 'task':
         return this.#putTask(tenant, record, options);
       case 'queue': {
@@ -179,12 +166,9 @@ export class RedisMoving extends Moving {
   }
 
   async remove(tenant: string, kind: RemovableKind, id: string, stamp: string): Promise<boolean> {
-    const plan = { id, remove: stamp };
-    const reply =
-      kind === 'workflow'
-        ? await this.parts.writer.run(workflowScript, 'move-remove', tenant, [JSON.stringify(plan)], id)
-        : await this.parts.writer.run(taskScript, 'move-remove', tenant, [this.#taskPlan(plan)]);
-    return reply === 'removed';
+    if (kind === 'workflow') return this.#workflows.remove(tenant, id, stamp);
+    const plan = this.#taskPlan({ id, remove: stamp });
+    return (await this.parts.writer.run(taskScript, 'move-remove', tenant, [plan])) === 'removed';
   }
 
   /** Stores the outcome of a commit made elsewhere, so that a repeat is a replay. */
@@ -289,57 +273,6 @@ export class RedisMoving extends Moving {
     });
   }
 
-  async #readWorkflows(tenant: string, ids: readonly string[]): Promise<(MovedWorkflow | undefined)[]> {
-    const reply = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, ids, ids));
-    return Promise.all(
-      reply.map(async (one, i) => {
-        if (one === null) return undefined;
-        if (one === UNREADABLE) throw new StateNotJsonError(ids[i] as string);
-        const { found, record } = movedWorkflowOf(ids[i] as string, one);
-        return found.kind === 'ours' ? record : this.#adopted(tenant, found.id);
-      }),
-    );
-  }
-
-  /** Adopts a value of another program and reads it; undefined if it is gone. @throws StateNotJsonError @throws KeyTakenError */
-  async #adopted(tenant: string, id: string): Promise<MovedWorkflow | undefined> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      await this.parts.workflows.adopt(tenant, id);
-      const [one] = listOf(await this.parts.reader.run(readScript, 'move-read', tenant, [id], [id]));
-      if (one === null) return undefined;
-      const { found, record } = movedWorkflowOf(id, one);
-      if (found.kind === 'ours') return record;
-    }
-    throw keepsChanging();
-  }
-
-  #putWorkflow(tenant: string, record: MovedWorkflow, options: ArrivalOptions): Promise<Arrived> {
-    const { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs, about, state, history } =
-      record;
-    const plan = {
-      id,
-      inc: incarnation,
-      version,
-      check,
-      digest: digestOf(state),
-      created: createdAtMs,
-      updated: updatedAtMs,
-      deadline: deadlineMs ?? false,
-      ttl: ttlMs ?? false,
-      about: JSON.stringify(about),
-      index: entriesOf(this.parts.context.profiles.of(tenant).index.ofState(state)),
-      stamp: stampOf(record),
-      ...options,
-    };
-    return this.#arrived(
-      workflowScript,
-      tenant,
-      options,
-      [JSON.stringify(plan), state, ...history.map(versionText)],
-      id,
-    );
-  }
-
   #putBoard(tenant: string, record: MovedBoard, options: ArrivalOptions): Promise<Arrived> {
     const { id, counts, notices, entries } = record;
     const plan = {
@@ -382,14 +315,10 @@ export class RedisMoving extends Moving {
     tenant: string,
     { isDryRun = false }: ArrivalOptions,
     args: readonly string[],
-    id?: string,
   ): Promise<Arrived> {
-    const { reader, writer } = this.parts;
     // A dry run begins no epoch, since that is a write.
-    const reply = isDryRun
-      ? await reader.run(script, 'move-put', tenant, args, id === undefined ? undefined : [id])
-      : await writer.run(script, 'move-put', tenant, args, id);
-    return textOf(reply) as Arrived;
+    const runner = isDryRun ? this.parts.reader : this.parts.writer;
+    return textOf(await runner.run(script, 'move-put', tenant, args)) as Arrived;
   }
 }
 

@@ -22,7 +22,7 @@ local tried = {
   { 'ZREMRANGEBYSCORE', set, '0', '1' }, { 'ZREMRANGEBYRANK', set, '0', '0' },
   { 'XADD', stream, 'MAXLEN', '~', '10', '*', 'a', '1' }, { 'XLEN', stream }, { 'XDEL', stream, '0-0' }, { 'XRANGE', stream, '-', '+' }, { 'XREVRANGE', stream, '+', '-' },
   { 'XTRIM', stream, 'MINID', '~', '0' }, { 'PUBLISH', ARGV[1] .. key_names.changes, 'probe' },
-  { 'GETRANGE', text, '0', '0' }, { 'RENAMENX', number, other }, { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number, other },
+  { 'GETRANGE', text, '0', '0' }, { 'RENAMENX', number, other }, { 'RENAME', other, number }, { 'DEL', text, hash }, { 'UNLINK', text, hash, list, set, stream, number, other },
 }
 -- Redis 6.2 does not have it, and the scripts do without it there.
 if (redis.REDIS_VERSION_NUM or 0) >= 0x070000 then tried[#tried + 1] = { 'PEXPIRETIME', text } end

@@ -3,10 +3,12 @@
   KEYS[1]  the state key
   ARGV[4]  the plan, JSON made by the service: id; either remove (the expected stamp), or
              inc, version, check, digest, created, updated, deadline, ttl (false is never), about, index ["field=value"], stamp
+             versions ["<version name> <updated>"] and historyBytes: the earlier versions, newest first, and the bytes of their states
+             staged?   name of the list that has the earlier versions; see stage-history
              onConflict, replaces?, isDryRun   see decideWorkflow in src/engine/moving/arrival.ts
-  ARGV[5]  the state
-  ARGV[6+] earlier versions, newest first: "<version name> <updated> <deadline> <about>\n<state>"
-  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'; or 'fenced': nothing was written
+  ARGV[5]  the state; a dry run has no texts
+  ARGV[6+] earlier versions that are not staged: "<version name> <updated> <deadline> <about>\n<state>"
+  Returns  see Arrived in arrival.ts; of a removal 'removed' or 'absent'; 'unstaged' if the staged list is not complete; or 'fenced': nothing was written
 ]]
 local plan = cjson.decode(ARGV[4])
 local id = plan.id
@@ -28,9 +30,9 @@ end
 
 local function is_ancestor()
   if current.kind ~= 'ours' or current.inc ~= plan.inc or current.version >= plan.version then return false end
-  local wanted = workflows.version_name(current) .. ' ' .. whole(current.updated) .. ' '
-  for i = 6, #ARGV do
-    if string.sub(ARGV[i], 1, #wanted) == wanted then return true end
+  local wanted = workflows.version_name(current) .. ' ' .. whole(current.updated)
+  for _, version in ipairs(plan.versions) do
+    if version == wanted then return true end
   end
   return false
 end
@@ -49,18 +51,22 @@ end
 local arrived = arrival()
 if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
-local state = ARGV[5]
+-- The list may have expired, or be lost in a failover.
+local staged_key = plan.staged and prefix .. key_names.moved .. plan.staged
+if staged_key and redis.call('LLEN', staged_key) ~= #plan.versions then return 'unstaged' end
+
+local state, history_key = ARGV[5], workflows.history_key(id)
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
-  bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = 0, kind = 'ours', text = state,
-  is_sure = true, is_written = true }
+  bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = plan.historyBytes,
+  has_longer_history = #plan.versions > 0, kind = 'ours', text = state, is_sure = true, is_written = true }
 writing.unindex(id)
 redis.call('ZREM', workflows.index_key('deadline'), id)
-redis.call('DEL', workflows.history_key(id))
-for i = 6, #ARGV do
-  redis.call('RPUSH', workflows.history_key(id), ARGV[i])
-  record.history_bytes = record.history_bytes + #ARGV[i] - string.find(ARGV[i], '\n', 1, true)
-  record.has_longer_history = true
+redis.call('UNLINK', history_key)
+if staged_key then
+  redis.call('RENAME', staged_key, history_key)
+  redis.call('PERSIST', history_key)
 end
+for i = 6, #ARGV do redis.call('RPUSH', history_key, ARGV[i]) end
 writing.index(id, record, plan.index, nil)
 workflow_store.save(id, record)
 writing.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)

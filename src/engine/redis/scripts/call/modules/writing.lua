@@ -175,7 +175,7 @@ local function remove(id, more, is_state_kept)
   unindex(id, more)
   local keys = { workflows.meta_key(id), workflows.history_key(id) }
   if not is_state_kept then keys[3] = workflows.state_key(id) end
-  redis.call('DEL', unpack(keys))
+  redis.call('UNLINK', unpack(keys))
   redis.call('ZREM', workflows.index_key('deadline'), id)
   workflow_store.forget(id)
 end
@@ -184,7 +184,7 @@ end
 local function clear(id)
   announce_end(id)
   unindex(id)
-  redis.call('DEL', workflows.history_key(id))
+  redis.call('UNLINK', workflows.history_key(id))
   redis.call('ZREM', workflows.index_key('deadline'), id)
 end
 
