@@ -1,5 +1,5 @@
 // What a key and a limit cost: requests with a key under a policy of its tenant, beside the same requests in open mode.
-import { alternate, median, ratioOf } from './measure.mjs';
+import { alternate, meanOf, median, ratioOf } from './measure.mjs';
 import { load, startRedis, startService, temporaryFolder } from './processes.mjs';
 import { stateOf } from './states.mjs';
 
@@ -71,9 +71,10 @@ export async function benchAccess({ rounds, requests, engines }) {
 
 /** The mean of two processes of one kind, in each round. */
 function both([one, other]) {
-  const rounds = one.rounds.map(({ cpu: [micros] }, i) => ({ cpu: [(micros + other.rounds[i].cpu[0]) / 2] }));
+  const means = meanOf([one.rounds, other.rounds], 0);
+  const rounds = means.map((micros) => ({ cpu: [micros] }));
   return {
-    cpu: [median(rounds.map(({ cpu }) => cpu[0]))],
+    cpu: [median(means)],
     least: Math.min(one.least, other.least),
     most: Math.max(one.most, other.most),
     rounds,

@@ -1,10 +1,12 @@
 // npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods | idle] [--engine redis] [--quick] [--json file]
+// npm run bench -- compare <ref> [get | state | list | put | create | task | step …] [--engine redis] [--rounds 21]
 // floods takes --minutes, for all floods of an engine; floods and idle are not part of a run without names
 // stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAccess } from './access.mjs';
+import { compare } from './compare.mjs';
 import { benchFloods } from './floods.mjs';
 import { benchFeed } from './feed.mjs';
 import { benchIdle } from './idle.mjs';
@@ -59,8 +61,8 @@ process.on('SIGINT', () => {
   process.exit(130);
 });
 process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
-try {
-  const results = {
+async function runAll() {
+  return {
     requests:
       stalls || floods || idle || ((growth || tasks || feed || access) && only.length === 0)
         ? []
@@ -107,6 +109,18 @@ try {
       : [],
     stalls: stalls || all ? await (values.search ? searchStalls(stallOptions) : benchStalls(stallOptions)) : [],
   };
+}
+
+/** The version of a git ref beside the working tree. */
+async function runCompare([ref, ...only]) {
+  if (ref === undefined) throw new Error('compare takes a git ref: npm run bench -- compare main~5');
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 21));
+  return { compare: await compare({ ref, only, engines, rounds, requests: values.quick ? 100 : 3000 }) };
+}
+
+try {
+  const [first, ...rest] = positionals;
+  const results = await (first === 'compare' ? runCompare(rest) : runAll());
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
 } finally {
   endAll();

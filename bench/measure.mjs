@@ -35,3 +35,17 @@ export async function alternate(subjects, rounds, warmUps = 1) {
 
 /** How much more CPU `own` takes than `base`: the median of the ratios within a round. */
 export const ratioOf = (own, base) => median(own.rounds.map(({ cpu }, i) => cpu[0] / base.rounds[i].cpu[0]));
+
+/** CPU of the process `at`, as the mean of several subjects in each round. */
+export const meanOf = (subjects, at) =>
+  subjects[0].map((_, i) => subjects.reduce((sum, rounds) => sum + rounds[i].cpu[at], 0) / subjects.length);
+
+/**
+ * The median of ratios, and the interval that has the true median with 95 %: two of the sorted ratios, so far from the
+ * middle that a coin thrown once a round lands further out in 5 % of the cases.
+ */
+export function confidenceOf(ratios) {
+  const sorted = ratios.toSorted((x, y) => x - y);
+  const out = Math.max(0, Math.floor(sorted.length / 2 - 0.98 * Math.sqrt(sorted.length)));
+  return { ratio: median(sorted), least: sorted[out], most: sorted.at(-1 - out) };
+}

@@ -83,11 +83,11 @@ export const startBaseline = (redis) =>
     /serving on (http:\/\/\S+)/,
   );
 
-/** With a larger heap, for a million workflows in memory. */
-export const startService = (env, options = ['--max-old-space-size=8192']) =>
+/** With a larger heap, for a million workflows in memory. `of` is the folder of the version. */
+export const startService = (env, options = ['--max-old-space-size=8192'], of = root) =>
   start(
     process.execPath,
-    [...options, join(root, 'dist/main.js')],
+    [...options, join(of, 'dist/main.js')],
     { PORT: '0', LOG_FORMAT: 'json', WORKFLOW_STATE_TTL: '86400', ...env },
     /serving on (http:\/\/[^ ]+)/,
   );

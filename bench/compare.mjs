@@ -1,0 +1,102 @@
+// The version of a git ref beside the working tree: CPU of the service and of Redis for the same requests.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { alternate, confidenceOf, meanOf, median } from './measure.mjs';
+import { load, root, startRedis, startService, temporaryFolder } from './processes.mjs';
+import { stateOf } from './states.mjs';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const CONNECTIONS = 32;
+const paths = ['/v1/workflows/bench'];
+const BODY = JSON.stringify({ state: stateOf(1024) });
+
+/** What is compared; `share` of the requests of a round, for what takes several requests or much longer. */
+const SCENARIOS = {
+  get: { method: 'GET', paths, share: 1 },
+  state: { method: 'GET', paths: ['/v1/workflows/bench/state'], share: 1 },
+  list: { method: 'GET', paths: ['/v1/workflows?limit=50'], share: 0.1 },
+  put: { method: 'PUT', paths, headers: JSON_TYPE, body: BODY, share: 1 },
+  create: { flow: 'create', share: 1 },
+  task: { flow: 'task', share: 0.3 },
+  step: { flow: 'step', share: 0.3 },
+};
+
+const run = (command, args, cwd, env = {}) => {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env: { ...process.env, ...env } });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with code ${status}:\n${stdout}${stderr}`);
+  return stdout;
+};
+
+/** A folder with the built version of a git ref. Installed packages are shared if both versions have the same. */
+function versionOf(ref) {
+  const folder = join(temporaryFolder(), 'version');
+  mkdirSync(folder);
+  run('sh', ['-c', 'git archive "$REF" | tar -x -C "$FOLDER"'], root, { REF: ref, FOLDER: folder });
+  const lock = (of) => readFileSync(join(of, 'package-lock.json'), 'utf8');
+  if (existsSync(join(root, 'node_modules')) && lock(folder) === lock(root))
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  run(process.execPath, [join(folder, 'scripts/run.mjs'), 'build'], folder);
+  return folder;
+}
+
+/** Each process has a store of its own, so that the cost in Redis is that of one version. */
+const STORES = {
+  redis: async () => {
+    const redis = await startRedis();
+    return { env: { REDIS_URL: `redis://127.0.0.1:${redis.port}` }, pids: [redis.pid], end: () => redis.stop() };
+  },
+  memory: async () => ({ env: { DATA_DIR: temporaryFolder() }, pids: [], end: () => undefined }),
+};
+
+async function startSubject(kind, folder, engine) {
+  const store = await STORES[engine]();
+  const service = await startService(store.env, [], folder);
+  const end = async () => {
+    await service.stop();
+    await store.end();
+  };
+  return { kind, url: service.url, pids: [service.pid, ...store.pids], end };
+}
+
+export async function compare({ ref, only, engines, rounds, requests }) {
+  const folders = { before: versionOf(ref), now: root };
+  const rows = [];
+  for (const engine of engines) {
+    const subjects = [];
+    // Two processes of each version, because two processes of one version differ by some percent.
+    for (const kind of ['before', 'now', 'now', 'before'])
+      subjects.push(await startSubject(kind, folders[kind], engine));
+    for (const { url } of subjects) {
+      const fill = { url, requests: 100, connections: 8, method: 'PUT', headers: JSON_TYPE, body: BODY };
+      await load({ ...fill, paths: ['bench', ...Array.from({ length: 99 }, (_, n) => `other-${n}`)].map(pathOf) });
+    }
+    for (const [name, { share, ...scenario }] of Object.entries(SCENARIOS)) {
+      if (only.length > 0 && !only.includes(name)) continue;
+      const plan = { ...scenario, requests: Math.ceil(requests * share), connections: CONNECTIONS };
+      const results = await alternate(
+        subjects.map(({ url, pids }) => ({ plan: { ...plan, url }, pids })),
+        rounds,
+      );
+      const of = (kind) => results.filter((_, i) => subjects[i].kind === kind).map((result) => result.rounds);
+      for (const [at, process] of ['service', 'Redis'].slice(0, subjects[0].pids.length).entries()) {
+        const [before, now] = [of('before'), of('now')].map((both) => meanOf(both, at));
+        const ratios = now.map((one, i) => one / before[i]);
+        const row = { engine, name, process, before: median(before), now: median(now), ...confidenceOf(ratios) };
+        rows.push(row);
+        print(row);
+      }
+    }
+    for (const { end } of subjects) await end();
+  }
+  return rows;
+}
+
+const pathOf = (id) => `/v1/workflows/${id}`;
+
+function print({ engine, name, process: of, before, now, ratio, least, most }) {
+  process.stdout.write(
+    `${engine.padEnd(7)} ${name.padEnd(7)} ${of.padEnd(8)} ${before.toFixed(1).padStart(7)} → ${now.toFixed(1).padStart(7)} µs  ` +
+      `ratio ${ratio.toFixed(3)}  (95 %: ${least.toFixed(3)}–${most.toFixed(3)})\n`,
+  );
+}
