@@ -7,8 +7,17 @@ export const SEALED = 0xc1;
 /** Bytes of the checksum at the end of a sealed value. */
 export const CHECKSUM_BYTES = 4;
 
+/** Options of the encoder. It writes into its own buffer, which the next call overwrites, and leaves the first byte free. */
+const REUSE_BUFFER = 512;
+const RESET_BUFFER = 1024;
+const RESERVE_FIRST_BYTE = 2048 | 1;
+const IN_PLACE = REUSE_BUFFER | RESET_BUFFER | RESERVE_FIRST_BYTE;
+
+/** The buffer of an encoder: the value is between `start` and `end`. */
+type Place = Buffer & { start: number; end: number };
+
 interface Codec {
-  encode(value: unknown): Buffer;
+  encode(value: unknown, options?: typeof IN_PLACE): Buffer;
   decode(bytes: Buffer, options?: number | { readonly start: number; readonly end: number }): unknown;
 }
 
@@ -23,7 +32,7 @@ const codecOf = (database: object) => (database as { encoder: Codec }).encoder;
 export function openSealed<V, K extends Key>(root: RootDatabase<unknown, never>, name: string): Database<V, K> {
   const inner = codecOf(root);
   const encoder: Codec = {
-    encode: (value) => inner.encode(value),
+    encode: (value, options) => inner.encode(value, options),
     decode(bytes, size = bytes.length) {
       const end = typeof size === 'number' ? size : (size.end ?? bytes.length);
       return inner.decode(bytes, bytes[0] === SEALED ? { start: 1, end: end - CHECKSUM_BYTES } : { start: 0, end });
@@ -70,9 +79,20 @@ export function keyOf(bytes: Buffer): Key {
   return bufferToKeyValue(bytes);
 }
 
-/** Writes a row with its checksum over database, key and value. Called inside a transaction. */
+/**
+ * Writes a row with its checksum over database, key and value. Called inside a transaction: lmdb copies the value before
+ * the encoder uses its buffer again.
+ */
 export function putSealed<V, K extends Key>(database: Database<V, K>, key: K, value: V): void {
-  database.putSync(key, asBinary(sealed(database, key, codecOf(database).encode(value))) as unknown as V);
+  const place = codecOf(database).encode(value, IN_PLACE) as Place;
+  const { start, end } = place;
+  const hasRoom = place.length - end >= CHECKSUM_BYTES;
+  if (hasRoom) {
+    seal(database, key, place, start, end);
+    place.end = end + CHECKSUM_BYTES;
+  }
+  const bytes = hasRoom ? place : sealed(database, key, place.subarray(start + 1, end));
+  database.putSync(key, asBinary(bytes) as unknown as V);
 }
 
 /** As `putSealed`, with an encoded value. */
@@ -82,10 +102,14 @@ export function putRaw(database: Database<Buffer, Key>, key: Key, value: Buffer)
 
 function sealed(database: object, key: Key, packed: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(1 + packed.length + CHECKSUM_BYTES);
-  bytes[0] = SEALED;
   bytes.set(packed, 1);
-  const end = bytes.length - CHECKSUM_BYTES;
-  const start = crc32(keyValueToBuffer(key), seedOf((database as { name: string }).name));
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, end), start), end);
+  seal(database, key, bytes, 0, bytes.length - CHECKSUM_BYTES);
   return bytes;
+}
+
+/** Writes the mark before, and the checksum behind, an encoded value that begins behind `start`. */
+function seal(database: object, key: Key, bytes: Buffer, start: number, end: number): void {
+  bytes[start] = SEALED;
+  const seed = crc32(keyValueToBuffer(key), seedOf((database as { name: string }).name));
+  bytes.writeUInt32LE(crc32(bytes.subarray(start, end), seed), end);
 }

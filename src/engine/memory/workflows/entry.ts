@@ -31,12 +31,14 @@ export const NO_HISTORY: readonly never[] = [];
 export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: Profile): readonly Earlier[] {
   const kept: Earlier[] = [];
   let total = 0;
-  for (const earlier of [withState(entry, entry.state), ...entry.history]) {
+  const { history } = entry;
+  for (let at = -1; at < history.length; at++) {
+    const { length } = (history[at] ?? entry).state;
     // A version that alone exceeds the limit is left out, so that smaller ones remain.
-    if (earlier.state.length > historyMaxBytes) continue;
-    total += earlier.state.length;
+    if (length > historyMaxBytes) continue;
+    total += length;
     if (kept.length >= historyLimit || total > historyMaxBytes) break;
-    kept.push(earlier);
+    kept.push(history[at] ?? withState(entry, entry.state));
   }
   return kept;
 }
@@ -56,11 +58,9 @@ export function keptState(
   return kept?.check === check ? kept.state : undefined;
 }
 
-/** All texts of the entry. */
-export function* textsOf(entry: Entry | undefined): Generator<StoredText> {
-  if (entry === undefined) return;
-  yield entry.state;
-  for (const { state } of entry.history) yield state;
+/** The text at a place of the entry: the state first, then the history; undefined behind the end. */
+export function textAt(entry: Entry | undefined, at: number): StoredText | undefined {
+  return at === 0 ? entry?.state : entry?.history[at - 1]?.state;
 }
 
 export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {

@@ -1,4 +1,4 @@
-import { liveAt, textsOf, type Entry } from './entry.js';
+import { liveAt, textAt, type Entry } from './entry.js';
 import { Members } from './members.js';
 import { SortedSet } from '../sorted-set.js';
 import type { TextStore } from '../journal/text-store.js';
@@ -33,9 +33,7 @@ export class WorkflowCollection {
   replace(id: string, old: Entry | undefined, next: Entry | undefined): void {
     if (next === undefined) this.#entries.delete(id);
     else this.#entries.set(id, next);
-    // Retain before releasing: a text in both entries must not be released in between.
-    for (const text of textsOf(next)) this.texts.retain(text);
-    for (const text of textsOf(old)) this.texts.release(text);
+    this.#replaceTexts(old, next);
     this.updated.move(id, old?.updatedAtMs, next?.updatedAtMs);
     this.created.move(id, old?.createdAtMs, next?.createdAtMs);
     this.deadlines.move(id, old?.deadlineMs ?? undefined, next?.deadlineMs ?? undefined);
@@ -51,6 +49,22 @@ export class WorkflowCollection {
   /** Undefined when no workflow has this value. */
   having(field: string, value: string): Members | undefined {
     return this.#fields.get(field)?.get(value);
+  }
+
+  /** The history of a version is mostly that of the version before: texts that both have in the same order stay as they are. */
+  #replaceTexts(old: Entry | undefined, next: Entry | undefined): void {
+    const isTouch = old !== undefined && old.state === next?.state;
+    const first = isTouch ? 0 : 1;
+    let same = 0;
+    while (textAt(old, same) !== undefined && textAt(old, same) === textAt(next, first + same)) same++;
+    // Retain before releasing: a text in both entries must not be released in between.
+    if (!isTouch) this.#retainFrom(next, 0, 1);
+    this.#retainFrom(next, first + same);
+    for (let at = same, text; (text = textAt(old, at)) !== undefined; at++) this.texts.release(text);
+  }
+
+  #retainFrom(entry: Entry | undefined, start: number, end = Infinity): void {
+    for (let at = start, text; at < end && (text = textAt(entry, at)) !== undefined; at++) this.texts.retain(text);
   }
 
   #replaceMember(field: string, value: string, id: string, old: Entry | undefined, next: Entry | undefined): void {
