@@ -9,7 +9,7 @@ import { etagOf, type WorkflowRecord } from '../../records/workflow-meta.js';
 import { bytesOf, GIVEN, type NewTask } from '../../task.js';
 import type { WorkflowIndex } from '../../workflow-index.js';
 import { plannedClaim } from '../buckets.js';
-import type { ScriptRequest } from '../scripts/script-sender.js';
+import { planArguments, type ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
 
 /** Consecutive versions of one workflow, for the script. Only the last one is indexed. */
@@ -159,7 +159,39 @@ export function planOf(commit: Commit, puts: readonly PlannedPut[]): Plan {
 
 /** Request for a plan: end.lua if it only ends a task, else commit.lua. */
 export function requestOf(plan: Plan): ScriptRequest {
-  return endOf(plan) ?? commitOf(plan);
+  return plainPutOf(plan) ?? endOf(plan) ?? commitOf(plan);
+}
+
+/** Request for plain-put.lua. Undefined if the plan is more than one put of one version under one once key. */
+function plainPutOf(plan: Plan): ScriptRequest | undefined {
+  const { once, puts, deletes, touches, tasks, resolves, drained, checkOnly, wantState } = plan;
+  const [only, put] = [once[0], puts[0]];
+  if (only === undefined || put === undefined || put.states.length > 1) return undefined;
+  if (once.length + puts.length + deletes.length + touches.length > 2) return undefined;
+  if (tasks !== undefined || resolves !== undefined || drained !== undefined || checkOnly) return undefined;
+  if (only.memo !== undefined || only.alias !== undefined || only.isLease) return undefined;
+  const { part, id, expect, mustExist, inc, index, digest } = put;
+  const flags = `${part === 'patches' ? 'p' : ''}${mustExist ? 'm' : ''}${wantState ? 's' : ''}`;
+  const [[ttl = ''], [about = ''], [check = ''], [state = '']] = [put.ttls, put.abouts, put.checks, put.states];
+  const args = [
+    'put',
+    flags,
+    only.key,
+    only.fingerprint,
+    String(only.keepMs ?? ''),
+    id,
+    expect === undefined ? '' : JSON.stringify(expect),
+    inc,
+    String(ttl),
+    about,
+    check,
+    digest,
+    JSON.stringify(index),
+    String(index.length),
+    ...index,
+    state,
+  ];
+  return { scripts: 'workflows', args, ids: [id] };
 }
 
 /** JSON omits undefined members, so they are not removed here. */
@@ -176,7 +208,6 @@ function commitOf(plan: Plan): ScriptRequest {
   if (parts !== undefined) texts.push(...textsOf(parts));
   const request = {
     kind: 'commit',
-    texts: texts.length,
     once,
     puts: mapped(puts, withoutStates),
     deletes: mapped(deletes, ({ id, expect }, at) => ({ at, id, expect })),
@@ -194,9 +225,8 @@ function commitOf(plan: Plan): ScriptRequest {
   };
   return {
     scripts: parts === undefined ? 'workflows' : 'tasks',
-    plan: request,
+    args: planArguments(request, texts),
     ids,
-    texts,
     claims: parts?.claim?.tokens.length ?? 0,
   };
 }
@@ -218,14 +248,13 @@ function endOf({ once, puts, deletes, touches, tasks, resolves, checkOnly }: Pla
   const texts = ack.result === 'null' ? [] : [ack.result];
   const plan = {
     kind: 'end',
-    texts: texts.length,
     key: only.key,
     fingerprint: only.fingerprint === '' ? undefined : only.fingerprint,
     id: ack.taskId,
     token: ack.token,
     claim: claim && plannedClaim(claim),
   };
-  return { scripts: 'tasks', plan, texts, claims: claim?.tokens.length ?? 0 };
+  return { scripts: 'tasks', args: planArguments(plan, texts), claims: claim?.tokens.length ?? 0 };
 }
 
 /** Texts beside the plan, in the order in which commit.lua reads them. */

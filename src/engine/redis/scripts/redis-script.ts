@@ -12,18 +12,18 @@ import { metaFieldsModule } from './meta-fields-lua.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
 /** Modules of scripts. A module stands after those that it uses. */
-export const RECORDS = ['base', 'meta-fields', 'workflows'];
-const STORE = ['meta-fields', 'workflows', 'workflow-store', 'writing'];
+const OF_RECORDS = ['meta-fields', 'stored-values', 'foreign-values', 'workflows'];
+export const RECORDS = ['base', ...OF_RECORDS];
+const STORE = [...OF_RECORDS, 'workflow-store', 'writing', 'removal'];
 export const WRITING = ['base', 'own-keys', 'clock', ...STORE];
 /** Modules of scripts that read the clock first; see clock.lua. */
 export const TIMED = ['base', 'own-keys', 'clock', 'read-clock'];
-export const TIMED_RECORDS = [...TIMED, 'meta-fields', 'workflows'];
+export const TIMED_RECORDS = [...TIMED, ...OF_RECORDS];
 export const TIMED_WRITING = [...TIMED, ...STORE];
 /** Modules of scripts behind a fence, which reads the clock too. */
 export const FENCED = ['base', 'own-keys', 'clock', 'fence'];
-const CALL = ['fence', 'call', 'once-keys'];
-/** Modules of scripts that take a call as JSON. */
-export const CALLS = [...WRITING, ...CALL];
+/** Modules of the script requests.lua. */
+export const CALLS = [...WRITING, 'fence', 'request-call', 'once-keys', 'plain-put'];
 const OF_TASKS = [
   'tasks',
   'queue-times',
@@ -41,7 +41,26 @@ const OF_TASKS = [
   'create-task',
 ];
 export const TASKS = [...CALLS, ...OF_TASKS];
-export const TIMED_TASKS = [...TIMED_WRITING, ...CALL, ...OF_TASKS];
+/** Modules of other scripts about tasks, which take a call as JSON. */
+export const TIMED_TASKS = [...TIMED_WRITING, 'fence', 'call', 'once-keys', ...OF_TASKS];
+
+/**
+ * Modules that few calls use. In a script, `module.name` of such a module becomes `module().name`, and the module is made
+ * at its first use: each function of a module that is made costs Redis as much as part of a command.
+ */
+const RARE = new Set([
+  'own-keys',
+  'foreign-values',
+  'removal',
+  'conflict-records',
+  'step-task',
+  'create-task',
+  'bucket',
+  'board',
+  'feed-epoch',
+]);
+const identifierOf = (module: string) => module.replaceAll('-', '_');
+const USE_OF_RARE = new RegExp(String.raw`(?<![\w.'])(${[...RARE].map(identifierOf).join('|')})\.(?=\w+\b)`, 'g');
 
 /** Commands of a client that run scripts. */
 export interface ScriptClient {
@@ -126,12 +145,14 @@ function programOf(modules: readonly string[], files: readonly string[]): Progra
   const ready = modules.map((name, i) => {
     const generate = GENERATED[name];
     if (generate === undefined) return moduleOf(name, texts[i] as string);
-    const use = new RegExp(String.raw`\b${name.replaceAll('-', '_')}\.(\w+)`, 'g');
+    const use = new RegExp(String.raw`\b${identifierOf(name)}\.(\w+)`, 'g');
     const uses = [...texts, ...parts].flatMap((text) => [...text.matchAll(use)]);
     return moduleOf(name, generate(new Set(uses.map(([, used]) => used as string))));
   });
   const last = parts.pop() ?? '';
-  const source = [...ready, ...parts.map((text) => `do\n${text}end`), last].join('\n');
+  const source = [...ready, ...parts.map((text) => `do\nlocal function file()\n${text}end\nfile()\nend`), last].join(
+    '\n',
+  );
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
@@ -142,7 +163,14 @@ function programOf(modules: readonly string[], files: readonly string[]): Progra
  * locals that the function uses.
  */
 function moduleOf(name: string, text: string): string {
-  return /^return /m.test(text) ? `local ${name.replaceAll('-', '_')} = (function()\n${text}end)()` : text;
+  if (!/^return /m.test(text)) return text;
+  const id = identifierOf(name);
+  if (!RARE.has(name)) return `local ${id} = (function()\n${text}end)()`;
+  return `local made_${id}
+local function ${id}()
+  if not made_${id} then made_${id} = (function()\n${text}end)() end
+  return made_${id}
+end`;
 }
 
 const folder = new URL('engine/redis/scripts/', CODE);
@@ -160,7 +188,7 @@ const TEXTS = new Map(
 function textOf(name: string): string {
   const text = TEXTS.get(name);
   if (text === undefined) throw new Error(`There is no Lua file "${name}.lua"`);
-  return withConstants(text);
+  return withConstants(text).replace(USE_OF_RARE, '$1().');
 }
 
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>> = {

@@ -1,8 +1,6 @@
 import type { RedisConfig } from '../../../config/config.js';
-import type { TaskOptions } from '../../engine.js';
 import { OutcomeUnknownError, StoreFullError } from '../../errors.js';
 import { ServiceError } from '../../../service-error.js';
-import type { Profile } from '../../profile.js';
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { awayIfLost, isOfWrongType, refusalIn, refused } from '../connection/redis-errors.js';
 import { prefixOf, stateKey } from '../keys.js';
@@ -39,16 +37,21 @@ export function longestSendMs({ commandTimeoutMs }: RedisConfig): number {
 
 export type ScriptSet = keyof typeof SCRIPTS;
 
-/** One commit, claim or step. The plan is JSON; states and payloads travel beside it as plain text. */
+/** One commit, claim or step. */
 export interface ScriptRequest {
   /** Requests of the same set share a call. */
   readonly scripts: ScriptSet;
-  readonly plan: object;
-  /** Workflows named in the plan; their keys route the call. */
+  /** See requests.lua. States and payloads are arguments of their own, as plain text. */
+  readonly args: readonly string[];
+  /** Workflows that it is about; their keys route the call. */
   readonly ids?: readonly string[];
-  readonly texts?: readonly string[];
   /** Maximum number of payloads in the reply. */
   readonly claims?: number;
+}
+
+/** Arguments of a request: its plan as JSON, and its texts. */
+export function planArguments(plan: object, texts: readonly string[] = []): string[] {
+  return [JSON.stringify({ ...plan, texts: texts.length }), ...texts];
 }
 
 interface Waiting {
@@ -128,44 +131,33 @@ export class ScriptSender {
   ): Promise<readonly unknown[]> {
     const prefix = prefixOf(this.context.namespace, tenant);
     const keys: string[] = [];
-    const texts: string[] = [];
-    const requests: object[] = [];
+    const args: string[] = [...leadingArguments(this.context, tenant, fence), this.#callOf(tenant, scripts)];
     for (const { request } of gathered) {
-      const { ids, texts: own, plan } = request;
-      if (ids !== undefined) for (const id of ids) keys.push(stateKey(prefix, id));
-      if (own !== undefined) texts.push(...own);
-      requests.push(plan);
+      if (request.ids !== undefined) for (const id of request.ids) keys.push(stateKey(prefix, id));
+      for (const arg of request.args) args.push(arg);
     }
     // A call about queues alone touches no fixed key; any key of the tenant routes it.
     if (keys.length === 0) keys.push(stateKey(prefix, ''));
-    const { options, profiles } = this.context;
-    const envelope = envelopeOf(scripts, profiles.of(tenant), options.tasks);
-    const call = { requests, keptMs: this.context.retryWindowMs, ...envelope };
-    const args = [...leadingArguments(this.context, tenant, fence), JSON.stringify(call), ...texts];
     const reply = await SCRIPTS[scripts][how](this.connections.command(keys[0] as string, true), keys, args);
     // The script has run, whatever this is.
     if (!Array.isArray(reply)) throw new OutcomeUnknownError({ cause: new Error('a reply of Redis is no list') });
     return reply;
   }
-}
 
-/** Limits that the scripts of a set read from the call. */
-function envelopeOf(scripts: ScriptSet, { historyLimit, historyMaxBytes }: Profile, tasks: TaskOptions): object {
-  switch (scripts) {
-    case 'workflows':
-      return { historyLimit, historyMaxBytes };
-    case 'tasks':
-      return { historyLimit, historyMaxBytes, limits: tasks };
-    case 'dead':
-      return { limits: tasks };
+  /** See request-call.lua. */
+  #callOf(tenant: string, scripts: ScriptSet): string {
+    const { options, profiles, retryWindowMs } = this.context;
+    const { historyLimit, historyMaxBytes } = profiles.of(tenant);
+    const limits = scripts === 'workflows' ? '' : ` ${JSON.stringify(options.tasks)}`;
+    return `${retryWindowMs} ${historyLimit} ${historyMaxBytes}${limits}`;
   }
 }
 
 function isLarge(gathered: readonly Waiting[]): boolean {
   let [characters, claimed] = [0, 0];
   for (const { request } of gathered) {
-    const { texts = [], claims = 0 } = request;
-    for (const { length } of texts) characters += length;
+    const { args, claims = 0 } = request;
+    for (const { length } of args) characters += length;
     claimed += claims;
   }
   return characters > MAX_CHARACTERS || claimed > MAX_CLAIMS;

@@ -31,7 +31,7 @@ import { eventOf } from '../moving/moved-replies.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { FENCED, RedisScript, TIMED_TASKS } from '../scripts/redis-script.js';
 import { groupsOf, keptListOf, listOf, textOf } from '../scripts/reply.js';
-import type { ScriptSender, ScriptSet } from '../scripts/script-sender.js';
+import { planArguments, type ScriptSender, type ScriptSet } from '../scripts/script-sender.js';
 import type { ScriptWriter } from '../scripts/script-writer.js';
 import type { ScriptContext } from '../scripts/script-context.js';
 import { queueRange } from './queue-range.js';
@@ -185,8 +185,8 @@ export class RedisTasks extends TaskQueues {
     const tell = (outcome: 'ok' | 'refused' | 'failed') =>
       this.observer.command(name, (performance.now() - started) / 1000, outcome);
     try {
-      const request = { scripts, plan: { texts: texts.length, once: [once], ...plan }, texts, claims };
-      const reply = await this.scripts.sender.send(tenant, request);
+      const args = planArguments({ once: [once], ...plan }, texts);
+      const reply = await this.scripts.sender.send(tenant, { scripts, args, claims });
       if (reply[0] === 'mismatch') throw new IdempotencyMismatchError();
       if (typeof reply[0] !== 'string') throw new StoreUnavailableError();
       tell(reply[0] === 'done' || reply[0] === 'replayed' ? 'ok' : 'refused');

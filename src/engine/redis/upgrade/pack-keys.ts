@@ -5,7 +5,10 @@ import { listOf, textOf } from '../scripts/reply.js';
 import { FORMER, isFormerIndex } from './former-keys.js';
 import { BASE, inParts, type Stage } from './stage.js';
 
-const packScript = new RedisScript(['base', 'own-keys', 'meta-fields', 'workflows'], 'pack-workflows');
+const packScript = new RedisScript(
+  ['base', 'own-keys', 'meta-fields', 'stored-values', 'foreign-values', 'workflows'],
+  'pack-workflows',
+);
 
 /** From schema 4 to 5: packs the meta of each workflow, with its index entries. */
 export class PackKeys implements Stage {

@@ -6,7 +6,7 @@ import type { ScriptReader } from '../scripts/script-reader.js';
 import { RedisScript, TIMED } from '../scripts/redis-script.js';
 import { replayOf } from '../commits/outcomes.js';
 import { groupsOf, listOf, textOf } from '../scripts/reply.js';
-import type { ScriptSender } from '../scripts/script-sender.js';
+import { planArguments, type ScriptSender } from '../scripts/script-sender.js';
 
 const readScript = new RedisScript([...TIMED, 'conflict-records'], 'conflicts');
 
@@ -25,7 +25,6 @@ export class RedisConflicts {
     const keptAtMs = Date.now();
     const plan = {
       kind: 'conflict',
-      texts: conflicts.length,
       once: [once],
       conflicts: conflicts.map(({ record, keepMs, state }) => {
         const untilMs = keepMs === null ? null : keptAtMs + keepMs;
@@ -39,7 +38,11 @@ export class RedisConflicts {
     };
     const ids = [conflicts[0]?.record.id ?? ''];
     const texts = conflicts.map(({ state = '' }) => state);
-    const [word, kept] = await this.sender.send(tenant, { scripts: 'workflows', plan, ids, texts });
+    const [word, kept] = await this.sender.send(tenant, {
+      scripts: 'workflows',
+      args: planArguments(plan, texts),
+      ids,
+    });
     if (word === 'replayed') replayOf(textOf(kept));
     if (word === 'mismatch') throw new IdempotencyMismatchError();
     if (word !== 'kept' && word !== 'replayed') throw new StoreUnavailableError();

@@ -2,7 +2,7 @@
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
              once    [{key, fingerprint, keepMs, memo?, first?, last?}]  keeps the results from first to last; by default all
-             puts    [{part?, at, id, expect?, mustExist?, inc, index: ["field=value"], ttls, abouts: [text], checks: [text], digest}]
+             puts    [{part?, at, id, expect?, mustExist?, inc, index: ["field=value"], entries?: the index as JSON, ttls, abouts: [text], checks: [text], digest}]
                      one version for each about, ttl and check, oldest first; digest: that of the last state
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
@@ -22,6 +22,9 @@
              {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
              {'lost' | 'cancelled' | 'unknown', id of the task}   {'full', queue, limit, position, 'tasks' or 'bytes'}   {'too-many', id}   nothing written
 ]]
+-- An empty list that nobody changes.
+local NONE = {}
+
 local function holds(expect, record)
   if expect.exists ~= nil then return expect.exists == (record ~= nil) end
   if not record then return false end
@@ -51,19 +54,20 @@ end
 
 local function first_refusal(request, current)
   local refused
-  for _, part in ipairs(request.puts or {}) do
+  for _, part in ipairs(request.puts or NONE) do
     refused = refusal(part.part or 'puts', part, current, request.wantState)
     if refused then return refused end
   end
+  if not request.deletes and not request.touches then return nil end
   for _, name in ipairs({ 'deletes', 'touches' }) do
-    for _, part in ipairs(request[name] or {}) do
+    for _, part in ipairs(request[name] or NONE) do
       part.mustExist = true
       refused = refusal(name, part, current, request.wantState)
       if refused then return refused end
     end
   end
   -- A touch has no index entries, so a value of another program must be adopted first.
-  for _, part in ipairs(request.touches or {}) do
+  for _, part in ipairs(request.touches or NONE) do
     if current[part.id].kind ~= 'ours' then return { 'adopt', part.id } end
   end
   return nil
@@ -71,14 +75,14 @@ end
 
 local function refusal_of_tasks(request, acked)
   -- A value of another program must be adopted before a task can hold it.
-  for _, spec in ipairs(request.enqueue or {}) do
+  for _, spec in ipairs(request.enqueue or NONE) do
     local id = spec.task.workflow
     local record = id and workflow_store.load(id)
     local is_written = false
-    for _, part in ipairs(request.puts or {}) do is_written = is_written or part.id == id end
+    for _, part in ipairs(request.puts or NONE) do is_written = is_written or part.id == id end
     if record and record.kind ~= 'ours' and not is_written then return { 'adopt', id } end
   end
-  for _, id in ipairs(request.cancelTasksOf or {}) do
+  for _, id in ipairs(request.cancelTasksOf or NONE) do
     if workflow_store.open_tasks_of(id) > limits.MAX_CANCELLED then return { 'too-many', id } end
   end
   if not request.enqueue or request.drained then return nil end
@@ -94,7 +98,7 @@ end
 
 local function is_puts_only(request, current)
   if call.limits or request.deletes or request.touches or request.resolves then return false end
-  for _, part in ipairs(request.puts or {}) do
+  for _, part in ipairs(request.puts or NONE) do
     if not is_plain(part, current[part.id]) then return false end
   end
   return true
@@ -104,18 +108,18 @@ end
 local function expect_types(request, current, acked)
   own_keys.expect('stream', prefix .. key_names.events)
   own_keys.expect('zset', workflows.index_key('deadline'))
-  for _, part in ipairs(request.puts or {}) do
-    if not is_plain(part, current[part.id]) then writing.expect_workflow(part.id, part.index) end
+  for _, part in ipairs(request.puts or NONE) do
+    if not is_plain(part, current[part.id]) then removal.expect_workflow(part.id, part.index) end
   end
-  for _, part in ipairs(request.touches or {}) do writing.expect_life(part.id) end
-  for _, part in ipairs(request.deletes or {}) do writing.expect_workflow(part.id, {}) end
-  for _, conflict in ipairs(request.resolves or {}) do own_keys.expect('string', conflict_records.state_key(conflict.id, conflict.n)) end
+  for _, part in ipairs(request.touches or NONE) do writing.expect_life(part.id) end
+  for _, part in ipairs(request.deletes or NONE) do removal.expect_workflow(part.id, {}) end
+  for _, conflict in ipairs(request.resolves or NONE) do own_keys.expect('string', conflict_records.state_key(conflict.id, conflict.n)) end
   if request.board then board.expect(request.board.board) end
-  if #(request.publish or {}) > 0 then own_keys.expect('string', prefix .. key_names.eventsEpoch) end
+  if #(request.publish or NONE) > 0 then own_keys.expect('string', prefix .. key_names.eventsEpoch) end
   if not call.limits then return end
   if acked then create_task.expect_changeable(acked) end
-  for _, spec in ipairs(request.enqueue or {}) do create_task.expect_creatable(spec.id, spec.task) end
-  for _, id in ipairs(request.cancelTasksOf or {}) do create_task.expect_cancellable(id) end
+  for _, spec in ipairs(request.enqueue or NONE) do create_task.expect_creatable(spec.id, spec.task) end
+  for _, id in ipairs(request.cancelTasksOf or NONE) do create_task.expect_cancellable(id) end
   if request.claim then claim_tasks.expect_claim(request.claim) end
 end
 
@@ -207,17 +211,17 @@ end
 ]]
 local function begin_put(part, old, text_at, drained, is_alone)
   local id = part.id
-  local put = { part = part, old = old, is_plain = is_plain(part, old) }
-  put.versions, put.earlier, put.recovered = make_versions(part, old, text_at, drained)
-  local record = put.versions[#put.versions]
-  put.record = record
+  local versions, earlier, recovered = make_versions(part, old, text_at, drained)
+  local record = versions[#versions]
+  local put = { part = part, old = old, is_plain = is_plain(part, old), versions = versions, earlier = earlier, recovered = recovered, record = record,
+    count = false }
   local before = put.is_plain and old or nil
   if before then
     record.history_bytes, record.history_ends, record.ends, record.due = before.history_bytes, before.history_ends, before.ends, before.due
   end
   if not put.is_plain then return put end
-  put.count = extend_history(id, record, put.earlier)
-  writing.index(id, record, part.index, old)
+  put.count = extend_history(id, record, earlier)
+  writing.index(id, record, part, old)
   if is_alone then
     writing.index_deadline(id, record, record.due)
     record.due = record.deadline
@@ -231,9 +235,9 @@ local function end_put(put, drained, is_alone, result)
   local id = part.id
   if not put.is_plain then
     -- Removes the remains of an expired or deleted workflow with this id.
-    writing.clear(id)
+    removal.clear(id)
     put.count = extend_history(id, record, put.earlier)
-    writing.index(id, record, part.index, nil)
+    writing.index(id, record, part, nil)
   end
   if not is_alone then
     local last = #part.abouts
@@ -263,6 +267,9 @@ local function line_of_result(id, record, is_new)
     deadline_text(record.deadline) .. ' ' .. (is_new and '1' or '0')
 end
 
+-- Whether the text is the same in JSON. Ids have no control characters.
+local function is_plain_text(text) return not string.find(text, '"', 1, true) and not string.find(text, '\\', 1, true) end
+
 -- True if the once key, or its alias, is derived from the lease token. A known token then means that this request was applied before.
 local function is_of_lease(request)
   local once = request.once[1]
@@ -270,8 +277,8 @@ local function is_of_lease(request)
 end
 
 perform.commit = function(request)
-  local puts, deletes, touches = request.puts or {}, request.deletes or {}, request.touches or {}
-  local enqueue, publish = request.enqueue or {}, request.publish or {}
+  local puts, deletes, touches = request.puts or NONE, request.deletes or NONE, request.touches or NONE
+  local enqueue, publish = request.enqueue or NONE, request.publish or NONE
 
   -- 1. Once keys, and the lease of the acknowledged task.
   local known = claim_tasks.replay_of(request)
@@ -285,7 +292,7 @@ perform.commit = function(request)
   -- 2. Expectations and limits.
   local current = {}
   local refused = first_refusal(request, current)
-  for _, conflict in ipairs(request.resolves or {}) do
+  for _, conflict in ipairs(request.resolves or NONE) do
     if not refused and not conflict_records.read(conflict.id, conflict.n) then refused = { 'no-conflict', conflict.id, conflict.n } end
   end
   if not refused and call.limits then refused = refusal_of_tasks(request, acked) end
@@ -314,7 +321,7 @@ perform.commit = function(request)
   -- Tasks come first: the write of a workflow must know whether a task holds it.
   local made, events = {}, {}
   if acked then end_task.finish(acked, next_text()) end
-  for _, id in ipairs(request.cancelTasksOf or {}) do create_task.cancel_all_of(id) end
+  for _, id in ipairs(request.cancelTasksOf or NONE) do create_task.cancel_all_of(id) end
   for i, spec in ipairs(enqueue) do made[i] = create_task.create(spec, next_text()) end
 
   local results = {}
@@ -325,31 +332,35 @@ perform.commit = function(request)
     result(part.id, current[part.id], false)
   end
   for _, part in ipairs(deletes) do
-    writing.remove(part.id)
+    removal.remove(part.id)
     writing.announce('workflow.deleted', part.id, current[part.id])
   end
-  for _, conflict in ipairs(request.resolves or {}) do conflict_records.drop(conflict.id, conflict.n) end
+  for _, conflict in ipairs(request.resolves or NONE) do conflict_records.drop(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
     local place = writing.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
     events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(epoch, 1, 8)))
     writing.hint('feed')
   end
   if request.board then board.change(request.board, next_text) end
-  local claimed = request.claim and claim_tasks.claim(request.claim) or {}
+  local claimed = request.claim and claim_tasks.claim(request.claim) or NONE
 
   -- 4. Outcomes under the once keys.
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3]) end
   for _, once in ipairs(request.once) do
-    local kept = { memo = once.memo }
-    if call.limits then
-      kept.tasks, kept.events = made[1] and made, events[1] and events
-      kept.lent = claimed[1] and claim_tasks.lent_of(claimed)
+    local first, last = once.first or 1, once.last or #results
+        if not call.limits and not once.memo and first == last and is_plain_text(results[first]) then
+      -- Cheaper than a table that is encoded.
+      once_keys.keep_text(once, '{"results":["' .. results[first] .. '"]}')
+    else
+      local kept = { memo = once.memo }
+      if call.limits then
+        kept.tasks, kept.events = made[1] and made, events[1] and events
+        kept.lent = claimed[1] and claim_tasks.lent_of(claimed)
+      end
+      if results[1] then kept.results = {} end
+      for i = first, last do kept.results[#kept.results + 1] = results[i] end
+      once_keys.keep(once, kept)
     end
-    if results[1] then kept.results = {} end
-    for i = once.first or 1, once.last or #results do
-      kept.results[#kept.results + 1] = results[i]
-    end
-    once_keys.keep(once, kept)
   end
   if not call.limits then return { 'done', unpack(results) } end
   return { 'done', results, made, events, claimed }

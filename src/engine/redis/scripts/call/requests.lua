@@ -1,19 +1,29 @@
 --[[
   requests: carries out the requests of a call. Each is atomic and independent of the others. Comes after the files with the handlers.
   KEYS     keys of the tenant, for routing
-  ARGV[4]  the call: see call.lua; requests [{kind, texts (how many), …}]
-  ARGV[5+] texts of all requests in turn
+  ARGV[4]  the call: see request-call.lua
+  ARGV[5+] the requests in turn: either {kind, texts (how many), …} as JSON and its texts, or the arguments of a put: see plain-put.lua
   Returns  {'fenced'} or the error READONLY: nothing was written. Else for each request its reply, or
            {'failed', why, 'begun'?}: 'begun' if it may have written something
 ]]
 if fence.refuses() then return { 'fenced' } end
 if call.limits then own_keys.expect('stream', prefix .. key_names.events) end
 clock.keep()
-task_store.read_ahead()
-local replies, at = {}, 5
-for i, request in ipairs(call.requests) do
-  request.first = at
-  at = at + request.texts
+
+local function read_request(at)
+  if ARGV[at] == 'put' then return plain_put.read(at) end
+  local request = cjson.decode(ARGV[at])
+  request.first = at + 1
+  return request, at + 1 + request.texts
+end
+
+local requests, at = {}, 5
+while at <= #ARGV do
+  requests[#requests + 1], at = read_request(at)
+end
+task_store.read_ahead(requests)
+local replies = {}
+for i, request in ipairs(requests) do
   writing.begin(false)
   local is_done, reply = pcall(perform[request.kind], request)
   if is_done then replies[i] = reply

@@ -17,12 +17,12 @@ local current = workflow_store.load(id, 'digest')
 if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
 if not plan.isDryRun then
   if fence.refuses() then return 'fenced' end
-  writing.expect_workflow(id, plan.index or {})
+  removal.expect_workflow(id, plan.index or {})
 end
 
 if plan.remove then
   if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
-  writing.remove(id)
+  removal.remove(id)
   writing.announce('workflow.deleted', id, current)
   writing.tell()
   return 'removed'
@@ -59,7 +59,7 @@ local state, history_key = ARGV[5], workflows.history_key(id)
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
   bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = plan.historyBytes,
   has_longer_history = #plan.versions > 0, kind = 'ours', text = state, is_sure = true, is_written = true }
-writing.unindex(id)
+removal.unindex(id)
 redis.call('ZREM', workflows.index_key('deadline'), id)
 redis.call('UNLINK', history_key)
 if staged_key then
@@ -67,7 +67,7 @@ if staged_key then
   redis.call('PERSIST', history_key)
 end
 for i = 6, #ARGV do redis.call('RPUSH', history_key, ARGV[i]) end
-writing.index(id, record, plan.index, nil)
+writing.index(id, record, plan, nil)
 workflow_store.save(id, record)
 writing.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
 writing.tell()

@@ -13,10 +13,10 @@ if record.kind == 'ours' then return 'ours' end
 if record.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
 own_keys.ensure_mark()
 local entries, is_new = cjson.decode(ARGV[6]), record.kind == 'legacy'
-writing.expect_workflow(id, entries)
+removal.expect_workflow(id, entries)
 record.deadline = workflow_store.held_deadline(id, record.deadline, record.ttl)
-if is_new then writing.clear(id) end
-writing.index(id, record, entries, not is_new and record or nil)
+if is_new then removal.clear(id) end
+writing.index(id, record, { index = entries }, not is_new and record or nil)
 record.indexed = nil
 record.kind = 'ours'
 workflow_store.save(id, record)

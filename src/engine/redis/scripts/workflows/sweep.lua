@@ -20,9 +20,9 @@ local RETRIED_MS = 60000
 
 -- Ends the workflow of an id that has none any more, and removes what is left of it. The value of another program stays.
 local function clear(id, record)
-  writing.expect_workflow(id, entries)
-  writing.announce_end(id)
-  writing.remove(id, entries, record ~= nil)
+  removal.expect_workflow(id, entries)
+  removal.announce_end(id)
+  removal.remove(id, entries, record ~= nil)
 end
 
 local function examine(id)

@@ -5,7 +5,7 @@
 local function refuses()
   local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema, clock_key)
   clock.set(known[3])
-  return (known[1] and known[1] ~= epoch) or not own_keys.is_mark(known[2])
+  return (known[1] and known[1] ~= epoch) or string.sub(known[2] or '', 1, #schema.MARK_START) ~= schema.MARK_START
 end
 
 return { refuses = refuses }

@@ -34,11 +34,13 @@ local function happened(request)
   return #reply > 1 and reply or nil
 end
 
-local function keep(once, kept)
+-- `kept`: JSON.
+local function keep_text(once, kept)
   local ends = whole(now + (once.keepMs or call.keptMs))
-  local text = ends .. ' ' .. once.fingerprint .. '\n' .. cjson.encode(kept)
+  local text = ends .. ' ' .. once.fingerprint .. '\n' .. kept
   redis.call('SET', once_key(once.key), text, 'PXAT', ends)
   if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
 end
+local function keep(once, kept) keep_text(once, cjson.encode(kept)) end
 
-return { happened = happened, keep = keep }
+return { happened = happened, keep_text = keep_text, keep = keep }

@@ -63,5 +63,5 @@ local function check_fixed()
   if key then taken(key, found) end
 end
 
-return { type_of = type_of, taken = taken, expect = expect, fits = fits, is_mark = is_mark, is_marked = is_marked, ensure_mark = ensure_mark, check_fixed = check_fixed,
+return { type_of = type_of, taken = taken, expect = expect, fits = fits, is_marked = is_marked, ensure_mark = ensure_mark, check_fixed = check_fixed,
   first_fixed = first_fixed }

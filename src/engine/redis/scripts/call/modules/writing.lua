@@ -27,8 +27,12 @@ end
 local function has_begun() return begun end
 
 -- The first writes of a request may find out that a key has another type. Then those before are taken back, and the request has changed nothing. By
--- step: key, what was there before (the score in a set, false for no member, 'list' for a list), and the member.
-local is_trying, steps, keys_of_steps, before_steps, members_of_steps = false, 0, {}, {}, {}
+-- step: key, what was there before (the score in a set, false for no member, 'list' for a list), and the member. Most puts have up to 8 steps: a table
+-- that has their places is made once, and does not grow.
+local is_trying, steps = false, 0
+local keys_of_steps = { false, false, false, false, false, false, false, false }
+local before_steps = { false, false, false, false, false, false, false, false }
+local members_of_steps = { false, false, false, false, false, false, false, false }
 local function try() is_trying = true end
 local function keep() is_trying, steps = false, 0 end
 local function begin(value)
@@ -96,22 +100,6 @@ local function announce(type, id, record)
   hint('workflow ' .. id)
 end
 
--- Announces the end of a workflow whose keys are gone. Call it before the index entries are removed.
-local function announce_end(id)
-  if not redis.call('ZSCORE', workflows.index_key('updated'), id) then return end
-  local meta = workflow_store.stored(id)
-  local deadline = meta and meta.deadline or not meta and tonumber(redis.call('ZSCORE', workflows.index_key('deadline'), id))
-  local type = deadline and deadline <= now and 'workflow.expired' or 'workflow.deleted'
-  feed('type', type, 'id', id)
-  hint('workflow ' .. id)
-end
-
--- The entries "field=value" of a workflow in the index.
-local function entries_of(id)
-  local meta = workflow_store.stored(id)
-  return meta and cjson.decode(meta.entries) or {}
-end
-
 -- Checks the types of the keys that a change of the tasks or of the life of a workflow changes.
 local function expect_life(id)
   local record = workflow_store.load(id)
@@ -120,31 +108,13 @@ local function expect_life(id)
   own_keys.expect('zset', workflows.index_key('deadline'))
 end
 
--- Checks the types of the keys that change when a workflow is removed, or written over the remains of another one; but not its state.
-local function expect_workflow(id, entries)
-  own_keys.expect('stream', stream)
-  own_keys.expect('string', workflows.meta_key(id))
-  own_keys.expect('list', workflows.history_key(id))
-  for _, name in ipairs({ 'updated', 'created', 'deadline', 'ids' }) do own_keys.expect('zset', workflows.index_key(name)) end
-  for _, list in ipairs({ entries_of(id), entries }) do
-    for _, entry in ipairs(list) do own_keys.expect('zset', workflows.index_key('by:' .. entry)) end
-  end
-end
-
--- Removes the workflow from the indexes. `more`: entries besides those in the meta.
-local function unindex(id, more)
-  for _, entry in ipairs(more or {}) do redis.call('ZREM', workflows.index_key('by:' .. entry), id) end
-  for _, entry in ipairs(entries_of(id)) do redis.call('ZREM', workflows.index_key('by:' .. entry), id) end
-  for _, name in ipairs({ 'updated', 'created', 'ids' }) do redis.call('ZREM', workflows.index_key(name), id) end
-end
-
 -- Starts of keys, made once for a call: each key is one more string.
 local by_start, updated_key = workflows.index_key('by:'), workflows.index_key('updated')
 
--- `old`: the record before; nil if the id has no index entries.
-local function index(id, record, entries, old)
-  local updated, before, former = whole(record.updated), old and (old.indexed or old.updated), old and old.entries
-  record.entries = cjson.encode(entries)
+-- `old`: the record before; nil if the id has no index entries. `part.index`: the new entries; `part.entries`: the same as JSON, if it is there.
+local function index(id, record, part, old)
+  local entries, updated, before, former = part.index, whole(record.updated), old and (old.indexed or old.updated), old and old.entries
+  record.entries = part.entries or cjson.encode(entries)
   place(updated_key, updated, id, before)
   if not old then
     place(workflows.index_key('created'), whole(record.created), id)
@@ -170,24 +140,6 @@ local function index_deadline(id, record, due)
   elseif due and not deadline then displace(key, id, due) end
 end
 
--- Removes the workflow, with its state unless that is of another program. The deadline goes last: a sweep that fails in the middle finds it again.
-local function remove(id, more, is_state_kept)
-  unindex(id, more)
-  local keys = { workflows.meta_key(id), workflows.history_key(id) }
-  if not is_state_kept then keys[3] = workflows.state_key(id) end
-  redis.call('UNLINK', unpack(keys))
-  redis.call('ZREM', workflows.index_key('deadline'), id)
-  workflow_store.forget(id)
-end
-
--- Removes what an expired or deleted workflow has left, except for its meta, which is written anew.
-local function clear(id)
-  announce_end(id)
-  unindex(id)
-  redis.call('UNLINK', workflows.history_key(id))
-  redis.call('ZREM', workflows.index_key('deadline'), id)
-end
-
 return { need_no_memory = need_no_memory, need_memory = need_memory, has_begun = has_begun, begin = begin, try = try, keep = keep, push = push, expect_life = expect_life,
-  expect_workflow = expect_workflow, feed = feed, hint = hint, tell = tell, announce = announce, announce_end = announce_end, unindex = unindex, index = index,
-  index_deadline = index_deadline, remove = remove, clear = clear }
+  feed = feed, hint = hint, tell = tell, announce = announce, index = index,
+  index_deadline = index_deadline }

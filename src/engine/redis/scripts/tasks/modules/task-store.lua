@@ -115,9 +115,9 @@ local function write_tasks()
 end
 
 -- Reads the tasks that the requests of this call name.
-local function read_ahead()
+local function read_ahead(requests)
   local ids = {}
-  for _, request in ipairs(call.requests) do
+  for _, request in ipairs(requests) do
     ids[#ids + 1] = request.id or (request.ack or request.step or {}).id
   end
   read_tasks(ids)

@@ -7,51 +7,10 @@ local function meta_key(id) return prefix .. key_names.meta .. id end
 local function history_key(id) return prefix .. key_names.history .. id end
 local function index_key(name) return prefix .. key_names.index .. name end
 
--- PEXPIRETIME came with Redis 7, and this number too.
-local HAS_EXPIRY_TIMES = (redis.REDIS_VERSION_NUM or 0) >= 0x070000
-
--- The time at which Redis expires a key; false for never. If `expected` differs by at most EXPIRY_SLACK_MS, it is the result.
-local function real_deadline(key, expected)
-  if HAS_EXPIRY_TIMES then
-    local at = redis.call('PEXPIRETIME', key)
-    if at < 0 then return false end
-    return expected and at >= expected - 1 and at <= expected + EXPIRY_SLACK_MS and expected or at
-  end
-  -- The server may stall between PTTL and TIME, so the expiry is known only to lie between two times.
-  local before = server_time()
-  local left = redis.call('PTTL', key)
-  if left < 0 then return false end
-  local later = expected and before + left - expected
-  if expected and later >= -1 and later <= EXPIRY_SLACK_MS then return expected end
-  local after = server_time()
-  if expected and expected >= before + left - EXPIRY_SLACK_MS and expected <= after + left + 1 then return expected end
-  return after + left
-end
-
--- Text under a key; '' if another program has put a value of another type there.
-local function text_under(key)
-  local text = redis.pcall('GET', key)
-  return type(text) == 'table' and '' or text
-end
-
--- Digest of a state. Same as digestOf in src/engine/records/check.ts.
-local DIGEST_LENGTH = 8
-local function digest_of(text) return string.sub(redis.sha1hex(text), 1, DIGEST_LENGTH) end
-
-local ADOPTED = '{"by":"unknown","cause":"adopt","changed":null}'
-
--- Stands for the length of a value of another type. No state of ours has this length.
-local NOT_TEXT = -1
-
 -- Set of the tasks that name the workflow: open ones have negative scores, ended ones the time of their end.
 local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
 
 local function is_any_key(id) return redis.call('EXISTS', state_key(id), meta_key(id), history_key(id), workflow_tasks_key(id)) > 0 end
-
-local function length_under(key)
-  local length = redis.pcall('STRLEN', key)
-  return type(length) == 'table' and NOT_TEXT or length
-end
 
 -- The fields of the meta, in a new table; nil when absent.
 local function meta_of(id, packed)
@@ -59,31 +18,6 @@ local function meta_of(id, packed)
   local meta = meta_fields.unpack(packed)
   if not meta then error('KEY_TAKEN string ' .. meta_key(id) .. ' END_OF_KEY', 0) end
   return meta
-end
-
--- The value of another program. `remains`: the meta of a workflow of ours that is over.
-local function legacy(id, text, bytes, remains)
-  local real = real_deadline(state_key(id), false)
-  local deadline = real and real + ahead
-  local written = deadline and default_ttl and math.min(now, deadline - default_ttl) or now
-  text = text or text_under(state_key(id))
-  local sha = redis.sha1hex(text)
-  return { kind = bytes == NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = false,
-    digest = string.sub(sha, 1, DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ends = real, ttl = deadline and (default_ttl or deadline - now),
-    bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}', text = text, remains = remains, due = false }
-end
-
--- Makes the record that of a value which another program wrote over ours.
-local function make_foreign(record, real, digest)
-  record.kind = record.bytes == NOT_TEXT and 'taken' or 'foreign'
-  record.version = record.version + 1
-  record.digest, record.check = digest, digest
-  record.indexed = record.updated
-  record.updated = math.max(now, record.updated)
-  record.deadline, record.ends = real and real + ahead, real
-  record.ttl = real and (default_ttl or record.deadline - now)
-  record.about = ADOPTED
-  return record
 end
 
 --[[
@@ -111,23 +45,23 @@ local function load(id, with)
   else
     packed = redis.call('GET', meta_key(id))
   end
-  bytes = text and #text or length_under(key)
+  bytes = text and #text or stored_values.length_under(key)
   -- MGET hides a value of another type, GET raises an error.
   if with and not packed then packed = redis.call('GET', meta_key(id)) end
   local meta = meta_of(id, packed)
   if bytes == 0 then return nil, meta end
   if with and not text then text = '' end
-  if not meta then return legacy(id, text, bytes) end
+  if not meta then return foreign_values.legacy(key, text, bytes) end
   local deadline = meta.deadline
-  local real = real_deadline(key, deadline)
-  local real_digest = with == 'digest' and meta.digest and digest_of(text)
+  local real = stored_values.real_deadline(key, deadline)
+  local real_digest = with == 'digest' and meta.digest and stored_values.digest_of(text)
   local is_changed = (real_digest and real_digest ~= meta.digest) or real ~= deadline or bytes ~= meta.bytes
   if deadline and deadline <= now then
-    if is_changed then return legacy(id, text, bytes, meta) end
+    if is_changed then return foreign_values.legacy(key, text, bytes, meta) end
     return nil, meta
   end
   meta.text, meta.bytes = text, bytes
-  if is_changed then return make_foreign(meta, real, real_digest or digest_of(text or text_under(key))) end
+  if is_changed then return foreign_values.make_foreign(key, meta, real, real_digest) end
   return meta
 end
 
