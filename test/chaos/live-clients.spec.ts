@@ -101,7 +101,7 @@ const numberOf = (version: number | undefined, payload: unknown): number => vers
 /** Clients that come back after every cut, while replicas are killed and restarted, end with every event once and in order. */
 const { streams, sockets, events, cuts, restarts, timeoutMs } = scaled({
   short: { streams: 10, sockets: 10, events: 2000, cuts: 20, restarts: 3, timeoutMs: 360_000 },
-  long: { streams: 200, sockets: 200, events: 50_000, cuts: 400, restarts: 12, timeoutMs: 600_000 },
+  long: { streams: 200, sockets: 200, events: 50_000, cuts: 400, restarts: 12, timeoutMs: 1_800_000 },
 });
 const clients = streams + sockets;
 

@@ -11,6 +11,7 @@ import { until } from '../support/until.js';
 const IS_LONG = process.env['WAYMARK_CHAOS'] === '1';
 const COPIES = IS_LONG ? 100_000 : 1000;
 const KILLS = IS_LONG ? 5 : 2;
+const TIMEOUT_MS = IS_LONG ? 1_800_000 : 180_000;
 const AT_ONCE = 1000;
 
 /** Copies a workflow, the key of its commit and one of its tasks: keys and entries like those of the original. */
@@ -112,37 +113,41 @@ describe.each([3, 4] as const)('an upgrade of schema %d that is killed', (schema
     return calls('renamenx') + calls('hmget');
   };
 
-  it('goes on where it was, and loses nothing (invariant 35)', async () => {
-    await restoreFormer(direct, formerData(schema));
-    const [once] = await direct.keys(`${own}once:a client key*`);
-    for (let from = 1; from <= COPIES; from += AT_ONCE) {
-      await direct.eval(COPY, 0, from, Math.min(from + AT_ONCE - 1, COPIES), once as string, own);
-    }
-    const before = await digest();
-    const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, ENV_FILE: '/nothing' };
-    let kills = 0;
-    while (kills < KILLS) {
-      const from = await changed();
-      const { child, ended } = startCommand(['upgrade'], { env });
-      let isOver = false;
-      void ended.then(() => (isOver = true));
-      const isFarEnough = async () => isOver || (await changed()) >= from + COPIES / KILLS / 4;
-      const hasBegun = until(isFarEnough, 'it changes keys');
-      const { code } = (await Promise.race([ended, hasBegun.then(() => ({ code: 'begun' as const }))])) as {
-        code: unknown;
-      };
-      child.kill('SIGKILL');
-      await ended;
-      await hasBegun.catch(() => undefined);
-      if (code === 0) break;
-      kills++;
-    }
-    const end = await startCommand(['upgrade', '--json'], { env }).ended;
-    expect([end.code, end.stderr]).toEqual([0, '']);
-    expect(await digest()).toBe(before);
-    const left = (await direct.keys('*')).map((key) => key.replace(/^\{.*?\}:/, ''));
-    expect(left.filter((rest) => formerTypeOf(rest) !== undefined || isFormerIndex(rest))).toEqual([]);
-    expect(await direct.get('waymark:schema')).toMatch(/^5 waymark /);
-    expect(kills).toBeGreaterThan(0);
-  });
+  it(
+    'goes on where it was, and loses nothing (invariant 35)',
+    async () => {
+      await restoreFormer(direct, formerData(schema));
+      const [once] = await direct.keys(`${own}once:a client key*`);
+      for (let from = 1; from <= COPIES; from += AT_ONCE) {
+        await direct.eval(COPY, 0, from, Math.min(from + AT_ONCE - 1, COPIES), once as string, own);
+      }
+      const before = await digest();
+      const env = { REDIS_URL: `redis://127.0.0.1:${redis.port}`, ENV_FILE: '/nothing' };
+      let kills = 0;
+      while (kills < KILLS) {
+        const from = await changed();
+        const { child, ended } = startCommand(['upgrade'], { env });
+        let isOver = false;
+        void ended.then(() => (isOver = true));
+        const isFarEnough = async () => isOver || (await changed()) >= from + COPIES / KILLS / 4;
+        const hasBegun = until(isFarEnough, 'it changes keys');
+        const { code } = (await Promise.race([ended, hasBegun.then(() => ({ code: 'begun' as const }))])) as {
+          code: unknown;
+        };
+        child.kill('SIGKILL');
+        await ended;
+        await hasBegun.catch(() => undefined);
+        if (code === 0) break;
+        kills++;
+      }
+      const end = await startCommand(['upgrade', '--json'], { env }).ended;
+      expect([end.code, end.stderr]).toEqual([0, '']);
+      expect(await digest()).toBe(before);
+      const left = (await direct.keys('*')).map((key) => key.replace(/^\{.*?\}:/, ''));
+      expect(left.filter((rest) => formerTypeOf(rest) !== undefined || isFormerIndex(rest))).toEqual([]);
+      expect(await direct.get('waymark:schema')).toMatch(/^5 waymark /);
+      expect(kills).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
 });
