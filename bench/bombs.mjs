@@ -338,6 +338,11 @@ export function bombsOf(maxStateBytes) {
       ask('POST', '/v1/export', { tenant: 'default', kind: 'workflow', ids: ['bomb-%n'] }),
       [longHistory],
     ),
+    'list of the versions of a long history': bomb(ask('GET', '/v1/workflows/bomb-%n/versions'), [longHistory]),
+    'list of the versions of a long history, with states': bomb(
+      ask('GET', '/v1/workflows/bomb-%n/versions?include=state'),
+      [longHistory],
+    ),
     'put over a workflow with a long history': bomb(ask('PUT', '/v1/workflows/bomb-%n/state', [1]), [longHistory]),
     'import of a line of 32 MB of arrays': bomb(imported(`{"kind":"workflow","x":${collected(33_000_000, '[]')}}`)),
     'page of 1,000 large messages': bomb(

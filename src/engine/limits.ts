@@ -24,6 +24,13 @@ export const MAX_TIDIED = 100;
 export const MAX_CANCELLED = 1000;
 /** Maximum bytes of states on one page, and of payloads in one answer; one item may have more. */
 export const PAGE_BYTES = 8 * 1024 * 1024;
+/**
+ * Limits of the part of a history that one call of a script of Redis carries or reads; a last entry may go beyond them.
+ * Redis spends about 2 ms on each megabyte, and does nothing else meanwhile. A full state and a full history at the
+ * default limits fit into one call.
+ */
+export const HISTORY_PIECE_BYTES = 2 * 1024 * 1024;
+export const HISTORY_PIECE_ENTRIES = 1000;
 /** Maximum leased tasks that a queue counts by worker. */
 export const MAX_LEASED_SHOWN = 1000;
 /** Time for which a worker is shown after its last claim. */

@@ -6,7 +6,7 @@ import type { MovedTask, MovedVersion, MovedWorkflow } from '../../src/engine/mo
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { prefixOf } from '../../src/engine/redis/keys.js';
-import { PIECE_ENTRIES } from '../../src/engine/redis/moving/history-pieces.js';
+import { HISTORY_PIECE_ENTRIES } from '../../src/engine/limits.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { ServiceError } from '../../src/service-error.js';
 import { Failpoints } from '../support/failpoints.js';
@@ -307,7 +307,7 @@ const CASES: Readonly<Record<string, Case>> = {
       'move-workflow',
       async ({ engine, tenant }, { workflow }) =>
         () =>
-          engine.moving.put(tenant.name, withLongHistory(workflow, PIECE_ENTRIES + 1, 1), FAIL),
+          engine.moving.put(tenant.name, withLongHistory(workflow, HISTORY_PIECE_ENTRIES + 1, 1), FAIL),
     ),
     // A dry run.
     skipped: 1,

@@ -9,9 +9,10 @@ import { StoreAwayError } from '../../src/engine/errors.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { historyKey, KEY_NAMES, prefixOf } from '../../src/engine/redis/keys.js';
-import { PIECE_BYTES, PIECE_ENTRIES } from '../../src/engine/redis/moving/history-pieces.js';
+import { HISTORY_PIECE_BYTES } from '../../src/engine/limits.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { TestClock } from '../support/clock.js';
+import { LARGE, longWorkflow, MANY, type HistorySize, type LongWorkflowOptions } from '../support/long-workflow.js';
 import { digestsOf, FAIL, moveAll, readWorkflow, workflowStamps } from '../support/moving.js';
 import { testIndex } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
@@ -27,11 +28,6 @@ const HOUR = 3_600_000;
 /** Script, keys and plan of a call, beside the texts. */
 const BESIDE_BYTES = 256 * 1024;
 const LONGEST_STAGED_MS = 300_000;
-
-/** Line of the largest size that an import takes. */
-const LARGE = { versions: 31, bytes: MIB - 700 };
-/** Long by the number of its versions alone, in two pieces. */
-const MANY = { versions: PIECE_ENTRIES + 200, bytes: 10 };
 
 describe('A workflow with a long history, moved into Redis', () => {
   const clock = new TestClock();
@@ -66,40 +62,7 @@ describe('A workflow with a long history, moved into Redis', () => {
     tenant = new TestTenant(engine, `t-${randomUUID()}`);
   });
 
-  const about = { by: 'test', cause: 'put', changed: null } as const;
-  const stateOf = (n: number, bytes: number) => JSON.stringify(`${n} ü€😀 ${'x'.repeat(bytes)}`);
-
-  function recordOf(
-    { versions, bytes }: { readonly versions: number; readonly bytes: number },
-    { ttlMs = null, version = versions + 1 }: { readonly ttlMs?: number | null; readonly version?: number } = {},
-  ): MovedWorkflow {
-    const history = Array.from({ length: versions }, (_, i): MovedVersion => {
-      const n = version - 1 - i;
-      return {
-        version: n,
-        check: `c${n}`,
-        updatedAtMs: clock.ms + n,
-        deadlineMs: null,
-        about,
-        state: stateOf(n, bytes),
-      };
-    });
-    return {
-      kind: 'workflow',
-      id: 'w',
-      incarnation: 'long',
-      version,
-      check: `c${version}`,
-      createdAtMs: clock.ms,
-      updatedAtMs: clock.ms + version,
-      deadlineMs: ttlMs === null ? null : clock.ms + ttlMs,
-      ttlMs,
-      about,
-      state: '{"status":"open"}',
-      history,
-    };
-  }
-
+  const recordOf = (size: HistorySize, options?: LongWorkflowOptions) => longWorkflow(clock.ms, size, options);
   const put = (record: MovedWorkflow, options = FAIL) => engine.moving.put(tenant.name, record, options);
   const keyOfHistory = () => historyKey(prefixOf(namespace, tenant.name), 'w');
   const staged = () => direct.keys(`${prefixOf(namespace, tenant.name)}${KEY_NAMES.moved}*`);
@@ -141,14 +104,14 @@ describe('A workflow with a long history, moved into Redis', () => {
     expect(await put(record)).toBe('created');
     const sent = scripts.calls.map(({ sentBytes }) => sentBytes);
     expect(sent.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(LARGE.versions * LARGE.bytes);
-    expect(Math.max(...sent)).toBeLessThanOrEqual(PIECE_BYTES + BESIDE_BYTES);
+    expect(Math.max(...sent)).toBeLessThanOrEqual(HISTORY_PIECE_BYTES + BESIDE_BYTES);
 
     scripts.reset();
     await expectWhole(record);
     const reads = scripts.calls.filter(({ script }) => script.startsWith('move-'));
     // A read learns the size of an entry when it has the entry.
     expect(Math.max(...reads.map(({ replyBytes }) => replyBytes))).toBeLessThanOrEqual(
-      PIECE_BYTES + LARGE.bytes + BESIDE_BYTES,
+      HISTORY_PIECE_BYTES + LARGE.bytes + BESIDE_BYTES,
     );
   });
 

@@ -6,7 +6,7 @@ import type { Moved, MovedTask, MovedVersion, MovedWorkflow } from '../../src/en
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import { defaultBreaker } from '../../src/engine/redis/connection/circuit-breaker.js';
 import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
-import { PIECE_ENTRIES } from '../../src/engine/redis/moving/history-pieces.js';
+import { HISTORY_PIECE_ENTRIES } from '../../src/engine/limits.js';
 import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
 import { prefixOf, stateKey, tenantsKey } from '../../src/engine/redis/keys.js';
 import { testOptions } from '../contract/engine-under-test.js';
@@ -130,7 +130,7 @@ describe('a script that a lost connection delivers late (invariant 38)', () => {
       await tenant.put('w', { n: 1 });
       await tenant.put('w', { n: 2 });
       const record = await readWorkflow(engine, tenant.name, 'w');
-      const length = PIECE_ENTRIES + 1;
+      const length = HISTORY_PIECE_ENTRIES + 1;
       const history = Array.from({ length }, (_, i) => ({ ...record.history[0], version: length - i }) as MovedVersion);
       const to = new TestTenant(engine, `t-${randomUUID()}`);
       const arrive = await losing('stage-history', () => put({ ...record, version: length + 1, history }, to.name));

@@ -8,6 +8,27 @@ export interface WatchedCall {
   /** Bytes of its arguments, the source of the script included. */
   readonly sentBytes: number;
   replyBytes: number;
+  /** Bytes that Redis answered to the commands of the script. */
+  readBytes: number;
+}
+
+/** Counts what the commands of a script read. The reply is that number and the reply of the script. */
+function counting(source: string): string {
+  return `local redis, test_counted = (function(real)
+  local counted = { bytes = 0 }
+  local function count(reply)
+    if type(reply) == 'string' then counted.bytes = counted.bytes + #reply end
+    if type(reply) == 'table' then for _, one in ipairs(reply) do count(one) end end
+    return reply
+  end
+  local fake = {
+    call = function(...) return count(real.call(...)) end,
+    pcall = function(...) return count(real.pcall(...)) end,
+  }
+  return setmetatable(fake, { __index = real }), counted
+end)(redis)
+local test_reply = (function()\n${source}\nend)()
+return { test_counted.bytes, test_reply }`;
 }
 
 /** Sees the calls of scripts, and lets a test act before and after each. */
@@ -39,7 +60,7 @@ export class WatchedScripts {
         if (name === 'evalsha') return () => Promise.reject(new Error('NOSCRIPT'));
         if (name === 'eval')
           return (source: string, count: number, ...rest: (string | number)[]) =>
-            this.#call(nameOf(source), [source, ...rest], () => target.eval(source, count, ...rest));
+            this.#call(nameOf(source), [source, ...rest], () => target.eval(counting(source), count, ...rest));
         const value: unknown = Reflect.get(target, name);
         return typeof value === 'function' ? value.bind(target) : value;
       },
@@ -47,11 +68,12 @@ export class WatchedScripts {
   }
 
   async #call(script: string, args: readonly (string | number)[], run: () => Promise<unknown>): Promise<unknown> {
-    const call = { script, sentBytes: bytesOf(args), replyBytes: 0 };
+    const call = { script, sentBytes: bytesOf(args), replyBytes: 0, readBytes: 0 };
     this.calls.push(call);
     const nth = this.count(script);
     await this.before(script, nth);
-    const reply = await run();
+    const [readBytes, reply = null] = (await run()) as [number, unknown];
+    call.readBytes = readBytes;
     call.replyBytes = bytesOf(reply);
     await this.after(script, nth);
     return reply;

@@ -1,10 +1,10 @@
 import type { About } from '../../records/workflow-meta.js';
 import type { MovedTask, MovedVersion, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
-import { foundOf, type Found } from '../workflows/workflow-replies.js';
+import { foundOf, headerOf, splitEntry, type Found } from '../workflows/workflow-replies.js';
 import { listOf, numberOf, textOf } from '../scripts/reply.js';
 import { detailOf, INSIDE, parcel, readerOf } from '../tasks/task-replies.js';
-import { pickMeta, versionNamed, versionNameOf } from '../../records/workflow-meta.js';
+import { pickMeta, versionNameOf } from '../../records/workflow-meta.js';
 
 /** In a reply, in place of a record or before an id: a value of another program. No id begins so. */
 export const UNREADABLE = '\n';
@@ -32,17 +32,10 @@ export function movedWorkflowOf(id: string, reply: unknown): FoundWorkflow {
   return { found, record, length: numberOf(textOf(length)) };
 }
 
-/** "<version name> <updated> <deadline> <about>\n<state>" */
+/** From an entry of the history. */
 export function versionOf(entry: string): MovedVersion {
-  const end = entry.indexOf('\n');
-  const [name = '', updated, deadline, ...about] = entry.slice(0, end).split(' ');
-  return {
-    ...versionNamed(name),
-    updatedAtMs: numberOf(updated),
-    deadlineMs: deadline === '-' ? null : numberOf(deadline),
-    about: JSON.parse(about.join(' ')) as About,
-    state: entry.slice(end + 1),
-  };
+  const [header, state] = splitEntry(entry);
+  return { ...headerOf(header), state };
 }
 
 export function versionText({ version, check, updatedAtMs, deadlineMs, about, state }: MovedVersion): string {

@@ -12,11 +12,10 @@ import type { ScriptContext } from '../scripts/script-context.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import type { ScriptWriter } from '../scripts/script-writer.js';
 import { keepsChanging, type RedisWorkflows } from '../workflows/redis-workflows.js';
-import { PIECE_BYTES, PIECE_ENTRIES, piecesOf } from './history-pieces.js';
+import { piecesOf } from './history-pieces.js';
 import { movedWorkflowOf, UNREADABLE, versionOf } from './moved-replies.js';
 
 const READING = [...TIMED_RECORDS, 'history', 'moving'];
-const PIECE_LIMITS = [String(PIECE_BYTES), String(PIECE_ENTRIES)];
 const readScript = new RedisScript(READING, 'move-read');
 const historyScript = new RedisScript(READING, 'move-history');
 const workflowScript = new RedisScript([...TIMED_WRITING, 'fence', 'moving'], 'move-workflow');
@@ -61,7 +60,7 @@ export class MovedWorkflows {
   }
 
   async #replies(tenant: string, ids: readonly string[]): Promise<readonly unknown[]> {
-    return listOf(await this.parts.reader.run(readScript, 'move-read', tenant, [...PIECE_LIMITS, ...ids], ids));
+    return listOf(await this.parts.reader.run(readScript, 'move-read', tenant, ids, ids));
   }
 
   /**
@@ -94,7 +93,7 @@ export class MovedWorkflows {
     const { id } = record;
     const history: MovedVersion[] = [];
     while (history.length < length) {
-      const args = [id, workflowStamp(record, length), String(history.length), ...PIECE_LIMITS];
+      const args = [id, workflowStamp(record, length), String(history.length)];
       const piece = await this.parts.reader.run(historyScript, 'move-read', tenant, args, [id]);
       if (piece === null) return undefined;
       history.push(...listOf(piece).map((entry) => versionOf(textOf(entry))));

@@ -9,11 +9,12 @@ import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TIMED_RECORDS, TIMED_WRITING } from '../scripts/redis-script.js';
-import { foundOf, foundWith, versionOf } from './workflow-replies.js';
-import { groupsOf, listOf, textOf, unexpected } from '../scripts/reply.js';
+import { foundOf, foundWith, versionOf, type Found } from './workflow-replies.js';
+import { groupsOf, listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
 const findScript = new RedisScript(RECORDS, 'find');
 const adoptScript = new RedisScript(TIMED_WRITING, 'adopt');
+const versionScript = new RedisScript([...TIMED_RECORDS, 'history'], 'version');
 const versionsScript = new RedisScript([...TIMED_RECORDS, 'history'], 'versions');
 const statesScript = new RedisScript([...TIMED_RECORDS, 'history'], 'version-states');
 /** Bytes of states of one call: a larger one would block Redis. One state may have more. */
@@ -90,17 +91,18 @@ export class RedisWorkflows {
   }
 
   async listVersions(tenant: string, id: string, query: VersionQuery): Promise<VersionPage | undefined> {
-    const kept = await this.#versions(tenant, id, { ...query, limit: query.limit + 1 });
-    return kept && pageOfVersions(kept.versions, query);
+    const versions = await this.#versions(tenant, id, { ...query, limit: query.limit + 1 });
+    return versions && pageOfVersions(versions, query);
   }
 
   async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
-    const kept = await this.#versions(tenant, id, { before: version + 1, limit: 1, includeState: true });
-    if (kept === undefined) return { found: 'no-workflow' };
-    if (version > kept.current || version < 1) return { found: 'no-version' };
-    const [newest] = kept.versions;
-    if (newest?.version !== version) return { found: 'pruned', oldest: kept.oldest };
-    return { found: 'version', version: newest as VersionRecord & { state: string } };
+    const reply = await this.#adopted(versionScript, tenant, id, [id, String(version)]);
+    if (reply === undefined) return { found: 'no-workflow' };
+    const { found, rest } = reply;
+    if (version > found.version || version < 1) return { found: 'no-version' };
+    const [entry, oldest] = rest;
+    if (entry === null) return { found: 'pruned', oldest: numberOf(textOf(oldest)) };
+    return { found: 'version', version: versionOf(found, entry, true) as VersionRecord & { state: string } };
   }
 
   async findStates(
@@ -115,7 +117,7 @@ export class RedisWorkflows {
       states.push(...(await this.#states(tenant, some, Math.min(left, BYTES_AT_ONCE))));
       left = maxBytes - states.reduce((sum, state = '') => sum + Buffer.byteLength(state), 0);
     }
-    // The first state of a call is there whatever its size.
+    // A call ends when it has the bytes, so its last state may go beyond them.
     const sizes = states.map((state = '') => Buffer.byteLength(state));
     return states.slice(0, fittingBytes(sizes, maxBytes));
   }
@@ -156,23 +158,58 @@ export class RedisWorkflows {
     }
   }
 
-  async #versions(tenant: string, id: string, { order = 'desc', limit, before, after, includeState }: VersionQuery) {
-    const bounds = [before, after].map((bound) => (bound === undefined ? '' : String(bound)));
-    const args = [id, order, String(limit), includeState ? '1' : '0', ...bounds];
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const reply = await this.reader.run(versionsScript, 'versions', tenant, args, [id]);
-      if (reply === null || reply === undefined) return undefined;
-      const [line, oldest, ...entries] = listOf(reply);
-      const found = foundOf(id, line);
-      if (found.kind !== 'ours' && found.kind !== 'legacy') {
-        await this.find(tenant, id);
+  /**
+   * A long history is read in parts. Each goes on behind the last version of the part before it. If that version is no
+   * longer kept, the page starts again: so it has no hole, and nothing of an earlier incarnation.
+   */
+  async #versions(tenant: string, id: string, query: VersionQuery): Promise<readonly VersionRecord[] | undefined> {
+    let versions: VersionRecord[] = [];
+    let restarts = 0;
+    while (restarts < MAX_ROUNDS) {
+      const reply = await this.#adopted(versionsScript, tenant, id, partArguments(id, query, versions));
+      if (reply === undefined) return undefined;
+      const [outcome, ...entries] = reply.rest;
+      if (outcome === 'lost') {
+        versions = [];
+        restarts++;
         continue;
       }
-      const versions = entries.map((entry) => versionOf(found, entry, includeState));
-      return { current: found.version, oldest: Number(oldest), versions };
+      for (const entry of entries) versions.push(versionOf(reply.found, entry, query.includeState));
+      if (outcome === 'end') return versions;
+      if (entries.length === 0) unexpected();
     }
     throw keepsChanging();
   }
+
+  /**
+   * Runs a script whose reply begins with the line of the workflow. Adopts a value of another program before. Undefined
+   * without a workflow.
+   */
+  async #adopted(
+    script: RedisScript,
+    tenant: string,
+    id: string,
+    args: readonly string[],
+  ): Promise<{ readonly found: Found; readonly rest: readonly unknown[] } | undefined> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const reply = await this.reader.run(script, 'versions', tenant, args, [id]);
+      if (reply === null || reply === undefined) return undefined;
+      const [line, ...rest] = listOf(reply);
+      const found = foundOf(id, line);
+      if (found.kind === 'ours' || found.kind === 'legacy') return { found, rest };
+      await this.find(tenant, id);
+    }
+    throw keepsChanging();
+  }
+}
+
+/** Arguments of versions.lua for the part behind the `versions` that are there already. */
+function partArguments(id: string, query: VersionQuery, versions: readonly VersionRecord[]): string[] {
+  const { order = 'desc', limit, before, after, includeState } = query;
+  const bounds = [before, after].map((bound) => (bound === undefined ? '' : String(bound)));
+  const last = versions.at(-1);
+  const lastName = last === undefined ? '' : `${last.incarnation} ${versionNameOf(last)}`;
+  return [id, order, String(limit - versions.length), includeState ? '1' : '0', ...bounds, lastName];
 }
 
 export function keepsChanging(): StoreUnavailableError {

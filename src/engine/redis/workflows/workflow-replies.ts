@@ -61,17 +61,29 @@ export function committedOf(result: unknown): CommittedWorkflow {
   return committedWorkflow(found, (found.kind as string) === '1');
 }
 
-/** From an entry of versions.lua: header "<version name> <updated> <deadline> <about>", bytes, state. */
-export function versionOf(found: Found, entry: unknown, includeState: boolean): VersionRecord {
-  const [header, bytes, state] = listOf(entry);
-  const [, name, updated, deadline, about] = /^(\S+) (\d+) (\S+) (.*)$/s.exec(textOf(header)) ?? [];
+/** Start of an entry of the history: "<version name> <updated> <deadline> <about>". */
+export function headerOf(
+  text: string,
+): Pick<VersionRecord, 'version' | 'check' | 'updatedAtMs' | 'deadlineMs' | 'about'> {
+  const [, name, updated, deadline, about] = /^(\S+) (\d+) (\S+) (.*)$/s.exec(text) ?? [];
   return {
-    ...pickMeta(found),
     ...versionIn(name),
     updatedAtMs: numberOf(updated),
     deadlineMs: deadlineOf(deadline),
     about: JSON.parse(about ?? unexpected()) as About,
-    bytes: Number(bytes),
-    ...(includeState && { state: textOf(state) }),
   };
+}
+
+/** Header and state of an entry of the history: "<header>\n<state>". */
+export function splitEntry(entry: string): readonly [header: string, state: string] {
+  const end = entry.indexOf('\n');
+  return end < 0 ? unexpected() : [entry.slice(0, end), entry.slice(end + 1)];
+}
+
+/** From a version of version.lua or versions.lua: entry, or only its header; bytes of the state. */
+export function versionOf(found: Found, reply: unknown, includeState: boolean): VersionRecord {
+  const [text, bytes] = listOf(reply);
+  if (!includeState) return { ...pickMeta(found), ...headerOf(textOf(text)), bytes: Number(bytes) };
+  const [header, state] = splitEntry(textOf(text));
+  return { ...pickMeta(found), ...headerOf(header), bytes: Number(bytes), state };
 }

@@ -1,5 +1,15 @@
 -- Earlier versions of a workflow: a list of "<header>\n<state>", newest first. Along the list the numbers of the versions fall by at least 1.
-local function entry_at(id, at) return redis.call('LINDEX', workflows.history_key(id), at) end
+
+-- Entries that this call has read. A call that reads many of a history ends when they are a piece, and the service asks for the rest: an imported history
+-- may have 32 MB.
+local entries_read, bytes_read = 0, 0
+local function entry_at(id, at)
+  local entry = redis.call('LINDEX', workflows.history_key(id), at)
+  if entry then entries_read, bytes_read = entries_read + 1, bytes_read + #entry end
+  return entry
+end
+local function is_piece_full() return bytes_read >= limits.HISTORY_PIECE_BYTES or entries_read >= limits.HISTORY_PIECE_ENTRIES end
+
 local function version_of(entry) return tonumber(string.match(entry, '^%d+')) end
 local function length_of(id) return redis.call('LLEN', workflows.history_key(id)) end
 
@@ -19,12 +29,35 @@ local function count_from(id, version, current)
   return low
 end
 
--- The entry of a version below `current`; nil if it is not kept.
-local function entry_of(id, version, current)
+-- The entry of a version below `current`, and its place; nil if it is not kept.
+local function find(id, version, current)
   local count, entry = count_from(id, version, current)
   if count == 0 then return nil end
   entry = entry or entry_at(id, count - 1)
-  return version_of(entry) == version and entry or nil
+  if version_of(entry) ~= version then return nil end
+  return entry, count - 1
 end
 
-return { entry_at = entry_at, length_of = length_of, count_from = count_from, entry_of = entry_of }
+-- As `find`, by the name of a version. Another version may have had the number, before a failover.
+local function find_named(id, name, current)
+  local version = tonumber(string.match(name, '^%d+'))
+  if version >= current then return nil end
+  local entry, place = find(id, version, current)
+  if not entry or string.match(entry, '^%S+') ~= name then return nil end
+  return entry, place
+end
+
+local function state_of(entry) return string.sub(entry, string.find(entry, '\n', 1, true) + 1) end
+
+-- A version for the service: {entry, or only its header; bytes of the state}. An entry goes out as it is: a copy of a large one takes time.
+local function shown(entry, with_state)
+  local stop = string.find(entry, '\n', 1, true)
+  return { with_state and entry or string.sub(entry, 1, stop - 1), #entry - stop }
+end
+local function shown_current(record, with_state)
+  local header = workflows.version_header(record)
+  return { with_state and header .. '\n' .. record.text or header, record.bytes }
+end
+
+return { entry_at = entry_at, is_piece_full = is_piece_full, length_of = length_of, version_of = version_of, count_from = count_from, find = find,
+  find_named = find_named, state_of = state_of, shown = shown, shown_current = shown_current }
