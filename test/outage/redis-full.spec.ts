@@ -2,6 +2,10 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Engine } from '../../src/engine/engine.js';
+import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js';
+import type { Moved } from '../../src/engine/moving/moved.js';
+import { stampOf } from '../../src/engine/moving/stamp.js';
+import { FAIL, readTask, readWorkflow } from '../support/moving.js';
 import { once, put } from '../support/parts.js';
 import { claimOf, newTask } from '../support/tasks.js';
 import { until } from '../support/until.js';
@@ -130,6 +134,39 @@ describe('a Redis without memory (invariant 19)', () => {
       commit({ enqueue: [newTask('q')] }),
     ]);
     expect(said).toEqual(['done', 'STORE_FULL', 'done', 'STORE_FULL']);
+  });
+
+  it('refuses records that are moved in, also those that replace others, and changes nothing', async () => {
+    const engine = service.app.get(Engine);
+    const workflow = await readWorkflow(engine, 'default', 'a');
+    const task = await readTask(engine, 'default', 'waiting');
+    const next = { ...workflow, version: 2, check: 'next', history: [workflow] };
+    const arrivals: (ArrivalOptions & { readonly record: Moved; readonly arrived: Arrived })[] = [
+      { ...FAIL, record: { ...workflow, id: 'new' }, arrived: 'created' },
+      { ...FAIL, record: next, replaces: stampOf(workflow), arrived: 'updated' },
+      { ...FAIL, record: { ...task, id: 'new' }, arrived: 'created' },
+      { ...FAIL, record: { ...task, priority: 1 }, replaces: stampOf(task), arrived: 'updated' },
+      { ...FAIL, record: { kind: 'queue', id: 'q', isPaused: true }, arrived: 'updated' },
+      { ...FAIL, record: { kind: 'board', id: 'b', counts: { n: 1 }, notices: [], entries: [] }, arrived: 'created' },
+    ];
+    const before = await dump();
+    for (const { record, arrived: _, ...options } of arrivals) {
+      const said = await engine.moving.put('default', record, options).catch(codeOf);
+      expect([record.kind, record.id, said]).toEqual([record.kind, record.id, 'STORE_FULL']);
+      expect(await dump()).toEqual(before);
+    }
+    await direct.config('SET', 'maxmemory', '0');
+    for (const { record, arrived, ...options } of arrivals) {
+      expect(await engine.moving.put('default', record, options)).toBe(arrived);
+    }
+  });
+
+  it('still removes records that were moved away', async () => {
+    const { moving } = service.app.get(Engine);
+    const workflow = await readWorkflow(service.app.get(Engine), 'default', 'b');
+    const task = await readTask(service.app.get(Engine), 'default', 'waiting');
+    expect(await moving.remove('default', 'workflow', 'b', stampOf(workflow))).toBe(true);
+    expect(await moving.remove('default', 'task', 'waiting', stampOf(task))).toBe(true);
   });
 
   it('can be freed by a service that has just started', async () => {

@@ -48,6 +48,9 @@ local arrived = arrival()
 if call.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return arrived end
 
 create_task.expect_creatable(id, task)
+-- The first writes remove what was there before, which a full server accepts. So memory is checked before them.
+writing.need_no_memory()
+writing.need_memory()
 local before = task_store.stored(id)
 if before then take_out(before) end
 local texts = 4

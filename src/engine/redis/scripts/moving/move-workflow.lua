@@ -55,6 +55,10 @@ if plan.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return 
 local staged_key = plan.staged and prefix .. key_names.moved .. plan.staged
 if staged_key and redis.call('LLEN', staged_key) ~= #plan.versions then return 'unstaged' end
 
+-- The first writes remove what was there before, which a full server accepts. So memory is checked before them.
+writing.need_no_memory()
+writing.need_memory()
+
 local state, history_key = ARGV[5], workflows.history_key(id)
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
   bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = plan.historyBytes,
