@@ -4,6 +4,7 @@ import { applyMergePatch, mergeLarge, mergeNodes, type PatchResult } from './mer
 import { Nesting } from './nesting.js';
 import { scanJson } from './scan.js';
 import { RandomJson } from '../../test/support/random-json.js';
+import { scaled } from '../../test/support/scale.js';
 
 /** Each name in two spellings. */
 const NAMES = [
@@ -41,7 +42,7 @@ const seen = ({ node, changed }: PatchResult) => ({
 describe('A merge of texts', () => {
   it('has the result of a merge of nodes', () => {
     const random = new RandomJson(7396);
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < scaled({ short: 250, long: 1000 }); round++) {
       const texts = [random.integer(20) === 0 ? random.document() : randomObject(random, 0), randomObject(random, 0)];
       const [target, patch] = texts.map((text) => parseDocument(text)) as [JsonNode, JsonNode];
       const byTexts = seen(mergeLarge(target, patch));
@@ -54,7 +55,7 @@ describe('A merge of texts', () => {
 
   it('has the result of a merge of nodes for a part of a document and for a changed one', () => {
     const random = new RandomJson(6902);
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < scaled({ short: 100, long: 300 }); round++) {
       const texts = `{"a":[${randomObject(random, 1)},{ "b" : ${randomObject(random, 1)}}]}`;
       const target = parseDocument(texts).at(['a', '0']) as JsonNode;
       const patch = parseDocument(texts).at(['a', '1', 'b']) as JsonNode;
