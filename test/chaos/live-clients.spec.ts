@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { EventStreamClient } from '../support/event-stream-client.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import { until } from '../support/until.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
 import { scaled } from '../support/scale.js';
 
@@ -140,6 +141,8 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
     }
   }
 
+  let written = 0;
+
   /** Publishes `count` events of one subject, one commit after the other. */
   async function write(subject: number, count: number): Promise<void> {
     const name = nameOf(subject);
@@ -147,8 +150,10 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
       if (isChannel(subject)) {
         const numbers = Array.from({ length: Math.min(AT_ONCE, count - n + 1) }, (_, i) => n + i);
         await commit({ publish: numbers.map((payload) => ({ channel: name, type: 'n', payload })) });
+        written += numbers.length;
       } else {
         await commit({ puts: [{ id: name, state: { n } }] });
+        written++;
       }
     }
   }
@@ -161,15 +166,12 @@ describe(`${clients} clients on ${REPLICAS} replicas, ${events} events, ${cuts} 
         followers.push(new Follower(i < streams ? 'stream' : 'socket', i % SUBJECTS, next, anyUrl));
       }
       const each = Math.ceil(events / SUBJECTS);
-      const progress = { left: SUBJECTS };
-      const writers = Array.from({ length: SUBJECTS }, async (_, subject) => {
-        await write(subject, each);
-        progress.left--;
-      });
+      const writers = Array.from({ length: SUBJECTS }, (_, subject) => write(subject, each));
+      // Spread over the writes: a fixed number in each second would be more cuts on a slow machine.
       const trouble = (async () => {
-        for (let i = 0; i < cuts || progress.left > 0; i++) {
+        for (let i = 0; i < cuts; i++) {
+          await until(() => written >= (events / cuts) * i, 'the next cut is due');
           followers[randomInt(clients)]?.cut();
-          await sleep(randomInt(5, 40));
         }
       })();
       const restarting = (async () => {
