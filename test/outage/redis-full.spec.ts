@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { Commit } from '../../src/engine/commit.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { Arrived, ArrivalOptions } from '../../src/engine/moving/arrival.js';
 import type { Moved } from '../../src/engine/moving/moved.js';
@@ -134,6 +135,32 @@ describe('a Redis without memory (invariant 19)', () => {
       commit({ enqueue: [newTask('q')] }),
     ]);
     expect(said).toEqual(['done', 'STORE_FULL', 'done', 'STORE_FULL']);
+  });
+
+  const message = { channel: 'c', type: 't', payload: '1' };
+  const deletes = [{ id: 'b' }];
+  it.each<[string, Omit<Commit, 'once'>]>([
+    ['a put over a value of another program', { puts: [put('theirs', 1)] }],
+    ['puts over values of other programs', { puts: [put('theirs', 1), put('others', 1)] }],
+    ['such a put and one over a version', { puts: [put('theirs', 1), put('a', 1)] }],
+    ['such a put and a message', { puts: [put('theirs', 1)], publish: [message] }],
+    ['such a put and a delete', { puts: [put('theirs', 1)], deletes }],
+    ['a put and a delete', { puts: [put('a', 1)], deletes }],
+    ['a touch and a delete', { touches: [{ id: 'a', ttl: 60_000 }], deletes }],
+    ['a message and a delete', { publish: [message], deletes }],
+    ['a change of a board and a delete', { board: { board: 'x', add: { n: 1 } }, deletes }],
+    ['a touch alone', { touches: [{ id: 'a', ttl: null }] }],
+    ['a message alone', { publish: [message] }],
+    ['a change of a board alone', { board: { board: 'x', add: { n: 1 } } }],
+  ])('refuses %s, and changes nothing', async (_name, commit) => {
+    const theirs = ['theirs', 'others'].flatMap((id) => [`document_workflow:${id}`, '{"of":"another program"}']);
+    await direct.config('SET', 'maxmemory', '0');
+    await direct.mset(theirs);
+    await direct.config('SET', 'maxmemory', TOO_LITTLE);
+    const before = await dump();
+    const engine = service.app.get(Engine);
+    const said = await engine.commit('default', { once: once(), ...commit }).then(() => 'done', codeOf);
+    expect([said, await dump()]).toEqual(['STORE_FULL', before]);
   });
 
   it('refuses records that are moved in, also those that replace others, and changes nothing', async () => {

@@ -104,6 +104,14 @@ local function is_puts_only(request, current)
   return true
 end
 
+-- Whether the first write removes something, which a full server accepts. The first write of a plain put stores something.
+local function removes_first(request, current)
+  for _, part in ipairs(request.puts or NONE) do
+    if is_plain(part, current[part.id]) then return false end
+  end
+  return request.puts or request.deletes or request.resolves
+end
+
 -- Checks the types of the keys that the request changes: an error after the first write would leave half a commit.
 local function expect_types(request, current, acked)
   own_keys.expect('stream', prefix .. key_names.events)
@@ -302,9 +310,9 @@ perform.commit = function(request)
   if not is_alone then expect_types(request, current, acked) end
 
   -- 3. Only writes from here on. A full server refuses a commit that stores something, and accepts one that only deletes or acknowledges. Tasks are
-  -- written at the end of the call, which is too late for a refusal, so memory is checked here.
+  -- written at the end of the call, which is too late for a refusal, so memory is checked here. The same holds for a first write that removes something.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
-  if call.limits or not is_storing then writing.need_no_memory() end
+  if call.limits or not is_storing or (not is_alone and removes_first(request, current)) then writing.need_no_memory() end
   if is_storing then writing.need_memory() end
   local text_at, begun = request.first, {}
   writing.try()
