@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Characters of states that one turn of the event loop reads or edits. */
-const CHARACTERS_PER_TURN = 256 * 1024;
+export const CHARACTERS_PER_TURN = 256 * 1024;
 
 /** Divides work on states among turns of the event loop. */
 export class CharacterTurns {

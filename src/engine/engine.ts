@@ -73,6 +73,7 @@ export interface VersionQuery {
   readonly includeState: boolean;
 }
 
+/** A page shorter than its limit (large states) is not always the last. */
 export interface VersionPage {
   /** The current version included. */
   readonly versions: readonly VersionRecord[];

@@ -16,6 +16,15 @@ export function fitting(bytesOfEach: readonly number[], limit: number, includeSt
   return includeState ? fittingBytes(bytesOfEach.slice(0, max), PAGE_BYTES) : max;
 }
 
+/** As `fitting`, for versions of a history. */
+export function fittingVersions(found: readonly VersionRecord[], limit: number, includeState: boolean): number {
+  return fitting(
+    found.map(({ bytes }) => bytes),
+    limit,
+    includeState,
+  );
+}
+
 /** Number of the first items that have at most `maxBytes` together. The first one with any bytes always fits. */
 export function fittingBytes(bytesOfEach: readonly number[], maxBytes: number): number {
   let bytes = 0;
@@ -27,13 +36,16 @@ export function fittingBytes(bytesOfEach: readonly number[], maxBytes: number): 
   return bytesOfEach.length;
 }
 
-/** The page of a history. `found` has one version more than the limit if there is a next page. */
+/**
+ * The page of a history. `found` has more versions than the page if there is a next one. With states, a page ends by
+ * bytes too.
+ */
 export function pageOfVersions(
   found: readonly VersionRecord[],
-  { limit, order = 'desc' }: Pick<VersionQuery, 'limit' | 'order'>,
+  { limit, order = 'desc', includeState }: Pick<VersionQuery, 'limit' | 'order' | 'includeState'>,
 ): VersionPage {
-  const versions = found.slice(0, limit);
-  const next = found.length > limit ? (versions.at(-1)?.version ?? null) : null;
+  const versions = found.slice(0, fittingVersions(found, limit, includeState));
+  const next = found.length > versions.length ? (versions.at(-1)?.version ?? null) : null;
   return order === 'desc'
     ? { versions, nextBefore: next, nextAfter: null }
     : { versions, nextBefore: null, nextAfter: next };

@@ -46,7 +46,8 @@ export class VersionQuery extends PageQuery {
   @OneOf(['desc', 'asc'], { default: 'desc', about: '`desc`: newest first; `asc`: oldest first' }) order!:
     'desc' | 'asc';
   @Integer({ min: 0, optional: true, about: 'Only items with a higher number' }) after?: number;
-  @OneOf(['state'], { optional: true, about: 'With the states' }) include?: 'state';
+  @OneOf(['state'], { optional: true, about: 'With the states; a page may then be shorter than its limit' })
+  include?: 'state';
 }
 
 export class RestoreRequest {

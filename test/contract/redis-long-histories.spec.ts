@@ -74,7 +74,7 @@ describe('A workflow with a long history, moved into Redis', () => {
   async function expectWhole(record: MovedWorkflow): Promise<void> {
     expect(digestOf(await readWorkflow(engine, tenant.name, 'w'))).toBe(digestOf(record));
     expect((await tenant.versions('w')).map(({ version }) => version)).toEqual(
-      [record, ...record.history].map(({ version }) => version).slice(0, 1000),
+      [record, ...record.history].map(({ version }) => version),
     );
     const [listed] = await workflowStamps(engine.moving, tenant.name);
     expect(listed).toEqual({ id: 'w', stamp: stampOf(record), bytes: sizeOf(record) });

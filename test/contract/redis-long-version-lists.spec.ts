@@ -25,8 +25,8 @@ Logger.overrideLogger(false);
 /** A call learns the size of an entry when it has the entry. Beside the history it reads the current version. */
 const MOST_READ = HISTORY_PIECE_BYTES + LARGE.bytes + 64 * 1024;
 
-/** Four parts or more. */
-const SEVERAL: HistorySize = { ...LARGE, versions: 9 };
+/** Four parts or more, and one page with states. */
+const SEVERAL: HistorySize = { versions: 9, bytes: 900_000 };
 
 const ORDERS = ['desc', 'asc'] as const;
 const numbersOf = (versions: readonly { readonly version: number }[] = []) => versions.map(({ version }) => version);
@@ -107,17 +107,34 @@ describe('The versions of a long history in Redis', () => {
     };
   }
 
-  it('are listed whole in either order, with and without states; no call reads more than a piece', async () => {
+  it('are listed whole in either order; no call reads more than a piece', async () => {
     const record = await imported(LARGE);
-    for (const includeState of [false, true]) {
-      const all = shownOf(record, includeState);
-      for (const order of ORDERS) {
-        const page = await list({ order, includeState });
-        expect(page?.versions.map(versionOf)).toEqual(order === 'desc' ? all : all.toReversed());
-        expect([page?.nextBefore, page?.nextAfter]).toEqual([null, null]);
-        expect(scripts.count('versions')).toBeGreaterThan(10);
+    const all = shownOf(record, false);
+    for (const order of ORDERS) {
+      const page = await list({ order });
+      expect(page?.versions.map(versionOf)).toEqual(order === 'desc' ? all : all.toReversed());
+      expect([page?.nextBefore, page?.nextAfter]).toEqual([null, null]);
+      expect(scripts.count('versions')).toBeGreaterThan(10);
+      expect(mostRead()).toBeLessThanOrEqual(MOST_READ);
+    }
+  });
+
+  it('are read with their states until the page has its bytes, and no further', async () => {
+    const record = await imported(LARGE);
+    const all = shownOf(record);
+    for (const order of ORDERS) {
+      const shown: VersionRecord[] = [];
+      for (let from: object | undefined = {}; from !== undefined;) {
+        const page: VersionPage | undefined = await list({ order, includeState: true, ...from });
+        const { versions = [], nextBefore, nextAfter } = page ?? {};
+        shown.push(...versions.map(versionOf));
+        // A page has 8 of the large states, and one more shows that it is full.
+        expect(scripts.count('versions')).toBeLessThanOrEqual(5);
         expect(mostRead()).toBeLessThanOrEqual(MOST_READ);
+        const next = order === 'desc' ? { before: nextBefore } : { after: nextAfter };
+        from = (nextBefore ?? nextAfter ?? null) === null ? undefined : next;
       }
+      expect(shown).toEqual(order === 'desc' ? all : all.toReversed());
     }
   });
 

@@ -1,5 +1,5 @@
 import type { Commit, CommittedWorkflow, Edit, Expect, Once, Outcome, Ttl } from '../../src/engine/commit.js';
-import type { Engine, Filter, ListPage, ListQuery } from '../../src/engine/engine.js';
+import type { Engine, Filter, ListPage, ListQuery, VersionPage } from '../../src/engine/engine.js';
 import type { VersionRecord, WorkflowMeta, WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
 import { once, patch, put, putText, remove, touch, type PatchOptions, type PutOptions } from './parts.js';
 
@@ -82,9 +82,18 @@ export class TestTenant {
 
   /** All kept versions with their states, newest first. */
   async versions(id: string): Promise<readonly VersionRecord[]> {
-    const page = await this.engine.listVersions(this.name, id, { limit: 1000, includeState: true });
-    if (page === undefined) throw new Error(`Workflow ${id} is not there`);
-    return page.versions;
+    const versions: VersionRecord[] = [];
+    for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null;) {
+      const page: VersionPage | undefined = await this.engine.listVersions(this.name, id, {
+        limit: 1000,
+        includeState: true,
+        before,
+      });
+      if (page === undefined) throw new Error(`Workflow ${id} is not there`);
+      versions.push(...page.versions);
+      before = page.nextBefore;
+    }
+    return versions;
   }
 
   async #only(parts: Parts): Promise<CommittedWorkflow> {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   appending,
@@ -13,8 +13,12 @@ import {
   touch,
   workflowIndex,
 } from '../../../test/support/memory-commits.js';
+import { longWorkflow, LARGE, type HistorySize } from '../../../test/support/long-workflow.js';
 import { ManualJournal } from '../../../test/support/manual-journal.js';
+import { FAIL } from '../../../test/support/moving.js';
 import { StoreFullError, StoreUnavailableError } from '../errors.js';
+import { CHARACTERS_PER_TURN } from '../character-turns.js';
+import { StoredText, TextStore } from './journal/text-store.js';
 import { MemoryEngine } from './memory-engine.js';
 
 const START = 1_700_000_000_000;
@@ -294,5 +298,78 @@ describe('MemoryEngine with a journal', () => {
     flush.succeed();
     await Promise.all([done, closed]);
     expect(journal.isClosed).toBe(true);
+  });
+});
+
+describe('MemoryEngine with large states', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  /** Runs `read` and gives the bytes of states that each turn of the event loop decoded, without those that decoded none. */
+  async function decodedIn(read: () => Promise<unknown>): Promise<number[]> {
+    let bytes = 0;
+    const { toString } = StoredText.prototype;
+    const decoding = jest.spyOn(StoredText.prototype, 'toString').mockImplementation(function (this: StoredText) {
+      bytes += this.length;
+      return toString.call(this);
+    });
+    const turns: number[] = [];
+    const done = read().then(() => 'done');
+    for (let ended: string | undefined; ended !== 'done';) {
+      ended = await Promise.race([done, nextTurn('turn')]);
+      turns.push(bytes);
+      bytes = 0;
+    }
+    decoding.mockRestore();
+    return turns.filter((one) => one > 0);
+  }
+
+  async function engineWith(size: HistorySize) {
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => START });
+    const record = longWorkflow(START, size);
+    await engine.moving.put(TENANT, record, FAIL);
+    return { engine, record };
+  }
+
+  const listAll = { limit: 1000, includeState: true };
+
+  it('decodes little in one turn of the event loop', async () => {
+    const { engine, record } = await engineWith(LARGE);
+    const [version] = record.history;
+    for (let i = 0; i < 7; i++)
+      await engine.moving.put(TENANT, { ...record, ...version, id: `w-${i}`, history: [] }, FAIL);
+    const workflows = await engine.list(TENANT, { ...listAll, filter: {}, sort: 'id' });
+    const reads = [
+      () => engine.listVersions(TENANT, 'w', listAll),
+      () => engine.list(TENANT, { ...listAll, filter: {}, sort: 'id' }),
+      () => engine.findStates(TENANT, workflows.items, 64 * LARGE.bytes),
+    ];
+    for (const read of reads) {
+      const turns = await decodedIn(read);
+      expect(turns.length).toBeGreaterThanOrEqual(7);
+      expect(Math.max(...turns)).toBeLessThan(CHARACTERS_PER_TURN + 1024 * 1024);
+    }
+  });
+
+  it('lists the versions of one moment, whatever happens between two turns', async () => {
+    // Texts share a slab, and are moved when most of the slab is released.
+    const added = new Map<StoredText, StoredText['slab']>();
+    const { add } = TextStore.prototype;
+    jest.spyOn(TextStore.prototype, 'add').mockImplementation(function (this: TextStore, text) {
+      const stored = add.call(this, text);
+      added.set(stored, stored.slab);
+      return stored;
+    });
+    const { engine, record } = await engineWith({ versions: 60, bytes: 50_000 });
+    const states = [record, ...record.history].map(({ state }) => state);
+    const listed = engine.listVersions(TENANT, 'w', listAll);
+    await nextTurn();
+    // Keeps the 20 newest versions.
+    await engine.commit(TENANT, put('w', { status: 'written' }));
+    for (let i = 0; i < 100; i++) await engine.commit(TENANT, put('other', 'x'.repeat(50_000)));
+    const moved = [...added].filter(([text, slab]) => text.slab !== slab && states.includes(String(text)));
+    expect(moved.length).toBeGreaterThan(0);
+    await engine.commit(TENANT, remove('w'));
+    expect(await Promise.race([listed, 'not yet'])).toBe('not yet');
+    expect((await listed)?.versions.map(({ state }) => state)).toEqual(states);
   });
 });

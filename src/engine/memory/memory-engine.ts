@@ -25,7 +25,7 @@ import {
 import type { ConflictDetail, ConflictPage } from '../conflicts.js';
 import { ConflictNotFoundError, VersionConflictError } from '../errors.js';
 import type { MovedOutcome } from '../kept.js';
-import { recordOf, versionFields, type VersionRecord, type WorkflowRecord } from '../records/workflow-meta.js';
+import { recordOf, versionFields, type WorkflowRecord } from '../records/workflow-meta.js';
 import { fittingBytes, pageOfVersions } from '../page.js';
 import { Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
@@ -33,6 +33,7 @@ import { erasedWith, noteErasure } from '../erasure.js';
 import { eraseData } from './erase-data.js';
 import { keptState, liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
+import { decodedInTurns } from './workflows/decoded-in-turns.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore, observed } from './memory-core.js';
 import { MemoryMoving } from './moving/memory-moving.js';
@@ -174,8 +175,11 @@ export class MemoryEngine extends Engine {
     const { order, limit, before = Infinity, after = -Infinity, includeState } = query;
     const wanted = [entry, ...entry.history].filter(({ version }) => version < before && version > after);
     if (order === 'asc') wanted.reverse();
-    const found = wanted.slice(0, limit + 1).map((earlier) => versionOf(entry, earlier, includeState));
-    return pageOfVersions(found, query);
+    const found = wanted.slice(0, limit + 1).map((earlier) => versionOf(entry, earlier));
+    const page = pageOfVersions(found, query);
+    if (!includeState) return page;
+    const states = await decodedInTurns(wanted.slice(0, page.versions.length).map(({ state }) => state));
+    return { ...page, versions: page.versions.map((version, i) => ({ ...version, state: states[i] as string })) };
   }
 
   async findVersion(tenant: string, id: string, version: number): Promise<VersionLookup> {
@@ -185,7 +189,7 @@ export class MemoryEngine extends Engine {
     const kept = [entry, ...entry.history];
     const earlier = kept.find((candidate) => candidate.version === version);
     if (earlier === undefined) return { found: 'pruned', oldest: kept.at(-1)?.version ?? entry.version };
-    return { found: 'version', version: versionOf(entry, earlier, true) as VersionRecord & { state: string } };
+    return { found: 'version', version: { ...versionOf(entry, earlier), state: earlier.state.toString() } };
   }
 
   async findStates(
@@ -200,7 +204,7 @@ export class MemoryEngine extends Engine {
       states.map((state) => state?.length ?? 0),
       maxBytes,
     );
-    return states.slice(0, shown).map((state) => state?.toString());
+    return decodedInTurns(states.slice(0, shown));
   }
 
   async findOutcome(tenant: string, key: string, fingerprint: string): Promise<Outcome | undefined> {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import type { VersionQuery } from '../../../src/engine/engine.js';
 import type { About, Cause } from '../../../src/engine/records/workflow-meta.js';
 import { patch } from '../../support/parts.js';
 import { append, increment, merge } from '../../support/edits.js';
+import { LARGE, longWorkflow } from '../../support/long-workflow.js';
+import { FAIL } from '../../support/moving.js';
 import { versionOf, type TestTenant } from '../../support/tenant.js';
 import { testOptions, type Fixture } from '../engine-under-test.js';
 
@@ -117,6 +120,23 @@ export function describeHistory(fixture: Fixture): void {
         [5, 6, 7, 8],
         [9, 10],
       ]);
+    });
+
+    it('is paged by bytes, if states are included: a page has at most 8 MiB of them', async () => {
+      const tenant = fixture.tenant();
+      await fixture.engine.moving.put(tenant.name, longWorkflow(fixture.clock.ms, { ...LARGE, versions: 9 }), FAIL);
+      const list = (query: Omit<VersionQuery, 'limit'>) =>
+        fixture.engine.listVersions(tenant.name, 'w', { limit: 1000, ...query });
+      const whole = await list({ includeState: false });
+      expect([whole?.versions.length, whole?.nextBefore]).toEqual([10, null]);
+      const shown = async (query: Omit<VersionQuery, 'limit' | 'includeState'>) => {
+        const page = await list({ includeState: true, ...query });
+        return [page?.versions.map(({ version }) => version), page?.nextBefore, page?.nextAfter];
+      };
+      expect(await shown({})).toEqual([[10, 9, 8, 7, 6, 5, 4, 3, 2], 2, null]);
+      expect(await shown({ before: 2 })).toEqual([[1], null, null]);
+      expect(await shown({ order: 'asc' })).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], null, 8]);
+      expect(await shown({ order: 'asc', after: 8 })).toEqual([[9, 10], null, null]);
     });
 
     it.each([

@@ -63,8 +63,8 @@ export function textAt(entry: Entry | undefined, at: number): StoredText | undef
   return at === 0 ? entry?.state : entry?.history[at - 1]?.state;
 }
 
-export function versionOf(entry: Entry, earlier: Earlier, includeState: boolean): VersionRecord {
+/** The version without its state. */
+export function versionOf(entry: Entry, earlier: Earlier): VersionRecord {
   const { version, check, updatedAtMs, deadlineMs, about, state } = earlier;
-  const meta = { ...pickMeta(entry), version, check, updatedAtMs, deadlineMs };
-  return { ...meta, about, bytes: state.length, ...(includeState && { state: state.toString() }) };
+  return { ...pickMeta(entry), version, check, updatedAtMs, deadlineMs, about, bytes: state.length };
 }

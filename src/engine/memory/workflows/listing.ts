@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.js';
 import { ORDERS, type Filter, type ListPage, type ListQuery, type Order } from '../../engine.js';
 import { MAX_SORTED_IDS, fitting, LAST_ID, nextPosition } from '../../page.js';
 import type { WorkflowCollection } from './workflow-collection.js';
+import { decodedInTurns } from './decoded-in-turns.js';
 import { liveAt, type Entry } from './entry.js';
 import { inOrder, scoreIn } from './members.js';
 import type { SortedSet, Scored } from '../sorted-set.js';
@@ -46,7 +47,9 @@ export async function listPage(workflows: WorkflowCollection, query: ListQuery, 
   const last = items.at(-1);
   const position = last && items.length < found.length ? { atMs: scoreIn(ORDERS[sort], last), id: last.id } : undefined;
   const next = nextPosition(position, { sinceMs, isRising, newestMs: workflows.updated.last?.score });
-  return { items: items.map((entry) => itemOf(entry, includeState)), next };
+  if (!includeState) return { items: items.map(pickMeta), next };
+  const states = await decodedInTurns(items.map(({ state }) => state));
+  return { items: items.map((entry, i) => ({ ...pickMeta(entry), state: states[i] as string })), next };
 }
 
 export async function countMatching(workflows: WorkflowCollection, filter: Filter, now: Clock): Promise<number> {
@@ -189,8 +192,4 @@ function matches(entry: Entry, { idPrefix, fields, updatedAfterMs, updatedBefore
   if (updatedBeforeMs !== undefined && entry.updatedAtMs >= updatedBeforeMs) return false;
   for (const field in fields) if (entry.index[field] !== fields[field]) return false;
   return true;
-}
-
-function itemOf(entry: Entry, includeState: boolean): ListPage['items'][number] {
-  return { ...pickMeta(entry), ...(includeState && { state: entry.state.toString() }) };
 }

@@ -1,7 +1,7 @@
 import { InvalidJsonError } from '../../../json/invalid-json-error.js';
 import type { EngineObserver, VersionLookup, VersionPage, VersionQuery, VersionRef } from '../../engine.js';
 import { KeyTakenError, StateNotJsonError, StoreUnavailableError } from '../../errors.js';
-import { fittingBytes, pageOfVersions } from '../../page.js';
+import { fittingBytes, fittingVersions, pageOfVersions } from '../../page.js';
 import { digestOf } from '../../records/check.js';
 import { stateKey } from '../keys.js';
 import { recordOf, versionNameOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
@@ -159,8 +159,9 @@ export class RedisWorkflows {
   }
 
   /**
-   * A long history is read in parts. Each goes on behind the last version of the part before it. If that version is no
-   * longer kept, the page starts again: so it has no hole, and nothing of an earlier incarnation.
+   * Versions for a page, and at least one more if there are more. A long history is read in parts. Each goes on behind the
+   * last version of the part before it. If that version is no longer kept, the page starts again: so it has no hole, and
+   * nothing of an earlier incarnation.
    */
   async #versions(tenant: string, id: string, query: VersionQuery): Promise<readonly VersionRecord[] | undefined> {
     let versions: VersionRecord[] = [];
@@ -175,7 +176,8 @@ export class RedisWorkflows {
         continue;
       }
       for (const entry of entries) versions.push(versionOf(reply.found, entry, query.includeState));
-      if (outcome === 'end') return versions;
+      const isPageFull = fittingVersions(versions, query.limit, query.includeState) < versions.length;
+      if (outcome === 'end' || isPageFull) return versions;
       if (entries.length === 0) unexpected();
     }
     throw keepsChanging();
