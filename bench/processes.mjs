@@ -20,9 +20,14 @@ export function temporaryFolder() {
 
 /** Kills all started processes and removes temporary folders. */
 export function endAll() {
-  for (const child of children) child.kill('SIGKILL');
+  const ended = [...children];
+  children.clear();
+  for (const child of ended) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
+
+/** Characters of the output of a process that has ended. */
+const MAX_OUTPUT = 4000;
 
 function start(command, args, env, readyWhen, channels = []) {
   const child = spawn(command, args, {
@@ -40,7 +45,12 @@ function start(command, args, env, readyWhen, channels = []) {
     child.stdout.on('data', read);
     child.stderr.on('data', read);
     child.once('error', fail);
-    child.once('exit', (code) => fail(new Error(`${command} ended with code ${code}:\n${output}`)));
+    child.once('exit', (code, signal) => {
+      const error = new Error(`${command} ended with ${code ?? signal}:\n${output.slice(-MAX_OUTPUT)}`);
+      // After the start nobody waits for the promise: a process that ends by itself spoils what is measured.
+      if (children.has(child)) process.stderr.write(`${error.message}\n`);
+      fail(error);
+    });
   });
 }
 
@@ -135,8 +145,10 @@ export function cpuMicros(pid) {
   }, 0);
 }
 
+/** 0 for a process that has ended. */
 export function residentBytes(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+  const [, kilobytes = 0] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }
 
 function freePort() {
