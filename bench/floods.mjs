@@ -15,6 +15,8 @@ const REST_MS = 10_000;
 const TENS = Array.from({ length: 10 }, (_, i) => i);
 const FOUR = TENS.slice(0, 4);
 const large = `"${'x'.repeat(1_000_000)}"`;
+const document = JSON.stringify({ text: 'x'.repeat(1_000_000), n: 0 });
+const MERGE_PATCH = 'application/merge-patch+json';
 const middle = JSON.stringify({ text: 'x'.repeat(16_000), n: 0 });
 
 /** Each flood runs until `isOver()`. */
@@ -38,6 +40,8 @@ const FLOODS = {
     at.sockets(200, post('/v1/workflows/batch-get', JSON.stringify({ ids: TENS.map((i) => `large-${i}`) })).repeat(5)),
   'unread states of 1 MB, 20 requests on each connection': (at) =>
     at.sockets(500, get('/v1/workflows/large-1/state').repeat(20)),
+  'patches of a 1 MB state, 20 requests on each connection': (at) =>
+    at.sockets(500, request('PATCH', '/v1/workflows/document-1/state', '{"n":1}', MERGE_PATCH).repeat(20)),
   'unread lists with states': (at) => at.sockets(200, get('/v1/workflows?include=state&idPrefix=large').repeat(5)),
   'lists with states, read': (at) =>
     at.clients(100, async (send, isOver) => {
@@ -131,6 +135,7 @@ async function prepare(url) {
     if (!answer.ok) throw new Error(`The state was refused: ${answer.status}`);
   };
   for (const i of TENS) await put(`large-${i}`, large);
+  await put('document-1', document);
   for (let i = 0; i < 50; i++) await put(`middle-${i}`, middle);
 }
 
@@ -194,8 +199,9 @@ function print({ name, peak, after, statuses, budget }) {
 
 const mib = (bytes) => `${(bytes / MIB).toFixed(0)} MiB`;
 const get = (path, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
-const post = (path, body) =>
-  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const request = (method, path, body, type) =>
+  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const post = (path, body) => request('POST', path, body, 'application/json');
 
 /** A text frame of a client, masked with zeros. */
 function frame(text) {

@@ -34,6 +34,7 @@ import { eraseData } from './erase-data.js';
 import { keptState, liveAt, versionOf, type Entry } from './workflows/entry.js';
 import type { Journal } from './journal/journal.js';
 import { decodedInTurns } from './workflows/decoded-in-turns.js';
+import { SharedTurns } from './workflows/shared-turns.js';
 import { countMatching, listPage } from './workflows/listing.js';
 import { MemoryCore, observed } from './memory-core.js';
 import { MemoryMoving } from './moving/memory-moving.js';
@@ -75,6 +76,7 @@ export class MemoryEngine extends Engine {
   readonly #options: EngineOptions;
   readonly #planner: CommitPlanner;
   readonly #sweepTimer: SweepTimer;
+  readonly #decoding = new SharedTurns();
   /** Undefined if the clock was given. */
   readonly #steady: SteadyClock | undefined;
 
@@ -149,7 +151,10 @@ export class MemoryEngine extends Engine {
   }
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
-    return this.#recordOf(await this.#current(tenant, id));
+    const entry = await this.#current(tenant, id);
+    const wait = this.#decoding.enter(entry?.state.length ?? 0);
+    if (wait !== undefined) await wait;
+    return this.#recordOf(entry);
   }
 
   async findMany(tenant: string, ids: readonly string[]): Promise<(WorkflowRecord | undefined)[]> {
@@ -189,6 +194,7 @@ export class MemoryEngine extends Engine {
     const kept = [entry, ...entry.history];
     const earlier = kept.find((candidate) => candidate.version === version);
     if (earlier === undefined) return { found: 'pruned', oldest: kept.at(-1)?.version ?? entry.version };
+    await this.#decoding.enter(earlier.state.length);
     return { found: 'version', version: { ...versionOf(entry, earlier), state: earlier.state.toString() } };
   }
 
