@@ -1,4 +1,5 @@
 import { appliedInTurns } from '../applied-in-turns.js';
+import { ByteSemaphore } from '../byte-semaphore.js';
 import { changedBoard, EMPTY_BOARD, shownBoard, type Board } from '../board.js';
 import type { Take, Taken } from '../bucket.js';
 import type { Clock } from '../clock.js';
@@ -62,6 +63,11 @@ export interface MemoryEngineParts {
   readonly journal?: Journal;
 }
 
+/** Edits of smaller states do not wait. */
+const LARGE_EDIT_BYTES = 16 * 1024;
+/** Bytes of the states that edits hold at once. */
+const MAX_EDITED_BYTES = 32 * 1024 * 1024;
+
 /**
  * Keeps everything in maps. A commit is atomic because it runs in one turn of the event loop: all checks, which may throw, come
  * before the first change, and changes cannot fail.
@@ -77,6 +83,7 @@ export class MemoryEngine extends Engine {
   readonly #planner: CommitPlanner;
   readonly #sweepTimer: SweepTimer;
   readonly #decoding = new SharedTurns();
+  readonly #edits = new ByteSemaphore(MAX_EDITED_BYTES);
   /** Undefined if the clock was given. */
   readonly #steady: SteadyClock | undefined;
 
@@ -222,7 +229,19 @@ export class MemoryEngine extends Engine {
     });
   }
 
-  async commit(tenant: string, given: Commit): Promise<Outcome> {
+  /** Edits of large states wait for one another: each holds its state, and the new one until it is on the disk. */
+  commit(tenant: string, commit: Commit): Promise<Outcome> {
+    const bytes = this.#editedBytes(tenant, commit);
+    if (bytes < LARGE_EDIT_BYTES) return this.#commit(tenant, commit);
+    return this.#edits.run(bytes, () => this.#commit(tenant, commit));
+  }
+
+  #editedBytes(tenant: string, { patches = [] }: Commit): number {
+    const workflows = patches.length > 0 ? this.#core.tenants.peek(tenant).workflows : undefined;
+    return patches.reduce((sum, { id }) => sum + (workflows?.get(id)?.state.length ?? 0), 0);
+  }
+
+  async #commit(tenant: string, given: Commit): Promise<Outcome> {
     const commit = await this.#inTurns(tenant, given);
     const { once, puts = [], patches = [], deletes = [] } = commit;
     try {

@@ -1,4 +1,5 @@
 import { parseDocument, type JsonNode } from '../../../json/document.js';
+import { ByteSemaphore } from '../../byte-semaphore.js';
 import { CharacterTurns } from '../../character-turns.js';
 import type { Clock } from '../../clock.js';
 import type { CommittedWorkflow, Once, Outcome, Patch } from '../../commit.js';
@@ -16,6 +17,9 @@ const MAX_EDITS = 64;
 /** Maximum characters of all versions of a batch, since a batch is one command. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 const BATCH_TIMEOUT_MS = 15_000;
+/** Bytes of the states that batches hold at once, if each has the greatest size: the size is not known before the state is read. */
+const MAX_EDITED_BYTES = 64 * 1024 * 1024;
+const MIN_BATCHES = 4;
 
 export interface QueuedEdit {
   readonly once: Once;
@@ -71,8 +75,11 @@ export interface EditQueueParts {
  */
 export class EditQueue {
   readonly #waiting = new Map<string, Waiting[]>();
+  readonly #running: ByteSemaphore;
 
-  constructor(private readonly parts: EditQueueParts) {}
+  constructor(private readonly parts: EditQueueParts) {
+    this.#running = new ByteSemaphore(Math.max(MIN_BATCHES * parts.options.maxStateBytes, MAX_EDITED_BYTES));
+  }
 
   run(tenant: string, edit: QueuedEdit): Promise<Outcome> {
     return new Promise((resolve, reject) => {
@@ -91,15 +98,22 @@ export class EditQueue {
     const queue = this.#waiting.get(key) as Waiting[];
     let base: Base | undefined;
     while (queue.length > 0) {
-      const batch = queue.splice(0, MAX_EDITS);
-      try {
-        base = await this.#runBatch(tenant, batch, base, queue);
-      } catch (error) {
-        base = undefined;
-        for (const { reject } of batch) reject(error);
-      }
+      // While others wait, this workflow holds no state between two batches.
+      if (this.#running.waiting > 0) base = undefined;
+      const guess = base;
+      base = await this.#running.run(this.parts.options.maxStateBytes, () => this.#nextBatch(tenant, queue, guess));
     }
     this.#waiting.delete(key);
+  }
+
+  async #nextBatch(tenant: string, queue: Waiting[], base: Base | undefined): Promise<Base | undefined> {
+    const batch = queue.splice(0, MAX_EDITS);
+    try {
+      return await this.#runBatch(tenant, batch, base, queue);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return undefined;
+    }
   }
 
   /** Answers each edit of a batch, or puts it back into the queue. Returns the workflow to try the next batch on. */
