@@ -350,6 +350,39 @@ describe('MemoryEngine with large states', () => {
     }
   });
 
+  it('decodes little in one turn for all readers that go on together', async () => {
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => START });
+    await engine.commit(TENANT, put('w', 'x'.repeat(900_000)));
+    const twenty = (read: () => Promise<unknown>) => Promise.all(Array.from({ length: 20 }, read));
+    for (const read of [() => engine.find(TENANT, 'w'), () => engine.findVersion(TENANT, 'w', 1)]) {
+      const turns = await decodedIn(() => twenty(read));
+      expect(turns.length).toBeGreaterThanOrEqual(10);
+      expect(Math.max(...turns)).toBeLessThan(2 * 1024 * 1024);
+    }
+  });
+
+  it('holds the new states of few edits at once until they are on the disk', async () => {
+    const journal = new ManualJournal();
+    const engine = new MemoryEngine({ options: engineOptions, index: workflowIndex, clock: () => START, journal });
+    const made = engine.commit(TENANT, put('w', { text: 'x'.repeat(1_000_000), log: [] }));
+    (await journal.flush()).succeed();
+    await made;
+
+    const states = jest.spyOn(TextStore.prototype, 'add');
+    const edits = Array.from({ length: 100 }, (_, i) => engine.commit(TENANT, patch('w', appending(i))));
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    const held = states.mock.calls.filter(([text]) => text.length > 1_000_000).length;
+    expect(held).toBeGreaterThan(0);
+    expect(held * 1_000_000).toBeLessThanOrEqual(32 * 1024 * 1024);
+
+    const done = Promise.all(edits).then(() => 'done');
+    for (let ended: string | undefined; ended !== 'done';) {
+      for (const { succeed } of journal.flushes.splice(0)) succeed();
+      ended = await Promise.race([done, nextTurn('turn')]);
+    }
+    expect((await engine.find(TENANT, 'w'))?.version).toBe(101);
+  });
+
   it('lists the versions of one moment, whatever happens between two turns', async () => {
     // Texts share a slab, and are moved when most of the slab is released.
     const added = new Map<StoredText, StoredText['slab']>();
