@@ -11,7 +11,7 @@ const CONNECTIONS = 32;
 const paths = ['/v1/workflows/bench'];
 const BODY = JSON.stringify({ state: stateOf(1024) });
 
-/** What is compared; `share` of the requests of a round, for what takes several requests or much longer. */
+/** Requests that are compared. `share`: part of the requests of a round, less for a request that takes long. */
 const SCENARIOS = {
   get: { method: 'GET', paths, share: 1 },
   state: { method: 'GET', paths: ['/v1/workflows/bench/state'], share: 1 },
@@ -60,6 +60,9 @@ async function startSubject(kind, folder, engine) {
 }
 
 export async function compare({ ref, only, engines, rounds, requests }) {
+  const unknown = only.filter((name) => !(name in SCENARIOS));
+  if (unknown.length > 0)
+    throw new Error(`compare does not know ${unknown.join(', ')}; it knows ${Object.keys(SCENARIOS).join(', ')}`);
   const folders = { before: versionOf(ref), now: root };
   const rows = [];
   for (const engine of engines) {
@@ -79,10 +82,10 @@ export async function compare({ ref, only, engines, rounds, requests }) {
         rounds,
       );
       const of = (kind) => results.filter((_, i) => subjects[i].kind === kind).map((result) => result.rounds);
-      for (const [at, process] of ['service', 'Redis'].slice(0, subjects[0].pids.length).entries()) {
+      for (const [at, measured] of ['service', 'Redis'].slice(0, subjects[0].pids.length).entries()) {
         const [before, now] = [of('before'), of('now')].map((both) => meanOf(both, at));
         const ratios = now.map((one, i) => one / before[i]);
-        const row = { engine, name, process, before: median(before), now: median(now), ...confidenceOf(ratios) };
+        const row = { engine, name, measured, before: median(before), now: median(now), ...confidenceOf(ratios) };
         rows.push(row);
         print(row);
       }
@@ -94,9 +97,9 @@ export async function compare({ ref, only, engines, rounds, requests }) {
 
 const pathOf = (id) => `/v1/workflows/${id}`;
 
-function print({ engine, name, process: of, before, now, ratio, least, most }) {
+function print({ engine, name, measured, before, now, ratio, least, most }) {
   process.stdout.write(
-    `${engine.padEnd(7)} ${name.padEnd(7)} ${of.padEnd(8)} ${before.toFixed(1).padStart(7)} → ${now.toFixed(1).padStart(7)} µs  ` +
+    `${engine.padEnd(7)} ${name.padEnd(7)} ${measured.padEnd(8)} ${before.toFixed(1).padStart(7)} → ${now.toFixed(1).padStart(7)} µs  ` +
       `ratio ${ratio.toFixed(3)}  (95 %: ${least.toFixed(3)}–${most.toFixed(3)})\n`,
   );
 }

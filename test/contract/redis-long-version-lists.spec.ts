@@ -82,7 +82,7 @@ describe('The versions of a long history in Redis', () => {
   }
   const put = (record: MovedWorkflow, options = FAIL) => engine.moving.put(tenant.name, record, options);
 
-  /** What a list shows of the record, newest first. */
+  /** Versions of the record as a list shows them, newest first. */
   function shownOf({ history, ...current }: MovedWorkflow, includeState = true): VersionRecord[] {
     const { state: _state, ...meta } = current;
     return [current, ...history].map(({ state, ...one }) =>

@@ -107,7 +107,7 @@ function sealed(database: object, key: Key, packed: Buffer): Buffer {
   return bytes;
 }
 
-/** Writes the mark before, and the checksum behind, an encoded value that begins behind `start`. */
+/** Seals an encoded value: its mark is written at `start`, the value follows it, and its checksum is written at `end`. */
 function seal(database: object, key: Key, bytes: Buffer, start: number, end: number): void {
   bytes[start] = SEALED;
   const seed = crc32(keyValueToBuffer(key), seedOf((database as { name: string }).name));

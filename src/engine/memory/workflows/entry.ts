@@ -31,14 +31,12 @@ export const NO_HISTORY: readonly never[] = [];
 export function historyAfter(entry: Entry, { historyLimit, historyMaxBytes }: Profile): readonly Earlier[] {
   const kept: Earlier[] = [];
   let total = 0;
-  const { history } = entry;
-  for (let at = -1; at < history.length; at++) {
-    const { length } = (history[at] ?? entry).state;
+  for (const earlier of [withState(entry, entry.state), ...entry.history]) {
     // A version that alone exceeds the limit is left out, so that smaller ones remain.
-    if (length > historyMaxBytes) continue;
-    total += length;
+    if (earlier.state.length > historyMaxBytes) continue;
+    total += earlier.state.length;
     if (kept.length >= historyLimit || total > historyMaxBytes) break;
-    kept.push(history[at] ?? withState(entry, entry.state));
+    kept.push(earlier);
   }
   return kept;
 }

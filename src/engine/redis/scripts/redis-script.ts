@@ -150,9 +150,7 @@ function programOf(modules: readonly string[], files: readonly string[]): Progra
     return moduleOf(name, generate(new Set(uses.map(([, used]) => used as string))));
   });
   const last = parts.pop() ?? '';
-  const source = [...ready, ...parts.map((text) => `do\nlocal function file()\n${text}end\nfile()\nend`), last].join(
-    '\n',
-  );
+  const source = [...ready, ...parts.map((text) => `do\n${text}end`), last].join('\n');
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 

@@ -51,7 +51,8 @@ export interface ScriptRequest {
 
 /** Arguments of a request: its plan as JSON, and its texts. */
 export function planArguments(plan: object, texts: readonly string[] = []): string[] {
-  return [JSON.stringify({ ...plan, texts: texts.length }), ...texts];
+  // Spreads last: V8 is many times slower with a member after a spread.
+  return [JSON.stringify({ texts: texts.length, ...plan }), ...texts];
 }
 
 interface Waiting {

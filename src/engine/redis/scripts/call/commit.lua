@@ -2,8 +2,8 @@
   commit: checks everything, then writes everything.
   The request, JSON made by the service: numbers, ids, expectations and index entries, never a state:
              once    [{key, fingerprint, keepMs, memo?, first?, last?}]  keeps the results from first to last; by default all
-             puts    [{part?, at, id, expect?, mustExist?, inc, index: ["field=value"], entries?: the index as JSON, ttls, abouts: [text], checks: [text], digest}]
-                     one version for each about, ttl and check, oldest first; digest: that of the last state
+             puts    [{part?, at, id, expect?, mustExist?, inc, index: ["field=value"], entries?, ttls, abouts: [text], checks: [text], digest}]
+                     one version for each about, ttl and check, oldest first; entries: the index as JSON; digest: that of the last state
              deletes [{at, id, expect?}]    touches [{at, id, expect?, ttl}]
              ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
              board {see board.lua}
@@ -356,7 +356,7 @@ perform.commit = function(request)
   for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3]) end
   for _, once in ipairs(request.once) do
     local first, last = once.first or 1, once.last or #results
-        if not call.limits and not once.memo and first == last and is_plain_text(results[first]) then
+    if not call.limits and not once.memo and first == last and is_plain_text(results[first]) then
       -- Cheaper than a table that is encoded.
       once_keys.keep_text(once, '{"results":["' .. results[first] .. '"]}')
     else

@@ -5,6 +5,7 @@
 local function refuses()
   local known = redis.call('MGET', prefix .. key_names.fence .. replica, prefix .. key_names.schema, clock_key)
   clock.set(known[3])
+  -- As is_mark in own-keys, which most calls do not make.
   return (known[1] and known[1] ~= epoch) or string.sub(known[2] or '', 1, #schema.MARK_START) ~= schema.MARK_START
 end
 

@@ -27,8 +27,8 @@ end
 local function has_begun() return begun end
 
 -- The first writes of a request may find out that a key has another type. Then those before are taken back, and the request has changed nothing. By
--- step: key, what was there before (the score in a set, false for no member, 'list' for a list), and the member. Most puts have up to 8 steps: a table
--- that has their places is made once, and does not grow.
+-- step: key, what was there before (the score in a set, false for no member, 'list' for a list), and the member. Most puts have at most 8 steps: tables
+-- with 8 places need not grow, which would cost each put an allocation.
 local is_trying, steps = false, 0
 local keys_of_steps = { false, false, false, false, false, false, false, false }
 local before_steps = { false, false, false, false, false, false, false, false }

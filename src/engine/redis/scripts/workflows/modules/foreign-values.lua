@@ -18,7 +18,8 @@ local function legacy(key, text, bytes, remains)
   local sha = redis.sha1hex(text)
   return { kind = bytes == stored_values.NOT_TEXT and 'taken' or 'legacy', inc = 'legacy-' .. string.sub(sha, 1, 12), version = 1, check = false,
     digest = string.sub(sha, 1, stored_values.DIGEST_LENGTH), created = written, updated = written, deadline = deadline, ends = real,
-    ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}', text = text, remains = remains, due = false }
+    ttl = deadline and (default_ttl or deadline - now), bytes = bytes, about = ADOPTED, history_bytes = 0, history_ends = false, entries = '{}',
+    text = text, remains = remains, due = false }
 end
 
 -- Makes the record that of a value which another program wrote over ours. `digest`: that of the value, if it is known.
