@@ -1,25 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { digestOf } from '../../src/engine/moving/digest.js';
 import type { MovedVersion, MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import { StoreAwayError } from '../../src/engine/errors.js';
-import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { historyKey, KEY_NAMES, prefixOf } from '../../src/engine/redis/keys.js';
 import { HISTORY_PIECE_BYTES } from '../../src/engine/limits.js';
-import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
-import { TestClock } from '../support/clock.js';
+import type { RedisEngine } from '../../src/engine/redis/redis-engine.js';
+import type { TestClock } from '../support/clock.js';
 import { LARGE, longWorkflow, MANY, type HistorySize, type LongWorkflowOptions } from '../support/long-workflow.js';
 import { digestsOf, FAIL, moveAll, readWorkflow, workflowStamps } from '../support/moving.js';
-import { testIndex } from '../support/parts.js';
-import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
+import type { RedisProcess } from '../support/redis-process.js';
 import { refusalOf } from '../support/refusal.js';
 import { TestTenant } from '../support/tenant.js';
-import { WatchedScripts } from '../support/watched-scripts.js';
-import { MIB, testOptions } from './engine-under-test.js';
+import { WatchedRedis } from '../support/watched-redis.js';
+import type { WatchedScripts } from '../support/watched-scripts.js';
+import { MIB } from './engine-under-test.js';
 import { configFor } from './redis-under-test.js';
 
 Logger.overrideLogger(false);
@@ -30,33 +29,20 @@ const BESIDE_BYTES = 256 * 1024;
 const LONGEST_STAGED_MS = 300_000;
 
 describe('A workflow with a long history, moved into Redis', () => {
-  const clock = new TestClock();
+  let watched: WatchedRedis;
+  let clock: TestClock;
   let redis: RedisProcess;
   let direct: Redis;
   let namespace: string;
   let scripts: WatchedScripts;
   let engine: RedisEngine;
   let tenant: TestTenant;
-  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    redis = await startRedisProcess();
-    direct = new Redis({ host: '127.0.0.1', port: redis.port });
-    namespace = `ns-${randomUUID()}`;
-    const connections = new RedisConnections(configFor(redis.port, namespace));
-    await connections.open();
-    scripts = new WatchedScripts(connections);
-    engine = new RedisEngine(connections, { options: testOptions, index: testIndex, namespace, clock: clock.read });
-    close = async () => {
-      await engine.close();
-      await connections.close();
-    };
+    watched = await WatchedRedis.start();
+    ({ clock, redis, direct, namespace, scripts, engine } = watched);
   });
-  afterAll(async () => {
-    await close();
-    direct.disconnect();
-    await redis.stop();
-  });
+  afterAll(() => watched.stop());
   beforeEach(() => {
     scripts.reset();
     tenant = new TestTenant(engine, `t-${randomUUID()}`);

@@ -1,24 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { VersionPage, VersionQuery, VersionRef } from '../../src/engine/engine.js';
 import { HISTORY_PIECE_BYTES } from '../../src/engine/limits.js';
 import type { MovedWorkflow } from '../../src/engine/moving/moved.js';
 import { stampOf } from '../../src/engine/moving/stamp.js';
 import type { VersionRecord } from '../../src/engine/records/workflow-meta.js';
-import { RedisConnections } from '../../src/engine/redis/connection/redis-connections.js';
 import { historyKey, prefixOf, stateKey } from '../../src/engine/redis/keys.js';
-import { RedisEngine } from '../../src/engine/redis/redis-engine.js';
-import { TestClock } from '../support/clock.js';
+import type { RedisEngine } from '../../src/engine/redis/redis-engine.js';
+import type { TestClock } from '../support/clock.js';
 import { LARGE, longWorkflow, MANY, type HistorySize } from '../support/long-workflow.js';
 import { FAIL } from '../support/moving.js';
-import { testIndex } from '../support/parts.js';
-import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant, versionOf } from '../support/tenant.js';
-import { WatchedScripts } from '../support/watched-scripts.js';
+import { WatchedRedis } from '../support/watched-redis.js';
+import type { WatchedScripts } from '../support/watched-scripts.js';
 import { MIB, testOptions } from './engine-under-test.js';
-import { configFor } from './redis-under-test.js';
 
 Logger.overrideLogger(false);
 
@@ -35,8 +32,8 @@ const range = (from: number, to: number) =>
   Array.from({ length: Math.abs(to - from) + 1 }, (_, i) => (from < to ? from + i : from - i));
 
 describe('The versions of a long history in Redis', () => {
-  const clock = new TestClock();
-  let redis: RedisProcess;
+  let watched: WatchedRedis;
+  let clock: TestClock;
   let direct: Redis;
   let namespace: string;
   let scripts: WatchedScripts;
@@ -44,29 +41,13 @@ describe('The versions of a long history in Redis', () => {
   /** Its writes cut no history. */
   let keeping: RedisEngine;
   let tenant: TestTenant;
-  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    redis = await startRedisProcess();
-    direct = new Redis({ host: '127.0.0.1', port: redis.port });
-    namespace = `ns-${randomUUID()}`;
-    const connections = new RedisConnections(configFor(redis.port, namespace));
-    await connections.open();
-    scripts = new WatchedScripts(connections);
-    const parts = { index: testIndex, namespace, clock: clock.read };
-    engine = new RedisEngine(connections, { ...parts, options: testOptions });
-    keeping = new RedisEngine(connections, { ...parts, options: { ...testOptions, historyMaxBytes: 64 * MIB } });
-    close = async () => {
-      await engine.close();
-      await keeping.close();
-      await connections.close();
-    };
+    watched = await WatchedRedis.start();
+    ({ clock, direct, namespace, scripts, engine } = watched);
+    keeping = watched.open({ ...testOptions, historyMaxBytes: 64 * MIB });
   });
-  afterAll(async () => {
-    await close();
-    direct.disconnect();
-    await redis.stop();
-  });
+  afterAll(() => watched.stop());
   beforeEach(() => {
     scripts.reset();
     tenant = new TestTenant(engine, `t-${randomUUID()}`);
