@@ -96,8 +96,13 @@ describe('A start while Redis cannot be reached', () => {
     await service.close();
   });
 
-  it('does so for an unknown host too', async () => {
-    const service = await openService({ REDIS_URL: 'redis://no-such-host.invalid:6379' });
+  it.each<readonly [string, (address: string) => Readonly<Record<string, string>>]>([
+    ['an unknown host', () => ({ REDIS_URL: 'redis://no-such-host.invalid:6379' })],
+    ['sentinels', (address) => ({ REDIS_SENTINELS: address, REDIS_SENTINEL_MASTER: 'master' })],
+    ['nodes of a Cluster', (address) => ({ REDIS_CLUSTER_NODES: address, REDIS_NAMESPACE: '{all}' })],
+  ])('does so for %s too', async (_of, env) => {
+    proxy.down();
+    const service = await openService(env(`127.0.0.1:${proxy.port}`));
     expect([(await put(service)).status, await ready(service)]).toEqual([201, 503]);
     await service.close();
   });

@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../../../../config/config.js';
+import { tolerateLateErrors } from './late-errors.js';
+
+tolerateLateErrors();
 
 /** Options that proved right in tests with cut, hung and half-open connections. */
 export function connectionOptions(config: RedisConfig) {

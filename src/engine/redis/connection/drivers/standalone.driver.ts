@@ -55,7 +55,7 @@ export class StandaloneDriver implements RedisDriver {
   }
 
   async open(): Promise<void> {
-    await Promise.allSettled(this.#commands.map((client) => client.connect()));
+    await Promise.all(this.#commands.map(firstAttempt));
   }
 
   async close(): Promise<void> {
@@ -167,6 +167,12 @@ export class StandaloneDriver implements RedisDriver {
     });
     return client;
   }
+}
+
+/** Resolves when a first attempt has succeeded or failed. While no sentinel answers, connect() of ioredis never settles. */
+async function firstAttempt(client: Redis): Promise<void> {
+  const failed = new Promise((resolve) => client.once('error', resolve));
+  await Promise.race([client.connect().catch(() => undefined), failed]);
 }
 
 export function subscriberOf(client: Redis | Cluster): RedisSubscriber {
