@@ -1,14 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
+import { CHARACTERS_PER_TURN } from '../engine/character-turns.js';
 import { digestOf } from '../engine/moving/digest.js';
 import { sizeOfRecord } from '../engine/moving/arrival.js';
 import { stampOf } from '../engine/moving/stamp.js';
 import { isDamaged, orDamaged, stampedDamage } from '../engine/moving/damaged.js';
-import type { Damaged, MovedBoard, MovedQueue, RecordKind } from '../engine/moving/moved.js';
+import type { Damaged, Moved, MovedBoard, MovedQueue, RecordKind } from '../engine/moving/moved.js';
 import { isHiddenTenant } from '../engine/profile.js';
 import { inReads, type Moving, type Stamped } from '../engine/moving/moving.js';
 import type { Keyring } from '../access/seal/keyring.js';
 import { LineSealer } from './sealed-lines.js';
 import { readSound } from './read-sound.js';
+import { textsOfRecord } from './record-texts.js';
 import { COUNT_OF, headerOf, noCounts, textOfLine, type Counts, type DamagedLine } from './lines.js';
 
 export const VIEWS = ['records', 'stamps', 'digests'] as const;
@@ -45,7 +47,7 @@ const STAMPS_PER_PAGE = 500;
 const LINES_PER_CHUNK = 200;
 
 /**
- * An export as text, a few lines at a time. Reads on only when the consumer has taken these lines.
+ * An export as text, a few lines at a time; a long line comes in pieces. Reads on only when the consumer has taken these lines.
  * Damaged records are named in lines of their own, and counted in the last one.
  * @throws EncryptionUnavailableError before the first line
  */
@@ -106,7 +108,7 @@ async function* marked(
   listed: readonly Stamped[],
   form: Form,
 ): AsyncGenerator<string> {
-  const { view, sealer, counts } = form;
+  const { view, counts } = form;
   for (const { id, damage } of listed)
     if (damage !== undefined) yield damageLine(tenant, { kind: 'damaged', of: kind, id, message: damage }, form);
   const stamps = listed.filter(({ damage }) => damage === undefined);
@@ -121,22 +123,35 @@ async function* marked(
   for (const ids of inReads(stamps)) {
     // The embedded engine answers in the same turn of the event loop, and each read makes a megabyte of lines.
     await setImmediate();
-    const lines: string[] = [];
+    let text = '';
     for (const record of await readSound(moving, tenant, kind, ids)) {
       if (record === undefined) continue;
       if (isDamaged(record)) {
-        lines.push(damageLine(tenant, record, form));
+        text += damageLine(tenant, record, form);
         continue;
       }
       counts[COUNT_OF[kind]]++;
-      const line =
-        view === 'digests'
-          ? { kind, tenant, id: record.id, digest: digestOf(record) }
-          : (sealer?.seal(tenant, record) ?? { tenant, ...record });
-      lines.push(textOfLine(line));
+      for await (const piece of textsOfLine(tenant, record, form)) {
+        text += piece;
+        if (text.length < CHARACTERS_PER_TURN) continue;
+        yield text;
+        text = '';
+      }
     }
-    if (lines.length > 0) yield lines.join('');
+    if (text !== '') yield text;
   }
+}
+
+/** The line of a record, in pieces. */
+async function* textsOfLine(tenant: string, record: Moved, { view, sealer }: Form): AsyncGenerator<string> {
+  if (view === 'digests') {
+    const { kind, id } = record;
+    return yield textOfLine({ kind, tenant, id, digest: await digestOf(record) });
+  }
+  const sealed = sealer?.seal(tenant, record);
+  if (sealed !== undefined) return yield textOfLine(sealed);
+  yield* textsOfRecord({ tenant, ...record });
+  yield '\n';
 }
 
 function damageLine(tenant: string, damaged: Damaged, { counts, onDamage }: Form): string {

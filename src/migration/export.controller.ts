@@ -4,6 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Keyring } from '../access/seal/keyring.js';
 import { Engine } from '../engine/engine.js';
+import { isDamaged } from '../engine/moving/damaged.js';
 import { LINES_TYPE } from '../http/body.js';
 import { answer, FromBody, FromQuery, Route } from '../http/route.js';
 import { Draining } from '../lifecycle/draining.js';
@@ -12,6 +13,7 @@ import { LiveCallers } from '../waiting/live-callers.js';
 import { exportLines } from './export-lines.js';
 import { damageText } from './lines.js';
 import { ExportQuery, MovedRecords, RecordSelection } from './migration.dto.js';
+import { textsOfRecord } from './record-texts.js';
 
 /** Exports all state as lines, for migration and backup. */
 @ApiTags('moving state')
@@ -57,7 +59,14 @@ export class ExportController {
   })
   async some(@FromBody(RecordSelection) { tenant, kind, ids }: RecordSelection) {
     const records = await this.engine.moving.read(tenant, kind, ids);
-    const items = records.map((record) => (record === undefined ? 'null' : JSON.stringify({ tenant, ...record })));
+    const items: string[] = [];
+    for (const record of records) {
+      let text = '';
+      if (record === undefined) text = 'null';
+      else if (isDamaged(record)) text = JSON.stringify({ tenant, ...record });
+      else for await (const piece of textsOfRecord({ tenant, ...record })) text += piece;
+      items.push(text);
+    }
     return answer(200, { items: `[${items.join(',')}]` });
   }
 

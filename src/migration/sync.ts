@@ -196,7 +196,7 @@ export class Sync {
     for (const [i, record] of records.entries()) {
       round.verified++;
       const found = there[i];
-      if (found !== undefined && !isDamaged(found) && digestOf(found) === digestOf(record)) continue;
+      if (found !== undefined && !isDamaged(found) && (await areEqual(found, record))) continue;
       const isEqual = await this.#carryUntilEqual(step, record.id);
       if (!isEqual) round.different.push(`${kind} ${tenant === 'default' ? '' : `${tenant}/`}${record.id}`);
     }
@@ -231,7 +231,7 @@ export class Sync {
         return outcome === 'kept';
       }
       const [after] = await to.read(tenant, kind, [id]);
-      if (after !== undefined && !isDamaged(after) && digestOf(after) === digestOf(record)) return true;
+      if (after !== undefined && !isDamaged(after) && (await areEqual(after, record))) return true;
     }
     return false;
   }
@@ -251,6 +251,10 @@ export class Sync {
 export function newRound(): Round {
   const counts = { created: 0, updated: 0, same: 0, kept: 0, conflict: 0, expired: 0, removed: 0 };
   return { counts, changes: 0, verified: 0, different: [], damaged: [] };
+}
+
+async function areEqual(one: Moved, other: Moved): Promise<boolean> {
+  return (await digestOf(one)) === (await digestOf(other));
 }
 
 function stamped(record: Moved | Damaged | undefined): Stamped | undefined {

@@ -121,7 +121,7 @@ async function addUnlisted(url: string, names: readonly string[], found: Map<str
       AS_OPERATOR,
     );
     const [item] = json.items as (Record<string, unknown> | null)[];
-    if (item !== null && item !== undefined) found.set(name, digestOf(checkedRecord(item, Infinity)));
+    if (item !== null && item !== undefined) found.set(name, await digestOf(checkedRecord(item, Infinity)));
   }
 }
 

@@ -58,7 +58,7 @@ describe('A workflow with a long history, moved into Redis', () => {
     [state, ...history.map((one) => one.state)].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 
   async function expectWhole(record: MovedWorkflow): Promise<void> {
-    expect(digestOf(await readWorkflow(engine, tenant.name, 'w'))).toBe(digestOf(record));
+    expect(await digestOf(await readWorkflow(engine, tenant.name, 'w'))).toBe(await digestOf(record));
     expect((await tenant.versions('w')).map(({ version }) => version)).toEqual(
       [record, ...record.history].map(({ version }) => version),
     );
@@ -106,7 +106,7 @@ describe('A workflow with a long history, moved into Redis', () => {
     expect(await put(record)).toBe('created');
     const other = new TestTenant(engine, `${tenant.name}-other`);
     expect(await moveAll(engine, tenant.name, engine, other.name)).toEqual(['created']);
-    expect(await digestsOf(engine, other.name)).toEqual({ 'workflow w': digestOf(record) });
+    expect(await digestsOf(engine, other.name)).toEqual({ 'workflow w': await digestOf(record) });
   });
 
   it('sends nothing of a history that it has, and nothing in a dry run', async () => {
@@ -262,7 +262,7 @@ describe('A workflow with a long history, moved into Redis', () => {
     scripts.before = async (script, nth) => {
       if (script === 'move-history' && nth === 2) expect(await put(next)).toBe('updated');
     };
-    expect(digestOf(await readWorkflow(engine, tenant.name, 'w'))).toBe(digestOf(next));
+    expect(await digestOf(await readWorkflow(engine, tenant.name, 'w'))).toBe(await digestOf(next));
     scripts.before = async (script, nth) => {
       if (script === 'move-history' && nth > 4) await tenant.delete('w').catch(() => undefined);
     };

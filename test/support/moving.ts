@@ -63,7 +63,9 @@ export async function moveAll(
 
 export async function digestsOf(engine: Engine, tenant: string): Promise<Record<string, string>> {
   const all = await everythingOf(engine, tenant);
-  return Object.fromEntries(all.map((record) => [`${record.kind} ${record.id}`, digestOf(record)]));
+  const digests: Record<string, string> = {};
+  for (const record of all) digests[`${record.kind} ${record.id}`] = await digestOf(record);
+  return digests;
 }
 
 /** Everything readable of a tenant that a move must not change. */

@@ -342,6 +342,7 @@ describe('MemoryEngine with large states', () => {
       () => engine.listVersions(TENANT, 'w', listAll),
       () => engine.list(TENANT, { ...listAll, filter: {}, sort: 'id' }),
       () => engine.findStates(TENANT, workflows.items, 64 * LARGE.bytes),
+      () => engine.moving.read(TENANT, 'workflow', ['w']),
     ];
     for (const read of reads) {
       const turns = await decodedIn(read);

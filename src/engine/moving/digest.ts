@@ -1,19 +1,28 @@
 import { createHash } from 'node:crypto';
+import { CharacterTurns } from '../character-turns.js';
 import { versionNameOf, type VersionName } from '../records/workflow-meta.js';
 import { boardStamp } from './stamp.js';
 import type { Moved, MovedTask, MovedVersion } from './moved.js';
 
-/** Digest of a whole record, the same in every store. Equal digests mean equal records, byte for byte. */
-export function digestOf(record: Moved): string {
-  return digest(JSON.stringify(canonical(record)));
+/**
+ * Digest of a whole record, the same in every store. Equal digests mean equal records, byte for byte.
+ * A history may have many megabytes of states, so they are divided among turns of the event loop.
+ */
+export async function digestOf(record: Moved): Promise<string> {
+  return digest(JSON.stringify(await canonical(record)));
 }
 
-function canonical(record: Moved): readonly unknown[] {
+async function canonical(record: Moved): Promise<readonly unknown[]> {
   switch (record.kind) {
     case 'workflow': {
       const { id, incarnation, createdAtMs, updatedAtMs, deadlineMs, ttlMs, history } = record;
       const meta = [id, incarnation, nameOf(record), createdAtMs, updatedAtMs, deadlineMs, ttlMs];
-      const earlier = history.map((one) => [nameOf(one), one.updatedAtMs, one.deadlineMs, ...contentOf(one)]);
+      const turns = new CharacterTurns();
+      const earlier: unknown[] = [];
+      for (const one of history) {
+        await turns.spend(one.state.length);
+        earlier.push([nameOf(one), one.updatedAtMs, one.deadlineMs, ...contentOf(one)]);
+      }
       return ['workflow', ...meta, ...contentOf(record), earlier];
     }
     case 'task':

@@ -107,8 +107,15 @@ export class MemoryMoving extends Moving {
     );
   }
 
-  read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
-    return this.core.read(tenant, (data) => ids.map((id) => this.#record(data, kind, id)));
+  async read(tenant: string, kind: RecordKind, ids: readonly string[]): Promise<(Moved | undefined)[]> {
+    if (kind !== 'workflow') return this.core.read(tenant, (data) => ids.map((id) => this.#record(data, kind, id)));
+    const entries = await this.core.read(tenant, ({ workflows }) => {
+      const now = this.core.clock();
+      return ids.map((id) => workflows.find(id, now));
+    });
+    const records: (Moved | undefined)[] = [];
+    for (const entry of entries) records.push(entry && (await movedWorkflow(workflowByClock(entry, this.aheadMs))));
+    return records;
   }
 
   put(tenant: string, record: Moved, options: ArrivalOptions): Promise<Arrived> {
@@ -144,13 +151,9 @@ export class MemoryMoving extends Moving {
     });
   }
 
-  #record(data: TenantData, kind: RecordKind, id: string): Moved | undefined {
+  #record(data: TenantData, kind: Exclude<RecordKind, 'workflow'>, id: string): Moved | undefined {
     const now = this.core.clock();
     switch (kind) {
-      case 'workflow': {
-        const entry = data.workflows.find(id, now);
-        return entry && movedWorkflow(workflowByClock(entry, this.aheadMs));
-      }
       case 'task': {
         const entry = data.tasks.find(id, now);
         if (entry === undefined) return undefined;

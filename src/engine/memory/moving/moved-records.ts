@@ -2,13 +2,16 @@ import type { MovedTask, MovedWorkflow } from '../../moving/moved.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import type { Entry } from '../workflows/entry.js';
 import { taskCopyOf } from '../../records/task-fields.js';
+import { decodedInTurns } from '../workflows/decoded-in-turns.js';
 import type { TaskEntry } from '../tasks/task-entry.js';
 import { pickMeta, withState } from '../../records/workflow-meta.js';
 
-export function movedWorkflow(entry: Entry): MovedWorkflow {
-  const { ttlMs, about, state, history } = entry;
-  const earlier = history.map((version) => withState(version, version.state.toString()));
-  return { kind: 'workflow', ...pickMeta(entry), ttlMs, about, state: state.toString(), history: earlier };
+/** The texts of an entry stay readable when it is replaced meanwhile. */
+export async function movedWorkflow(entry: Entry): Promise<MovedWorkflow> {
+  const { ttlMs, about, history } = entry;
+  const [state, ...earlier] = (await decodedInTurns([entry, ...history].map((one) => one.state))) as string[];
+  const versions = history.map((version, i) => withState(version, earlier[i] as string));
+  return { kind: 'workflow', ...pickMeta(entry), ttlMs, about, state: state as string, history: versions };
 }
 
 export function movedTask(entry: TaskEntry, events: readonly ProgressEvent[]): MovedTask {
