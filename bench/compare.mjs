@@ -2,12 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { alternate, confidenceOf, meanOf, median } from './measure.mjs';
+import { alternate, confidenceOf, median } from './measure.mjs';
 import { load, root, startRedis, startService, temporaryFolder } from './processes.mjs';
 import { stateOf } from './states.mjs';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const CONNECTIONS = 32;
+/** Rounds until the code of a new process is compiled. */
+const WARM_UPS = 4;
 const paths = ['/v1/workflows/bench'];
 const BODY = JSON.stringify({ state: stateOf(1024) });
 
@@ -49,50 +51,67 @@ const STORES = {
   memory: async () => ({ env: { DATA_DIR: temporaryFolder() }, pids: [], end: () => undefined }),
 };
 
-async function startSubject(kind, folder, engine) {
+async function startSubject(folder, engine) {
   const store = await STORES[engine]();
   const service = await startService(store.env, [], folder);
   const end = async () => {
     await service.stop();
     await store.end();
   };
-  return { kind, url: service.url, pids: [service.pid, ...store.pids], end };
+  return { url: service.url, pids: [service.pid, ...store.pids], end };
 }
 
-export async function compare({ ref, only, engines, rounds, requests }) {
+/** A new process of each version, by its folder. */
+async function startPair(folders, engine) {
+  const pair = [];
+  for (const folder of folders) pair.push(await startSubject(folder, engine));
+  for (const { url } of pair) {
+    const fill = { url, requests: 100, connections: 8, method: 'PUT', headers: JSON_TYPE, body: BODY };
+    await load({ ...fill, paths: ['bench', ...Array.from({ length: 99 }, (_, n) => `other-${n}`)].map(pathOf) });
+  }
+  return pair;
+}
+
+export async function compare({ ref, only, engines, pairs, rounds, requests }) {
   const unknown = only.filter((name) => !(name in SCENARIOS));
   if (unknown.length > 0)
     throw new Error(`compare does not know ${unknown.join(', ')}; it knows ${Object.keys(SCENARIOS).join(', ')}`);
-  const folders = { before: versionOf(ref), now: root };
+  const names = Object.keys(SCENARIOS).filter((name) => only.length === 0 || only.includes(name));
+  const folders = [versionOf(ref), root];
   const rows = [];
   for (const engine of engines) {
-    const subjects = [];
-    // Two processes of each version, because two processes of one version differ by some percent.
-    for (const kind of ['before', 'now', 'now', 'before'])
-      subjects.push(await startSubject(kind, folders[kind], engine));
-    for (const { url } of subjects) {
-      const fill = { url, requests: 100, connections: 8, method: 'PUT', headers: JSON_TYPE, body: BODY };
-      await load({ ...fill, paths: ['bench', ...Array.from({ length: 99 }, (_, n) => `other-${n}`)].map(pathOf) });
-    }
-    for (const [name, { share, ...scenario }] of Object.entries(SCENARIOS)) {
-      if (only.length > 0 && !only.includes(name)) continue;
-      const plan = { ...scenario, requests: Math.ceil(requests * share), connections: CONNECTIONS };
-      const results = await alternate(
-        subjects.map(({ url, pids }) => ({ plan: { ...plan, url }, pids })),
-        rounds,
-      );
-      const of = (kind) => results.filter((_, i) => subjects[i].kind === kind).map((result) => result.rounds);
-      for (const [at, measured] of ['service', 'Redis'].slice(0, subjects[0].pids.length).entries()) {
-        const [before, now] = [of('before'), of('now')].map((both) => meanOf(both, at));
-        const ratios = now.map((one, i) => one / before[i]);
-        const row = { engine, name, measured, before: median(before), now: median(now), ...confidenceOf(ratios) };
-        rows.push(row);
-        print(row);
+    const taken = Object.fromEntries(names.map((name) => [name, []]));
+    for (let i = 0; i < pairs; i++) {
+      const pair = await startPair(folders, engine);
+      for (const name of names) {
+        const { share, ...scenario } = SCENARIOS[name];
+        const plan = { ...scenario, requests: Math.ceil(requests * share), connections: CONNECTIONS };
+        const subjects = pair.map(({ url, pids }) => ({ plan: { ...plan, url }, pids }));
+        taken[name].push(await alternate(subjects, rounds, WARM_UPS));
       }
+      for (const { end } of pair) await end();
     }
-    for (const { end } of subjects) await end();
+    for (const name of names) rows.push(...rowsOf(engine, name, taken[name]));
   }
   return rows;
+}
+
+/** A pair gives one ratio, since the rounds of a process have much in common: another process differs by some percent. */
+function rowsOf(engine, name, taken) {
+  const measured = engine === 'redis' ? ['service', 'Redis'] : ['service'];
+  return measured.map((process, at) => {
+    const [before, now] = [0, 1].map((version) => taken.map((pair) => pair[version].cpu[at]));
+    const row = {
+      engine,
+      name,
+      measured: process,
+      before: median(before),
+      now: median(now),
+      ...confidenceOf(now.map((one, i) => one / before[i])),
+    };
+    print(row);
+    return row;
+  });
 }
 
 const pathOf = (id) => `/v1/workflows/${id}`;

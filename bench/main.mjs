@@ -1,5 +1,5 @@
 // npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods | idle] [--engine redis] [--quick] [--json file]
-// npm run bench -- compare <ref> [get | state | list | put | create | task | step …] [--engine redis] [--rounds 21]
+// npm run bench -- compare <ref> [get | state | list | put | create | task | step …] [--engine redis] [--pairs 9] [--rounds 3]
 // floods takes --minutes, for all floods of an engine; floods and idle are not part of a run without names
 // stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
+    pairs: { type: 'string' },
     'max-state-bytes': { type: 'string' },
     search: { type: 'boolean' },
     seed: { type: 'string' },
@@ -114,8 +115,8 @@ async function runAll() {
 /** The version of a git ref beside the working tree. */
 async function runCompare([ref, ...only]) {
   if (ref === undefined) throw new Error('compare takes a git ref: npm run bench -- compare main~5');
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 21));
-  return { compare: await compare({ ref, only, engines, rounds, requests: values.quick ? 100 : 3000 }) };
+  const pairs = Number(values.pairs ?? (values.quick ? 1 : 9));
+  return { compare: await compare({ ref, only, engines, pairs, rounds, requests: values.quick ? 100 : 3000 }) };
 }
 
 try {

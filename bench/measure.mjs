@@ -42,7 +42,7 @@ export const meanOf = (subjects, at) =>
 
 /**
  * The median of ratios, and the interval that has the true median with 95 %: two of the sorted ratios, so far from the
- * middle that a coin thrown once a round lands further out in 5 % of the cases.
+ * middle that a coin thrown once for each of them lands further out in 5 % of the cases. It takes six ratios at least.
  */
 export function confidenceOf(ratios) {
   const sorted = ratios.toSorted((x, y) => x - y);
