@@ -78,7 +78,7 @@ export class Importer {
       this.#line++;
       if (line.trim() === '') continue;
       if (!this.#hasHeader) {
-        this.#begin(line);
+        await this.#begin(line);
         continue;
       }
       try {
@@ -104,9 +104,9 @@ export class Importer {
   }
 
   /** Takes the header. @throws ImportHeaderMissingError for any other line */
-  #begin(text: string): void {
+  async #begin(text: string): Promise<void> {
     try {
-      const value = parsed(text);
+      const value = await parsedInTurns(text);
       if (value['kind'] !== 'header' || value['format'] !== 'waymark')
         throw new InvalidLineError('the first line must be a header with the format "waymark"');
       if (value['version'] !== FORMAT_VERSION)
@@ -122,9 +122,7 @@ export class Importer {
   }
 
   async #take(text: string): Promise<void> {
-    const value = parsed(text);
-    // Reading a long line takes a turn of the event loop, and so does checking what it holds.
-    if (text.length > LONG_LINE) await setImmediate();
+    const value = await parsedInTurns(text);
     if (this.#isEnded) throw new InvalidLineError('no line may follow the end line');
     switch (value['kind']) {
       case 'header':
@@ -237,10 +235,19 @@ export class Importer {
   }
 }
 
+/** Parses a long line in a turn of the event loop of its own, between that of its bytes and that of its record. */
+async function parsedInTurns(text: string): Promise<Fields> {
+  if (text.length <= LONG_LINE) return parsed(text);
+  if (hasManyValues(text, MAX_VALUES_OF_LINE))
+    throw new InvalidLineError(`it has more than ${MAX_VALUES_OF_LINE} values outside of texts; no record has as many`);
+  await setImmediate();
+  const value = parsed(text);
+  await setImmediate();
+  return value;
+}
+
 function parsed(text: string): Fields {
   let value: unknown;
-  if (text.length > LONG_LINE && hasManyValues(text, MAX_VALUES_OF_LINE))
-    throw new InvalidLineError(`it has more than ${MAX_VALUES_OF_LINE} values outside of texts; no record has as many`);
   try {
     value = JSON.parse(text);
   } catch {

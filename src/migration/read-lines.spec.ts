@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { StringDecoder } from 'node:string_decoder';
+import { describe, expect, it, jest } from '@jest/globals';
 import { LineTooLongError, readLines } from './read-lines.js';
 
 async function lines(chunks: readonly string[], maxBytes = 100): Promise<string[]> {
@@ -21,6 +22,24 @@ describe('readLines', () => {
     }
     expect(await lines(['a\n'])).toEqual(['a']);
     expect(await lines([])).toEqual([]);
+  });
+
+  it('decodes each chunk when it arrives', async () => {
+    const sizes: number[] = [];
+    const methods = ['write', 'end'] as const;
+    const spies = methods.map((method) => {
+      const original = StringDecoder.prototype[method];
+      return jest.spyOn(StringDecoder.prototype, method).mockImplementation(function (this: StringDecoder, bytes) {
+        sizes.push((bytes as Buffer | undefined)?.length ?? 0);
+        return original.call(this, bytes as Buffer);
+      });
+    });
+    const chunks = Array.from({ length: 100 }, () => 'x'.repeat(1000));
+    const found = await lines([...chunks, '\n'], 100_000);
+    for (const spy of spies) spy.mockRestore();
+    expect(found).toEqual([chunks.join('')]);
+    expect(Math.max(...sizes)).toBe(1000);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100_000);
   });
 
   it('refuses a line that is too long, wherever it ends', async () => {

@@ -1,29 +1,36 @@
+import { StringDecoder } from 'node:string_decoder';
+
 /** A line is longer than the limit. */
 export class LineTooLongError extends Error {}
 
-/** Lines of a stream of bytes. A last line without a line break counts too. */
+/**
+ * Lines of a stream of bytes. A last line without a line break counts too. Each chunk is decoded when it arrives: to
+ * decode a line of 32 MB at its end would take a tenth of a second.
+ */
 export async function* readLines(chunks: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
+  const decoder = new StringDecoder('utf8');
+  let line = '';
+  let bytes = 0;
+  const count = (more: number) => {
+    bytes += more;
+    if (bytes > maxBytes) throw new LineTooLongError(`a line has more than ${maxBytes} bytes`);
+  };
   for await (const chunk of chunks) {
+    // A decoder takes buffers, of which this is a view.
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      parts.push(chunk.subarray(start, end));
-      if (length + end - start > maxBytes) throw new LineTooLongError(`a line has more than ${maxBytes} bytes`);
-      yield decode(parts);
-      parts = [];
-      length = 0;
+    for (let end = buffer.indexOf(10); end >= 0; end = buffer.indexOf(10, start)) {
+      count(end - start);
+      const whole = line + decoder.end(buffer.subarray(start, end));
+      line = '';
+      bytes = 0;
       start = end + 1;
+      yield whole;
     }
-    if (start < chunk.length) {
-      parts.push(chunk.subarray(start));
-      length += chunk.length - start;
-      if (length > maxBytes) throw new LineTooLongError(`a line has more than ${maxBytes} bytes`);
+    if (start < buffer.length) {
+      count(buffer.length - start);
+      line += decoder.write(buffer.subarray(start));
     }
   }
-  if (length > 0) yield decode(parts);
-}
-
-function decode(parts: readonly Uint8Array[]): string {
-  return Buffer.concat(parts).toString('utf8');
+  if (bytes > 0) yield line + decoder.end();
 }
