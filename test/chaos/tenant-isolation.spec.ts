@@ -142,7 +142,10 @@ for (const storage of ['memory', 'redis'] as const) {
             const { status, text } = await send(url, attempt, red);
             statuses.set(attempt.operationId, (statuses.get(attempt.operationId) ?? new Set()).add(status));
             if (text.includes(markOf('blue'))) found.push({ attempt, status, text: text.slice(0, 500) });
-            if (status >= 500 && status !== 501) found.push({ attempt, status, text: text.slice(0, 500) });
+            // On a busy machine a check of /health runs into its timeout, and is then 503.
+            const isSlowCheck = status === 503 && attempt.path.startsWith('/health');
+            if (status >= 500 && status !== 501 && !isSlowCheck)
+              found.push({ attempt, status, text: text.slice(0, 500) });
           }
         };
         await Promise.all(Array.from({ length: AT_ONCE }, run));
