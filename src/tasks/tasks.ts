@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
 import type { Enqueued, Once } from '../engine/commit.js';
+import { CharacterTurns } from '../engine/character-turns.js';
 import { Engine } from '../engine/engine.js';
 import { FeedTrimmedError, TaskNotFoundError } from '../engine/errors.js';
 import {
@@ -62,23 +63,32 @@ export class Tasks {
    * @throws ServiceError if all failed with the same code and a retry may help, such as when the store is unreachable
    */
   async completeEach(tenant: string, acks: readonly Ack[]): Promise<readonly TaskEnd[]> {
-    const ends = await Promise.all(
-      acks.map(async (ack): Promise<TaskEnd> => {
-        const { taskId: id, token } = ack;
-        try {
-          const { replayed } = await this.complete(tenant, ack, leaseOnce('ack', id, token, this.keepMs));
-          return { id, replayed };
-        } catch (error) {
-          if (error instanceof ServiceError) return { id, error };
-          throw error;
-        }
-      }),
-    );
+    const turns = new CharacterTurns();
+    const ending: Promise<TaskEnd>[] = [];
+    for (const ack of acks) {
+      await turns.spend(ack.result.length);
+      const end = this.#end(tenant, ack);
+      // An error waits for the other ends.
+      end.catch(() => undefined);
+      ending.push(end);
+    }
+    const ends = await Promise.all(ending);
     const [first] = ends;
     if (first?.error?.retryAfterSeconds !== undefined && ends.every(({ error }) => error?.code === first.error?.code)) {
       throw first.error;
     }
     return ends;
+  }
+
+  async #end(tenant: string, ack: Ack): Promise<TaskEnd> {
+    const { taskId: id, token } = ack;
+    try {
+      const { replayed } = await this.complete(tenant, ack, leaseOnce('ack', id, token, this.keepMs));
+      return { id, replayed };
+    } catch (error) {
+      if (error instanceof ServiceError) return { id, error };
+      throw error;
+    }
   }
 
   step(tenant: string, step: TaskStep, once: Once): Promise<Stepped> {
