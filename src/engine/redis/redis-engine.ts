@@ -7,7 +7,7 @@ import { Engine, silentObserver, type Confirmation, type EngineObserver, type En
 import type { Erased, Filter, Listener, ListQuery, StorageReport, Topic, VersionQuery, VersionRef } from '../engine.js';
 import { IdempotencyMismatchError, isOfStore } from '../errors.js';
 import type { ConflictQuery, NewConflict } from '../conflicts.js';
-import { Profiles } from '../profile.js';
+import { isHiddenTenant, Profiles } from '../profile.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import type { StoreEpoch } from '../store-epoch.js';
 import type { TaskQueues } from '../task-queues.js';
@@ -223,7 +223,9 @@ export class RedisEngine extends Engine {
     try {
       const outcome = await this.#commits.commit(tenant, commit);
       this.#observer.command('commit', (performance.now() - started) / 1000, 'ok');
-      if (!this.connections.canSubscribe) this.#listeners.notify(tenant, changedBy(commit, outcome));
+      // A change of keys or tenants holds for the next request here, also when the message about it comes after the answer.
+      if (!this.connections.canSubscribe || isHiddenTenant(tenant))
+        this.#listeners.notify(tenant, changedBy(commit, outcome));
       if (!outcome.replayed) {
         this.#observer.written(
           (commit.puts?.length ?? 0) + (commit.patches?.length ?? 0) + (commit.deletes?.length ?? 0),
