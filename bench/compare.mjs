@@ -1,6 +1,6 @@
 // The version of a git ref beside the working tree: CPU of the service and of Redis for the same requests.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { alternate, confidenceOf, median } from './measure.mjs';
 import { load, root, startRedis, startService, temporaryFolder } from './processes.mjs';
@@ -36,8 +36,11 @@ function versionOf(ref) {
   mkdirSync(folder);
   run('sh', ['-c', 'git archive "$REF" | tar -x -C "$FOLDER"'], root, { REF: ref, FOLDER: folder });
   const lock = (of) => readFileSync(join(of, 'package-lock.json'), 'utf8');
-  if (existsSync(join(root, 'node_modules')) && lock(folder) === lock(root))
+  if (existsSync(join(root, 'node_modules')) && lock(folder) === lock(root)) {
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    // A lockfile that is newer than the packages would have them removed and installed again, in the working tree too.
+    utimesSync(join(folder, 'package-lock.json'), 0, 0);
+  }
   run(process.execPath, [join(folder, 'scripts/run.mjs'), 'build'], folder);
   return folder;
 }
@@ -96,15 +99,15 @@ export async function compare({ ref, only, engines, pairs, rounds, requests }) {
   return rows;
 }
 
-/** A pair gives one ratio, since the rounds of a process have much in common: another process differs by some percent. */
+/** A pair gives one ratio: two processes of one version differ more than two rounds of one process. */
 function rowsOf(engine, name, taken) {
   const measured = engine === 'redis' ? ['service', 'Redis'] : ['service'];
-  return measured.map((process, at) => {
+  return measured.map((of, at) => {
     const [before, now] = [0, 1].map((version) => taken.map((pair) => pair[version].cpu[at]));
     const row = {
       engine,
       name,
-      measured: process,
+      measured: of,
       before: median(before),
       now: median(now),
       ...confidenceOf(now.map((one, i) => one / before[i])),
