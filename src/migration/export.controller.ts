@@ -4,7 +4,6 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Keyring } from '../access/seal/keyring.js';
 import { Engine } from '../engine/engine.js';
-import { isDamaged } from '../engine/moving/damaged.js';
 import { LINES_TYPE } from '../http/body.js';
 import { answer, FromBody, FromQuery, Route } from '../http/route.js';
 import { Draining } from '../lifecycle/draining.js';
@@ -61,10 +60,12 @@ export class ExportController {
     const records = await this.engine.moving.read(tenant, kind, ids);
     const items: string[] = [];
     for (const record of records) {
+      if (record === undefined) {
+        items.push('null');
+        continue;
+      }
       let text = '';
-      if (record === undefined) text = 'null';
-      else if (isDamaged(record)) text = JSON.stringify({ tenant, ...record });
-      else for await (const piece of textsOfRecord({ tenant, ...record })) text += piece;
+      for await (const piece of textsOfRecord({ tenant, ...record })) text += piece;
       items.push(text);
     }
     return answer(200, { items: `[${items.join(',')}]` });

@@ -1,12 +1,13 @@
 import { CharacterTurns, CHARACTERS_PER_TURN } from '../engine/character-turns.js';
-import type { RecordLine } from './lines.js';
+import { sizeOfRecord } from '../engine/moving/arrival.js';
+import type { Damaged, Moved } from '../engine/moving/moved.js';
 
 /**
- * A record as JSON, in pieces that are made in different turns of the event loop: the versions of a workflow may have
- * many megabytes of states.
+ * A record as JSON, in consecutive pieces. The versions of a workflow may have many megabytes of states, so the pieces
+ * are made in different turns of the event loop.
  */
-export async function* textsOfRecord(record: RecordLine): AsyncGenerator<string> {
-  if (record.kind !== 'workflow' || !isLong(record.history)) {
+export async function* textsOfRecord(record: (Moved | Damaged) & { readonly tenant: string }): AsyncGenerator<string> {
+  if (record.kind !== 'workflow' || sizeOfRecord(record) < CHARACTERS_PER_TURN) {
     yield JSON.stringify(record);
     return;
   }
@@ -19,8 +20,4 @@ export async function* textsOfRecord(record: RecordLine): AsyncGenerator<string>
     before = ',';
   }
   yield ']}';
-}
-
-function isLong(history: readonly { readonly state: string }[]): boolean {
-  return history.reduce((sum, { state }) => sum + state.length, 0) >= CHARACTERS_PER_TURN;
 }

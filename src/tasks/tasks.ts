@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import type { Enqueued, Once } from '../engine/commit.js';
 import { CharacterTurns } from '../engine/character-turns.js';
+import type { Enqueued, Once } from '../engine/commit.js';
 import { Engine } from '../engine/engine.js';
 import { FeedTrimmedError, TaskNotFoundError } from '../engine/errors.js';
 import {
@@ -68,7 +68,7 @@ export class Tasks {
     for (const ack of acks) {
       await turns.spend(ack.result.length);
       const end = this.#end(tenant, ack);
-      // An error waits for the other ends.
+      // Promise.all throws its error. Without this handler, one that comes earlier would end the process.
       end.catch(() => undefined);
       ending.push(end);
     }

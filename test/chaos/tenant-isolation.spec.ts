@@ -12,6 +12,8 @@ const { requests: REQUESTS, timeoutMs } = scaled({
   short: { requests: 1_000, timeoutMs: 360_000 },
   long: { requests: 20_000, timeoutMs: 1_200_000 },
 });
+/** Times that a check of /health is asked again. */
+const SLOW_CHECKS = 20;
 const AT_ONCE = 8;
 const WORKFLOWS = Array.from({ length: 8 }, (_, i) => `case-${i}`);
 const TASKS = Array.from({ length: 6 }, (_, i) => `task-${i}`);
@@ -139,13 +141,15 @@ for (const storage of ['memory', 'redis'] as const) {
         const run = async () => {
           while (left-- > 0) {
             const attempt = attack.next();
-            const { status, text } = await send(url, attempt, red);
+            let { status, text } = await send(url, attempt, red);
+            // On a busy machine a check of /health runs into its timeout; it must pass when it is asked again.
+            for (let n = 0; n < SLOW_CHECKS && status === 503 && attempt.path.startsWith('/health'); n++) {
+              if (text.includes(markOf('blue'))) break;
+              ({ status, text } = await send(url, attempt, red));
+            }
             statuses.set(attempt.operationId, (statuses.get(attempt.operationId) ?? new Set()).add(status));
             if (text.includes(markOf('blue'))) found.push({ attempt, status, text: text.slice(0, 500) });
-            // On a busy machine a check of /health runs into its timeout, and is then 503.
-            const isSlowCheck = status === 503 && attempt.path.startsWith('/health');
-            if (status >= 500 && status !== 501 && !isSlowCheck)
-              found.push({ attempt, status, text: text.slice(0, 500) });
+            if (status >= 500 && status !== 501) found.push({ attempt, status, text: text.slice(0, 500) });
           }
         };
         await Promise.all(Array.from({ length: AT_ONCE }, run));

@@ -12,7 +12,7 @@ export type Run = () => Promise<unknown>;
 /** Prepares a run. The preparation is not counted. `n` has two digits in every run, so that all texts have equal lengths. */
 type Operation = (n: string) => Promise<Run>;
 
-/** `costOf` runs an operation and says what it cost. */
+/** Cases that compare the cost of each operation with `costs`. `costOf` runs an operation and measures its cost. */
 export function describeCosts<C>(
   costs: Readonly<Record<string, C>>,
   engine: () => Engine,
@@ -24,7 +24,7 @@ export function describeCosts<C>(
 
   it.each(names)('%s', async (name) => {
     const operation = operationsOf(engine())[name] as Operation;
-    // Sends what the engine and its store keep, such as scripts.
+    // The first run also sends what Redis keeps, such as scripts.
     await costOf(await operation('10'));
     for (const n of ['11', '12']) expect(await costOf(await operation(n))).toEqual(costs[name]);
   });
@@ -39,7 +39,7 @@ function stateOf(n: string) {
 let made = 0;
 const nextId = () => `cost-${(made++).toString().padStart(8, '0')}`;
 
-/** What a user can ask of an engine. Names, ids and keys have the same length in every run. */
+/** The operations that are measured. Names, ids and keys have the same length in every run. */
 function operationsOf(engine: Engine): Readonly<Record<string, Operation>> {
   const tenant = new TestTenant(engine, TENANT);
   const queueOf = () => new TestQueue(engine, TENANT, nextId());

@@ -4,7 +4,7 @@ import { describeCosts, type Run } from './describe-costs.js';
 import type { EngineUnderTest } from './engine-under-test.js';
 import { openJournalEngine } from './journal-engine.js';
 
-/** What each operation writes to the journal: transactions, and rows that are put or removed. */
+/** Costs of each operation: transactions of the journal, and rows that they put or remove. */
 const COSTS: Readonly<Record<string, readonly [transactions: number, rows: number]>> = {
   find: [0, 0],
   'find nothing': [0, 0],

@@ -9,8 +9,8 @@ import { openRedisEngine } from './redis-under-test.js';
 Logger.overrideLogger(false);
 
 /**
- * What each operation costs on Redis 7 or later: requests that the service sends, commands that Redis carries out, those
- * of scripts included, and bytes that Redis receives and sends.
+ * Costs of each operation on Redis 7 or later: requests that the service sends; commands that Redis carries out, also
+ * within scripts; bytes that Redis receives; bytes that Redis sends.
  */
 const COSTS: Readonly<Record<string, readonly [requests: number, commands: number, received: number, sent: number]>> = {
   find: [1, 2, 272, 1120],

@@ -5,7 +5,7 @@ import { readConfig } from '../../src/config/read-config.js';
 import { examine } from '../../src/engine/redis/doctor/doctor.js';
 import { startTls, type TlsRedis } from '../support/redis-kinds/tls.js';
 
-/** A TLS record of no known type: the one who reads it reports an error. */
+/** A TLS record of an unknown type. Node reports an error when it reads one. */
 const UNREADABLE = Buffer.from([0x7f, 0x03, 0x03, 0x00, 0x01, 0x00]);
 
 /** A TCP proxy that adds an unreadable record to the first bytes that the server sends on each connection. */

@@ -40,7 +40,7 @@ export class RedisListeners {
     };
   }
 
-  /** Reports changes by this replica, if their messages may be late or there is no pub/sub. Without topics all listeners are called. */
+  /** Reports changes by this replica without a message of Redis. Without topics all listeners are called. */
   notify(tenant: string, topics: readonly Topic[] | undefined): void {
     const channel = this.#channels.get(changesChannel(prefixOf(this.namespace, tenant)));
     if (channel === undefined) return;

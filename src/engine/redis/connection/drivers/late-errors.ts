@@ -7,7 +7,8 @@ const sockets = new WeakMap<object, Socket>();
  * Gives every socket of ioredis a listener for errors that stays. ioredis listens for the first error only, and Node
  * reports errors of TLS on a socket that has failed already: for example when the certificate was refused and the
  * server sends an alert. An error that nobody listens for ends the process.
- * The property is that of the connectors, since ioredis makes further clients of its own for sentinels and subscribers.
+ * The listener is added by the class of all connectors, since ioredis makes clients of its own for sentinels and for
+ * the subscriptions of a Cluster.
  */
 export function tolerateLateErrors(): void {
   Object.defineProperty(AbstractConnector.prototype, 'stream', {
