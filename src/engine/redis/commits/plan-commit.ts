@@ -162,7 +162,7 @@ export function requestOf(plan: Plan): ScriptRequest {
   return plainPutOf(plan) ?? endOf(plan) ?? commitOf(plan);
 }
 
-/** Request for plain-put.lua. Undefined if the plan is more than one put of one version under one once key. */
+/** Request for plain-puts.lua and put-arguments.lua. Undefined if the plan is more than one put of one version under one once key. */
 function plainPutOf(plan: Plan): ScriptRequest | undefined {
   const { once, puts, deletes, touches, tasks, resolves, drained, checkOnly, wantState } = plan;
   const [only, put] = [once[0], puts[0]];

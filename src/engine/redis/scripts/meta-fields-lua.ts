@@ -24,13 +24,21 @@ const META_FIELDS = [
   'entries',
 ] as const;
 
-/** Members that a record gets later, here so that its table has room for them. */
-const OF_RECORD = { kind: `'ours'`, text: 'false', ends: 'deadline', due: 'deadline', is_sure: 'false' };
+/** What a new record has besides false. */
+const OF_NEW: Readonly<Record<string, string>> = {
+  inc: 'inc',
+  version: '0',
+  created: 'now',
+  updated: 'now',
+  history_bytes: '0',
+};
 
-const members = [
-  ...META_FIELDS.map((name) => `${name} = ${name}`),
-  ...Object.entries(OF_RECORD).map(([name, value]) => `${name} = ${value}`),
-];
+/** Members of a record: the fields, and what it gets later, so that its table has room for that. */
+const membersOf = (valueOf: (name: string) => string) => {
+  const deadline = valueOf('deadline');
+  const later = `kind = 'ours', text = false, ends = ${deadline}, due = ${deadline}, is_sure = false`;
+  return [...META_FIELDS.map((name) => `${name} = ${valueOf(name)}`), later].join(', ');
+};
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
   /** Nil for a value that is no meta. */
@@ -38,7 +46,12 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 local function unpack_meta(packed)
   local is_packed, ${META_FIELDS.join(', ')} = pcall(cmsgpack.unpack, packed)
   if not is_packed or type(entries) ~= 'string' then return nil end
-  return { ${members.join(', ')} }
+  return { ${membersOf((name) => name)} }
+end`,
+  /** The record of a workflow without a version. */
+  new: `
+local function new(inc)
+  return { ${membersOf((name) => OF_NEW[name] ?? 'false')} }
 end`,
   pack: `
 local function pack(meta)

@@ -12,18 +12,34 @@ import { metaFieldsModule } from './meta-fields-lua.js';
 import { taskFieldsModule } from './task-fields-lua.js';
 
 /** Modules of scripts. A module stands after those that it uses. */
-const OF_RECORDS = ['meta-fields', 'stored-values', 'foreign-values', 'workflows'];
-export const RECORDS = ['base', ...OF_RECORDS];
-const STORE = [...OF_RECORDS, 'workflow-store', 'writing', 'removal'];
-export const WRITING = ['base', 'own-keys', 'clock', ...STORE];
+const OF_RECORDS = ['workflow-names', 'meta-fields', 'stored-values'];
+const OF_FOREIGN = ['foreign-values', 'workflows'];
+const OF_WRITES = ['first-writes', 'feeding', 'indexing', 'workflow-writes'];
+const OF_STORE = [...OF_FOREIGN, 'workflow-store', 'full-server', 'removal'];
+const STORE = [...OF_RECORDS, ...OF_WRITES, ...OF_STORE];
+export const RECORDS = ['base', ...OF_RECORDS, ...OF_FOREIGN];
 /** Modules of scripts that read the clock first; see clock.lua. */
 export const TIMED = ['base', 'own-keys', 'clock', 'read-clock'];
-export const TIMED_RECORDS = [...TIMED, ...OF_RECORDS];
+export const TIMED_RECORDS = [...TIMED, ...OF_RECORDS, ...OF_FOREIGN];
 export const TIMED_WRITING = [...TIMED, ...STORE];
 /** Modules of scripts behind a fence, which reads the clock too. */
 export const FENCED = ['base', 'own-keys', 'clock', 'fence'];
-/** Modules of the script requests.lua. */
-export const CALLS = [...WRITING, 'fence', 'request-call', 'once-keys', 'plain-put'];
+/** Modules of the script requests.lua: those that any request uses, */
+const OF_CALLS = [
+  ...FENCED,
+  'request-call',
+  'begin-call',
+  ...OF_RECORDS,
+  ...OF_WRITES,
+  'history-writes',
+  'once-values',
+  'expectations',
+  'request-replies',
+];
+/** and those of requests that are no plain puts. */
+const OF_COMMITS = [...OF_STORE, 'once-keys', 'put-arguments', 'conflict-records'];
+/** Modules of the script requests.lua in calls without tasks. */
+export const CALLS = [...OF_CALLS, 'plain-puts', ...OF_COMMITS, 'without-tasks'];
 const OF_TASKS = [
   'tasks',
   'queue-times',
@@ -40,9 +56,9 @@ const OF_TASKS = [
   'step-task',
   'create-task',
 ];
-export const TASKS = [...CALLS, ...OF_TASKS];
+export const TASKS = [...OF_CALLS, ...OF_COMMITS, ...OF_TASKS];
 /** Modules of other scripts about tasks, which take a call as JSON. */
-export const TIMED_TASKS = [...TIMED_WRITING, 'fence', 'call', 'once-keys', ...OF_TASKS];
+export const TIMED_TASKS = [...TIMED_WRITING, 'fence', 'call', 'once-values', 'once-keys', ...OF_TASKS];
 
 /**
  * Modules that few calls use. In a script, `module.name` of such a module becomes `module().name`, and the module is made
@@ -50,6 +66,7 @@ export const TIMED_TASKS = [...TIMED_WRITING, 'fence', 'call', 'once-keys', ...O
  */
 const RARE = new Set([
   'own-keys',
+  'expectations',
   'foreign-values',
   'removal',
   'conflict-records',

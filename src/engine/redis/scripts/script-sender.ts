@@ -15,15 +15,8 @@ const MAX_CHARACTERS = 64 * 1024;
 const MAX_CLAIMS = 64;
 
 const SCRIPTS = {
-  workflows: new RedisScript([...CALLS, 'conflict-records', 'without-tasks'], 'commit', 'conflict', 'requests'),
-  tasks: new RedisScript(
-    [...TASKS, 'conflict-records', 'board', 'feed-epoch'],
-    'commit',
-    'claim',
-    'end',
-    'step',
-    'requests',
-  ),
+  workflows: new RedisScript(CALLS, 'commit', 'conflict', 'requests'),
+  tasks: new RedisScript([...TASKS, 'board', 'feed-epoch'], 'commit', 'claim', 'end', 'step', 'requests'),
   dead: new RedisScript(TASKS, 'dead', 'requests'),
 };
 

@@ -1,14 +1,11 @@
 import type { RedisConnections } from '../connection/redis-connections.js';
 import { KEY_NAMES, schemaKey } from '../keys.js';
-import { RedisScript } from '../scripts/redis-script.js';
+import { RECORDS, RedisScript } from '../scripts/redis-script.js';
 import { listOf, textOf } from '../scripts/reply.js';
 import { FORMER, isFormerIndex } from './former-keys.js';
 import { BASE, inParts, type Stage } from './stage.js';
 
-const packScript = new RedisScript(
-  ['base', 'own-keys', 'meta-fields', 'stored-values', 'foreign-values', 'workflows'],
-  'pack-workflows',
-);
+const packScript = new RedisScript([...RECORDS, 'own-keys'], 'pack-workflows');
 
 /** From schema 4 to 5: packs the meta of each workflow, with its index entries. */
 export class PackKeys implements Stage {

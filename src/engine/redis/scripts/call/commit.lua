@@ -16,7 +16,7 @@
              notices and entries of the board
   The call   see call.lua; historyLimit, historyMaxBytes; limits (see tasks.lua) if any request is about tasks
   Its reply  {'done', result…}, or {'done', {result…}, {task…}, {event id…}, claimed} if the call has limits
-                                             a result is "<id> <inc> <version name> <created> <updated> <deadline> <1 when created>"; see tasks.lua
+                                             results: see once-values.lua; tasks: see tasks.lua
              {'replayed', kept, claimed} {'mismatch'}   with one once key, if it is known
              {'known', key…}                    with several once keys: the known ones; nothing written
              {'conflict', id, part, at, line?, state?}   {'missing', id, part, at}   {'adopt', id}   {'no-conflict', id, n}
@@ -25,25 +25,13 @@
 -- An empty list that nobody changes.
 local NONE = {}
 
-local function holds(expect, record)
-  if expect.exists ~= nil then return expect.exists == (record ~= nil) end
-  if not record then return false end
-  if expect.version then return expect.version == record.version end
-  if expect.incarnation then return expect.incarnation == record.inc end
-  local etag = workflows.tag_of(record)
-  for _, wanted in ipairs(expect.etags) do
-    if wanted == etag then return true end
-  end
-  return false
-end
-
 -- The refusal of one part, if its expectation does not hold. Puts the current record into `current`.
 local function refusal(name, part, current, wants_state)
   -- A condition and the history need the state that is really there.
   local record = workflow_store.load(part.id, (part.expect or (part.abouts and call.historyLimit > 0)) and 'digest')
   current[part.id] = record
-  if record and record.kind == 'taken' then own_keys.taken(workflows.state_key(part.id)) end
-  if part.expect and not holds(part.expect, record) then
+  if record and record.kind == 'taken' then own_keys.taken(workflow_names.state_key(part.id)) end
+  if part.expect and not expectations.holds(part.expect, record) then
     if not record then return { 'conflict', part.id, name, part.at } end
     local state = wants_state and record.text or nil
     return { 'conflict', part.id, name, part.at, workflows.line_of(record), state }
@@ -115,11 +103,11 @@ end
 -- Checks the types of the keys that the request changes: an error after the first write would leave half a commit.
 local function expect_types(request, current, acked)
   own_keys.expect('stream', prefix .. key_names.events)
-  own_keys.expect('zset', workflows.index_key('deadline'))
+  own_keys.expect('zset', workflow_names.index_key('deadline'))
   for _, part in ipairs(request.puts or NONE) do
     if not is_plain(part, current[part.id]) then removal.expect_workflow(part.id, part.index) end
   end
-  for _, part in ipairs(request.touches or NONE) do writing.expect_life(part.id) end
+  for _, part in ipairs(request.touches or NONE) do removal.expect_life(part.id) end
   for _, part in ipairs(request.deletes or NONE) do removal.expect_workflow(part.id, {}) end
   for _, conflict in ipairs(request.resolves or NONE) do own_keys.expect('string', conflict_records.state_key(conflict.id, conflict.n)) end
   if request.board then board.expect(request.board.board) end
@@ -147,44 +135,6 @@ local function life(id, ttl, record, drained)
   return workflow_store.held_deadline(id, now + default_ttl, default_ttl), default_ttl
 end
 
-local function state_bytes(entry) return #entry - string.find(entry, '\n', 1, true) end
-
--- Adds entries to the history, newest last. Returns the length of the history; nil without entries.
-local function extend_history(id, record, earlier)
-  local key, count = workflows.history_key(id), nil
-  for _, entry in ipairs(earlier) do
-    count = writing.push(key, entry)
-    record.history_bytes = record.history_bytes + state_bytes(entry)
-    record.has_longer_history = true
-  end
-  return count
-end
-
--- Keeps the newest entries within the limits of the history, and reads no others.
-local function cut_history(key, record)
-  local kept, bytes = 0, 0
-  while kept < call.historyLimit do
-    local entry = redis.call('LINDEX', key, kept)
-    if not entry or bytes + state_bytes(entry) > call.historyMaxBytes then break end
-    kept, bytes = kept + 1, bytes + state_bytes(entry)
-  end
-  if kept == 0 then redis.call('UNLINK', key) else redis.call('LTRIM', key, 0, kept - 1) end
-  record.history_bytes = bytes
-end
-
--- Drops the oldest entries beyond the limits of the history.
-local function trim_history(id, record, count)
-  local key = workflows.history_key(id)
-  -- An imported history may be so long that more goes than stays.
-  if record.history_bytes > 2 * call.historyMaxBytes then return cut_history(key, record) end
-  if not count then count = record.history_bytes > 0 and redis.call('LLEN', key) or 0 end
-  while count > 0 and (count > call.historyLimit or record.history_bytes > call.historyMaxBytes) do
-    local oldest = redis.call('RPOP', key)
-    record.history_bytes = record.history_bytes - state_bytes(oldest)
-    count = count - 1
-  end
-end
-
 -- The versions of a put, oldest first, and what goes into the history.
 local function make_versions(part, old, text_at, drained)
   local record, earlier, versions = old, {}, {}
@@ -195,17 +145,15 @@ local function make_versions(part, old, text_at, drained)
     local state = ARGV[text_at + i - 1]
     -- A version that alone exceeds the limit is left out, so that it does not push out the others.
     if record and record_state and #record_state <= call.historyMaxBytes then
-      earlier[#earlier + 1] = workflows.version_header(record) .. '\n' .. record_state
+      earlier[#earlier + 1] = workflow_names.version_header(record) .. '\n' .. record_state
     end
-    local deadline, ttl = life(part.id, part.ttls[i], record, drained)
-    record = {
-      inc = record and record.inc or part.inc,
-      version = math.max(record and record.version or 0, recovered or 0) + 1,
-      created = record and record.created or now,
-      updated = record and math.max(now, record.updated) or now,
-      deadline = deadline, ttl = ttl, bytes = #state, about = about, kind = 'ours', check = part.checks[i], digest = part.digest,
-      history_bytes = 0, history_ends = false, entries = false, text = false, ends = false, due = false, is_sure = true, is_written = true,
-    }
+    local version = meta_fields.new(record and record.inc or part.inc)
+    if record then version.created, version.updated = record.created, math.max(now, record.updated) end
+    version.version = math.max(record and record.version or 0, recovered or 0) + 1
+    version.deadline, version.ttl = life(part.id, part.ttls[i], record, drained)
+    version.bytes, version.about, version.check, version.digest = #state, about, part.checks[i], part.digest
+    version.is_sure, version.is_written = true, true
+    record = version
     record_state = state
     versions[i] = record
   end
@@ -221,6 +169,7 @@ local function begin_put(part, old, text_at, drained, is_alone)
   local id = part.id
   local versions, earlier, recovered = make_versions(part, old, text_at, drained)
   local record = versions[#versions]
+  record.entries = part.entries or cjson.encode(part.index)
   local put = { part = part, old = old, is_plain = is_plain(part, old), versions = versions, earlier = earlier, recovered = recovered, record = record,
     count = false }
   local before = put.is_plain and old or nil
@@ -228,12 +177,9 @@ local function begin_put(part, old, text_at, drained, is_alone)
     record.history_bytes, record.history_ends, record.ends, record.due = before.history_bytes, before.history_ends, before.ends, before.due
   end
   if not put.is_plain then return put end
-  put.count = extend_history(id, record, earlier)
-  writing.index(id, record, part, old)
-  if is_alone then
-    writing.index_deadline(id, record, record.due)
-    record.due = record.deadline
-  end
+  for _, entry in ipairs(earlier) do put.count = history_writes.add(id, record, entry) end
+  indexing.index(id, record, part.index, old and (old.indexed or old.updated), old and old.entries)
+  if is_alone then indexing.index_deadline(id, record) end
   return put
 end
 
@@ -244,39 +190,30 @@ local function end_put(put, drained, is_alone, result)
   if not put.is_plain then
     -- Removes the remains of an expired or deleted workflow with this id.
     removal.clear(id)
-    put.count = extend_history(id, record, put.earlier)
-    writing.index(id, record, part, nil)
+    for _, entry in ipairs(put.earlier) do put.count = history_writes.add(id, record, entry) end
+    indexing.index(id, record, part.index)
   end
   if not is_alone then
     local last = #part.abouts
     record.deadline, record.ttl = life(id, part.ttls[last], put.versions[last - 1] or old, drained)
   end
   -- The value of another program counts as a version.
-  if old and old.kind ~= 'ours' then writing.announce('workflow.adopted', id, old) end
+  if old and old.kind ~= 'ours' then feeding.announce('workflow.adopted', id, old) end
   for i, version in ipairs(put.versions) do
-    local is_restored = old and string.find(part.abouts[i], '"cause":"restore"', 1, true)
-    writing.announce(not old and i == 1 and 'workflow.created' or is_restored and 'workflow.restored' or 'workflow.updated', id, version)
-    result(id, version, not old and i == 1)
+    local is_new = not old and i == 1
+    if is_new then feeding.announce('workflow.created', id, version) else feeding.announce_next(id, version) end
+    result(id, version, is_new)
   end
-  if put.recovered then writing.announce('workflow.recovered', id, record) end
-  trim_history(id, record, put.count)
+  if put.recovered then feeding.announce('workflow.recovered', id, record) end
+  history_writes.trim(id, record, put.count)
   workflow_store.save(id, record)
 end
 
 local function touch(part, record, drained)
   record.deadline, record.ttl = life(part.id, part.ttl, record, drained)
   workflow_store.save(part.id, record)
-  writing.hint('workflow ' .. part.id)
+  feeding.hint('workflow ' .. part.id)
 end
-
--- A claim also ends expired tasks. If the last open task of the workflow ended so, the record has a deadline again.
-local function line_of_result(id, record, is_new)
-  return id .. ' ' .. record.inc .. ' ' .. workflows.version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
-    deadline_text(record.deadline) .. ' ' .. (is_new and '1' or '0')
-end
-
--- Whether the text is the same in JSON. Ids have no control characters.
-local function is_plain_text(text) return not string.find(text, '"', 1, true) and not string.find(text, '\\', 1, true) end
 
 -- True if the once key, or its alias, is derived from the lease token. A known token then means that this request was applied before.
 local function is_of_lease(request)
@@ -312,15 +249,15 @@ perform.commit = function(request)
   -- 3. Only writes from here on. A full server refuses a commit that stores something, and accepts one that only deletes or acknowledges. Tasks are
   -- written at the end of the call, which is too late for a refusal, so memory is checked here. The same holds for a first write that removes something.
   local is_storing = #puts + #touches + #enqueue + #publish > 0 or request.board
-  if call.limits or not is_storing or (not is_alone and removes_first(request, current)) then writing.need_no_memory() end
-  if is_storing then writing.need_memory() end
+  if call.limits or not is_storing or (not is_alone and removes_first(request, current)) then full_server.need_no_memory() end
+  if is_storing then full_server.need_memory() end
   local text_at, begun = request.first, {}
-  writing.try()
+  first_writes.try()
   for i, part in ipairs(puts) do
     begun[i] = begin_put(part, current[part.id], text_at, request.drained, is_alone)
     text_at = text_at + #part.abouts
   end
-  if not is_alone then writing.keep() end
+  if not is_alone then first_writes.keep() end
   local function next_text()
     text_at = text_at + 1
     return ARGV[text_at - 1]
@@ -341,24 +278,24 @@ perform.commit = function(request)
   end
   for _, part in ipairs(deletes) do
     removal.remove(part.id)
-    writing.announce('workflow.deleted', part.id, current[part.id])
+    feeding.announce('workflow.deleted', part.id, current[part.id])
   end
   for _, conflict in ipairs(request.resolves or NONE) do conflict_records.drop(conflict.id, conflict.n) end
   for i, message in ipairs(publish) do
-    local place = writing.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
+    local place = feeding.feed('type', message.type, 'channel', message.channel, 'payload', next_text())
     events[i] = feed_epoch.event_id(place, feed_epoch.current(string.sub(epoch, 1, 8)))
-    writing.hint('feed')
+    feeding.hint('feed')
   end
   if request.board then board.change(request.board, next_text) end
   local claimed = request.claim and claim_tasks.claim(request.claim) or NONE
 
   -- 4. Outcomes under the once keys.
-  for i, one in ipairs(results) do results[i] = line_of_result(one[1], one[2], one[3]) end
+  -- Not before: a claim also ends expired tasks. If the last open task of a workflow ended so, its record has a deadline again.
+  for i, one in ipairs(results) do results[i] = once_values.result_of(one[1], one[2], one[3]) end
   for _, once in ipairs(request.once) do
     local first, last = once.first or 1, once.last or #results
-    if not call.limits and not once.memo and first == last and is_plain_text(results[first]) then
-      -- Cheaper than a table that is encoded.
-      once_keys.keep_text(once, '{"results":["' .. results[first] .. '"]}')
+    local text = not call.limits and not once.memo and first == last and once_values.kept_of(results[first])
+    if text then once_keys.keep_text(once, text)
     else
       local kept = { memo = once.memo }
       if call.limits then

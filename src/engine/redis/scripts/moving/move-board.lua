@@ -54,6 +54,7 @@ for _, notice in ipairs(plan.notices) do
   at = at + 1
 end
 for i = 0, plan.entries - 1 do redis.call('RPUSH', entries, ARGV[at + i]) end
-writing.hint('board ' .. plan.id)
-writing.tell()
+feeding.hint('board ' .. plan.id)
+workflow_store.write()
+feeding.tell()
 return arrived

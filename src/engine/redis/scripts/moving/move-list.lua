@@ -7,7 +7,7 @@
            program has damaged a record
 ]]
 local limit = tonumber(ARGV[5])
-local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, limit)
+local ids = redis.call('ZRANGEBYLEX', workflow_names.index_key('ids'), ARGV[4] == '' and '-' or '(' .. ARGV[4], '+', 'LIMIT', 0, limit)
 local reply = { #ids == limit and ids[#ids] or '' }
 local function add(id)
   local record = workflows.load(id)

@@ -11,10 +11,10 @@
 ]]
 local limit = tonumber(ARGV[8])
 if ARGV[4] == 'workflows' then
-  local ids = redis.call('ZRANGEBYLEX', workflows.index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
+  local ids = redis.call('ZRANGEBYLEX', workflow_names.index_key('ids'), ARGV[7] == '' and '-' or '(' .. ARGV[7], '+', 'LIMIT', 0, limit)
   local reply = { #ids == limit and '0' or '', ids[#ids] or '' }
   for _, id in ipairs(ids) do
-    local ended = redis.pcall('ZRANGEBYSCORE', workflows.tasks_key(id), '0', '+inf')
+    local ended = redis.pcall('ZRANGEBYSCORE', workflow_names.tasks_key(id), '0', '+inf')
     if ended.err then reply[#reply + 1] = '\n' .. id end
     for _, task in ipairs(ended) do reply[#reply + 1] = task end
   end

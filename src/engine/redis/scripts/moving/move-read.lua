@@ -12,7 +12,7 @@ for i = 4, #ARGV do
   if record then
     local length = history.length_of(id)
     local is_short = record.history_bytes <= limits.HISTORY_PIECE_BYTES and length <= limits.HISTORY_PIECE_ENTRIES
-    local entries = is_short and redis.call('LRANGE', workflows.history_key(id), 0, -1) or {}
+    local entries = is_short and redis.call('LRANGE', workflow_names.history_key(id), 0, -1) or {}
     found[#found + 1] = { workflows.line_of(record), deadline_text(record.ttl), record.about, record.text, whole(length), entries }
   else found[#found + 1] = moving.is_emptied(id) and '\n' or false end
 end

@@ -25,7 +25,7 @@ end
 if call.remove then
   if stamp ~= call.remove then return 'absent' end
   take_out(current)
-  writing.hint('task ' .. id)
+  feeding.hint('task ' .. id)
   finish_call.finish()
   return 'removed'
 end
@@ -49,8 +49,8 @@ if call.isDryRun or (arrived ~= 'created' and arrived ~= 'updated') then return 
 
 create_task.expect_creatable(id, task)
 -- The first writes remove what was there before, which a full server accepts. So memory is checked before them.
-writing.need_no_memory()
-writing.need_memory()
+full_server.need_no_memory()
+full_server.need_memory()
 local before = task_store.stored(id)
 if before then take_out(before) end
 local texts = 4
@@ -76,7 +76,7 @@ if tonumber(redis.call('HGET', settings, 'sequence') or 0) < sequence then redis
 task_places.put(task, nil)
 
 if task.workflow then
-  local key, is_open = workflows.tasks_key(task.workflow), tasks.is_open(task)
+  local key, is_open = workflow_names.tasks_key(task.workflow), tasks.is_open(task)
   workflow_store.count_open_tasks(task.workflow, is_open and 1 or 0)
   redis.call('ZADD', key, is_open and whole(-task.created) or whole(task.ended), id)
   -- The moved workflow has its deadline without tasks; an open task removes it.

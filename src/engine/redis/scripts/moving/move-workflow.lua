@@ -14,7 +14,7 @@ local plan = cjson.decode(ARGV[4])
 local id = plan.id
 local current = workflow_store.load(id, 'digest')
 
-if current and current.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
+if current and current.kind == 'taken' then own_keys.taken(workflow_names.state_key(id)) end
 if not plan.isDryRun then
   if fence.refuses() then return 'fenced' end
   removal.expect_workflow(id, plan.index or {})
@@ -23,14 +23,15 @@ end
 if plan.remove then
   if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
   removal.remove(id)
-  writing.announce('workflow.deleted', id, current)
-  writing.tell()
+  feeding.announce('workflow.deleted', id, current)
+  workflow_store.write()
+  feeding.tell()
   return 'removed'
 end
 
 local function is_ancestor()
   if current.kind ~= 'ours' or current.inc ~= plan.inc or current.version >= plan.version then return false end
-  local wanted = workflows.version_name(current) .. ' ' .. whole(current.updated)
+  local wanted = workflow_names.version_name(current) .. ' ' .. whole(current.updated)
   for _, version in ipairs(plan.versions) do
     if version == wanted then return true end
   end
@@ -56,23 +57,24 @@ local staged_key = plan.staged and prefix .. key_names.moved .. plan.staged
 if staged_key and redis.call('LLEN', staged_key) ~= #plan.versions then return 'unstaged' end
 
 -- The first writes remove what was there before, which a full server accepts. So memory is checked before them.
-writing.need_no_memory()
-writing.need_memory()
+full_server.need_no_memory()
+full_server.need_memory()
 
-local state, history_key = ARGV[5], workflows.history_key(id)
+local state, history_key = ARGV[5], workflow_names.history_key(id)
 local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
   bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = plan.historyBytes,
-  has_longer_history = #plan.versions > 0, kind = 'ours', text = state, is_sure = true, is_written = true }
+  has_longer_history = #plan.versions > 0, entries = cjson.encode(plan.index), kind = 'ours', text = state, is_sure = true, is_written = true }
 removal.unindex(id)
-redis.call('ZREM', workflows.index_key('deadline'), id)
+redis.call('ZREM', workflow_names.index_key('deadline'), id)
 redis.call('UNLINK', history_key)
 if staged_key then
   redis.call('RENAME', staged_key, history_key)
   redis.call('PERSIST', history_key)
 end
 for i = 6, #ARGV do redis.call('RPUSH', history_key, ARGV[i]) end
-writing.index(id, record, plan, nil)
+indexing.index(id, record, plan.index)
 workflow_store.save(id, record)
-writing.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
-writing.tell()
+feeding.announce(arrived == 'created' and 'workflow.created' or 'workflow.updated', id, record)
+workflow_store.write()
+feeding.tell()
 return arrived

@@ -10,7 +10,7 @@ perform.claim = function(request)
   local claimed = known and claim_tasks.again(cjson.decode(known[2]).lent or {}) or {}
   if #claimed == 0 then
     claim_tasks.expect_claim(wanted)
-    writing.need_no_memory()
+    full_server.need_no_memory()
     local ends
     claimed, ends = claim_tasks.claim(wanted)
     if ends > now then

@@ -25,7 +25,7 @@ perform.dead = function(asked)
     if task then create_task.expect_changeable(task) end
     if request.action == 'replay' then own_keys.expect('stream', task_keys.progress(id)) end
   end
-  writing.need_no_memory()
+  full_server.need_no_memory()
   -- Tasks past retention are left to the sweep.
   local kept = {}
   for _, id in ipairs(ids) do

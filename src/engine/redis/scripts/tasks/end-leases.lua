@@ -14,6 +14,6 @@ end
 if #over == 0 then return end
 own_keys.expect('stream', prefix .. key_names.events)
 own_keys.expect('zset', queue_times.key)
-writing.need_no_memory()
+full_server.need_no_memory()
 for _, task in ipairs(over) do end_task.expire_lease(task) end
 finish_call.finish()

@@ -15,7 +15,7 @@ perform['end'] = function(request)
   end
   create_task.expect_changeable(task)
   if request.claim then claim_tasks.expect_claim(request.claim) end
-  writing.need_no_memory()
+  full_server.need_no_memory()
   end_task.finish(task, request.texts > 0 and ARGV[request.first] or end_task.NO_RESULT, true)
   local claimed = request.claim and claim_tasks.claim(request.claim) or {}
   -- Stored with the task at the end of the call.

@@ -23,7 +23,7 @@ perform.step = function(request)
   create_task.expect_changeable(task)
   if step.kind == 'fail' then own_keys.expect('list', task_keys.failures(step.id)) end
   if step.kind == 'progress' then own_keys.expect('stream', task_keys.progress(step.id)) end
-  writing.need_no_memory()
+  full_server.need_no_memory()
   local event = ''
   if step.kind == 'extend' then step_task.extend(task, step.leaseMs)
   elseif step.kind == 'progress' then event = step_task.add_progress(task, text)

@@ -124,7 +124,7 @@ local function postpone(queue, why)
 end
 
 local swept, changed = {}, 0
-if #due > 0 then writing.need_no_memory() end
+if #due > 0 then full_server.need_no_memory() end
 for _, queue in ipairs(due) do
   local is_done, count, next_due = pcall(sweep, queue)
   if is_done then

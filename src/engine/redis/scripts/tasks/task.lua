@@ -31,7 +31,7 @@ elseif which.dead then
     reply[i] = details(id)
   end
 else
-  local key = workflows.tasks_key(which.workflow.id)
+  local key = workflow_names.tasks_key(which.workflow.id)
   local function show(ids)
     for _, id in ipairs(ids) do
       local task = task_store.load(id)

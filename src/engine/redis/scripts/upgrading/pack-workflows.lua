@@ -21,13 +21,13 @@ local reply = { 0, '0' }
 
 local function entries_of(id) return has_values and redis.call('HGET', values, id) or '{}' end
 local function write(id, meta)
-  redis.call('SET', workflows.meta_key(id), meta_fields.pack(meta))
+  redis.call('SET', workflow_names.meta_key(id), meta_fields.pack(meta))
   if has_values then redis.call('HDEL', values, id) end
   reply[2] = '1'
 end
 
 local function pack(id)
-  local key = workflows.meta_key(id)
+  local key = workflow_names.meta_key(id)
   local fields = redis.call('HMGET', key, 'inc', 'version', 'created', 'updated', 'deadline', 'ttl', 'bytes', 'history_bytes', 'check', 'about')
   local inc, version, created, updated, deadline, ttl, bytes, history_bytes, check, about = unpack(fields)
   if not (inc and tonumber(version) and tonumber(created) and tonumber(updated) and tonumber(bytes) and about) then
@@ -46,7 +46,7 @@ end
 
 -- A workflow that is over, and that no sweep has removed from its indexes. Its meta lets the next sweep do so.
 local function pack_remains(id)
-  local function score(index) return tonumber(redis.call('ZSCORE', workflows.index_key(index), id)) end
+  local function score(index) return tonumber(redis.call('ZSCORE', workflow_names.index_key(index), id)) end
   local updated = score('updated')
   if not updated then
     redis.call('HDEL', values, id)
@@ -55,15 +55,15 @@ local function pack_remains(id)
   end
   local due = score('deadline')
   -- A state of another program must not count as a version of it.
-  local deadline = redis.call('EXISTS', workflows.state_key(id)) == 0 and due or updated
-  if deadline ~= due then redis.call('ZADD', workflows.index_key('deadline'), whole(deadline), id) end
+  local deadline = redis.call('EXISTS', workflow_names.state_key(id)) == 0 and due or updated
+  if deadline ~= due then redis.call('ZADD', workflow_names.index_key('deadline'), whole(deadline), id) end
   write(id, { inc = 'expired', version = 0, created = score('created') or updated, updated = updated, deadline = deadline, ttl = false, bytes = 0,
     history_bytes = 0, about = '{}', entries = entries_of(id) })
 end
 
 local count = tonumber(ARGV[5])
 for i = 6, 5 + count do
-  if own_keys.type_of(workflows.meta_key(ARGV[i])) == 'hash' then pack(ARGV[i]) end
+  if own_keys.type_of(workflow_names.meta_key(ARGV[i])) == 'hash' then pack(ARGV[i]) end
 end
 for i = 6 + count, #ARGV do
   if own_keys.type_of(prefix .. ARGV[i]) == 'zset' then
@@ -82,7 +82,7 @@ if #ARGV == 5 and has_values and not is_dry then
     cursor, found = scanned[1], scanned[2]
   until #found > 0 or cursor == '0'
   for i = 1, #found, 2 do
-    if own_keys.type_of(workflows.meta_key(found[i])) == 'hash' then pack(found[i]) else pack_remains(found[i]) end
+    if own_keys.type_of(workflow_names.meta_key(found[i])) == 'hash' then pack(found[i]) else pack_remains(found[i]) end
   end
 end
 return reply

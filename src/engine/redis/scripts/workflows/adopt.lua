@@ -10,17 +10,20 @@ local id = ARGV[4]
 local record = workflow_store.load(id, 'digest')
 if not record or record.text ~= ARGV[5] then return 'changed' end
 if record.kind == 'ours' then return 'ours' end
-if record.kind == 'taken' then own_keys.taken(workflows.state_key(id)) end
+if record.kind == 'taken' then own_keys.taken(workflow_names.state_key(id)) end
 own_keys.ensure_mark()
 local entries, is_new = cjson.decode(ARGV[6]), record.kind == 'legacy'
 removal.expect_workflow(id, entries)
 record.deadline = workflow_store.held_deadline(id, record.deadline, record.ttl)
 if is_new then removal.clear(id) end
-writing.index(id, record, { index = entries }, not is_new and record or nil)
+local before, former = not is_new and record.indexed or nil, record.entries
+record.entries = ARGV[6]
+indexing.index(id, record, entries, before, former)
 record.indexed = nil
 record.kind = 'ours'
 workflow_store.save(id, record)
-writing.announce('workflow.adopted', id, record)
+feeding.announce('workflow.adopted', id, record)
 -- The meta, which is written now, makes the value ours: after a failure before, the next adoption starts again.
-writing.tell()
+workflow_store.write()
+feeding.tell()
 return 'adopted'

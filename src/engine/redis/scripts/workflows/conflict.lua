@@ -13,7 +13,7 @@ perform.conflict = function(request)
     local last = tonumber(redis.call('HGET', conflict_records.key(one.id), 'last') or 0)
     for n = last + 1, last + #request.conflicts do own_keys.expect('string', conflict_records.state_key(one.id, n)) end
   end
-  writing.begin(true)
+  first_writes.begin(true)
   local reply, kept = { 'kept' }, {}
   for i, one in ipairs(request.conflicts) do
     local key = conflict_records.key(one.id)
@@ -27,8 +27,8 @@ perform.conflict = function(request)
     -- The list expires with the last of its records.
     if not ends then redis.call('PERSIST', key)
     elseif left == -2 or (left >= 0 and server_time() + left < ends) then redis.call('PEXPIREAT', key, whole(ends)) end
-    writing.feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
-    writing.hint('workflow ' .. one.id)
+    feeding.feed('type', 'workflow.conflict', 'id', one.id, 'conflict', whole(n))
+    feeding.hint('workflow ' .. one.id)
     kept[i] = { id = one.id, n = n }
     reply[#reply + 1] = n
   end

@@ -8,18 +8,18 @@
 ]]
 local MAX_DUE = 1000
 local kind, value, from, to = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local set = kind == 'field' and workflows.index_key('by:' .. value) or workflows.index_key('updated')
-local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MAX_DUE)
+local set = kind == 'field' and workflow_names.index_key('by:' .. value) or workflow_names.index_key('updated')
+local due = redis.call('ZRANGEBYSCORE', workflow_names.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, MAX_DUE)
 if #due == MAX_DUE then return 'sweep' end
 
 -- The index of deadlines is only a hint.
 local function is_expired(id)
-  local meta = workflows.meta_of(id, redis.call('GET', workflows.meta_key(id)))
+  local meta = workflows.meta_of(id, redis.call('GET', workflow_names.meta_key(id)))
   return not meta or meta.deadline and meta.deadline <= now
 end
 
 local count
-if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. value, '(' .. value .. '\255')
+if kind == 'prefix' then count = redis.call('ZLEXCOUNT', workflow_names.index_key('ids'), '[' .. value, '(' .. value .. '\255')
 elseif from == '-inf' and to == '+inf' then count = redis.call('ZCARD', set)
 else count = redis.call('ZCOUNT', set, from, to) end
 

@@ -8,20 +8,20 @@
            newest: latest update of all workflows
 ]]
 local query = cjson.decode(ARGV[4])
-local base = workflows.index_key(query.order)
+local base = workflow_names.index_key(query.order)
 
 -- The list walks the smallest set and looks up each id in the others. The sets of values are in the order of updates. In another order, a small one
 -- is sorted here, and else all workflows are walked.
 local driver, others = base, {}
 local smallest, size_of_smallest
 for i, field in ipairs(query.fields) do
-  others[i] = workflows.index_key('by:' .. field)
+  others[i] = workflow_names.index_key('by:' .. field)
   local size = redis.call('ZCARD', others[i])
   if not smallest or size < size_of_smallest then smallest, size_of_smallest = others[i], size end
 end
 if smallest and query.order == 'updated' then driver = smallest end
 
-local newest = redis.call('ZRANGE', workflows.index_key('updated'), -1, -1, 'WITHSCORES')[2]
+local newest = redis.call('ZRANGE', workflow_names.index_key('updated'), -1, -1, 'WITHSCORES')[2]
 local stale, items = {}, {}
 local bytes = 0
 
@@ -47,7 +47,7 @@ local function take(id, score)
   if not matches(id) then return end
   local record = workflows.load(id, query.states and 'text')
   if not record then
-    if redis.call('EXISTS', workflows.state_key(id)) == 0 then stale[#stale + 1] = id end
+    if redis.call('EXISTS', workflow_names.state_key(id)) == 0 then stale[#stale + 1] = id end
     return
   end
   if not is_indexed(record) then return end
@@ -76,7 +76,7 @@ local position = query.position
 
 -- Rank of an id in byte order; false for an id that is not indexed, such as one of a deleted workflow.
 local function rank_by_id(one)
-  if one.rank == nil then one.rank = redis.call('ZRANK', workflows.index_key('ids'), one.id) end
+  if one.rank == nil then one.rank = redis.call('ZRANK', workflow_names.index_key('ids'), one.id) end
   return one.rank
 end
 
@@ -114,8 +114,8 @@ end
 
 -- In the order of the ids, those with the prefix are beside each other: the walk begins and ends with them.
 local ids_with_prefix = query.prefix and query.order == 'ids'
-if query.prefix and not ids_with_prefix and redis.call('ZLEXCOUNT', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255') <= query.steps then
-  return page_of(redis.call('ZRANGEBYLEX', workflows.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255'))
+if query.prefix and not ids_with_prefix and redis.call('ZLEXCOUNT', workflow_names.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255') <= query.steps then
+  return page_of(redis.call('ZRANGEBYLEX', workflow_names.index_key('ids'), '[' .. query.prefix, '(' .. query.prefix .. '\255'))
 end
 if smallest and driver == base and size_of_smallest <= query.steps then return page_of(redis.call('ZRANGE', smallest, 0, -1)) end
 
@@ -138,7 +138,7 @@ if position then
   else at = rank_of(position.score, position.id, true) end
 end
 if ids_with_prefix then
-  local ids = workflows.index_key('ids')
+  local ids = workflow_names.index_key('ids')
   local first = redis.call('ZLEXCOUNT', ids, '-', '(' .. query.prefix)
   local behind = redis.call('ZLEXCOUNT', ids, '-', '(' .. query.prefix .. '\255')
   if query.descending then

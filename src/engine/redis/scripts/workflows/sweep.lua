@@ -12,7 +12,7 @@
 -- Without a mark, the keys are not ours, or there are none.
 if not own_keys.is_marked() then return { 0, '', '0', '', own_keys.first_fixed(function() return true end) and '0' or '1', '0' } end
 own_keys.expect('stream', prefix .. key_names.events)
-own_keys.expect('zset', workflows.index_key('deadline'))
+own_keys.expect('zset', workflow_names.index_key('deadline'))
 clock.keep()
 local ids, entries = cjson.decode(ARGV[6]), cjson.decode(ARGV[7])
 local expired, handled = 0, 0
@@ -31,13 +31,13 @@ local function examine(id)
     clear(id, record)
     if not record then expired = expired + 1 end
   -- The index of deadlines is only a hint: the workflow has a later deadline now.
-  elseif record.deadline then redis.call('ZADD', workflows.index_key('deadline'), whole(record.deadline), id)
-  else redis.call('ZREM', workflows.index_key('deadline'), id) end
+  elseif record.deadline then redis.call('ZADD', workflow_names.index_key('deadline'), whole(record.deadline), id)
+  else redis.call('ZREM', workflow_names.index_key('deadline'), id) end
 end
 
-local due = redis.call('ZRANGEBYSCORE', workflows.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
+local due = redis.call('ZRANGEBYSCORE', workflow_names.index_key('deadline'), '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[4]))
 -- Most sweeps find nothing and write nothing.
-if #due > 0 or #ids > 0 then writing.need_no_memory() end
+if #due > 0 or #ids > 0 then full_server.need_no_memory() end
 local failure
 for _, id in ipairs(due) do
   local is_fine, why = pcall(examine, id)
@@ -46,15 +46,16 @@ for _, id in ipairs(due) do
     failure = why
     -- The error of a key of another type names the key only when the script runs again, traced; so the workflow stays due until then.
     local text = type(why) == 'table' and why.err or tostring(why)
-    if not string.find(text, 'WRONGTYPE', 1, true) then redis.call('ZADD', workflows.index_key('deadline'), 'XX', whole(now + RETRIED_MS), id) end
+    if not string.find(text, 'WRONGTYPE', 1, true) then redis.call('ZADD', workflow_names.index_key('deadline'), 'XX', whole(now + RETRIED_MS), id) end
   end
 end
 for _, id in ipairs(ids) do
   local is_fine, why = pcall(function() if not workflow_store.load(id) then clear(id, nil) end end)
   if not is_fine then failure = why end
 end
-writing.tell()
-local next_due = tonumber(redis.call('ZRANGE', workflows.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
+workflow_store.write()
+feeding.tell()
+local next_due = tonumber(redis.call('ZRANGE', workflow_names.index_key('deadline'), 0, 0, 'WITHSCORES')[2]) or math.huge
 next_due = clock.sweep_time(next_due)
 
 -- Events become due a while after their retention, so that a busy feed is trimmed from time to time and not all the time.
@@ -85,11 +86,11 @@ own_keys.expect('zset', queues)
 own_keys.expect('zset', times)
 local count = redis.call('ZCARD', queues)
 if redis.call('ZCARD', times) < count then
-  writing.need_no_memory()
+  full_server.need_no_memory()
   redis.call('ZUNIONSTORE', times, 2, times, queues, 'AGGREGATE', 'MAX')
 end
 local queue_due = tonumber(redis.call('ZRANGE', times, 0, 0, 'WITHSCORES')[2])
 if failure then error(failure, 0) end
-local is_empty = not newest and count == 0 and redis.call('EXISTS', workflows.index_key('updated'), prefix .. key_names.boards) == 0
+local is_empty = not newest and count == 0 and redis.call('EXISTS', workflow_names.index_key('updated'), prefix .. key_names.boards) == 0
 return { expired, next_due < math.huge and whole(next_due) or '', queue_due and queue_due <= now and '1' or '0',
   queue_due and whole(clock.sweep_time(queue_due)) or '', is_empty and '1' or '0', handled == tonumber(ARGV[4]) and '1' or '0' }

@@ -14,8 +14,8 @@ end
 local function state_of(id, incarnation, name)
   local record = record_of(id)
   if not record or record.inc ~= incarnation or record.kind == 'taken' then return false end
-  if workflows.version_name(record) == name then
-    return { record.digest or '-', record.text or redis.call('GET', workflows.state_key(id)) or '' }
+  if workflow_names.version_name(record) == name then
+    return { record.digest or '-', record.text or redis.call('GET', workflow_names.state_key(id)) or '' }
   end
   local entry = history.find_named(id, name, record.version)
   return entry and { '-', history.state_of(entry) } or false

@@ -33,7 +33,7 @@ end
 local function place_of_last()
   local incarnation, name = string.match(last, '^(%S+) (%S+)$')
   if incarnation ~= record.inc then return nil end
-  if name == workflows.version_name(record) then return CURRENT end
+  if name == workflow_names.version_name(record) then return CURRENT end
   local _, place = history.find_named(id, name, record.version)
   return place
 end

@@ -64,7 +64,7 @@ local function note_tasks_of(id) open_before[id] = open_before[id] or workflow_s
 
 -- The set of a held workflow never expires; ended tasks stay in a set for a while.
 local function write_tasks_of(id, before)
-  local key = workflows.tasks_key(id)
+  local key = workflow_names.tasks_key(id)
   if workflow_store.open_tasks_of(id) > 0 then
     if before == 0 then redis.call('PERSIST', key) end
     return
@@ -91,7 +91,7 @@ local function finish_call()
   for queue in pairs(queue_settings.changes) do try(queue_settings.flush, queue) end
   for id, before in pairs(open_before) do try(write_tasks_of, id, before) end
   try(workflow_store.write)
-  try(writing.tell)
+  try(feeding.tell)
   if not is_fine then error(why) end
 end
 

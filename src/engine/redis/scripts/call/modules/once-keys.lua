@@ -2,13 +2,11 @@
   once-keys: outcomes of requests that happen once.
   The call  keptMs (for keys without keepMs), requests, each with once [{key, fingerprint, keepMs?, alias?}]
 ]]
-local function once_key(key) return prefix .. key_names.once .. key end
-
 -- Fingerprint and outcome in the value of a once key; nil if expired.
 local function kept_under(value, key)
   if not value then return nil end
   local ends, fingerprint, kept = string.match(value, '^(%d+) ([^\n]*)\n(.*)$')
-  if not ends then own_keys.taken(once_key(key), 'string') end
+  if not ends then own_keys.taken(once_values.key_of(key), 'string') end
   if tonumber(ends) > now then return fingerprint, kept end
   return nil
 end
@@ -17,13 +15,13 @@ end
 local function happened(request)
   if #request.once == 1 then
     local once = request.once[1]
-    local fingerprint, kept = kept_under(redis.call('GET', once_key(once.key)), once.key)
+    local fingerprint, kept = kept_under(redis.call('GET', once_values.key_of(once.key)), once.key)
     if kept and fingerprint ~= once.fingerprint then return { 'mismatch' } end
-    if not kept and once.alias then fingerprint, kept = kept_under(redis.call('GET', once_key(once.alias)), once.alias) end
+    if not kept and once.alias then fingerprint, kept = kept_under(redis.call('GET', once_values.key_of(once.alias)), once.alias) end
     return kept and { 'replayed', kept }
   end
   local keys = {}
-  for i, once in ipairs(request.once) do keys[i] = once_key(once.key) end
+  for i, once in ipairs(request.once) do keys[i] = once_values.key_of(once.key) end
   local found = redis.call('MGET', unpack(keys))
   local reply = { 'known' }
   for i, once in ipairs(request.once) do
@@ -37,9 +35,9 @@ end
 -- `kept`: JSON.
 local function keep_text(once, kept)
   local ends = whole(now + (once.keepMs or call.keptMs))
-  local text = ends .. ' ' .. once.fingerprint .. '\n' .. kept
-  redis.call('SET', once_key(once.key), text, 'PXAT', ends)
-  if once.alias then redis.call('SET', once_key(once.alias), text, 'PXAT', ends) end
+  local text = once_values.value(ends, once.fingerprint, kept)
+  redis.call('SET', once_values.key_of(once.key), text, 'PXAT', ends)
+  if once.alias then redis.call('SET', once_values.key_of(once.alias), text, 'PXAT', ends) end
 end
 local function keep(once, kept) keep_text(once, cjson.encode(kept)) end
 

@@ -25,7 +25,7 @@ local function change_board(change, next_text)
       redis.call('HDEL', notices, redis.call('ZPOPMIN', ends)[1])
       over = over - 1
     end
-    writing.hint('board ' .. board)
+    feeding.hint('board ' .. board)
   end
   for _ = 1, change.entries do redis.call('LPUSH', board_key('entries', board), next_text()) end
   if change.entries > 0 then redis.call('LTRIM', board_key('entries', board), 0, limits.MAX_BOARD_ENTRIES - 1) end

@@ -21,7 +21,7 @@ local function again(lent)
   for _, pair in ipairs(lent) do
     local task = task_store.load(pair[1])
     if task and task.status == 'leased' and task.token == pair[2] then
-      writing.need_no_memory()
+      full_server.need_no_memory()
       task.redeliveries = task.redeliveries + 1
       task_store.save(task)
       claimed[#claimed + 1] = claimed_of(task)

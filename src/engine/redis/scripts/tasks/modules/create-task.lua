@@ -2,7 +2,7 @@
   Creation of tasks, and cancellation with their workflow.
 ]]
 local function cancel_all_of(id)
-  for _, task_id in ipairs(redis.call('ZRANGEBYSCORE', workflows.tasks_key(id), '-inf', '(0')) do
+  for _, task_id in ipairs(redis.call('ZRANGEBYSCORE', workflow_names.tasks_key(id), '-inf', '(0')) do
     local task = task_store.load(task_id)
     if task and tasks.is_open(task) then end_task.cancel(task, 'WORKFLOW_CANCELLED') end
   end
@@ -14,7 +14,7 @@ local PARTS = { task = 'string', payload = 'string', result = 'string', failures
 -- Takes the task out of the set of its workflow.
 local function leave_workflow(task)
   if not task.workflow then return end
-  redis.call('ZREM', workflows.tasks_key(task.workflow), task.id)
+  redis.call('ZREM', workflow_names.tasks_key(task.workflow), task.id)
   workflow_store.count_open_tasks(task.workflow)
 end
 
@@ -39,11 +39,11 @@ local function expect_changeable(task)
   own_keys.expect('string', task_keys.result(task.id))
   if task.has_failed then own_keys.expect('list', task_keys.failures(task.id)) end
   if task.progress > 0 then own_keys.expect('stream', task_keys.progress(task.id)) end
-  if task.workflow then writing.expect_life(task.workflow) end
+  if task.workflow then removal.expect_life(task.workflow) end
 end
 
 local function expect_cancellable(workflow)
-  local ids = redis.call('ZRANGEBYSCORE', workflows.tasks_key(workflow), '-inf', '(0')
+  local ids = redis.call('ZRANGEBYSCORE', workflow_names.tasks_key(workflow), '-inf', '(0')
   task_store.read(ids)
   for _, id in ipairs(ids) do
     local task = task_store.load(id)
@@ -54,7 +54,7 @@ end
 -- The same for a new task. A value that is no task must not be replaced by one.
 local function expect_creatable(id, task)
   task_keys.expect_queue(task.queue)
-  if task.workflow then writing.expect_life(task.workflow) end
+  if task.workflow then removal.expect_life(task.workflow) end
   local stored = task_store.stored(id)
   if redis.call('EXISTS', task_keys.task(id), task_keys.payload(id), task_keys.result(id), task_keys.failures(id), task_keys.progress(id)) == 0 then return end
   for part, type in pairs(PARTS) do own_keys.expect(type, task_keys[part](id)) end

@@ -6,7 +6,7 @@ local function extend(task, lease, more)
   local length = lease or task.held_lease or task.lease
   local ends = claim_tasks.lease_end(task.started or now, length, task.limit)
   task_places.change(task, task_places.with({ status = 'leased', held_lease = length, lease_ends = ends }, more or {}))
-  writing.hint('task ' .. task.id)
+  feeding.hint('task ' .. task.id)
   return task
 end
 

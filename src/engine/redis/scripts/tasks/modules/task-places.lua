@@ -12,7 +12,7 @@ local function update_hold(id)
   if deadline == record.deadline then return end
   record.deadline = deadline
   workflow_store.save(id, record)
-  writing.hint('workflow ' .. id)
+  feeding.hint('workflow ' .. id)
 end
 
 local function set_key(kind, queue) return kind == 'ready' and task_heads.ready_key(queue) or task_keys.queue(kind, queue) end
@@ -60,7 +60,7 @@ local function hold_workflow(task)
   local is_open = tasks.is_open(task)
   finish_call.note_tasks_of(id)
   workflow_store.count_open_tasks(id, is_open and 1 or -1)
-  redis.call('ZADD', workflows.tasks_key(id), is_open and whole(-task.created) or whole(task.ended), task.id)
+  redis.call('ZADD', workflow_names.tasks_key(id), is_open and whole(-task.created) or whole(task.ended), task.id)
   update_hold(id)
 end
 

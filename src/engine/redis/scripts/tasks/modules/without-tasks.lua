@@ -2,4 +2,9 @@
 -- that commit.lua names are then not called.
 local claim_tasks = { replay_of = once_keys.happened }
 local task_store = { read_ahead = function() end }
-local finish_call = { finish = writing.tell }
+local finish_call = {
+  finish = function()
+    workflow_store.write()
+    feeding.tell()
+  end,
+}

@@ -4,14 +4,14 @@
 -- may have 32 MB.
 local entries_read, bytes_read = 0, 0
 local function entry_at(id, at)
-  local entry = redis.call('LINDEX', workflows.history_key(id), at)
+  local entry = redis.call('LINDEX', workflow_names.history_key(id), at)
   if entry then entries_read, bytes_read = entries_read + 1, bytes_read + #entry end
   return entry
 end
 local function is_piece_full() return bytes_read >= limits.HISTORY_PIECE_BYTES or entries_read >= limits.HISTORY_PIECE_ENTRIES end
 
 local function version_of(entry) return tonumber(string.match(entry, '^%d+')) end
-local function length_of(id) return redis.call('LLEN', workflows.history_key(id)) end
+local function length_of(id) return redis.call('LLEN', workflow_names.history_key(id)) end
 
 -- Number of entries with this version or a later one. `current` is above them all, so it bounds the number. Mostly it is the number: only versions that
 -- were too large are left out. The last of these entries is the second value, if it is known.
@@ -55,7 +55,7 @@ local function shown(entry, with_state)
   return { with_state and entry or string.sub(entry, 1, stop - 1), #entry - stop }
 end
 local function shown_current(record, with_state)
-  local header = workflows.version_header(record)
+  local header = workflow_names.version_header(record)
   return { with_state and header .. '\n' .. record.text or header, record.bytes }
 end
 

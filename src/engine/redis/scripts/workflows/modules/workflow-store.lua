@@ -7,7 +7,7 @@ local changed = {}
 -- Number of open tasks, by workflow. A change of a task changes it too.
 local open_tasks = {}
 local function open_tasks_of(id)
-  if not open_tasks[id] then open_tasks[id] = redis.call('ZCOUNT', workflows.tasks_key(id), '-inf', '(0') end
+  if not open_tasks[id] then open_tasks[id] = redis.call('ZCOUNT', workflow_names.tasks_key(id), '-inf', '(0') end
   return open_tasks[id]
 end
 local function count_open_tasks(id, by) open_tasks[id] = by and open_tasks_of(id) + by end
@@ -26,47 +26,10 @@ local function held_deadline(id, deadline, ttl)
   return deadline or now + ttl
 end
 
--- The history outlives its workflow by this part of the time to live, so that few writes renew its expiry. The sweep removes it in time.
-local HISTORY_SLACK = 8
-
-local function write_history_end(id, record)
-  local ends, deadline = record.history_ends, record.deadline
-  if ends and not deadline then
-    redis.call('PERSIST', workflows.history_key(id))
-    record.history_ends = false
-  elseif deadline and (ends and ends < deadline or not ends and record.has_longer_history) then
-    record.history_ends = deadline + math.floor((record.ttl or 0) / HISTORY_SLACK)
-    redis.call('PEXPIREAT', workflows.history_key(id), whole(record.history_ends))
-  end
-end
-
--- The index of deadlines is only a hint: a score is never later than the deadline, and the sweep moves an earlier one.
-local function write_deadline(id, record)
-  local hint, deadline = record.due, record.deadline
-  if deadline and (not hint or deadline < hint) then redis.call('ZADD', workflows.index_key('deadline'), whole(deadline), id)
-  elseif hint and not deadline then redis.call('ZREM', workflows.index_key('deadline'), id) end
-  record.due = deadline
-end
-
-local function write_one(id)
-  local record = loaded[id]
-  local key, deadline = workflows.state_key(id), record.deadline
-  if record.is_written then
-    if deadline then redis.call('SET', key, record.text, 'PXAT', whole(deadline)) else redis.call('SET', key, record.text) end
-  elseif deadline ~= record.ends then
-    if deadline then redis.call('PEXPIREAT', key, whole(deadline)) else redis.call('PERSIST', key) end
-  end
-  record.is_written, record.ends = false, deadline
-  write_deadline(id, record)
-  write_history_end(id, record)
-  redis.call('SET', workflows.meta_key(id), meta_fields.pack(record))
-  record.has_longer_history = false
-end
-
 local function write()
   for id in pairs(changed) do
     changed[id] = nil
-    write_one(id)
+    workflow_writes.write(id, loaded[id])
   end
 end
 
@@ -77,7 +40,7 @@ local function load(id, with)
   if record ~= nil and not is_more then return record or nil end
   if changed[id] then
     changed[id] = nil
-    write_one(id)
+    workflow_writes.write(id, loaded[id])
   end
   record, remains[id], without_keys[id] = workflows.load(id, with)
   loaded[id] = record or false
@@ -109,7 +72,7 @@ end
 -- Whether the id is absent and has left nothing behind.
 local function is_clean(id)
   if load(id) then return false end
-  if without_keys[id] == nil then without_keys[id] = not workflows.is_any_key(id) end
+  if without_keys[id] == nil then without_keys[id] = not workflow_names.is_any_key(id) end
   return without_keys[id]
 end
 

@@ -1,22 +1,12 @@
 --[[
-  workflows: keys and records of workflows.
+  workflows: records of workflows.
   Deadlines and times to live are milliseconds, or false for never; '-' as text. A workflow with a time to live and no deadline is held by open tasks.
 ]]
-local function state_key(id) return prefix .. key_names.state .. id end
-local function meta_key(id) return prefix .. key_names.meta .. id end
-local function history_key(id) return prefix .. key_names.history .. id end
-local function index_key(name) return prefix .. key_names.index .. name end
-
--- Set of the tasks that name the workflow: open ones have negative scores, ended ones the time of their end.
-local function workflow_tasks_key(id) return prefix .. key_names.tasksOfWorkflow .. id end
-
-local function is_any_key(id) return redis.call('EXISTS', state_key(id), meta_key(id), history_key(id), workflow_tasks_key(id)) > 0 end
-
 -- The fields of the meta, in a new table; nil when absent.
 local function meta_of(id, packed)
   if not packed then return nil end
   local meta = meta_fields.unpack(packed)
-  if not meta then error('KEY_TAKEN string ' .. meta_key(id) .. ' END_OF_KEY', 0) end
+  if not meta then error('KEY_TAKEN string ' .. workflow_names.meta_key(id) .. ' END_OF_KEY', 0) end
   return meta
 end
 
@@ -37,17 +27,17 @@ end
   Without it the state is not read. A record that was written before there were checks has neither check nor digest.
 ]]
 local function load(id, with)
-  local key, text, packed, bytes = state_key(id), nil, nil, nil
+  local key, text, packed, bytes = workflow_names.state_key(id), nil, nil, nil
   if with then
-    local found = redis.call('MGET', key, meta_key(id))
+    local found = redis.call('MGET', key, workflow_names.meta_key(id))
     text, packed = found[1], found[2]
-    if not text and not is_any_key(id) then return nil, nil, true end
+    if not text and not workflow_names.is_any_key(id) then return nil, nil, true end
   else
-    packed = redis.call('GET', meta_key(id))
+    packed = redis.call('GET', workflow_names.meta_key(id))
   end
   bytes = text and #text or stored_values.length_under(key)
   -- MGET hides a value of another type, GET raises an error.
-  if with and not packed then packed = redis.call('GET', meta_key(id)) end
+  if with and not packed then packed = redis.call('GET', workflow_names.meta_key(id)) end
   local meta = meta_of(id, packed)
   if bytes == 0 then return nil, meta end
   if with and not text then text = '' end
@@ -65,23 +55,9 @@ local function load(id, with)
   return meta
 end
 
--- Name of a version within its incarnation. Same as versionNameOf in src/engine/records/workflow-meta.ts; the tag below is that of etagOf.
-local function version_name(record)
-  if not record.check then return whole(record.version) end
-  return whole(record.version) .. '.' .. record.check
-end
-local function tag_of(record) return '"' .. record.inc .. '-' .. version_name(record) .. '"' end
-
 local function line_of(record)
-  return record.inc .. ' ' .. version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
+  return record.inc .. ' ' .. workflow_names.version_name(record) .. ' ' .. whole(record.created) .. ' ' .. whole(record.updated) .. ' ' ..
     deadline_text(record.deadline) .. ' ' .. record.kind .. ' ' .. (record.digest or '-')
 end
 
--- Start of an entry of the history.
-local function version_header(record)
-  return version_name(record) .. ' ' .. whole(record.updated) .. ' ' .. deadline_text(record.deadline) .. ' ' .. record.about
-end
-
-return { state_key = state_key, meta_key = meta_key, history_key = history_key, index_key = index_key, tasks_key = workflow_tasks_key, load = load,
-  is_any_key = is_any_key, meta_of = meta_of, version_name = version_name, tag_of = tag_of,
-  line_of = line_of, version_header = version_header }
+return { load = load, meta_of = meta_of, line_of = line_of }
