@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { InvalidJsonError } from '../json/invalid-json-error.js';
-import { scanJson, type JsonScan, type ScanOptions } from '../json/scan.js';
+import type { JsonScan, ScanOptions } from '../json/scan.js';
 import { InvalidBodyError, InvalidJsonBodyError, JsonRefusedError, UnsupportedMediaTypeError } from './http-errors.js';
 import type { ReceivedBodies } from './received-bodies.js';
+import { scanInTurns } from './scan-in-turns.js';
 
 /** Bodies stay bytes until a route reads them: only the route knows its media types and its shape. */
 export function keepBodiesRaw(fastify: FastifyInstance, bodies: ReceivedBodies): void {
@@ -49,9 +50,10 @@ export function textOf(request: FastifyRequest): string {
 }
 
 /** Text of a body that is a JSON object. */
-export function objectTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): string {
+export async function objectTextOf(request: FastifyRequest, accepted: readonly string[] = JSON_TYPES): Promise<string> {
   const text = jsonTextOf(request, accepted);
-  if (scanBody(text).kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
+  const { kind } = await scanBody(text);
+  if (kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
   return text;
 }
 
@@ -60,10 +62,10 @@ export function jsonTextOf(request: FastifyRequest, accepted: readonly string[] 
   return textOf(request);
 }
 
-/** Validates a body and finds the values that `options` name. */
-export function scanBody(text: string, options?: ScanOptions): JsonScan {
+/** Validates a body and finds the values that `options` name; a large body takes several turns of the event loop. */
+export async function scanBody(text: string, options?: ScanOptions): Promise<JsonScan> {
   try {
-    return scanJson(text, options);
+    return await scanInTurns(text, options);
   } catch (error) {
     if (!(error instanceof InvalidJsonError)) throw error;
     throw error.reason === 'syntax'

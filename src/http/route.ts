@@ -94,6 +94,7 @@ export interface Input {
   readonly isOptional?: boolean;
   /** Example in the document; that of the class by default. */
   readonly example?: unknown;
+  /** A large body is read in several turns of the event loop. */
   readonly read: (request: FastifyRequest) => unknown;
 }
 
@@ -130,9 +131,10 @@ export const FromBody = (shape: Shape, { optional = false, example }: { optional
     shape,
     isOptional: optional,
     example,
-    read: (request) => {
+    read: async (request) => {
       const isEmpty = ((request.body as Buffer | null | undefined)?.length ?? 0) === 0;
-      return readJson(shape, optional && isEmpty ? '{}' : jsonTextOf(request, JSON_TYPES)).value;
+      const { value } = await readJson(shape, optional && isEmpty ? '{}' : jsonTextOf(request, JSON_TYPES));
+      return value;
     },
   });
 
@@ -171,7 +173,10 @@ export function Route<const A extends AnswersGiven>(options: RouteOptions<A>) {
         if (refusesKey) refuseKey(request, notOnce);
         refusePreconditions(request, notHonoured);
       }
-      for (const { index, read } of inputs) args[index] = read(request);
+      for (const { index, read } of inputs) {
+        const value = read(request);
+        args[index] = value instanceof Promise ? await value : value;
+      }
       const isPage = options.isPage === 'always' || (options.isPage === 'with states' && includesStates(request));
       const work = () => handler.apply(this, args);
       const given = await (isPage ? WaitingAnswers.of(request).readPage(work) : work());

@@ -3,19 +3,19 @@ import { escapeToken } from './pointer.js';
 import { closingQuote, unescape } from './string-token.js';
 
 /** An open container with the current index or name; no name between two members of an object. */
-interface OpenContainer {
+export interface OpenContainer {
   readonly isObject: boolean;
-  index: number;
-  name: string | undefined;
+  readonly index: number;
+  readonly name: string | undefined;
 }
 
 /**
- * JSON Pointer to the value at `offset` of a text that is well-formed up to there. Reads the text again from the start: only
- * refused documents need a pointer, so the scan does not track one.
+ * JSON Pointer to the value at `offset` of a text that is well-formed up to there. Reads the text again from `start`, where
+ * the containers `around` are open, outermost first: only refused documents need a pointer, so the scan does not track one.
  */
-export function pointerAt(text: string, offset: number): string {
-  const open: OpenContainer[] = [];
-  let position = 0;
+export function pointerAt(text: string, offset: number, start = 0, around: readonly OpenContainer[] = []): string {
+  const open: Writable<OpenContainer>[] = around.map(({ isObject, index, name }) => ({ isObject, index, name }));
+  let position = start;
   while (position < offset) {
     const character = text.charCodeAt(position);
     const innermost = open.at(-1);
@@ -40,6 +40,8 @@ export function pointerAt(text: string, offset: number): string {
   }
   return open.map(step).join('');
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function behindColon(text: string, start: number, offset: number): number {
   let position = start;

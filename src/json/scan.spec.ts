@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { InvalidJsonError } from './invalid-json-error.js';
 import { compilePointers } from './pointer-set.js';
-import { scanJson, type ScanOptions } from './scan.js';
+import { JsonScanner, scanJson, type JsonScan, type ScanOptions } from './scan.js';
 import { RandomJson } from '../../test/support/random-json.js';
 import { scaled } from '../../test/support/scale.js';
 
@@ -25,6 +26,26 @@ function parses(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+const INSERTS = [
+  ...'{}[]",:\\/-+.eE0129tfnu \t\n\u0000\u00a0\ufeff\u2028',
+  'e400',
+  '\\u',
+  '\\ud800',
+  '\ud800',
+  'null',
+  '"a":1,',
+];
+
+function edited(random: RandomJson, document: string): string {
+  let text = document;
+  for (let edits = random.integer(3); edits > 0; edits--) {
+    const at = random.integer(text.length + 1);
+    const insert = random.integer(2) === 0 ? random.pick(INSERTS) : '';
+    text = text.slice(0, at) + insert + text.slice(at + random.integer(2));
+  }
+  return text;
 }
 
 /** The refusal of a text; undefined when the scan accepts it. */
@@ -177,24 +198,10 @@ describe('scanJson', () => {
 
   it('accepts exactly what JSON.parse accepts, except for its stricter rules', () => {
     const random = new RandomJson(20_261_120);
-    const inserts = [
-      ...'{}[]",:\\/-+.eE0129tfnu \t\n\u0000\u00a0\ufeff\u2028',
-      'e400',
-      '\\u',
-      '\\ud800',
-      '\ud800',
-      'null',
-      '"a":1,',
-    ];
     const rounds = scaled({ short: 8_000, long: 30_000 });
     let accepted = 0;
     for (let round = 0; round < rounds; round++) {
-      let text = random.document();
-      for (let edits = random.integer(3); edits > 0; edits--) {
-        const at = random.integer(text.length + 1);
-        const insert = random.integer(2) === 0 ? random.pick(inserts) : '';
-        text = text.slice(0, at) + insert + text.slice(at + random.integer(2));
-      }
+      const text = edited(random, random.document());
       const reason = verdict(text);
       if (reason === undefined) accepted++;
       // Behind a violation of a stricter rule, the text may also be invalid JSON.
@@ -203,5 +210,48 @@ describe('scanJson', () => {
     }
     expect(accepted).toBeGreaterThan(rounds / 3);
     expect(accepted).toBeLessThan((rounds * 5) / 6);
+  });
+});
+
+describe('JsonScanner', () => {
+  const find = [['a'], ['0'], ['a', 'b'], ['id'], ['1', 'value'], []];
+
+  /** The scan, or the refusal, of a text that is read in steps of the given lengths; the last one repeats. */
+  function scanned(text: string, ...lengths: readonly [number, ...number[]]): JsonScan | object {
+    const scanner = new JsonScanner(text, { find });
+    try {
+      for (let step = 0; ; step++) {
+        const scan = scanner.goOn(lengths[Math.min(step, lengths.length - 1)] as number);
+        if (scan !== undefined) return scan;
+      }
+    } catch (error) {
+      if (!(error instanceof InvalidJsonError)) throw error;
+      const { reason, message, pointer, offset } = error;
+      return { reason, message, pointer, offset };
+    }
+  }
+
+  it('finds and refuses the same in steps of any length', () => {
+    const random = new RandomJson(20_261_130);
+    for (let round = scaled({ short: 1_500, long: 10_000 }); round > 0; round--) {
+      const text = edited(random, random.document());
+      const whole = scanned(text, text.length);
+      for (const length of [1, 2, 3, 1 + random.integer(40)]) {
+        if (isDeepStrictEqual(scanned(text, length), whole)) continue;
+        throw new Error(`In steps of ${length}: ${JSON.stringify(text)}`);
+      }
+    }
+  });
+
+  it.each([
+    '[1,{"a":[2,{"b":"\\u00e9\\ud83d\\ude00"}],"c\\n":-1.5e+3},true,[[]],"😀",{}]',
+    '{"a":{"b":[1,2,{"x":null}]},"id":[[["deep"]]],"z":{"y":{"x":{}}}} ',
+    '{"a":[1,{"b":1,"c":{"d":1},"b":2}]}',
+    '{"a":{"b":["ok",{"\\ud800":1}]}}',
+    '[[1,2],[3,{"a":[4,5 6]}]]',
+    `{${Array.from({ length: 30 }, (_, i) => `"k${i}":{"k":${i}}`).join(',')},"k3":0}`,
+  ])('may pause at every place of %j', (text) => {
+    const whole = scanned(text, text.length);
+    for (let at = 1; at < text.length; at++) expect(scanned(text, at, text.length)).toEqual(whole);
   });
 });

@@ -11,7 +11,7 @@ import {
   type JsonKind,
 } from './characters.js';
 import { InvalidJsonError, type JsonRefusal } from './invalid-json-error.js';
-import { pointerAt } from './pointer-at.js';
+import { pointerAt, type OpenContainer } from './pointer-at.js';
 import { escapeToken } from './pointer.js';
 import { MAX_DEPTH, MAX_NAMES } from './limits.js';
 import { compilePointers, type PointerSet, type PointerStep } from './pointer-set.js';
@@ -48,12 +48,8 @@ export interface ScanOptions {
  * numbers beyond a double, lone surrogates and deep nesting, which cannot be kept exactly or handled safely.
  * @throws InvalidJsonError
  */
-export function scanJson(
-  text: string,
-  { maxDepth = MAX_DEPTH, maxKeys = MAX_NAMES, find }: ScanOptions = {},
-): JsonScan {
-  const pointers = find === undefined ? NO_POINTERS : 'root' in find ? find : compilePointers(find);
-  return new Scanner(text, maxDepth, maxKeys, pointers).scan();
+export function scanJson(text: string, options?: ScanOptions): JsonScan {
+  return new JsonScanner(text, options).goOn(text.length) as JsonScan;
 }
 
 const NO_POINTERS = compilePointers([]);
@@ -61,8 +57,36 @@ const NO_POINTERS = compilePointers([]);
 /** In objects with more names, a set finds duplicates faster than comparing one by one. */
 const MAX_LINEAR_NAMES = 24;
 
-class Scanner {
+/** A container that a pause leaves open, behind one of its values. */
+interface LeftOpen extends OpenContainer {
+  readonly depth: number;
+  readonly start: number;
+  /** Matching node of the pointer set, if any. */
+  readonly step: PointerStep | undefined;
+  /** Place of its first name in the names of all open objects. */
+  readonly firstName: number;
+  /** Names of an object that has many. */
+  readonly seen: Set<string> | undefined;
+}
+
+/**
+ * `scanJson` in several steps. A pause ends the recursion: each open container leaves a record of where it is, and the next
+ * step goes on with the innermost.
+ */
+export class JsonScanner {
+  readonly #maxDepth: number;
+  readonly #maxKeys: number;
+  readonly #root: PointerStep;
+  /** A pause is due behind the first value that ends here or later. Greater than the length: none is due. */
+  #pauseAt = 0;
   #position = 0;
+  /** Start of the root; -1 before the first step. */
+  #start = -1;
+  /** Containers that a pause has left open, innermost first. */
+  #left: LeftOpen[] = [];
+  /** Where the step began, and the containers that were open there. */
+  #stepStart = 0;
+  #openAtStart: readonly LeftOpen[] = [];
   #keys = 0;
   /** True when the last string has an escape. */
   #hasEscape = false;
@@ -73,33 +97,66 @@ class Scanner {
 
   constructor(
     readonly text: string,
-    readonly maxDepth: number,
-    readonly maxKeys: number,
-    readonly pointers: PointerSet,
+    { maxDepth = MAX_DEPTH, maxKeys = MAX_NAMES, find }: ScanOptions = {},
   ) {
+    const pointers = find === undefined ? NO_POINTERS : 'root' in find ? find : compilePointers(find);
+    this.#maxDepth = maxDepth;
+    this.#maxKeys = maxKeys;
+    this.#root = pointers.root;
     // Array.from takes as long as the scan of a short text.
     for (let i = 0; i < pointers.size; i++) this.#found.push(undefined);
   }
 
-  scan(): JsonScan {
-    const start = this.#skipWhitespace();
-    this.#value(0, this.pointers.root);
+  /**
+   * Reads at least `characters` further ones, and pauses behind the value that ends next. Undefined: not all is read.
+   * @throws InvalidJsonError
+   */
+  goOn(characters: number): JsonScan | undefined {
+    const { text } = this;
+    this.#stepStart = this.#position;
+    const pauseAt = this.#position + characters;
+    this.#pauseAt = pauseAt < text.length ? pauseAt : text.length + 1;
+    if (!this.#goesOn()) return undefined;
+    const start = this.#start;
     const end = this.#position;
-    if (this.#skipWhitespace() < this.text.length) this.#failSyntax(this.#position);
-    const kind = kindOf(this.text.charCodeAt(start));
-    return { kind, start, end, memberNames: this.#memberNames, found: this.#found };
+    if (this.#skipWhitespace() < text.length) this.#failSyntax(this.#position);
+    return { kind: kindOf(text.charCodeAt(start)), start, end, memberNames: this.#memberNames, found: this.#found };
   }
 
-  /** Reads the value at the position. `step` is the matching node of the pointer set, if any. */
-  #value(depth: number, step: PointerStep | undefined): void {
+  /** True when the root has ended. */
+  #goesOn(): boolean {
+    if (this.#start === -1) {
+      this.#start = this.#skipWhitespace();
+      return this.#value(0, this.#root);
+    }
+    const left = this.#left;
+    this.#openAtStart = left.toReversed();
+    this.#left = [];
+    for (const [i, container] of left.entries()) {
+      const { isObject, depth, step, start, index } = container;
+      const ends = isObject ? this.#members(depth, step, start, container) : this.#items(depth, step, start, index + 1);
+      if (!ends) {
+        this.#left.push(...left.slice(i + 1));
+        return false;
+      }
+      if (step !== undefined) this.#keep(step, start);
+    }
+    return true;
+  }
+
+  /**
+   * Reads the value at the position. `step` is the matching node of the pointer set, if any. False: a container is left
+   * open.
+   */
+  #value(depth: number, step: PointerStep | undefined): boolean {
     const start = this.#position;
     const first = this.text.charCodeAt(start);
     if (first === QUOTE) {
       this.#string();
     } else if (first === OPEN_BRACE) {
-      this.#object(depth + 1, step);
+      if (!this.#object(depth + 1, step)) return false;
     } else if (first === OPEN_BRACKET) {
-      this.#array(depth + 1, step);
+      if (!this.#array(depth + 1, step)) return false;
     } else if (first === 0x74) {
       this.#literal('true');
     } else if (first === 0x66) {
@@ -109,33 +166,47 @@ class Scanner {
     } else {
       this.#number();
     }
-    if (step !== undefined) {
-      for (const end of step.ends) this.#found[end] = { start, end: this.#position, kind: kindOf(first) };
-    }
+    if (step !== undefined) this.#keep(step, start);
+    return true;
   }
 
-  #object(depth: number, step: PointerStep | undefined): void {
-    const { text } = this;
-    if (depth > this.maxDepth) this.#failDepth();
+  #keep({ ends }: PointerStep, start: number): void {
+    const kind = kindOf(this.text.charCodeAt(start));
+    for (const end of ends) this.#found[end] = { start, end: this.#position, kind };
+  }
+
+  #object(depth: number, step: PointerStep | undefined): boolean {
+    if (depth > this.#maxDepth) this.#failDepth();
+    const start = this.#position++;
+    if (this.text.charCodeAt(this.#skipWhitespace()) !== CLOSE_BRACE) return this.#members(depth, step, start);
     this.#position++;
-    if (text.charCodeAt(this.#skipWhitespace()) === CLOSE_BRACE) {
-      this.#position++;
-      return;
-    }
-    const firstName = this.#names.length;
-    let seen: Set<string> | undefined;
-    for (;;) {
-      const start = this.#position;
-      if (text.charCodeAt(start) !== QUOTE) this.#failSyntax(start);
+    return true;
+  }
+
+  /** Reads members up to the end of their object: all, or those behind the one at which it was left open. */
+  #members(depth: number, step: PointerStep | undefined, start: number, left?: LeftOpen): boolean {
+    const { text } = this;
+    const firstName = left === undefined ? this.#names.length : left.firstName;
+    let seen = left?.seen;
+    for (let isFirst = left === undefined; ; isFirst = false) {
+      if (!isFirst) {
+        const next = text.charCodeAt(this.#skipWhitespace());
+        if (next !== COMMA && next !== CLOSE_BRACE) this.#failSyntax(this.#position);
+        this.#position++;
+        if (next === CLOSE_BRACE) break;
+        this.#skipWhitespace();
+      }
+      const nameStart = this.#position;
+      if (text.charCodeAt(nameStart) !== QUOTE) this.#failSyntax(nameStart);
       this.#string();
-      const raw = text.slice(start + 1, this.#position - 1);
+      const raw = text.slice(nameStart + 1, this.#position - 1);
       const name = this.#hasEscape ? (JSON.parse(`"${raw}"`) as string) : raw;
-      if (++this.#keys > this.maxKeys) this.#fail('too-many-keys', `more than ${this.maxKeys} keys in total`, start);
+      if (++this.#keys > this.#maxKeys) this.#failKeys(nameStart);
       if (seen === undefined && this.#names.length - firstName === MAX_LINEAR_NAMES) {
         seen = new Set(this.#names.slice(firstName));
       }
       if (seen === undefined ? this.#names.includes(name, firstName) : seen.has(name)) {
-        this.#fail('duplicate-key', `duplicate key ${JSON.stringify(shortened(name, MAX_SHOWN))}`, start, name);
+        this.#failDuplicate(name, nameStart);
       }
       if (seen === undefined) this.#names.push(name);
       else seen.add(name);
@@ -145,33 +216,53 @@ class Scanner {
       this.#position++;
       this.#skipWhitespace();
       this.#value(depth, step === undefined ? undefined : memberStep(step, name));
-
-      const next = text.charCodeAt(this.#skipWhitespace());
-      if (next !== COMMA && next !== CLOSE_BRACE) this.#failSyntax(this.#position);
-      this.#position++;
-      if (next === CLOSE_BRACE) break;
-      this.#skipWhitespace();
+      if (this.#position >= this.#pauseAt) {
+        return this.#leave({ isObject: true, depth, step, start, index: 0, name, firstName, seen });
+      }
     }
     this.#names.length = firstName;
+    return true;
   }
 
-  #array(depth: number, step: PointerStep | undefined): void {
-    const { text } = this;
-    if (depth > this.maxDepth) this.#failDepth();
+  #array(depth: number, step: PointerStep | undefined): boolean {
+    if (depth > this.#maxDepth) this.#failDepth();
+    const start = this.#position++;
+    if (this.text.charCodeAt(this.#skipWhitespace()) !== CLOSE_BRACKET) return this.#items(depth, step, start, 0);
     this.#position++;
-    if (text.charCodeAt(this.#skipWhitespace()) === CLOSE_BRACKET) {
-      this.#position++;
-      return;
-    }
+    return true;
+  }
+
+  /** Reads items up to the end of their array, from `index` on. */
+  #items(depth: number, step: PointerStep | undefined, start: number, from: number): boolean {
+    const pauseAt = this.#pauseAt;
     const lastIndex = step?.lastIndex ?? -1;
-    for (let index = 0; ; index++) {
+    for (let index = from; ; index++) {
+      if (index > 0) {
+        const next = this.#next();
+        if (next !== COMMA && next !== CLOSE_BRACKET) this.#failSyntax(this.#position);
+        this.#position++;
+        if (next === CLOSE_BRACKET) return true;
+        this.#skipWhitespace();
+      }
       this.#value(depth, index > lastIndex ? undefined : itemStep(step as PointerStep, index));
-      const next = text.charCodeAt(this.#skipWhitespace());
-      if (next !== COMMA && next !== CLOSE_BRACKET) this.#failSyntax(this.#position);
-      this.#position++;
-      if (next === CLOSE_BRACKET) return;
-      this.#skipWhitespace();
+      if (this.#position >= pauseAt) {
+        return this.#leave({
+          isObject: false,
+          depth,
+          step,
+          start,
+          index,
+          name: undefined,
+          firstName: 0,
+          seen: undefined,
+        });
+      }
     }
+  }
+
+  #leave(container: LeftOpen): false {
+    this.#left.push(container);
+    return false;
   }
 
   #string(): void {
@@ -241,10 +332,14 @@ class Scanner {
       const sign = text.charCodeAt(i + 1);
       i = this.#digits(sign === 0x2b || sign === 0x2d ? i + 2 : i + 1);
     }
-    if (mayOverflow && !Number.isFinite(Number(text.slice(start, i)))) {
-      this.#fail('number', `number ${shortened(text.slice(start, i), MAX_SHOWN)} does not fit a double`, start);
-    }
+    if (mayOverflow) this.#refuseOverflow(start, i);
     this.#position = i;
+  }
+
+  #refuseOverflow(start: number, end: number): void {
+    const number = this.text.slice(start, end);
+    if (Number.isFinite(Number(number))) return;
+    this.#fail('number', `number ${shortened(number, MAX_SHOWN)} does not fit a double`, start);
   }
 
   /** Reads one or more digits; returns the offset after them. */
@@ -265,6 +360,13 @@ class Scanner {
     this.#position = start + word.length;
   }
 
+  /** Skips whitespace and returns the next character. */
+  #next(): number {
+    const character = this.text.charCodeAt(this.#position);
+    // Fast path: most tokens follow each other without whitespace.
+    return character > 0x20 ? character : this.text.charCodeAt(this.#skipWhitespace());
+  }
+
   #skipWhitespace(): number {
     const { text } = this;
     let i = this.#position;
@@ -282,16 +384,25 @@ class Scanner {
   }
 
   #failDepth(): never {
-    this.#fail('depth', `more than ${this.maxDepth} levels deep`, this.#position);
+    this.#fail('depth', `more than ${this.#maxDepth} levels deep`, this.#position);
   }
 
   #failSurrogate(offset: number): never {
     this.#fail('surrogate', 'lone surrogate in a string', offset);
   }
 
-  #fail(reason: JsonRefusal, message: string, offset: number, member?: string): never {
-    const pointer = pointerAt(this.text, offset) + (member === undefined ? '' : `/${escapeToken(member)}`);
-    throw new InvalidJsonError(reason, message, pointer, offset);
+  #failKeys(offset: number): never {
+    this.#fail('too-many-keys', `more than ${this.#maxKeys} keys in total`, offset);
+  }
+
+  #failDuplicate(name: string, offset: number): never {
+    const message = `duplicate key ${JSON.stringify(shortened(name, MAX_SHOWN))}`;
+    this.#fail('duplicate-key', message, offset, `/${escapeToken(name)}`);
+  }
+
+  #fail(reason: JsonRefusal, message: string, offset: number, below = ''): never {
+    const pointer = pointerAt(this.text, offset, this.#stepStart, this.#openAtStart);
+    throw new InvalidJsonError(reason, message, pointer + below, offset);
   }
 }
 

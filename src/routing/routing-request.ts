@@ -22,18 +22,17 @@ export function readingOf(text: string): TextReading {
 }
 
 /** Two forms of one body: members of a task are known only with `enqueue: true`. @throws InvalidBodyError @throws StateTooLargeError */
-export function readRoutingRequest(request: FastifyRequest, limits: TaskLimits): RoutingInput {
+export async function readRoutingRequest(request: FastifyRequest, limits: TaskLimits): Promise<RoutingInput> {
   const body = jsonTextOf(request);
-  const [enqueue] = scanBody(body, { find: ENQUEUE }).found;
-  if (enqueue === undefined || body.slice(enqueue.start, enqueue.end) !== 'true') {
-    return { reading: readingOf(readJson(RoutingRequest, body).value.text), task: undefined };
-  }
   const {
-    text,
-    enqueue: _enqueue,
-    payload = JSON.stringify({ text }),
-    ...options
-  } = readJson(RoutingTaskRequest, body).value;
+    found: [enqueue],
+  } = await scanBody(body, { find: ENQUEUE });
+  if (enqueue === undefined || body.slice(enqueue.start, enqueue.end) !== 'true') {
+    const { value } = await readJson(RoutingRequest, body);
+    return { reading: readingOf(value.text), task: undefined };
+  }
+  const { value } = await readJson(RoutingTaskRequest, body);
+  const { text, enqueue: _enqueue, payload = JSON.stringify({ text }), ...options } = value;
   // The queue is that of the agent, which is chosen later.
   return { reading: readingOf(text), task: newTaskOf({ ...options, payload }, '', limits) };
 }

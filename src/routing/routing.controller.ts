@@ -44,7 +44,7 @@ export class RoutingController {
   })
   async route(@FromCaller() caller: Caller, @Req() request: FastifyRequest) {
     const { tenant } = caller;
-    const { reading, task } = readRoutingRequest(request, this.tasks.limits);
+    const { reading, task } = await readRoutingRequest(request, this.tasks.limits);
     if (task !== undefined) requireScopes(caller, ['tasks:enqueue']);
     const { decision, enqueued, replayed } = await this.idempotency.run(request, tenant, (once) =>
       this.router.route(tenant, reading, task, once),

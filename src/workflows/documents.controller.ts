@@ -65,7 +65,7 @@ export class DocumentsController {
     @FromQuery(TtlQuery) query: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
-    return this.#edit(request, id, query, mergeSectionEdit(sectionId, objectTextOf(request, SECTION_TYPES)));
+    return this.#edit(request, id, query, mergeSectionEdit(sectionId, await objectTextOf(request, SECTION_TYPES)));
   }
 
   @Post('logs')
@@ -83,7 +83,7 @@ export class DocumentsController {
     @FromQuery(TtlQuery) query: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
-    return this.#edit(request, id, query, appendLogEdit(objectTextOf(request)));
+    return this.#edit(request, id, query, appendLogEdit(await objectTextOf(request)));
   }
 
   @Post('exhibits')
@@ -101,7 +101,7 @@ export class DocumentsController {
     @FromQuery(TtlQuery) query: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
-    return this.#edit(request, id, query, appendExhibitEdit(objectTextOf(request)));
+    return this.#edit(request, id, query, appendExhibitEdit(await objectTextOf(request)));
   }
 
   async #edit(request: FastifyRequest, id: string, query: TtlQuery, edit: Edit) {

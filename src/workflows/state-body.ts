@@ -27,17 +27,18 @@ export class StateBody {
   }
 
   /** For a body that is the state itself. */
-  raw(request: FastifyRequest, ttl: Ttl | undefined): Draft {
+  async raw(request: FastifyRequest, ttl: Ttl | undefined): Promise<Draft> {
     const state = jsonTextOf(request, RAW_STATE_TYPES);
-    return { state, index: this.index.ofSlices(state, scanBody(state, { find: this.#inState }).found), ttl };
+    const { found } = await scanBody(state, { find: this.#inState });
+    return { state, index: this.index.ofSlices(state, found), ttl };
   }
 
-  content(request: FastifyRequest): Draft {
-    return this.#content.read(request).draft;
+  async content(request: FastifyRequest): Promise<Draft> {
+    return (await this.#content.read(request)).draft;
   }
 
-  newWorkflow(request: FastifyRequest): { id: string | undefined; draft: Draft } {
-    const { envelope, draft } = this.#new.read(request);
+  async newWorkflow(request: FastifyRequest): Promise<{ id: string | undefined; draft: Draft }> {
+    const { envelope, draft } = await this.#new.read(request);
     return { id: envelope.id, draft };
   }
 }
@@ -55,9 +56,9 @@ class EnvelopeReader<T extends WorkflowContent> {
     this.#fieldsFrom = skip;
   }
 
-  read(request: FastifyRequest): { envelope: T; draft: Draft } {
+  async read(request: FastifyRequest): Promise<{ envelope: T; draft: Draft }> {
     const text = jsonTextOf(request);
-    const { value: envelope, found } = readJson(this.shape, text, this.#pointers);
+    const { value: envelope, found } = await readJson(this.shape, text, this.#pointers);
     const index = this.index.ofSlices(text, found.slice(this.#fieldsFrom));
     return { envelope, draft: { state: envelope.state, index, ttl: ttlOf(envelope) } };
   }

@@ -72,7 +72,7 @@ export class StateController {
     @FromQuery(TtlQuery) ttlQuery: TtlQuery,
     @Req() request: FastifyRequest,
   ) {
-    const draft = this.bodies.raw(request, ttlOf(ttlQuery));
+    const draft = await this.bodies.raw(request, ttlOf(ttlQuery));
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
     return writtenAnswer(request, written, written.created ? 201 : 200, stateOf);
   }
@@ -114,7 +114,7 @@ export class StateController {
   ) {
     const type = mediaTypeOf(request, [MERGE_PATCH_TYPE, JSON_PATCH_TYPE]);
     const text = textOf(request);
-    scanBody(text);
+    await scanBody(text);
     const edit = type === MERGE_PATCH_TYPE ? mergePatchEdit(text) : jsonPatchEdit(text);
     const ttl = ttlOf(ttlQuery);
     const changed = await this.writes.run(request, (write) => this.workflows.edit(id, edit, ttl, write));

@@ -65,7 +65,7 @@ export class WorkflowsController {
     problems: ['INVALID_ID', 'ALREADY_EXISTS'],
   })
   async create(@Req() request: FastifyRequest) {
-    const { id, draft } = this.bodies.newWorkflow(request);
+    const { id, draft } = await this.bodies.newWorkflow(request);
     const chosen = id === undefined ? undefined : checkedId(id);
     const written = await this.writes.run(request, (write) => this.workflows.create(chosen, draft, write));
     return createdAnswer(request, written, workflowOf);
@@ -150,7 +150,7 @@ export class WorkflowsController {
     },
   })
   async put(@FromPath(WorkflowPath) { id }: WorkflowPath, @Req() request: FastifyRequest) {
-    const draft = this.bodies.content(request);
+    const draft = await this.bodies.content(request);
     const written = await this.writes.run(request, (write) => this.workflows.put(id, draft, write));
     return writtenAnswer(request, written, written.created ? 201 : 200, workflowOf);
   }

@@ -19,9 +19,9 @@ export class StepCounter {
     this.#session.disconnect();
   }
 
-  async count(run: () => void): Promise<number> {
+  async count(run: () => unknown): Promise<number> {
     await this.#session.post('Profiler.takePreciseCoverage');
-    run();
+    await run();
     const { result } = await this.#session.post('Profiler.takePreciseCoverage');
     return result
       .filter(({ url }) => url.includes(`/src/${this.room}/`))

@@ -44,7 +44,8 @@ export class OwnTenantController {
     answers: { 200: { says: 'The settings after the change', raw: { type: 'object' }, headers: ['ETag'] } },
   })
   async change(@FromCaller() { tenant, by }: Caller, @Req() request: FastifyRequest) {
-    const settings = await this.settings.change(tenant, by, objectTextOf(request, TYPES), expectationOf(request));
+    const text = await objectTextOf(request, TYPES);
+    const settings = await this.settings.change(tenant, by, text, expectationOf(request));
     return answer(200, settings.text, tagged(settings));
   }
 }

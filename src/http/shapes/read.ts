@@ -57,14 +57,14 @@ const READERS = new WeakMap<Shape, ShapeReader>();
  * `pointersBeside`, the scan also finds other values.
  * @throws InvalidBodyError with every issue at once
  */
-export function readJson<T extends object>(
+export async function readJson<T extends object>(
   shape: Shape<T>,
   text: string,
   find?: PointerSet,
-): { value: T; found: readonly (JsonSlice | undefined)[] } {
+): Promise<{ value: T; found: readonly (JsonSlice | undefined)[] }> {
   const reader = readerOf(shape);
   const { names, slots, pointers } = reader;
-  const { kind, found, memberNames } = scanBody(text, { find: find ?? pointers });
+  const { kind, found, memberNames } = await scanBody(text, { find: find ?? pointers });
   if (kind !== 'object') throw new InvalidBodyError([{ pointer: '', message: 'must be a JSON object' }]);
   const reading = new Reading(text);
   const made = new shape() as Record<string, unknown>;

@@ -1,6 +1,6 @@
-/** Smaller states are not counted. */
+/** Smaller texts are not counted. */
 const LARGE_BYTES = 16 * 1024;
-/** Bytes of large states that all readers together decode in one turn of the event loop. */
+/** Bytes of large texts that all readers together read in one turn of the event loop. */
 const BYTES_PER_TURN = 1024 * 1024;
 
 interface Reader {
@@ -9,8 +9,9 @@ interface Reader {
 }
 
 /**
- * Divides the decoding of states among turns of the event loop, over all readers. Readers that have waited for the same
- * thing go on in the same turn: each would hold a whole state before the first one has sent its answer, or was refused.
+ * Divides the decoding of states, or the scan of bodies, among turns of the event loop, over all readers. Readers that have
+ * waited for the same thing go on in the same turn: each would hold a whole state before the first one has sent its
+ * answer, or was refused.
  */
 export class SharedTurns {
   readonly #line: Reader[] = [];
