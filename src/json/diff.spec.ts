@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { diffDocuments, type DiffLimits } from './diff.js';
+import { diffDocuments, diffInTurns, type DiffLimits } from './diff.js';
 import { parseDocument } from './document.js';
 import { jsonEqual } from './json-equal.js';
 import { applyJsonPatch } from './json-patch.js';
@@ -7,6 +7,8 @@ import { scanJson } from './scan.js';
 import { chat, message } from '../../test/support/chat.js';
 import { RandomJson } from '../../test/support/random-json.js';
 import { scaled } from '../../test/support/scale.js';
+
+const wide = (value: number) => `{${Array.from({ length: 49_000 }, (_, i) => `"k${i}":${value}`).join(',')}}`;
 
 /** The diff of two texts, checked by applying it. */
 function diff(before: string, after: string, limits?: DiffLimits): { operations: string; truncated: boolean } {
@@ -100,6 +102,16 @@ describe('The diff of two documents', () => {
     const replaced = { operations: `[{"op":"replace","path":"","value":${after}}]`, truncated: true };
     expect(diff('{"a":1,"b":[2]}', after, { maxOperations: 1 })).toEqual(replaced);
     expect(diff('{"a":1,"b":[2]}', after, { maxWork: 10 })).toEqual(replaced);
+  });
+
+  it.each([
+    ['members', wide(0), wide(1), 10],
+    ['items', numbers(9_000, (i) => i), numbers(9_000, (i) => -i), 5],
+  ])('pauses among many changed %s, with the same result', async (_, before, after, least) => {
+    let pauses = 0;
+    const result = await diffInTurns(parseDocument(before), parseDocument(after), async () => void pauses++);
+    expect(pauses).toBeGreaterThanOrEqual(least);
+    expect(result).toEqual(diffDocuments(parseDocument(before), parseDocument(after)));
   });
 
   it('is never much longer than the new document', () => {

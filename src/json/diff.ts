@@ -78,7 +78,7 @@ class Differences {
   replacesRootForBrevity = false;
   #length = 0;
   #work: number;
-  #workAtPause = 0;
+  #workSincePause = 0;
 
   constructor(
     private readonly maxWork: number,
@@ -110,15 +110,21 @@ class Differences {
   }
 
   *#betweenObjects(a: JsonNode, b: JsonNode, path: string): Generator<void, void> {
-    this.#open(WORK_PER_MEMBER, a, b);
-    if (this.#isPauseDue()) yield;
+    for (const container of [a, b]) {
+      this.#open(container, WORK_PER_MEMBER);
+      // The first look-up splits the container and maps its names.
+      container.get('');
+      if (this.#isPauseDue()) yield;
+    }
     for (const [name] of a.members()) {
       if (b.get(name) === undefined) this.#emit('remove', `${path}/${escapeToken(name)}`);
+      if (this.#isPauseDue(WORK_PER_MEMBER)) yield;
     }
     for (const [name, value] of b.members()) {
       const old = a.get(name);
       if (old === undefined) this.#emit('add', `${path}/${escapeToken(name)}`, value);
       else if (!hasSameText(old, value)) yield* this.between(old, value, `${path}/${escapeToken(name)}`);
+      if (this.#isPauseDue(WORK_PER_MEMBER)) yield;
     }
   }
 
@@ -140,6 +146,7 @@ class Differences {
       const old = before[i];
       const item = after[j] as JsonNode;
       if (old !== undefined && !hasSameText(old, item)) yield* this.between(old, item, `${path}/${start + j}`);
+      if (this.#isPauseDue()) yield;
     }
   }
 
@@ -171,19 +178,22 @@ class Differences {
     this.operations.push(operation);
   }
 
-  /** Spends the cost of splitting containers. What is inside of their parts is not read. */
-  #open(perPart: number, ...containers: readonly JsonNode[]): void {
-    for (const container of containers) this.#spend(WORK_PER_CONTAINER + container.size * perPart);
+  /** Spends the cost of splitting a container. What is inside of its parts is not read. */
+  #open(container: JsonNode, perPart: number): void {
+    this.#spend(WORK_PER_CONTAINER + container.size * perPart);
   }
 
-  #isPauseDue(): boolean {
-    if (this.#work - this.#workAtPause < WORK_PER_TURN) return false;
-    this.#workAtPause = this.#work;
+  /** `more` is work that is done now, and was spent before. */
+  #isPauseDue(more = 0): boolean {
+    this.#workSincePause += more;
+    if (this.#workSincePause < WORK_PER_TURN) return false;
+    this.#workSincePause = 0;
     return true;
   }
 
   #spend(work: number): void {
     this.#work += work;
+    this.#workSincePause += work;
     if (this.#work > this.maxWork) throw new TooMuchWork();
   }
 }
