@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { compilePointers, type PointerSet } from '../json/pointer-set.js';
 import { parsePointer } from '../json/pointer.js';
 import type { JsonKind } from '../json/characters.js';
@@ -8,16 +9,37 @@ import type { IndexValues } from './commit.js';
 
 const MAX_VALUE_LENGTH = 256;
 
+/** Values of a state as a journal keeps them: the name of the index that found them, then a value for each of its fields. */
+export type KeptIndexValues = readonly [index: string, ...values: (string | null)[]];
+
 /** Indexed fields of states: JSON Pointers, each named by its last segment. */
 export class WorkflowIndex {
   readonly fields: readonly string[];
   readonly #tokens: readonly (readonly string[])[];
   readonly #pointers: PointerSet;
+  /** Names the pointers, so that values of other pointers are not taken for values of these. */
+  readonly #name: string;
 
   constructor(pointers: readonly string[]) {
     this.#tokens = pointers.map(parsePointer);
     this.#pointers = compilePointers(this.#tokens);
     this.fields = this.#tokens.map((tokens) => tokens.at(-1) ?? '');
+    this.#name = crc32(JSON.stringify(this.#tokens)).toString(36);
+  }
+
+  kept(values: IndexValues): KeptIndexValues {
+    return [this.#name, ...this.fields.map((field) => values[field] ?? null)];
+  }
+
+  /** The reverse of `kept`; undefined if the values are those of other pointers. */
+  ofKept(kept: KeptIndexValues): IndexValues | undefined {
+    if (kept[0] !== this.#name) return undefined;
+    const values: Record<string, string> = {};
+    for (let i = 0; i < this.fields.length; i++) {
+      const value = kept[i + 1];
+      if (typeof value === 'string') values[this.fields[i] as string] = value;
+    }
+    return values;
   }
 
   /** Paths of the indexed fields below `prefix`, for callers that scan a larger document anyway. */

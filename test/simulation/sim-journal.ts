@@ -2,8 +2,17 @@ import type { Journal, JournalChange } from '../../src/engine/memory/journal/jou
 import { taskOf, taskRow } from '../../src/engine/memory/journal/journal-rows.js';
 import type { SimDisk } from './sim-disk.js';
 
-/** Order in which a journal is read. */
-const KINDS = ['workflow', 'version', 'outcome', 'task', 'text', 'progress', 'dedupe', 'event', 'queue', 'board'];
+/** Order in which a journal is read. A workflow comes with its versions, and a task with its texts. */
+const KINDS = [
+  ['workflow', 'version'],
+  ['outcome'],
+  ['task', 'text'],
+  ['progress'],
+  ['dedupe'],
+  ['event'],
+  ['queue'],
+  ['board'],
+];
 
 export interface JournalWitness {
   /** A workflow has ended because its deadline is over: its last state. */
@@ -22,7 +31,7 @@ export class JournalFile {
 
   *read(): Iterable<JournalChange> {
     const records = [...this.#records.values()].toSorted(
-      (a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || placeOf(a) - placeOf(b),
+      (a, b) => groupOf(a) - groupOf(b) || compareText(wholeOf(a), wholeOf(b)) || placeOf(a) - placeOf(b),
     );
     for (const record of records) yield structuredClone(record);
   }
@@ -102,8 +111,18 @@ function keyOf(change: JournalChange): string {
   return JSON.stringify([kind, tenant, rest]);
 }
 
+const groupOf = ({ kind }: JournalChange) => KINDS.findIndex((kinds) => kinds.includes(kind));
+
+/** The workflow or task that a record belongs to. */
+function wholeOf(change: JournalChange): string {
+  const isPart = ['workflow', 'version', 'task', 'text'].includes(change.kind);
+  return isPart && 'id' in change ? `${change.tenant}\0${change.id}` : '';
+}
+
+const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+
 function placeOf(change: JournalChange): number {
   if (change.kind === 'event') return change.number;
   if (change.kind === 'version') return change.version;
-  return change.kind === 'progress' ? change.event : 0;
+  return change.kind === 'progress' ? change.event : Number(change.kind === 'text');
 }

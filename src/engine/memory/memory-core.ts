@@ -40,7 +40,7 @@ export class MemoryCore {
   constructor(
     readonly clock: Clock,
     readonly journal: Journal | undefined,
-    profiles: Profiles,
+    private readonly profiles: Profiles,
   ) {
     this.tenants = new Tenants(journal?.epoch ?? newEpoch(), profiles);
     this.#group = journal && new GroupCommit(journal);
@@ -84,7 +84,11 @@ export class MemoryCore {
       const now = this.clock();
       const before = known?.(data, now);
       if (before !== undefined) return { found: before };
-      const transaction = new Transaction(tenant, data, now, this.#group?.next ?? 0, this.lastFinished);
+      const transaction = new Transaction(tenant, data, now, {
+        number: this.#group?.next ?? 0,
+        lastFinished: this.lastFinished,
+        index: this.profiles.of(tenant).index,
+      });
       try {
         const made = work(transaction);
         if (performance.now() < this.#diskFullUntil && !freesSpace(transaction.changes())) throw new StoreFullError();

@@ -106,16 +106,16 @@ export class MemoryEngine extends Engine {
   }
 
   /** Restores from the journal and starts the sweep timer. */
-  start(): void {
-    this.restore();
+  async start(): Promise<void> {
+    await this.restore();
     this.#sweepTimer.start();
   }
 
   /** Restores from the journal without starting the sweep timer. */
-  restore(): void {
+  async restore(): Promise<void> {
     const { journal, tenants } = this.#core;
     if (journal === undefined) return;
-    restoreFrom(journal, this.#profiles, tenants);
+    await restoreFrom(journal, this.#profiles, tenants);
     for (const [, { feed }] of tenants) this.#steady?.startAt(eventTimeMs(feed.lastId(Infinity)));
   }
 

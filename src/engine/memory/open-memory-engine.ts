@@ -12,8 +12,8 @@ export async function openMemoryEngine({ dataDir, sweeps = true, ...parts }: Ope
   const journal = dataDir === undefined ? undefined : await LmdbJournal.open(dataDir);
   const engine = new MemoryEngine({ ...parts, ...(journal && { journal }) });
   try {
-    if (sweeps) engine.start();
-    else engine.restore();
+    if (sweeps) await engine.start();
+    else await engine.restore();
   } catch (error) {
     await engine.close();
     throw error;

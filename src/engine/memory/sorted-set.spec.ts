@@ -23,6 +23,20 @@ describe('SortedSet', () => {
     expect(set.last).toEqual(sorted.at(-1));
   });
 
+  it.each([0, 1, 383, 384, 385, 5000])('is the same when %d entries are put into it at once, also later', (count) => {
+    const { set, sorted } = filled(count);
+    const byId = sorted.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const ids = byId.map(({ id }) => id);
+    const scores = Float64Array.from(byId, ({ score }) => score);
+    const atOnce = SortedSet.of(ids, scores);
+    for (const one of [set, atOnce]) {
+      for (let i = 0; i < 1000; i++) one.add((i * 31) % 97, `later-${i}`);
+      for (const { score, id } of sorted.slice(0, count / 2)) expect(one.delete(score, id)).toBe(true);
+    }
+    expect([...atOnce.ascending()]).toEqual([...set.ascending()]);
+    expect([atOnce.size, atOnce.rank(50, '')]).toEqual([set.size, set.rank(50, '')]);
+  });
+
   it('walks down in the exact reverse', () => {
     const { set, sorted } = filled(5000);
     expect([...set.descending()]).toEqual(sorted.toReversed());

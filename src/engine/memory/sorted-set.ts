@@ -1,4 +1,5 @@
 import { isBeforeInBytes } from './byte-order.js';
+import { placesByScore } from './places-by-score.js';
 
 /** A member of a sorted set; ordered by score, then by id. */
 export interface Scored {
@@ -13,6 +14,8 @@ interface Block {
 
 /** Small blocks make insertions cheap; large ones keep the list of blocks short for a million entries. */
 const BLOCK_SIZE = 512;
+/** Entries of each block of a set that was made at once: there is room for others. */
+const FILLED_SIZE = 384;
 
 /**
  * Ids ordered by score, and by their bytes, as in Redis: a list of sorted blocks, in which binary search finds the place.
@@ -20,6 +23,24 @@ const BLOCK_SIZE = 512;
 export class SortedSet {
   readonly #blocks: Block[] = [];
   #size = 0;
+
+  /** A set with all these ids, which are in the order of their bytes, each with the score at its place. */
+  static of(ids: readonly string[], scores: Float64Array): SortedSet {
+    const set = new SortedSet();
+    const places = placesByScore(scores);
+    for (let start = 0; start < ids.length; start += FILLED_SIZE) {
+      const size = Math.min(FILLED_SIZE, ids.length - start);
+      // Of the right size from the start: a list that grows has a third of its places free.
+      const placeAt = (i: number) => places[start + i] as number;
+      const block: Block = {
+        scores: Array.from({ length: size }, (_, i) => scores[placeAt(i)] as number),
+        ids: Array.from({ length: size }, (_, i) => ids[placeAt(i)] as string),
+      };
+      set.#blocks.push(block);
+    }
+    set.#size = ids.length;
+    return set;
+  }
 
   get size(): number {
     return this.#size;

@@ -10,8 +10,18 @@ import type { TaskEntry } from '../tasks/task-entry.js';
 import type { Queue } from '../tasks/queue.js';
 import { progressChangesOf, taskChangesOf } from '../tasks/task-changes.js';
 import type { TenantData } from '../tenant-data.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
 
 export type Touched = 'workflow' | 'task' | 'queue' | 'outcome';
+
+/** Place of a commit among those of the engine. */
+interface TransactionPlace {
+  readonly number: number;
+  /** Number of the last commit that is flushed or undone. */
+  readonly lastFinished: number;
+  /** Indexed fields of the workflows of the tenant. */
+  readonly index: WorkflowIndex;
+}
 
 /**
  * The changes of one commit. Each is applied to memory at once and recorded for the journal.
@@ -31,16 +41,21 @@ export class Transaction {
   readonly #events: FeedEntry[] = [];
   /** Numbers of feed events trimmed by this commit. */
   readonly #dropped: number[] = [];
+  /** Number of this commit among those of the engine. */
+  readonly number: number;
+  readonly #lastFinished: number;
+  readonly #index: WorkflowIndex;
 
   constructor(
     readonly tenant: string,
     readonly data: TenantData,
     readonly now: number,
-    /** Number of this commit among those of the engine. */
-    readonly number: number,
-    /** Number of the last commit that is flushed or undone. */
-    private readonly lastFinished = 0,
-  ) {}
+    { number, lastFinished, index }: TransactionPlace,
+  ) {
+    this.number = number;
+    this.#lastFinished = lastFinished;
+    this.#index = index;
+  }
 
   get topics(): ReadonlySet<Topic> {
     return this.#topics;
@@ -61,7 +76,7 @@ export class Transaction {
   }
 
   trimFeed(): void {
-    this.#dropped.push(...this.data.feed.trim(this.now, this.lastFinished));
+    this.#dropped.push(...this.data.feed.trim(this.now, this.#lastFinished));
   }
 
   replaceWorkflow(id: string, next: Entry | undefined): void {
@@ -118,7 +133,7 @@ export class Transaction {
 
   /** Removes the oldest events of the feed, the newest one too. */
   eraseFeed(limit: number): number {
-    const dropped = this.data.feed.erase(limit, this.lastFinished);
+    const dropped = this.data.feed.erase(limit, this.#lastFinished);
     this.#dropped.push(...dropped);
     return dropped.length;
   }
@@ -154,7 +169,8 @@ export class Transaction {
     const { tenant } = this;
     const { workflows, tasks, outcomes, boards } = this.data;
     const changes: JournalChange[] = [];
-    for (const [id, before] of this.#workflows) changes.push(...changesOf(tenant, id, before, workflows.get(id)));
+    for (const [id, before] of this.#workflows)
+      changes.push(...changesOf(tenant, id, before, workflows.get(id), this.#index));
     for (const [id, before] of this.#tasks) changes.push(...taskChangesOf(tenant, before, tasks.get(id), id));
     for (const [key, before] of this.#outcomes) {
       const value = outcomes.get(key);

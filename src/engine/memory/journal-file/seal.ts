@@ -28,14 +28,25 @@ const { keyValueToBuffer, bufferToKeyValue } = lmdb as unknown as {
 };
 const codecOf = (database: object) => (database as { encoder: Codec }).encoder;
 
-/** Opens a database whose values may have a seal. The seal is checked when the file is opened: see checkJournalFile. */
-export function openSealed<V, K extends Key>(root: RootDatabase<unknown, never>, name: string): Database<V, K> {
+/** Reads an encoded value between `start` and `end`; undefined leaves it to the general decoder. */
+export type ReadValue<V> = (bytes: Buffer, start: number, end: number) => V | undefined;
+
+/**
+ * Opens a database whose values may have a seal. The seal is checked when the file is opened: see checkJournalFile.
+ * With `read`, bytes in values may be valid only until the next value of the database is read.
+ */
+export function openSealed<V, K extends Key>(
+  root: RootDatabase<unknown, never>,
+  name: string,
+  read?: ReadValue<V>,
+): Database<V, K> {
   const inner = codecOf(root);
   const encoder: Codec = {
     encode: (value, options) => inner.encode(value, options),
     decode(bytes, size = bytes.length) {
-      const end = typeof size === 'number' ? size : (size.end ?? bytes.length);
-      return inner.decode(bytes, bytes[0] === SEALED ? { start: 1, end: end - CHECKSUM_BYTES } : { start: 0, end });
+      const whole = typeof size === 'number' ? size : (size.end ?? bytes.length);
+      const [start, end] = bytes[0] === SEALED ? [1, whole - CHECKSUM_BYTES] : [0, whole];
+      return read?.(bytes, start, end) ?? inner.decode(bytes, { start, end });
     },
   };
   return root.openDB<V, K>({ name, encoder } as { name: string });
@@ -72,6 +83,11 @@ export function canDecode(root: RootDatabase<unknown, never>, value: Buffer): bo
   } catch {
     return false;
   }
+}
+
+/** A key as it is in the file, where rows are in the order of these bytes. */
+export function keyBytes(key: Key | readonly (string | number)[]): Buffer {
+  return Buffer.from(keyValueToBuffer(key as Key));
 }
 
 /** Key that is encoded so. */

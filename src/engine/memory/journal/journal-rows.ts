@@ -1,7 +1,8 @@
 import { namesWith, nothingIn, TASK_FIELDS, type StoredTask } from '../../records/task-fields.js';
-import type { About, Cause, StoredMeta } from '../../records/workflow-meta.js';
+import type { About, Cause } from '../../records/workflow-meta.js';
 import type { FeedEvent } from '../../engine.js';
-import type { JournaledVersion } from './journal.js';
+import type { KeptIndexValues } from '../../workflow-index.js';
+import type { JournaledVersion, JournaledWorkflow } from './journal.js';
 
 /**
  * Frequent records are stored as lists without the names of their members. That saves space on the disk, and memory: V8
@@ -15,6 +16,7 @@ export type WorkflowRow = [
   deadlineMs: number | null,
   ttlMs: number | null,
   check?: string,
+  index?: KeptIndexValues,
 ];
 
 export type VersionRow = [
@@ -31,15 +33,17 @@ export type VersionRow = [
 
 export type EventRow = [id: string, type: string, ...namesAndValues: string[]];
 
-export function workflowRow(meta: StoredMeta): WorkflowRow {
-  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check } = meta;
-  return [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check];
+export function workflowRow(meta: JournaledWorkflow): WorkflowRow {
+  const { incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check, index } = meta;
+  const row: WorkflowRow = [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check];
+  if (index !== undefined) row.push(index);
+  return row;
 }
 
-/** A row that was written before there were checks is shorter. */
-export function workflowOf(id: string, row: WorkflowRow): StoredMeta {
-  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check = ''] = row;
-  return { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs };
+/** A row that was written before there were checks, or index values, is shorter. */
+export function workflowOf(id: string, row: WorkflowRow): JournaledWorkflow {
+  const [incarnation, version, createdAtMs, updatedAtMs, deadlineMs, ttlMs, check = '', index] = row;
+  return { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs, index };
 }
 
 export function versionRow({ check, updatedAtMs, deadlineMs, about, state }: JournaledVersion): VersionRow {

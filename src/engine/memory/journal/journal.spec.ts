@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Entry } from '../workflows/entry.js';
+import { workflowIndex } from '../../../../test/support/memory-commits.js';
 import { changesOf } from './journal.js';
 
 type Versions = Map<number, object>;
@@ -11,11 +12,11 @@ function entryOf(versions: readonly number[], known: Versions = new Map(), isTou
     known.set(version, one);
     return one;
   });
-  return { ...newest, isTouched, history } as unknown as Entry;
+  return { ...newest, index: {}, isTouched, history } as unknown as Entry;
 }
 
 const shown = (old: Entry | undefined, next: Entry | undefined) =>
-  changesOf('t', 'id', old, next).map((change) => {
+  changesOf('t', 'id', old, next, workflowIndex).map((change) => {
     if (change.kind !== 'version') return change.kind;
     return `${change.value === undefined ? 'drop' : 'write'} ${change.version}`;
   });

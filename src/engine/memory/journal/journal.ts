@@ -7,12 +7,19 @@ import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
 import type { KeptOutcome } from '../commits/outcomes.js';
 import type { Dedupe } from '../tasks/task-collection.js';
 import type { StoredTask } from '../../task.js';
+import type { KeptIndexValues, WorkflowIndex } from '../../workflow-index.js';
 
 /**
  * A version with its state in UTF-8. The current version is a record like the earlier ones: the next write only adds a
  * record, so no state is written twice.
  */
 export type JournaledVersion = WholeVersion<Uint8Array>;
+
+/** A workflow with the indexed values of its current state, so that a start need not find them in the states. */
+export interface JournaledWorkflow extends StoredMeta {
+  /** Undefined in records of earlier versions. */
+  readonly index: KeptIndexValues | undefined;
+}
 
 interface Change<Kind extends string, Value> {
   readonly kind: Kind;
@@ -22,7 +29,7 @@ interface Change<Kind extends string, Value> {
 
 /** One change of one record. A value of undefined removes it. */
 export type JournalChange =
-  | (Change<'workflow', StoredMeta> & { readonly id: string })
+  | (Change<'workflow', JournaledWorkflow> & { readonly id: string })
   | (Change<'version', JournaledVersion> & { readonly id: string; readonly version: number })
   | (Change<'outcome', KeptOutcome> & { readonly key: string })
   | (Change<'task', StoredTask> & { readonly id: string })
@@ -40,7 +47,10 @@ export type JournalChange =
 export interface Journal {
   /** Epoch of the feeds, different for each journal. */
   readonly epoch: string;
-  /** All records: workflows before their versions, tasks before their texts, events in order. */
+  /**
+   * All records. A workflow is followed by its versions, and a task by its texts; events are in order. The
+   * bytes of a state are valid until the next record is read.
+   */
   read(): Iterable<JournalChange>;
   /** Resolves when all changes are on the disk; a rejection means that none is. */
   write(changes: readonly JournalChange[]): Promise<void>;
@@ -65,6 +75,7 @@ export function changesOf(
   id: string,
   old: Entry | undefined,
   next: Entry | undefined,
+  index: WorkflowIndex,
 ): JournalChange[] {
   const changes: JournalChange[] = [];
   // Compares the text object: a write always makes a new one. The incarnation is not enough, since a caller may use it
@@ -75,7 +86,8 @@ export function changesOf(
   for (const version of dropped) changes.push({ kind: 'version', tenant, id, version, value: undefined });
   if (next === undefined) return [...changes, { kind: 'workflow', tenant, id, value: undefined }];
 
-  changes.push({ kind: 'workflow', tenant, id, value: { ...pickMeta(next), ttlMs: next.ttlMs } });
+  const value = { ...pickMeta(next), ttlMs: next.ttlMs, index: index.kept(next.index) };
+  changes.push({ kind: 'workflow', tenant, id, value });
   if (isTouch) return changes;
   changes.push({ kind: 'version', tenant, id, version: next.version, value: journaled(next) });
   if (!isSameLife) {

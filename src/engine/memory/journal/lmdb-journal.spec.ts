@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { open } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { open, type Database, type Key } from 'lmdb';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DirectoryInUseError } from '../directory/directory-lock.js';
 import type { JournalChange } from './journal.js';
-import { LmdbJournal } from './lmdb-journal.js';
+import { putSealed } from '../journal-file/seal.js';
+import { WorkflowIndex } from '../../workflow-index.js';
+import { LmdbJournal, openDatabases } from './lmdb-journal.js';
 import { openMemoryEngine } from '../open-memory-engine.js';
 import {
   appending,
@@ -32,6 +34,7 @@ const metaOf = (tenant: string, id: string): JournalChange => ({
     updatedAtMs: 2,
     deadlineMs: null,
     ttlMs: null,
+    index: undefined,
   },
 });
 
@@ -128,6 +131,54 @@ describe('LmdbJournal', () => {
     await closeAll();
     engine = await openEngine();
     expect(await all()).toEqual(later);
+  });
+
+  it('restores indexed values without looking into states, unless the indexed fields have changed', async () => {
+    const openWith = async (index: WorkflowIndex) => {
+      const looks = jest.spyOn(index, 'ofState');
+      const engine = await openMemoryEngine({ dataDir: directory, options: engineOptions, index });
+      opened.push(engine);
+      const count = (fields: Record<string, string>) => engine.count(TENANT, { fields });
+      return { engine, count, looks };
+    };
+    const first = await openWith(new WorkflowIndex(['/status', '/user_id']));
+    // More than are kept unsorted.
+    for (let n = 0; n < 40; n++)
+      await first.engine.commit(TENANT, put(`w-${n}`, { status: 'new', user_id: n, place: 'here' }));
+    await first.engine.commit(TENANT, touch('w-1', 5_000_000));
+    await closeAll();
+    const same = await openWith(new WorkflowIndex(['/status', '/user_id']));
+    expect(same.looks).not.toHaveBeenCalled();
+    expect([await same.count({ status: 'new' }), await same.count({ user_id: '7' })]).toEqual([40, 1]);
+    await closeAll();
+    // A field of the same name at another place is another field.
+    const other = await openWith(new WorkflowIndex(['/place', '/sub/status']));
+    expect(other.looks).toHaveBeenCalledTimes(40);
+    expect([await other.count({ place: 'here' }), await other.count({ status: 'new' })]).toEqual([40, 0]);
+  });
+
+  it('restores rows of earlier versions, which have no indexed values and no checks', async () => {
+    const engine = await openEngine();
+    for (let n = 0; n < 3; n++) await engine.commit(TENANT, put(`w-${n}`, { status: 'old' }));
+    await closeAll();
+    const root = open<unknown, never>({ path: join(directory, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+    const { workflows, versions } = openDatabases(root);
+    for (const [database, members] of [
+      [workflows, 6],
+      [versions, 8],
+    ] as const) {
+      const rows = Array.from((database as Database<unknown, Key>).getRange(), ({ key, value }) => ({
+        key,
+        value: (value as unknown[]).slice(0, members),
+      }));
+      root.transactionSync(() => {
+        for (const { key, value } of rows) putSealed<unknown, Key>(database as Database<unknown, Key>, key, value);
+      });
+    }
+    await root.close();
+    const later = await openEngine();
+    expect(await later.count(TENANT, { fields: { status: 'old' } })).toBe(3);
+    expect(await later.find(TENANT, 'w-1')).toMatchObject({ version: 1, check: '', state: '{"status":"old"}' });
   });
 
   it('restores a workflow that replaced an expired one under the same id and incarnation', async () => {

@@ -10,6 +10,8 @@ import { markContent } from '../journal-file/content-marker.js';
 import type { JournalLayout } from '../journal-file/journal-walk.js';
 import { openSealed, putSealed } from '../journal-file/seal.js';
 import { ensureFormat, sealRows } from '../journal-file/seal-rows.js';
+import { versionReader, workflowReader } from './row-readers.js';
+import { withParts } from './with-parts.js';
 import { newEpoch, sizeOf, type Journal, type JournalChange } from './journal.js';
 import {
   eventOf,
@@ -37,11 +39,14 @@ const OVERHEAD_BYTES = 256 * 1024;
 
 type Databases = ReturnType<typeof openDatabases>;
 
+type WorkflowKey = [tenant: string, id: string];
+type VersionKey = [tenant: string, id: string, version: number];
+
 /** Keys are lists, which lmdb encodes without collisions, whatever the names contain. */
 export function openDatabases(root: RootDatabase<unknown, never>) {
   return {
-    workflows: openSealed<WorkflowRow, [tenant: string, id: string]>(root, 'workflows'),
-    versions: openSealed<VersionRow, [tenant: string, id: string, version: number]>(root, 'versions'),
+    workflows: openSealed<WorkflowRow, WorkflowKey>(root, 'workflows'),
+    versions: openSealed<VersionRow, VersionKey>(root, 'versions'),
     outcomes: openSealed<
       Omit<KeptOutcome, 'outcome'> & { readonly outcome: KeptOutcome['outcome'] | UntypedKept },
       [tenant: string, key: string]
@@ -138,23 +143,24 @@ export class LmdbJournal implements Journal {
   }
 
   *read(): Iterable<JournalChange> {
-    const { workflows, versions, outcomes, tasks, texts, progress, dedupes, events, queues, boards } = this.#databases;
-    for (const { key, value } of workflows.getRange()) {
-      yield { kind: 'workflow', tenant: key[0], id: key[1], value: workflowOf(key[1], value) };
-    }
-    for (const { key, value } of versions.getRange()) {
-      const [tenant, id, version] = key;
-      yield { kind: 'version', tenant, id, version, value: versionOf(version, value) };
+    const { outcomes, tasks, texts, progress, dedupes, events, queues, boards } = this.#databases;
+    const workflows = openSealed<WorkflowRow, WorkflowKey>(this.root, 'workflows', workflowReader());
+    const versions = openSealed<VersionRow, VersionKey>(this.root, 'versions', versionReader());
+    for (const row of withParts(workflows.getRange(), versions.getRange())) {
+      const { key } = row;
+      const [tenant, id] = key;
+      if (row.is === 'whole') yield { kind: 'workflow', tenant, id, value: workflowOf(id, row.value) };
+      else yield { kind: 'version', tenant, id, version: row.key[2], value: versionOf(row.key[2], row.value) };
     }
     for (const { key, value } of outcomes.getRange()) {
       const outcome = typedKept(value.outcome);
       yield { kind: 'outcome', tenant: key[0], key: key[1], value: { ...value, outcome } };
     }
-    for (const { key, value } of tasks.getRange()) {
-      yield { kind: 'task', tenant: key[0], id: key[1], value: taskOf(key[1], value) };
-    }
-    for (const { key, value } of texts.getRange()) {
-      yield { kind: 'text', tenant: key[0], id: key[1], which: key[2], value };
+    for (const row of withParts(tasks.getRange(), texts.getRange())) {
+      const { key } = row;
+      const [tenant, id] = key;
+      if (row.is === 'whole') yield { kind: 'task', tenant, id, value: taskOf(id, row.value) };
+      else yield { kind: 'text', tenant, id, which: row.key[2], value: row.value };
     }
     for (const { key, value } of progress.getRange()) {
       yield { kind: 'progress', tenant: key[0], id: key[1], event: key[2], value };

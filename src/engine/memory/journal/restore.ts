@@ -1,113 +1,162 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { IndexValues } from '../../commit.js';
 import type { Profiles } from '../../profile.js';
-import type { WorkflowIndex } from '../../workflow-index.js';
-import { NO_HISTORY, type Earlier, type Entry } from '../workflows/entry.js';
-import { withState, type StoredMeta } from '../../records/workflow-meta.js';
-import type { Journal } from './journal.js';
+import { withState, type About } from '../../records/workflow-meta.js';
 import { sequenceOf, type StoredTask } from '../../task.js';
-import { tenantKey } from '../../tenant-key.js';
+import { NO_HISTORY, type Earlier } from '../workflows/entry.js';
 import { entryOf as taskEntryOf } from '../tasks/task-entry.js';
 import type { TenantData, Tenants } from '../tenant-data.js';
+import type { WorkflowIndex } from '../../workflow-index.js';
+import type { Journal, JournalChange, JournaledVersion, JournaledWorkflow } from './journal.js';
 import type { StoredText } from './text-store.js';
 
-interface RestoredWorkflow {
+/** Records that are restored in one turn of the event loop, so that probes are answered meanwhile. */
+const RECORDS_PER_TURN = 1000;
+
+/** A workflow whose versions are being read. */
+interface OpenWorkflow {
   readonly tenant: string;
-  readonly data: TenantData;
-  readonly meta: StoredMeta;
+  readonly meta: JournaledWorkflow;
+  /** Oldest first. */
   readonly versions: Earlier[];
 }
 
-interface RestoredTask {
-  readonly data: TenantData;
+/** A task whose texts are being read. */
+interface OpenTask {
+  readonly tenant: string;
   readonly task: StoredTask;
   readonly texts: { payload?: StoredText; result?: StoredText };
 }
 
-/**
- * Fills empty collections from a journal. Expired workflows are restored too: the sweep then removes their records.
- * Index values are computed again, because the indexed fields may have changed.
- */
-export function restoreFrom(journal: Journal, profiles: Profiles, tenants: Tenants): void {
-  const { texts } = tenants;
-  const workflows = new Map<string, RestoredWorkflow>();
-  const tasks = new Map<string, RestoredTask>();
+/** Fills empty collections from a journal. Expired workflows are restored too: the sweep then removes their records. */
+export async function restoreFrom(journal: Journal, profiles: Profiles, tenants: Tenants): Promise<void> {
+  const restoring = new Restoring(profiles, tenants);
+  let records = 0;
   for (const record of journal.read()) {
-    if (record.value === undefined) continue;
-    const data = tenants.get(record.tenant);
+    restoring.take(record);
+    if (++records % RECORDS_PER_TURN === 0) await nextTurn();
+  }
+  restoring.finish();
+  for (const [, { workflows }] of tenants) {
+    for (const _step of workflows.indexLoaded()) if (records >= RECORDS_PER_TURN) await nextTurn();
+  }
+}
+
+class Restoring {
+  #workflow: OpenWorkflow | undefined;
+  #task: OpenTask | undefined;
+  #about: About = { by: '', cause: 'put', changed: null };
+
+  constructor(
+    private readonly profiles: Profiles,
+    private readonly tenants: Tenants,
+  ) {}
+
+  take(record: JournalChange): void {
+    if (record.value === undefined) return;
+    const { tenant } = record;
+    const data = this.tenants.get(tenant);
     switch (record.kind) {
       case 'workflow':
-        workflows.set(tenantKey(record.tenant, record.id), {
-          tenant: record.tenant,
-          data,
-          meta: record.value,
-          versions: [],
-        });
-        break;
+        this.finish();
+        this.#workflow = { tenant, meta: record.value, versions: [] };
+        return;
       case 'version':
-        workflows
-          .get(tenantKey(record.tenant, record.id))
-          ?.versions.push(withState(record.value, texts.addBytes(record.value.state)));
-        break;
-      case 'outcome':
-        data.outcomes.set(record.key, record.value);
-        break;
+        if (this.#workflow?.meta.id === record.id && this.#workflow.tenant === tenant)
+          this.#workflow.versions.push(this.#versionOf(record.value));
+        return;
       case 'task':
-        tasks.set(tenantKey(record.tenant, record.id), { data, task: record.value, texts: {} });
-        break;
-      case 'text': {
-        const restored = tasks.get(tenantKey(record.tenant, record.id));
-        if (restored !== undefined) restored.texts[record.which] = texts.addBytes(record.value);
-        break;
-      }
+        this.finish();
+        this.#task = { tenant, task: record.value, texts: {} };
+        return;
+      case 'text':
+        if (this.#task?.task.id === record.id && this.#task.tenant === tenant)
+          this.#task.texts[record.which] = this.tenants.texts.addBytes(record.value);
+        return;
+      case 'outcome':
+        return data.outcomes.set(record.key, record.value);
       case 'progress':
-        data.tasks.setProgress(record.id, [...data.tasks.progressOf(record.id), record.value]);
-        break;
+        return data.tasks.setProgress(record.id, [...data.tasks.progressOf(record.id), record.value]);
       case 'dedupe':
-        data.tasks.setDedupe(record.key, record.value);
-        break;
+        return data.tasks.setDedupe(record.key, record.value);
       case 'event':
-        data.feed.restore({ number: record.number, event: record.value });
-        break;
+        return data.feed.restore({ number: record.number, event: record.value });
       case 'queue':
         data.tasks.queue(record.name).isPaused = record.value.isPaused;
-        break;
+        return;
       case 'board':
         data.boards.set(record.name, record.value);
     }
   }
-  for (const { tenant, data, meta, versions } of workflows.values()) {
-    data.workflows.replace(meta.id, undefined, entryOf(meta, versions, profiles.of(tenant).index));
+
+  /** Adds the workflow or task that was read last. */
+  finish(): void {
+    if (this.#workflow !== undefined) this.#addWorkflow(this.#workflow);
+    if (this.#task !== undefined) addTask(this.#task, this.tenants.get(this.#task.tenant));
+    this.#workflow = undefined;
+    this.#task = undefined;
   }
-  for (const restored of tasks.values()) restoreTask(restored);
+
+  #versionOf(version: JournaledVersion): Earlier {
+    const about = isSamePlain(version.about, this.#about) ? this.#about : (this.#about = version.about);
+    return withState({ ...version, about }, this.tenants.texts.addBytes(version.state));
+  }
+
+  #addWorkflow({ tenant, meta, versions }: OpenWorkflow): void {
+    const { workflows } = this.tenants.get(tenant);
+    versions.reverse();
+    const [current, ...history] = versions;
+    const { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
+    if (current?.version !== version) {
+      throw new Error(`The journal is damaged: workflow ${id} has no record of its version ${version}`);
+    }
+    // No spread: each spread object would get a hidden class of its own, and there may be a million.
+    workflows.load({
+      id,
+      incarnation,
+      version,
+      check,
+      createdAtMs,
+      updatedAtMs,
+      deadlineMs,
+      ttlMs,
+      state: current.state,
+      about: current.about,
+      index: indexValuesOf(meta, current.state, this.profiles.of(tenant).index, workflows),
+      isTouched: current.deadlineMs !== deadlineMs,
+      commit: 0,
+      history: history.length === 0 ? NO_HISTORY : history,
+    });
+  }
 }
 
-function entryOf(meta: StoredMeta, versions: Earlier[], index: WorkflowIndex): Entry {
-  const [current, ...history] = versions.sort((a, b) => b.version - a.version);
-  if (current?.version !== meta.version) {
-    throw new Error(`The journal is damaged: workflow ${meta.id} has no record of its version ${meta.version}`);
-  }
-  const { id, incarnation, version, check, createdAtMs, updatedAtMs, deadlineMs, ttlMs } = meta;
-  // No spread: each spread object would get a hidden class of its own, and there may be a million.
-  return {
-    id,
-    incarnation,
-    version,
-    check,
-    createdAtMs,
-    updatedAtMs,
-    deadlineMs,
-    ttlMs,
-    state: current.state,
-    about: current.about,
-    index: index.ofState(current.state.toString()),
-    isTouched: current.deadlineMs !== deadlineMs,
-    commit: 0,
-    history: history.length === 0 ? NO_HISTORY : history,
-  };
+/** The values as the journal has them, or found in the state again if the indexed fields have changed. */
+function indexValuesOf(
+  { index: kept }: JournaledWorkflow,
+  state: StoredText,
+  index: WorkflowIndex,
+  workflows: Pick<TenantData['workflows'], 'shared'>,
+): IndexValues {
+  const found = (kept && index.ofKept(kept)) ?? index.ofState(state.toString());
+  const values: Record<string, string> = {};
+  for (const field in found) values[field] = workflows.shared(field, found[field] as string);
+  return values;
 }
 
-function restoreTask({ data, task, texts }: RestoredTask): void {
+/** True if both say the same, without details: a million workflows share one such object. */
+function isSamePlain(about: About, other: About): boolean {
+  return (
+    about.by === other.by &&
+    about.cause === other.cause &&
+    about.changed === null &&
+    other.changed === null &&
+    !('note' in about || 'taskId' in about || 'note' in other || 'taskId' in other)
+  );
+}
+
+function addTask({ task, texts }: OpenTask, { tasks }: TenantData): void {
   const entry = taskEntryOf(task, texts.payload, texts.result, 0);
-  data.tasks.replace(entry.id, undefined, entry);
-  const queue = data.tasks.queue(entry.queue);
+  tasks.replace(entry.id, undefined, entry);
+  const queue = tasks.queue(entry.queue);
   queue.sequence = Math.max(queue.sequence, sequenceOf(entry.place));
 }
