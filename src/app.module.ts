@@ -6,6 +6,7 @@ import { AttachModule } from './attach/attach.module.js';
 import { Config } from './config/config.js';
 import { CommitsModule } from './commits/commits.module.js';
 import { EngineModule } from './engine/engine.module.js';
+import { LoadProgress } from './engine/load-progress.js';
 import { FeedModule } from './feed/feed.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
@@ -18,7 +19,7 @@ import { TasksModule } from './tasks/tasks.module.js';
 import { EditsModule } from './workflows/edits/edits.module.js';
 import { WorkflowsModule } from './workflows/workflows.module.js';
 
-/** Provides the configuration, read and valid, by the token `Config`, and the certificate of the service. */
+/** Provides what exists before the other modules: the configuration, the certificate, and the progress of the start. */
 @Module({})
 class ConfigModule {}
 
@@ -29,7 +30,7 @@ export class AppModule implements OnModuleDestroy {
     private readonly draining: Draining,
   ) {}
 
-  static with(config: Config, tls: ServerTls): DynamicModule {
+  static with(config: Config, tls: ServerTls, progress: LoadProgress): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -38,8 +39,9 @@ export class AppModule implements OnModuleDestroy {
           providers: [
             { provide: Config, useValue: config },
             { provide: ServerTls, useValue: tls },
+            { provide: LoadProgress, useValue: progress },
           ],
-          exports: [Config, ServerTls],
+          exports: [Config, ServerTls, LoadProgress],
           global: true,
         },
         LifecycleModule,

@@ -9,6 +9,7 @@ import { withAccess } from './access/document-access.js';
 import { ServerTls } from './access/web/server-tls.js';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
+import type { LoadProgress } from './engine/load-progress.js';
 import { WorkflowIndex } from './engine/workflow-index.js';
 import { maxCommitBytes } from './engine/commit-size.js';
 import { createDocument, serveDocument } from './http/document.js';
@@ -17,6 +18,7 @@ import { ReceivedBodies } from './http/received-bodies.js';
 import { WaitingAnswers } from './http/waiting-answers.js';
 import { limitConnections } from './lifecycle/limit-connections.js';
 import { OpenConnections } from './lifecycle/open-connections.js';
+import { Loading } from './loading/loading.js';
 import { createLogger, NestLogger } from './logging/logger.js';
 import { logRequests, requestIdOf } from './logging/request-log.js';
 import { measureRequests } from './metrics/measure-requests.js';
@@ -32,14 +34,22 @@ export interface AppOptions {
   readonly logger?: Logger;
   /** Serve the pages at /docs; /openapi.json is always served. */
   readonly docs?: boolean;
+  /** By default made from the configuration. */
+  readonly tls?: ServerTls;
+  /** Is told how much of the data is loaded. */
+  readonly progress?: LoadProgress;
 }
 
 /** Creates the service; the caller lets it listen. */
 export async function createApp(
   config: Config,
-  { logger = createLogger(config), docs = true }: AppOptions = {},
+  {
+    logger = createLogger(config),
+    docs = true,
+    tls = new ServerTls(config.web.tls, logger),
+    progress = new Loading(logger),
+  }: AppOptions = {},
 ): Promise<NestFastifyApplication> {
-  const tls = new ServerTls(config.web.tls, logger);
   const timeouts = {
     headersTimeout: config.headersTimeoutMs,
     connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
@@ -53,7 +63,7 @@ export async function createApp(
     // The server waits for running requests. `OpenConnections` closes the connections that have no running request.
     forceCloseConnections: 'idle',
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, tls), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, tls, progress), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,

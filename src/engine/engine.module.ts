@@ -3,6 +3,7 @@ import { Config } from '../config/config.js';
 import { Engine } from './engine.js';
 import { EditMaker } from './edit-maker.js';
 import { optionsOf } from './engine-options.js';
+import { LoadProgress } from './load-progress.js';
 import { MemoryEngine } from './memory/memory-engine.js';
 import { LmdbJournal } from './memory/journal/lmdb-journal.js';
 import { RedisClient, RedisModule } from './redis/redis.module.js';
@@ -23,20 +24,24 @@ import { WorkflowIndex } from './workflow-index.js';
     },
     {
       provide: EngineSwitch,
-      inject: [Config, WorkflowIndex, StoreObserver, EditMaker, RedisClient],
+      inject: [Config, WorkflowIndex, StoreObserver, EditMaker, RedisClient, LoadProgress],
       useFactory: async (
         config: Config,
         index: WorkflowIndex,
         observer: StoreObserver,
         edits: EditMaker,
         redis: RedisClient,
+        progress: LoadProgress,
       ) => {
         if (redis.connections !== undefined) {
           const check = () => redis.check();
           const parts = { config, index, observer, edits, check };
           return new EngineSwitch(servingBy(await storeEngine(redis.connections, parts)));
         }
-        const journal = config.dataDir === undefined ? undefined : await LmdbJournal.open(config.dataDir);
+        const journal =
+          config.dataDir === undefined
+            ? undefined
+            : await LmdbJournal.open(config.dataDir, (share) => progress.report(share));
         const parts = { options: optionsOf(config), index, observer };
         return new EngineSwitch(servingBy(new MemoryEngine({ ...parts, ...(journal && { journal }) })));
       },

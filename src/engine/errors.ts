@@ -118,6 +118,18 @@ export class StoreUnavailableError extends ServiceError {
   }
 }
 
+/** The data is being read from the disk. */
+export class StoreLoadingError extends ServiceError {
+  readonly code = 'STORE_LOADING';
+
+  constructor(
+    percent: number,
+    override readonly retryAfterSeconds: number,
+  ) {
+    super(`The service is loading its data: ${percent} % are done; nothing was changed`, { extensions: { percent } });
+  }
+}
+
 /** The store serves others, but refuses this request. `cause` has its answer. */
 export class StoreRefusedError extends StoreUnavailableError {
   constructor(options?: ErrorOptions) {

@@ -200,6 +200,7 @@ function codesOf(route: Described, isWrite: boolean): readonly ErrorCode[] {
     'BAD_REQUEST',
     'INTERNAL_ERROR',
     'STORE_KEY_TAKEN',
+    'STORE_LOADING',
     'STORE_UNAVAILABLE',
     'TOO_MANY_ANSWERS_WAITING',
     ...(hasBody ? (['TOO_MANY_BODIES'] as const) : []),

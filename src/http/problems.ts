@@ -53,6 +53,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { readonly status: number; rea
   STATUS_CONFLICT: { status: 409, title: 'Status changed' },
   STORE_FULL: { status: 503, title: 'Store full' },
   STORE_KEY_TAKEN: { status: 503, title: 'Key of another program' },
+  STORE_LOADING: { status: 503, title: 'Store loading' },
   STORE_UNAVAILABLE: { status: 503, title: 'Store unavailable' },
   TASK_CANCELLED: { status: 409, title: 'Task cancelled' },
   TASK_ENDED: { status: 409, title: 'Task has ended' },

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { open } from 'lmdb';
 import { WebSocket } from 'ws';
 import { Authority } from '../support/certificates.js';
 import { startService, type ServiceProcess } from '../support/service-process.js';
@@ -69,6 +70,53 @@ describe('the start', () => {
       expect(text).toContain(`waymark cannot start.\n${file} is damaged or not a journal of this service (`);
       expect(text).toContain(`waymark repair --from ${dataDir} --to `);
     }
+    rmSync(dataDir, { recursive: true });
+  });
+
+  it('answers probes while the data directory is not loaded, and all else with the reason', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
+    await (await startService({ DATA_DIR: dataDir })).stop();
+    // The start waits for heartbeats of an owner whose process it cannot look up.
+    const root = open<unknown, never>({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+    const owner = { token: 'gone', pid: 1, host: 'elsewhere', startedAt: '', world: 'another', beat: 1 };
+    await root.openDB<unknown, string>({ name: 'service' }).put('owner', owner);
+    await root.close();
+    let log = '';
+    const starting = startService({ DATA_DIR: dataDir }, (text) => (log = text));
+    await until(() => log.includes('/health/ready says when'), 'the port listens');
+    const url = /(http:\S+)\/health\/ready says/.exec(log)?.[1] as string;
+    const ask = async (path: string) => {
+      const answer = await fetch(url + path);
+      return [answer.status, (await answer.json()) as Record<string, unknown>] as const;
+    };
+    expect(await ask('/health/live')).toMatchObject([200, { status: 'ok' }]);
+    expect(await ask('/health/ready')).toMatchObject([503, { details: { storage: { isLoading: true, percent: 0 } } }]);
+    expect(await ask('/v1/workflows')).toMatchObject([503, { code: 'STORE_LOADING' }]);
+    expect(log).not.toContain('serving on');
+    const service = await starting;
+    expect(service.url).toBe(url);
+    expect(await ask('/health/ready')).toMatchObject([200, { status: 'ok' }]);
+    expect(await ask('/v1/workflows')).toMatchObject([200, { items: [] }]);
+    expect(await service.stop()).toBe(0);
+    rmSync(dataDir, { recursive: true });
+  });
+
+  it('ends at once on a signal while the data directory is not loaded', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
+    await (await startService({ DATA_DIR: dataDir })).stop();
+    const root = open<unknown, never>({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+    const owner = { token: 'gone', pid: 1, host: 'elsewhere', startedAt: '', world: 'another', beat: 1 };
+    await root.openDB<unknown, string>({ name: 'service' }).put('owner', owner);
+    await root.close();
+    const { PATH = '' } = process.env;
+    const env = { PATH, PORT: '0', ENV_FILE: '/nothing', DATA_DIR: dataDir };
+    const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let log = '';
+    child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await until(() => log.includes('/health/ready says when'), 'the port listens');
+    child.kill('SIGTERM');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(log).not.toContain('serving on');
     rmSync(dataDir, { recursive: true });
   });
 

@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'engine/switching': ['engine', 'engine/moving'],
   http: ['config', 'engine', 'json'],
   logging: ['config', 'http'],
+  loading: ['engine', 'http', 'logging'],
   metrics: ['engine', 'engine/*', 'http'],
   access: [...FEATURE, 'metrics'],
   workflows: FEATURE,

@@ -17,8 +17,14 @@ export interface ServiceProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts on a free port of the loopback; resolves when it serves. Needs `npm run build`. */
-export async function startService(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+/**
+ * Starts on a free port of the loopback; resolves when it serves. Needs `npm run build`. `onLog` is called with the whole log
+ * so far.
+ */
+export async function startService(
+  env: Readonly<Record<string, string>>,
+  onLog: (log: string) => void = () => undefined,
+): Promise<ServiceProcess> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [main], {
     // Without the developer's own .env.
@@ -29,6 +35,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
   const url = await new Promise<string>((serves, fails) => {
     const read = (chunk: Buffer) => {
       log += chunk.toString();
+      onLog(log);
       const found = /serving on (https?:\/\/[^ ]+)/.exec(log)?.[1];
       if (found !== undefined) serves(found);
     };

@@ -34,6 +34,7 @@ export class MemoryCore {
   readonly buckets = new MemoryBuckets();
   readonly #group: GroupCommit | undefined;
   #diskFullUntil = 0;
+  #loading: Promise<void> | undefined;
   /** Called for every change as it is made, whether or not it reaches the disk. */
   onTouched: ((tenant: string, kind: Touched, id: string) => void) | undefined;
 
@@ -49,6 +50,13 @@ export class MemoryCore {
   /** Commits up to this number are finished: flushed to the disk, or undone. */
   get lastFinished(): number {
     return this.#group?.lastFinished ?? 0;
+  }
+
+  /** Runs `load`, which fills the tenants. Meanwhile all reads and changes wait. */
+  async load(load: () => Promise<void>): Promise<void> {
+    this.#loading = load();
+    await this.#loading;
+    this.#loading = undefined;
   }
 
   /** Flushes pending commits first. */
@@ -115,6 +123,7 @@ export class MemoryCore {
 
   /** Runs `ask` when it is certain that no other service has taken the journal over. @throws StoreUnavailableError */
   #asOwner<T>(ask: () => T): T | Promise<T> {
+    if (this.#loading !== undefined) return this.#loading.then(() => this.#asOwner(ask));
     const run = () => {
       if (this.journal?.isLost === true) throw new StoreUnavailableError();
       return ask();

@@ -89,6 +89,36 @@ describe('MemoryEngine', () => {
 });
 
 describe('MemoryEngine with a journal', () => {
+  it('lets reads and writes wait while it restores, and the event loop turn', async () => {
+    const { engine, journal } = journaledEngine();
+    const meta = { incarnation: 'one', version: 1, check: '', createdAtMs: 1, updatedAtMs: 2, deadlineMs: null };
+    const about = { by: 'me', cause: 'put' as const, changed: null };
+    const version = { version: 1, check: '', updatedAtMs: 2, deadlineMs: null, about, state: Buffer.from('{"n":1}') };
+    const reading = { done: 0 };
+    journal.read = function* () {
+      for (; reading.done < 3000; reading.done++) {
+        const of = { tenant: TENANT, id: `w-${reading.done}` };
+        yield { kind: 'workflow', ...of, value: { ...meta, id: of.id, ttlMs: null, index: undefined } };
+        yield { kind: 'version', ...of, version: 1, value: version };
+      }
+    };
+    const restored = engine.restore();
+    const turns: number[] = [];
+    const found = engine.find(TENANT, 'w-2999');
+    const written = engine.commit(TENANT, put('w-0', { n: 2 }, { expect: { exists: true } }));
+    while (reading.done < 3000) {
+      turns.push(reading.done);
+      await nextTurn();
+    }
+    expect(new Set(turns).size).toBeGreaterThan(3);
+    expect(journal.flushes).toEqual([]);
+    await restored;
+    expect(await found).toMatchObject({ version: 1, state: '{"n":1}' });
+    (await journal.flush()).succeed();
+    expect((await written).workflows[0]?.version).toBe(2);
+    expect(await engine.count(TENANT, {})).toBe(3000);
+  });
+
   it('acknowledges, shows and notifies nothing before the flush', async () => {
     const { engine, journal } = journaledEngine();
     let told = 0;

@@ -115,7 +115,7 @@ export class MemoryEngine extends Engine {
   async restore(): Promise<void> {
     const { journal, tenants } = this.#core;
     if (journal === undefined) return;
-    await restoreFrom(journal, this.#profiles, tenants);
+    await this.#core.load(() => restoreFrom(journal, this.#profiles, tenants));
     for (const [, { feed }] of tenants) this.#steady?.startAt(eventTimeMs(feed.lastId(Infinity)));
   }
 

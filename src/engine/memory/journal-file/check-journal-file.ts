@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Damage, DamagedJournalError } from './damaged-journal.error.js';
 import { hadContent } from './content-marker.js';
 import { JournalWalk, type JournalLayout } from './journal-walk.js';
 import { PageFile, readUInt64, type Meta } from './page-file.js';
 
+/** Pages that are checked in one turn of the event loop. */
+const PAGES_PER_TURN = 500;
 const MAX_MAP_BYTES = 2 ** 46;
 
 /** A root page whose transaction differs from that of its tree was damaged, and an older state could be taken for the current. */
@@ -22,6 +25,30 @@ export function checkTransaction(file: PageFile, { page, main, transaction }: Me
  * @throws DamagedJournalError
  */
 export function checkJournalFile(path: string, layout: JournalLayout, isPinned = false): boolean {
+  const steps = checking(path, layout, isPinned);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in turns of the event loop. `progress` is told the share of the file that is checked. @throws DamagedJournalError */
+export async function checkJournalFileInTurns(
+  path: string,
+  layout: JournalLayout,
+  progress: (share: number) => void,
+): Promise<boolean> {
+  const steps = checking(path, layout, false);
+  for (let pages = 1; ; pages++) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (pages % PAGES_PER_TURN !== 0) continue;
+    progress(step.value);
+    await nextTurn();
+  }
+}
+
+function* checking(path: string, layout: JournalLayout, isPinned: boolean): Generator<number, boolean> {
   if (!existsSync(path)) {
     if (!hadContent(path)) return true;
     throw new DamagedJournalError(
@@ -44,7 +71,7 @@ export function checkJournalFile(path: string, layout: JournalLayout, isPinned =
         throw new Damage(`page ${meta.page}, a root page`, 'its size of the map is too large');
       checkTransaction(file, meta);
     }
-    new JournalWalk(file, metas[0], layout).run();
+    yield* new JournalWalk(file, metas[0], layout).steps();
     return true;
   } catch (error) {
     if (!(error instanceof Damage)) throw error;

@@ -89,6 +89,8 @@ export class JournalWalk {
   readonly #beyond = new Set<number>();
   readonly #levels: Buffer[] = [];
   readonly #trees = new Map<string, Tree>();
+  /** Number of marked pages. */
+  #used = 0;
   #isSealed = true;
   /** Rows of `service` without a checksum: some come before the row that says whether they must have one. */
   #unsealed: Damage[] = [];
@@ -109,15 +111,20 @@ export class JournalWalk {
 
   /** @throws Damage unless the sink takes it */
   run(): void {
+    for (const _share of this.steps());
+  }
+
+  /** The same in steps of a page. Gives the share of the pages that are done, from 0 to 1. @throws Damage */
+  *steps(): Generator<number> {
     const { meta, layout } = this;
-    this.#walk(FREE, meta.free);
+    yield* this.#walk(FREE, meta.free);
     if (meta.lastPage + 1 > this.file.pages + this.#beyond.size + MAX_LOST_PAGES) {
       this.#report(new Damage(`page ${meta.page}, a root page`, `its last page is ${meta.lastPage}`), FREE);
     }
-    this.#walk(MAIN, meta.main);
+    yield* this.#walk(MAIN, meta.main);
     for (const name of [layout.service, ...layout.databases]) {
       const tree = this.#trees.get(name);
-      if (tree !== undefined) this.#walk(name, tree);
+      if (tree !== undefined) yield* this.#walk(name, tree);
       if (this.#isSealed) for (const damage of this.#unsealed) this.#report(damage, name);
       this.#unsealed = [];
     }
@@ -154,13 +161,13 @@ export class JournalWalk {
     this.sink.damage(damage, database);
   }
 
-  #walk(name: string, tree: Tree): void {
+  *#walk(name: string, tree: Tree): Generator<number> {
     const walking = newWalking(name, tree.depth);
     this.#lastKeyBytes = -1;
     this.#isBound = false;
     try {
       if (tree.depth > MAX_DEPTH) throw new Damage(name, `its depth is ${tree.depth}`);
-      if (tree.root !== undefined) this.#page(walking, tree.root, 1);
+      if (tree.root !== undefined) yield* this.#page(walking, tree.root, 1);
       for (const count of ['branchPages', 'leafPages', 'overflowPages', 'entries'] as const) {
         if (walking[count] !== tree[count]) {
           throw new Damage(`database "${name}"`, `it has ${walking[count]} ${SAYS[count]}, expected: ${tree[count]}`);
@@ -171,7 +178,7 @@ export class JournalWalk {
     }
   }
 
-  #page(walking: Walking, number: number, level: number): void {
+  *#page(walking: Walking, number: number, level: number): Generator<number> {
     this.#use(number, `page ${number} of "${walking.name}"`);
     const page = this.#level(level);
     const isLeaf = level === walking.depth;
@@ -184,10 +191,11 @@ export class JournalWalk {
     }
     if (isLeaf) walking.leafPages++;
     else walking.branchPages++;
+    yield this.#used / (this.meta.lastPage + 1);
     let bytes = 0;
     for (let i = 0; i < nodes; i++) {
       try {
-        bytes += isLeaf ? this.#row(walking, number, page, i) : this.#child(walking, number, page, i, level);
+        bytes += isLeaf ? this.#row(walking, number, page, i) : yield* this.#child(walking, number, page, i, level);
       } catch (error) {
         this.#report(error, walking.name);
       }
@@ -198,7 +206,7 @@ export class JournalWalk {
   }
 
   /** Returns the size of the node. */
-  #child(walking: Walking, number: number, page: Buffer, i: number, level: number): number {
+  *#child(walking: Walking, number: number, page: Buffer, i: number, level: number): Generator<number, number> {
     const at = nodeAt(page, number, i);
     const keyBytes = page.readUInt16LE(at + 6);
     const start = at + NODE_BYTES;
@@ -209,7 +217,7 @@ export class JournalWalk {
       this.#isBound = true;
     }
     const child = page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 2 ** 16 + page.readUInt16LE(at + 4) * 2 ** 32;
-    this.#page(walking, child, level + 1);
+    yield* this.#page(walking, child, level + 1);
     return evened(NODE_BYTES + keyBytes);
   }
 
@@ -391,6 +399,7 @@ export class JournalWalk {
       return;
     }
     if (this.isMarked(page)) throw new Damage(place, `page ${page} is in use twice`);
+    this.#used++;
     this.#marks[page >> 3] = (this.#marks[page >> 3] as number) | (1 << (page & 7));
   }
 

@@ -133,6 +133,28 @@ describe('LmdbJournal', () => {
     expect(await all()).toEqual(later);
   });
 
+  it('tells how far it is, first of the check and then of the reading, in turns of the event loop', async () => {
+    const journal = await openJournal();
+    const text = (n: number): JournalChange => {
+      return { kind: 'text', tenant: 't', id: `task-${n}`, which: 'payload', value: Buffer.alloc(1500, n) };
+    };
+    await journal.write(Array.from({ length: 2500 }, (_, n) => text(n)));
+    await closeAll();
+    const told: number[] = [];
+    let turns = 0;
+    const turn = setInterval(() => turns++, 0);
+    const again = await LmdbJournal.open(directory, (share) => told.push(share));
+    clearInterval(turn);
+    opened.push(again);
+    const checks = told.length;
+    expect(checks).toBeGreaterThan(1);
+    expect(turns).toBeGreaterThan(0);
+    expect([...again.read()]).toHaveLength(2500);
+    expect(told.length).toBe(checks + 2);
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(told.at(-1)).toBeLessThan(1);
+  });
+
   it('restores indexed values without looking into states, unless the indexed fields have changed', async () => {
     const openWith = async (index: WorkflowIndex) => {
       const looks = jest.spyOn(index, 'ofState');

@@ -5,7 +5,7 @@ import type { Board } from '../../board.js';
 import { StoreFullError } from '../../errors.js';
 import type { ProgressEvent } from '../../task-queues.js';
 import { DirectoryLock } from '../directory/directory-lock.js';
-import { checkJournalFile } from '../journal-file/check-journal-file.js';
+import { checkJournalFile, checkJournalFileInTurns } from '../journal-file/check-journal-file.js';
 import { markContent } from '../journal-file/content-marker.js';
 import type { JournalLayout } from '../journal-file/journal-walk.js';
 import { openSealed, putSealed } from '../journal-file/seal.js';
@@ -34,6 +34,9 @@ import type { Dedupe } from '../tasks/task-collection.js';
 export const FILE = 'waymark.mdb';
 /** Key of the mark that says where the state was moved to. */
 const MOVED = 'moved';
+/** Share of the check in the time of a start; reading takes the rest. */
+const CHECKED_SHARE = 0.15;
+const RECORDS_PER_REPORT = 1000;
 /** Bytes of the pages that lmdb rewrites for one small record. */
 const OVERHEAD_BYTES = 256 * 1024;
 
@@ -96,15 +99,19 @@ export class LmdbJournal implements Journal {
     private readonly root: RootDatabase<unknown, never>,
     private readonly lock: DirectoryLock,
     readonly epoch: string,
+    private readonly progress: (share: number) => void,
   ) {
     this.#databases = openDatabases(root);
   }
 
-  /** @throws DirectoryInUseError when another service has the directory. */
-  static async open(directory: string): Promise<LmdbJournal> {
+  /**
+   * `progress` is told how much of the data is checked and read, from 0 to 1.
+   * @throws DirectoryInUseError when another service has the directory
+   */
+  static async open(directory: string, progress: (share: number) => void = () => undefined): Promise<LmdbJournal> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, FILE);
-    const isChecked = checkJournalFile(path, LAYOUT);
+    const isChecked = await checkJournalFileInTurns(path, LAYOUT, (share) => progress(share * CHECKED_SHARE));
     // lmdb would create files that all users can read; it keeps the mode of existing ones.
     for (const file of [path, `${path}-lock`]) closeSync(openSync(file, 'a', 0o600));
     const root = open<unknown, never>({
@@ -123,7 +130,7 @@ export class LmdbJournal implements Journal {
       if (!isChecked) checkJournalFile(path, LAYOUT);
       await ensureFormat(service, lock, LAYOUT, directory);
       checkNotMoved(service, directory);
-      const journal = new LmdbJournal(path, root, lock, await epochIn(service, lock));
+      const journal = new LmdbJournal(path, root, lock, await epochIn(service, lock), progress);
       await sealRows(root, service, lock, LAYOUT);
       markContent(path);
       return journal;
@@ -143,6 +150,16 @@ export class LmdbJournal implements Journal {
   }
 
   *read(): Iterable<JournalChange> {
+    const { service: _service, ...databases } = this.#databases;
+    const total = Object.values(databases).reduce((sum, database) => sum + rowsIn(database), 0);
+    let read = 0;
+    for (const record of this.#records()) {
+      yield record;
+      if (++read % RECORDS_PER_REPORT === 0) this.progress(CHECKED_SHARE + ((1 - CHECKED_SHARE) * read) / total);
+    }
+  }
+
+  *#records(): Iterable<JournalChange> {
     const { outcomes, tasks, texts, progress, dedupes, events, queues, boards } = this.#databases;
     const workflows = openSealed<WorkflowRow, WorkflowKey>(this.root, 'workflows', workflowReader());
     const versions = openSealed<VersionRow, VersionKey>(this.root, 'versions', versionReader());
@@ -238,6 +255,10 @@ export class LmdbJournal implements Journal {
         return put(databases.boards, [tenant, change.name], change.value);
     }
   }
+}
+
+function rowsIn(database: Pick<Database, 'getStats'>): number {
+  return (database.getStats() as { readonly entryCount: number }).entryCount;
 }
 
 interface MovedMark {
