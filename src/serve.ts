@@ -37,7 +37,8 @@ export async function serve(config: Config, logger: Logger): Promise<void> {
 
 /** The listening app. While it loads a data directory, the port answers that. */
 async function startApp(config: Config, logger: Logger, tls: ServerTls): Promise<NestFastifyApplication> {
-  if (config.storage !== 'memory' || config.dataDir === undefined) {
+  // The framework binds all addresses of `localhost`, which cannot be handed over.
+  if (config.storage !== 'memory' || config.dataDir === undefined || config.host === 'localhost') {
     const app = await createApp(config, { logger, tls });
     shutDownOnSignal(app, app.get(Draining), config, logger);
     await app.listen(config.port, config.host);

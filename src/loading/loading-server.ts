@@ -40,6 +40,7 @@ export class LoadingServer {
     successor.listen(this.#server);
     await once(successor, 'listening');
     this.#successor = successor;
+    this.#server.on('upgrade', (...request: unknown[]) => successor.emit('upgrade', ...request));
     // A server without connections does not keep its port: it is that of the successor now, which closes it.
     this.#server.closeIdleConnections();
   }
