@@ -62,8 +62,8 @@ async function onMemory() {
     await work(engine);
     await engine.close();
   };
-  const start = (env = {}) => startService({ DATA_DIR: dataDir, ...env });
-  return { withEngine, start, others: [], end: async () => {} };
+  const start = (env = {}, onLoading) => startService({ DATA_DIR: dataDir, ...env }, undefined, undefined, onLoading);
+  return { withEngine, start, dataDir, others: [], end: async () => {} };
 }
 
 export const PLACES = { redis: onRedis, memory: onMemory };

@@ -12,7 +12,7 @@ const TARGET = 1.3;
 const WARM_UPS = 5;
 
 /** Writes directly to the engine, fifty workflows per commit. */
-async function fill(engine, index, from, to) {
+export async function fill(engine, index, from, to) {
   let next = from;
   const commit = async () => {
     while (next < to) {

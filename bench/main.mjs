@@ -1,6 +1,6 @@
-// npm run bench [-- get put … | growth | tasks | feed | access | stalls | floods | idle] [--engine redis] [--quick] [--json file]
+// npm run bench [-- get put … | growth | start | tasks | feed | access | stalls | floods | idle] [--engine redis] [--quick] [--json file]
 // npm run bench -- compare <ref> [get | state | list | put | create | task | step …] [--engine redis] [--pairs 9] [--rounds 3]
-// floods takes --minutes, for all floods of an engine; floods and idle are not part of a run without names
+// floods takes --minutes, for all floods of an engine; floods, idle and start are not part of a run without names
 // stalls also takes --rounds, --max-state-bytes, --search, --seed, --minutes and --per-byte
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,6 +14,7 @@ import { benchGrowth } from './growth.mjs';
 import { endAll } from './processes.mjs';
 import { benchRequests } from './requests.mjs';
 import { searchStalls } from './stall-search.mjs';
+import { benchStart } from './start.mjs';
 import { benchStalls, DEFAULT_STATE_BYTES } from './stalls.mjs';
 import { benchTasks } from './tasks.mjs';
 
@@ -35,9 +36,10 @@ const { values, positionals } = parseArgs({
 const engines = values.engine ?? ['redis', 'memory'];
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const only = positionals
-  .filter((word) => !['growth', 'tasks', 'feed', 'access', 'stalls', 'floods', 'idle'].includes(word))
+  .filter((word) => !['growth', 'start', 'tasks', 'feed', 'access', 'stalls', 'floods', 'idle'].includes(word))
   .map((word) => word.toLowerCase());
 const growth = positionals.includes('growth');
+const start = positionals.includes('start');
 const tasks = positionals.includes('tasks');
 const feed = positionals.includes('feed');
 const access = positionals.includes('access');
@@ -65,7 +67,7 @@ process.stdout.write(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${proces
 async function runAll() {
   return {
     requests:
-      stalls || floods || idle || ((growth || tasks || feed || access) && only.length === 0)
+      stalls || floods || idle || start || ((growth || tasks || feed || access) && only.length === 0)
         ? []
         : await benchRequests({ rounds, only, engines, requests: values.quick ? 300 : 24_000 }),
     growth:
@@ -77,6 +79,7 @@ async function runAll() {
             sizes: values.quick ? [100, 1000] : [1000, 1_000_000],
           })
         : [],
+    start: start ? await benchStart({ rounds, sizes: values.quick ? [1000] : [200_000, 1_000_000] }) : [],
     tasks:
       tasks || all
         ? await benchTasks({

@@ -29,7 +29,7 @@ export function endAll() {
 /** Characters of the output of a process that has ended. */
 const MAX_OUTPUT = 4000;
 
-function start(command, args, env, readyWhen, channels = []) {
+function start(command, args, env, readyWhen, channels = [], onOutput = () => {}) {
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...channels],
@@ -39,6 +39,7 @@ function start(command, args, env, readyWhen, channels = []) {
   return new Promise((ready, fail) => {
     const read = (chunk) => {
       output += chunk;
+      onOutput(output);
       const found = readyWhen.exec(output);
       if (found) ready({ pid: child.pid, url: found[1], child, stop: () => stop(child) });
     };
@@ -93,14 +94,44 @@ export const startBaseline = (redis) =>
     /serving on (http:\/\/\S+)/,
   );
 
-/** With a larger heap, for a million workflows in memory. `of` is the folder of the version. */
-export const startService = (env, options = ['--max-old-space-size=8192'], of = root) =>
-  start(
+/**
+ * With a larger heap, for a million workflows in memory. `of` is the folder of the version. `onLoading` is called once with the
+ * address, when the service listens and loads its data.
+ */
+export function startService(env, options = ['--max-old-space-size=8192'], of = root, onLoading = () => {}) {
+  let isLoading = false;
+  const look = (output) => {
+    const [, url] = (!isLoading && /(http:\/\/\S+)\/health\/ready says/.exec(output)) || [];
+    if (url === undefined) return;
+    isLoading = true;
+    onLoading(url);
+  };
+  return start(
     process.execPath,
     [...options, join(of, 'dist/main.js')],
     { PORT: '0', LOG_FORMAT: 'json', WORKFLOW_STATE_TTL: '86400', ...env },
     /serving on (http:\/\/[^ ]+)/,
+    [],
+    look,
   );
+}
+
+/** CPU seconds of a process that reads all rows of a data directory. */
+export function readRows(dataDir) {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [join(here, 'read-rows.mjs'), dataDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.add(child);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.once('exit', (code) => {
+      children.delete(child);
+      if (code === 0) done(JSON.parse(output));
+      else fail(new Error(`read-rows.mjs ended with code ${code}`));
+    });
+  });
+}
 
 /** A service that also tells the longest turn of its event loop since the last call, in milliseconds of CPU time. */
 export async function startProbedService(env) {
