@@ -1,27 +1,12 @@
-/** Tests run as ES modules, transpiled by swc: Nest 12 has no CommonJS build. */
+/** Suites run in the realm of Node, each with its own copies of the modules of src and test; see docs/testing.md. */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/scripts/jest/node-realm.mjs',
+  testRunner: '<rootDir>/scripts/jest/run-suite.mjs',
   // Ends a case that hangs; a busy machine stays far below it.
   testTimeout: 180_000,
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testSequencer: '<rootDir>/scripts/longest-first.mjs',
   testMatch: ['**/*.spec.ts'],
-  extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        sourceMaps: 'inline',
-        module: { type: 'es6' },
-        jsc: {
-          target: 'es2023',
-          keepClassNames: true,
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-        },
-      },
-    ],
-  },
-  coverageProvider: 'v8',
+  injectGlobals: false,
+  transform: {},
 };

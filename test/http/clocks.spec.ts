@@ -1,4 +1,3 @@
-import { runInThisContext } from 'node:vm';
 import { Logger } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -23,13 +22,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
-/** The service runs outside of the realm of this spec, with a clock of its own. */
-const { Date: ServiceDate } = runInThisContext('globalThis') as typeof globalThis;
-
-/** Moves the clock of the service. */
+/** Moves the clock of this process, which is that of the service. */
 function setClock(byMs: number): void {
-  const now = ServiceDate.now.bind(ServiceDate);
-  jest.spyOn(ServiceDate, 'now').mockImplementation(() => now() + byMs);
+  const now = Date.now.bind(Date);
+  jest.spyOn(Date, 'now').mockImplementation(() => now() + byMs);
 }
 
 async function serve(env: Readonly<Record<string, string>>): Promise<OpenService> {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../../scripts/jest/compiled.mjs';
 
 const root = new URL('../../', import.meta.url);
 const here = (name) => new URL(name, import.meta.url).href;
@@ -24,34 +24,9 @@ export async function load(url, context, next) {
   const path = fileURLToPath(url);
   return {
     format: 'module',
-    source: await compiled(path, planted(path, readFileSync(path, 'utf8'))),
+    source: compiled(path, planted(path, readFileSync(path, 'utf8'))).code,
     shortCircuit: true,
   };
-}
-
-/** Compiled code is kept by its source: workers start several times as fast. */
-async function compiled(path, source) {
-  const name = createHash('sha1').update(`${path}\n${source}`).digest('hex');
-  const file = fileURLToPath(new URL(`.cache/simulation/${name}.js`, root));
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  const { transformSync } = await import('@swc/core');
-  const { code } = transformSync(source, {
-    filename: path,
-    swcrc: false,
-    sourceMaps: 'inline',
-    module: { type: 'es6' },
-    jsc: {
-      target: 'es2023',
-      keepClassNames: true,
-      parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-    },
-  });
-  mkdirSync(new URL('.cache/simulation/', root), { recursive: true });
-  // Another worker may write the same file.
-  writeFileSync(`${file}.${process.pid}`, code);
-  renameSync(`${file}.${process.pid}`, file);
-  return code;
 }
 
 /** The source with the bugs that are planted in this file. */

@@ -1,20 +1,17 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { constants, runInThisContext } from 'node:vm';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { PATIENCE } from './service-process.js';
 
 const build = resolve(import.meta.dirname, '../../build');
 
-/** Imports as Node itself does: a module is loaded once for all specs of a worker of jest, and not once for each. */
-const importOutside = runInThisContext('(url) => import(url)', {
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-}) as (url: string) => Promise<unknown>;
-
-/** A module of the build, by its path in `src`. Its classes are not those that a spec imports. Needs `npm run build`. */
+/**
+ * A module of the build, by its path in `src`. It is loaded once for all specs of a worker of jest, and its classes are
+ * not those that a spec imports. Needs `npm run build`.
+ */
 export function built<Module>(path: string): Promise<Module> {
-  return importOutside(pathToFileURL(resolve(build, path)).href) as Promise<Module>;
+  return import(pathToFileURL(resolve(build, path)).href) as Promise<Module>;
 }
 
 /** The built service in this process with these settings, on a free port. `get` takes the classes that a spec imports. */

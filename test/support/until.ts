@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Ends a wait for something that never happens; a busy machine stays far below it. */
 const TIMEOUT_MS = 90_000;
+const MIN_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 100;
 
 /** Waits until the condition holds. */
 export async function until(
@@ -9,9 +11,11 @@ export async function until(
   what: string,
   timeoutMs = TIMEOUT_MS,
 ): Promise<void> {
-  const end = performance.now() + timeoutMs;
+  const begin = performance.now();
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`Not true within ${timeoutMs} ms: ${what}`);
-    await sleep(5);
+    const waitedMs = performance.now() - begin;
+    if (waitedMs > timeoutMs) throw new Error(`Not true within ${timeoutMs} ms: ${what}`);
+    // Conditions that ask a service again and again cost more processor time than all other requests of a long wait.
+    await sleep(Math.min(Math.max(waitedMs / 10, MIN_PAUSE_MS), MAX_PAUSE_MS));
   }
 }
