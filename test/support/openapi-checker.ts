@@ -11,22 +11,37 @@ interface Operation {
 /** Texts that no answer may contain: names of Redis keys, of the driver and of internal classes. */
 const LEAKS = /document_workflow|ioredis|redis\.call|node_modules|\n\s+at |ReplyError|lmdb/;
 
+/** What is compiled for a document. All engines of a suite have the same one, and to compile it takes long. */
+interface Compiled {
+  readonly ajv: Ajv;
+  readonly validators: Map<string, ValidateFunction>;
+}
+
+const compiledOf = new Map<string, Compiled>();
+
+function compile(schemas: Json): Compiled {
+  const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true });
+  (addFormats as unknown as (ajv: Ajv) => void)(ajv);
+  for (const [name, schema] of Object.entries(asJsonSchema(schemas) as Json)) {
+    ajv.addSchema(schema as Json, `#/components/schemas/${name}`);
+  }
+  return { ajv, validators: new Map() };
+}
+
 /** Checks answers against the service's own OpenAPI document: an answer that it does not describe is an error. */
 export class OpenApiChecker {
   readonly exercised = new Set<string>();
-  readonly #ajv = new Ajv({ strict: false, allErrors: true, validateFormats: true });
+  readonly #compiled: Compiled;
   readonly #routes: {
     readonly pattern: RegExp;
     readonly literal: number;
     readonly methods: Record<string, Operation>;
   }[];
-  readonly #compiled = new Map<string, ValidateFunction>();
 
   constructor(document: { paths: Record<string, Record<string, Operation>>; components: { schemas: Json } }) {
-    (addFormats as unknown as (ajv: Ajv) => void)(this.#ajv);
-    for (const [name, schema] of Object.entries(asJsonSchema(document.components.schemas) as Json)) {
-      this.#ajv.addSchema(schema as Json, `#/components/schemas/${name}`);
-    }
+    const text = JSON.stringify(document);
+    this.#compiled = compiledOf.get(text) ?? compile(document.components.schemas);
+    compiledOf.set(text, this.#compiled);
     this.#routes = Object.entries(document.paths)
       .map(([path, methods]) => ({
         pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
@@ -60,13 +75,15 @@ export class OpenApiChecker {
     if (schema === undefined) throw new Error(`${where}: ${type} is not documented`);
     if (!type.includes('json') || type === 'application/x-ndjson') return;
     const validate = this.#validator(`${operation.operationId} ${status}`, schema);
-    if (!validate(JSON.parse(text)))
-      throw new Error(`${where} is not as documented: ${this.#ajv.errorsText(validate.errors)}\n${text.slice(0, 400)}`);
+    if (validate(JSON.parse(text))) return;
+    const errors = this.#compiled.ajv.errorsText(validate.errors);
+    throw new Error(`${where} is not as documented: ${errors}\n${text.slice(0, 400)}`);
   }
 
   #validator(name: string, schema: Json): ValidateFunction {
-    let validate = this.#compiled.get(name);
-    if (validate === undefined) this.#compiled.set(name, (validate = this.#ajv.compile(asJsonSchema(schema) as Json)));
+    const { ajv, validators } = this.#compiled;
+    let validate = validators.get(name);
+    if (validate === undefined) validators.set(name, (validate = ajv.compile(asJsonSchema(schema) as Json)));
     return validate;
   }
 }
