@@ -13,6 +13,7 @@ const sources = new Map();
 export class SuiteModules {
   #modules = new Map();
   #globals;
+  #linking = Promise.resolve();
 
   /** `globals` is what `@jest/globals` exports; `sourceMaps` is told where the map of each file is. */
   constructor(globals, sourceMaps) {
@@ -23,7 +24,10 @@ export class SuiteModules {
   import = async (path) => (await this.#evaluated(this.#compiledModule(path))).namespace;
 
   async #evaluated(module) {
-    if (module.status === 'unlinked') await module.link(this.#find);
+    // Graphs are linked one after another: two at once would take the unfinished modules of each other for linked ones.
+    const link = () => module.status === 'unlinked' && module.link(this.#find);
+    this.#linking = this.#linking.then(link, link);
+    await this.#linking;
     await module.evaluate();
     return module;
   }
