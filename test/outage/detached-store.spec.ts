@@ -48,6 +48,19 @@ describe('A write that a detached replica accepts', () => {
     expect((await write('b', 1)).workflows).toMatchObject([{ id: 'b' }]);
   });
 
+  it('is drained when it is in the journal, since a later one gets its number if it is not', async () => {
+    journal.isFull = true;
+    const refused = write('a', 1).catch(() => 'refused');
+    await until(() => journal.fail !== undefined, 'the flush is under way');
+    expect(store.next(64, () => true)).toEqual([]);
+    expect(store.isDrained(() => true)).toBe(false);
+    journal.fail?.();
+    expect(await refused).toBe('refused');
+    journal.isFull = false;
+    await write('b', 1);
+    expect(store.next(64, () => true)).toMatchObject([{ n: 1, parts: [{ after: { id: 'b' } }] }]);
+  });
+
   it('leaves nothing of entries that were drained during a failed flush', async () => {
     await write('w', { n: 1 });
     journal.isFull = true;

@@ -10,6 +10,7 @@ import { jsonPatchEdit } from '../../src/workflows/edits/json-patch-edit.js';
 import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { setStatusEdit } from '../../src/workflows/edits/status-edit.js';
 import { etagOf, type WorkflowRecord } from '../../src/engine/records/workflow-meta.js';
+import { StoreFullError } from '../../src/engine/errors.js';
 import type { DetachedJournal } from '../../src/engine/detached/detached-journal.js';
 import type { NewTask } from '../../src/engine/task.js';
 import { DetachedReplica, type ReplicaOptions } from '../support/detached-replica.js';
@@ -579,6 +580,36 @@ describe('A write while Redis is unreachable', () => {
       await own.close();
       const later = await replica({ dataDir, clock: () => Date.now() + 25 * HOUR });
       expect(later.drained).toEqual(['exact']);
+    });
+
+    it('is not drained before it is in the journal, so that a refused one has no effect', async () => {
+      let appending: ((error: Error) => void) | undefined;
+      let isFull = false;
+      const withJournal = (journal: DetachedJournal) =>
+        Object.assign(journal, {
+          append: (entries: Parameters<DetachedJournal['append']>[0]) =>
+            isFull
+              ? new Promise((_resolve, reject) => (appending = reject))
+              : Object.getPrototypeOf(journal).append.call(journal, entries),
+        });
+      const own = await replica({ dataDir, withJournal });
+      const c = new TestTenant(own.engine, TENANT);
+      await own.leave();
+      await c.commit({ puts: [putOf('kept', {})] });
+      isFull = true;
+      const answer = refusal(
+        c.commit({ puts: [putOf('refused', {})], publish: [{ channel: 'c', type: 'said', payload: '{}' }] }),
+      );
+      await until(() => appending !== undefined, 'the write is on its way to the disk');
+      own.proxy.up();
+      await until(() => own.drained.length > 0, 'the drain is under way');
+      isFull = false;
+      appending?.(new StoreFullError());
+      expect(await answer).toBe('STORE_FULL');
+      const { id } = await c.put('next', {}, { ttl: HOUR });
+      await until(() => own.engine.mode === 'attached', 'the replica is attached again');
+      expect(await b.ids()).toEqual(['kept', id]);
+      expect(await eventTypes()).not.toContain('said');
     });
 
     it('is removed from the journal as soon as the disk has space again', async () => {

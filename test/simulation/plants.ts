@@ -50,6 +50,14 @@ export const PLANTS: Readonly<Record<string, readonly Change[]>> = {
       to: 'step.redeliveries === -1',
     },
   ],
+  // An entry is drained while it is being written to the journal.
+  'early-drain': [
+    {
+      file: 'src/engine/detached/waiting-entries.ts',
+      from: 'if (entry.n > last) break;',
+      to: 'if (max === 0) break;',
+    },
+  ],
 };
 
 /** @throws Error for a plant that does not exist */

@@ -70,6 +70,8 @@ export class DetachedStore {
   #appending: Promise<void> | undefined;
   #removing: Promise<void> = Promise.resolve();
   #lastN = 0;
+  /** Number of the last entry that the journal has. */
+  #lastJournaledN = 0;
   /** By number of an entry that may be in the store already: the time of that attempt, or the earliest one possible. */
   readonly #attempted = new Map<number, number>();
   /** Answers of the store that were lost, by number of the entry. */
@@ -91,6 +93,7 @@ export class DetachedStore {
     this.#fates = new Map(fates);
     this.#lastN = Math.max(0, ...fates.keys(), ...entries.map(({ n }) => n));
     for (const entry of entries) this.#add(entry);
+    this.#lastJournaledN = this.#lastN;
   }
 
   get isVolatile(): boolean {
@@ -183,9 +186,12 @@ export class DetachedStore {
     });
   }
 
-  /** Oldest entries of these tenants that can be drained in parallel. */
+  /**
+   * Oldest entries of these tenants that can be drained in parallel. An entry that is being written to the journal has
+   * to wait: if that fails, it is undone and refused, and the next one gets its number.
+   */
   next(max: number, holds: Holds): DetachedEntry[] {
-    return this.#entries.next(max, holds);
+    return this.#entries.next(max, holds, this.#lastJournaledN);
   }
 
   /** Sets an entry aside that the store refuses, and the later ones about its workflows. */
@@ -396,6 +402,7 @@ export class DetachedStore {
       }
       try {
         if (made.length > 0) await (this.#appending = this.parts.journal.append(made));
+        this.#lastJournaledN = this.#lastN;
         for (const { tenant, parts } of made) for (const part of parts) this.parts.onChange(tenant, idOf(part));
         for (const answer of answers) answer();
       } catch (error) {

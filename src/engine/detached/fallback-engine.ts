@@ -268,8 +268,8 @@ export class FallbackEngine extends ForwardedEngine {
         return outcome;
       },
       async () => {
-        const outcome = await this.#detached.commit(tenant, commit);
-        this.#reportWaiting();
+        // Also of a refused write: a drain may have counted it meanwhile.
+        const outcome = await this.#detached.commit(tenant, commit).finally(() => this.#reportWaiting());
         // The tenant's server may have been attached meanwhile, or another one may hold the tenant.
         if (this.#isAttached(tenant)) this.#recovery.drainArrived();
         return outcome;

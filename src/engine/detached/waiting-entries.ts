@@ -101,15 +101,16 @@ export class WaitingEntries {
   }
 
   /**
-   * Oldest entries of these tenants that can be drained in parallel: none shares a workflow, queue or channel with an
-   * earlier entry.
+   * Oldest entries of these tenants, up to the number `last`, that can be drained in parallel: none shares a workflow,
+   * queue or channel with an earlier entry.
    */
-  next(max: number, holds: Holds): DetachedEntry[] {
+  next(max: number, holds: Holds, last: number): DetachedEntry[] {
     const entries: DetachedEntry[] = [];
     const taken = new Set<string>();
     const tenants = this.#tenantsIn(holds);
     let looked = 0;
     for (const entry of this.#open.values()) {
+      if (entry.n > last) break;
       if (!tenants.has(entry.tenant)) continue;
       if (entries.length === max || looked >= MAX_LOOKED_AT) break;
       const workflows = workflowsOf(entry);
