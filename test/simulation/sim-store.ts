@@ -49,6 +49,14 @@ export class SimStore {
     return this.time.trueMs + (this.skewMs[this.master] ?? 0);
   }
 
+  /**
+   * Time up to which deadlines may be over for the store, by all the clocks that it has had: clients are told deadlines
+   * by its clock, which may be ahead of the true time.
+   */
+  get latestMs(): number {
+    return this.time.trueMs + (this.#mostAheadMs === undefined ? 0 : this.#mostAheadMs + MAX_STEPPED_MS);
+  }
+
   async execute(db: number, command: readonly Argument[]): Promise<unknown> {
     // Facts about the real server would make runs differ.
     if (command[0] === 'INFO') return '';
@@ -60,7 +68,7 @@ export class SimStore {
     const aheadMs = this.skewMs[db] ?? 0;
     if (aheadMs !== 0 || this.#mostAheadMs !== undefined) this.#mostAheadMs = Math.max(this.#mostAheadMs ?? 0, aheadMs);
     const timeMs = this.time.trueMs + aheadMs;
-    const endsByMs = this.#mostAheadMs === undefined ? 0 : this.time.trueMs + this.#mostAheadMs + MAX_STEPPED_MS;
+    const endsByMs = this.#mostAheadMs === undefined ? 0 : this.latestMs;
     const { reply, happened } = await this.server.execute(db, timeMs, known, endsByMs);
     for (const [what, key, value = ''] of happened) {
       if (what === 'published') for (const driver of this.drivers) driver.hear(db, key, value);
