@@ -257,7 +257,8 @@ export class Clients {
     const once = leaseOnce('ack', taskId, token, OUTCOME_MS);
     const commit: Commit = { once, ack: { taskId, token, result: 'null' } };
     if (random.chance(0.5)) {
-      await this.#call(turn, 'complete', taskId, (engine) => engine.commit(TENANT, commit));
+      const { fate } = await this.#call(turn, 'complete', taskId, (engine) => engine.commit(TENANT, commit));
+      this.#leftLease(token, fate);
       return;
     }
     const id = random.pick([...this.ids]);
@@ -288,6 +289,7 @@ export class Clients {
           : { kind, id, token };
     const once = { ...leaseOnce(kind, id, token, OUTCOME_MS), key: `s${n}` };
     const call = await this.#call(turn, kind, id, (engine) => engine.tasks.step(TENANT, step, once));
+    if (kind !== 'extend') this.#leftLease(token, call.fate);
     if (kind !== 'extend' || call.answer === undefined) return;
     const { task } = call.answer;
     const { storeMs, trueMs } = this.parts;
@@ -373,6 +375,7 @@ export class Clients {
     const { claim, key } = sent;
     const { replica } = turn;
     const usedFormer = replica.usesFormer;
+    const askedMs = this.parts.trueMs();
     const call = await this.#call(turn, 'claim', `${claim.queue} ${key}`, (engine) =>
       engine.tasks.claim(TENANT, claim, key),
     );
@@ -393,7 +396,8 @@ export class Clients {
       // Scripts are ahead of a clock of the server that is behind.
       const isNew = storeMs !== undefined && !this.#tokens.has(task.token);
       const claimedAtMs = isNew ? task.leaseEndsAtMs - (claim.leaseMs ?? 0) : 0;
-      if (!isKnown) this.leases.delivered({ ...task, leaseEndsAtMs }, Math.max((storeMs ?? trueMs)(), claimedAtMs));
+      const nowMs = Math.max((storeMs ?? trueMs)(), claimedAtMs);
+      if (!isKnown) this.leases.delivered({ ...task, leaseEndsAtMs }, nowMs, askedMs);
       if (!this.#tokens.has(task.token)) this.#held.push({ id: task.id, token: task.token });
       this.#tokens.add(task.token);
     }
@@ -457,6 +461,11 @@ export class Clients {
     if ((sent.commit.once.keepMs ?? 0) < CLIENT_KEY_MS) return;
     this.#sent.push(sent);
     if (this.#sent.length > KEPT_REQUESTS) this.#sent.shift();
+  }
+
+  /** Without an answer, the request that ends a lease may still arrive. */
+  #leftLease(token: string, fate: Fate): void {
+    if (fate !== 'unknown') this.leases.decided(token, this.parts.trueMs());
   }
 
   #takeLease(random: Random): Lease | undefined {
