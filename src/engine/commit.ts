@@ -135,9 +135,32 @@ export interface ConflictName {
 /**
  * A commit that was acknowledged before it reached the store. It shortens no deadline and ignores the limits of queues.
  * `recovered`: for each workflow id, the last version that the store lost. The next version follows that one.
+ * `outcomes`: of the commits that come back with such a version. They are kept again, so that a repeat changes nothing.
  */
 export interface Drained {
   readonly recovered?: Readonly<Record<string, number>>;
+  readonly outcomes?: readonly KnownOutcome[];
+}
+
+/** Outcome of a commit that changed one workflow and nothing else, under the key of a client. */
+export interface KnownOutcome {
+  readonly once: Once;
+  /** End of the key. */
+  readonly untilMs: number;
+  readonly workflow: CommittedWorkflow;
+}
+
+/** Undefined for a key that no client repeats, and for a commit that did more than change this workflow. */
+export function knownOutcomeOf(
+  { once, ack, claim, board, resolves, deletes = [], enqueue = [], publish = [], cancelTasksOf = [] }: Commit,
+  workflows: readonly CommittedWorkflow[],
+  nowMs: number,
+): KnownOutcome | undefined {
+  const [only, ...others] = workflows;
+  if (once.keepMs === undefined || only === undefined) return undefined;
+  const count = others.length + deletes.length + enqueue.length + publish.length + cancelTasksOf.length;
+  if (count > 0 || (ack ?? claim ?? board ?? resolves) !== undefined) return undefined;
+  return { once, untilMs: nowMs + once.keepMs, workflow: committedWorkflow(only, only.created) };
 }
 
 export type Part = 'ack' | 'puts' | 'patches' | 'deletes' | 'touches' | 'enqueue';

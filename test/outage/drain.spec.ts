@@ -16,7 +16,7 @@ import type { NewTask } from '../../src/engine/task.js';
 import { DetachedReplica, type ReplicaOptions } from '../support/detached-replica.js';
 import { append as appendWithoutRecipe } from '../support/edits.js';
 import { deadlineIn } from '../support/packed-meta.js';
-import { put } from '../support/parts.js';
+import { patch, put } from '../support/parts.js';
 import { startRedisProcess, type RedisProcess } from '../support/redis-process.js';
 import { TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
@@ -429,6 +429,22 @@ describe('A write while Redis is unreachable', () => {
     await one.comeBack();
     expect(await b.get('w')).toMatchObject({ incarnation: before.incarnation, version: 2 });
     expect(await eventTypes()).toContain('workflow.recovered');
+  });
+
+  it('is put back where Redis lost everything, and what it was based on happens once (invariant 11)', async () => {
+    const keyed = (key: string) => ({ key: `${key}-${namespace}`, keepMs: 86_400_000 });
+    const append = (n: number) => ({ patches: [patch('w', appendLogEdit(`{"n":${n},"timestamp":"t"}`))] });
+    await a.put('w', { logs: [] });
+    await one.leave();
+    for (const n of [1, 2]) await a.commit(append(n), keyed(`${n}`));
+    await one.comeBack();
+    await one.leave();
+    await a.commit(append(3), keyed('3'));
+    for (const key of await direct.keys(`${namespace}*`)) await direct.del(key);
+    await one.comeBack();
+    const again = await Promise.all([1, 2, 3].map((n) => b.commit(append(n), keyed(`${n}`))));
+    expect(again.map(({ replayed }) => replayed)).toEqual([true, true, true]);
+    expect(await b.state('w')).toMatchObject({ logs: [{ n: 1 }, { n: 2 }, { n: 3 }] });
   });
 
   it('drains an edit that cannot be made again as the state it came to', async () => {

@@ -4,9 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { FeedResetError } from '../../src/engine/errors.js';
 import { feedKey, prefixOf } from '../../src/engine/redis/keys.js';
 import { etagOf, type WorkflowMeta } from '../../src/engine/records/workflow-meta.js';
+import { appendLogEdit } from '../../src/workflows/edits/append-edit.js';
 import { mergePatchEdit } from '../../src/workflows/edits/merge-patch-edit.js';
 import { DetachedReplica } from '../support/detached-replica.js';
 import { ForkingRedis } from '../support/forking-redis.js';
+import { patch } from '../support/parts.js';
 import { refusalOf } from '../support/refusal.js';
 import { TestTenant } from '../support/tenant.js';
 import { until } from '../support/until.js';
@@ -109,6 +111,31 @@ describe('After a failover that lost acknowledged writes', () => {
     expect(await b.get('w')).toMatchObject({ version: 5, state: '{"count":5}' });
     expect(await conflictsOf('w')).toEqual([]);
   });
+
+  it.each(['on this replica, while it is detached', 'on another replica, afterwards'])(
+    'a write that a drain puts back happens once, if it is repeated under its key %s (invariant 11)',
+    async (where) => {
+      const append = (n: number) => ({ patches: [patch('w', appendLogEdit(`{"n":${n},"timestamp":"t"}`))] });
+      const keyed = (n: number) => ({ key: `key-${n}-${namespace}`, keepMs: 86_400_000 });
+      await a.put('w', { logs: [] }, { ttl: null });
+      await redis.sever();
+      await a.commit(append(1), keyed(1));
+      const lost = await a.commit(append(2), keyed(2));
+      await one.leave();
+      await a.commit(append(3), keyed(3));
+      if (where.startsWith('on this')) await a.commit(append(1), keyed(1));
+      redis.failOver(two.proxy);
+      await until(() => isThere(two), 'the other replica is attached');
+      one.proxy.point(redis.port);
+      await one.comeBack();
+      const again = await Promise.all([1, 2, 3].map((n) => b.commit(append(n), keyed(n))));
+      expect(again.map(({ replayed }) => replayed)).toEqual([true, true, true]);
+      expect(again[1]?.workflows.map(etagOf)).toEqual(lost.workflows.map(etagOf));
+      const { logs } = (await b.state('w')) as { logs: { n: number }[] };
+      expect(logs.map(({ n }) => n)).toEqual([1, 2, 3]);
+      expect(one.drained).toEqual(where.startsWith('on this') ? ['recovered', 'replayed'] : ['recovered']);
+    },
+  );
 
   it('an operation is made again on the version that took the number of its base, and what builds on it is a conflict', async () => {
     await a.put('w', { count: 1 }, { ttl: null });

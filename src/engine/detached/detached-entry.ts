@@ -1,4 +1,4 @@
-import type { EditRecipe, Once, Outcome, Patch, Put, Touch } from '../commit.js';
+import type { EditRecipe, KnownOutcome, Once, Outcome, Patch, Put, Touch } from '../commit.js';
 import type { Cause, VersionName, WorkflowMeta, WorkflowRecord } from '../records/workflow-meta.js';
 import type { Message, NewTask } from '../task.js';
 
@@ -10,6 +10,8 @@ export interface StoredVersion extends VersionName {
    * of them, it has lost what came after it, and nothing else was written there.
    */
   readonly follows?: readonly string[];
+  /** Outcomes of the commits of this replica that made this version and those before it, newest first. */
+  readonly outcomes?: readonly KnownOutcome[];
 }
 
 /**

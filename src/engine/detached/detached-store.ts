@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { appliedInTurns } from '../applied-in-turns.js';
 import type { Clock } from '../clock.js';
-import type { Commit, Outcome } from '../commit.js';
+import type { Commit, KnownOutcome, Outcome } from '../commit.js';
 import type { EngineOptions } from '../engine.js';
 import { DetachedFullError, IdempotencyMismatchError, NotHeldError } from '../errors.js';
 import { tenantKey } from '../tenant-key.js';
@@ -10,7 +10,7 @@ import { etagOf, type WorkflowRecord } from '../records/workflow-meta.js';
 import type { StoreEpoch } from '../store-epoch.js';
 import type { WorkflowIndex } from '../workflow-index.js';
 import { acceptCommit, baseEtagOf, type Held } from './accept-commit.js';
-import { idOf, recordAfter, sizeOf, type DetachedEntry } from './detached-entry.js';
+import { idOf, recordAfter, sizeOf, type DetachedEntry, type Fate } from './detached-entry.js';
 import type { DetachedJournal, Fates } from './detached-journal.js';
 import type { DetachedObserver } from './detached-observer.js';
 import type { HeldCopies } from './held-copies.js';
@@ -31,6 +31,10 @@ interface Own {
   readonly n: number;
   readonly record: WorkflowRecord | undefined;
   readonly baseEtag: string | undefined;
+}
+
+function outcomesIn(fate: Fate | undefined): readonly KnownOutcome[] {
+  return fate?.is === 'version' && fate.isExact ? (fate.outcomes ?? []) : [];
 }
 
 const UNKNOWN: Held = { base: { on: 'unknown' }, record: undefined, own: undefined };
@@ -285,7 +289,7 @@ export class DetachedStore {
       this.#own.delete(key);
       const record = current.find(({ id }) => id === idOf(part));
       if (record === undefined) this.parts.copies.forget(tenant, idOf(part));
-      else this.parts.copies.keep(tenant, record);
+      else this.parts.copies.keep(tenant, record, outcomesIn(fates[record.id]));
       this.parts.onChange(tenant, idOf(part));
     }
   }
@@ -360,7 +364,9 @@ export class DetachedStore {
     if (record === undefined || isOver(record)) return UNKNOWN;
     const { incarnation, version, check } = record;
     const follows = this.parts.copies.followedBy(tenant, id);
-    return { base: { on: 'version', incarnation, version, check, follows }, record, own: undefined };
+    const outcomes = this.parts.copies.outcomesOf(tenant, id);
+    const known = outcomes.length > 0 && { outcomes };
+    return { base: { on: 'version', incarnation, version, check, follows, ...known }, record, own: undefined };
   }
 
   /** A commit with several patches, which were applied before its own turn. */

@@ -1,7 +1,20 @@
 import { Logger } from '@nestjs/common';
 import { ServiceError } from '../../service-error.js';
 import type { Clock } from '../clock.js';
-import type { Commit, Delete, Edit, EditRecipe, Expect, Once, Outcome, Patch, Put, Touch } from '../commit.js';
+import {
+  knownOutcomeOf,
+  type Commit,
+  type Delete,
+  type Edit,
+  type EditRecipe,
+  type Expect,
+  type KnownOutcome,
+  type Once,
+  type Outcome,
+  type Patch,
+  type Put,
+  type Touch,
+} from '../commit.js';
 import {
   type WorkflowMeta,
   type WorkflowRecord,
@@ -14,11 +27,18 @@ import { isOfStore, KeptAsConflictError, OutcomeUnknownError, VersionConflictErr
 import { findErasure, isErased, type Erasure } from '../erasure.js';
 import { shortDigest } from '../short-digest.js';
 import type { WorkflowIndex } from '../workflow-index.js';
-import { idOf, recordAfter, type DetachedEntry, type DetachedPart, type Fate } from './detached-entry.js';
+import {
+  idOf,
+  recordAfter,
+  type DetachedEntry,
+  type DetachedPart,
+  type Fate,
+  type StoredVersion,
+} from './detached-entry.js';
 import type { Fates } from './detached-journal.js';
 import type { DrainedAs } from './detached-observer.js';
 import type { DetachedStore } from './detached-store.js';
-import { MAX_FOLLOWED } from './held-copies.js';
+import { MAX_FOLLOWED, newestOf } from './held-copies.js';
 import { aboutOf, conflictsOf, MIN_KEPT_MS } from './kept-apart.js';
 
 /** Time for which the answer about an erasure of a tenant is used again. */
@@ -79,7 +99,7 @@ export class Drain {
     const bases = entry.parts.map((part) => this.#baseOf(part));
     try {
       const { outcome, recovered } = await this.#apply(entry, bases, hasLostData);
-      const fates = fatesOf(entry, bases, outcome, recovered);
+      const fates = fatesOf(entry, bases, outcome, recovered, this.parts.clock());
       await store.remove(entry, fates, this.#recordsOf(entry, outcome, fates));
       if (outcome.replayed) return 'replayed';
       if (recovered.size > 0) return 'recovered';
@@ -180,6 +200,7 @@ export class Drain {
     const deletes: Delete[] = [];
     const touches: Touch[] = [];
     const recovered: Record<string, number> = {};
+    const outcomes: KnownOutcome[] = [];
     entry.parts.forEach((part, i) => {
       const base = bases[i] as Fate;
       const id = idOf(part);
@@ -191,7 +212,10 @@ export class Drain {
         const again = resolution.current === undefined ? { exists: false } : { etags: [etagOf(resolution.current)] };
         const state = recordAfter(part)?.state;
         if (state === undefined) deletes.push({ id, expect: again });
-        else puts.push({ ...this.#whole(part, state), incarnation: base.incarnation, expect: again });
+        else {
+          puts.push({ ...this.#whole(part, state), incarnation: base.incarnation, expect: again });
+          outcomes.push(...this.#lostOutcomes(base, resolution.current));
+        }
       } else if (part.is === 'put') {
         puts.push({ ...part.put, ttl: this.#ttlOf(part), expect });
       } else if (part.is === 'delete') {
@@ -211,7 +235,21 @@ export class Drain {
     });
     const { enqueue, publish, cancelTasksOf } = entry;
     const once = onceOf(entry);
-    return { once, puts, patches, deletes, touches, enqueue, publish, cancelTasksOf, drained: { recovered } };
+    const drained = { recovered, ...(outcomes.length > 0 && { outcomes }) };
+    return { once, puts, patches, deletes, touches, enqueue, publish, cancelTasksOf, drained };
+  }
+
+  /**
+   * Outcomes of the commits between the current version and the base: the store lost them with their once keys, and the
+   * base shows what they did.
+   */
+  #lostOutcomes({ outcomes = [] }: StoredVersion, current: WorkflowMeta | undefined): KnownOutcome[] {
+    const now = this.parts.clock();
+    return outcomes.flatMap((known) => {
+      const keepMs = Math.round(known.untilMs - now);
+      if (keepMs <= 0 || known.workflow.version <= (current?.version ?? 0)) return [];
+      return [{ ...known, once: { ...known.once, keepMs } }];
+    });
   }
 
   /** Put of the part's result. */
@@ -311,11 +349,14 @@ function resolutionOf(
 }
 
 function fatesOf(
-  { parts }: DetachedEntry,
+  entry: DetachedEntry,
   bases: readonly Fate[],
   { workflows }: Outcome,
   recovered: ReadonlySet<string>,
+  nowMs: number,
 ): Fates {
+  const { parts } = entry;
+  const known = parts.length > 1 ? undefined : knownOutcomeOf({ ...entry, once: onceOf(entry) }, workflows, nowMs);
   const fates: Record<string, Fate> = {};
   parts.forEach((part, i) => {
     const id = idOf(part);
@@ -326,9 +367,11 @@ function fatesOf(
       const { incarnation, version, check } = landed;
       const base = bases[i];
       const isExact = recovered.has(id) || isSuccessor(landed, base, part);
-      const follows =
-        isExact && base?.is === 'version' ? [versionNameOf(base), ...(base.follows ?? [])].slice(0, MAX_FOLLOWED) : [];
-      fates[id] = { is: 'version', incarnation, version, check, isExact, follows };
+      const before = isExact && base?.is === 'version' ? base : undefined;
+      const follows = before ? [versionNameOf(before), ...(before.follows ?? [])].slice(0, MAX_FOLLOWED) : [];
+      const outcomes = isExact ? newestOf(known ? [known] : [], before?.outcomes ?? []) : [];
+      const made = outcomes.length > 0 && { outcomes };
+      fates[id] = { is: 'version', incarnation, version, check, isExact, follows, ...made };
     }
   });
   return fates;

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { withTimeout } from '../with-timeout.js';
 import { systemClock, type Clock } from '../clock.js';
-import type { Commit, Edit, EditRecipe, Outcome } from '../commit.js';
+import { knownOutcomeOf, type Commit, type Edit, type EditRecipe, type Outcome } from '../commit.js';
 import type { Confirmation, Engine, Erased, EngineOptions, Listener, StorageReport, Topic } from '../engine.js';
 import {
   EarlierWriteWaitsError,
@@ -79,6 +79,7 @@ export class FallbackEngine extends ForwardedEngine {
   readonly tasks: TaskQueues;
   readonly #logger = new Logger('Detached');
   readonly #parts: FallbackParts;
+  readonly #clock: Clock;
   readonly #copies: HeldCopies;
   readonly #detached: DetachedStore;
   readonly #recovery: Recovery;
@@ -101,6 +102,7 @@ export class FallbackEngine extends ForwardedEngine {
     // Held copies have deadlines by the clock of the store.
     const clock = parts.clock ?? (() => store.nowMs() ?? systemClock());
     this.#parts = parts;
+    this.#clock = clock;
     this.#observer = parts.observer ?? silentDetachedObserver;
     this.#copies = new HeldCopies(cacheBytes, (tenant) => link.serverOf(tenant));
     const storeParts = { copies: this.#copies, options, index, clock, maxBytes };
@@ -467,11 +469,13 @@ export class FallbackEngine extends ForwardedEngine {
   }
 
   /** Keeps copies of written workflows for an outage. */
-  #remember(tenant: string, { puts = [], deletes = [] }: Commit, { workflows }: Outcome): void {
+  #remember(tenant: string, commit: Commit, { workflows }: Outcome): void {
+    const { puts = [], deletes = [] } = commit;
+    const known = knownOutcomeOf(commit, workflows, this.#clock());
     workflows.forEach(({ created: _created, state, ...meta }, i) => {
       const text = state ?? puts[i]?.state;
       if (text === undefined) this.#copies.touched(tenant, meta);
-      else this.#copies.keep(tenant, { ...meta, state: text });
+      else this.#copies.keep(tenant, { ...meta, state: text }, known && [known]);
     });
     for (const { id } of deletes) this.#copies.forget(tenant, id);
   }

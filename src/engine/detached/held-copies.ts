@@ -1,8 +1,11 @@
+import type { KnownOutcome } from '../commit.js';
 import { tenantKey } from '../tenant-key.js';
 import { recordOf, versionNameOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
 /** Estimate of a copy's size beside its text. */
 const OVERHEAD_BYTES = 500;
+/** Estimate of the size of an outcome. */
+const OUTCOME_BYTES = 500;
 
 /** Names of earlier versions that a copy remembers: more than a failover loses of one workflow. */
 export const MAX_FOLLOWED = 8;
@@ -10,6 +13,8 @@ export const MAX_FOLLOWED = 8;
 interface Copy {
   readonly record: WorkflowRecord;
   readonly follows: readonly string[];
+  /** Of the commits of this replica that made the held version and those before it, newest first. */
+  readonly outcomes: readonly KnownOutcome[];
   readonly period: string;
 }
 
@@ -35,6 +40,11 @@ export class HeldCopies {
     return held?.period === this.#periodOf(tenant) ? held.follows : [];
   }
 
+  /** Outcomes of the commits of this replica that made the held version and those before it, newest first. */
+  outcomesOf(tenant: string, id: string): readonly KnownOutcome[] {
+    return this.#copies.get(tenantKey(tenant, id))?.outcomes ?? [];
+  }
+
   /**
    * A server was unreachable: another one may answer now in its place, which never had some versions that were seen
    * before. So they no longer count as versions before those that are seen from now on.
@@ -49,19 +59,21 @@ export class HeldCopies {
     return `${server} ${this.#periods.get(server) ?? 0}`;
   }
 
-  keep(tenant: string, record: WorkflowRecord): void {
+  /** `made`: outcomes of the commits that made this version and those right before it, newest first, if they are known. */
+  keep(tenant: string, record: WorkflowRecord, made: readonly KnownOutcome[] = []): void {
     const key = tenantKey(tenant, record.id);
     const held = this.#copies.get(key);
     // Answers may arrive out of order.
     if (held !== undefined && isLater(held.record, record)) return;
     // Keep the copy in its place in the order of eviction: with memory to spare, the order need not be exact.
-    if (held !== undefined && isSame(held.record, record) && this.#bytes < this.maxBytes / 2) return;
+    const hasRoom = this.#bytes < this.maxBytes / 2;
+    if (held !== undefined && isSame(held.record, record) && hasRoom && made.length === 0) return;
     this.#drop(key, held);
-    const copy = recordOf(record, record.state);
+    const period = this.#periodOf(tenant);
+    const copy = { record: recordOf(record, record.state), ...this.#before(held, record, period, made), period };
     const bytes = bytesOf(copy);
     if (bytes > this.maxBytes) return;
-    const period = this.#periodOf(tenant);
-    this.#copies.set(key, { record: copy, follows: this.#follows(held, copy, period), period });
+    this.#copies.set(key, copy);
     this.#bytes += bytes;
     for (const [oldest, old] of this.#copies) {
       if (this.#bytes <= this.maxBytes) break;
@@ -90,15 +102,32 @@ export class HeldCopies {
   #drop(key: string, held: Copy | undefined): void {
     if (held === undefined) return;
     this.#copies.delete(key);
-    this.#bytes -= bytesOf(held.record);
+    this.#bytes -= bytesOf(held);
   }
 
-  #follows(held: Copy | undefined, record: WorkflowRecord, period: string): readonly string[] {
-    if (held === undefined || held.period !== period) return [];
-    if (isSameVersion(held.record, record)) return held.follows;
-    const isNext = held.record.incarnation === record.incarnation && held.record.version < record.version;
-    return isNext ? [versionNameOf(held.record), ...held.follows].slice(0, MAX_FOLLOWED) : [];
+  /** What is known of the versions before a record, and of how it was made. */
+  #before(
+    held: Copy | undefined,
+    record: WorkflowRecord,
+    period: string,
+    made: readonly KnownOutcome[],
+  ): Pick<Copy, 'follows' | 'outcomes'> {
+    if (held !== undefined && isSameVersion(held.record, record)) {
+      const follows = held.period === period ? held.follows : [];
+      return { follows, outcomes: newestOf(made, held.outcomes) };
+    }
+    const isNext = held?.record.incarnation === record.incarnation && held.record.version < record.version;
+    if (held?.period !== period || !isNext) return { follows: [], outcomes: made };
+    const follows = [versionNameOf(held.record), ...held.follows].slice(0, MAX_FOLLOWED);
+    return { follows, outcomes: newestOf(made, held.outcomes) };
   }
+}
+
+/** The outcomes of two lists, newest first: of a version and those that it follows, as many as are remembered. */
+export function newestOf(newer: readonly KnownOutcome[], older: readonly KnownOutcome[]): readonly KnownOutcome[] {
+  if (newer.length === 0) return older;
+  const keys = new Set(newer.map(({ once }) => once.key));
+  return [...newer, ...older.filter(({ once }) => !keys.has(once.key))].slice(0, MAX_FOLLOWED + 1);
 }
 
 function isLater(held: WorkflowRecord, other: WorkflowRecord): boolean {
@@ -113,6 +142,6 @@ function isSameVersion(held: WorkflowMeta, { incarnation, version, check }: Work
   return held.version === version && held.check === check && held.incarnation === incarnation;
 }
 
-function bytesOf({ id, state }: WorkflowRecord): number {
-  return OVERHEAD_BYTES + id.length + state.length;
+function bytesOf({ record: { id, state }, outcomes }: Copy): number {
+  return OVERHEAD_BYTES + id.length + state.length + OUTCOME_BYTES * outcomes.length;
 }

@@ -17,7 +17,12 @@ export function keptOf(
 
 /** The reverse of `keptOf`. */
 export function keptText({ fingerprint, untilMs, outcome }: MovedOutcome): string {
-  return `${untilMs} ${fingerprint}\n${JSON.stringify(storedOf(outcome))}`;
+  return `${untilMs} ${fingerprint}\n${keptJson(outcome)}`;
+}
+
+/** Outcome in a value of a once key. */
+export function keptJson(outcome: Kept): string {
+  return JSON.stringify(storedOf(outcome));
 }
 
 /** Outcome in the form of commit.lua, claim.lua, step.lua and dead.lua. */

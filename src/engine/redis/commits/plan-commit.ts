@@ -11,6 +11,7 @@ import type { WorkflowIndex } from '../../workflow-index.js';
 import { plannedClaim } from '../buckets.js';
 import { planArguments, type ScriptRequest } from '../scripts/script-sender.js';
 import { parcel, scriptFields, wellFormed } from '../tasks/task-replies.js';
+import { keptJson } from './outcomes.js';
 
 /** Consecutive versions of one workflow, for the script. Only the last one is indexed. */
 export interface PlannedPut {
@@ -219,7 +220,7 @@ function commitOf(plan: Plan): ScriptRequest {
     claim: parts?.claim && plannedClaim(parts.claim),
     board: parts?.board && plannedBoard(parts.board),
     resolves: plan.resolves,
-    drained: plan.drained,
+    drained: plan.drained && plannedDrained(plan.drained),
     wantState,
     checkOnly,
   };
@@ -283,6 +284,16 @@ function withoutStates({ part, at, id, expect, mustExist, inc, index, ttls, abou
     abouts,
     checks,
     digest,
+  };
+}
+
+function plannedDrained({ recovered, outcomes }: Drained) {
+  return {
+    recovered,
+    outcomes: outcomes?.map(({ once: { key, fingerprint, keepMs, memo }, workflow }) => {
+      const kept = keptJson({ is: 'commit', workflows: [workflow], ...(memo !== undefined && { memo }) });
+      return { key, fingerprint, keepMs, kept };
+    }),
   };
 }
 

@@ -8,7 +8,7 @@
              ack {id, token}   enqueue [see create-task.lua]   publish [{channel, type}]   cancelTasksOf [id]   claim {see claim-tasks.lua}
              board {see board.lua}
              resolves [{id, n}]              conflict records to delete
-             drained {recovered? {id: version}}   see Drained in commit.ts
+             drained {recovered? {id: version}, outcomes? [{key, fingerprint, keepMs, kept}]}   see Drained in commit.ts
              wantState                      a conflict replies with the current state
              checkOnly                      only check: replies {'fine'}
            ttl: milliseconds, 'never' or 'keep'; expect: {version}, {etags}, {exists} or {incarnation}
@@ -307,6 +307,8 @@ perform.commit = function(request)
       once_keys.keep(once, kept)
     end
   end
+  -- What the store had lost comes back with the state that was built on it, so those requests must not happen again.
+  for _, lost in ipairs(request.drained and request.drained.outcomes or NONE) do once_keys.keep_text(lost, lost.kept) end
   if not call.limits then return { 'done', unpack(results) } end
   return { 'done', results, made, events, claimed }
 end
