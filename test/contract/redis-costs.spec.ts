@@ -13,8 +13,8 @@ Logger.overrideLogger(false);
  * within scripts; bytes that Redis receives; bytes that Redis sends.
  */
 const COSTS: Readonly<Record<string, readonly [requests: number, commands: number, received: number, sent: number]>> = {
-  find: [1, 2, 272, 1120],
-  'find nothing': [1, 2, 272, 10],
+  find: [2, 2, 275, 1254],
+  'find nothing': [2, 2, 275, 15],
   'find 10': [1, 20, 1162, 11165],
   'list a page of 10 by status': [1, 26, 356, 12843],
   count: [1, 2, 268, 5],
@@ -27,7 +27,7 @@ const COSTS: Readonly<Record<string, readonly [requests: number, commands: numbe
   'put with an expectation': [1, 14, 1729, 103],
   'put a state with another status': [1, 15, 1715, 103],
   'put 10': [1, 124, 13996, 869],
-  patch: [2, 16, 2030, 1223],
+  patch: [3, 16, 2033, 1357],
   delete: [1, 30, 473, 18],
   touch: [1, 14, 487, 103],
   publish: [1, 12, 1610, 77],

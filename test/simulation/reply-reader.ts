@@ -1,4 +1,6 @@
-/** Reads replies in the protocol of Redis, version 2. An error is a value. */
+import { isUtf8 } from 'node:buffer';
+
+/** Reads replies in the protocol of Redis, version 2. An error is a value; what is no UTF-8 stays bytes. */
 export class ReplyReader {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
@@ -44,9 +46,9 @@ export class ReplyReader {
   #text(length: number): unknown {
     if (length < 0) return null;
     if (this.#bytes.length < this.#at + length + 2) return INCOMPLETE;
-    const text = this.#bytes.toString('utf8', this.#at, this.#at + length);
+    const bytes = this.#bytes.subarray(this.#at, this.#at + length);
     this.#at += length + 2;
-    return text;
+    return isUtf8(bytes) ? bytes.toString() : Buffer.from(bytes);
   }
 
   #list(length: number): unknown {

@@ -13,7 +13,7 @@ import type { Argument } from './sim-server.js';
 import type { SimStore } from './sim-store.js';
 
 /** Commands that a driver sends besides scripts. */
-const NAMES = ['evalsha', 'eval', 'ping', 'get', 'set', 'hset', 'zadd', 'zrange', 'publish'];
+const NAMES = ['evalsha', 'eval', 'ping', 'get', 'set', 'hset', 'zadd', 'zrange', 'publish', 'pexpiretime'];
 
 export interface SimDriverOptions {
   readonly lines: number;
@@ -110,7 +110,11 @@ export class SimDriver implements RedisDriver {
       (...args: Argument[]) =>
         line.send([name.toUpperCase(), ...args]);
     const commands = Object.fromEntries(NAMES.map((name) => [name, send(name)]));
-    return { isCluster: false, ...commands } as unknown as RedisCommands;
+    const mgetBuffer = async (...keys: string[]) => {
+      const values = (await line.send(['MGET', ...keys])) as (string | Buffer | null)[];
+      return values.map((value) => (typeof value === 'string' ? Buffer.from(value) : value));
+    };
+    return { isCluster: false, ...commands, mgetBuffer } as unknown as RedisCommands;
   }
 
   async nodes(): Promise<readonly ServerNode[]> {

@@ -26,6 +26,7 @@ export function asRedis6(connections: RedisConnections): void {
         if (name === 'eval')
           return (source: string, count: number, ...rest: (string | number)[]) =>
             target.eval(WITHOUT + source, count, ...rest);
+        if (name === 'pexpiretime') return () => Promise.reject(new Error("ERR unknown command 'PEXPIRETIME'"));
         const value: unknown = Reflect.get(target, name);
         return typeof value === 'function' ? value.bind(target) : value;
       },

@@ -58,6 +58,11 @@ export class ScriptReader {
     return this.run(script, name, tenant, args, ids);
   }
 
+  /** Time that tests give the scripts; 0 for that of the server. */
+  get givenTime(): number {
+    return Number(this.context.now());
+  }
+
   prefixOf(tenant: string): string {
     return prefixOf(this.context.namespace, tenant);
   }

@@ -3,12 +3,13 @@ import type { EngineObserver, VersionLookup, VersionPage, VersionQuery, VersionR
 import { KeyTakenError, StateNotJsonError, StoreUnavailableError } from '../../errors.js';
 import { fittingBytes, fittingVersions, pageOfVersions } from '../../page.js';
 import { digestOf } from '../../records/check.js';
-import { stateKey } from '../keys.js';
+import { metaKey, stateKey } from '../keys.js';
 import { recordOf, versionNameOf, type VersionRecord, type WorkflowRecord } from '../../records/workflow-meta.js';
 import type { Profiles } from '../../profile.js';
 import { entriesOf } from '../commits/plan-commit.js';
 import type { ScriptReader } from '../scripts/script-reader.js';
 import { RECORDS, RedisScript, TIMED_RECORDS, TIMED_WRITING } from '../scripts/redis-script.js';
+import { readPlainly } from './plain-read.js';
 import { foundOf, foundWith, versionOf, type Found } from './workflow-replies.js';
 import { groupsOf, listOf, numberOf, textOf, unexpected } from '../scripts/reply.js';
 
@@ -27,6 +28,9 @@ const MAX_ROUNDS = 50;
 
 /** Current and earlier versions. A value that another program wrote is shown, and adopted when needed. */
 export class RedisWorkflows {
+  /** The server and the driver have the commands for it. */
+  #readsPlainly = true;
+
   constructor(
     private readonly reader: ScriptReader,
     private readonly profiles: Profiles,
@@ -34,6 +38,24 @@ export class RedisWorkflows {
   ) {}
 
   async find(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
+    const found = this.#readsPlainly ? await this.#findPlainly(tenant, id) : 'unknown';
+    if (typeof found === 'object') {
+      this.observer.read(1);
+      return found;
+    }
+    this.#readsPlainly = found !== 'unknown';
+    return found === 'absent' ? undefined : this.#findByScript(tenant, id);
+  }
+
+  #findPlainly(tenant: string, id: string) {
+    const prefix = this.reader.prefixOf(tenant);
+    const key = stateKey(prefix, id);
+    return this.reader.commands('find', key, (client) =>
+      readPlainly(client, id, key, metaKey(prefix, id), this.reader.givenTime),
+    );
+  }
+
+  async #findByScript(tenant: string, id: string): Promise<WorkflowRecord | undefined> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const [line, state] = listOf(await this.reader.run(findScript, 'find', tenant, ['1', id], [id]));
       if (typeof line !== 'string' || typeof state !== 'string') return undefined;

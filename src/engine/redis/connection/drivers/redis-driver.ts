@@ -10,6 +10,10 @@ export interface RedisCommands extends ScriptClient {
   zadd(key: string, score: number, member: string): Promise<unknown>;
   zrange(key: string, start: string, stop: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<unknown>;
+  /** Absent where values cannot be had as bytes. */
+  mgetBuffer?(...keys: string[]): Promise<(Buffer | null)[]>;
+  /** As of Redis 7. */
+  pexpiretime?(key: string): Promise<number>;
 }
 
 /** Pub/sub. After a loss the subscriber subscribes again and reports that it is ready. */
