@@ -33,7 +33,7 @@ describe('what a credential costs', () => {
 
   /** Reads of records of keys and tenants that replicas have made meanwhile. */
   async function readsOf(run: () => Promise<void>): Promise<string[]> {
-    const monitor = await client.duplicate().monitor();
+    const monitor = await client.monitor();
     const seen: string[] = [];
     const end = `end-${Math.random()}`;
     let hasEnded = false;

@@ -88,7 +88,7 @@ describe(`A replica with ${TENANTS} idle tenants`, () => {
 
       // The statistics of Redis also count the commands inside of scripts, so each command is looked at.
       const calls = new Map<string, number>();
-      const monitor = await redis.duplicate().monitor();
+      const monitor = await redis.monitor();
       monitor.on('monitor', (_time: string, [command = '']: string[], source: string) => {
         if (source !== 'lua') calls.set(command.toLowerCase(), (calls.get(command.toLowerCase()) ?? 0) + 1);
       });

@@ -52,6 +52,7 @@ export interface State {
 export interface Version {
   readonly etag: string;
   readonly text: string;
+  readonly updatedAtMs: number;
 }
 
 /** Knows what clients were told, and finds where that was not kept. */
@@ -102,9 +103,10 @@ export class Oracle {
    */
   judge(id: string, versions: readonly Version[], conflicts: ReadonlySet<string>, nowMs: number): void {
     const makers = new Set<string>();
-    const present = new Set<string>();
+    /** By mark: the time of the first kept version that has it. */
+    const present = new Map<string, number>();
     let before: readonly string[] = [];
-    for (const { etag, text } of versions) {
+    for (const { etag, text, updatedAtMs } of versions) {
       this.saw(etag, text);
       const { seen, by, blind } = JSON.parse(text) as State;
       const unseen = blind ? [] : before.filter((mark) => !seen.includes(mark) && !conflicts.has(mark));
@@ -113,7 +115,7 @@ export class Oracle {
       if (makers.has(by)) repeated.push(by);
       if (repeated.some((mark) => !this.keyless.has(mark))) this.violation('twice', `${by} in ${etag} of ${id}`);
       makers.add(by);
-      for (const mark of seen) present.add(mark);
+      for (const mark of seen) present.set(mark, Math.min(updatedAtMs, present.get(mark) ?? updatedAtMs));
       before = seen;
     }
     for (const write of this.writes.values()) if (write.id === id) this.#judgeWrite(write, present, conflicts, nowMs);
@@ -121,16 +123,17 @@ export class Oracle {
 
   #judgeWrite(
     { mark, id, what, seen, fate, deadlineMs }: MarkedWrite,
-    present: ReadonlySet<string>,
+    present: ReadonlyMap<string, number>,
     conflicts: ReadonlySet<string>,
     nowMs: number,
   ): void {
     const isKept = present.has(mark) || conflicts.has(mark);
     if (fate === 'refused' && isKept) this.violation('refused', `${what} ${mark} of ${id} took effect`);
     if (fate !== 'acknowledged' || isKept || this.excused.has(mark) || this.over.has(mark)) return;
-    // A write whose time is over is not kept for itself: only if the workflow that it was made on goes on.
+    // A write whose time is over is not kept for itself: only if the workflow that it was made on goes on. A lost write that
+    // was repeated after that time has made another workflow.
     const isOver = deadlineMs !== null && deadlineMs <= nowMs;
-    if (isOver && !seen.some((one) => present.has(one))) return;
+    if (isOver && !seen.some((one) => (present.get(one) ?? Infinity) <= deadlineMs)) return;
     this.violation('lost', `${what} ${mark} of ${id} is nowhere`);
   }
 }

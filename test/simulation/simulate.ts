@@ -101,7 +101,7 @@ class Judge {
       const { engine } = this;
       const page = await this.#real(() => engine.listVersions(TENANT, id, { limit: PAGE, includeState: true }));
       const versions = (page?.versions ?? []).map((version): Version => {
-        return { etag: etagOf(version), text: version.state ?? '' };
+        return { etag: etagOf(version), text: version.state ?? '', updatedAtMs: version.updatedAtMs };
       });
       const conflicts = new Set(await this.#conflictsOf(id));
       const current = await this.#real(() => engine.find(TENANT, id));
