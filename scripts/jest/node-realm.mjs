@@ -1,6 +1,7 @@
 import { ModernFakeTimers } from '@jest/fake-timers';
 import { ModuleMocker } from 'jest-mock';
 
+const { console } = globalThis;
 const { exit } = process;
 
 /**
@@ -37,6 +38,7 @@ export default class NodeRealm {
   async teardown() {
     this.fakeTimersModern.dispose();
     this.moduleMocker.restoreAllMocks();
+    globalThis.console = console;
     process.exit = exit;
     process.chdir(this.#directory);
     for (const name of Object.keys(process.env)) if (!(name in this.#env)) delete process.env[name];
