@@ -92,11 +92,15 @@ export function recordAfter(part: DetachedPart): WorkflowRecord | undefined {
 /** Estimate of a record's size beside its texts. */
 const OVERHEAD_BYTES = 500;
 
+/** Estimate of the size of an outcome of a commit. */
+export const OUTCOME_BYTES = 500;
+
 /** Size estimate in bytes. */
 export function sizeOf({ parts, enqueue, publish }: Pick<DetachedEntry, 'parts' | 'enqueue' | 'publish'>): number {
   let bytes = OVERHEAD_BYTES;
   for (const part of parts) {
     bytes += OVERHEAD_BYTES + (stateOf(part)?.length ?? 0);
+    if (part.base.on === 'version') bytes += OUTCOME_BYTES * (part.base.outcomes?.length ?? 0);
     if (part.is === 'patch') bytes += (part.patch.recipe?.args ?? []).reduce((sum, arg) => sum + arg.length, 0);
   }
   for (const { payload, headers } of enqueue) bytes += OVERHEAD_BYTES + payload.length + headers.length;

@@ -1,11 +1,10 @@
 import type { KnownOutcome } from '../commit.js';
 import { tenantKey } from '../tenant-key.js';
+import { OUTCOME_BYTES } from './detached-entry.js';
 import { recordOf, versionNameOf, type WorkflowMeta, type WorkflowRecord } from '../records/workflow-meta.js';
 
 /** Estimate of a copy's size beside its text. */
 const OVERHEAD_BYTES = 500;
-/** Estimate of the size of an outcome. */
-const OUTCOME_BYTES = 500;
 
 /** Names of earlier versions that a copy remembers: more than a failover loses of one workflow. */
 export const MAX_FOLLOWED = 8;
@@ -13,7 +12,7 @@ export const MAX_FOLLOWED = 8;
 interface Copy {
   readonly record: WorkflowRecord;
   readonly follows: readonly string[];
-  /** Of the commits of this replica that made the held version and those before it, newest first. */
+  /** Outcomes of the commits of this replica that made the held version and those before it, newest first. */
   readonly outcomes: readonly KnownOutcome[];
   readonly period: string;
 }
@@ -105,7 +104,7 @@ export class HeldCopies {
     this.#bytes -= bytesOf(held);
   }
 
-  /** What is known of the versions before a record, and of how it was made. */
+  /** Names of the versions before a record, and outcomes of the commits that made it and those versions. */
   #before(
     held: Copy | undefined,
     record: WorkflowRecord,
