@@ -117,21 +117,7 @@ export function startService(env, options = ['--max-old-space-size=8192'], of = 
 }
 
 /** CPU seconds of a process that reads all rows of a data directory. */
-export function readRows(dataDir) {
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [join(here, 'read-rows.mjs'), dataDir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.add(child);
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.once('exit', (code) => {
-      children.delete(child);
-      if (code === 0) done(JSON.parse(output));
-      else fail(new Error(`read-rows.mjs ended with code ${code}`));
-    });
-  });
-}
+export const readRows = (dataDir) => resultOf('read-rows.mjs', dataDir);
 
 /** A service that also tells the longest turn of its event loop since the last call, in milliseconds of CPU time. */
 export async function startProbedService(env) {
@@ -152,18 +138,19 @@ export async function startProbedService(env) {
   };
 }
 
-export function load(plan) {
+export const load = (plan) => resultOf('load.mjs', JSON.stringify(plan));
+
+/** JSON that a script of this folder prints in a process of its own. */
+function resultOf(script, argument) {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [join(here, 'load.mjs'), JSON.stringify(plan)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(process.execPath, [join(here, script), argument], { stdio: ['ignore', 'pipe', 'inherit'] });
     children.add(child);
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.once('exit', (code) => {
       children.delete(child);
       if (code === 0) done(JSON.parse(output));
-      else fail(new Error(`load.mjs ended with code ${code}`));
+      else fail(new Error(`${script} ended with code ${code}`));
     });
   });
 }

@@ -36,7 +36,7 @@ export interface AppOptions {
   readonly docs?: boolean;
   /** By default made from the configuration. */
   readonly tls?: ServerTls;
-  /** Is told how much of the data is loaded. */
+  /** Receiver of the progress of the start. By default it goes to the log. */
   readonly progress?: LoadProgress;
 }
 

@@ -1,4 +1,4 @@
-/** Is told how much of the data is loaded. Also the injection token. */
+/** Receiver of the progress of a start. Also its injection token. */
 export abstract class LoadProgress {
   /** `share`: from 0 to 1. */
   abstract report(share: number): void;

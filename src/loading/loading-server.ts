@@ -10,8 +10,8 @@ interface Ports {
 }
 
 /**
- * Has the port of the service while its data is loaded, and answers that it is loading. Then the server of the service takes the
- * port over, without a moment in which nobody listens.
+ * Server on the port of the service while the data is loaded: it answers that the service is loading. Afterwards the
+ * server of the service takes over the port, so that somebody listens at every moment.
  */
 export class LoadingServer {
   readonly #server: Server;

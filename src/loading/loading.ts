@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { LoadProgress } from '../engine/load-progress.js';
 
 const LOGGED_EVERY_MS = 5000;
-/** Nobody is told to come back later than this. */
+/** Longest `Retry-After` while the data is loaded. */
 const MAX_RETRY_SECONDS = 30;
 
 /** How far the data of this service is loaded. The log has a line every five seconds, and none for a start that is faster. */
@@ -19,7 +19,7 @@ export class Loading extends LoadProgress {
     this.#startedAt = this.#loggedAt = now();
   }
 
-  /** From 0 to 99: what is loaded to 100 % is served. */
+  /** Loaded share, from 0 to 99: at 100 % the service serves. */
   get percent(): number {
     return Math.min(99, Math.floor(this.#share * 100));
   }

@@ -15,7 +15,7 @@ Logger.overrideLogger(false);
 
 const HOUR = 3_600_000;
 
-/** What a put finds under its id, by a name for it. */
+/** Prepares the data that a put finds under its id. */
 type Before = (tenant: TestTenant, id: string, key: string, redis: Redis) => Promise<unknown>;
 
 const taskOf = (id: string) => ({ ...newTask('q'), id: `of-${id}`, workflowId: id });

@@ -18,6 +18,17 @@ const main = resolve(import.meta.dirname, '../../dist/main.js');
 /** A spelling of loopback that the service does not take for one, so that nothing is reachable from elsewhere in these tests. */
 const ELSEWHERE = '127.1';
 
+/** A data directory on which a start waits: for heartbeats of an owner whose process it cannot look up. */
+async function heldDirectory(): Promise<string> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
+  await (await startService({ DATA_DIR: dataDir })).stop();
+  const root = open<unknown, never>({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
+  const owner = { token: 'gone', pid: 1, host: 'elsewhere', startedAt: '', world: 'another', beat: 1 };
+  await root.openDB<unknown, string>({ name: 'service' }).put('owner', owner);
+  await root.close();
+  return dataDir;
+}
+
 describe('the start', () => {
   it('is refused at once on an address that others reach, and names the ways out', async () => {
     // The processor time of the process, which other programs do not lengthen as they do the time on the clock.
@@ -74,13 +85,7 @@ describe('the start', () => {
   });
 
   it('answers probes while the data directory is not loaded, and all else with the reason', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
-    await (await startService({ DATA_DIR: dataDir })).stop();
-    // The start waits for heartbeats of an owner whose process it cannot look up.
-    const root = open<unknown, never>({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
-    const owner = { token: 'gone', pid: 1, host: 'elsewhere', startedAt: '', world: 'another', beat: 1 };
-    await root.openDB<unknown, string>({ name: 'service' }).put('owner', owner);
-    await root.close();
+    const dataDir = await heldDirectory();
     let log = '';
     const starting = startService({ DATA_DIR: dataDir }, (text) => (log = text));
     await until(() => log.includes('/health/ready says when'), 'the port listens');
@@ -102,12 +107,7 @@ describe('the start', () => {
   });
 
   it('ends at once on a signal while the data directory is not loaded', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'waymark-start-'));
-    await (await startService({ DATA_DIR: dataDir })).stop();
-    const root = open<unknown, never>({ path: join(dataDir, 'waymark.mdb'), noSubdir: true, maxDbs: 16 });
-    const owner = { token: 'gone', pid: 1, host: 'elsewhere', startedAt: '', world: 'another', beat: 1 };
-    await root.openDB<unknown, string>({ name: 'service' }).put('owner', owner);
-    await root.close();
+    const dataDir = await heldDirectory();
     const { PATH = '' } = process.env;
     const env = { PATH, PORT: '0', ENV_FILE: '/nothing', DATA_DIR: dataDir };
     const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });

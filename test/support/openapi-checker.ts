@@ -11,7 +11,7 @@ interface Operation {
 /** Texts that no answer may contain: names of Redis keys, of the driver and of internal classes. */
 const LEAKS = /document_workflow|ioredis|redis\.call|node_modules|\n\s+at |ReplyError|lmdb/;
 
-/** What is compiled for a document. All engines of a suite have the same one, and to compile it takes long. */
+/** Compiled schemas of a document. All engines of a suite have the same document, and to compile it takes long. */
 interface Compiled {
   readonly ajv: Ajv;
   readonly validators: Map<string, ValidateFunction>;

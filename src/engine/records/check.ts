@@ -6,7 +6,7 @@ const CHECK_LENGTH = 5;
 /** Shape of a check in an import. */
 export const CHECK = /^[A-Za-z0-9_-]{0,16}$/;
 
-/** Short digest of a state. Same as digest_of in src/engine/redis/scripts/workflows/modules/workflows.lua. */
+/** Short digest of a state. Same as digest_of in src/engine/redis/scripts/workflows/modules/stored-values.lua. */
 export function digestOf(state: string | Uint8Array): string {
   return hash('sha1', state).slice(0, DIGEST_LENGTH);
 }

@@ -1,4 +1,4 @@
-/** Thrown for a value of another type: the general decoder reads the row then. */
+/** Error for a value of another type: the general decoder reads the row then. */
 const OTHER_TYPE = new Error('another type');
 
 const FIXED_LIST = 0x90;
@@ -21,7 +21,7 @@ export class PackedReader {
   #at = 0;
   #end = 0;
 
-  /** What `read` makes of the bytes between `start` and `end`; undefined if they are of another shape. */
+  /** Value that `read` makes of the bytes from `start` to `end`; undefined if they have another shape. */
   read<T>(bytes: Buffer, start: number, end: number, read: (reader: PackedReader) => T): T | undefined {
     this.#bytes = bytes;
     this.#at = start;
@@ -46,7 +46,7 @@ export class PackedReader {
     return length;
   }
 
-  /** True and skipped if null comes next. */
+  /** Skips null, if it comes next, and returns true. */
   isNull(): boolean {
     if (this.#bytes[this.#at] !== NULL) return false;
     this.#at++;
@@ -77,7 +77,7 @@ export class PackedReader {
     return length > MAX_SHORT_TEXT ? this.#bytes.toString('utf8', start, start + length) : this.#short(start, length);
   }
 
-  /** Valid until the next call: lmdb reads all values into one buffer, from which the bytes are copied into one of this reader. */
+  /** Bytes that are valid until the next call: a copy, since lmdb reads all values into one buffer. */
   bytes(): Buffer {
     const length = this.#length(this.#byte() - BYTES_8);
     const start = this.#at;

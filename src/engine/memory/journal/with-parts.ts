@@ -40,7 +40,7 @@ export function* withParts<W extends WholeKey, WV, P extends PartKey, PV>(
 
 const isPartOf = (part: PartKey, whole: WholeKey) => part[1] === whole[1] && part[0] === whole[0];
 
-/** In the order of lmdb. */
+/** Whether a part comes before a whole in the order of lmdb. */
 function isBefore(part: PartKey, whole: WholeKey): boolean {
   return Buffer.compare(keyBytes(part), keyBytes(whole)) < 0;
 }

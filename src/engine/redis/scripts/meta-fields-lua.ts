@@ -1,6 +1,6 @@
 import { META_FIELDS } from '../workflows/meta-fields.js';
 
-/** What a new record has besides false. */
+/** Values of a new record. Its other fields are false. */
 const OF_NEW: Readonly<Record<string, string>> = {
   inc: 'inc',
   version: '0',

@@ -24,7 +24,7 @@ export const TIMED_RECORDS = [...TIMED, ...OF_RECORDS, ...OF_FOREIGN];
 export const TIMED_WRITING = [...TIMED, ...STORE];
 /** Modules of scripts behind a fence, which reads the clock too. */
 export const FENCED = ['base', 'own-keys', 'clock', 'fence'];
-/** Modules of the script requests.lua: those that any request uses, */
+/** Modules of the script requests.lua that any request uses. */
 const OF_CALLS = [
   ...FENCED,
   'request-call',
@@ -36,7 +36,7 @@ const OF_CALLS = [
   'expectations',
   'request-replies',
 ];
-/** and those of requests that are no plain puts. */
+/** Modules of the script requests.lua that no plain put uses. */
 const OF_COMMITS = [...OF_STORE, 'once-keys', 'put-arguments', 'conflict-records'];
 /** Modules of the script requests.lua in calls without tasks. */
 export const CALLS = [...OF_CALLS, 'plain-puts', ...OF_COMMITS, 'without-tasks'];
@@ -56,6 +56,7 @@ const OF_TASKS = [
   'step-task',
   'create-task',
 ];
+/** Modules of the script requests.lua in calls with tasks. */
 export const TASKS = [...OF_CALLS, ...OF_COMMITS, ...OF_TASKS];
 /** Modules of other scripts about tasks, which take a call as JSON. */
 export const TIMED_TASKS = [...TIMED_WRITING, 'fence', 'call', 'once-values', 'once-keys', ...OF_TASKS];

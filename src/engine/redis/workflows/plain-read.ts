@@ -3,18 +3,18 @@ import type { WorkflowRecord } from '../../records/workflow-meta.js';
 import type { RedisCommands } from '../connection/drivers/redis-driver.js';
 import { unpackMeta } from './packed-meta.js';
 
-/** A key expires by this much later or earlier than its deadline, where the numbers of a script were rounded. */
+/** Largest difference between the expiry of a key and the deadline in its meta. */
 const EXPIRY_SLACK_MS = 1;
-/** PEXPIRETIME: the key is absent; it never expires. */
+/** Reply of PEXPIRETIME for a key that is absent. */
 const ABSENT = -2;
+/** Reply of PEXPIRETIME for a key that never expires. */
 const NEVER = -1;
 
 /**
- * Reads a workflow with two plain commands, which cost Redis much less than a script. State and meta are of one moment;
- * the expiry is that of a moment later. 'absent': there is no such key. 'unusual': the script must look, since another
- * program may have written the value, or it is over, or changes just now; see load in workflows.lua. `now`: the time of
- * the store, if it is not that of the server. 'unknown': the server or the
- * driver has not the commands.
+ * Reads a workflow with two plain commands, which cost Redis much less than a script. MGET reads state and meta at one
+ * moment, and PEXPIRETIME the expiry a moment later. `now`: time of the store that a test gives; 0 for that of the server.
+ * Returns 'absent' if there is no state; 'unknown' if the server or the driver lacks a command; 'unusual' if the expiry,
+ * the length or the digest does not fit the meta: another program may have written the state. Then find.lua decides.
  */
 export async function readPlainly(
   client: RedisCommands,

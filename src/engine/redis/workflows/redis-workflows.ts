@@ -28,7 +28,7 @@ const MAX_ROUNDS = 50;
 
 /** Current and earlier versions. A value that another program wrote is shown, and adopted when needed. */
 export class RedisWorkflows {
-  /** The server and the driver have the commands for it. */
+  /** False once a server or driver has shown that it lacks a command of readPlainly. */
   #readsPlainly = true;
 
   constructor(

@@ -10,9 +10,9 @@ export interface RedisCommands extends ScriptClient {
   zadd(key: string, score: number, member: string): Promise<unknown>;
   zrange(key: string, start: string, stop: string): Promise<string[]>;
   publish(channel: string, message: string): Promise<unknown>;
-  /** Absent where values cannot be had as bytes. */
+  /** Absent in a driver that gives values as text only. */
   mgetBuffer?(...keys: string[]): Promise<(Buffer | null)[]>;
-  /** As of Redis 7. */
+  /** Servers before Redis 7 do not know it. Absent in a driver that has no use for it. */
   pexpiretime?(key: string): Promise<number>;
 }
 

@@ -307,7 +307,7 @@ perform.commit = function(request)
       once_keys.keep(once, kept)
     end
   end
-  -- What the store had lost comes back with the state that was built on it, so those requests must not happen again.
+  -- Outcomes that the store had lost come back with the state that those requests led to: a repeat of them changes nothing.
   for _, lost in ipairs(request.drained and request.drained.outcomes or NONE) do once_keys.keep_text(lost, lost.kept) end
   if not call.limits then return { 'done', unpack(results) } end
   return { 'done', results, made, events, claimed }

@@ -55,6 +55,5 @@ for _, notice in ipairs(plan.notices) do
 end
 for i = 0, plan.entries - 1 do redis.call('RPUSH', entries, ARGV[at + i]) end
 feeding.hint('board ' .. plan.id)
-workflow_store.write()
 feeding.tell()
 return arrived

@@ -24,7 +24,6 @@ if plan.remove then
   if not current or moving.core_of(moving.stamp_of(id, current)) ~= moving.core_of(plan.remove) then return 'absent' end
   removal.remove(id)
   feeding.announce('workflow.deleted', id, current)
-  workflow_store.write()
   feeding.tell()
   return 'removed'
 end
@@ -61,9 +60,11 @@ full_server.need_no_memory()
 full_server.need_memory()
 
 local state, history_key = ARGV[5], workflow_names.history_key(id)
-local record = { inc = plan.inc, version = plan.version, created = plan.created, updated = plan.updated, deadline = plan.deadline, ttl = plan.ttl,
-  bytes = #state, about = plan.about, check = plan.check ~= '' and plan.check, digest = plan.digest, history_bytes = plan.historyBytes,
-  has_longer_history = #plan.versions > 0, entries = cjson.encode(plan.index), kind = 'ours', text = state, is_sure = true, is_written = true }
+local record = meta_fields.new(plan.inc)
+record.version, record.check, record.digest, record.about = plan.version, plan.check ~= '' and plan.check, plan.digest, plan.about
+record.created, record.updated, record.deadline, record.ttl = plan.created, plan.updated, plan.deadline, plan.ttl
+record.entries, record.history_bytes, record.has_longer_history = cjson.encode(plan.index), plan.historyBytes, #plan.versions > 0
+record.text, record.bytes, record.is_sure, record.is_written = state, #state, true, true
 removal.unindex(id)
 redis.call('ZREM', workflow_names.index_key('deadline'), id)
 redis.call('UNLINK', history_key)

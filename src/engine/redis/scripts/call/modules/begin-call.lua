@@ -1,3 +1,3 @@
--- begin-call: refuses a call that comes late, and keeps the clock going. First writes of a call.
+-- begin-call: refuses a call that comes late, and writes the clock when that is due.
 if fence.refuses() then return { 'fenced' } end
 clock.keep()

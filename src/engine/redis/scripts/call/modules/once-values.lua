@@ -1,5 +1,5 @@
 --[[
-  once-values: what is kept under a once key, to answer a repeated request.
+  once-values: values of once keys. They keep the outcome of a request, to answer its repeat.
 ]]
 local function key_of(name) return prefix .. key_names.once .. name end
 
@@ -12,7 +12,7 @@ local function result_of(id, record, is_new)
     deadline_text(record.deadline) .. ' ' .. (is_new and '1' or '0')
 end
 
--- What is kept for one result, as JSON; nil if the result needs escapes. Ids have no control characters. Cheaper than a table that is encoded.
+-- Outcome of a request with this one result, as JSON. Nil if the result needs escapes; ids have no control characters. Cheaper than to encode a table.
 local function kept_of(result)
   if string.find(result, '"', 1, true) or string.find(result, '\\', 1, true) then return nil end
   return '{"results":["' .. result .. '"]}'

@@ -1,9 +1,9 @@
 --[[
   plain-puts: carries out the first requests of a call, as long as each puts one version over a version of ours, or over nothing, and nothing about it is
-  unusual. Most requests are so. What stands after this module is only made for the others: that costs more than the commands of a put.
+  unusual. Most requests are so. If all are, the script ends here: the modules after this one are not made, which would cost more than the commands of a put.
   Arguments of a put: see put-arguments.lua. Its replies: see commit.lua.
 ]]
--- The record under the keys, and its state. Nil if it is absent, is over, is held by tasks, or is the value of another program.
+-- The record of a workflow, from its state and its packed meta. Nil if it is over, is held by tasks, or has the value of another program.
 local function plain_record(key, text, packed, is_state_needed)
   local record = meta_fields.unpack(packed)
   local deadline = record and record.deadline
@@ -25,7 +25,7 @@ local function plain_put(at)
     if ttl_text == 'keep' then ttl = default_ttl end
   else
     record = packed and plain_record(key, text, packed, keeps_history or expect ~= '')
-    -- Tasks may hold a workflow without a time to live, as soon as it gets one.
+    -- A workflow that never expired may have open tasks: they hold it as soon as it has a time to live.
     if not record or ttl and not record.ttl then return nil end
     before, former = record.updated, record.entries
   end

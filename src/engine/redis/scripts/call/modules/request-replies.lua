@@ -8,8 +8,8 @@ local PUT_PLACES = 14
 
 local function reason_of(failure) return type(failure) == 'table' and failure.err or tostring(failure) end
 
--- Carries out a request. Returns its reply, and second the reply of the whole call, if the server is a replica: it refuses every write, so no request has
--- written anything, and the service looks for the new master.
+-- Carries out a request. Returns its reply; or nil and the reply to the whole call, if the server is a replica. A replica refuses every write, so no request
+-- has written anything, and the service looks for the new master.
 local function reply_of(perform_it, request)
   first_writes.begin(false)
   local is_done, reply = pcall(perform_it, request)
